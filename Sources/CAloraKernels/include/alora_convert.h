@@ -1,0 +1,22 @@
+// Exact widening to f32 and correctly rounded narrowing from it, element by element and block by block.
+// No function here allocates; source and destination must not overlap.
+#ifndef ALORA_CONVERT_H
+#define ALORA_CONVERT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Widening is exact: every f16 and bf16 is an f32. NaN payloads are kept in their upper bits.
+void alora_widen_f16(const uint16_t *restrict source, float *restrict destination, size_t count);
+void alora_widen_bf16(const uint16_t *restrict source, float *restrict destination, size_t count);
+
+// Narrowing rounds to nearest, ties to even. f16 overflows to infinity and keeps subnormals; NaN stays NaN (quiet).
+// Edge cases as NumPy's astype(float16) and ggml_fp32_to_bf16.
+void alora_narrow_f16(const float *restrict source, uint16_t *restrict destination, size_t count);
+void alora_narrow_bf16(const float *restrict source, uint16_t *restrict destination, size_t count);
+
+// f32 -> q8_0: blocks of 32 elements in 34 bytes: f16 scale d = max|x| / 127, then 32 int8 = round(x * (1 / d)), ties
+// away from zero, as ggml's quantize_row_q8_0_ref. `block_count` blocks; destination holds 34 * block_count bytes.
+void alora_narrow_q8_0(const float *restrict source, uint8_t *restrict destination, size_t block_count);
+
+#endif
