@@ -1,0 +1,57 @@
+/// Whose doing an error is; each kind has one exit code (DESIGN.md, "Exit codes").
+public enum ErrorCategory: Sendable {
+  /// The command was called in a way it can't be.
+  case usage
+  /// A file or value was read and is malformed, unsupported or does not fit the others.
+  case refusedInput
+  /// The system could not open, read or write.
+  case inputOutput
+}
+
+/// What every error of this package tells: where, what is wrong and what to do about it.
+///
+/// Each container and module has one error type of its own that conforms; the command line renders them all alike.
+public protocol DiagnosedError: Error, CustomStringConvertible {
+  var category: ErrorCategory { get }
+  /// The file, where there is one.
+  var path: String? { get }
+  /// The place in it: `byte 24`, `$.rank_pattern`, `tensor blk.0.attn_q.weight`.
+  var place: String? { get }
+  /// What is wrong, as a clause without a full stop, with the expected and the actual value.
+  var problem: String { get }
+  /// What the user can do, where something can be done.
+  var remedy: String? { get }
+}
+
+extension DiagnosedError {
+  /// One line: path, place, problem and remedy. Control characters of hostile names are escaped.
+  public var description: String {
+    let head = [path, place, problem].compactMap { $0 }.joined(separator: ": ")
+    return (remedy.map { "\(head); \($0)" } ?? head).escapingControlCharacters()
+  }
+}
+
+extension String {
+  /// The string with control characters, line separators and direction overrides written as `\u{…}`.
+  public func escapingControlCharacters() -> String {
+    guard unicodeScalars.contains(where: \.breaksLines) else { return self }
+    var result = ""
+    for scalar in unicodeScalars {
+      if scalar.breaksLines {
+        result += "\\u{\(String(scalar.value, radix: 16))}"
+      } else {
+        result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+}
+
+extension Unicode.Scalar {
+  fileprivate var breaksLines: Bool {
+    switch value {
+    case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029, 0x202A...0x202E, 0x2066...0x2069, 0xFEFF: true
+    default: false
+    }
+  }
+}

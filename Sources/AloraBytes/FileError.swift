@@ -1,0 +1,50 @@
+/// A failure of the file system, or a file that is not of a kind that can be read.
+public struct FileError: DiagnosedError, Hashable {
+  public struct Code: Hashable, Sendable {
+    enum Value: Hashable, Sendable {
+      case notFound, permissionDenied, notARegularFile, alreadyExists, noSpace, changed, system
+    }
+    let value: Value
+    public static let notFound = Code(value: .notFound)
+    public static let permissionDenied = Code(value: .permissionDenied)
+    /// A directory, pipe or device stands where a file is needed.
+    public static let notARegularFile = Code(value: .notARegularFile)
+    public static let alreadyExists = Code(value: .alreadyExists)
+    /// The disk or the quota is full.
+    public static let noSpace = Code(value: .noSpace)
+    /// The file became shorter while it was being read.
+    public static let changed = Code(value: .changed)
+    /// Any other error number of the system.
+    public static let system = Code(value: .system)
+  }
+
+  public let code: Code
+  /// What was being done: `open`, `read`, `write`, `sync`, `rename`.
+  public let operation: String
+  public let filePath: String
+  /// The system's words, or what was found instead.
+  public let detail: String
+
+  public init(_ code: Code, operation: String, path: String, detail: String) {
+    self.code = code
+    self.operation = operation
+    self.filePath = path
+    self.detail = detail
+  }
+
+  public var category: ErrorCategory { .inputOutput }
+  public var path: String? { filePath }
+  public var place: String? { nil }
+  public var problem: String { "cannot \(operation): \(detail)" }
+  public var remedy: String? {
+    switch code.value {
+    case .notFound: "check the path"
+    case .permissionDenied: "check the permissions of the file and of its directory"
+    case .notARegularFile: "give the path of a regular file"
+    case .alreadyExists: "give --force to replace it, or another --outfile"
+    case .noSpace: "free some space; nothing was left behind"
+    case .changed: "do not write to it while alora reads it, then run again"
+    case .system: nil
+    }
+  }
+}

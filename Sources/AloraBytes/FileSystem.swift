@@ -1,0 +1,73 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+/// What is asked of the file system besides reading and writing files.
+public enum FileSystem {
+  public enum Kind: Sendable { case regularFile, directory, other }
+
+  /// What stands at `path`, links followed; nil where there is nothing or it cannot be seen.
+  public static func kind(of path: String) -> Kind? {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { return nil }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return .regularFile
+    case S_IFDIR: return .directory
+    default: return .other
+    }
+  }
+
+  /// The names in a directory, without `.` and `..`, sorted by their bytes.
+  ///
+  /// - Throws: `notFound`, `permissionDenied`, `system`.
+  public static func names(inDirectory path: String) throws(FileError) -> [String] {
+    guard let stream = unsafe opendir(path) else { throw .current(operation: "list", path: path) }
+    defer { _ = unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+        // Safe: d_name is NUL-terminated within the entry, which lives until the next readdir.
+        unsafe $0.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: entry.pointee.d_name)) {
+          unsafe String(cString: $0)
+        }
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// Makes a directory and the ones above it that are missing.
+  ///
+  /// - Throws: `permissionDenied`, `notFound`, `noSpace`, `system`.
+  public static func createDirectory(_ path: String) throws(FileError) {
+    if kind(of: path) == .directory { return }
+    if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+      try createDirectory(String(path[..<slash]))
+    }
+    guard unsafe mkdir(path, 0o777) == 0 || errno == EEXIST else { throw .current(operation: "create", path: path) }
+    guard kind(of: path) == .directory else {
+      throw FileError(
+        .notARegularFile, operation: "create", path: path, detail: "a file stands where a directory is needed")
+    }
+  }
+
+  /// The path with links and `..` resolved, or nil where it does not exist.
+  public static func canonicalPath(_ path: String) -> String? {
+    guard let resolved = unsafe realpath(path, nil) else { return nil }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
+  /// Whether standard error or another descriptor is a terminal.
+  public static func isTerminal(descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
+
+  /// The value of an environment variable.
+  public static func environment(_ name: String) -> String? {
+    guard let value = unsafe getenv(name) else { return nil }
+    return unsafe String(cString: value)
+  }
+}

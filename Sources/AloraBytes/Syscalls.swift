@@ -1,0 +1,58 @@
+#if canImport(Glibc)
+  package import Glibc
+#elseif canImport(Musl)
+  package import Musl
+#else
+  package import Darwin
+#endif
+
+/// The system calls that can fail half-way, in one replaceable place, so that a full disk or a short write is a test.
+///
+/// Each returns what the C function returns; a negative result leaves the reason in `errno`.
+package struct Syscalls: Sendable {
+  package var open: @Sendable (_ path: String, _ flags: Int32, _ mode: mode_t) -> Int32
+  package var write: @Sendable (_ descriptor: Int32, _ bytes: RawSpan) -> Int
+  package var read: @Sendable (_ descriptor: Int32, _ bytes: inout MutableRawSpan, _ offset: Int) -> Int
+  package var sync: @Sendable (_ descriptor: Int32) -> Int32
+  package var rename: @Sendable (_ from: String, _ to: String) -> Int32
+  package var close: @Sendable (_ descriptor: Int32) -> Int32
+
+  package static let live = Syscalls(
+    open: { systemOpen($0, $1, $2) },
+    write: { systemWrite($0, $1) },
+    read: { systemRead($0, &$1, $2) },
+    sync: { systemSync($0) },
+    rename: { systemRename($0, $1) },
+    close: { systemClose($0) })
+}
+
+// The closures above would otherwise find their own labels before the C functions of the same names.
+// Safe: strings are NUL-terminated for the call, and each span bounds what the system may touch.
+private func systemOpen(_ path: String, _ flags: Int32, _ mode: mode_t) -> Int32 { unsafe open(path, flags, mode) }
+private func systemWrite(_ descriptor: Int32, _ bytes: RawSpan) -> Int {
+  unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+}
+private func systemRead(_ descriptor: Int32, _ bytes: inout MutableRawSpan, _ offset: Int) -> Int {
+  unsafe bytes.withUnsafeMutableBytes { unsafe pread(descriptor, $0.baseAddress, $0.count, off_t(offset)) }
+}
+private func systemSync(_ descriptor: Int32) -> Int32 { fsync(descriptor) }
+private func systemRename(_ from: String, _ to: String) -> Int32 { unsafe rename(from, to) }
+private func systemClose(_ descriptor: Int32) -> Int32 { close(descriptor) }
+
+extension FileError {
+  /// The error that `errno` holds now.
+  package static func current(operation: String, path: String) -> FileError {
+    let number = errno
+    let code: Code =
+      switch number {
+      case ENOENT, ENOTDIR: .notFound
+      case EACCES, EPERM, EROFS: .permissionDenied
+      case EISDIR: .notARegularFile
+      case EEXIST: .alreadyExists
+      case ENOSPC, EDQUOT, EFBIG: .noSpace
+      default: .system
+      }
+    let detail = unsafe strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"
+    return FileError(code, operation: operation, path: path, detail: detail.prefix(1).lowercased() + detail.dropFirst())
+  }
+}

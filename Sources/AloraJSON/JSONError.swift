@@ -1,0 +1,41 @@
+public import AloraBytes
+
+/// JSON that cannot be read, or a value that is not what it has to be.
+public struct JSONError: DiagnosedError, Hashable {
+  public struct Code: Hashable, Sendable {
+    enum Value: Hashable, Sendable { case malformed, duplicateKey, missing, wrongType, outOfRange, tooLarge }
+    let value: Value
+    /// The text breaks the grammar of RFC 8259, or nests deeper than the limit.
+    public static let malformed = Code(value: .malformed)
+    /// An object has two members of one name (or a name with a NUL in it).
+    public static let duplicateKey = Code(value: .duplicateKey)
+    /// A member that must be there isn't.
+    public static let missing = Code(value: .missing)
+    public static let wrongType = Code(value: .wrongType)
+    /// A number is not whole, or outside its range.
+    public static let outOfRange = Code(value: .outOfRange)
+    /// The text is longer than the reader accepts.
+    public static let tooLarge = Code(value: .tooLarge)
+  }
+
+  public let code: Code
+  public var path: String?
+  /// A JSON path (`$.rank_pattern`) or a byte offset of the text.
+  public let place: String?
+  public let problem: String
+
+  public init(_ code: Code, path: String?, place: String?, problem: String) {
+    self.code = code
+    self.path = path
+    self.place = place
+    self.problem = problem
+  }
+
+  public var category: ErrorCategory { .refusedInput }
+  public var remedy: String? {
+    switch code.value {
+    case .duplicateKey: "remove one of the two"
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,110 @@
+/// One pass over the text for what json-c accepts and RFC 8259 doesn't.
+///
+/// In a valid JSON text, each colon outside a string belongs to one member, so counting them counts the members that
+/// the text writes. json-c's tree has fewer exactly where a name came twice. Names are looked at one by one only then.
+struct JSONScan {
+  private(set) var memberCount = 0
+
+  /// - Throws: `malformed` for control characters, lone surrogates, single quotes, bare words other than true, false and
+  ///   null, a point without a digit after it, and for U+0000 in a name.
+  init(_ text: RawSpan) throws(JSONError) {
+    var offset = 0
+    var stringHasNUL = false
+    while let byte = Self.byte(of: text, at: offset) {
+      switch byte {
+      case UInt8(ascii: "\""):
+        (offset, stringHasNUL) = try Self.checkString(in: text, from: offset + 1)
+      case UInt8(ascii: ":"):
+        if stringHasNUL { throw Self.malformed(offset, "a member's name contains U+0000") }
+        memberCount += 1
+      case UInt8(ascii: "N"), UInt8(ascii: "I"):
+        throw Self.malformed(offset, "NaN and Infinity are not JSON")
+      case UInt8(ascii: "'"):
+        throw Self.malformed(offset, "strings stand in double quotes")
+      case UInt8(ascii: "."):
+        guard let next = Self.byte(of: text, at: offset + 1), (0x30...0x39).contains(next) else {
+          throw Self.malformed(offset, "a digit has to follow the point")
+        }
+      default: break
+      }
+      offset += 1
+    }
+  }
+
+  private static func malformed(_ offset: Int, _ problem: String) -> JSONError {
+    JSONError(.malformed, path: nil, place: "byte \(offset)", problem: problem)
+  }
+
+  private static func byte(of text: RawSpan, at offset: Int) -> UInt8? {
+    // Safe: the offset is never negative and is checked against the end.
+    offset < text.byteCount ? unsafe text.unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self) : nil
+  }
+
+  /// The offset of the closing quote (or of the end), and whether the string holds U+0000.
+  private static func checkString(
+    in text: RawSpan, from start: Int
+  ) throws(JSONError) -> (end: Int, hasNUL: Bool) {
+    var offset = start
+    var hasNUL = false
+    while let byte = byte(of: text, at: offset) {
+      if byte == UInt8(ascii: "\"") { return (offset, hasNUL) }
+      if byte < 0x20 { throw malformed(offset, "a control character in a string must be escaped") }
+      if byte == UInt8(ascii: "\\") {
+        if let unit = escapedUnit(in: text, at: offset) {
+          if unit == 0 { hasNUL = true }
+          if unit & 0xFC00 == 0xD800, let low = escapedUnit(in: text, at: offset + 6), low & 0xFC00 == 0xDC00 {
+            offset += 6
+          } else if unit & 0xF800 == 0xD800 {
+            throw malformed(offset, "half of a surrogate pair stands alone")
+          }
+        }
+        offset += 1
+      }
+      offset += 1
+    }
+    return (offset, hasNUL)
+  }
+
+  /// The UTF-16 unit of a `\uXXXX` escape that starts at `offset`; nil for any other text.
+  private static func escapedUnit(in text: RawSpan, at offset: Int) -> UInt16? {
+    guard byte(of: text, at: offset) == UInt8(ascii: "\\"), byte(of: text, at: offset + 1) == UInt8(ascii: "u") else {
+      return nil
+    }
+    var unit: UInt16 = 0
+    for index in 2..<6 {
+      guard let digit = byte(of: text, at: offset + index).flatMap({ Character(Unicode.Scalar($0)).hexDigitValue })
+      else {
+        return nil
+      }
+      unit = unit << 4 | UInt16(digit)
+    }
+    return unit
+  }
+
+  /// The first name that comes twice in one object, spelled as in the text, with the place of its second occurrence.
+  func firstDuplicate(in text: RawSpan) -> (name: String, byteOffset: Int)? {
+    var seen: [Set<[UInt8]>] = []
+    var lastString: (bytes: [UInt8], offset: Int) = ([], 0)
+    var offset = 0
+    while let byte = Self.byte(of: text, at: offset) {
+      switch byte {
+      case UInt8(ascii: "\""):
+        guard let end = try? Self.checkString(in: text, from: offset + 1).end else { return nil }
+        // Safe: both ends lie within the text.
+        let bytes = unsafe text.extracting((offset + 1)..<end).withUnsafeBytes { unsafe [UInt8]($0) }
+        lastString = (bytes, offset)
+        offset = end
+      case UInt8(ascii: "{"), UInt8(ascii: "["): seen.append([])
+      case UInt8(ascii: "}"), UInt8(ascii: "]"): _ = seen.popLast()
+      case UInt8(ascii: ":"):
+        guard !seen.isEmpty else { return nil }
+        if !seen[seen.count - 1].insert(lastString.bytes).inserted {
+          return (String(decoding: lastString.bytes, as: UTF8.self), lastString.offset)
+        }
+      default: break
+      }
+      offset += 1
+    }
+    return nil
+  }
+}

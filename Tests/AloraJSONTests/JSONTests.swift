@@ -1,0 +1,70 @@
+import AloraBytes
+import AloraJSON
+import Testing
+
+private func parse(_ text: String) throws -> JSON {
+  let bytes = [UInt8](text.utf8)
+  return try JSONDocument(parsing: bytes.span.bytes).root
+}
+
+private func code(_ body: () throws -> Void) -> (JSONError.Code, String?)? {
+  do { try body() } catch let error as JSONError { return (error.code, error.place) } catch { return nil }
+  return nil
+}
+
+@Suite struct JSONTests {
+  @Test func valuesKeepTheirKindsAndPlaces() throws {
+    let json = try parse(#"{"a": [1, -2.5, "é\u0000x", true, null], "b": {"c": 18446744073709551615}}"#)
+    let list = try json["a"].elements()
+    #expect(try list[0].integer() == 1)
+    #expect(try list[1].number() == -2.5)
+    #expect(try list[2].utf8() == [0xC3, 0xA9, 0, 0x78])
+    #expect(try list[3].boolean())
+    #expect(list[4].isNull)
+    #expect(list[2].jsonPath == "$.a[2]")
+    let large = try json["b"]["c"]
+    #expect(code { _ = try large.integer() }?.0 == .outOfRange)
+    #expect(code { _ = try large.integer() }?.1 == "$.b.c")
+    #expect(try json.members().map(\.name) == ["a", "b"])
+    #expect(try json[optional: "zzz"] == nil)
+    #expect(code { _ = try json["zzz"] }?.0 == .missing)
+  }
+
+  @Test(arguments: [
+    "", " ", "{", "[1,]", "{\"a\":1,}", "{'a':1}", "[1] x", "nul", "[NaN]", "[Infinity]", "[-Infinity]", "[01]", "[1.]",
+    "\"\u{1}\"", "[\"\\ud800\"]", "// c\n1", "[1 2]", "{\"a\\u0000b\": 1}", String(repeating: "[", count: 100_000),
+    "[\"\\udc00\"]", "{'a':1}", "[1e999999]x", "+1", "[.5]",
+  ]) func malformedTextIsRefused(_ text: String) {
+    #expect(code { _ = try parse(text) }?.0 == .malformed)
+  }
+
+  @Test func invalidUTF8IsRefused() {
+    let bytes: [UInt8] = [0x22, 0xFF, 0x22]
+    #expect(throws: JSONError.self) { try JSONDocument(parsing: bytes.span.bytes) }
+  }
+
+  @Test func duplicateNamesAreRefusedByName() {
+    let found = code { _ = try parse(#"{"x": {"r": 1, "a:b": "{:}", "r": 2}}"#) }
+    #expect(found?.0 == .duplicateKey)
+    #expect(found?.1 == "byte 29")
+    #expect(throws: Never.self) { try parse(#"[{"r": 1}, {"r": ":\":"}]"#) }
+  }
+
+  @Test func numbersOutOfRangeAreTold() throws {
+    #expect(code { _ = try parse("[1e400]").elements()[0].number() }?.0 == .outOfRange)
+    #expect(code { _ = try parse("1.5").integer() }?.0 == .outOfRange)
+    #expect(code { _ = try parse("\"1\"").integer() }?.0 == .wrongType)
+    #expect(try parse("9223372036854775807").integer() == .max)
+    #expect(try parse("-9223372036854775808").integer() == .min)
+    #expect(code { _ = try parse("16").integer(in: 0...15) }?.0 == .outOfRange)
+  }
+
+  @Test func surrogatePairsAreOneCharacter() throws {
+    #expect(try parse(#""\ud83d\ude00\u00e9""#).string() == "\u{1F600}\u{E9}")
+  }
+
+  @Test func serializedTextParsesToTheSame() throws {
+    let text = #"{"a":[1,2.5,"x/é"],"b":null}"#
+    #expect(try parse(text).serialized == text)
+  }
+}
