@@ -37,14 +37,17 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CJSON", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"]), .brew(["json-c"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .systemLibrary(name: "COnig", pkgConfig: "oniguruma", providers: [.apt(["libonig-dev"]), .brew(["oniguruma"])]),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
     .target(name: "CAloraKernels", cSettings: kernelSettings),
     module("AloraTensors", ["CAloraKernels"]),
     module("AloraBytes", ["AloraTensors"]),
     module("AloraJSON", ["AloraBytes", "CJSON"]),
+    module("AloraRegex", ["COnig"]),
     tests("AloraTensors"),
     tests("AloraBytes"),
+    tests("AloraRegex"),
     tests("AloraJSON", ["AloraBytes"]),
   ],
   swiftLanguageModes: [.v6],

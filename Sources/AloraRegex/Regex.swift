@@ -1,0 +1,131 @@
+internal import COnig
+
+/// A pattern that Oniguruma does not accept, or one that took too long.
+public struct RegexError: Error, Hashable {
+  public enum Code: Hashable, Sendable {
+    case malformed
+    /// Matching went back more often than the limit allows: the pattern is hostile or badly made.
+    case tooManyRetries
+  }
+  public let code: Code
+  public let pattern: String
+  public let detail: String
+}
+
+/// A compiled regular expression over UTF-8, on Oniguruma.
+///
+/// Matching is bounded: a pattern that backtracks too often throws instead of hanging.
+@safe public final class CompiledRegex: Sendable {
+  public enum Syntax: Sendable {
+    /// As Python's `re`: what PEFT's patterns are written in.
+    case python
+    /// As Oniguruma itself: what `tokenizer.json` patterns are written in.
+    case oniguruma
+  }
+
+  public let pattern: String
+  // Safe to share: compiled once, and Oniguruma only reads it while matching.
+  private nonisolated(unsafe) let regex: OnigRegex
+
+  private static let retryLimit: UInt = 5_000_000
+
+  // Oniguruma's own set-up is not thread-safe; a static constant is initialized once.
+  private static let isInitialized: Bool = {
+    var encoding: [OnigEncoding?] = unsafe [alora_onig_utf8()]
+    return unsafe onig_initialize(&encoding, 1) == ONIG_NORMAL
+  }()
+
+  /// - Throws: `malformed` with Oniguruma's words.
+  public init(_ pattern: String, syntax: Syntax) throws(RegexError) {
+    precondition(Self.isInitialized, "Oniguruma could not be initialized")
+    var regex: OnigRegex?
+    var info = unsafe OnigErrorInfo()
+    let bytes = [UInt8](pattern.utf8)
+    // Safe: the pattern's bytes live for the call; Oniguruma copies what it keeps.
+    let (code, words) = unsafe bytes.withUnsafeBufferPointer { buffer -> (Int32, String) in
+      let empty: [UInt8] = [0]
+      return unsafe empty.withUnsafeBufferPointer { fallback in
+        guard let start = unsafe buffer.baseAddress ?? fallback.baseAddress else { return (-1, "") }
+        let code = unsafe onig_new(
+          &regex, start, start + buffer.count, ONIG_OPTION_NONE, alora_onig_utf8(),
+          syntax == .python ? alora_onig_python() : alora_onig_oniguruma(), &info)
+        return (code, code == ONIG_NORMAL ? "" : unsafe errorText(code, &info))
+      }
+    }
+    guard code == ONIG_NORMAL, let regex = unsafe regex else {
+      throw RegexError(code: .malformed, pattern: pattern, detail: words)
+    }
+    self.pattern = pattern
+    unsafe self.regex = regex
+  }
+
+  deinit { unsafe onig_free(regex) }
+
+  /// The end of a match that starts at `offset` exactly, or nil: Python's `re.match` for offset 0.
+  ///
+  /// - Throws: `tooManyRetries`.
+  public func matchEnd(in text: [UInt8], at offset: Int = 0) throws(RegexError) -> Int? {
+    precondition(offset >= 0 && offset <= text.count, "offset outside the text")
+    let result = unsafe withTextPointers(text) { start, end -> Int32 in
+      guard let parameters = unsafe onig_new_match_param() else { return ONIGERR_MEMORY }
+      defer { unsafe onig_free_match_param(parameters) }
+      _ = unsafe onig_initialize_match_param(parameters)
+      _ = unsafe onig_set_retry_limit_in_match_of_match_param(parameters, Self.retryLimit)
+      return unsafe onig_match_with_param(regex, start, end, start + offset, nil, ONIG_OPTION_NONE, parameters)
+    }
+    if result == ONIG_MISMATCH { return nil }
+    guard result >= 0 else { throw failure(result) }
+    return offset + Int(result)
+  }
+
+  /// The first match at or after `offset`, or nil.
+  ///
+  /// - Throws: `tooManyRetries`.
+  public func firstMatch(in text: [UInt8], from offset: Int = 0) throws(RegexError) -> Range<Int>? {
+    precondition(offset >= 0 && offset <= text.count, "offset outside the text")
+    guard let region = unsafe onig_region_new() else { throw failure(ONIGERR_MEMORY) }
+    defer { unsafe onig_region_free(region, 1) }
+    let result = unsafe withTextPointers(text) { start, end -> Int32 in
+      guard let parameters = unsafe onig_new_match_param() else { return ONIGERR_MEMORY }
+      defer { unsafe onig_free_match_param(parameters) }
+      _ = unsafe onig_initialize_match_param(parameters)
+      _ = unsafe onig_set_retry_limit_in_match_of_match_param(parameters, Self.retryLimit)
+      return unsafe onig_search_with_param(
+        regex, start, end, start + offset, end, region, ONIG_OPTION_NONE, parameters)
+    }
+    if result == ONIG_MISMATCH { return nil }
+    guard result >= 0, unsafe region.pointee.num_regs > 0 else { throw failure(result) }
+    return unsafe Int(region.pointee.beg[0])..<Int(region.pointee.end[0])
+  }
+
+  /// Whether a match starts at the text's first byte: Python's `re.match`.
+  ///
+  /// - Throws: `tooManyRetries`.
+  public func matchesPrefix(of text: String) throws(RegexError) -> Bool {
+    try matchEnd(in: [UInt8](text.utf8)) != nil
+  }
+
+  private func failure(_ code: Int32) -> RegexError {
+    let retries = code == ONIGERR_RETRY_LIMIT_IN_MATCH_OVER || code == ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER
+    return RegexError(
+      code: .tooManyRetries, pattern: pattern,
+      detail: retries ? "the pattern backtracks too often" : errorText(code, nil))
+  }
+}
+
+/// Calls `body` with the ends of the text, which are valid pointers for an empty text too.
+private func withTextPointers<Result>(
+  _ text: [UInt8], _ body: (UnsafePointer<UInt8>, UnsafePointer<UInt8>) -> Result
+) -> Result {
+  unsafe text.withUnsafeBufferPointer { buffer in
+    if let start = buffer.baseAddress { return unsafe body(start, start + buffer.count) }
+    let nothing: UInt8 = 0
+    return unsafe withUnsafePointer(to: nothing) { unsafe body($0, $0) }
+  }
+}
+
+private func errorText(_ code: Int32, _ info: UnsafePointer<OnigErrorInfo>?) -> String {
+  var buffer = [UInt8](repeating: 0, count: Int(ONIG_MAX_ERROR_MESSAGE_LEN))
+  let count = unsafe alora_onig_error_text(&buffer, code, info)
+  return String(decoding: buffer.prefix(max(0, Int(count))), as: UTF8.self)
+}
