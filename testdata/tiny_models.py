@@ -1,0 +1,107 @@
+"""Tiny random models, one or more per base architecture, shared by the conversion and the inference fixtures.
+
+A configuration is a function of sizes, so that conversion can use one set (rows divisible and not divisible by 32) and
+inference another (small enough to commit the weights). Everything is seeded; nothing is downloaded.
+"""
+import json
+import zlib
+
+import torch
+import transformers
+
+ROPE = {"rope_type": "default", "rope_theta": 10000.0}
+
+
+def _common(hidden=64, heads=4, kv_heads=2, inter=80, layers=2, vocab=96, **extra):
+    """Sizes every decoder configuration shares. Grouped-query on purpose: a wrong q/k permutation must show."""
+    return dict(hidden_size=hidden, num_attention_heads=heads, num_key_value_heads=kv_heads, intermediate_size=inter,
+                num_hidden_layers=layers, vocab_size=vocab, max_position_embeddings=512, bos_token_id=1, eos_token_id=2,
+                pad_token_id=0, rms_norm_eps=1e-5, rope_parameters=dict(ROPE), tie_word_embeddings=False, **extra)
+
+
+
+
+SIZES = ("hidden", "heads", "kv_heads", "inter", "layers", "vocab")
+
+
+def _make(cls, defaults=None):
+    def build(**kw):
+        merged = {**(defaults or {}), **kw}
+        c = _common(**{k: v for k, v in merged.items() if k in SIZES})
+        c.update({k: v for k, v in merged.items() if k not in SIZES})
+        return getattr(transformers, cls)(**c)
+    return build
+
+
+llama = _make("LlamaConfig")
+mistral = _make("MistralConfig", {"sliding_window": None})
+qwen2 = _make("Qwen2Config")
+qwen3 = _make("Qwen3Config", {"head_dim": 24})
+phi3 = _make("Phi3Config", {"original_max_position_embeddings": 512})
+gemma2 = _make("Gemma2Config", {"head_dim": 24, "query_pre_attn_scalar": 20, "sliding_window": 8, "tie_word_embeddings": True})
+gemma3 = _make("Gemma3TextConfig", {
+    "head_dim": 24, "query_pre_attn_scalar": 20, "sliding_window": 8, "tie_word_embeddings": True,
+    "layer_types": ["sliding_attention", "full_attention"],
+    "rope_parameters": {"sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+                        "full_attention": {"rope_type": "default", "rope_theta": 1000000.0}}})
+_multipliers = {"embedding_multiplier": 3.0, "logits_scaling": 2.0, "residual_multiplier": 0.5, "attention_multiplier": 0.125}
+granite = _make("GraniteConfig", {**_multipliers, "tie_word_embeddings": True})
+granite_moe = _make("GraniteMoeConfig", {**_multipliers, "num_local_experts": 4, "num_experts_per_tok": 2})
+
+
+def granite_moe_hybrid(experts=0, position="rope", shared=48, **kw):
+    """GraniteMoeHybrid without Mamba layers, as Granite 4.0 micro is; `experts` 0 leaves only the shared MLP."""
+    layers = kw.get("layers", 2)
+    return _make("GraniteMoeHybridConfig", {
+        **_multipliers, "layer_types": ["attention"] * layers, "num_local_experts": experts,
+        "num_experts_per_tok": 2 if experts else 0, "shared_intermediate_size": shared, "position_embedding_type": position,
+        "mamba_n_heads": 16, "mamba_d_head": "auto", "mamba_expand": 2, "tie_word_embeddings": True})(**kw)
+
+
+def seed_of(*parts):
+    """A seed that depends on the names only, so that adding a case changes no other case."""
+    return zlib.crc32("/".join(map(str, parts)).encode())
+
+
+def make_model(config, name):
+    """A causal LM in float32 with weights large enough that attention, gates and routing all matter."""
+    torch.manual_seed(seed_of("model", name))
+    config._attn_implementation = "eager"
+    model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float32)
+    gen = torch.Generator().manual_seed(seed_of("weights", name))
+    with torch.no_grad():
+        for key, p in sorted(model.named_parameters()):
+            noise = torch.randn(p.shape, generator=gen)
+            if key.endswith("norm.weight"):
+                centre = 0.0 if config.model_type.startswith("gemma") else 1.0
+                p.copy_(centre + 0.2 * noise)
+            elif key.endswith("bias"):
+                p.copy_(0.3 * noise)
+            elif "embed_tokens" in key or "lm_head" in key:
+                scale = p.shape[-1] ** -0.5 if "lm_head" in key else 0.35 if config.tie_word_embeddings else 1.0
+                p.copy_(scale * noise)
+            else:
+                p.copy_(1.2 * noise * p.shape[-1] ** -0.5)
+    model.tie_weights()
+    return model.eval()
+
+
+def write_config(config, architecture, directory, **overrides):
+    """config.json as transformers writes it (its own spelling of RoPE parameters and layer types)."""
+    config.architectures = [architecture]
+    text = json.loads(config.to_json_string(use_diff=True))
+    text["dtype"] = "float32"
+    text.update(overrides)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "config.json").write_text(json.dumps(text, indent=2, sort_keys=True) + "\n")
+
+
+def randomize_adapter(peft_model, name, a_std=None, b_std=0.05):
+    """PEFT starts lora_B at zero: give A and B seeded noise, in the adapter's own dtype."""
+    gen = torch.Generator().manual_seed(seed_of("adapter", name))
+    with torch.no_grad():
+        for key, p in sorted(peft_model.named_parameters()):
+            if "lora_A" in key or "lora_embedding_A" in key:
+                p.copy_(torch.randn(p.shape, generator=gen) * (a_std or p.shape[-1] ** -0.5))
+            elif "lora_B" in key or "lora_embedding_B" in key:
+                p.copy_(torch.randn(p.shape, generator=gen) * b_std)
