@@ -45,7 +45,11 @@ let package = Package(
     module("AloraBytes", ["AloraTensors"]),
     module("AloraJSON", ["AloraBytes", "CJSON"]),
     module("AloraRegex", ["COnig"]),
+    module("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraRegex"]),
+    .target(
+      name: "AloraTestSupport", dependencies: ["AloraJSON"], path: "Tests/AloraTestSupport", swiftSettings: common),
     tests("AloraTensors"),
+    tests("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraTestSupport"]),
     tests("AloraBytes"),
     tests("AloraRegex"),
     tests("AloraJSON", ["AloraBytes"]),

@@ -1,0 +1,76 @@
+internal import AloraJSON
+
+/// How each field of `adapter_config.json` is treated. A field that is not in the table is unknown.
+enum ConfigurationField {
+  /// Read into `AdapterConfiguration`.
+  case used
+  /// Has no part in what the trained weights mean, whatever its value.
+  case harmless
+  /// Changes what the weights mean in a way that GGUF cannot express, unless it is empty (null, false, {}, [], "").
+  case refusedUnlessEmpty(problem: String, remedy: String)
+
+  static func named(_ name: String) -> ConfigurationField? { table[name] }
+
+  private static let remerge =
+    "merge the adapter into the base with PEFT's merge_and_unload() and convert the merged model"
+  private static let retrain = "train again without it"
+
+  private static let table: [String: ConfigurationField] = [
+    "peft_type": .used, "r": .used, "lora_alpha": .used, "use_rslora": .used, "rank_pattern": .used,
+    "alpha_pattern": .used, "target_modules": .used, "exclude_modules": .used, "layers_to_transform": .used,
+    "layers_pattern": .used, "bias": .used, "alora_invocation_tokens": .used, "invocation_string": .used,
+    "base_model_name_or_path": .used, "revision": .used, "task_type": .used, "peft_version": .used,
+    "init_lora_weights": .used, "fan_in_fan_out": .used, "ensure_weight_tying": .used,
+
+    "auto_mapping": .harmless, "inference_mode": .harmless, "lora_dropout": .harmless, "megatron_core": .harmless,
+    // Settings of initializations; the initialization itself is judged by init_lora_weights.
+    "loftq_config": .harmless, "eva_config": .harmless, "corda_config": .harmless, "lora_ga_config": .harmless,
+    // Only the backward pass and the placement on devices.
+    "velora_config": .harmless, "runtime_config": .harmless, "ephemeral_gpu_offload": .harmless,
+    "qalora_group_size": .harmless,
+    // Left behind by Unsloth, by older versions of PEFT and by the hub's loaders.
+    "enable_lora": .harmless, "merge_weights": .harmless, "_commit_hash": .harmless, "transformers_version": .harmless,
+    "unsloth_fixed": .harmless, "unsloth_version": .harmless,
+
+    "use_dora": .refusedUnlessEmpty(
+      problem: "DoRA rescales whole weights by trained magnitudes, which GGUF adapters cannot express", remedy: remerge),
+    "lora_bias": .refusedUnlessEmpty(
+      problem: "the adapter trains a bias of lora_B, which GGUF adapters cannot express", remedy: remerge),
+    "modules_to_save": .refusedUnlessEmpty(
+      problem: "whole modules were trained and saved beside the LoRA factors, which GGUF adapters cannot express",
+      remedy: remerge),
+    "trainable_token_indices": .refusedUnlessEmpty(
+      problem: "token embeddings were trained, which GGUF adapters cannot express", remedy: remerge),
+    "target_parameters": .refusedUnlessEmpty(
+      problem: "LoRA on bare parameters (fused experts) is not supported",
+      remedy: "target the attention's linear modules, or merge the adapter into the base"),
+    "layer_replication": .refusedUnlessEmpty(
+      problem: "the adapter is for a model with replicated layers, which the base does not have", remedy: remerge),
+    "megatron_config": .refusedUnlessEmpty(
+      problem: "the adapter was trained on Megatron's parallel layers", remedy: retrain),
+    "use_qalora": .refusedUnlessEmpty(problem: "QALoRA pools the input before lora_A", remedy: retrain),
+    "use_bdlora": .refusedUnlessEmpty(problem: "BD-LoRA keeps its factors in block-diagonal form", remedy: retrain),
+    "arrow_config": .refusedUnlessEmpty(problem: "Arrow routes between several adapters per token", remedy: retrain),
+    "kasa_config": .refusedUnlessEmpty(
+      problem: "KaSA changes the base weight and puts a diagonal between the factors", remedy: remerge),
+    "monteclora_config": .refusedUnlessEmpty(
+      problem: "MonteCLoRA samples its weights", remedy: retrain),
+    "modules_to_tie": .refusedUnlessEmpty(problem: "tied saved modules cannot be expressed", remedy: remerge),
+    "use_vera": .refusedUnlessEmpty(problem: "VeRA shares frozen factors between layers", remedy: retrain),
+    "corda_cache": .harmless,
+  ]
+}
+
+extension JSON {
+  /// Null, false, zero, an empty string, list or object: a field that is switched off.
+  var isSwitchedOff: Bool {
+    switch kind {
+    case .null: true
+    case .boolean: (try? boolean()) == false
+    case .integer, .number: (try? number()) == 0
+    case .string: (try? string())?.isEmpty ?? false
+    case .array: (try? elements())?.isEmpty ?? false
+    case .object: (try? members())?.isEmpty ?? false
+    }
+  }
+}

@@ -1,0 +1,22 @@
+public import AloraJSON
+import Foundation
+
+/// The path of a file under `testdata/`.
+public func testData(_ path: String) throws -> String {
+  let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  return tests.deletingLastPathComponent().appendingPathComponent("testdata").appendingPathComponent(path).path
+}
+
+/// The root value of a JSON text.
+public func parseJSON(_ text: String) throws -> JSON {
+  let bytes = [UInt8](text.utf8)
+  return try JSONDocument(parsing: bytes.span.bytes).root
+}
+
+/// Calls `body` with a new directory, which is removed afterwards.
+public func withTemporaryDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
+  let path = NSTemporaryDirectory() + "alora-\(UUID().uuidString)"
+  try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(atPath: path) }
+  return try body(path)
+}
