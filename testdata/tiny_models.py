@@ -78,7 +78,8 @@ def make_model(config, name):
             elif key.endswith("bias"):
                 p.copy_(0.3 * noise)
             elif "embed_tokens" in key or "lm_head" in key:
-                scale = p.shape[-1] ** -0.5 if "lm_head" in key else 0.35 if config.tie_word_embeddings else 1.0
+                small = config.tie_word_embeddings or hasattr(config, "embedding_multiplier")
+                scale = p.shape[-1] ** -0.5 if "lm_head" in key else 0.35 if small else 1.0
                 p.copy_(scale * noise)
             else:
                 p.copy_(1.2 * noise * p.shape[-1] ** -0.5)

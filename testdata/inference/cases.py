@@ -1,0 +1,87 @@
+"""The table of inference fixtures: configuration, adapter, and how the base directory is written."""
+import tiny_models as t
+
+ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
+ALL = [*ATTENTION, "gate_proj", "up_proj", "down_proj"]
+HYBRID = [*ATTENTION, "input_linear", "output_linear"]
+PHI3 = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
+INVOCATION = [7, 9, 7]  # overlaps itself
+
+SMALL = dict(hidden=32, heads=4, kv_heads=2, inter=48, vocab=64)
+ODD = dict(hidden=36, heads=3, kv_heads=1, inter=52, vocab=61)  # nothing here is a multiple of a vector width
+
+
+def rope(kind, theta=10000.0, **extra):
+    return {"rope_parameters": {"rope_type": kind, "rope_theta": theta, **extra}}
+
+
+LONGROPE = dict(max_position_embeddings=64, original_max_position_embeddings=16)
+
+
+def factors(start, step, count):
+    return [round(start + step * i, 3) for i in range(count)]
+
+
+def case(architecture, config, targets=ALL, plain=False, style="new", dtype="float32", shards=None, compressed=False, **peft):
+    """`style`: "legacy" writes rope_theta and rope_scaling as published files do; `plain`: an ordinary LoRA, no invocation."""
+    return dict(architecture=architecture, config=config, targets=targets, plain=plain, style=style, dtype=dtype, shards=shards,
+                compressed=compressed, peft=peft)
+
+
+L, G = "LlamaForCausalLM", "GraniteMoeHybridForCausalLM"
+CASES = {
+    "llama": case(L, lambda: t.llama(hidden=64, inter=80, vocab=96)),
+    "llama-lora": case(L, lambda: t.llama(**SMALL), plain=True, use_rslora=True, rank_pattern={"q_proj": 6}),
+    "llama-tied-bf16": case(L, lambda: t.llama(**ODD, tie_word_embeddings=True), style="legacy", dtype="bfloat16", compressed=True),
+    "llama-llama3-sharded": case(L, lambda: t.llama(**SMALL, head_dim=24, **rope(
+        "llama3", 500000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)),
+        style="legacy", shards="30KB"),
+    "llama-linear": case(L, lambda: t.llama(**SMALL, **rope("linear", factor=4.0)), style="legacy"),
+    "llama-yarn": case(L, lambda: t.llama(**SMALL, **rope("yarn", factor=4.0, original_max_position_embeddings=16,
+                                                          beta_fast=32.0, beta_slow=1.0))),
+    "llama-bias": case(L, lambda: t.llama(**SMALL, attention_bias=True, mlp_bias=True)),
+    "mistral-window": case("MistralForCausalLM", lambda: t.mistral(**SMALL, head_dim=12, sliding_window=8), style="legacy"),
+    "granite": case("GraniteForCausalLM", lambda: t.granite(**SMALL), style="legacy"),
+    "granite-untied": case("GraniteForCausalLM", lambda: t.granite(**ODD, tie_word_embeddings=False)),
+    "granite-moe": case("GraniteMoeForCausalLM", lambda: t.granite_moe(**SMALL), ATTENTION),
+    "granite-moe-hybrid": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=40), HYBRID, style="legacy"),
+    "granite-moe-hybrid-nope": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=40, position=None), HYBRID),
+    "granite-moe-hybrid-experts": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=24, experts=4, position="nope"), HYBRID),
+    "qwen2": case("Qwen2ForCausalLM", lambda: t.qwen2(**SMALL), style="legacy"),
+    "qwen2-window": case("Qwen2ForCausalLM", lambda: t.qwen2(**SMALL, use_sliding_window=True, sliding_window=8, max_window_layers=1,
+                                                             tie_word_embeddings=True)),
+    "qwen3": case("Qwen3ForCausalLM", lambda: t.qwen3(**SMALL, tie_word_embeddings=True), style="legacy"),
+    "qwen3-yarn": case("Qwen3ForCausalLM", lambda: t.qwen3(**SMALL, **rope(
+        "yarn", 1000000.0, factor=4.0, original_max_position_embeddings=16)), style="legacy"),
+    "phi3": case("Phi3ForCausalLM", lambda: t.phi3(**SMALL), PHI3, style="legacy"),
+    "phi3-longrope": case("Phi3ForCausalLM", lambda: t.phi3(**SMALL, **LONGROPE, **rope(
+        "longrope", short_factor=factors(1.0, 0.05, 4), long_factor=factors(1.1, 1.3, 4))), PHI3, style="legacy"),
+    "phi3-partial": case("Phi3ForCausalLM", lambda: t.phi3(**{**SMALL, "hidden": 64}, tie_word_embeddings=True, **rope(
+        "default", partial_rotary_factor=0.75)), PHI3),
+    "gemma2": case("Gemma2ForCausalLM", lambda: t.gemma2(**SMALL, attn_logit_softcapping=4.0, final_logit_softcapping=6.0),
+                   style="legacy"),
+    "gemma3": case("Gemma3ForCausalLM", lambda: t.gemma3(**SMALL)),
+    "gemma3-linear": case("Gemma3ForCausalLM", lambda: t.gemma3(
+        **{**SMALL, "layers": 3}, layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        rope_parameters={"sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+                         "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1000000.0}})),
+}
+
+
+def prompts(vocab, rng):
+    """Every way an invocation can lie in a prompt. Filler never contains its tokens."""
+    filler = [i for i in range(3, vocab) if i not in INVOCATION]
+    some = lambda n: [int(x) for x in rng.choice(filler, n)]  # noqa: E731
+    a, b, _ = INVOCATION
+    return {
+        "no invocation": some(12),
+        "in the middle": some(8) + INVOCATION + some(6),
+        "twice": some(5) + INVOCATION + some(4) + INVOCATION + some(3),
+        "at index 0": INVOCATION + some(8),
+        "at the end": some(9) + INVOCATION,
+        "overlapping itself": some(6) + [a, b, a, b, a] + some(3),
+        "broken off": some(5) + [a, b, b] + some(4),
+        "broken off, then found": some(3) + [a, b, b, a, a, b, a, b] + some(2),
+        "long": some(22) + INVOCATION + some(8),
+        "only the invocation": list(INVOCATION),
+    }

@@ -1,0 +1,151 @@
+"""Make the inference fixtures: tiny random models and adapters, and PEFT's float32 logits for them.
+
+usage: make_fixtures.py [case …]        (see README.md; writes beside this file)
+"""
+import argparse
+import importlib.metadata
+import json
+import shutil
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+import cases  # noqa: E402
+import tiny_models  # noqa: E402
+
+torch.set_num_threads(1)
+torch.use_deterministic_algorithms(True)
+warnings.filterwarnings("ignore")
+transformers.utils.logging.disable_progress_bar()
+PACKAGES = ("torch", "transformers", "peft", "safetensors", "numpy")
+
+
+def legacy_spelling(path):
+    """config.json as published before transformers 5: rope_theta, rope_scaling (mostly with `type`), torch_dtype."""
+    c = json.loads(path.read_text())
+    rope = dict(c.pop("rope_parameters", None) or {})
+    c["rope_theta"] = rope.pop("rope_theta", 10000.0)
+    if "partial_rotary_factor" in rope:
+        c["partial_rotary_factor"] = rope.pop("partial_rotary_factor")
+    kind = rope.pop("rope_type", "default")
+    if kind in ("longrope", "yarn"):  # where published files had it
+        original = rope.pop("original_max_position_embeddings", None)
+        if kind == "yarn":
+            rope["original_max_position_embeddings"] = original
+    c["rope_scaling"] = None if kind == "default" else {"rope_type" if kind == "llama3" else "type": kind, **rope}
+    c["torch_dtype"] = c.pop("dtype", "float32")
+    if c["model_type"] == "granitemoehybrid":
+        c["layer_types"] = ["attention"] * c["num_hidden_layers"]
+    path.write_text(json.dumps(c, indent=2, sort_keys=True) + "\n")
+
+
+def write_base(name, spec, directory):
+    model = tiny_models.make_model(spec["config"](), name)
+    expected = model.config.to_dict()
+    model.to(getattr(torch, spec["dtype"])).save_pretrained(directory, **({"max_shard_size": spec["shards"]} if spec["shards"] else {}))
+    (directory / "generation_config.json").unlink(missing_ok=True)
+    if spec["style"] == "legacy":
+        legacy_spelling(directory / "config.json")
+    read = transformers.AutoConfig.from_pretrained(directory).to_dict()
+    (read.get("rope_parameters") or {}).pop("type", None)
+    for key in ("rope_parameters", "layer_types", "sliding_window", "head_dim"):
+        assert read.get(key) == expected.get(key), (name, key, read.get(key), expected.get(key))
+
+
+def load(directory):
+    return transformers.AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager").eval()
+
+
+def write_adapter(name, spec, base, directory):
+    from peft import LoraConfig, get_peft_model
+    invocation = {} if spec["plain"] else {"alora_invocation_tokens": cases.INVOCATION}
+    config = LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=8, target_modules=spec["targets"], **invocation, **spec["peft"])
+    model = get_peft_model(load(base), config)
+    tiny_models.randomize_adapter(model, name, b_std=0.12)
+    model.save_pretrained(directory)
+    (directory / "README.md").unlink(missing_ok=True)
+    path = directory / "adapter_config.json"
+    text = json.loads(path.read_text())
+    text["base_model_name_or_path"] = f"alora-tests/{name}"
+    text["target_modules"].sort()
+    path.write_text(json.dumps(text, indent=2, sort_keys=True))
+
+
+def activation_start(tokens):
+    """By definition, and independent of PEFT's search: the last index at which the invocation occurs; -1 if nowhere."""
+    n = len(cases.INVOCATION)
+    return max((i for i in range(len(tokens) - n + 1) if tokens[i:i + n] == cases.INVOCATION), default=-1)
+
+
+def run(model, tokens):
+    with torch.no_grad():
+        return model(input_ids=torch.tensor([tokens]), use_cache=False).logits[0].numpy()
+
+
+def watch_routing(model, gaps):
+    """Record how far apart the last expert chosen and the first one not chosen are: a near-tie would make a fragile golden."""
+    def hook(_, inputs, output):
+        logits = torch.nn.functional.linear(inputs[0].reshape(-1, inputs[0].shape[-1]).float(), _.weight)
+        top = logits.sort(dim=-1, descending=True).values
+        gaps.append(float((top[:, 1] - top[:, 2]).min()))
+    for module in model.modules():
+        if type(module).__name__.endswith("TopKRouter"):
+            module.register_forward_hook(hook)
+
+
+def make_case(name, spec):
+    from peft import PeftModel
+    directory = HERE / name
+    shutil.rmtree(directory, ignore_errors=True)
+    write_base(name, spec, directory / "base")
+    write_adapter(name, spec, directory / "base", directory / "adapter")
+    base = load(directory / "base")
+    adapted = PeftModel.from_pretrained(load(directory / "base"), directory / "adapter").eval()
+    gaps = []
+    watch_routing(base, gaps)
+    watch_routing(adapted, gaps)
+    rng = np.random.default_rng(tiny_models.seed_of("prompts", name))
+    arrays, report = {}, []
+    for i, (title, tokens) in enumerate(cases.prompts(base.config.vocab_size, rng).items()):
+        start = 0 if spec["plain"] else activation_start(tokens)
+        b, a = run(base, tokens), run(adapted, tokens)
+        assert b.dtype == a.dtype == np.float32 and np.isfinite(b).all() and np.isfinite(a).all()
+        before = len(tokens) if start < 0 else start
+        after = float(np.abs(a[before:] - b[before:]).max()) if before < len(tokens) else None
+        equal = bool(np.array_equal(b[:before], a[:before]))
+        assert after is None or after > 0.05, (name, title, after)
+        assert before == len(tokens) or np.abs(a[before] - b[before]).max() > 1e-3, (name, title, "starts later than it should")
+        arrays |= {f"tokens_{i}": np.array(tokens, np.int64), f"base_logits_{i}": b, f"adapted_logits_{i}": a,
+                   f"activation_start_{i}": np.int64(start)}
+        report.append({"prompt": title, "tokens": len(tokens), "activation_start": start, "equal_before": equal,
+                       "max_change_before": float(np.abs(a[:before] - b[:before]).max(initial=0)),
+                       "max_abs_logit": round(float(np.abs(b).max()), 3), "max_change_after": after and round(after, 3)})
+    arrays["meta"] = np.array(json.dumps({"case": name, "architecture": spec["architecture"], "prompts": report}))
+    (np.savez_compressed if spec["compressed"] else np.savez)(directory / "golden.npz", **arrays)
+    assert min(gaps, default=1) > 1e-4, (name, "near-tie in routing", min(gaps))
+    std = np.std(arrays["base_logits_8"])
+    print(f"{name:28} logits std {std:.2f}, change {max(r['max_change_after'] or 0 for r in report):.2f}, "
+          f"bit-equal before activation: {all(r['equal_before'] for r in report)}, parameters {sum(p.numel() for p in base.parameters())}"
+          + (f", smallest routing gap {min(gaps):.4f}" if gaps else ""),
+          flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("cases", nargs="*")
+    chosen = parser.parse_args().cases
+    for name, spec in cases.CASES.items():
+        if not chosen or name in chosen:
+            make_case(name, spec)
+    versions = {p: importlib.metadata.version(p) for p in PACKAGES}
+    (HERE / "versions.json").write_text(json.dumps(versions, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
