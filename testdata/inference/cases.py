@@ -22,10 +22,11 @@ def factors(start, step, count):
     return [round(start + step * i, 3) for i in range(count)]
 
 
-def case(architecture, config, targets=ALL, plain=False, style="new", dtype="float32", shards=None, compressed=False, **peft):
-    """`style`: "legacy" writes rope_theta and rope_scaling as published files do; `plain`: an ordinary LoRA, no invocation."""
+def case(architecture, config, targets=ALL, plain=False, style="new", dtype="float32", shards=None, compressed=False, salt=None, **peft):
+    """`style`: "legacy" writes rope_theta and rope_scaling as published files do; `plain`: an ordinary LoRA, no invocation; `salt`: other prompts, where
+    the first ones had a near-tie in routing."""
     return dict(architecture=architecture, config=config, targets=targets, plain=plain, style=style, dtype=dtype, shards=shards,
-                compressed=compressed, peft=peft)
+                compressed=compressed, salt=salt, peft=peft)
 
 
 L, G = "LlamaForCausalLM", "GraniteMoeHybridForCausalLM"
@@ -46,7 +47,7 @@ CASES = {
     "granite-moe": case("GraniteMoeForCausalLM", lambda: t.granite_moe(**SMALL), ATTENTION),
     "granite-moe-hybrid": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=40), HYBRID, style="legacy"),
     "granite-moe-hybrid-nope": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=40, position=None), HYBRID),
-    "granite-moe-hybrid-experts": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=24, experts=4, position="nope"), HYBRID),
+    "granite-moe-hybrid-experts": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=24, experts=4, position="nope"), HYBRID, salt=2),
     "qwen2": case("Qwen2ForCausalLM", lambda: t.qwen2(**SMALL), style="legacy"),
     "qwen2-window": case("Qwen2ForCausalLM", lambda: t.qwen2(**SMALL, use_sliding_window=True, sliding_window=8, max_window_layers=1,
                                                              tie_word_embeddings=True)),

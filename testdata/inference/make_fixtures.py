@@ -110,7 +110,7 @@ def make_case(name, spec):
     gaps = []
     watch_routing(base, gaps)
     watch_routing(adapted, gaps)
-    rng = np.random.default_rng(tiny_models.seed_of("prompts", name))
+    rng = np.random.default_rng(tiny_models.seed_of("prompts", name, *filter(None, [spec["salt"]])))
     arrays, report = {}, []
     for i, (title, tokens) in enumerate(cases.prompts(base.config.vocab_size, rng).items()):
         start = 0 if spec["plain"] else activation_start(tokens)
