@@ -67,4 +67,19 @@ private func code(_ body: () throws -> Void) -> (JSONError.Code, String?)? {
     let text = #"{"a":[1,2.5,"x/é"],"b":null}"#
     #expect(try parse(text).serialized == text)
   }
+
+  @Test func writtenValuesReadBack() throws {
+    let value: JSONValue = [
+      "text": "a\"b\\\n\u{1F600}\u{2028}", "numbers": [1, .number(0.1), .number(1e300), .number(.nan), .number(2)],
+      "empty": [:], "none": .null, "yes": true,
+    ]
+    #expect(
+      value.serialized(isPretty: false)
+        == #"{"text":"a\"b\\\n\#u{1F600}\#u{2028}","numbers":[1,0.1,1e+300,null,2.0],"empty":{},"none":null,"yes":true}"#
+    )
+    let read = try parse(value.serialized())
+    #expect(try read["text"].string() == "a\"b\\\n\u{1F600}\u{2028}")
+    #expect(try read["numbers"].elements()[1].number() == 0.1)
+    #expect(JSONValue.members(["a": 1, "b": nil]) == ["a": 1])
+  }
 }

@@ -1,0 +1,58 @@
+/// What the name of a tensor in `adapter_model.safetensors` says.
+///
+/// PEFT saves `base_model.model.<module>.lora_A.weight`; in memory the adapter's name stands before `.weight`, and some
+/// tools save it so (`….lora_A.default.weight`), or leave `base_model.model.` out.
+/// Source: PEFT `utils/save_and_load.py`, llama.cpp `convert_lora_to_gguf.py` (`get_base_tensor_name`).
+enum AdapterTensorName: Hashable, Sendable {
+  enum Factor: Hashable, Sendable { case a, b }
+
+  /// A factor of the update of a linear module or, with `isEmbedding`, of an embedding.
+  case factor(Factor, module: String, isEmbedding: Bool)
+  /// The frozen weight under an adapted embedding or output layer, which PEFT saves beside it.
+  case baseLayer(module: String)
+  /// Anything else, with what it is as far as its name tells.
+  case other(String)
+
+  init(_ name: String) {
+    let prefix = "base_model.model."
+    let path = name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : name
+    let parts = path.split(separator: ".", omittingEmptySubsequences: false)
+    guard let index = parts.firstIndex(where: { $0.hasPrefix("lora_") }) else {
+      self = Self.withoutFactor(path)
+      return
+    }
+    let module = parts[..<index].joined(separator: ".")
+    let rest = parts[(index + 1)...]
+    let hasWeight = rest.last == "weight" && rest.count <= 2
+    guard !module.isEmpty, !parts[..<index].contains("") else {
+      self = .other("a LoRA factor of no module")
+      return
+    }
+    switch parts[index] {
+    case "lora_A" where hasWeight: self = .factor(.a, module: module, isEmbedding: false)
+    case "lora_B" where hasWeight: self = .factor(.b, module: module, isEmbedding: false)
+    case "lora_embedding_A" where rest.count <= 1 || hasWeight: self = .factor(.a, module: module, isEmbedding: true)
+    case "lora_embedding_B" where rest.count <= 1 || hasWeight: self = .factor(.b, module: module, isEmbedding: true)
+    case "lora_A" where rest.last == "bias", "lora_B" where rest.last == "bias":
+      self = .other("a trained bias of a LoRA factor (lora_bias)")
+    case "lora_magnitude_vector": self = .other("a magnitude of DoRA")
+    default: self = .other("a kind of LoRA parameter that is not known")
+    }
+  }
+
+  private static func withoutFactor(_ path: String) -> AdapterTensorName {
+    for head in ["lm_head", "embed_tokens"] where path.hasSuffix("\(head).base_layer.weight") {
+      return .baseLayer(module: String(path.dropLast(".base_layer.weight".count)))
+    }
+    if path.contains("modules_to_save") { return .other("a module saved whole (modules_to_save)") }
+    if path.contains("token_adapter") || path.contains("trainable_tokens") { return .other("trained token embeddings") }
+    if path.hasSuffix(".bias") { return .other("a trained bias (bias = all or lora_only)") }
+    if path.contains("norm") {
+      return .other("a trained norm, which llama.cpp reads from an adapter and does not apply")
+    }
+    if path.hasSuffix("embed_tokens.weight") || path.hasSuffix("lm_head.weight") {
+      return .other("a whole embedding or output layer, saved after the vocabulary was resized or trained")
+    }
+    return .other("no LoRA factor")
+  }
+}
