@@ -30,7 +30,9 @@ func tests(_ module: String, _ dependencies: [Target.Dependency] = [], resources
 let package = Package(
   name: "alora",
   platforms: [.macOS(.v15)],
-  products: [],
+  products: [
+    .executable(name: "alora", targets: ["AloraCLI"])
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
@@ -46,6 +48,10 @@ let package = Package(
     module("AloraJSON", ["AloraBytes", "CJSON"]),
     module("AloraRegex", ["COnig"]),
     module("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraRegex"]),
+    .executableTarget(
+      name: "AloraCLI",
+      dependencies: ["AloraBytes", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: strict),
     .target(
       name: "AloraTestSupport", dependencies: ["AloraJSON"], path: "Tests/AloraTestSupport", swiftSettings: common),
     tests("AloraTensors"),

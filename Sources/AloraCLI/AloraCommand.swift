@@ -1,0 +1,68 @@
+internal import AloraBytes
+internal import ArgumentParser
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+/// The command `alora`: from the words of a call to one of the subcommands, and from its end to an exit code.
+@main struct AloraCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "alora",
+    abstract: "Converts Activated LoRA adapters to GGUF, shows what is inside, and proves what they promise.",
+    discussion: """
+      Exit codes: 0 all holds; 1 a check ran and failed; 2 wrong usage; 3 input refused; 4 input or output failed.
+      """,
+    version: aloraVersion,
+    subcommands: [])
+
+  static func main() {
+    run(Array(CommandLine.arguments.dropFirst())).endProcess()
+  }
+
+  static func run(_ arguments: [String]) -> ExitStatus {
+    do {
+      var command = try parseAsRoot(arguments)
+      try command.run()
+      return .success
+    } catch let status as ExitStatus {
+      return status
+    } catch let error as any DiagnosedError {
+      Console.standardError.write("alora: \(error)\n")
+      return ExitStatus(error.category)
+    } catch {
+      let message = fullMessage(for: error)
+      if exitCode(for: error).isSuccess {
+        Console.standardOutput.write(message.isEmpty ? "" : message + "\n")
+        return .success
+      }
+      Console.standardError.write(message.isEmpty ? "" : message + "\n")
+      return .usage
+    }
+  }
+}
+
+/// How a run ended (DESIGN.md, "Exit codes"). Thrown by a command that has said everything there is to say.
+enum ExitStatus: Int32, Error {
+  case success = 0
+  /// A check ran and failed.
+  case checkFailed = 1
+  case usage = 2
+  case inputRefused = 3
+  case inputOutput = 4
+
+  /// Ends the process with this code.
+  func endProcess() -> Never { exit(rawValue) }
+
+  init(_ category: ErrorCategory) {
+    switch category {
+    case .usage: self = .usage
+    case .refusedInput: self = .inputRefused
+    case .inputOutput: self = .inputOutput
+    }
+  }
+}

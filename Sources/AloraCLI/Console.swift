@@ -1,0 +1,59 @@
+internal import AloraBytes
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+/// One of the two standard streams, and whether it may carry colour.
+struct Console: Sendable {
+  let descriptor: Int32
+  let isTerminal: Bool
+  /// Colour only on a terminal, and never where the user has set NO_COLOR (no-color.org).
+  let hasColor: Bool
+
+  static let standardOutput = Console(descriptor: STDOUT_FILENO)
+  static let standardError = Console(descriptor: STDERR_FILENO)
+
+  private init(descriptor: Int32) {
+    self.descriptor = descriptor
+    isTerminal = FileSystem.isTerminal(descriptor: descriptor)
+    let noColor = FileSystem.environment("NO_COLOR") ?? ""
+    hasColor = isTerminal && noColor.isEmpty && FileSystem.environment("TERM") != "dumb"
+  }
+
+  /// Writes all of `text`; a stream that cannot take it (closed, full) ends the process with the code for I/O failures.
+  func write(_ text: String) {
+    let bytes = Array(text.utf8)
+    var done = 0
+    while done < bytes.count {
+      // Safe: the slice lies within the array for the time of the call.
+      let wrote = unsafe bytes[done...].withUnsafeBytes { unsafe systemWrite(descriptor, $0.baseAddress, $0.count) }
+      if wrote < 0 && errno == EINTR { continue }
+      guard wrote > 0 else { ExitStatus.inputOutput.endProcess() }
+      done += wrote
+    }
+  }
+
+  /// The text in a style, or plain where there is no colour.
+  func styled(_ text: String, _ style: Style) -> String {
+    hasColor ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
+  }
+
+  enum Style: String {
+    case bold = "1"
+    case dim = "2"
+    case red = "31"
+    case green = "32"
+    case yellow = "33"
+    case blue = "34"
+    case cyan = "36"
+  }
+}
+
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+  unsafe write(descriptor, bytes, count)
+}
