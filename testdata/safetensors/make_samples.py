@@ -55,7 +55,7 @@ def main():
               HERE / "metadata.safetensors", metadata={"format": "pt", "é": "漢字 🙂", "empty": ""})
     # every 8-bit pattern, and 16-bit edges, with their exact float32 values
     bits = torch.arange(256, dtype=torch.int32).to(torch.uint8)
-    narrow = {f"{k}": bits.view(getattr(torch, k)) for k in ("float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu") if k in tensors}
+    narrow = {f"{k}": bits.clone().view(getattr(torch, k)) for k in ("float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu") if k in tensors}
     edges = np.concatenate([[0, 0x8000, 1, 0x8001, 0x3FF, 0x400, 0x7BFF, 0xFBFF, 0x7C00, 0xFC00, 0x7F, 0x80, 0x7F7F, 0xFF7F, 0x7F80],
                             rng.integers(0, 0x7C00, 200)]).astype(np.uint16)
     narrow |= {k: torch.from_numpy(edges.copy()).view(getattr(torch, k)) for k in ("float16", "bfloat16")}
