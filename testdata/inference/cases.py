@@ -62,6 +62,10 @@ CASES = {
     "gemma2": case("Gemma2ForCausalLM", lambda: t.gemma2(**SMALL, attn_logit_softcapping=4.0, final_logit_softcapping=6.0),
                    style="legacy"),
     "gemma3": case("Gemma3ForCausalLM", lambda: t.gemma3(**SMALL)),
+    # what a GGUF can express: every sixth layer global, scale 1/sqrt(head_dim)
+    "gemma3-six-layers": case("Gemma3ForCausalLM", lambda: t.gemma3(
+        hidden=32, heads=2, kv_heads=1, inter=32, vocab=64, layers=6, head_dim=16, query_pre_attn_scalar=16,
+        layer_types=["sliding_attention"] * 5 + ["full_attention"])),
     "gemma3-linear": case("Gemma3ForCausalLM", lambda: t.gemma3(
         **{**SMALL, "layers": 3}, layer_types=["sliding_attention", "full_attention", "sliding_attention"],
         rope_parameters={"sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},

@@ -1,0 +1,78 @@
+"""Write the tiny base models as GGUF, by llama.cpp's converter classes: <case>/base.gguf for some, <case>/base-header.gguf for the others.
+
+usage: make_base_gguf.py --llama-cpp LLAMA_CPP_SOURCES       (after make_fixtures.py)
+
+A header file is the GGUF up to its first tensor's data; base-gguf.json says how long the whole file is, so that a test can extend it.
+"""
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import gguf
+
+HERE = Path(__file__).resolve().parent
+WHOLE = ["llama-llama3-sharded", "granite-untied", "granite-moe-hybrid", "granite-moe", "qwen2", "phi3-longrope", "gemma3-six-layers"]
+
+
+def convert(llama_cpp, base, out):
+    """One conversion in a child process, with the converter's own gguf-py. No vocabulary: these models have none."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            for name in [m for m in sys.modules if m == "gguf" or m.startswith("gguf.")]:
+                del sys.modules[name]
+            sys.path[:0] = [str(llama_cpp), str(llama_cpp / "gguf-py")]
+            import gguf as own
+            import torch
+            from conversion import ModelBase, ModelType, get_model_architecture, get_model_class
+            hparams = ModelBase.load_hparams(base, False)
+            if hparams["model_type"] == "granitemoehybrid":  # transformers 5 renames the layer type that the converter knows
+                hparams["layer_types"] = ["attention"] * hparams["num_hidden_layers"]
+            cls = get_model_class(get_model_architecture(hparams, ModelType.TEXT))
+            cls.set_vocab = cls._set_vocab_none
+            with torch.inference_mode():
+                cls(base, own.LlamaFileType.ALL_F32, out, hparams=hparams).write()
+            os._exit(0)
+        except BaseException:  # noqa: BLE001
+            traceback.print_exc()
+            os._exit(1)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+def main():
+    llama_cpp = Path(sys.argv[sys.argv.index("--llama-cpp") + 1]).resolve()
+    index = {}
+    for directory in sorted(p for p in HERE.iterdir() if (p / "base").is_dir()):
+        for old in directory.glob("base*.gguf"):
+            old.unlink()
+        with tempfile.TemporaryDirectory() as tmp:
+            base, out = Path(tmp) / directory.name, Path(tmp) / "base.gguf"
+            shutil.copytree(directory / "base", base)
+            vocab = json.loads((base / "config.json").read_text())["vocab_size"]
+            # Gemma 3's class counts the tokenizer's entries
+            (base / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {f"t{i}": i for i in range(vocab)}}, "added_tokens": []}))
+            if not convert(llama_cpp, base, out):
+                print(directory.name, "FAILED")
+                continue
+            data = out.read_bytes()
+            reader = gguf.GGUFReader(out)
+            whole = directory.name in WHOLE
+            end = len(data) if whole else min(t.data_offset for t in reader.tensors)
+            (directory / ("base.gguf" if whole else "base-header.gguf")).write_bytes(data[:end])
+            values = {k: f.contents() for k, f in reader.fields.items() if not k.startswith(("GGUF.", "tokenizer."))}
+            index[directory.name] = {
+                "whole": whole, "file_byte_count": len(data), "file_sha256": hashlib.sha256(data).hexdigest(),
+                "metadata": {k: v.tolist() if hasattr(v, "tolist") else v for k, v in values.items()},
+                "tensors": [{"name": t.name, "type": t.tensor_type.name, "ne": [int(d) for d in t.shape],
+                             "sha256": hashlib.sha256(t.data.tobytes()).hexdigest()} for t in reader.tensors]}
+            print(directory.name, len(data), {k: v for k, v in values.items() if not k.startswith("general.")})
+    (HERE / "base-gguf.json").write_text(json.dumps(index).replace('{"whole"', '\n{"whole"').replace('{"name"', '\n{"name"') + "\n")
+
+
+if __name__ == "__main__":
+    main()
