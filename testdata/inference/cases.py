@@ -45,7 +45,7 @@ CASES = {
     "granite": case("GraniteForCausalLM", lambda: t.granite(**SMALL), style="legacy"),
     "granite-untied": case("GraniteForCausalLM", lambda: t.granite(**ODD, tie_word_embeddings=False)),
     "granite-moe": case("GraniteMoeForCausalLM", lambda: t.granite_moe(**SMALL), ATTENTION),
-    "granite-moe-hybrid": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=40), HYBRID, style="legacy"),
+    "granite-moe-hybrid": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=48), HYBRID, style="legacy"),
     "granite-moe-hybrid-nope": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=40, position=None), HYBRID),
     "granite-moe-hybrid-experts": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=24, experts=4, position="nope"), HYBRID, salt=2),
     "qwen2": case("Qwen2ForCausalLM", lambda: t.qwen2(**SMALL), style="legacy"),

@@ -34,7 +34,13 @@ def convert(llama_cpp, base, out):
             if hparams["model_type"] == "granitemoehybrid":  # transformers 5 renames the layer type that the converter knows
                 hparams["layer_types"] = ["attention"] * hparams["num_hidden_layers"]
             cls = get_model_class(get_model_architecture(hparams, ModelType.TEXT))
-            cls.set_vocab = cls._set_vocab_none
+            from conversion.llama import LlamaModel
+
+            def no_vocabulary(self):
+                self._set_vocab_none()
+                if not isinstance(self, LlamaModel):  # which writes it itself; llama.cpp needs it where there are no tokens
+                    self.gguf_writer.add_vocab_size(hparams["vocab_size"])
+            cls.set_vocab = no_vocabulary
             with torch.inference_mode():
                 cls(base, own.LlamaFileType.ALL_F32, out, hparams=hparams).write()
             os._exit(0)
