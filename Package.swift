@@ -47,18 +47,21 @@ let package = Package(
     module("AloraBytes", ["AloraTensors"]),
     module("AloraJSON", ["AloraBytes", "CJSON"]),
     module("AloraRegex", ["COnig"]),
+    module("AloraGGUF", ["AloraTensors", "AloraBytes"]),
     module("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraRegex"]),
     .executableTarget(
       name: "AloraCLI",
       dependencies: ["AloraBytes", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
     .target(
-      name: "AloraTestSupport", dependencies: ["AloraJSON"], path: "Tests/AloraTestSupport", swiftSettings: common),
+      name: "AloraTestSupport", dependencies: ["AloraBytes", "AloraJSON"], path: "Tests/AloraTestSupport",
+      swiftSettings: common),
     tests("AloraTensors"),
     tests("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraTestSupport"]),
     tests("AloraBytes"),
     tests("AloraRegex"),
     tests("AloraJSON", ["AloraBytes"]),
+    tests("AloraGGUF", ["AloraJSON", "AloraTensors", "AloraBytes", "AloraTestSupport"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11

@@ -1,0 +1,52 @@
+public import AloraTensors
+
+/// What holds tensors in one file or several: a GGUF or safetensors file, or a model in parts.
+public protocol TensorSource: Sendable {
+  /// All tensors, in the order of the files; each name comes once.
+  var tensors: [TensorDescription] { get }
+
+  /// The tensor of that name, compared byte by byte.
+  func tensor(named name: String) -> TensorDescription?
+
+  /// The file with the tensor's data, which `tensor.byteRange` is a part of.
+  ///
+  /// - Throws: where the data cannot be given as this machine reads it.
+  func file(of tensor: TensorDescription) throws -> MappedFile
+}
+
+extension TensorSource {
+  /// Calls `body` with the bytes of a tensor of this source, unaligned and not copied.
+  ///
+  /// - Throws: as ``file(of:)``, and what `body` throws.
+  public func withBytes<Result>(of tensor: TensorDescription, _ body: (RawSpan) throws -> Result) throws -> Result {
+    try file(of: tensor).withBytes(in: tensor.byteRange, body)
+  }
+
+  /// The bytes of a tensor or of a part of it, read without touching the mapping.
+  ///
+  /// - Parameter range: counted from the tensor's first byte; the whole tensor where nil.
+  /// - Throws: ``FileError`` `changed` where the file has become shorter; as ``file(of:)``.
+  public func readBytes(of tensor: TensorDescription, in range: Range<Int>? = nil) throws -> [UInt8] {
+    let part = range ?? 0..<tensor.byteRange.count
+    precondition(part.lowerBound >= 0 && part.upperBound <= tensor.byteRange.count, "range outside the tensor")
+    let start = tensor.byteRange.lowerBound
+    return try file(of: tensor).read((start + part.lowerBound)..<(start + part.upperBound))
+  }
+}
+
+/// Tensors by name. Names are told apart by their bytes: `String` holds canonically equal ones for the same.
+public struct TensorIndex: Sendable {
+  private var indices: [[UInt8]: Int] = [:]
+
+  public init() {}
+
+  /// Remembers a name; false where it is known already.
+  public mutating func insert(_ name: String, index: Int) -> Bool {
+    let key = [UInt8](name.utf8)
+    guard indices[key] == nil else { return false }
+    indices[key] = index
+    return true
+  }
+
+  public subscript(name: String) -> Int? { indices[[UInt8](name.utf8)] }
+}

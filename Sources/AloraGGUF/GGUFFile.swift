@@ -1,0 +1,60 @@
+public import AloraBytes
+public import AloraTensors
+
+/// A GGUF file: its metadata, and where its tensors lie.
+///
+/// Opening reads and checks the header alone, however large the data is. Everything that llama.cpp refuses is refused
+/// here too: among it duplicates, offsets other than the ones that follow from the sizes, and data beyond the end.
+/// The header of a big-endian file can be read; its tensor data cannot.
+public final class GGUFFile: TensorSource {
+  public let path: String
+  /// 2 or 3.
+  public let version: Int
+  public let isBigEndian: Bool
+  public let metadata: GGUFMetadata
+  public let tensors: [TensorDescription]
+  /// Units: bytes; a power of two.
+  public let alignment: Int
+  /// The bytes before the data section, padding included.
+  public let headerByteCount: Int
+  /// The bytes of the whole file.
+  public var byteCount: Int { mapping.byteCount }
+
+  private let index: TensorIndex
+  private let mapping: MappedFile
+
+  /// - Throws: ``FileError``, ``GGUFError``: every code up to `tensorOutOfRange`.
+  /// - Complexity: O(header).
+  public init(path: String, limits: GGUFLimits = GGUFLimits()) throws {
+    let mapping = try MappedFile(path: path)
+    var parser = GGUFHeaderParser(file: mapping, limits: limits)
+    try parser.parse()
+    self.path = path
+    self.mapping = mapping
+    version = parser.version
+    isBigEndian = parser.cursor.isBigEndian
+    metadata = parser.metadata
+    tensors = parser.tensors
+    alignment = parser.alignment
+    headerByteCount = parser.dataOffset
+    index = parser.index
+  }
+
+  public func tensor(named name: String) -> TensorDescription? { index[name].map { tensors[$0] } }
+
+  /// - Throws: `unsupportedByteOrder` where the file is big-endian.
+  public func file(of tensor: TensorDescription) throws -> MappedFile {
+    guard !isBigEndian else {
+      throw GGUFError(
+        .unsupportedByteOrder, path: path, subject: "tensor \(tensor.name)",
+        problem: "the data of big-endian files is not read, only their header")
+    }
+    return mapping
+  }
+
+  /// True where the file starts as GGUF files do. Anything that can't be read doesn't.
+  public static func isGGUF(path: String) -> Bool {
+    guard let file = try? MappedFile(path: path), file.byteCount >= 4 else { return false }
+    return (try? file.read(0..<4)) == GGUFFormat.magic
+  }
+}

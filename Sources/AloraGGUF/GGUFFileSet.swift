@@ -1,0 +1,112 @@
+public import AloraBytes
+public import AloraTensors
+
+/// A model in one GGUF file or in several, opened by the first.
+///
+/// Parts are named `…-00001-of-00003.gguf` and say by `split.no`, `split.count` and `split.tensors.count` what they
+/// are. The model's metadata is the first part's.
+///
+/// Source: `llama_split_path` and `llama_model_loader` of llama.cpp.
+public final class GGUFFileSet: TensorSource {
+  /// At least one; the first holds the model's metadata.
+  public let parts: [GGUFFile]
+  public let tensors: [TensorDescription]
+  public var metadata: GGUFMetadata { parts[0].metadata }
+  public var path: String { parts[0].path }
+  private let index: TensorIndex
+  /// The part that each tensor is in.
+  private let partOfTensor: [Int]
+
+  private static let partLimit = 65_535
+  private static let numberKey = "split.no"
+  private static let countKey = "split.count"
+  private static let tensorCountKey = "split.tensors.count"
+
+  /// - Parameter path: a whole model, or the first part of one.
+  /// - Throws: as ``GGUFFile``; `notFirstPart`, `invalidPartName`, `missingPart`, `inconsistentParts`.
+  public init(path: String, limits: GGUFLimits = GGUFLimits()) throws {
+    let first = try GGUFFile(path: path, limits: limits)
+    var parts = [first]
+    // 0 and 1 both say that there is nothing else.
+    let count = try first.metadata.integer(ifPresent: Self.countKey, in: 0...Self.partLimit) ?? 1
+    if count > 1 {
+      let number = try first.metadata.integer(forKey: Self.numberKey, in: 0...Self.partLimit)
+      guard number == 0 else {
+        throw GGUFError(
+          .notFirstPart, path: path, subject: "key \(Self.numberKey)",
+          problem: "this is part \(number + 1) of \(count), not the first")
+      }
+      guard let prefix = Self.prefix(ofFirstPart: path, count: count) else {
+        throw GGUFError(
+          .invalidPartName, path: path,
+          problem: "the name of the first of \(count) parts has to end in '\(Self.suffix(part: 0, count: count))'")
+      }
+      for number in 1..<count {
+        parts.append(try Self.part(number, of: count, path: prefix + Self.suffix(part: number, count: count), limits))
+      }
+    }
+    self.parts = parts
+    (tensors, partOfTensor, index) = try Self.merge(parts)
+    let stated = try first.metadata.integer(ifPresent: Self.tensorCountKey)
+    if count > 1, let stated, stated != tensors.count {
+      throw first.metadata.error(
+        .inconsistentParts, Self.tensorCountKey, "\(stated) tensors are announced, the parts hold \(tensors.count)")
+    }
+  }
+
+  public func tensor(named name: String) -> TensorDescription? { index[name].map { tensors[$0] } }
+
+  /// - Throws: `unsupportedByteOrder`.
+  public func file(of tensor: TensorDescription) throws -> MappedFile {
+    guard let position = index[tensor.name] else { preconditionFailure("a tensor of another source") }
+    return try parts[partOfTensor[position]].file(of: tensor)
+  }
+
+  private static func part(_ number: Int, of count: Int, path: String, _ limits: GGUFLimits) throws -> GGUFFile {
+    let part: GGUFFile
+    do { part = try GGUFFile(path: path, limits: limits) } catch let error as FileError where error.code == .notFound {
+      throw GGUFError(.missingPart, path: path, problem: "part \(number + 1) of \(count) is missing")
+    }
+    let stated = try part.metadata.integer(forKey: numberKey, in: 0...partLimit)
+    guard stated == number else {
+      throw part.metadata.error(
+        .inconsistentParts, numberKey, "the file named as part \(number + 1) is part \(stated + 1) by its metadata")
+    }
+    guard try part.metadata.integer(ifPresent: countKey) ?? count == count else {
+      throw part.metadata.error(.inconsistentParts, countKey, "expected \(count) parts, as the first part says")
+    }
+    return part
+  }
+
+  private static func merge(_ parts: [GGUFFile]) throws(GGUFError) -> ([TensorDescription], [Int], TensorIndex) {
+    var tensors: [TensorDescription] = []
+    var partOfTensor: [Int] = []
+    var index = TensorIndex()
+    for (number, part) in parts.enumerated() {
+      for tensor in part.tensors {
+        guard index.insert(tensor.name, index: tensors.count) else {
+          throw GGUFError(
+            .duplicateTensor, path: part.path, subject: "tensor \(tensor.name)",
+            problem: "the tensor is in another part too")
+        }
+        tensors.append(tensor)
+        partOfTensor.append(number)
+      }
+    }
+    return (tensors, partOfTensor, index)
+  }
+
+  /// `-00002-of-00003.gguf` for part 1.
+  static func suffix(part: Int, count: Int) -> String {
+    func padded(_ number: Int) -> String {
+      let digits = String(number)
+      return String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+    }
+    return "-\(padded(part + 1))-of-\(padded(count)).gguf"
+  }
+
+  private static func prefix(ofFirstPart path: String, count: Int) -> String? {
+    let suffix = suffix(part: 0, count: count)
+    return path.hasSuffix(suffix) ? String(path.dropLast(suffix.count)) : nil
+  }
+}

@@ -1,0 +1,43 @@
+/// GGUF, versions 2 and 3. All numbers are in the file's byte order, little-endian unless the version, read
+/// little-endian, has its low 16 bits zero. A string is a UInt64 byte count and as many bytes, without a NUL.
+///
+/// 1. The bytes `GGUF`.
+/// 2. The version, UInt32.
+/// 3. The number of tensors, Int64.
+/// 4. The number of metadata key-values, Int64.
+/// 5. For each key-value: the key, a string; the type of the value, UInt32; the value. A string value is a string, a
+///    Boolean one byte; an array is the type of its elements, UInt32, their number, UInt64, and the elements, untagged.
+/// 6. For each tensor: its name, a string; the number of its dimensions, UInt32; the dimensions, Int64 each, the
+///    innermost first; its ggml type, UInt32; the offset of its data from the start of the data section, UInt64.
+/// 7. Padding to the next multiple of `general.alignment` (32 where the key is absent).
+/// 8. The data section: each tensor's data in the order of 6, each padded to a multiple of the alignment.
+///
+/// Source: ggml's `gguf.h` and `gguf.cpp`, and `docs/gguf.md` of the ggml repository.
+enum GGUFFormat {
+  static let magic: [UInt8] = [0x47, 0x47, 0x55, 0x46]
+  static let supportedVersions: ClosedRange<UInt32> = 2...3
+  static let alignmentKey = "general.alignment"
+  static let defaultAlignment = 32
+  static let dimensionLimit = 4
+  /// ggml keeps names in 64 bytes with a NUL at the end.
+  static let tensorNameByteLimit = 63
+  static let keyByteLimit = 65_535
+  static let minimalTensorEntryByteCount = 8 + 4 + 4 + 8
+  static let minimalKeyValueByteCount = 8 + 1 + 4 + 1
+}
+
+/// What a reader accepts at most. The counts in a file are always held against the bytes that are left in it too.
+public struct GGUFLimits: Sendable {
+  /// The bytes before the data section, all of which are read.
+  public var headerByteCount = 1 << 28
+  /// How deep arrays may be nested; ggml itself writes none in another.
+  public var arrayDepth = 8
+
+  public init() {}
+}
+
+/// Rounds up to a multiple of `alignment`, a power of two; nil on overflow.
+func aligned(_ offset: Int, to alignment: Int) -> Int? {
+  let (sum, overflow) = offset.addingReportingOverflow(alignment - 1)
+  return overflow ? nil : sum & ~(alignment - 1)
+}
