@@ -144,7 +144,9 @@ import Testing
     #expect(caught(FileError.self) { _ = try GGUFFile(path: "/none") }?.code == .notFound)
   }
 
-  @Test(arguments: ["gguf/types/all-types.gguf", "gguf/types/all-types-big-endian.gguf", "gguf/types/split-00001-of-00003.gguf"])
+  @Test(arguments: [
+    "gguf/types/all-types.gguf", "gguf/types/all-types-big-endian.gguf", "gguf/types/split-00001-of-00003.gguf",
+  ])
   func damagedFilesAreReadOrDiagnosed(_ name: String) throws {
     let bytes = try readFile(testData(name))
     let header = try GGUFFile(path: testData(name)).headerByteCount
