@@ -48,6 +48,7 @@ let package = Package(
     module("AloraJSON", ["AloraBytes", "CJSON"]),
     module("AloraRegex", ["COnig"]),
     module("AloraGGUF", ["AloraTensors", "AloraBytes"]),
+    module("AloraSafetensors", ["AloraTensors", "AloraBytes", "AloraJSON"]),
     module("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraRegex"]),
     .executableTarget(
       name: "AloraCLI",
@@ -61,6 +62,7 @@ let package = Package(
     tests("AloraBytes"),
     tests("AloraRegex"),
     tests("AloraJSON", ["AloraBytes"]),
+    tests("AloraSafetensors", ["AloraJSON", "AloraTensors", "AloraBytes", "AloraTestSupport"]),
     tests("AloraGGUF", ["AloraJSON", "AloraTensors", "AloraBytes", "AloraTestSupport"]),
   ],
   swiftLanguageModes: [.v6],

@@ -41,7 +41,8 @@ extension DType {
     case .nvfp4: 40
     case .q1_0: 41
     case .q2_0: 42
-    case .f8E4M3, .f8E5M2, .f8E8M0, .f6E2M3, .f6E3M2, .f4, .u64, .u32, .u16, .u8, .bool, .c64: nil
+    case .f8E4M3, .f8E5M2, .f8E8M0, .f8E4M3FNUZ, .f8E5M2FNUZ, .f6E2M3, .f6E3M2, .f4: nil
+    case .u64, .u32, .u16, .u8, .bool, .c64: nil
     }
   }
 

@@ -1,18 +1,7 @@
 internal import AloraBytes
 public import AloraTensors
 
-/// A tensor to be written.
-public struct GGUFTensorDeclaration: Hashable, Sendable {
-  public let name: String
-  public let dtype: DType
-  public let shape: Shape
-
-  public init(name: String, dtype: DType, shape: Shape) {
-    self.name = name
-    self.dtype = dtype
-    self.shape = shape
-  }
-}
+public typealias GGUFTensorDeclaration = TensorDeclaration
 
 /// A GGUF file before its data: the bytes of its header, and where each tensor will lie.
 ///

@@ -5,7 +5,7 @@
 public enum DType: UInt8, CaseIterable, Hashable, Sendable {
   // Scalars.
   case f64, f32, f16, bf16
-  case f8E4M3, f8E5M2, f8E8M0
+  case f8E4M3, f8E5M2, f8E8M0, f8E4M3FNUZ, f8E5M2FNUZ
   case f6E2M3, f6E3M2, f4
   case i64, i32, i16, i8
   case u64, u32, u16, u8
@@ -27,7 +27,7 @@ extension DType {
     case .f64, .i64, .u64, .c64: (1, 64)
     case .f32, .i32, .u32: (1, 32)
     case .f16, .bf16, .i16, .u16: (1, 16)
-    case .f8E4M3, .f8E5M2, .f8E8M0, .i8, .u8, .bool: (1, 8)
+    case .f8E4M3, .f8E5M2, .f8E8M0, .f8E4M3FNUZ, .f8E5M2FNUZ, .i8, .u8, .bool: (1, 8)
     case .f6E2M3, .f6E3M2: (1, 6)
     case .f4: (1, 4)
     case .q4_0: (32, 8 * 18)
@@ -90,6 +90,8 @@ extension DType {
     case .f8E4M3: "F8_E4M3"
     case .f8E5M2: "F8_E5M2"
     case .f8E8M0: "F8_E8M0"
+    case .f8E4M3FNUZ: "F8_E4M3FNUZ"
+    case .f8E5M2FNUZ: "F8_E5M2FNUZ"
     case .f6E2M3: "F6_E2M3"
     case .f6E3M2: "F6_E3M2"
     case .f4: "F4"

@@ -68,3 +68,17 @@ public struct TensorDescription: Hashable, Sendable {
     self.byteRange = byteRange
   }
 }
+
+/// A tensor to be written: what is known of it before its place in the file.
+public struct TensorDeclaration: Hashable, Sendable {
+  public let name: String
+  public let dtype: DType
+  /// Row-major, outermost first.
+  public let shape: Shape
+
+  public init(name: String, dtype: DType, shape: Shape) {
+    self.name = name
+    self.dtype = dtype
+    self.shape = shape
+  }
+}

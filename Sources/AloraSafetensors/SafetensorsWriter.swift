@@ -1,0 +1,56 @@
+public import AloraBytes
+internal import AloraTensors
+
+/// Writes a safetensors file, the tensors' data in chunks in the order of its layout.
+///
+/// The file appears with ``finish()`` or not at all. Not thread-safe.
+public final class SafetensorsWriter {
+  public let layout: SafetensorsLayout
+  private let file: AtomicFile
+  /// The tensor that data is expected for.
+  private var index = 0
+
+  /// - Throws: as ``AtomicFile``.
+  public init(path: String, replacesExisting: Bool, layout: SafetensorsLayout) throws(FileError) {
+    self.layout = layout
+    file = try AtomicFile(path: path, replacesExisting: replacesExisting)
+    // `bytes` of a span of bytes: no element has padding.
+    try file.write(unsafe layout.header.span.bytes)
+    passCompleteTensors()
+  }
+
+  /// Appends bytes to a tensor, which must be the first whose data is not complete.
+  ///
+  /// - Throws: `wrongTensorData` where it is another or the bytes are more than it lacks; ``FileError``.
+  public func write(_ bytes: RawSpan, of name: String) throws {
+    guard bytes.byteCount > 0 else { return }
+    guard index < layout.tensors.count, layout.tensors[index].name.utf8.elementsEqual(name.utf8) else {
+      throw failure(name, "its data was written out of turn")
+    }
+    let missing = layout.tensors[index].byteRange.upperBound - file.byteCount
+    guard bytes.byteCount <= missing else {
+      throw failure(name, "\(bytes.byteCount) bytes were written where \(missing) were missing")
+    }
+    try file.write(bytes)
+    passCompleteTensors()
+  }
+
+  /// Makes the file appear.
+  ///
+  /// - Throws: `wrongTensorData` where data is missing; ``FileError``.
+  public func finish() throws {
+    if index < layout.tensors.count {
+      let tensor = layout.tensors[index]
+      throw failure(tensor.name, "\(tensor.byteRange.upperBound - file.byteCount) bytes of its data were not written")
+    }
+    try file.commit()
+  }
+
+  private func passCompleteTensors() {
+    while index < layout.tensors.count, layout.tensors[index].byteRange.upperBound == file.byteCount { index += 1 }
+  }
+
+  private func failure(_ name: String, _ problem: String) -> SafetensorsError {
+    SafetensorsError(.wrongTensorData, path: file.path, place: "tensor \(name)", problem: problem)
+  }
+}
