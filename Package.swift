@@ -34,7 +34,8 @@ let package = Package(
     .executable(name: "alora", targets: ["AloraCLI"])
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
     .systemLibrary(name: "CJSON", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"]), .brew(["json-c"])]),
@@ -47,17 +48,31 @@ let package = Package(
     module("AloraBytes", ["AloraTensors"]),
     module("AloraJSON", ["AloraBytes", "CJSON"]),
     module("AloraRegex", ["COnig"]),
-    module("AloraGGUF", ["AloraTensors", "AloraBytes"]),
-    module("AloraSafetensors", ["AloraTensors", "AloraBytes", "AloraJSON"]),
-    module("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraRegex"]),
+    module("AloraGGUF", ["AloraBytes", "AloraTensors"]),
+    module("AloraSafetensors", ["AloraBytes", "AloraJSON", "AloraTensors"]),
+    module("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraRegex", "AloraSafetensors", "AloraTensors"]),
+    module("AloraArchitectures", ["AloraBytes", "AloraGGUF", "AloraJSON", "AloraTensors"]),
+    module(
+      "AloraConversion",
+      ["AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraPEFT", "AloraTensors", "CAloraKernels"]),
     .executableTarget(
       name: "AloraCLI",
-      dependencies: ["AloraBytes", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraJSON", "AloraPEFT",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: strict),
     .target(
       name: "AloraTestSupport", dependencies: ["AloraBytes", "AloraJSON"], path: "Tests/AloraTestSupport",
       swiftSettings: common),
     tests("AloraTensors"),
+    tests(
+      "AloraConversion",
+      [
+        "AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraJSON", "AloraPEFT", "AloraTensors", "AloraTestSupport",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ]),
+    tests("AloraCLI", ["AloraTestSupport"]),
     tests("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraTestSupport"]),
     tests("AloraBytes"),
     tests("AloraRegex"),

@@ -15,9 +15,11 @@ internal import CJSON
 
   /// Reads and parses a file.
   ///
-  /// - Parameter limit: the longest file accepted, in bytes.
+  /// - Parameters:
+  ///   - limit: the longest file accepted, in bytes.
+  ///   - allowsNonFinite: whether `NaN` and `Infinity` may stand for numbers, as Python writes them into some config.json.
   /// - Throws: ``FileError``, ``JSONError`` (`malformed`, `duplicateKey`, `tooLarge`).
-  public convenience init(path: String, limit: Int = 1 << 28) throws {
+  public convenience init(path: String, limit: Int = 1 << 28, allowsNonFinite: Bool = false) throws {
     let file = try MappedFile(path: path)
     guard file.byteCount <= limit else {
       throw JSONError(
@@ -25,18 +27,18 @@ internal import CJSON
     }
     // A private copy: the scanner and json-c must see the same bytes even while another process writes the file.
     let text = try file.read(0..<file.byteCount)
-    try self.init(parsing: unsafe text.span.bytes, path: path)
+    try self.init(parsing: unsafe text.span.bytes, path: path, allowsNonFinite: allowsNonFinite)
   }
 
   /// Parses `text` (UTF-8).
   ///
   /// - Throws: `malformed`, `duplicateKey`, `tooLarge`.
-  public init(parsing text: RawSpan, path: String? = nil) throws(JSONError) {
+  public init(parsing text: RawSpan, path: String? = nil, allowsNonFinite: Bool = false) throws(JSONError) {
     guard let length = Int32(exactly: text.byteCount) else {
       throw JSONError(.tooLarge, path: path, place: nil, problem: "a JSON text of more than 2 GB")
     }
     let scan: JSONScan
-    do throws(JSONError) { scan = try JSONScan(text) } catch {
+    do throws(JSONError) { scan = try JSONScan(text, allowsNonFinite: allowsNonFinite) } catch {
       throw JSONError(error.code, path: path, place: error.place, problem: error.problem)
     }
     guard let tokener = unsafe json_tokener_new_ex(Self.depthLimit) else {

@@ -7,7 +7,7 @@ struct JSONScan {
 
   /// - Throws: `malformed` for control characters, lone surrogates, single quotes, bare words other than true, false and
   ///   null, a point without a digit after it, and for U+0000 in a name.
-  init(_ text: RawSpan) throws(JSONError) {
+  init(_ text: RawSpan, allowsNonFinite: Bool) throws(JSONError) {
     var offset = 0
     var stringHasNUL = false
     while let byte = Self.byte(of: text, at: offset) {
@@ -17,7 +17,7 @@ struct JSONScan {
       case UInt8(ascii: ":"):
         if stringHasNUL { throw Self.malformed(offset, "a member's name contains U+0000") }
         memberCount += 1
-      case UInt8(ascii: "N"), UInt8(ascii: "I"):
+      case UInt8(ascii: "N") where !allowsNonFinite, UInt8(ascii: "I") where !allowsNonFinite:
         throw Self.malformed(offset, "NaN and Infinity are not JSON")
       case UInt8(ascii: "'"):
         throw Self.malformed(offset, "strings stand in double quotes")

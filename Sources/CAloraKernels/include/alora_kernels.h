@@ -6,5 +6,6 @@
 #include <stdint.h>
 
 #include "alora_convert.h"
+#include "alora_factors.h"
 
 #endif

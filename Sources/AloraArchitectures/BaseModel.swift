@@ -1,0 +1,173 @@
+public import AloraGGUF
+public import AloraJSON
+internal import AloraTensors
+
+/// A base model, as far as its configuration or the header of its GGUF tells.
+public struct BaseModel: Sendable {
+  /// The file that described it: config.json or a GGUF.
+  public let path: String?
+  /// `general.architecture`, as an adapter for this base must name it.
+  public let architectureName: String
+  public let hyperparameters: Hyperparameters
+  /// Every module that an adapter can change, layer by layer; then the embedding and the output layer.
+  public let modules: [WeightModule]
+
+  private let index: [String: Int]
+
+  /// The module of that path, or nil.
+  public func module(named name: String) -> WeightModule? { index[name].map { modules[$0] } }
+
+  private init(path: String?, architectureName: String, hyperparameters: Hyperparameters, architectures: [Architecture])
+  {
+    self.path = path
+    self.architectureName = architectureName
+    self.hyperparameters = hyperparameters
+    var modules: [WeightModule] = []
+    var index: [String: Int] = [:]
+    func add(_ module: WeightModule) {
+      guard index[module.name] == nil else { return }
+      index[module.name] = modules.count
+      modules.append(module)
+    }
+    for layer in 0..<hyperparameters.layerCount {
+      for module in architectures.flatMap({ $0.layerModules(hyperparameters) }) {
+        let targets = module.targets.map {
+          WeightTarget(tensorName: "blk.\(layer).\($0.tensor).weight", rows: $0.rows, permutation: $0.permutation)
+        }
+        add(
+          WeightModule(
+            name: "model.layers.\(layer).\(module.name)", kind: .linear, inputCount: module.inputCount,
+            outputCount: module.outputCount, layerIndex: layer, targets: targets))
+      }
+    }
+    let (vocabulary, hidden) = (hyperparameters.vocabularySize, hyperparameters.hiddenSize)
+    add(
+      WeightModule(
+        name: "model.embed_tokens", kind: .embedding, inputCount: vocabulary, outputCount: hidden, layerIndex: nil,
+        targets: [WeightTarget(tensorName: "token_embd.weight", rows: 0..<hidden, permutation: .none)]))
+    let output = WeightTarget(tensorName: "output.weight", rows: 0..<vocabulary, permutation: .none)
+    add(
+      WeightModule(
+        name: "lm_head", kind: .outputLayer, inputCount: hidden, outputCount: vocabulary, layerIndex: nil,
+        targets: hyperparameters.tiesEmbeddings ? [] : [output]))
+    self.modules = modules
+    self.index = index
+  }
+}
+
+extension BaseModel {
+  /// The base that a config.json describes.
+  ///
+  /// - Throws: ``JSONError``; ``ArchitectureError`` (`unknownArchitecture`, `unsupportedVariant`).
+  public init(configuration json: JSON) throws {
+    let names = try json[optional: "architectures"]?.elements().map { try $0.string() } ?? []
+    let modelType = try json[optional: "model_type"]?.string()
+    let architecture = Architecture.all.first {
+      names.isEmpty ? $0.modelType == modelType : names.contains($0.huggingFaceName)
+    }
+    guard let architecture else {
+      throw ArchitectureError(
+        .unknownArchitecture, path: json.filePath, place: "$.architectures",
+        problem: "the base is \(names.first ?? modelType ?? "of no stated architecture"), which is not supported",
+        remedy: "supported are \(Architecture.all.map(\.huggingFaceName).joined(separator: ", "))")
+    }
+    let reader = ConfigurationReader(json: json)
+    if let objection = try architecture.objection(reader) {
+      throw ArchitectureError(
+        .unsupportedVariant, path: json.filePath, place: nil,
+        problem: "this \(architecture.huggingFaceName) is not supported: \(objection)")
+    }
+    // Gemma ties unless told otherwise; the other configuration classes don't.
+    let hyperparameters = try Hyperparameters(
+      configuration: reader, tiesEmbeddingsByDefault: architecture.modelType.hasPrefix("gemma"))
+    self.init(
+      path: json.filePath, architectureName: architecture.variantName(hyperparameters) ?? architecture.name,
+      hyperparameters: hyperparameters, architectures: [architecture])
+  }
+
+  /// The base that a GGUF holds. Its tensors are compared with the architecture's table.
+  ///
+  /// Several Hugging Face architectures become one GGUF architecture; the modules of all of them are known by name.
+  ///
+  /// - Throws: ``GGUFError``; ``ArchitectureError`` (`unknownArchitecture`, `invalidHyperparameter`, `missingTensor`,
+  ///   `wrongShape`).
+  public init(gguf file: GGUFFileSet) throws {
+    let metadata = file.metadata
+    let type = try metadata.string(ifPresent: "general.type") ?? "model"
+    let name = try metadata.string(forKey: "general.architecture")
+    guard type == "model" else {
+      throw ArchitectureError(
+        .unsupportedVariant, path: file.path, place: "general.type",
+        problem: "the file is of type '\(type)', not a model",
+        remedy: "give the base model's GGUF")
+    }
+    let architectures = Architecture.all.filter {
+      $0.name == name || ($0.modelType == "granitemoehybrid" && name == "granitemoe")
+    }
+    guard !architectures.isEmpty else {
+      throw ArchitectureError(
+        .unknownArchitecture, path: file.path, place: "general.architecture", problem: "'\(name)' is not supported",
+        remedy: "supported are \(Set(Architecture.all.map(\.name)).sorted().joined(separator: ", "))")
+    }
+    let hyperparameters = try Hyperparameters(gguf: file, architecture: name)
+    self.init(path: file.path, architectureName: name, hyperparameters: hyperparameters, architectures: architectures)
+    try check(against: file)
+  }
+
+  private func check(against file: GGUFFileSet) throws {
+    for module in modules {
+      for target in module.targets {
+        guard let tensor = file.tensor(named: target.tensorName) else {
+          throw ArchitectureError(
+            .missingTensor, path: file.path, place: "tensor \(target.tensorName)",
+            problem: "the file does not have it, and every \(architectureName) model does",
+            remedy: "give the whole model; a split file by its first part")
+        }
+        let rows = module.kind == .embedding ? module.inputCount : target.rows.count
+        let columns = module.kind == .embedding ? module.outputCount : module.inputCount
+        guard tensor.shape.dimensions == [rows, columns] else {
+          throw ArchitectureError(
+            .wrongShape, path: file.path, place: "tensor \(target.tensorName)",
+            problem: "its shape is \(tensor.shape), and the metadata make it [\(rows), \(columns)]")
+        }
+      }
+    }
+  }
+}
+
+extension Hyperparameters {
+  /// Source: llama.cpp `gguf-py/gguf/constants.py` (`Keys.LLM`, `Keys.Attention`), `src/llama-model.cpp`.
+  init(gguf file: GGUFFileSet, architecture: String) throws {
+    let metadata = file.metadata
+    func integer(_ key: String, in range: ClosedRange<Int> = Self.extent) throws -> Int {
+      try metadata.integer(forKey: "\(architecture).\(key)", in: range)
+    }
+    func optional(_ key: String) throws -> Int? {
+      try metadata.integer(ifPresent: "\(architecture).\(key)", in: 0...Self.extent.upperBound)
+    }
+    let hidden = try integer("embedding_length")
+    let heads = try integer("attention.head_count")
+    let keyValueHeads = try optional("attention.head_count_kv") ?? heads
+    let experts = try optional("expert_count") ?? 0
+    let feedForward = try integer("feed_forward_length")
+    guard let embedding = file.tensor(named: "token_embd.weight"), embedding.shape.rank == 2 else {
+      throw ArchitectureError(
+        .missingTensor, path: file.path, place: "tensor token_embd.weight",
+        problem: "the file does not have it as a matrix",
+        remedy: "give the whole model; a split file by its first part")
+    }
+    self.init(
+      layerCount: try integer("block_count", in: Self.layers), hiddenSize: hidden, headCount: heads,
+      keyValueHeadCount: keyValueHeads, headDimension: try optional("attention.key_length") ?? hidden / heads,
+      feedForwardSize: feedForward,
+      sharedFeedForwardSize: try optional("expert_shared_feed_forward_length") ?? (experts == 0 ? feedForward : 0),
+      expertCount: experts, expertsPerToken: try optional("expert_used_count") ?? 0,
+      vocabularySize: embedding.shape.dimensions[0], tiesEmbeddings: file.tensor(named: "output.weight") == nil)
+    guard keyValueHeads >= 1, heads.isMultiple(of: keyValueHeads), headDimension >= 2, headDimension.isMultiple(of: 2)
+    else {
+      throw ArchitectureError(
+        .invalidHyperparameter, path: file.path, place: "\(architecture).attention.head_count",
+        problem: "\(heads) heads, \(keyValueHeads) key-value heads and \(headDimension) per head do not go together")
+    }
+  }
+}

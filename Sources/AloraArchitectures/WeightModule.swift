@@ -1,0 +1,60 @@
+/// How the rows of a weight are reordered on the way from Hugging Face to GGUF.
+public enum RowPermutation: Hashable, Sendable {
+  case none
+  /// Each head's rows come as two halves in Hugging Face (rotation of halves) and as pairs in GGUF (rotation of
+  /// neighbours): row 2 · j + i of a head in GGUF is row i · (headDimension / 2) + j in Hugging Face.
+  ///
+  /// Source: llama.cpp `conversion/llama.py` (`LlamaModel.permute`).
+  case halvesToPairs(headDimension: Int)
+
+  /// The row in Hugging Face's order that becomes `row` in GGUF's.
+  public func sourceRow(of row: Int) -> Int {
+    switch self {
+    case .none: return row
+    case .halvesToPairs(let headDimension):
+      let (head, offset) = row.quotientAndRemainder(dividingBy: headDimension)
+      return head * headDimension + (offset % 2) * (headDimension / 2) + offset / 2
+    }
+  }
+
+  /// Rows are only moved within blocks of this many rows.
+  public var blockRowCount: Int {
+    switch self {
+    case .none: 1
+    case .halvesToPairs(let headDimension): headDimension
+    }
+  }
+}
+
+/// A tensor of the GGUF base that is made from the rows of a Hugging Face weight.
+public struct WeightTarget: Hashable, Sendable {
+  /// `blk.0.attn_q.weight`.
+  public let tensorName: String
+  /// The rows of the Hugging Face weight that go into it.
+  public let rows: Range<Int>
+  /// The order of these rows, counted from the range's start.
+  public let permutation: RowPermutation
+}
+
+/// A module of the base model whose weight an adapter can change.
+public struct WeightModule: Hashable, Sendable {
+  public enum Kind: Hashable, Sendable {
+    case linear
+    /// The token embedding: a lookup of columns of its update instead of a product.
+    case embedding
+    /// The output layer (`lm_head`).
+    case outputLayer
+  }
+
+  /// The module's path in the Hugging Face model: `model.layers.0.self_attn.q_proj`.
+  public let name: String
+  public let kind: Kind
+  /// The number of inputs; for the embedding, the vocabulary size.
+  public let inputCount: Int
+  /// The number of outputs; for the embedding, the hidden size.
+  public let outputCount: Int
+  /// Nil outside of the layers.
+  public let layerIndex: Int?
+  /// The GGUF tensors that hold the weight. Empty where GGUF has none of its own (an output layer tied to the embedding).
+  public let targets: [WeightTarget]
+}

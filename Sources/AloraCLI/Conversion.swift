@@ -1,0 +1,115 @@
+internal import AloraArchitectures
+internal import AloraBytes
+internal import AloraConversion
+internal import AloraGGUF
+internal import AloraJSON
+internal import AloraPEFT
+
+/// The base that adapters are converted for, read once.
+struct ConversionBase {
+  let path: String
+  let model: BaseModel
+
+  /// - Throws: ``FileError``, ``JSONError``, ``GGUFError``, ``ArchitectureError``.
+  init(path: String) throws {
+    self.path = path
+    if FileSystem.kind(of: path) == .directory {
+      model = try BaseModel(configuration: JSONDocument(path: path + "/config.json", allowsNonFinite: true).root)
+    } else if path.hasSuffix("config.json") {
+      model = try BaseModel(configuration: JSONDocument(path: path, allowsNonFinite: true).root)
+    } else {
+      model = try BaseModel(gguf: GGUFFileSet(path: path))
+    }
+  }
+}
+
+/// One adapter on its way: what is planned, and how it is told.
+struct Conversion {
+  let plan: ConversionPlan
+  let base: ConversionBase
+  let defaultFileName: String
+
+  /// - Throws: what reading and planning throw.
+  init(
+    adapterPath: String, base: ConversionBase, outputType: OutputType, ignoredFields: Set<String>, baseModelID: String?
+  ) throws {
+    let adapter = try AdapterDirectory(path: adapterPath, ignoredFields: ignoredFields)
+    var options = ConversionPlan.Options()
+    options.outputType = outputType
+    plan = try ConversionPlan(adapter: adapter, base: base.model, options: options)
+    self.base = base
+    defaultFileName = "adapter-\(plan.outputType.rawValue.uppercased())-LoRA.gguf"
+  }
+
+  /// The whole of it for machines (schemas/convert.schema.json).
+  func json(output: String, summary: ConversionSummary?) -> JSONValue {
+    let modules = plan.modules.map { module -> JSONValue in
+      [
+        "name": .string(module.name), "rank": .integer(module.rank), "scaling": .number(module.scaling),
+        "folded_factor": .number(module.foldedFactor), "targets": .array(module.targets.map { .string($0) }),
+      ]
+    }
+    return .members([
+      "adapter": .string(plan.adapter.path),
+      "architecture": .string(base.model.architectureName),
+      "outfile": .string(output),
+      "written": .boolean(summary != nil),
+      "outtype": .string(plan.outputType.rawValue),
+      "byte_count": .integer(plan.layout.byteCount),
+      "alpha": .number(Double(plan.alpha)),
+      "invocation_tokens": plan.invocationTokens.map { .array($0.map { .integer($0) }) } ?? .null,
+      "tensor_count": .integer(plan.tensors.count),
+      "folded_element_count": summary.map { .integer($0.foldedElementCount) },
+      "rounded_element_count": summary.map { .integer($0.roundedElementCount) },
+      "modules": .array(modules),
+      "notes": .array(plan.notes.map { ["place": .string($0.place), "text": .string($0.text)] }),
+    ])
+  }
+
+  /// A few lines for people.
+  func text(output: String, summary: ConversionSummary?, console: Console) -> String {
+    let ranks = Set(plan.modules.map(\.rank)).sorted().map(String.init).joined(separator: ", ")
+    var lines: [(String, String)] = [
+      ("adapter", "\(plan.adapter.path), \(plan.modules.count) modules, rank \(ranks)"),
+      ("base", "\(base.model.architectureName), \(base.model.hyperparameters.layerCount) layers"),
+    ]
+    if let tokens = plan.invocationTokens {
+      lines.append(("invocation", "\(tokens)"))
+    } else {
+      lines.append(("invocation", "none: a plain LoRA, active everywhere"))
+    }
+    lines.append(("scaling", scalingText(summary)))
+    let size = "\(plan.tensors.count) tensors, \(plan.outputType.rawValue), \(byteText(plan.layout.byteCount))"
+    lines.append((summary == nil ? "would write" : "wrote", "\(output), \(size)"))
+    for note in plan.notes { lines.append(("note", "\(note.place): \(note.text)")) }
+    return lines.map { label, value in
+      console.styled(label.padded(to: 12), label == "note" ? .yellow : .dim) + value.escapingControlCharacters() + "\n"
+    }.joined()
+  }
+
+  private func scalingText(_ summary: ConversionSummary?) -> String {
+    let folded = plan.modules.filter { $0.foldedFactor != 1 }
+    let head = "alpha \(plan.alpha)"
+    guard !folded.isEmpty else { return "\(head), exact for every module" }
+    let factors = Set(folded.map(\.foldedFactor)).sorted().map { "× \($0)" }.joined(separator: ", ")
+    var text = "\(head); folded into lora_b of \(folded.count) of \(plan.modules.count) modules (\(factors))"
+    if let summary {
+      text +=
+        summary.roundedElementCount == 0
+        ? ", exactly" : ", rounding \(summary.roundedElementCount) of \(summary.foldedElementCount) elements to f32"
+    }
+    return text
+  }
+}
+
+/// `19.6 MB`.
+func byteText(_ count: Int) -> String {
+  let units = ["B", "kB", "MB", "GB", "TB"]
+  var value = Double(count)
+  var unit = 0
+  while value >= 1000 && unit < units.count - 1 {
+    value /= 1000
+    unit += 1
+  }
+  return unit == 0 ? "\(count) B" : "\((value * 10).rounded() / 10) \(units[unit])"
+}

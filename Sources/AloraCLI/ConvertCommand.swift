@@ -1,0 +1,150 @@
+internal import AloraArchitectures
+internal import AloraBytes
+internal import AloraConversion
+internal import AloraGGUF
+internal import AloraJSON
+internal import AloraPEFT
+internal import ArgumentParser
+
+/// `alora convert`: a PEFT adapter becomes a GGUF adapter.
+struct ConvertCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "convert",
+    abstract: "Convert a PEFT adapter to GGUF.",
+    discussion: """
+      Example:
+        alora convert my-adapter --base SmolLM2-135M-Instruct --outfile my-adapter.gguf
+        alora convert --recursive granite-lib --base granite-4.0-micro --outdir converted
+
+      The base is a Hugging Face directory (config.json is enough, no weights) or a base GGUF. Everything is checked
+      against it before a byte is written; what GGUF cannot express is refused by name.
+      """)
+
+  @Argument(help: "The directory that PEFT's save_pretrained wrote; with --recursive, a tree of them.")
+  var adapter: String
+
+  @Option(help: ArgumentHelp("The base model: a Hugging Face directory or a GGUF.", valueName: "dir|gguf"))
+  var base: String
+
+  @Option(help: "Where to write; by default a name after GGUF's convention in the current directory.")
+  var outfile: String?
+
+  @Option(help: "Where to write the adapters of a tree.")
+  var outdir: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The element type: f32 (default), f16, bf16, q8_0, or auto for the adapter's own.", valueName: "type"),
+    transform: outputType)
+  var outtype = OutputType.f32
+
+  @Flag(help: "Convert every adapter below the directory; one that fails stops none.")
+  var recursive = false
+
+  @Flag(name: .customLong("dry-run"), help: "Show what would be written, and write nothing.")
+  var dryRun = false
+
+  @Flag(help: "Replace a file that exists.")
+  var force = false
+
+  @Option(
+    name: .customLong("base-model-id"),
+    help: ArgumentHelp("Record this as the base instead of what the adapter says.", valueName: "org/name"))
+  var baseModelID: String?
+
+  @Option(
+    name: .customLong("ignore-field"),
+    help: ArgumentHelp("Accept this unknown field of adapter_config.json. Can be repeated.", valueName: "name"))
+  var ignoredFields: [String] = []
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    if recursive {
+      guard outfile == nil else { throw ValidationError("--recursive writes many files: give --outdir, not --outfile") }
+      guard outdir != nil || dryRun else { throw ValidationError("--recursive needs --outdir") }
+    } else if outdir != nil {
+      guard outfile == nil else { throw ValidationError("give --outfile or --outdir, not both") }
+    }
+  }
+
+  func run() throws {
+    let base = try ConversionBase(path: base)
+    if recursive { try convertTree(base) } else { try convertOne(base) }
+  }
+
+  private func convertOne(_ base: ConversionBase) throws {
+    let conversion = try prepared(adapter, base)
+    let output = outputPath(conversion)
+    let summary = dryRun ? nil : try write(conversion, to: output)
+    if common.json {
+      Console.standardOutput.write(conversion.json(output: output, summary: summary).serialized() + "\n")
+    } else if !common.quiet {
+      Console.standardOutput.write(conversion.text(output: output, summary: summary, console: .standardOutput))
+    }
+  }
+
+  private func prepared(_ path: String, _ base: ConversionBase) throws -> Conversion {
+    try Conversion(
+      adapterPath: path, base: base, outputType: outtype, ignoredFields: Set(ignoredFields), baseModelID: baseModelID)
+  }
+
+  private func outputPath(_ conversion: Conversion, in directory: String? = nil) -> String {
+    if let outfile { return outfile }
+    let folder = directory ?? outdir
+    return folder.map { "\($0)/\(conversion.defaultFileName)" } ?? conversion.defaultFileName
+  }
+
+  private func write(_ conversion: Conversion, to path: String) throws -> ConversionSummary {
+    if let slash = path.lastIndex(of: "/"), outdir != nil { try FileSystem.createDirectory(String(path[..<slash])) }
+    var progress = Progress("Writing", total: conversion.plan.layout.byteCount, isQuiet: common.quiet)
+    defer { progress.finish() }
+    return try conversion.plan.write(to: path, replacesExisting: force) { progress.update($0) }
+  }
+}
+
+private func outputType(_ text: String) throws -> OutputType {
+  guard let type = OutputType(rawValue: text.lowercased()) else {
+    let known = OutputType.allCases.map(\.rawValue).joined(separator: ", ")
+    throw ValidationError("'\(text)' is no output type; there are \(known)")
+  }
+  return type
+}
+
+// MARK: - Trees
+
+extension ConvertCommand {
+  private func convertTree(_ base: ConversionBase) throws {
+    let directories = try AdapterTree.adapters(in: adapter)
+    guard !directories.isEmpty else {
+      throw PEFTError(
+        .missingConfiguration, path: adapter, problem: "no directory in it holds an adapter_config.json",
+        remedy: "give the root of a library: <intrinsic>/<base>/{lora,alora}/adapter_config.json")
+    }
+    var rows: [TreeRow] = []
+    for directory in directories { rows.append(convertMember(directory, base)) }
+    if common.json {
+      Console.standardOutput.write(JSONValue.object([.init("adapters", .array(rows.map(\.json)))]).serialized() + "\n")
+    } else {
+      Console.standardOutput.write(TreeRow.table(rows, console: .standardOutput))
+    }
+    if let worst = rows.compactMap(\.failure).map(\.status).max(by: { $0.rawValue < $1.rawValue }) { throw worst }
+  }
+
+  private func convertMember(_ directory: String, _ base: ConversionBase) -> TreeRow {
+    let relative = String(directory.dropFirst(adapter.count).drop { $0 == "/" })
+    do {
+      let conversion = try prepared(directory, base)
+      // The tree's own structure keeps adapters of one name apart.
+      let folder = [outdir, relative.isEmpty ? nil : relative].compactMap { $0 }.joined(separator: "/")
+      let output = outputPath(conversion, in: folder)
+      let summary = dryRun ? nil : try write(conversion, to: output)
+      return TreeRow(adapter: relative, conversion: conversion, output: output, summary: summary, failure: nil)
+    } catch {
+      let diagnosed = error as? any DiagnosedError
+      return TreeRow(
+        adapter: relative, conversion: nil, output: nil, summary: nil,
+        failure: (diagnosed.map { ExitStatus($0.category) } ?? .inputRefused, diagnosed?.description ?? "\(error)"))
+    }
+  }
+}

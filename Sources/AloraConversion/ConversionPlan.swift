@@ -1,0 +1,169 @@
+public import AloraArchitectures
+public import AloraGGUF
+public import AloraPEFT
+public import AloraTensors
+
+/// Everything that a conversion will write, decided and checked before a byte is written.
+public struct ConversionPlan: Sendable {
+  /// A tensor of the output, and where its elements come from.
+  public struct Tensor: Hashable, Sendable {
+    public let name: String
+    public let dtype: DType
+    public let shape: Shape
+    /// The tensor of the adapter that holds the elements.
+    public let source: TensorDescription
+    /// The rows of the source that are taken, in the order that `permutation` gives.
+    public let rows: Range<Int>
+    public let permutation: RowPermutation
+    /// Whether columns of the source become rows (the A factor of an embedding).
+    public let isTransposed: Bool
+    /// What every element is multiplied by; 1 for nothing.
+    public let factor: Double
+  }
+
+  /// A module of the adapter, for reports.
+  public struct Module: Hashable, Sendable {
+    public let name: String
+    public let rank: Int
+    /// PEFT's multiplier of B · A.
+    public let scaling: Double
+    /// What `lora_b` is multiplied by, because the file's one alpha cannot say it.
+    public let foldedFactor: Double
+    /// The GGUF tensors of the base that it changes.
+    public let targets: [String]
+  }
+
+  /// A remark that does not stop the conversion.
+  public struct Note: Hashable, Sendable {
+    public let place: String
+    public let text: String
+
+    public init(place: String, text: String) {
+      self.place = place
+      self.text = text
+    }
+  }
+
+  public let adapter: AdapterDirectory
+  public let metadata: GGUFMetadata
+  public let tensors: [Tensor]
+  public let modules: [Module]
+  public let layout: GGUFLayout
+  /// `adapter.lora.alpha`.
+  public let alpha: Float
+  /// `adapter.alora.invocation_tokens`; nil for a plain LoRA.
+  public let invocationTokens: [Int]?
+  /// The type asked for; `auto` is resolved.
+  public let outputType: OutputType
+  public let notes: [Note]
+}
+
+extension ConversionPlan {
+  /// What the user decides.
+  public struct Options: Sendable {
+    public var outputType = OutputType.f32
+    /// Key-values about who made the adapter and from what (`general.…`), in order; not part of what it computes.
+    public var identity: [(key: String, value: GGUFValue)] = []
+    /// Tokenizes a legacy adapter's invocation string without added special tokens; nil where there is no tokenizer.
+    public var tokenize: (@Sendable (String) throws -> [Int])?
+
+    public init() {}
+  }
+
+  /// Plans the conversion of `adapter` for `base`.
+  ///
+  /// - Throws: ``ConversionError``, ``PEFTError``, ``GGUFError``.
+  public init(adapter: AdapterDirectory, base: BaseModel, options: Options = Options()) throws {
+    let matcher = try ModuleMatcher(adapter.configuration)
+    let pairs = try adapter.pairs.map { pair in
+      try Self.located(pair, in: base, adapter: adapter, matcher: matcher)
+    }
+    let scalings = try pairs.map { try matcher.scaling(ofModule: $0.pair.module) }
+    try Self.check(pairs.map(\.pair), against: scalings, path: adapter.weightsPath)
+    guard scalings.contains(where: { $0.value != 0 }) else {
+      throw ConversionError(
+        .noEffect, path: adapter.configurationPath, place: "$.lora_alpha",
+        problem: "alpha is 0, so the adapter does nothing (and llama.cpp would read 0 as scale 1)",
+        remedy: "give lora_alpha the value that the adapter was trained with")
+    }
+    guard let scaling = ScalingPlan(scalings: scalings, configuredAlpha: adapter.configuration.alpha) else {
+      throw ConversionError(
+        .scalingNotFinite, path: adapter.configurationPath, place: "$.lora_alpha",
+        problem: "the scaling that alpha and rank give is not a number that f32 can hold")
+    }
+    var notes = adapter.configuration.notes.map { Note(place: $0.place, text: $0.text) }
+    notes += try Self.missingModules(adapter, base: base, matcher: matcher)
+    let invocation = try Self.invocationTokens(adapter, base: base, options: options, notes: &notes)
+
+    let outputType = options.outputType == .auto ? Self.losslessType(pairs.map(\.pair), scaling) : options.outputType
+    var tensors: [Tensor] = []
+    for (index, (pair, module)) in pairs.enumerated() {
+      tensors += Self.tensors(pair, module: module, factor: scaling.factors[index], outputType: outputType)
+    }
+    modules = zip(pairs, zip(scalings, scaling.factors)).map { located, numbers in
+      Module(
+        name: located.module.name, rank: located.pair.rank, scaling: numbers.0.value, foldedFactor: numbers.1,
+        targets: located.module.targets.map(\.tensorName))
+    }
+    metadata = Self.metadata(
+      base: base, identity: options.identity, alpha: scaling.alpha, invocation: invocation,
+      fileType: outputType.fileType)
+    layout = try GGUFLayout(
+      metadata: metadata,
+      tensors: tensors.map { GGUFTensorDeclaration(name: $0.name, dtype: $0.dtype, shape: $0.shape) })
+    self.adapter = adapter
+    self.tensors = tensors
+    self.alpha = scaling.alpha
+    self.invocationTokens = invocation
+    self.outputType = outputType
+    self.notes = notes
+  }
+
+  /// The two output tensors for each GGUF tensor that the module's weight is in. They share the A factor.
+  private static func tensors(
+    _ pair: FactorPair, module: WeightModule, factor: Double, outputType: OutputType
+  ) -> [Tensor] {
+    module.targets.flatMap { target -> [Tensor] in
+      let columns = pair.isEmbedding ? [pair.inputCount, pair.rank] : [pair.rank, pair.inputCount]
+      guard let shapeA = Shape(columns), let shapeB = Shape(rows: target.rows.count, columns: pair.rank) else {
+        return []
+      }
+      return [
+        Tensor(
+          name: target.tensorName + ".lora_a", dtype: outputType.dtype(columnCount: shapeA.columnCount), shape: shapeA,
+          source: pair.a, rows: 0..<pair.rank, permutation: .none, isTransposed: pair.isEmbedding, factor: 1),
+        Tensor(
+          name: target.tensorName + ".lora_b", dtype: outputType.dtype(columnCount: pair.rank), shape: shapeB,
+          source: pair.b, rows: target.rows, permutation: target.permutation, isTransposed: false, factor: factor),
+      ]
+    }
+  }
+
+  /// The keys in the reference's order; `general.file_type`, which the reference leaves out, before the adapter's own.
+  private static func metadata(
+    base: BaseModel, identity: [(key: String, value: GGUFValue)], alpha: Float, invocation: [Int]?, fileType: UInt32
+  ) -> GGUFMetadata {
+    var metadata = GGUFMetadata()
+    metadata["general.architecture"] = .string(base.architectureName)
+    metadata["general.type"] = .string("adapter")
+    metadata["adapter.type"] = .string("lora")
+    for (key, value) in identity { metadata[key] = value }
+    metadata["general.file_type"] = .uint32(fileType)
+    metadata["adapter.lora.alpha"] = .float32(alpha)
+    if let invocation {
+      metadata["adapter.alora.invocation_tokens"] = .array(GGUFArray(invocation.map { UInt32(clamping: $0) }))
+    }
+    metadata["general.quantization_version"] = .uint32(2)
+    return metadata
+  }
+
+  private static func losslessType(_ pairs: [FactorPair], _ scaling: ScalingPlan) -> OutputType {
+    let dtypes = Set(pairs.flatMap { [$0.a.dtype, $0.b.dtype] })
+    let isExact = scaling.factors.allSatisfy { $0 == 1 }
+    switch (dtypes.first, dtypes.count, isExact) {
+    case (.f16, 1, true): return .f16
+    case (.bf16, 1, true): return .bf16
+    default: return .f32
+    }
+  }
+}

@@ -1,0 +1,66 @@
+internal import AloraPEFT
+
+/// How the scalings of an adapter's modules are expressed by the one alpha that a GGUF adapter has.
+///
+/// llama.cpp multiplies B · A by `alpha / r` in f32, r being the columns of `lora_b` (`llama_adapter_lora_weight::get_scale`
+/// in `src/llama-adapter.h`), and takes an alpha of 0 for "scale 1". PEFT multiplies by a scaling that may differ from
+/// module to module. The alpha that gives most modules exactly PEFT's f32 scaling is chosen; what a module's scaling
+/// differs by goes into its `lora_b`.
+public struct ScalingPlan: Hashable, Sendable {
+  /// `adapter.lora.alpha`. Never 0.
+  public let alpha: Float
+  /// For each module, in the order given, what its `lora_b` is multiplied by; 1 for nothing to do.
+  public let factors: [Double]
+
+  /// - Parameters:
+  ///   - scalings: each module's rank and PEFT's scaling.
+  ///   - configuredAlpha: `lora_alpha`, preferred where it serves as many modules as another.
+  /// - Returns: nil where a scaling, or the alpha needed for it, is no finite f32.
+  init?(scalings: [ModuleMatcher.Scaling], configuredAlpha: Double) {
+    struct Group: Hashable {
+      let rank: Int
+      let scale: Float
+    }
+    var sizes: [Group: Int] = [:]
+    for scaling in scalings {
+      let scale = Float(scaling.value)
+      guard scale.isFinite else { return nil }
+      sizes[Group(rank: scaling.rank, scale: scale), default: 0] += 1
+    }
+    var served: [Float: Int] = [:]
+    for (group, size) in sizes where group.scale != 0 {
+      for candidate in Self.alphas(near: Float(configuredAlpha), scale: group.scale, rank: group.rank) {
+        served[candidate, default: 0] += size
+      }
+    }
+    let configured = Float(configuredAlpha)
+    // The most modules; then the configured alpha itself; then the nearest to it; then the smaller. So the choice is one.
+    let best = served.min { left, right in
+      func order(_ entry: (key: Float, value: Int)) -> (Int, Int, Float) {
+        (-entry.value, abs(Int(entry.key.bitPattern) - Int(configured.bitPattern)), entry.key)
+      }
+      return order(left) < order(right)
+    }
+    let alpha = best?.key ?? 1
+    guard alpha.isNormal else { return nil }
+    self.alpha = alpha
+    factors = scalings.map { scaling in
+      let engine = alpha / Float(scaling.rank)
+      return engine == Float(scaling.value) ? 1 : scaling.value / Double(engine)
+    }
+  }
+
+  /// The alphas that make the engine's `alpha / rank` exactly `scale`, among the few f32 that can.
+  private static func alphas(near configured: Float, scale: Float, rank: Int) -> [Float] {
+    let middle = Float(Double(scale) * Double(rank))
+    guard middle.isNormal else { return [] }
+    var candidates = [configured]
+    var (below, above) = (middle.nextDown, middle.nextUp)
+    candidates.append(middle)
+    for _ in 0..<3 {
+      candidates += [below, above]
+      (below, above) = (below.nextDown, above.nextUp)
+    }
+    return Set(candidates).filter { $0.isNormal && $0 / Float(rank) == scale }
+  }
+}

@@ -1,0 +1,15 @@
+// What conversion does to the factors of an adapter besides changing their element type.
+#ifndef ALORA_FACTORS_H
+#define ALORA_FACTORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// The bits of the largest magnitude among `count` values: 0 for none, 0x7f800000 or more where one is infinite or NaN.
+uint32_t alora_largest_magnitude_bits(const float *values, size_t count);
+
+// values[i] = values[i] * factor, computed in double precision and rounded once to f32 (for a factor with at most 29
+// significant bits the double product is exact). Returns how many results are not the exact double product.
+size_t alora_scale(float *values, size_t count, double factor);
+
+#endif

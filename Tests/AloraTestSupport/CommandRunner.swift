@@ -1,0 +1,38 @@
+import Foundation
+
+/// The end of a run of the built command.
+public struct CommandResult {
+  public let status: Int32
+  public let output: String
+  public let errors: String
+  /// False where a signal (a crash, a trap) ended it.
+  public let exitedNormally: Bool
+}
+
+/// Runs the `alora` that was built with the tests.
+public func runAlora(_ arguments: [String], directory: String? = nil, environment: [String: String] = [:]) throws
+  -> CommandResult
+{
+  let tests = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+  var folder = tests.deletingLastPathComponent()
+  while !FileManager.default.isExecutableFile(atPath: folder.appendingPathComponent("alora").path), folder.path != "/" {
+    folder = folder.deletingLastPathComponent()
+  }
+  let process = Process()
+  process.executableURL = folder.appendingPathComponent("alora")
+  process.arguments = arguments
+  if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
+  process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+  let (output, errors) = (Pipe(), Pipe())
+  process.standardOutput = output
+  process.standardError = errors
+  process.standardInput = FileHandle.nullDevice
+  try process.run()
+  // The command's messages fit in a pipe's buffer; the result may not, and is read while it runs.
+  let outputData = output.fileHandleForReading.readDataToEndOfFile()
+  let errorData = errors.fileHandleForReading.readDataToEndOfFile()
+  process.waitUntilExit()
+  return CommandResult(
+    status: process.terminationStatus, output: String(decoding: outputData, as: UTF8.self),
+    errors: String(decoding: errorData, as: UTF8.self), exitedNormally: process.terminationReason == .exit)
+}
