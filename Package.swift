@@ -43,18 +43,20 @@ let package = Package(
     .systemLibrary(name: "COnig", pkgConfig: "oniguruma", providers: [.apt(["libonig-dev"]), .brew(["oniguruma"])]),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
     .target(name: "CAloraKernels", cSettings: kernelSettings),
     module("AloraTensors", ["CAloraKernels"]),
     module("AloraBytes", ["AloraTensors"]),
     module("AloraJSON", ["AloraBytes", "CJSON"]),
     module("AloraRegex", ["COnig"]),
+    module("AloraModelCard", ["AloraBytes", "AloraRegex", "CYAML"]),
     module("AloraGGUF", ["AloraBytes", "AloraTensors"]),
     module("AloraSafetensors", ["AloraBytes", "AloraJSON", "AloraTensors"]),
     module("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraRegex", "AloraSafetensors", "AloraTensors"]),
     module("AloraArchitectures", ["AloraBytes", "AloraGGUF", "AloraJSON", "AloraTensors"]),
     module(
       "AloraConversion",
-      ["AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraPEFT", "AloraTensors", "CAloraKernels"]),
+      ["AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraModelCard", "AloraPEFT", "AloraTensors", "CAloraKernels"]),
     .executableTarget(
       name: "AloraCLI",
       dependencies: [
@@ -73,6 +75,7 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
     tests("AloraCLI", ["AloraTestSupport"]),
+    tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),
     tests("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraTestSupport"]),
     tests("AloraBytes"),
     tests("AloraRegex"),

@@ -36,9 +36,10 @@ struct Conversion {
     let adapter = try AdapterDirectory(path: adapterPath, ignoredFields: ignoredFields)
     var options = ConversionPlan.Options()
     options.outputType = outputType
+    options.baseModelID = baseModelID
     plan = try ConversionPlan(adapter: adapter, base: base.model, options: options)
     self.base = base
-    defaultFileName = "adapter-\(plan.outputType.rawValue.uppercased())-LoRA.gguf"
+    defaultFileName = plan.identity.defaultFileName(outputType: plan.outputType.rawValue)
   }
 
   /// The whole of it for machines (schemas/convert.schema.json).

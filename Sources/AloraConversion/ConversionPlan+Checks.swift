@@ -40,11 +40,14 @@ extension ConversionPlan {
           ? "it is adapted as an embedding and is none" : "it is adapted as a linear module and is an embedding")
     }
     guard pair.inputCount == module.inputCount, pair.outputCount == module.outputCount else {
+      // Factors of [in, r] and [r, out] have the rank on the outside.
+      let rank = try matcher.scaling(ofModule: pair.module).rank
+      let isSwapped = pair.inputCount == rank && pair.outputCount == rank && pair.rank != rank
       throw ConversionError(
         .wrongShape, path: adapter.weightsPath, place: place,
         problem: "the adapter maps \(pair.inputCount) inputs to \(pair.outputCount) outputs, "
           + "the base \(module.inputCount) to \(module.outputCount)",
-        remedy: baseRemedy(adapter))
+        remedy: isSwapped ? "lora_A and lora_B seem to be swapped or transposed" : baseRemedy(adapter))
     }
     if module.kind == .embedding { try checkEmbedding(place, base: base, adapter: adapter) }
     return (pair, module)

@@ -1,5 +1,6 @@
 public import AloraArchitectures
 public import AloraGGUF
+public import AloraModelCard
 public import AloraPEFT
 public import AloraTensors
 
@@ -56,14 +57,16 @@ public struct ConversionPlan: Sendable {
   /// The type asked for; `auto` is resolved.
   public let outputType: OutputType
   public let notes: [Note]
+  /// Who made the adapter and from what.
+  public let identity: AdapterIdentity
 }
 
 extension ConversionPlan {
   /// What the user decides.
   public struct Options: Sendable {
     public var outputType = OutputType.f32
-    /// Key-values about who made the adapter and from what (`general.…`), in order; not part of what it computes.
-    public var identity: [(key: String, value: GGUFValue)] = []
+    /// `org/name` of the base, recorded instead of what the adapter says.
+    public var baseModelID: String?
     /// Tokenizes a legacy adapter's invocation string without added special tokens; nil where there is no tokenizer.
     public var tokenize: (@Sendable (String) throws -> [Int])?
 
@@ -93,6 +96,10 @@ extension ConversionPlan {
     }
     var notes = adapter.configuration.notes.map { Note(place: $0.place, text: $0.text) }
     notes += try Self.missingModules(adapter, base: base, matcher: matcher)
+    identity = AdapterIdentity(
+      directory: adapter.path, baseModelName: adapter.configuration.baseModelName, baseModelID: options.baseModelID,
+      weightCount: Self.weightCount(pairs.map(\.pair)))
+    notes += identity.notes.map { Note(place: "base", text: $0) }
     let invocation = try Self.invocationTokens(adapter, base: base, options: options, notes: &notes)
 
     let outputType = options.outputType == .auto ? Self.losslessType(pairs.map(\.pair), scaling) : options.outputType
@@ -106,11 +113,11 @@ extension ConversionPlan {
         targets: located.module.targets.map(\.tensorName))
     }
     metadata = Self.metadata(
-      base: base, identity: options.identity, alpha: scaling.alpha, invocation: invocation,
+      base: base, identity: identity, alpha: scaling.alpha, invocation: invocation,
       fileType: outputType.fileType)
     layout = try GGUFLayout(
       metadata: metadata,
-      tensors: tensors.map { GGUFTensorDeclaration(name: $0.name, dtype: $0.dtype, shape: $0.shape) })
+      tensors: tensors.map { TensorDeclaration(name: $0.name, dtype: $0.dtype, shape: $0.shape) })
     self.adapter = adapter
     self.tensors = tensors
     self.alpha = scaling.alpha
@@ -141,13 +148,13 @@ extension ConversionPlan {
 
   /// The keys in the reference's order; `general.file_type`, which the reference leaves out, before the adapter's own.
   private static func metadata(
-    base: BaseModel, identity: [(key: String, value: GGUFValue)], alpha: Float, invocation: [Int]?, fileType: UInt32
+    base: BaseModel, identity: AdapterIdentity, alpha: Float, invocation: [Int]?, fileType: UInt32
   ) -> GGUFMetadata {
     var metadata = GGUFMetadata()
     metadata["general.architecture"] = .string(base.architectureName)
     metadata["general.type"] = .string("adapter")
     metadata["adapter.type"] = .string("lora")
-    for (key, value) in identity { metadata[key] = value }
+    for entry in identity.entries { metadata[entry.key] = GGUFValue(entry.value) }
     metadata["general.file_type"] = .uint32(fileType)
     metadata["adapter.lora.alpha"] = .float32(alpha)
     if let invocation {
@@ -164,6 +171,25 @@ extension ConversionPlan {
     case (.f16, 1, true): return .f16
     case (.bf16, 1, true): return .bf16
     default: return .f32
+    }
+  }
+
+  /// How many weights of the base the adapter changes.
+  private static func weightCount(_ pairs: [FactorPair]) -> Int {
+    pairs.reduce(0) { sum, pair in
+      let (count, overflow) = pair.inputCount.multipliedReportingOverflow(by: pair.outputCount)
+      let (total, isTooLarge) = sum.addingReportingOverflow(overflow ? .max : count)
+      return isTooLarge ? .max : total
+    }
+  }
+}
+
+extension GGUFValue {
+  fileprivate init(_ value: AdapterIdentity.Value) {
+    switch value {
+    case .string(let text): self = .string(text)
+    case .strings(let texts): self = .array(GGUFArray(texts))
+    case .uint32(let number): self = .uint32(number)
     }
   }
 }

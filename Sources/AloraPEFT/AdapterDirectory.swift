@@ -39,7 +39,7 @@ public struct AdapterDirectory: Sendable {
     let file = try SafetensorsFile(path: weightsPath)
     pairs = try FactorPair.pairs(
       of: file.tensors.sorted { $0.byteRange.lowerBound < $1.byteRange.lowerBound }, path: weightsPath)
-    weights = file.mapping
+    weights = file.file(of: pairs[0].a)
     self.path = directory
   }
 

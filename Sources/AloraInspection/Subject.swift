@@ -1,0 +1,105 @@
+public import AloraArchitectures
+public import AloraBytes
+public import AloraGGUF
+internal import AloraJSON
+public import AloraPEFT
+public import AloraSafetensors
+public import AloraTensors
+
+/// Something that can be looked into.
+public enum Subject: Sendable {
+  case gguf(GGUFFileSet)
+  case safetensors(SafetensorsFileSet)
+  case adapterDirectory(AdapterDirectory)
+  case baseDirectory(BaseDirectory)
+
+  /// Opens what lies at `path`; only headers are read.
+  ///
+  /// A GGUF is known by its first bytes, a directory by the files in it, anything else by its name.
+  /// - Throws: ``FileError``, and what reading the found kind throws; ``InspectionError`` where it is of no known kind.
+  public init(path: String) throws {
+    switch FileSystem.kind(of: path) {
+    case .directory: self = try Self.directory(path)
+    case nil: throw FileError(.notFound, operation: "open", path: path, detail: "no such file or directory")
+    default:
+      if GGUFFile.isGGUF(path: path) {
+        self = .gguf(try GGUFFileSet(path: path))
+      } else if path.hasSuffix(".safetensors") || path.hasSuffix(".safetensors.index.json") {
+        self = .safetensors(try SafetensorsFileSet(path: path))
+      } else if path.hasSuffix("adapter_config.json") {
+        self = .adapterDirectory(try AdapterDirectory(path: path))
+      } else {
+        throw InspectionError(
+          path: path, problem: "it is of no kind that alora knows",
+          remedy: "give a GGUF, a safetensors file, an adapter's directory or a base model's directory")
+      }
+    }
+  }
+
+  private static func directory(_ path: String) throws -> Subject {
+    if FileSystem.kind(of: path + "/adapter_config.json") == .regularFile {
+      return .adapterDirectory(try AdapterDirectory(path: path))
+    }
+    if FileSystem.kind(of: path + "/config.json") == .regularFile { return .baseDirectory(try BaseDirectory(path: path)) }
+    throw InspectionError(
+      path: path, problem: "it holds neither adapter_config.json nor config.json",
+      remedy: "give an adapter's directory or a base model's directory")
+  }
+
+  public var tensors: [TensorDescription] {
+    switch self {
+    case .gguf(let file): file.tensors
+    case .safetensors(let file): file.tensors
+    case .adapterDirectory(let directory): directory.pairs.flatMap { [$0.a, $0.b] }
+    case .baseDirectory(let directory): directory.weights?.tensors ?? []
+    }
+  }
+
+  /// The bytes of one of `tensors`, or of a part of it.
+  ///
+  /// - Throws: ``FileError``; ``GGUFError`` for big-endian data.
+  public func bytes(of tensor: TensorDescription, in range: Range<Int>) throws -> [UInt8] {
+    switch self {
+    case .gguf(let file): return try file.readBytes(of: tensor, in: range)
+    case .safetensors(let file): return try file.readBytes(of: tensor, in: range)
+    case .adapterDirectory(let directory):
+      let start = tensor.byteRange.lowerBound
+      return try directory.weights.read((start + range.lowerBound)..<(start + range.upperBound))
+    case .baseDirectory(let directory): return try directory.weights?.readBytes(of: tensor, in: range) ?? []
+    }
+  }
+
+  /// The adapter, where it is one.
+  public func adapter() throws -> AdapterSummary? {
+    switch self {
+    case .gguf(let file): AdapterSummary.isAdapter(file.metadata) ? try AdapterSummary(gguf: file) : nil
+    case .adapterDirectory(let directory): try AdapterSummary(directory: directory)
+    case .safetensors, .baseDirectory: nil
+    }
+  }
+}
+
+/// A file that cannot be looked into.
+public struct InspectionError: DiagnosedError, Hashable {
+  public let path: String?
+  public let problem: String
+  public let remedy: String?
+  public var place: String? { nil }
+  public var category: ErrorCategory { .refusedInput }
+}
+
+/// A base model's directory: its configuration, and its weights where they are there.
+public struct BaseDirectory: Sendable {
+  public let path: String
+  public let model: BaseModel
+  public let weights: SafetensorsFileSet?
+
+  init(path: String) throws {
+    self.path = path
+    model = try BaseModel(configuration: JSONDocument(path: path + "/config.json", allowsNonFinite: true).root)
+    let file = ["/model.safetensors.index.json", "/model.safetensors"].map { path + $0 }.first {
+      FileSystem.kind(of: $0) == .regularFile
+    }
+    weights = try file.map { try SafetensorsFileSet(path: $0) }
+  }
+}

@@ -1,0 +1,204 @@
+internal import AloraBytes
+
+/// Who made an adapter, from what, and under which terms: the `general.*` keys of its GGUF.
+///
+/// Source: llama.cpp `gguf-py/gguf/metadata.py` (`Metadata`), for the keys, their order and where they come from; the
+/// fallback to `base_model_name_or_path` where the card names no base is ours.
+public struct AdapterIdentity: Hashable, Sendable {
+  public enum Value: Hashable, Sendable {
+    case string(String)
+    case strings([String])
+    case uint32(UInt32)
+  }
+
+  public struct Entry: Hashable, Sendable {
+    public let key: String
+    public let value: Value
+  }
+
+  /// In the reference's order.
+  public private(set) var entries: [Entry] = []
+  /// What the user may want to know about where these came from.
+  public private(set) var notes: [String] = []
+
+  private var card = YAMLValue.null
+  private var fields: [String: String] = [:]
+
+  /// - Parameters:
+  ///   - directory: the adapter's directory; its README.md is the model card.
+  ///   - baseModelName: `base_model_name_or_path` of the adapter's configuration.
+  ///   - baseModelID: the base that the user names, before all others.
+  ///   - weightCount: the weights that the adapter changes.
+  public init(directory: String, baseModelName: String?, baseModelID: String?, weightCount: Int) {
+    readCard(directory + "/README.md")
+    readFields()
+    var bases = card["base_model"] ?? card["base_models"] ?? card["base_model_sources"]
+    if let baseModelID {
+      bases = .text(baseModelID)
+    } else if bases == nil, let baseModelName {
+      bases = usableBase(baseModelName)
+    }
+    addNames(directory: directory, weightCount: weightCount)
+    addTexts([
+      ("name", "name"), ("author", "author"), ("version", "version"), ("organization", "organization"),
+      ("finetune", "finetune"), ("basename", "basename"), ("description", "description"), ("size_label", "size_label"),
+    ])
+    if let license = card["license"]?.texts { add("general.license", .string(license.joined(separator: ","))) }
+    for key in ["license_name", "license_link"] {
+      if let text = card[key]?.text { add("general.\(key.replacing("_", with: "."))", .string(text)) }
+    }
+    addTexts([
+      ("source_url", "source.url"), ("source_doi", "source.doi"), ("source_uuid", "source.uuid"),
+      ("source_repo_url", "source.repo_url"),
+    ])
+    addModels(bases, "general.base_model", weightCount: weightCount)
+    addModels(card["datasets"] ?? card["dataset"] ?? card["dataset_sources"], "general.dataset", weightCount: weightCount)
+    addList("general.tags", ["tags", "pipeline_tag"])
+    addList("general.languages", ["languages", "language"])
+  }
+
+  /// The file name of GGUF's naming convention: `Name-Size-Finetune-Version-F32-LoRA.gguf`.
+  ///
+  /// Source: llama.cpp `gguf-py/gguf/utility.py` (`naming_convention`).
+  public func defaultFileName(outputType: String) -> String {
+    func part(_ text: String?) -> String {
+      text.map { "-" + $0.replacing(" ", with: "-").replacing("/", with: "-") } ?? ""
+    }
+    let head = (fields["basename"] ?? fields["name"] ?? "adapter").replacing(" ", with: "-").replacing("/", with: "-")
+    let parts = part(fields["size_label"]) + part(fields["finetune"]) + part(fields["version"])
+    let name = "\(head)\(parts)-\(outputType.uppercased())-LoRA.gguf"
+    return name.hasPrefix(".") ? "adapter" + name : name
+  }
+}
+
+// MARK: - The card
+
+extension AdapterIdentity {
+  private static let cardByteLimit = 1 << 20
+
+  private mutating func readCard(_ path: String) {
+    guard FileSystem.kind(of: path) == .regularFile else { return }
+    do {
+      let file = try MappedFile(path: path)
+      let text = String(decoding: try file.read(0..<min(file.byteCount, Self.cardByteLimit)), as: UTF8.self)
+      guard let yaml = Self.frontMatter(of: text) else { return }
+      let value = try YAMLValue(parsing: yaml)
+      guard case .map = value else { throw YAMLError(problem: "it is no list of fields") }
+      card = value
+    } catch let error as YAMLError {
+      notes.append("the front matter of README.md is not used: \(error.problem)")
+    } catch { notes.append("README.md is not used: \(error)") }
+  }
+
+  /// The lines between the first two lines of three dashes.
+  private static func frontMatter(of text: String) -> String? {
+    var lines = text.split(omittingEmptySubsequences: false) { $0.isNewline }.makeIterator()
+    guard lines.next() == "---" else { return nil }
+    var yaml = ""
+    while let line = lines.next(), line != "---" { yaml += line.replacing("\t", with: "  ") + "\n" }
+    return yaml
+  }
+
+  /// The single fields, each under the first of its names that the card has.
+  private mutating func readFields() {
+    let names: KeyValuePairs<String, [String]> = [
+      "name": ["name", "model_name"], "author": ["author", "model_author", "model_creator"],
+      "version": ["version", "model_version"], "organization": ["organization", "model_organization"],
+      "description": ["description", "model_description"], "finetune": ["finetune", "model_finetune"],
+      "basename": ["basename", "model_basename", "model_type"], "size_label": ["size_label", "model_size_label"],
+      "source_url": ["url", "model_url"], "source_doi": ["doi", "model_doi"], "source_uuid": ["uuid", "model_uuid"],
+      "source_repo_url": ["repo_url", "model_repo_url"],
+    ]
+    for (field, keys) in names { fields[field] = keys.compactMap { card[$0]?.text }.first }
+  }
+
+  /// What the card leaves open is taken from the directory's name.
+  private mutating func addNames(directory: String, weightCount: Int) {
+    let path = FileSystem.canonicalPath(directory) ?? directory
+    let folder = path.split(separator: "/").last.map(String.init) ?? "adapter"
+    let identifier = ModelIdentifier(folder, weightCount: weightCount)
+    fields["name"] = fields["name"] ?? identifier.name.map(ModelIdentifier.title(of:)) ?? folder
+    fields["organization"] = fields["organization"] ?? identifier.organization.map(ModelIdentifier.title(of:))
+    fields["basename"] = fields["basename"] ?? identifier.basename
+    fields["finetune"] = fields["finetune"] ?? identifier.finetune
+    fields["version"] = fields["version"] ?? identifier.version
+    fields["size_label"] = fields["size_label"] ?? identifier.sizeLabel
+  }
+
+  /// A hub id as it is; a path of the machine that trained the adapter says nothing to anybody else.
+  private mutating func usableBase(_ name: String) -> YAMLValue? {
+    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+    let isID = parts.count == 2 && !parts.contains("") && !name.hasPrefix(".") && !name.hasPrefix("~") && !name.contains("\\")
+    if isID { return .text(name) }
+    let looksLikePath = name.contains("/") || name.contains("\\")
+    if looksLikePath {
+      notes.append(
+        "the adapter names its base by a path of the machine it was trained on (\(name)), which is not recorded; "
+          + "give --base-model-id org/name to record the base")
+    }
+    return nil
+  }
+}
+
+// MARK: - Entries
+
+extension AdapterIdentity {
+  private mutating func add(_ key: String, _ value: Value) { entries.append(Entry(key: key, value: value)) }
+
+  private mutating func addTexts(_ keys: [(field: String, key: String)]) {
+    for (field, key) in keys {
+      if let text = fields[field] { add("general.\(key)", .string(text)) }
+    }
+  }
+
+  private mutating func addList(_ key: String, _ names: [String]) {
+    let values = names.compactMap { card[$0]?.texts }
+    if !values.joined().isEmpty { add(key, .strings(Array(values.joined()))) }
+  }
+
+  /// The models or data sets that the adapter was made from, each with what its name or its entry says.
+  private mutating func addModels(_ value: YAMLValue?, _ prefix: String, weightCount: Int) {
+    let models: [YAMLValue]
+    switch value {
+    case .list(let values): models = values
+    case .text, .map: models = value.map { [$0] } ?? []
+    case .null, nil: return
+    }
+    add("\(prefix).count", .uint32(UInt32(clamping: models.count)))
+    for (index, model) in models.enumerated() {
+      for field in ["name", "author", "version", "organization", "description", "url", "doi", "uuid", "repo_url"] {
+        if let text = Self.field(field, of: model, weightCount: weightCount) {
+          add("\(prefix).\(index).\(field)", .string(text))
+        }
+      }
+    }
+  }
+
+  private static func field(_ field: String, of model: YAMLValue, weightCount: Int) -> String? {
+    guard let text = model.text else { return model[field]?.text }
+    let isURL = ["http://", "https://", "ssh://"].contains { text.hasPrefix($0) }
+    let identifier = isURL ? hubIdentifier(text) : text
+    if field == "repo_url" && isURL { return text }
+    guard let identifier else { return nil }
+    let parts = ModelIdentifier(identifier, weightCount: weightCount)
+    switch field {
+    case "name": return parts.name.map(ModelIdentifier.title(of:))
+    case "organization": return parts.organization.map(ModelIdentifier.title(of:))
+    case "version": return parts.version
+    case "repo_url":
+      guard let organization = parts.organization, let name = parts.name else { return nil }
+      return "https://huggingface.co/\(organization)/\(name)"
+    default: return nil
+    }
+  }
+
+  /// `org/name` of a hub address of exactly that depth.
+  private static func hubIdentifier(_ url: String) -> String? {
+    for prefix in ["https://huggingface.co/", "http://huggingface.co/"] where url.hasPrefix(prefix) {
+      let rest = url.dropFirst(prefix.count)
+      let parts = rest.split(separator: "/", omittingEmptySubsequences: false)
+      return parts.count == 2 && !parts.contains("") ? String(rest) : nil
+    }
+    return nil
+  }
+}

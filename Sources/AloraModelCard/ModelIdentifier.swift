@@ -1,0 +1,142 @@
+internal import AloraRegex
+
+/// What the parts of a model's name mean, by the conventions of the Hugging Face hub: `org/Base-7B-Instruct-v0.2`.
+///
+/// Source: llama.cpp `gguf-py/gguf/metadata.py` (`get_model_id_components`, `id_to_title`).
+struct ModelIdentifier: Hashable {
+  private(set) var name: String?
+  private(set) var organization: String?
+  private(set) var basename: String?
+  private(set) var finetune: String?
+  private(set) var version: String?
+  private(set) var sizeLabel: String?
+
+  private enum Role { case basename, sizeLabel, finetune, version, type }
+
+  private struct Part {
+    var text: String
+    var roles: Set<Role> = []
+  }
+
+  /// - Parameter weightCount: the weights that the adapter changes; a size label far below it is a context length.
+  init(_ identifier: String, weightCount: Int) {
+    guard !identifier.contains(" ") else {
+      name = identifier
+      return
+    }
+    let slash = identifier.firstIndex(of: "/")
+    let fullName = slash.map { String(identifier[identifier.index(after: $0)...]) } ?? identifier
+    let owner = slash.map { String(identifier[..<$0]) }
+    name = fullName
+    organization = owner.flatMap { $0.hasPrefix(".") ? nil : $0 }
+
+    var parts = fullName.split(separator: "-").map { Part(text: String($0)) }
+    for index in parts.indices { Self.annotate(&parts[index], at: index, weightCount: weightCount) }
+    Self.dropWordSizes(&parts)
+    Self.findBasename(&parts)
+
+    func joined(_ isWanted: (Part) -> Bool) -> String? {
+      let texts = parts.filter(isWanted).map(\.text)
+      return texts.isEmpty ? nil : texts.joined(separator: "-")
+    }
+    basename = joined { $0.roles.contains(.basename) }
+    var sizes: [String] = []
+    for part in parts where part.roles.contains(.sizeLabel) && !sizes.contains(part.text) { sizes.append(part.text) }
+    sizeLabel = sizes.isEmpty ? nil : sizes.joined(separator: "-")
+    finetune = joined { $0.roles.contains(.finetune) }
+    version = joined { $0.roles.contains(.version) && !$0.roles.contains(.basename) }
+    if sizeLabel == nil && finetune == nil && version == nil { basename = nil }
+  }
+
+  private static func annotate(_ part: inout Part, at index: Int, weightCount: Int) {
+    let text = part.text
+    if matches(text, #"(v|iter)?\d+([.]\d+)*"#) {
+      part.roles.insert(.version)
+    } else if matches(text, #"i?q\d(_\w)*|b?fp?(16|32)"#) {
+      part.roles.insert(.type)
+      part.text = text.uppercased()
+    } else if index > 0, matches(text, #"(([A]|\d+[x])?\d+([._]\d+)?[KMBT][\d]?|small|mini|medium|large|x?xl)"#) {
+      annotateSize(&part, weightCount: weightCount)
+    } else if index > 0, matches(text, "chat|instruct|vision|lora") {
+      // "lora" says nothing in the name of an adapter.
+      part.roles.insert(text.lowercased() == "lora" ? .type : .finetune)
+    }
+  }
+
+  private static func annotateSize(_ part: inout Part, weightCount: Int) {
+    var text = Array(part.text.replacing("_", with: "."))
+    // The notation 7b1 for 7.1b.
+    if let last = text.last, last.isDecimal {
+      let unit = text[text.count - 2]
+      text = text.dropLast(2) + [".", last, unit]
+    }
+    if text.count > 1, text[text.count - 2].isDecimal, let unit = text.last, "kmbt".contains(unit) {
+      text[text.count - 1] = Character(unit.uppercased())
+    }
+    if let unit = text.last, let value = Double(String(text.dropLast())), let power = " KMBT".firstIndex(of: unit) {
+      var size = value
+      for _ in 0..<" KMBT".distance(from: " KMBT".startIndex, to: power) { size *= 1000 }
+      if weightCount > 0 && size < Double(weightCount / 8) {
+        part.roles.insert(.finetune)
+        text[text.count - 1] = Character(unit.lowercased())
+      }
+    }
+    if part.roles.isEmpty { part.roles.insert(.sizeLabel) }
+    part.text = String(text)
+  }
+
+  /// A size in words does not count beside one in numbers.
+  private static func dropWordSizes(_ parts: inout [Part]) {
+    let hasNumber = parts.contains { $0.roles.contains(.sizeLabel) && $0.text.contains(where: \.isDecimal) }
+    guard hasNumber else { return }
+    for index in parts.indices where parts[index].roles.contains(.sizeLabel) {
+      if parts[index].text.allSatisfy(\.isLetter) { parts[index].roles.remove(.sizeLabel) }
+    }
+  }
+
+  private static func findBasename(_ parts: inout [Part]) {
+    var isAtStart = true
+    for index in parts.indices {
+      let isName = parts[index].roles.isEmpty && parts[index].text.first?.isLetter == true
+      if isAtStart && (isName || parts[index].roles.contains(.version)) {
+        parts[index].roles.insert(.basename)
+      } else {
+        isAtStart = false
+        if parts[index].roles.isEmpty { parts[index].roles.insert(.finetune) }
+      }
+    }
+    for index in parts.indices.reversed() {
+      guard parts[index].roles.contains(.basename), parts[index].roles.count > 1 else { break }
+      parts[index].roles.remove(.basename)
+    }
+  }
+
+  private static func matches(_ text: String, _ pattern: String) -> Bool {
+    // The patterns are constants of this file: a failure to compile is found by its tests.
+    guard let regex = try? CompiledRegex("(?i:\(pattern))\\Z", syntax: .python) else { return false }
+    return (try? regex.matchesPrefix(of: text)) ?? false
+  }
+
+  /// `smollm2-135M-instruct` as `Smollm2 135M Instruct`: words in capitals at their start, but for versions and names.
+  static func title(of identifier: String) -> String {
+    identifier.replacing("-", with: " ").split(whereSeparator: \.isWhitespace).map { word in
+      let hasLower = word.contains(where: \.isLowercase)
+      let isLower = hasLower && !word.contains(where: \.isUppercase)
+      return isLower && !matches(String(word), #"v\d+(?:\.\d+)*|\d.*"#) ? titled(word) : String(word)
+    }.joined(separator: " ")
+  }
+
+  private static func titled(_ word: Substring) -> String {
+    var result = ""
+    var isInside = false
+    for character in word {
+      result += isInside ? character.lowercased() : character.uppercased()
+      isInside = character.isLetter
+    }
+    return result
+  }
+}
+
+extension Character {
+  fileprivate var isDecimal: Bool { ("0"..."9").contains(self) }
+}

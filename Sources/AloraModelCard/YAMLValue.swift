@@ -1,0 +1,109 @@
+internal import CYAML
+
+/// YAML that is malformed, or more than a model card needs.
+struct YAMLError: Error { let problem: String }
+
+/// A YAML value, its scalars as text: a model card's version `1.10` must not become the number 1.1, nor the language
+/// `no` false, as YAML's own rules would have it.
+indirect enum YAMLValue: Hashable, Sendable {
+  case null
+  case text(String)
+  case list([YAMLValue])
+  case map([Member])
+
+  struct Member: Hashable, Sendable {
+    let name: String
+    let value: YAMLValue
+  }
+
+  var text: String? { if case .text(let text) = self { text } else { nil } }
+
+  /// A list's texts, or the one text where it stands alone.
+  var texts: [String]? {
+    switch self {
+    case .text(let text): [text]
+    case .list(let values): values.compactMap(\.text)
+    case .null, .map: nil
+    }
+  }
+
+  subscript(name: String) -> YAMLValue? {
+    guard case .map(let members) = self else { return nil }
+    // The last one wins, as in PyYAML.
+    let value = members.last { $0.name == name }?.value
+    return value == .null ? nil : value
+  }
+
+  private static let depthLimit = 16
+
+  /// Parses one document. Aliases are refused: a few lines of them can stand for billions of values.
+  init(parsing text: String) throws(YAMLError) {
+    let bytes = [UInt8](text.utf8)
+    var parser = unsafe yaml_parser_t()
+    guard unsafe yaml_parser_initialize(&parser) == 1 else { throw YAMLError(problem: "no memory for the parser") }
+    defer { unsafe yaml_parser_delete(&parser) }
+    var value = YAMLValue.null
+    var failure: YAMLError?
+    unsafe bytes.withUnsafeBufferPointer { buffer in
+      // Safe: the parser reads from the buffer only while it lives, and is not used after this closure.
+      unsafe yaml_parser_set_input_string(&parser, buffer.baseAddress, buffer.count)
+      do throws(YAMLError) {
+        unsafe try Self.skip([YAML_STREAM_START_EVENT, YAML_DOCUMENT_START_EVENT], &parser)
+        value = unsafe try Self.next(&parser, depth: 0) ?? .null
+      } catch { failure = error }
+    }
+    if let failure { throw failure }
+    self = value
+  }
+
+  private static func skip(_ types: [yaml_event_type_t], _ parser: inout yaml_parser_t) throws(YAMLError) {
+    for type in types {
+      let event = unsafe try read(&parser)
+      guard event.type == type else { throw YAMLError(problem: "it is empty") }
+    }
+  }
+
+  private struct Event {
+    let type: yaml_event_type_t
+    let text: String
+    let isPlain: Bool
+  }
+
+  private static func read(_ parser: inout yaml_parser_t) throws(YAMLError) -> Event {
+    var event = unsafe yaml_event_t()
+    guard unsafe yaml_parser_parse(&parser, &event) == 1 else {
+      let line = unsafe parser.problem_mark.line + 1
+      throw YAMLError(problem: "line \(line): \(unsafe parser.problem.map { unsafe String(cString: $0) } ?? "malformed")")
+    }
+    defer { unsafe yaml_event_delete(&event) }
+    guard unsafe event.type == YAML_SCALAR_EVENT else { return unsafe Event(type: event.type, text: "", isPlain: false) }
+    let bytes = unsafe UnsafeBufferPointer(
+      start: alora_yaml_scalar_bytes(&event), count: alora_yaml_scalar_byte_count(&event))
+    return unsafe Event(
+      type: event.type, text: String(decoding: bytes, as: UTF8.self), isPlain: alora_yaml_scalar_is_plain(&event) != 0)
+  }
+
+  /// The next value, or nil where a list or map ends.
+  private static func next(_ parser: inout yaml_parser_t, depth: Int) throws(YAMLError) -> YAMLValue? {
+    guard depth < depthLimit else { throw YAMLError(problem: "it nests too deeply") }
+    let event = unsafe try read(&parser)
+    switch event.type {
+    case YAML_SCALAR_EVENT:
+      let isNull = event.isPlain && ["", "~", "null", "Null", "NULL"].contains(event.text)
+      return isNull ? .null : .text(event.text)
+    case YAML_SEQUENCE_START_EVENT:
+      var values: [YAMLValue] = []
+      while let value = unsafe try next(&parser, depth: depth + 1) { values.append(value) }
+      return .list(values)
+    case YAML_MAPPING_START_EVENT:
+      var members: [Member] = []
+      while let name = unsafe try next(&parser, depth: depth + 1) {
+        guard let value = unsafe try next(&parser, depth: depth + 1) else { break }
+        if let name = name.text { members.append(Member(name: name, value: value)) }
+      }
+      return .map(members)
+    case YAML_SEQUENCE_END_EVENT, YAML_MAPPING_END_EVENT, YAML_DOCUMENT_END_EVENT, YAML_STREAM_END_EVENT: return nil
+    default: throw YAMLError(problem: "it uses aliases")
+    }
+  }
+}

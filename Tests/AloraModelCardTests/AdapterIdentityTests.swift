@@ -1,0 +1,89 @@
+import AloraJSON
+import AloraTestSupport
+import Foundation
+import Testing
+
+@testable import AloraModelCard
+
+@Suite struct AdapterIdentityTests {
+  /// gguf-py's own answers, from testdata/modelcards/make_fixtures.py.
+  @Test func namesArePartedAsInTheReference() throws {
+    let cases = try JSONDocument(path: testData("modelcards/expected.json")).root["ids"].elements()
+    #expect(cases.count > 100)
+    for item in cases {
+      let identifier = try item["id"].string()
+      let weightCount = try item["weights"].integer()
+      // Without a count of weights the reference takes the model for none: an adapter always has one.
+      guard weightCount > 0 else { continue }
+      let expected = try item["components"].elements().map { $0.isNull ? nil : try $0.string() }
+      let found = ModelIdentifier(identifier, weightCount: weightCount)
+      let parts = [found.name, found.organization, found.basename, found.finetune, found.version, found.sizeLabel]
+      #expect(parts == expected, "\(identifier) with \(weightCount) weights")
+      let title = try item["title"].string()
+      #expect(ModelIdentifier.title(of: identifier) == title)
+    }
+  }
+
+  @Test func cardsGiveTheKeysOfTheReferenceInItsOrder() throws {
+    for item in try JSONDocument(path: testData("modelcards/expected.json")).root["cards"].elements() {
+      try withTemporaryDirectory { root in
+        let directory = root + "/" + (try item["folder"].string())
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        let card = try item["card"].string()
+        try "---\n\(card)---\n# Title\n".write(toFile: directory + "/README.md", atomically: true, encoding: .utf8)
+        let found = AdapterIdentity(
+          directory: directory, baseModelName: nil, baseModelID: nil, weightCount: try item["weights"].integer())
+        let expected = try item["entries"].elements().map { try $0.elements() }
+        #expect(found.entries.map(\.key) == (try expected.map { try $0[0].string() }), "\(card)")
+        for (entry, wanted) in zip(found.entries, expected) {
+          switch entry.value {
+          case .string(let text): #expect(try wanted[1].string() == text, "\(entry.key) of \(card)")
+          case .strings(let texts): #expect(try wanted[1].elements().map { try $0.string() } == texts, "\(entry.key)")
+          case .uint32(let number): #expect(try wanted[1].integer() == Int(number), "\(entry.key)")
+          }
+        }
+        let fileName = try item["file_name"].string()
+        #expect(found.defaultFileName(outputType: "f16") == fileName)
+      }
+    }
+  }
+
+  private func identity(card: String? = nil, baseModelName: String?, baseModelID: String? = nil) throws -> AdapterIdentity {
+    try withTemporaryDirectory { directory in
+      if let card { try card.write(toFile: directory + "/README.md", atomically: true, encoding: .utf8) }
+      return AdapterIdentity(
+        directory: directory, baseModelName: baseModelName, baseModelID: baseModelID, weightCount: 1_000_000)
+    }
+  }
+
+  @Test func theConfigurationsBaseIsTheFallback() throws {
+    let found = try identity(baseModelName: "org/Base-7B")
+    #expect(found.entries.contains { $0.key == "general.base_model.0.repo_url" && $0.value == .string("https://huggingface.co/org/Base-7B") })
+    let card = try identity(card: "---\nbase_model: a/b\n---\n", baseModelName: "org/Base-7B")
+    #expect(card.entries.contains { $0.key == "general.base_model.0.organization" && $0.value == .string("A") })
+    let named = try identity(card: "---\nbase_model: a/b\n---\n", baseModelName: "org/Base-7B", baseModelID: "c/d")
+    #expect(named.entries.contains { $0.key == "general.base_model.0.organization" && $0.value == .string("C") })
+  }
+
+  @Test(arguments: ["/home/me/models/base", "./out/base", "~/x", "C:\\models\\x", "a/b/c", "out/"])
+  func aPathOfTheTrainingMachineIsNotRecorded(_ path: String) throws {
+    let found = try identity(baseModelName: path)
+    #expect(!found.entries.contains { $0.key.hasPrefix("general.base_model") })
+    #expect(found.notes.count == 1)
+  }
+
+  @Test(arguments: [
+    "---\na: &x [1]\nb: *x\n---\n", "---\n{\n---\n", "---\n- a\n---\n", "---\nx: \"\n---\n",
+    "---\na: " + String(repeating: "[", count: 1000) + "\n---\n", "---\n\u{0}\n---\n",
+  ]) func aMalformedCardIsNotedAndNotUsed(_ card: String) throws {
+    let found = try identity(card: card, baseModelName: nil)
+    #expect(found.notes.count == 1)
+    #expect(found.entries.allSatisfy { ["general.name", "general.basename", "general.finetune", "general.size_label", "general.version"].contains($0.key) })
+  }
+
+  @Test func languagesAndVersionsStayText() throws {
+    let found = try identity(card: "---\nversion: 1.10\nlanguage:\n- no\n- yes\n---\n", baseModelName: nil)
+    #expect(found.entries.contains { $0.key == "general.version" && $0.value == .string("1.10") })
+    #expect(found.entries.contains { $0.key == "general.languages" && $0.value == .strings(["no", "yes"]) })
+  }
+}
