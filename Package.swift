@@ -57,10 +57,19 @@ let package = Package(
     module(
       "AloraConversion",
       ["AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraModelCard", "AloraPEFT", "AloraTensors", "CAloraKernels"]),
+    module(
+      "AloraInspection",
+      [
+        "AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraJSON", "AloraPEFT", "AloraSafetensors", "AloraTensors",
+        "CAloraKernels",
+      ]),
     .executableTarget(
       name: "AloraCLI",
       dependencies: [
-        "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraJSON", "AloraPEFT",
+        "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraInspection", "AloraJSON",
+        "AloraModelCard",
+        "AloraPEFT", "AloraSafetensors",
+        "AloraTensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

@@ -3,6 +3,7 @@ internal import AloraBytes
 internal import AloraConversion
 internal import AloraGGUF
 internal import AloraJSON
+internal import AloraModelCard
 internal import AloraPEFT
 
 /// The base that adapters are converted for, read once.
@@ -70,22 +71,15 @@ struct Conversion {
   /// A few lines for people.
   func text(output: String, summary: ConversionSummary?, console: Console) -> String {
     let ranks = Set(plan.modules.map(\.rank)).sorted().map(String.init).joined(separator: ", ")
-    var lines: [(String, String)] = [
-      ("adapter", "\(plan.adapter.path), \(plan.modules.count) modules, rank \(ranks)"),
-      ("base", "\(base.model.architectureName), \(base.model.hyperparameters.layerCount) layers"),
-    ]
-    if let tokens = plan.invocationTokens {
-      lines.append(("invocation", "\(tokens)"))
-    } else {
-      lines.append(("invocation", "none: a plain LoRA, active everywhere"))
-    }
-    lines.append(("scaling", scalingText(summary)))
+    var fields = FieldTable(console)
+    fields.add("adapter", "\(plan.adapter.path), \(plan.modules.count) modules, rank \(ranks)")
+    fields.add("base", "\(base.model.architectureName), \(base.model.hyperparameters.layerCount) layers")
+    fields.add("invocation", plan.invocationTokens.map { "\($0)" } ?? "none: a plain LoRA, active everywhere")
+    fields.add("scaling", scalingText(summary))
     let size = "\(plan.tensors.count) tensors, \(plan.outputType.rawValue), \(byteText(plan.layout.byteCount))"
-    lines.append((summary == nil ? "would write" : "wrote", "\(output), \(size)"))
-    for note in plan.notes { lines.append(("note", "\(note.place): \(note.text)")) }
-    return lines.map { label, value in
-      console.styled(label.padded(to: 12), label == "note" ? .yellow : .dim) + value.escapingControlCharacters() + "\n"
-    }.joined()
+    fields.add(summary == nil ? "would write" : "wrote", "\(output), \(size)")
+    for note in plan.notes { fields.add("note", "\(note.place): \(note.text)", style: .yellow) }
+    return fields.text
   }
 
   private func scalingText(_ summary: ConversionSummary?) -> String {

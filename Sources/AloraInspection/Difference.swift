@@ -1,4 +1,4 @@
-public import AloraGGUF
+internal import AloraGGUF
 internal import AloraPEFT
 internal import AloraTensors
 
@@ -34,14 +34,16 @@ public struct Difference: Sendable {
     let names = Set(first.tensors.map(\.name))
     for tensor in first.tensors {
       guard let other = others[tensor.name] else {
-        entries.append(Entry(kind: .onlyInFirst, name: tensor.name, first: Self.text(tensor), second: nil, largestDelta: nil))
+        entries.append(
+          Entry(kind: .onlyInFirst, name: tensor.name, first: Self.text(tensor), second: nil, largestDelta: nil))
         continue
       }
       compared += 1
       entries += try Self.tensorEntries(tensor, other, first, second)
     }
     for tensor in second.tensors where !names.contains(tensor.name) {
-      entries.append(Entry(kind: .onlyInSecond, name: tensor.name, first: nil, second: Self.text(tensor), largestDelta: nil))
+      entries.append(
+        Entry(kind: .onlyInSecond, name: tensor.name, first: nil, second: Self.text(tensor), largestDelta: nil))
     }
     self.entries = entries
     comparedTensorCount = compared
@@ -74,7 +76,8 @@ public struct Difference: Sendable {
           kind: .metadata, name: entry.key, first: entry.value.excerpt(), second: other?.excerpt(), largestDelta: nil))
     }
     for entry in right.entries where left[entry.key] == nil {
-      entries.append(Entry(kind: .metadata, name: entry.key, first: nil, second: entry.value.excerpt(), largestDelta: nil))
+      entries.append(
+        Entry(kind: .metadata, name: entry.key, first: nil, second: entry.value.excerpt(), largestDelta: nil))
     }
     return entries
   }

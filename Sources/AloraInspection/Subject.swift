@@ -24,8 +24,10 @@ public enum Subject: Sendable {
     default:
       if GGUFFile.isGGUF(path: path) {
         self = .gguf(try GGUFFileSet(path: path))
-      } else if path.hasSuffix(".safetensors") || path.hasSuffix(".safetensors.index.json") {
-        self = .safetensors(try SafetensorsFileSet(path: path))
+      } else if path.hasSuffix(".safetensors") {
+        self = .safetensors(SafetensorsFileSet(file: try SafetensorsFile(path: path)))
+      } else if path.hasSuffix(".safetensors.index.json") {
+        self = .safetensors(try SafetensorsFileSet(indexPath: path))
       } else if path.hasSuffix("adapter_config.json") {
         self = .adapterDirectory(try AdapterDirectory(path: path))
       } else {
@@ -40,7 +42,9 @@ public enum Subject: Sendable {
     if FileSystem.kind(of: path + "/adapter_config.json") == .regularFile {
       return .adapterDirectory(try AdapterDirectory(path: path))
     }
-    if FileSystem.kind(of: path + "/config.json") == .regularFile { return .baseDirectory(try BaseDirectory(path: path)) }
+    if FileSystem.kind(of: path + "/config.json") == .regularFile {
+      return .baseDirectory(try BaseDirectory(path: path))
+    }
     throw InspectionError(
       path: path, problem: "it holds neither adapter_config.json nor config.json",
       remedy: "give an adapter's directory or a base model's directory")
@@ -97,9 +101,9 @@ public struct BaseDirectory: Sendable {
   init(path: String) throws {
     self.path = path
     model = try BaseModel(configuration: JSONDocument(path: path + "/config.json", allowsNonFinite: true).root)
-    let file = ["/model.safetensors.index.json", "/model.safetensors"].map { path + $0 }.first {
-      FileSystem.kind(of: $0) == .regularFile
+    let hasWeights = ["/model.safetensors", "/model.safetensors.index.json"].contains {
+      FileSystem.kind(of: path + $0) == .regularFile
     }
-    weights = try file.map { try SafetensorsFileSet(path: $0) }
+    weights = hasWeights ? try SafetensorsFileSet(directory: path) : nil
   }
 }

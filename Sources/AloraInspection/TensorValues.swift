@@ -40,7 +40,7 @@ public struct TensorValues: Sendable {
   }
 
   private static func widened(_ bytes: [UInt8], _ dtype: DType, count: Int) -> [Float] {
-    [Float](unsafeUninitializedCapacity: count) { buffer, initializedCount in
+    unsafe [Float](unsafeUninitializedCapacity: count) { buffer, initializedCount in
       // Safe: `bytes` holds `count` elements of `dtype`; unaligned loads are copied by memcpy or byte by byte.
       unsafe bytes.withUnsafeBytes { source in
         switch dtype {

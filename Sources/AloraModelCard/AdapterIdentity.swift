@@ -52,7 +52,8 @@ public struct AdapterIdentity: Hashable, Sendable {
       ("source_repo_url", "source.repo_url"),
     ])
     addModels(bases, "general.base_model", weightCount: weightCount)
-    addModels(card["datasets"] ?? card["dataset"] ?? card["dataset_sources"], "general.dataset", weightCount: weightCount)
+    addModels(
+      card["datasets"] ?? card["dataset"] ?? card["dataset_sources"], "general.dataset", weightCount: weightCount)
     addList("general.tags", ["tags", "pipeline_tag"])
     addList("general.languages", ["languages", "language"])
   }
@@ -128,7 +129,8 @@ extension AdapterIdentity {
   /// A hub id as it is; a path of the machine that trained the adapter says nothing to anybody else.
   private mutating func usableBase(_ name: String) -> YAMLValue? {
     let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-    let isID = parts.count == 2 && !parts.contains("") && !name.hasPrefix(".") && !name.hasPrefix("~") && !name.contains("\\")
+    let isID =
+      parts.count == 2 && !parts.contains("") && !name.hasPrefix(".") && !name.hasPrefix("~") && !name.contains("\\")
     if isID { return .text(name) }
     let looksLikePath = name.contains("/") || name.contains("\\")
     if looksLikePath {

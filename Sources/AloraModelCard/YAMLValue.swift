@@ -73,10 +73,13 @@ indirect enum YAMLValue: Hashable, Sendable {
     var event = unsafe yaml_event_t()
     guard unsafe yaml_parser_parse(&parser, &event) == 1 else {
       let line = unsafe parser.problem_mark.line + 1
-      throw YAMLError(problem: "line \(line): \(unsafe parser.problem.map { unsafe String(cString: $0) } ?? "malformed")")
+      throw YAMLError(
+        problem: "line \(line): \(unsafe parser.problem.map { unsafe String(cString: $0) } ?? "malformed")")
     }
     defer { unsafe yaml_event_delete(&event) }
-    guard unsafe event.type == YAML_SCALAR_EVENT else { return unsafe Event(type: event.type, text: "", isPlain: false) }
+    guard unsafe event.type == YAML_SCALAR_EVENT else {
+      return unsafe Event(type: event.type, text: "", isPlain: false)
+    }
     let bytes = unsafe UnsafeBufferPointer(
       start: alora_yaml_scalar_bytes(&event), count: alora_yaml_scalar_byte_count(&event))
     return unsafe Event(

@@ -48,7 +48,9 @@ import Testing
     }
   }
 
-  private func identity(card: String? = nil, baseModelName: String?, baseModelID: String? = nil) throws -> AdapterIdentity {
+  private func identity(card: String? = nil, baseModelName: String?, baseModelID: String? = nil) throws
+    -> AdapterIdentity
+  {
     try withTemporaryDirectory { directory in
       if let card { try card.write(toFile: directory + "/README.md", atomically: true, encoding: .utf8) }
       return AdapterIdentity(
@@ -58,7 +60,10 @@ import Testing
 
   @Test func theConfigurationsBaseIsTheFallback() throws {
     let found = try identity(baseModelName: "org/Base-7B")
-    #expect(found.entries.contains { $0.key == "general.base_model.0.repo_url" && $0.value == .string("https://huggingface.co/org/Base-7B") })
+    #expect(
+      found.entries.contains {
+        $0.key == "general.base_model.0.repo_url" && $0.value == .string("https://huggingface.co/org/Base-7B")
+      })
     let card = try identity(card: "---\nbase_model: a/b\n---\n", baseModelName: "org/Base-7B")
     #expect(card.entries.contains { $0.key == "general.base_model.0.organization" && $0.value == .string("A") })
     let named = try identity(card: "---\nbase_model: a/b\n---\n", baseModelName: "org/Base-7B", baseModelID: "c/d")
@@ -78,7 +83,11 @@ import Testing
   ]) func aMalformedCardIsNotedAndNotUsed(_ card: String) throws {
     let found = try identity(card: card, baseModelName: nil)
     #expect(found.notes.count == 1)
-    #expect(found.entries.allSatisfy { ["general.name", "general.basename", "general.finetune", "general.size_label", "general.version"].contains($0.key) })
+    #expect(
+      found.entries.allSatisfy {
+        ["general.name", "general.basename", "general.finetune", "general.size_label", "general.version"].contains(
+          $0.key)
+      })
   }
 
   @Test func languagesAndVersionsStayText() throws {

@@ -1,0 +1,67 @@
+internal import AloraBytes
+internal import AloraGGUF
+internal import AloraInspection
+internal import AloraJSON
+internal import AloraPEFT
+internal import AloraSafetensors
+internal import ArgumentParser
+
+/// `alora inspect`: what is in a file or directory, from its headers.
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Show what is inside a GGUF, a safetensors file, an adapter's directory or a base's.",
+    discussion: """
+      Example:
+        alora inspect my-adapter.gguf
+        alora inspect my-adapter.gguf --key adapter.lora.alpha
+        alora inspect my-adapter --tensors --values
+
+      Only headers are read, unless --values asks for figures on the elements. Exit code 1: the key asked for with
+      --key is not there.
+      """)
+
+  @Argument(
+    help: ArgumentHelp(
+      "A GGUF, a safetensors file (or index), an adapter's directory or a base's.", valueName: "file|dir"))
+  var path: String
+
+  @Option(help: "Print the value of this metadata key and nothing else.")
+  var key: String?
+
+  @Flag(help: "List all tensors.")
+  var tensors = false
+
+  @Flag(help: "With each tensor, the range, the norm and the first of its elements (implies --tensors).")
+  var values = false
+
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    let subject = try Subject(path: path)
+    if let key { return try printValue(of: key, in: subject) }
+    let inspection = try Inspection(subject: subject, path: path, listsTensors: tensors || values, hasValues: values)
+    let output = Console.standardOutput
+    output.write(common.json ? inspection.json.serialized() + "\n" : inspection.text(output))
+  }
+
+  private func printValue(of key: String, in subject: Subject) throws {
+    let text: String?
+    switch subject {
+    case .gguf(let file):
+      text = common.json ? file.metadata[key]?.json.serialized(isPretty: false) : file.metadata[key]?.plainText
+    case .safetensors(let file): text = file.files[0].metadata[key]
+    case .adapterDirectory(let directory):
+      let value = try JSONDocument(path: directory.configurationPath).root[optional: key]
+      text = try value.map { !common.json && $0.kind == .string ? try $0.string() : $0.serialized }
+    case .baseDirectory(let directory):
+      let value = try JSONDocument(path: directory.path + "/config.json", allowsNonFinite: true).root[optional: key]
+      text = try value.map { !common.json && $0.kind == .string ? try $0.string() : $0.serialized }
+    }
+    guard let text else {
+      common.note("\(path): there is no key '\(key)'".escapingControlCharacters())
+      throw ExitStatus.checkFailed
+    }
+    Console.standardOutput.write(text + "\n")
+  }
+}

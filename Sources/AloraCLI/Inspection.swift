@@ -1,0 +1,154 @@
+internal import AloraArchitectures
+internal import AloraBytes
+internal import AloraGGUF
+internal import AloraInspection
+internal import AloraPEFT
+internal import AloraSafetensors
+internal import AloraTensors
+
+/// What `alora inspect` has found, for people; `Inspection+JSON.swift` for machines.
+struct Inspection {
+  let subject: Subject
+  let path: String
+  let adapter: AdapterSummary?
+  let listsTensors: Bool
+  /// Nil entries are of types that cannot be widened; nil altogether where no values were asked for.
+  let statistics: [TensorStatistics?]?
+
+  init(subject: Subject, path: String, listsTensors: Bool, hasValues: Bool) throws {
+    self.subject = subject
+    self.path = path
+    self.listsTensors = listsTensors
+    adapter = try subject.adapter()
+    let values = TensorValues(subject)
+    statistics = hasValues ? try subject.tensors.map { try values.statistics(of: $0) } : nil
+  }
+
+  func text(_ console: Console) -> String {
+    var fields = FieldTable(console)
+    fields.add("file", "\(path)  \(containerText)", style: .bold)
+    if let adapter { addAdapter(adapter, to: &fields) }
+    if adapter == nil { addModel(to: &fields) }
+    fields.add("tensors", tensorText)
+    var text = fields.text
+    if let adapter, !adapter.groups.isEmpty { text += "\n" + targets(adapter) }
+    if case .gguf(let file) = subject {
+      text += "\n" + metadata(file.metadata.entries.map { ($0.key, $0.value.excerpt()) })
+    }
+    if case .safetensors(let set) = subject, let file = set.files.first, !file.metadata.isEmpty {
+      text += "\n" + metadata(file.metadata.sorted { $0.key < $1.key }.map { ($0.key, "\"\($0.value)\"") })
+    }
+    if listsTensors { text += "\n" + tensorTable }
+    return text
+  }
+
+  private var containerText: String {
+    switch subject {
+    case .gguf(let file):
+      let parts = file.parts.count > 1 ? " in \(file.parts.count) parts" : ""
+      let order = file.parts[0].isBigEndian ? ", big-endian" : ""
+      let size = byteText(file.parts.reduce(0) { $0 + $1.byteCount })
+      return "GGUF v\(file.parts[0].version)\(order)\(parts), \(size)"
+    case .safetensors: return "safetensors"
+    case .adapterDirectory: return "PEFT adapter"
+    case .baseDirectory: return "base model"
+    }
+  }
+
+  private func addAdapter(_ adapter: AdapterSummary, to fields: inout FieldTable) {
+    let architecture = adapter.architecture.map { " for \($0)" } ?? ""
+    let isActivated = adapter.invocationTokens != nil || adapter.invocationString != nil
+    fields.add(
+      "adapter",
+      "\(isActivated ? "aLoRA" : "LoRA")\(architecture), \(adapter.moduleCount) modules, "
+        + "\(adapter.parameterCount) parameters")
+    fields.add("base", adapter.base ?? "not recorded")
+    let stabilized = adapter.isRankStabilized ? ", rank-stabilized (alpha / √r)" : ""
+    fields.add("alpha", "\(adapter.alpha)\(stabilized)")
+    if let tokens = adapter.invocationTokens {
+      fields.add("invocation", "\(tokens)")
+    } else if let string = adapter.invocationString {
+      fields.add("invocation", "\"\(string)\" (legacy: text, active one token after its start)")
+    } else {
+      fields.add("invocation", "none: active everywhere")
+    }
+    for note in adapter.notes { fields.add("note", note, style: .yellow) }
+  }
+
+  private func addModel(to fields: inout FieldTable) {
+    let model: BaseModel?
+    switch subject {
+    case .gguf(let file):
+      model = try? BaseModel(gguf: file)
+      if model == nil, let name = file.metadata["general.architecture"]?.text { fields.add("model", name) }
+    case .baseDirectory(let directory): model = directory.model
+    default: model = nil
+    }
+    guard let model else { return }
+    let h = model.hyperparameters
+    let experts = h.expertCount > 0 ? ", \(h.expertCount) experts (\(h.expertsPerToken) per token)" : ""
+    fields.add(
+      "model",
+      "\(model.architectureName), \(h.layerCount) layers, hidden \(h.hiddenSize), "
+        + "\(h.headCount) heads (\(h.keyValueHeadCount) key-value) of \(h.headDimension), feed-forward \(h.feedForwardSize)\(experts)"
+    )
+    fields.add(
+      "vocabulary",
+      "\(h.vocabularySize) tokens, output layer \(h.tiesEmbeddings ? "tied to the embedding" : "of its own")")
+  }
+
+  private var tensorText: String {
+    let tensors = subject.tensors
+    guard !tensors.isEmpty else { return "none here" }
+    var counts: [DType: (count: Int, bytes: Int)] = [:]
+    for tensor in tensors {
+      let old = counts[tensor.dtype] ?? (0, 0)
+      counts[tensor.dtype] = (old.count + 1, old.bytes + tensor.byteRange.count)
+    }
+    let parts = counts.sorted { ($1.value.bytes, $0.key.rawValue) < ($0.value.bytes, $1.key.rawValue) }
+    return "\(tensors.count): "
+      + parts.map { "\($0.value.count) \($0.key) (\(byteText($0.value.bytes)))" }.joined(separator: ", ")
+  }
+
+  /// One row for each kind of module: the layers that have it, ranks and effective scalings.
+  private func targets(_ adapter: AdapterSummary) -> String {
+    let last = adapter.groups.compactMap(\.layers.last).max() ?? 0
+    var table = ColumnTable()
+    table.add(["target", "weight", "rank", "scaling", "layers 0…\(last)"])
+    for group in adapter.groups {
+      let present = Set(group.layers)
+      // A hostile layer number must not make an endless row.
+      let row =
+        last < 128 && !group.layers.isEmpty
+        ? (0...last).map { present.contains($0) ? "■" : "·" }.joined()
+        : group.layers.isEmpty ? "" : "\(group.layers.count) layers"
+      table.add([
+        group.name, group.weightShape.map { $0.map(String.init).joined(separator: "×") } ?? "various",
+        group.ranks.map(String.init).joined(separator: ", "),
+        group.scalings.map { "\($0)" }.joined(separator: ", "), row,
+      ])
+    }
+    return table.text
+  }
+
+  private func metadata(_ entries: [(String, String)]) -> String {
+    var table = ColumnTable()
+    for (key, value) in entries { table.add([key, value]) }
+    return table.text
+  }
+
+  private var tensorTable: String {
+    var table = ColumnTable(rightAligned: [3])
+    for (index, tensor) in subject.tensors.enumerated() {
+      var row = [tensor.name, tensor.dtype.name, tensor.shape.description, byteText(tensor.byteRange.count)]
+      if let statistics {
+        row.append(
+          statistics[index].map {
+            "min \($0.minimum) max \($0.maximum) norm \($0.norm) zeros \($0.zeroCount)  \($0.head)…"
+          } ?? "not decoded")
+      }
+      table.add(row)
+    }
+    return table.text
+  }
+}
