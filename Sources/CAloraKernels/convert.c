@@ -1,8 +1,8 @@
+#include "shared/exact.h"
+
 #include "alora_convert.h"
 
 #include <string.h>
-
-#pragma STDC FP_CONTRACT OFF
 
 static inline uint32_t bits_of(float value) {
   uint32_t bits;

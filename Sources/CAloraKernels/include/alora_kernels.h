@@ -1,4 +1,23 @@
-// Kernels of alora. Every function here gives the same bits on every CPU, with every compiler, for every thread count.
+// Kernels of alora: every function gives the same bits on every CPU, with every compiler, for every number of threads.
+//
+// Exactness, version 1. What each result depends on is written here; nothing else may change a bit of it.
+//
+// 1. Arithmetic is IEEE 754 binary32, round to nearest even, subnormals kept (the default floating-point environment:
+//    no flush-to-zero). `fma` is one rounding. Contraction is off; every fma is spelled out. The scalar path calls
+//    `fmaf`, which the C standard defines as correctly rounded; it is the only function of the C library used.
+// 2. Matrix product: y[t][o] = s[K], s[0] = +0, s[k + 1] = fma(x[t][k], w[o][k], s[k]), k ascending: one accumulator per
+//    output, so the order depends on K alone, and never on the shape of a tile, on T, on panels or threads.
+// 3. Widened weights: exactly what the `gguf` package's `dequantize` gives. Products of a block's scale and an integer
+//    are exact in f32 for every format here; formats with a minimum round once, in the final addition.
+// 4. Lane sum of v[0 ..< n] (norms, softmax): sixteen accumulators, lane l adds v[l], v[l + 16], … in ascending order from
+//    +0 (by fma where v is a product); then lanes are folded: s[l] += s[l + 8], then + 4, + 2, + 1.
+// 5. Attention: a score is a matrix product over the head dimension; the softmax's lane sum numbers the visible positions
+//    from 0; values are accumulated by fma, position ascending, from +0, and divided by the sum at the end.
+// 6. exp, tanh, … are this library's own; see below for their definition and error.
+//
+// NaN: where an input is NaN (or inf - inf arises) the result is NaN, but neither its sign nor its payload is promised.
+// Preconditions are the caller's: sizes as stated, no overlap where `restrict` stands, pointers aligned for their type.
+// Nothing here allocates, locks or keeps state.
 #ifndef ALORA_KERNELS_H
 #define ALORA_KERNELS_H
 
@@ -7,5 +26,199 @@
 
 #include "alora_convert.h"
 #include "alora_factors.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Raised whenever any bit of any result here may differ from what the version before gave.
+#define ALORA_EXACTNESS_VERSION 1
+
+// ---------------------------------------------------------------------------------------------- instruction sets
+
+// Which implementation to run. All give the same bits. Only those for which `alora_isa_available` is true may be passed.
+typedef enum alora_isa {
+  ALORA_ISA_SCALAR = 0,
+  ALORA_ISA_AVX2 = 1,    // AVX2, FMA and F16C
+  ALORA_ISA_AVX512 = 2,  // AVX-512 F, BW, DQ and VL
+  ALORA_ISA_NEON = 3,    // aarch64
+} alora_isa;
+
+// The fastest implementation this CPU and operating system can run. Asks the CPU each time: call once and keep the answer.
+alora_isa alora_isa_best(void);
+int alora_isa_available(alora_isa isa);
+const char *alora_isa_name(alora_isa isa);  // "scalar", "avx2", "avx512", "neon"
+
+// ------------------------------------------------------------------------------------------------- weight formats
+
+// Numbered as ggml's `enum ggml_type`.
+typedef enum alora_type {
+  ALORA_TYPE_F32 = 0,
+  ALORA_TYPE_F16 = 1,
+  ALORA_TYPE_Q4_0 = 2,
+  ALORA_TYPE_Q4_1 = 3,
+  ALORA_TYPE_Q5_0 = 6,
+  ALORA_TYPE_Q5_1 = 7,
+  ALORA_TYPE_Q8_0 = 8,
+  ALORA_TYPE_Q2_K = 10,
+  ALORA_TYPE_Q3_K = 11,
+  ALORA_TYPE_Q4_K = 12,
+  ALORA_TYPE_Q5_K = 13,
+  ALORA_TYPE_Q6_K = 14,
+  ALORA_TYPE_IQ4_NL = 20,
+  ALORA_TYPE_IQ4_XS = 23,
+  ALORA_TYPE_BF16 = 30,
+  ALORA_TYPE_MXFP4 = 39,
+} alora_type;
+
+int alora_type_supported(alora_type type);
+size_t alora_type_block_columns(alora_type type);     // elements in one block: 1, 32 or 256; 0 where not supported
+size_t alora_type_block_byte_count(alora_type type);  // bytes of one block as ggml stores it
+
+// Widens `count` elements (whole blocks) from ggml's layout, as it lies in a GGUF file; any alignment. Always scalar.
+void alora_dequantize(alora_type type, const void *restrict source, float *restrict destination, size_t count);
+
+// ------------------------------------------------------------------------------------------------ packed weights
+
+// A weight matrix [rows, columns] is packed in panels of 32 rows. Packing moves bits and changes none: a panel holds
+// ggml's blocks of its 32 rows, column block after column block, with their fields interleaved by row (4-byte words,
+// then 2-byte and 1-byte fields), so that one vector load fetches the same field of 16 rows. Rows missing in the last
+// panel are zero bytes. `columns` must be a multiple of the type's block columns.
+#define ALORA_PANEL_ROWS 32
+
+size_t alora_panel_count(size_t rows);  // ceil(rows / 32)
+size_t alora_panel_byte_count(alora_type type, size_t columns);
+size_t alora_packed_byte_count(alora_type type, size_t rows, size_t columns);
+
+// Packs panels first_panel ..< first_panel + panel_count of a matrix; panels are independent, so threads may share the
+// work and a matrix may be packed when first used.
+//   source: [rows][row bytes], ggml's layout, the whole matrix, any alignment
+//   packed: the whole packed matrix, at least 64-byte aligned; only the named panels are written
+void alora_pack(alora_type type, const void *restrict source, size_t rows, size_t columns, size_t first_panel,
+                size_t panel_count, void *restrict packed);
+
+// ------------------------------------------------------------------------------------------------ matrix products
+
+// Activations are packed once for all products that read them: tokens in tiles, each tile [columns][its tokens]. For one
+// token that is the row itself, so `x` may be passed as it is when T is 1.
+//   x: [T][x_stride], columns used in each row          packed: T * columns floats, in an order of its own
+// Packs tiles first_tile ..< first_tile + tile_count out of alora_tile_count(T).
+size_t alora_tile_count(size_t token_count);
+void alora_pack_activations(const float *restrict x, size_t x_stride, size_t token_count, size_t columns,
+                            size_t first_tile, size_t tile_count, float *restrict packed);
+
+// y[t][o] = sum over k of x[t][k] * w[o][k], in the order of note 2, for the rows of the named panels.
+//   weights: packed [rows, columns], 64-byte aligned     x: packed activations [T, columns]
+//   y: [T][y_stride]; column o of y is row o of the matrix: only columns of the named panels below `rows` are written
+// Threads split a product by panels. Uses about 50 KB of stack.
+void alora_matmul(alora_isa isa, alora_type type, const void *restrict weights, size_t rows, size_t columns,
+                  size_t first_panel, size_t panel_count, const float *restrict x, size_t token_count,
+                  float *restrict y, size_t y_stride);
+
+// ------------------------------------------------------------------------------------------ element-wise functions
+
+// Each element's result depends on that element alone. `y` may be the same pointer as an input, but not overlap otherwise.
+void alora_add(alora_isa isa, const float *a, const float *b, float *y, size_t count);    // a + b
+void alora_scale(alora_isa isa, float scale, const float *x, float *y, size_t count);     // scale * x
+void alora_add_scaled(alora_isa isa, float scale, const float *x, float *y, size_t count);  // y = fma(scale, x, y)
+void alora_soft_cap(alora_isa isa, float cap, const float *x, float *y, size_t count);    // cap * tanh(x / cap)
+
+// exp: |error| <= 1 ulp over the whole range incl. subnormal results; overflow to inf, underflow to 0.
+// tanh: <= 2 ulp.
+void alora_exp(alora_isa isa, const float *x, float *y, size_t count);
+void alora_tanh(alora_isa isa, const float *x, float *y, size_t count);
+
+// Gates of feed-forward layers: y = act(gate) * up.
+//   SiLU:  act(g) = g / (1 + exp(-g))
+//   GELU:  act(g) = g / (1 + exp(-2u)), u = sqrt(2 / pi) * (g + 0.044715 g^3): the tanh form, without its cancellation
+void alora_silu_multiply(alora_isa isa, const float *gate, const float *up, float *y, size_t count);
+void alora_gelu_tanh_multiply(alora_isa isa, const float *gate, const float *up, float *y, size_t count);
+
+// ------------------------------------------------------------------------------------------------------ reductions
+
+// y[t][i] = (x[t][i] * r) * weight[i], r = 1 / sqrt(s / n + epsilon), s = lane sum of x * x (note 4).
+//   x: [T][x_stride]   weight: [n]   y: [T][y_stride]; y may be x
+void alora_rms_norm(alora_isa isa, const float *x, size_t x_stride, const float *restrict weight, float epsilon,
+                    float *y, size_t y_stride, size_t token_count, size_t n);
+
+// y[i] = e[i] / s, e[i] = exp(x[i] - max x), s = lane sum of e. y may be x. n >= 1.
+void alora_softmax(alora_isa isa, const float *x, float *y, size_t n);
+
+// ----------------------------------------------------------------------------------------- rotary position embedding
+
+// Tables: angle = (float)(first_position + t) * inverse_frequencies[i], rounded to f32 as transformers does; then
+// cosines[t][i] = scale * cos(angle) and sines[t][i] likewise, each within 0.51 ulp of the real value before scaling, for
+// |angle| <= 1e6.   inverse_frequencies: [n]   cosines, sines: [T][n], n = rotary dimension / 2
+void alora_rope_table(const float *restrict inverse_frequencies, size_t n, size_t first_position, size_t token_count,
+                      float scale, float *restrict cosines, float *restrict sines);
+
+typedef enum alora_rope_layout {
+  ALORA_ROPE_HALVES = 0,       // pairs (i, i + n): NeoX, Hugging Face
+  ALORA_ROPE_INTERLEAVED = 1,  // pairs (2i, 2i + 1): original Llama, GPT-J
+} alora_rope_layout;
+
+// Rotates the first 2n elements of each head in place: a' = fma(a, cos, -(b * sin)), b' = fma(b, cos, a * sin).
+//   x: [T][x_stride], head h of token t at x[t][h * head_dim]   cosines, sines: [T][n]
+void alora_rope(alora_isa isa, alora_rope_layout layout, float *restrict x, size_t x_stride, size_t token_count,
+                size_t head_count, size_t head_dim, const float *restrict cosines, const float *restrict sines, size_t n);
+
+// ------------------------------------------------------------------------------------------------------- attention
+
+// The cache of one key-value head is a list of blocks of 32 positions: position p lies in block p / 32, slot p % 32.
+// Blocks are separate allocations (64-byte aligned), so that they can be shared, kept and dropped one by one.
+//   keys:   [head_dim][32]: column `slot` is one key
+//   values: [ceil(head_dim / 32)][32 slots][32]: row `slot` of each panel is 32 elements of one value, zero-padded
+// A new block must be filled with zeros.
+#define ALORA_KV_BLOCK_POSITIONS 32
+
+size_t alora_key_block_float_count(size_t head_dim);
+size_t alora_value_block_float_count(size_t head_dim);
+
+// Copies keys or values of one head into the cache.   x: [T][x_stride], head_dim floats used in each row
+//   blocks: pointers to this head's blocks, indexed by position / 32
+void alora_store_keys(const float *restrict x, size_t x_stride, size_t token_count, size_t head_dim,
+                      size_t first_position, float *const *blocks);
+void alora_store_values(const float *restrict x, size_t x_stride, size_t token_count, size_t head_dim,
+                        size_t first_position, float *const *blocks);
+
+typedef struct alora_attention {
+  size_t head_dim;
+  size_t group;     // query heads that share this key-value head, >= 1
+  size_t window;    // a token sees itself and window - 1 positions before it; 0: all
+  float scale;      // score = (q . k) * scale, then
+  float soft_cap;   // cap * tanh(score / cap); 0: none
+} alora_attention;
+
+// Causal attention of T tokens at positions first_position + t, for the `group` query heads of one key-value head.
+//   q: [T][q_stride], query head g of token t at q[t][g * head_dim]     y: [T][y_stride], likewise; must not overlap q
+//   key_blocks, value_blocks: this head's blocks, indexed by position / 32; blocks before the window may be NULL
+//   scratch: alora_attention_scratch_byte_count(...) bytes, 64-byte aligned
+// Tokens are independent: threads may split them (and heads) freely.
+size_t alora_attention_scratch_byte_count(const alora_attention *shape, size_t first_position, size_t token_count);
+void alora_attend(alora_isa isa, const alora_attention *shape, const float *restrict q, size_t q_stride,
+                  size_t first_position, size_t token_count, const float *const *key_blocks,
+                  const float *const *value_blocks, float *restrict y, size_t y_stride, void *restrict scratch);
+
+// --------------------------------------------------------------------------------------- scalar functions, binary64
+
+// Own, without the C library: the same bits everywhere. Errors below 1e-15 relative (pow: 1e-14); sin and cos for
+// |x| <= 1e6, absolute error below 1e-15. pow for x > 0; log for x > 0 finite normal. Used for tables, never per element.
+double alora_exp_f64(double x);
+double alora_log_f64(double x);
+double alora_pow_f64(double x, double y);
+double alora_sin_f64(double x);
+double alora_cos_f64(double x);
+
+// ---------------------------------------------------------------------------------------------------- measurements
+
+// Does `iterations` rounds of independent fmas in registers and returns the number of floating-point operations done
+// (an fma is two). The caller takes the time. `sink` keeps the work from being optimised away.
+double alora_measure_fma(alora_isa isa, size_t iterations, float *restrict sink);
+// Reads `byte_count` bytes (a multiple of 4096) once, with the widest loads, and returns a checksum.
+uint32_t alora_measure_read(alora_isa isa, const void *restrict data, size_t byte_count);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

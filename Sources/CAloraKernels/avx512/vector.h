@@ -1,0 +1,51 @@
+// Sixteen lanes in one AVX-512 register.
+#ifndef ALORA_AVX512_VECTOR_H
+#define ALORA_AVX512_VECTOR_H
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define KERNEL(name) name##_avx512
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")))
+#define INLINE static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")))
+#define TILE_VECTORS 2
+#define MICRO_TOKENS 12
+#define SMALL_PANELS 4
+
+typedef __m512 v16f;
+typedef __m512 v16f_part;  // what one register holds
+typedef __m512i v16i;
+
+INLINE v16f v_load(const float *p) { return _mm512_loadu_ps(p); }
+INLINE void v_store(float *p, v16f a) { _mm512_storeu_ps(p, a); }
+INLINE v16f v_load_part(const float *p, size_t n) { return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
+INLINE void v_store_part(float *p, v16f a, size_t n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), a); }
+INLINE v16f v_set(float x) { return _mm512_set1_ps(x); }
+INLINE v16f v_add(v16f a, v16f b) { return _mm512_add_ps(a, b); }
+INLINE v16f v_sub(v16f a, v16f b) { return _mm512_sub_ps(a, b); }
+INLINE v16f v_mul(v16f a, v16f b) { return _mm512_mul_ps(a, b); }
+INLINE v16f v_div(v16f a, v16f b) { return _mm512_div_ps(a, b); }
+INLINE v16f v_fma(v16f a, v16f b, v16f c) { return _mm512_fmadd_ps(a, b, c); }
+INLINE v16f v_max(v16f a, v16f b) { return _mm512_max_ps(a, b); }
+INLINE v16f v_min(v16f a, v16f b) { return _mm512_min_ps(a, b); }
+INLINE v16f v_if_less(v16f a, v16f b, v16f x, v16f y) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x); }
+INLINE v16i v_bits(v16f a) { return _mm512_castps_si512(a); }
+INLINE v16f i_as_float(v16i a) { return _mm512_castsi512_ps(a); }
+INLINE v16f i_to_float(v16i a) { return _mm512_cvtepi32_ps(a); }
+INLINE v16i i_load(const void *p) { return _mm512_loadu_si512(p); }
+INLINE v16i i_load_u16(const void *p) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)); }
+INLINE v16i i_load_u8(const void *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+INLINE v16i i_set(uint32_t x) { return _mm512_set1_epi32((int)x); }
+INLINE v16i i_add(v16i a, v16i b) { return _mm512_add_epi32(a, b); }
+INLINE v16i i_sub(v16i a, v16i b) { return _mm512_sub_epi32(a, b); }
+INLINE v16i i_and(v16i a, v16i b) { return _mm512_and_si512(a, b); }
+INLINE v16i i_or(v16i a, v16i b) { return _mm512_or_si512(a, b); }
+INLINE v16i i_left(v16i a, int n) { return _mm512_sllv_epi32(a, _mm512_set1_epi32(n)); }
+INLINE v16i i_right(v16i a, int n) { return _mm512_srlv_epi32(a, _mm512_set1_epi32(n)); }
+INLINE v16i i_right_signed(v16i a, int n) { return _mm512_srav_epi32(a, _mm512_set1_epi32(n)); }
+INLINE v16f i_lookup(v16i a, const float *table) { return _mm512_permutexvar_ps(a, _mm512_loadu_ps(table)); }
+INLINE v16f v_load_f16(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
+
+#endif

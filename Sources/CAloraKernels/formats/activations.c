@@ -1,0 +1,38 @@
+// Moving floats into the orders that the kernels read: activations in tiles, keys and values in cache blocks.
+#include "../shared/table.h"
+
+size_t alora_tile_count(size_t token_count) { return (token_count + ALORA_TILE_TOKENS - 1) / ALORA_TILE_TOKENS; }
+
+void alora_pack_activations(const float *restrict x, size_t x_stride, size_t token_count, size_t columns,
+                            size_t first_tile, size_t tile_count, float *restrict packed) {
+  const size_t tiles = alora_tile_count(token_count);
+  for (size_t tile = first_tile; tile < first_tile + tile_count; tile++) {
+    const size_t start = alora_tile_start(tile, tiles, token_count);
+    const size_t tokens = alora_tile_start(tile + 1, tiles, token_count) - start;
+    const float *from = x + start * x_stride;
+    float *to = packed + start * columns;
+    for (size_t k = 0; k < columns; k++)
+      for (size_t i = 0; i < tokens; i++) to[k * tokens + i] = from[i * x_stride + k];
+  }
+}
+
+size_t alora_key_block_float_count(size_t head_dim) { return 32 * head_dim; }
+size_t alora_value_block_float_count(size_t head_dim) { return 32 * ((head_dim + 31) / 32 * 32); }
+
+void alora_store_keys(const float *restrict x, size_t x_stride, size_t token_count, size_t head_dim,
+                      size_t first_position, float *const *blocks) {
+  for (size_t t = 0; t < token_count; t++) {
+    const size_t position = first_position + t;
+    float *column = blocks[position / 32] + position % 32;
+    for (size_t d = 0; d < head_dim; d++) column[32 * d] = x[t * x_stride + d];
+  }
+}
+
+void alora_store_values(const float *restrict x, size_t x_stride, size_t token_count, size_t head_dim,
+                        size_t first_position, float *const *blocks) {
+  for (size_t t = 0; t < token_count; t++) {
+    const size_t position = first_position + t;
+    float *row = blocks[position / 32] + 32 * (position % 32);
+    for (size_t d = 0; d < head_dim; d++) row[1024 * (d / 32) + d % 32] = x[t * x_stride + d];
+  }
+}

@@ -1,0 +1,20 @@
+// Layout of each weight format: how ggml stores a block, and where a packed panel keeps the same bits.
+#ifndef ALORA_FORMATS_H
+#define ALORA_FORMATS_H
+
+#include "../include/alora_kernels.h"
+
+// A block of `columns` elements takes `bytes` bytes. It consists of one run of 4-byte words, one run of 2-byte halves and
+// `single_bytes` bytes at offset 0. A panel's block holds, for its 32 rows: word 0 of each row, word 1 of each row, …;
+// then the halves likewise; then the bytes. Its size is 32 * bytes.
+typedef struct alora_format {
+  size_t columns, bytes;
+  size_t words_offset, words;
+  size_t halves_offset, halves;
+  size_t single_bytes;
+} alora_format;
+
+// The format of a type; columns is 0 where it is not supported.
+alora_format alora_format_of(alora_type type);
+
+#endif

@@ -1,0 +1,70 @@
+// Sixteen lanes in plain C: the reference every other instruction set must agree with, and the fallback.
+#ifndef ALORA_SCALAR_VECTOR_H
+#define ALORA_SCALAR_VECTOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define KERNEL(name) name##_scalar
+#define TARGET
+#define INLINE static inline __attribute__((always_inline))
+#define TILE_VECTORS 1   // vectors of 16 outputs in one micro-kernel
+#define MICRO_TOKENS 4   // tokens in one micro-kernel
+#define SMALL_PANELS 1   // panels together when there is one token
+
+typedef struct { float lane[16]; } v16f;
+typedef v16f v16f_part;  // what one register holds
+typedef struct { uint32_t lane[16]; } v16i;
+
+#define EACH_LANE for (int l = 0; l < 16; l++)
+
+INLINE v16f v_load(const float *p) { v16f r; memcpy(r.lane, p, 64); return r; }
+INLINE void v_store(float *p, v16f a) { memcpy(p, a.lane, 64); }
+INLINE v16f v_load_part(const float *p, size_t n) { v16f r = {{0}}; memcpy(r.lane, p, 4 * n); return r; }
+INLINE void v_store_part(float *p, v16f a, size_t n) { memcpy(p, a.lane, 4 * n); }
+INLINE v16f v_set(float x) { v16f r; EACH_LANE r.lane[l] = x; return r; }
+INLINE v16f v_add(v16f a, v16f b) { EACH_LANE a.lane[l] = a.lane[l] + b.lane[l]; return a; }
+INLINE v16f v_sub(v16f a, v16f b) { EACH_LANE a.lane[l] = a.lane[l] - b.lane[l]; return a; }
+INLINE v16f v_mul(v16f a, v16f b) { EACH_LANE a.lane[l] = a.lane[l] * b.lane[l]; return a; }
+INLINE v16f v_div(v16f a, v16f b) { EACH_LANE a.lane[l] = a.lane[l] / b.lane[l]; return a; }
+INLINE v16f v_fma(v16f a, v16f b, v16f c) { EACH_LANE c.lane[l] = __builtin_fmaf(a.lane[l], b.lane[l], c.lane[l]); return c; }
+// a > b ? a : b and a < b ? a : b, as the x86 instructions do.
+INLINE v16f v_max(v16f a, v16f b) { EACH_LANE a.lane[l] = a.lane[l] > b.lane[l] ? a.lane[l] : b.lane[l]; return a; }
+INLINE v16f v_min(v16f a, v16f b) { EACH_LANE a.lane[l] = a.lane[l] < b.lane[l] ? a.lane[l] : b.lane[l]; return a; }
+// a < b ? x : y
+INLINE v16f v_if_less(v16f a, v16f b, v16f x, v16f y) { EACH_LANE x.lane[l] = a.lane[l] < b.lane[l] ? x.lane[l] : y.lane[l]; return x; }
+INLINE v16i v_bits(v16f a) { v16i r; memcpy(&r, &a, 64); return r; }
+INLINE v16f i_as_float(v16i a) { v16f r; memcpy(&r, &a, 64); return r; }
+INLINE v16f i_to_float(v16i a) { v16f r; EACH_LANE r.lane[l] = (float)(int32_t)a.lane[l]; return r; }
+INLINE v16i i_load(const void *p) { v16i r; memcpy(&r, p, 64); return r; }
+INLINE v16i i_load_u16(const void *p) { uint16_t h[16]; memcpy(h, p, 32); v16i r; EACH_LANE r.lane[l] = h[l]; return r; }
+INLINE v16i i_load_u8(const void *p) { uint8_t h[16]; memcpy(h, p, 16); v16i r; EACH_LANE r.lane[l] = h[l]; return r; }
+INLINE v16i i_set(uint32_t x) { v16i r; EACH_LANE r.lane[l] = x; return r; }
+INLINE v16i i_add(v16i a, v16i b) { EACH_LANE a.lane[l] += b.lane[l]; return a; }
+INLINE v16i i_sub(v16i a, v16i b) { EACH_LANE a.lane[l] -= b.lane[l]; return a; }
+INLINE v16i i_and(v16i a, v16i b) { EACH_LANE a.lane[l] &= b.lane[l]; return a; }
+INLINE v16i i_or(v16i a, v16i b) { EACH_LANE a.lane[l] |= b.lane[l]; return a; }
+INLINE v16i i_left(v16i a, int n) { EACH_LANE a.lane[l] <<= n; return a; }
+INLINE v16i i_right(v16i a, int n) { EACH_LANE a.lane[l] >>= n; return a; }
+INLINE v16i i_right_signed(v16i a, int n) { EACH_LANE a.lane[l] = (uint32_t)((int32_t)a.lane[l] >> n); return a; }
+// table[a & 15]
+INLINE v16f i_lookup(v16i a, const float *table) { v16f r; EACH_LANE r.lane[l] = table[a.lane[l] & 15]; return r; }
+// Sixteen f16, widened exactly. Multiplying by 2^112 puts the exponent right and normalises subnormals.
+INLINE v16f v_load_f16(const void *p) {
+  const v16i half = i_load_u16(p);
+  v16f r;
+  EACH_LANE {
+    const uint32_t sign = (half.lane[l] & 0x8000u) << 16, magnitude = (half.lane[l] & 0x7fffu) << 13;
+    float scaled;
+    memcpy(&scaled, &magnitude, 4);
+    scaled *= 0x1p112f;
+    uint32_t bits;
+    memcpy(&bits, &scaled, 4);
+    bits = sign | (magnitude >= 0x0f800000u ? magnitude | 0x7f800000u : bits);
+    memcpy(&r.lane[l], &bits, 4);
+  }
+  return r;
+}
+
+#endif

@@ -1,0 +1,159 @@
+// Causal attention of one key-value head; see note 5 of alora_kernels.h for the order of its sums.
+//
+// Rows are (token, query head) pairs, in tiles of up to 12, a few tiles in one pass over the cache. Scores of a pass are
+// kept whole, so the softmax sees them at once and its order does not depend on blocks. A row must not take part in a
+// sum for a position it does not see, not even with weight 0 (-0 + 0 is +0): positions that all rows of a tile see are
+// done together, those at either end token by token.
+#include "../shared/attention.h"
+#include "functions.inc.h"
+#include "micro.inc.h"
+
+// The micro-kernel for softmax weights, which lie in rows of their own.
+TARGET static void micro_far(size_t tokens, const float *restrict w, size_t w_stride, const float *restrict x, size_t x_i,
+                             size_t depth, float *restrict y, size_t y_stride, int accumulate) {
+  const size_t x_k = 1;
+  MICRO_SWITCH
+}
+TARGET static void tile_far(size_t tokens, const float *restrict w, const float *restrict x, size_t x_i, size_t depth,
+                            float *restrict y, size_t y_stride, int accumulate) {
+  for (size_t i = 0; i < tokens; i += MICRO_TOKENS)
+    for (size_t v = 0; v < 32; v += 16 * TILE_VECTORS)
+      micro_far(tokens - i < MICRO_TOKENS ? tokens - i : MICRO_TOKENS, w + v, 32, x + i * x_i, x_i, depth,
+                y + i * y_stride + v, y_stride, accumulate);
+}
+
+typedef struct rows_of_pass {
+  size_t first_row, count;        // rows of the whole call
+  size_t base;                    // position that score column 0 stands for, a multiple of 32
+  size_t stride;                  // floats between rows of scores
+  float *scores, *queries, *sums, *outputs;
+  size_t output_stride;
+} rows_of_pass;
+
+INLINE size_t position_of(const alora_attention *shape, size_t first_position, size_t row) {
+  return first_position + row / shape->group;
+}
+INLINE size_t first_visible(const alora_attention *shape, size_t position) {
+  return shape->window == 0 || position < shape->window ? 0 : position + 1 - shape->window;
+}
+
+// outputs[row] += scores[row][p] * value p for p in begin ..< end, ascending, for `count` rows from `row` of the pass.
+TARGET static void add_values(const alora_attention *shape, const rows_of_pass *pass, size_t row, size_t count,
+                              size_t begin, size_t end, const float *const *value_blocks) {
+  for (size_t p = begin; p < end;) {
+    const size_t slot = p % 32, depth = end - p < 32 - slot ? end - p : 32 - slot;
+    const float *block = value_blocks[p / 32] + 32 * slot;
+    for (size_t panel = 0; panel * 32 < shape->head_dim; panel++)
+      tile_far(count, block + 1024 * panel, pass->scores + row * pass->stride + (p - pass->base), pass->stride, depth,
+               pass->outputs + row * pass->output_stride + 32 * panel, pass->output_stride, 1);
+    p += depth;
+  }
+}
+
+// Tile by tile: what the tile's rows see only in part, before (early) or after the positions they all see.
+TARGET static void add_values_of_edges(const alora_attention *shape, const rows_of_pass *pass, size_t first_position,
+                                       size_t row, size_t count, size_t common_begin, size_t common_end, int early,
+                                       const float *const *value_blocks) {
+  for (size_t i = 0; i < count;) {
+    const size_t token = (pass->first_row + row + i) / shape->group;
+    size_t same = (token + 1) * shape->group - (pass->first_row + row + i);
+    same = same < count - i ? same : count - i;
+    const size_t position = first_position + token, start = first_visible(shape, position);
+    const int overlap = common_begin < common_end;
+    const size_t begin = early ? start : (overlap ? common_end : position + 1);
+    const size_t end = early && overlap ? common_begin : position + 1;
+    if (begin < end) add_values(shape, pass, row + i, same, begin, end, value_blocks);
+    i += same;
+  }
+}
+
+// The queries of a pass, tile by tile, each [head_dim][rows of the tile].
+INLINE void pack_queries(const alora_attention *shape, const rows_of_pass *pass, const float *restrict q, size_t q_stride) {
+  for (size_t tile = 0; tile < pass->count; tile += ALORA_TILE_TOKENS) {
+    const size_t rows = pass->count - tile < ALORA_TILE_TOKENS ? pass->count - tile : ALORA_TILE_TOKENS;
+    for (size_t i = 0; i < rows; i++) {
+      const size_t row = pass->first_row + tile + i;
+      const float *from = q + row / shape->group * q_stride + row % shape->group * shape->head_dim;
+      float *to = pass->queries + tile * shape->head_dim + i;
+      for (size_t d = 0; d < shape->head_dim; d++) to[d * rows] = from[d];
+    }
+  }
+}
+
+TARGET static void attend_pass(const alora_attention *shape, rows_of_pass *pass, const float *restrict q, size_t q_stride,
+                               size_t first_position, const float *const *key_blocks, const float *const *value_blocks,
+                               float *restrict y, size_t y_stride) {
+  const size_t first = position_of(shape, first_position, pass->first_row);
+  const size_t last = position_of(shape, first_position, pass->first_row + pass->count - 1);
+  pass->base = first_visible(shape, first) / 32 * 32;
+  pack_queries(shape, pass, q, q_stride);
+
+  for (size_t p = pass->base; p <= last; p += 32)
+    for (size_t tile = 0; tile < pass->count; tile += ALORA_TILE_TOKENS) {
+      const size_t rows = pass->count - tile < ALORA_TILE_TOKENS ? pass->count - tile : ALORA_TILE_TOKENS;
+      tile_near(rows, key_blocks[p / 32], pass->queries + tile * shape->head_dim, rows, shape->head_dim,
+                pass->scores + tile * pass->stride + (p - pass->base), pass->stride, 0);
+    }
+
+  for (size_t i = 0; i < pass->count; i++) {
+    const size_t position = position_of(shape, first_position, pass->first_row + i);
+    const size_t start = first_visible(shape, position), count = position + 1 - start;
+    float *row = pass->scores + i * pass->stride + (start - pass->base);
+    const v16f scale = v_set(shape->scale), cap = v_set(shape->soft_cap);
+    for (size_t c = 0; c < count; c += 16) {  // may run into columns beyond, which nobody reads: see the stride
+      v16f s = v_mul(v_load(row + c), scale);
+      if (shape->soft_cap != 0.0f) s = v_soft_cap(s, cap);
+      v_store(row + c, s);
+    }
+    pass->sums[i] = exp_and_sum(row, row, count);
+  }
+
+  memset(pass->outputs, 0, 4 * pass->count * pass->output_stride);
+  size_t begin[ALORA_PASS_TILES] = {0}, end[ALORA_PASS_TILES] = {0};
+  for (size_t tile = 0, t = 0; tile < pass->count; tile += ALORA_TILE_TOKENS, t++) {
+    const size_t rows = pass->count - tile < ALORA_TILE_TOKENS ? pass->count - tile : ALORA_TILE_TOKENS;
+    begin[t] = first_visible(shape, position_of(shape, first_position, pass->first_row + tile + rows - 1));
+    end[t] = position_of(shape, first_position, pass->first_row + tile) + 1;
+    add_values_of_edges(shape, pass, first_position, tile, rows, begin[t], end[t], 1, value_blocks);
+  }
+  for (size_t p = pass->base; p <= last; p += 32)
+    for (size_t tile = 0, t = 0; tile < pass->count; tile += ALORA_TILE_TOKENS, t++) {
+      const size_t rows = pass->count - tile < ALORA_TILE_TOKENS ? pass->count - tile : ALORA_TILE_TOKENS;
+      const size_t from = p < begin[t] ? begin[t] : p, to = p + 32 < end[t] ? p + 32 : end[t];
+      if (from < to) add_values(shape, pass, tile, rows, from, to, value_blocks);
+    }
+  for (size_t tile = 0, t = 0; tile < pass->count; tile += ALORA_TILE_TOKENS, t++) {
+    const size_t rows = pass->count - tile < ALORA_TILE_TOKENS ? pass->count - tile : ALORA_TILE_TOKENS;
+    add_values_of_edges(shape, pass, first_position, tile, rows, begin[t], end[t], 0, value_blocks);
+  }
+
+  for (size_t i = 0; i < pass->count; i++) {
+    const size_t row = pass->first_row + i;
+    float *to = y + row / shape->group * y_stride + row % shape->group * shape->head_dim;
+    const float *from = pass->outputs + i * pass->output_stride;
+    const v16f sum = v_set(pass->sums[i]);
+    size_t d = 0;
+    for (; d + 16 <= shape->head_dim; d += 16) v_store(to + d, v_div(v_load(from + d), sum));
+    if (d < shape->head_dim) v_store_part(to + d, v_div(v_load(from + d), sum), shape->head_dim - d);
+  }
+}
+
+TARGET void KERNEL(alora_attend)(const alora_attention *shape, const float *restrict q, size_t q_stride,
+                                 size_t first_position, size_t token_count, const float *const *key_blocks,
+                                 const float *const *value_blocks, float *restrict y, size_t y_stride,
+                                 void *restrict scratch) {
+  const size_t rows = token_count * shape->group;
+  const alora_attention_layout layout = alora_attention_layout_of(shape, first_position, token_count);
+  rows_of_pass pass = {0};
+  pass.stride = layout.stride;
+  pass.output_stride = layout.output_stride;
+  pass.scores = scratch;
+  pass.queries = pass.scores + layout.queries_at;
+  pass.outputs = pass.scores + layout.outputs_at;
+  pass.sums = pass.scores + layout.sums_at;
+  for (size_t row = 0; row < rows; row += ALORA_PASS_ROWS) {
+    pass.first_row = row;
+    pass.count = rows - row < ALORA_PASS_ROWS ? rows - row : ALORA_PASS_ROWS;
+    attend_pass(shape, &pass, q, q_stride, first_position, key_blocks, value_blocks, y, y_stride);
+  }
+}

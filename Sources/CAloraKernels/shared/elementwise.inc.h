@@ -1,0 +1,96 @@
+// Element-wise functions, norms, softmax and rotary embedding. Included once per instruction set.
+#include "functions.inc.h"
+
+#define MAP(expression_of_i_full, expression_of_i_part)                  \
+  size_t i = 0;                                                          \
+  for (; i + 16 <= count; i += 16) v_store(y + i, expression_of_i_full); \
+  if (i < count) v_store_part(y + i, expression_of_i_part, count - i)
+#define FULL(p) v_load((p) + i)
+#define PART(p) v_load_part((p) + i, count - i)
+
+TARGET void KERNEL(alora_add)(const float *a, const float *b, float *y, size_t count) {
+  MAP(v_add(FULL(a), FULL(b)), v_add(PART(a), PART(b)));
+}
+
+TARGET void KERNEL(alora_scale)(float scale, const float *x, float *y, size_t count) {
+  const v16f s = v_set(scale);
+  MAP(v_mul(s, FULL(x)), v_mul(s, PART(x)));
+}
+
+TARGET void KERNEL(alora_add_scaled)(float scale, const float *x, float *y, size_t count) {
+  const v16f s = v_set(scale);
+  MAP(v_fma(s, FULL(x), FULL(y)), v_fma(s, PART(x), PART(y)));
+}
+
+TARGET void KERNEL(alora_soft_cap)(float cap, const float *x, float *y, size_t count) {
+  const v16f c = v_set(cap);
+  MAP(v_soft_cap(FULL(x), c), v_soft_cap(PART(x), c));
+}
+
+TARGET void KERNEL(alora_exp)(const float *x, float *y, size_t count) { MAP(v_exp(FULL(x)), v_exp(PART(x))); }
+TARGET void KERNEL(alora_tanh)(const float *x, float *y, size_t count) { MAP(v_tanh(FULL(x)), v_tanh(PART(x))); }
+
+// g / (1 + exp(-z)): SiLU for z = g, GELU in its tanh form for z = 2u.
+INLINE v16f gated(v16f g, v16f z, v16f up) {
+  const v16f denominator = v_add(v_set(1.0f), v_exp(v_sub(v_set(-0.0f), z)));
+  return v_mul(v_div(g, denominator), up);
+}
+INLINE v16f gelu_argument(v16f g) {  // 2 sqrt(2 / pi) (g + 0.044715 g^3)
+  const v16f cubic = v_fma(v_mul(v_mul(g, g), g), v_set(0.044715f), g);
+  return v_mul(cubic, v_set(0x1.988454p+0f));
+}
+
+TARGET void KERNEL(alora_silu_multiply)(const float *gate, const float *up, float *y, size_t count) {
+  MAP(gated(FULL(gate), FULL(gate), FULL(up)), gated(PART(gate), PART(gate), PART(up)));
+}
+
+TARGET void KERNEL(alora_gelu_tanh_multiply)(const float *gate, const float *up, float *y, size_t count) {
+  MAP(gated(FULL(gate), gelu_argument(FULL(gate)), FULL(up)), gated(PART(gate), gelu_argument(PART(gate)), PART(up)));
+}
+
+TARGET void KERNEL(alora_rms_norm)(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,
+                                   size_t y_stride, size_t token_count, size_t n) {
+  for (size_t t = 0; t < token_count; t++, x += x_stride, y += y_stride) {
+    v16f sums = v_set(0.0f);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) sums = v_fma(v_load(x + i), v_load(x + i), sums);
+    if (i < n) {  // missing lanes add +0
+      const v16f rest = v_load_part(x + i, n - i);
+      sums = v_fma(rest, rest, sums);
+    }
+    const float mean = folded_sum(sums) / (float)n;
+    const v16f r = v_set(1.0f / __builtin_sqrtf(mean + epsilon));
+    for (i = 0; i + 16 <= n; i += 16) v_store(y + i, v_mul(v_mul(v_load(x + i), r), v_load(weight + i)));
+    if (i < n)
+      v_store_part(y + i, v_mul(v_mul(v_load_part(x + i, n - i), r), v_load_part(weight + i, n - i)), n - i);
+  }
+}
+
+TARGET void KERNEL(alora_softmax)(const float *x, float *y, size_t n) {
+  const size_t count = n;
+  const v16f sum = v_set(exp_and_sum(x, y, n));
+  MAP(v_div(FULL(y), sum), v_div(PART(y), sum));
+}
+
+TARGET void KERNEL(alora_rope)(alora_rope_layout layout, float *restrict x, size_t x_stride, size_t token_count,
+                               size_t head_count, size_t head_dim, const float *restrict cosines,
+                               const float *restrict sines, size_t n) {
+  const size_t step = layout == ALORA_ROPE_HALVES ? 1 : 2, partner = layout == ALORA_ROPE_HALVES ? n : 1;
+  for (size_t t = 0; t < token_count; t++, x += x_stride, cosines += n, sines += n)
+    for (size_t h = 0; h < head_count; h++) {
+      float *head = x + h * head_dim;
+      size_t i = 0;
+      if (layout == ALORA_ROPE_HALVES)
+        for (; i + 16 <= n; i += 16) {
+          const v16f a = v_load(head + i), b = v_load(head + n + i), c = v_load(cosines + i), s = v_load(sines + i);
+          v_store(head + i, v_fma(a, c, v_sub(v_set(-0.0f), v_mul(b, s))));
+          v_store(head + n + i, v_fma(b, c, v_mul(a, s)));
+        }
+      for (; i < n; i++) {
+        const float a = head[step * i], b = head[step * i + partner];
+        const float bs = b * sines[i], as = a * sines[i];
+        head[step * i] = __builtin_fmaf(a, cosines[i], -bs);
+        head[step * i + partner] = __builtin_fmaf(b, cosines[i], as);
+      }
+    }
+}

@@ -1,0 +1,27 @@
+// What this machine can do at best, for `alora bench`.
+
+// Twenty-four independent sums hide the latency of an fma on every core known to us.
+TARGET double KERNEL(alora_measure_fma)(size_t iterations, float *restrict sink) {
+  enum { sums = 24 / (sizeof(v16f) / sizeof(v16f_part)) > 0 ? 24 / (sizeof(v16f) / sizeof(v16f_part)) : 1 };
+  v16f s[sums];
+  for (int i = 0; i < sums; i++) s[i] = v_set((float)i);
+  v16f a = v_set(0x1.fffffep-1f), b = v_set(0x1p-24f);
+  for (size_t n = 0; n < iterations; n++) {
+    _Pragma("GCC unroll 24") for (int i = 0; i < sums; i++) s[i] = v_fma(s[i], a, b);
+  }
+  for (int i = 1; i < sums; i++) s[0] = v_add(s[0], s[i]);
+  v_store_part(sink, s[0], 1);
+  return (double)iterations * sums * 32.0;
+}
+
+TARGET uint32_t KERNEL(alora_measure_read)(const void *restrict data, size_t byte_count) {
+  const uint8_t *p = data;
+  v16i s[4] = {i_set(0), i_set(0), i_set(0), i_set(0)};
+  for (size_t i = 0; i + 256 <= byte_count; i += 256)
+    _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) s[j] = i_add(s[j], i_load(p + i + 64 * (size_t)j));
+  uint32_t lanes[16], sum = 0;
+  const v16i total = i_add(i_add(s[0], s[1]), i_add(s[2], s[3]));
+  memcpy(lanes, &total, 64);
+  for (int l = 0; l < 16; l++) sum += lanes[l];
+  return sum;
+}

@@ -1,0 +1,42 @@
+// What one instruction set implements; `alora_…` entries look their function up here. Signatures as in alora_kernels.h.
+#ifndef ALORA_TABLE_H
+#define ALORA_TABLE_H
+
+#include "../include/alora_kernels.h"
+
+// One matrix product's fixed arguments; see alora_matmul.
+typedef void alora_matmul_function(alora_type type, const void *restrict weights, size_t rows, size_t columns,
+                                   size_t first_panel, size_t panel_count, const float *restrict x, size_t token_count,
+                                   float *restrict y, size_t y_stride);
+typedef void alora_attend_function(const alora_attention *shape, const float *restrict q, size_t q_stride,
+                                   size_t first_position, size_t token_count, const float *const *key_blocks,
+                                   const float *const *value_blocks, float *restrict y, size_t y_stride,
+                                   void *restrict scratch);
+
+typedef struct alora_table {
+  alora_matmul_function *matmul;
+  alora_attend_function *attend;
+  void (*add)(const float *a, const float *b, float *y, size_t count);
+  void (*scale)(float scale, const float *x, float *y, size_t count);
+  void (*add_scaled)(float scale, const float *x, float *y, size_t count);
+  void (*soft_cap)(float cap, const float *x, float *y, size_t count);
+  void (*exp)(const float *x, float *y, size_t count);
+  void (*tanh)(const float *x, float *y, size_t count);
+  void (*silu_multiply)(const float *gate, const float *up, float *y, size_t count);
+  void (*gelu_tanh_multiply)(const float *gate, const float *up, float *y, size_t count);
+  void (*rms_norm)(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,
+                   size_t y_stride, size_t token_count, size_t n);
+  void (*softmax)(const float *x, float *y, size_t n);
+  void (*rope)(alora_rope_layout layout, float *restrict x, size_t x_stride, size_t token_count, size_t head_count,
+               size_t head_dim, const float *restrict cosines, const float *restrict sines, size_t n);
+  double (*measure_fma)(size_t iterations, float *restrict sink);
+  uint32_t (*measure_read)(const void *restrict data, size_t byte_count);
+} alora_table;
+
+// Tokens in tile i of T tokens: the tiles are as even as can be, at most 12 each. Tile i starts at token i * T / tiles.
+#define ALORA_TILE_TOKENS 12
+static inline size_t alora_tile_start(size_t tile, size_t tile_count, size_t token_count) {
+  return tile * (token_count / tile_count) + tile * (token_count % tile_count) / tile_count;
+}
+
+#endif

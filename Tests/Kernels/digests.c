@@ -1,0 +1,269 @@
+// Runs every kernel on fixed pseudo-random inputs and prints one digest per case. The same lines must come out of every
+// instruction set, compiler and machine; `digests [isa…]` compares the named sets (default: all available) as it goes and
+// exits with 1 where they differ.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alora_kernels.h"
+
+static uint64_t state;
+static uint32_t next_u32(void) {  // SplitMix64
+  uint64_t z = (state += 0x9e3779b97f4a7c15u);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return (uint32_t)((z ^ (z >> 31)) >> 16);
+}
+static float next_float(void) { return (float)(int32_t)next_u32() * 0x1p-31f; }  // one rounding, [-1, 1]
+
+static uint64_t digest_of(const void *data, size_t count) {  // FNV-1a
+  const uint8_t *bytes = data;
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (size_t i = 0; i < count; i++) hash = (hash ^ bytes[i]) * 0x100000001b3u;
+  return hash;
+}
+
+static alora_isa isas[4];
+static size_t isa_count;
+static int failures;
+
+typedef void body(alora_isa isa, float *result, size_t count, const void *context);
+
+// Runs one case for each set; the result of the first is printed, the others must equal it.
+static void run(const char *name, size_t count, body *f, const void *context) {
+  float *first = malloc(4 * count), *other = malloc(4 * count);
+  for (size_t i = 0; i < isa_count; i++) {
+    float *result = i == 0 ? first : other;
+    memset(result, 0, 4 * count);
+    f(isas[i], result, count, context);
+    if (i == 0) printf("%-44s %016llx\n", name, (unsigned long long)digest_of(first, 4 * count));
+    else if (memcmp(first, other, 4 * count) != 0) {
+      size_t at = 0;
+      while (memcmp(first + at, other + at, 4) == 0) at++;
+      printf("  DIFFERS: %s against %s at %zu: %a %a\n", alora_isa_name(isas[i]), alora_isa_name(isas[0]), at, other[at], first[at]);
+      failures++;
+    }
+  }
+  free(first);
+  free(other);
+}
+
+static void *aligned(size_t bytes) { return aligned_alloc(64, (bytes + 127) / 64 * 64); }
+
+// ------------------------------------------------------------------------------------------------ matrix products
+
+static const struct { alora_type type; const char *name; } types[] = {
+    {ALORA_TYPE_F32, "f32"},   {ALORA_TYPE_F16, "f16"},   {ALORA_TYPE_BF16, "bf16"},     {ALORA_TYPE_Q8_0, "q8_0"},
+    {ALORA_TYPE_Q4_0, "q4_0"}, {ALORA_TYPE_Q4_1, "q4_1"}, {ALORA_TYPE_Q5_0, "q5_0"},     {ALORA_TYPE_Q5_1, "q5_1"},
+    {ALORA_TYPE_Q2_K, "q2_k"}, {ALORA_TYPE_Q3_K, "q3_k"}, {ALORA_TYPE_Q4_K, "q4_k"},     {ALORA_TYPE_Q5_K, "q5_k"},
+    {ALORA_TYPE_Q6_K, "q6_k"}, {ALORA_TYPE_IQ4_NL, "iq4_nl"}, {ALORA_TYPE_IQ4_XS, "iq4_xs"}, {ALORA_TYPE_MXFP4, "mxfp4"}};
+
+// Offsets of a block's f16 fields, which must be finite; -1: none.
+static void random_rows(alora_type type, uint8_t *rows, size_t row_count, size_t columns) {
+  const size_t block = alora_type_block_byte_count(type), per_block = alora_type_block_columns(type);
+  const size_t blocks = row_count * columns / per_block;
+  for (size_t i = 0; i < blocks; i++) {
+    uint8_t *b = rows + i * block;
+    for (size_t j = 0; j < block; j++) b[j] = (uint8_t)next_u32();
+    float value = next_float() * 0.125f, second = next_float() * 0.125f;
+    uint16_t half, half2;
+    alora_narrow_f16(&value, &half, 1);
+    alora_narrow_f16(&second, &half2, 1);
+    switch (type) {
+      case ALORA_TYPE_F32: memcpy(b, &value, 4); break;
+      case ALORA_TYPE_BF16: alora_narrow_bf16(&value, &half, 1); memcpy(b, &half, 2); break;
+      case ALORA_TYPE_Q4_1: case ALORA_TYPE_Q5_1: case ALORA_TYPE_Q4_K: case ALORA_TYPE_Q5_K: memcpy(b + 2, &half2, 2); memcpy(b, &half, 2); break;
+      case ALORA_TYPE_Q2_K: memcpy(b + 80, &half, 2); memcpy(b + 82, &half2, 2); break;
+      case ALORA_TYPE_Q3_K: memcpy(b + 108, &half, 2); break;
+      case ALORA_TYPE_Q6_K: memcpy(b + 208, &half, 2); break;
+      case ALORA_TYPE_MXFP4: b[0] = i % 7 == 0 ? (uint8_t)(i % 3) : (uint8_t)(110 + b[0] % 16); break;
+      default: memcpy(b, &half, 2); break;
+    }
+  }
+}
+
+typedef struct { alora_type type; size_t rows, columns, tokens; const uint8_t *source; const void *packed; const float *x, *x_packed; } product;
+
+static void run_product(alora_isa isa, float *y, size_t count, const void *context) {
+  const product *p = context;
+  (void)count;
+  alora_matmul(isa, p->type, p->packed, p->rows, p->columns, 0, alora_panel_count(p->rows), p->x_packed, p->tokens, y, p->rows);
+}
+
+// The definition, from the plain widening and fmaf alone.
+static void check_product(const product *p, const char *name) {
+  float *w = malloc(4 * p->columns), *y = malloc(4 * p->rows * p->tokens);
+  const size_t row_bytes = p->columns / alora_type_block_columns(p->type) * alora_type_block_byte_count(p->type);
+  run_product(isas[isa_count - 1], y, 0, p);
+  for (size_t o = 0; o < p->rows; o++) {
+    alora_dequantize(p->type, p->source + o * row_bytes, w, p->columns);
+    for (size_t t = 0; t < p->tokens; t++) {
+      float s = 0.0f;
+      for (size_t k = 0; k < p->columns; k++) s = fmaf(p->x[t * p->columns + k], w[k], s);
+      if (memcmp(&s, &y[t * p->rows + o], 4) != 0) {
+        printf("  WRONG: %s row %zu token %zu: %a, by definition %a\n", name, o, t, y[t * p->rows + o], s);
+        failures++;
+        o = p->rows;
+        break;
+      }
+    }
+  }
+  free(w);
+  free(y);
+}
+
+static void products(void) {
+  static const size_t tokens[] = {1, 2, 3, 5, 12, 13, 25, 70};
+  for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+    for (size_t j = 0; j < sizeof tokens / sizeof tokens[0]; j++) {
+      const size_t per_block = alora_type_block_columns(types[i].type);
+      product p = {.type = types[i].type, .tokens = tokens[j]};
+      state = 1000 * i + j;
+      p.rows = 1 + next_u32() % 200;
+      p.columns = per_block == 1 ? 1 + next_u32() % 600 : per_block * (1 + next_u32() % (768 / per_block));
+      const size_t bytes = p.rows * p.columns / per_block * alora_type_block_byte_count(p.type);
+      uint8_t *source = malloc(bytes);
+      random_rows(p.type, source, p.rows, p.columns);
+      float *x = malloc(4 * p.tokens * p.columns), *x_packed = aligned(4 * p.tokens * p.columns);
+      for (size_t k = 0; k < p.tokens * p.columns; k++) x[k] = next_float();
+      void *packed = aligned(alora_packed_byte_count(p.type, p.rows, p.columns));
+      alora_pack(p.type, source, p.rows, p.columns, 0, alora_panel_count(p.rows), packed);
+      alora_pack_activations(x, p.columns, p.tokens, p.columns, 0, alora_tile_count(p.tokens), x_packed);
+      p.source = source, p.packed = packed, p.x = x, p.x_packed = x_packed;
+      char name[80];
+      snprintf(name, sizeof name, "matmul %s [%zu, %zu] x %zu", types[i].name, p.rows, p.columns, p.tokens);
+      run(name, p.rows * p.tokens, run_product, &p);
+      check_product(&p, name);
+      free(source), free(x), free(x_packed), free(packed);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------- element-wise
+
+typedef struct { int function; const float *a, *b; size_t n; } elementwise;
+static const char *const function_names[] = {"exp", "tanh", "silu", "gelu", "soft cap", "softmax", "rms norm", "add", "scale", "add scaled", "rope halves", "rope interleaved"};
+
+static void run_elementwise(alora_isa isa, float *y, size_t count, const void *context) {
+  const elementwise *e = context;
+  float cosines[16 * 32], sines[16 * 32], frequencies[32];
+  for (int i = 0; i < 32; i++) frequencies[i] = 1.0f / (float)(1 + i);
+  alora_rope_table(frequencies, 32, 777, 16, 1.0f, cosines, sines);
+  switch (e->function) {
+    case 0: alora_exp(isa, e->a, y, count); break;
+    case 1: alora_tanh(isa, e->a, y, count); break;
+    case 2: alora_silu_multiply(isa, e->a, e->b, y, count); break;
+    case 3: alora_gelu_tanh_multiply(isa, e->a, e->b, y, count); break;
+    case 4: alora_soft_cap(isa, 30.0f, e->a, y, count); break;
+    case 5: alora_softmax(isa, e->a, y, count); break;
+    case 6: alora_rms_norm(isa, e->a, count, e->b, 1e-5f, y, count, 1, count); break;
+    case 7: alora_add(isa, e->a, e->b, y, count); break;
+    case 8: alora_scale(isa, 0.3f, e->a, y, count); break;
+    case 9: memcpy(y, e->b, 4 * count); alora_add_scaled(isa, 0.3f, e->a, y, count); break;
+    default:
+      memcpy(y, e->a, 4 * count);
+      if (count >= 66) alora_rope(isa, (alora_rope_layout)(e->function - 10), y, 66, count / 66, 1, 66, cosines, sines, count / 66 == 1 ? 32 : 7);
+  }
+}
+
+static void elementwises(void) {
+  static const size_t sizes[] = {1, 7, 16, 17, 66, 133, 576, 1000};
+  static const float special[] = {0.0f, -0.0f, INFINITY, -INFINITY, 0x1p-149f, -0x1p-126f, 88.7f, 88.8f, -87.4f, -103.9f, -104.1f, 0.625f, 1e30f, -1e30f};
+  for (int f = 0; f < 12; f++)
+    for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
+      elementwise e = {.function = f, .n = sizes[j]};
+      state = 100 * (uint64_t)f + j + 7;
+      float *a = malloc(4 * e.n), *b = malloc(4 * e.n);
+      for (size_t i = 0; i < e.n; i++) {
+        const float scale = next_u32() % 4 == 0 ? 100.0f : 4.0f;
+        a[i] = next_float() * scale, b[i] = next_float();
+      }
+      if (f < 5 && f != 2 && f != 3 && e.n >= 133) memcpy(a + 50, special, sizeof special);
+      e.a = a, e.b = b;
+      char name[80];
+      snprintf(name, sizeof name, "%s %zu", function_names[f], e.n);
+      run(name, e.n, run_elementwise, &e);
+      free(a), free(b);
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------- attention
+
+typedef struct { alora_attention shape; size_t tokens, chunk; const float *q, *k, *v; } attention;
+
+static void run_attention(alora_isa isa, float *y, size_t count, const void *context) {
+  const attention *a = context;
+  const size_t blocks = (a->tokens + 31) / 32, dim = a->shape.head_dim, width = dim * a->shape.group;
+  float **keys = malloc(blocks * sizeof *keys), **values = malloc(blocks * sizeof *values);
+  (void)count;
+  for (size_t i = 0; i < blocks; i++) {
+    keys[i] = aligned(4 * alora_key_block_float_count(dim)), values[i] = aligned(4 * alora_value_block_float_count(dim));
+    memset(keys[i], 0, 4 * alora_key_block_float_count(dim)), memset(values[i], 0, 4 * alora_value_block_float_count(dim));
+  }
+  for (size_t t = 0; t < a->tokens; t += a->chunk) {
+    const size_t n = a->tokens - t < a->chunk ? a->tokens - t : a->chunk;
+    alora_store_keys(a->k + t * dim, dim, n, dim, t, keys);
+    alora_store_values(a->v + t * dim, dim, n, dim, t, values);
+    void *scratch = aligned(alora_attention_scratch_byte_count(&a->shape, t, n));
+    alora_attend(isa, &a->shape, a->q + t * width, width, t, n, (const float *const *)keys, (const float *const *)values, y + t * width, width, scratch);
+    free(scratch);
+  }
+  for (size_t i = 0; i < blocks; i++) free(keys[i]), free(values[i]);
+  free(keys), free(values);
+}
+
+static void attentions(void) {
+  static const struct { size_t dim, group, window, tokens; float cap; } cases[] = {
+      {64, 3, 0, 150, 0.0f}, {64, 1, 0, 97, 0.0f}, {80, 4, 40, 200, 0.0f}, {16, 13, 5, 60, 20.0f}, {20, 2, 33, 131, 0.0f}, {128, 7, 1, 40, 0.0f}, {64, 3, 0, 1, 0.0f}, {256, 30, 0, 35, 50.0f}};
+  for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+    attention a = {.shape = {cases[c].dim, cases[c].group, cases[c].window, 0.125f, cases[c].cap}, .tokens = cases[c].tokens};
+    const size_t width = a.shape.head_dim * a.shape.group;
+    state = 31 * c;
+    float *q = malloc(4 * a.tokens * width), *k = malloc(4 * a.tokens * a.shape.head_dim), *v = malloc(4 * a.tokens * a.shape.head_dim);
+    for (size_t i = 0; i < a.tokens * width; i++) q[i] = 2.0f * next_float();
+    for (size_t i = 0; i < a.tokens * a.shape.head_dim; i++) k[i] = 2.0f * next_float(), v[i] = next_float();
+    a.q = q, a.k = k, a.v = v;
+    uint64_t whole = 0;
+    static const size_t chunks[] = {1000, 1, 7, 32, 50};
+    for (size_t i = 0; i < sizeof chunks / sizeof chunks[0]; i++) {
+      a.chunk = chunks[i];
+      char name[80];
+      snprintf(name, sizeof name, "attention %zu: dim %zu x %zu, chunks of %zu", c, a.shape.head_dim, a.shape.group, a.chunk);
+      run(name, a.tokens * width, run_attention, &a);
+      float *y = malloc(4 * a.tokens * width);
+      run_attention(isas[isa_count - 1], y, 0, &a);
+      const uint64_t digest = digest_of(y, 4 * a.tokens * width);
+      if (i > 0 && digest != whole) printf("  DIFFERS from the unchunked result\n"), failures++;
+      whole = digest;
+      free(y);
+    }
+    free(q), free(k), free(v);
+  }
+}
+
+static void tables(void) {
+  double values[4000];
+  for (int i = 0; i < 800; i++) {
+    const double x = (double)next_float();
+    values[5 * i] = alora_exp_f64(40.0 * x), values[5 * i + 1] = alora_log_f64(1.5 + x);
+    values[5 * i + 2] = alora_pow_f64(10000.0, x), values[5 * i + 3] = alora_sin_f64(1e6 * x), values[5 * i + 4] = alora_cos_f64(1e5 * x);
+  }
+  printf("%-44s %016llx\n", "binary64", (unsigned long long)digest_of(values, sizeof values));
+}
+
+int main(int argc, char **argv) {
+  for (int i = 0; i < 4; i++) {
+    int wanted = argc < 2;
+    for (int j = 1; j < argc; j++) wanted |= strcmp(argv[j], alora_isa_name((alora_isa)i)) == 0;
+    if (wanted && alora_isa_available((alora_isa)i)) isas[isa_count++] = (alora_isa)i;
+  }
+  fprintf(stderr, "instruction sets:");
+  for (size_t i = 0; i < isa_count; i++) fprintf(stderr, " %s", alora_isa_name(isas[i]));
+  fprintf(stderr, "\n");
+  if (isa_count == 0) return 2;
+  tables();
+  elementwises();
+  products();
+  attentions();
+  return failures != 0;
+}
