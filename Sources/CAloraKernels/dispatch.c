@@ -7,7 +7,7 @@
   extern alora_matmul_function alora_matmul_##isa;                                                                     \
   extern alora_attend_function alora_attend_##isa;                                                                     \
   void alora_add_##isa(const float *a, const float *b, float *y, size_t count);                                        \
-  void alora_scale_##isa(float scale, const float *x, float *y, size_t count);                                         \
+  void alora_scale_by_##isa(float scale, const float *x, float *y, size_t count);                                         \
   void alora_add_scaled_##isa(float scale, const float *x, float *y, size_t count);                                    \
   void alora_soft_cap_##isa(float cap, const float *x, float *y, size_t count);                                        \
   void alora_exp_##isa(const float *x, float *y, size_t count);                                                        \
@@ -23,7 +23,7 @@
   double alora_measure_fma_##isa(size_t iterations, float *restrict sink);                                             \
   uint32_t alora_measure_read_##isa(const void *restrict data, size_t byte_count);                                     \
   static const alora_table table_##isa = {                                                                             \
-      alora_matmul_##isa,   alora_attend_##isa,        alora_add_##isa,         alora_scale_##isa,                     \
+      alora_matmul_##isa,   alora_attend_##isa,        alora_add_##isa,         alora_scale_by_##isa,                     \
       alora_add_scaled_##isa, alora_soft_cap_##isa,    alora_exp_##isa,         alora_tanh_##isa,                      \
       alora_silu_multiply_##isa, alora_gelu_tanh_multiply_##isa, alora_rms_norm_##isa, alora_softmax_##isa,            \
       alora_rope_##isa,     alora_measure_fma_##isa,   alora_measure_read_##isa}
@@ -85,7 +85,7 @@ void alora_matmul(alora_isa isa, alora_type type, const void *restrict weights, 
   table_of(isa)->matmul(type, weights, rows, columns, first_panel, panel_count, x, token_count, y, y_stride);
 }
 void alora_add(alora_isa isa, const float *a, const float *b, float *y, size_t count) { table_of(isa)->add(a, b, y, count); }
-void alora_scale(alora_isa isa, float scale, const float *x, float *y, size_t count) {
+void alora_scale_by(alora_isa isa, float scale, const float *x, float *y, size_t count) {
   table_of(isa)->scale(scale, x, y, count);
 }
 void alora_add_scaled(alora_isa isa, float scale, const float *x, float *y, size_t count) {

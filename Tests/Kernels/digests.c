@@ -158,7 +158,7 @@ static void run_elementwise(alora_isa isa, float *y, size_t count, const void *c
     case 5: alora_softmax(isa, e->a, y, count); break;
     case 6: alora_rms_norm(isa, e->a, count, e->b, 1e-5f, y, count, 1, count); break;
     case 7: alora_add(isa, e->a, e->b, y, count); break;
-    case 8: alora_scale(isa, 0.3f, e->a, y, count); break;
+    case 8: alora_scale_by(isa, 0.3f, e->a, y, count); break;
     case 9: memcpy(y, e->b, 4 * count); alora_add_scaled(isa, 0.3f, e->a, y, count); break;
     default:
       memcpy(y, e->a, 4 * count);

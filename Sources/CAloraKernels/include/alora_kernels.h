@@ -119,7 +119,7 @@ void alora_matmul(alora_isa isa, alora_type type, const void *restrict weights, 
 
 // Each element's result depends on that element alone. `y` may be the same pointer as an input, but not overlap otherwise.
 void alora_add(alora_isa isa, const float *a, const float *b, float *y, size_t count);    // a + b
-void alora_scale(alora_isa isa, float scale, const float *x, float *y, size_t count);     // scale * x
+void alora_scale_by(alora_isa isa, float scale, const float *x, float *y, size_t count);     // scale * x
 void alora_add_scaled(alora_isa isa, float scale, const float *x, float *y, size_t count);  // y = fma(scale, x, y)
 void alora_soft_cap(alora_isa isa, float cap, const float *x, float *y, size_t count);    // cap * tanh(x / cap)
 

@@ -12,7 +12,7 @@ TARGET void KERNEL(alora_add)(const float *a, const float *b, float *y, size_t c
   MAP(v_add(FULL(a), FULL(b)), v_add(PART(a), PART(b)));
 }
 
-TARGET void KERNEL(alora_scale)(float scale, const float *x, float *y, size_t count) {
+TARGET void KERNEL(alora_scale_by)(float scale, const float *x, float *y, size_t count) {
   const v16f s = v_set(scale);
   MAP(v_mul(s, FULL(x)), v_mul(s, PART(x)));
 }
