@@ -56,7 +56,7 @@ demo: build $(MODEL)
 	@scripts/demo.sh $(RELEASE) $(ADAPTER) $(BASE) $(MODEL) $(VENV)/bin/python $(CACHE)
 
 bench: build
-	@scripts/bench-convert.sh $(RELEASE) $(CACHE)
+	@$(PYTHON) scripts/bench_convert.py $(RELEASE) $(CACHE)
 
 clean:
 	rm -rf .build $(CACHE)

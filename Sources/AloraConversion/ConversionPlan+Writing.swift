@@ -133,6 +133,14 @@ struct FactorEncoder {
   ///
   /// - Throws: ``PEFTError`` `notFinite`; ``ConversionError`` `overflow`; ``FileError``.
   mutating func write(_ tensor: ConversionPlan.Tensor, elementCount: Int, to writer: GGUFWriter) throws {
+    if tensor.source.dtype == .f32 && tensor.dtype == .f32 && tensor.factor == 1 {
+      // Nothing changes, so nothing is copied. Safe: an array's storage is aligned to 16 bytes and holds whole floats.
+      let bits = unsafe source.withUnsafeBytes {
+        unsafe alora_largest_magnitude_bits($0.bindMemory(to: Float.self).baseAddress, elementCount)
+      }
+      try check(tensor, largest: Float(bitPattern: bits))
+      return try writer.write(unsafe source.span.bytes, of: tensor.name)
+    }
     widen(tensor.source.dtype, elementCount)
     if tensor.factor != 1 {
       foldedElementCount += elementCount
@@ -140,7 +148,8 @@ struct FactorEncoder {
         unsafe alora_scale($0.baseAddress, elementCount, tensor.factor)
       }
     }
-    try check(tensor, elementCount)
+    let bits = unsafe values.withUnsafeBufferPointer { unsafe alora_largest_magnitude_bits($0.baseAddress, elementCount) }
+    try check(tensor, largest: Float(bitPattern: bits))
     try narrow(tensor.dtype, elementCount)
     try writer.write(unsafe output.span.bytes, of: tensor.name)
   }
@@ -165,9 +174,7 @@ struct FactorEncoder {
     }
   }
 
-  private func check(_ tensor: ConversionPlan.Tensor, _ count: Int) throws {
-    let bits = unsafe values.withUnsafeBufferPointer { unsafe alora_largest_magnitude_bits($0.baseAddress, count) }
-    let largest = Float(bitPattern: bits)
+  private func check(_ tensor: ConversionPlan.Tensor, largest: Float) throws {
     guard largest.isFinite else {
       throw PEFTError(
         .notFinite, path: path, place: "tensor \(tensor.source.name)", problem: "it holds NaN or infinity",
