@@ -32,11 +32,11 @@ public struct AdapterIdentity: Hashable, Sendable {
   public init(directory: String, baseModelName: String?, baseModelID: String?, weightCount: Int) {
     readCard(directory + "/README.md")
     readFields()
-    var bases = card["base_model"] ?? card["base_models"] ?? card["base_model_sources"]
+    var bases = card.firstPresent(of: ["base_model", "base_models", "base_model_sources"])
     if let baseModelID {
       bases = .text(baseModelID)
-    } else if bases == nil, let baseModelName {
-      bases = usableBase(baseModelName)
+    } else if let baseModelName, [nil, .null, .text(""), .list([])].contains(bases) {
+      bases = usableBase(baseModelName) ?? bases
     }
     addNames(directory: directory, weightCount: weightCount)
     addTexts([
@@ -62,13 +62,21 @@ public struct AdapterIdentity: Hashable, Sendable {
   ///
   /// Source: llama.cpp `gguf-py/gguf/utility.py` (`naming_convention`).
   public func defaultFileName(outputType: String) -> String {
-    func part(_ text: String?) -> String {
-      text.map { "-" + $0.replacing(" ", with: "-").replacing("/", with: "-") } ?? ""
+    // Slashes and what cannot be seen have no place in a file's name.
+    func cleaned(_ text: String) -> String {
+      let trimmed = text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed()
+      return String(trimmed.map { $0 == "/" || $0.isWhitespace || $0.isControl ? "-" : $0 })
     }
-    let head = (fields["basename"] ?? fields["name"] ?? "adapter").replacing(" ", with: "-").replacing("/", with: "-")
-    let parts = part(fields["size_label"]) + part(fields["finetune"]) + part(fields["version"])
-    let name = "\(head)\(parts)-\(outputType.uppercased())-LoRA.gguf"
+    let head = cleaned(fields["basename"] ?? fields["name"] ?? "")
+    let rest = ["size_label", "finetune", "version"].compactMap { fields[$0] }.map { "-" + cleaned($0) }.joined()
+    let name = "\(head.isEmpty ? "adapter" : head)\(rest)-\(outputType.uppercased())-LoRA.gguf"
     return name.hasPrefix(".") ? "adapter" + name : name
+  }
+}
+
+extension Character {
+  fileprivate var isControl: Bool {
+    unicodeScalars.contains { [.control, .format, .lineSeparator].contains($0.properties.generalCategory) }
   }
 }
 
@@ -118,7 +126,8 @@ extension AdapterIdentity {
     let path = FileSystem.canonicalPath(directory) ?? directory
     let folder = path.split(separator: "/").last.map(String.init) ?? "adapter"
     let identifier = ModelIdentifier(folder, weightCount: weightCount)
-    fields["name"] = fields["name"] ?? identifier.name.map(ModelIdentifier.title(of:)) ?? folder
+    // The one key that every GGUF has: an empty name in the card does not count.
+    if fields["name"]?.isEmpty ?? true { fields["name"] = identifier.name.map(ModelIdentifier.title(of:)) ?? folder }
     fields["organization"] = fields["organization"] ?? identifier.organization.map(ModelIdentifier.title(of:))
     fields["basename"] = fields["basename"] ?? identifier.basename
     fields["finetune"] = fields["finetune"] ?? identifier.finetune
@@ -145,7 +154,13 @@ extension AdapterIdentity {
 // MARK: - Entries
 
 extension AdapterIdentity {
-  private mutating func add(_ key: String, _ value: Value) { entries.append(Entry(key: key, value: value)) }
+  /// Adds an entry; empty texts and lists are left out, as the reference's writer does.
+  private mutating func add(_ key: String, _ value: Value) {
+    switch value {
+    case .string(""), .strings([]): break
+    default: entries.append(Entry(key: key, value: value))
+    }
+  }
 
   private mutating func addTexts(_ keys: [(field: String, key: String)]) {
     for (field, key) in keys {
@@ -154,8 +169,7 @@ extension AdapterIdentity {
   }
 
   private mutating func addList(_ key: String, _ names: [String]) {
-    let values = names.compactMap { card[$0]?.texts }
-    if !values.joined().isEmpty { add(key, .strings(Array(values.joined()))) }
+    add(key, .strings(names.flatMap { card[$0]?.texts ?? [] }))
   }
 
   /// The models or data sets that the adapter was made from, each with what its name or its entry says.
@@ -163,8 +177,10 @@ extension AdapterIdentity {
     let models: [YAMLValue]
     switch value {
     case .list(let values): models = values
-    case .text, .map: models = value.map { [$0] } ?? []
-    case .null, nil: return
+    case .text: models = value.map { [$0] } ?? []
+    // Written as the reference writes it: a card that names the field and no model.
+    case .null, .map: models = []
+    case nil: return
     }
     add("\(prefix).count", .uint32(UInt32(clamping: models.count)))
     for (index, model) in models.enumerated() {

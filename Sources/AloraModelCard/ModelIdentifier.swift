@@ -120,18 +120,20 @@ struct ModelIdentifier: Hashable {
   /// `smollm2-135M-instruct` as `Smollm2 135M Instruct`: words in capitals at their start, but for versions and names.
   static func title(of identifier: String) -> String {
     identifier.replacing("-", with: " ").split(whereSeparator: \.isWhitespace).map { word in
-      let hasLower = word.contains(where: \.isLowercase)
-      let isLower = hasLower && !word.contains(where: \.isUppercase)
+      let cased = word.unicodeScalars.filter(\.properties.isCased)
+      // Letters that are neither of the two (titlecase digraphs) make a word that is not lower, as in Python.
+      let isLower = !cased.isEmpty && cased.allSatisfy(\.properties.isLowercase)
       return isLower && !matches(String(word), #"v\d+(?:\.\d+)*|\d.*"#) ? titled(word) : String(word)
     }.joined(separator: " ")
   }
 
+  /// As Python's `str.title()`: a letter is in titlecase where no cased letter stands before it.
   private static func titled(_ word: Substring) -> String {
     var result = ""
     var isInside = false
-    for character in word {
-      result += isInside ? character.lowercased() : character.uppercased()
-      isInside = character.isLetter
+    for scalar in word.unicodeScalars {
+      result += isInside ? scalar.properties.lowercaseMapping : scalar.properties.titlecaseMapping
+      isInside = scalar.properties.isCased
     }
     return result
   }

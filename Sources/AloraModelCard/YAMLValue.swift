@@ -27,11 +27,18 @@ indirect enum YAMLValue: Hashable, Sendable {
     }
   }
 
+  /// The member of that name; nil where it is missing or null.
   subscript(name: String) -> YAMLValue? {
     guard case .map(let members) = self else { return nil }
     // The last one wins, as in PyYAML.
     let value = members.last { $0.name == name }?.value
     return value == .null ? nil : value
+  }
+
+  /// The first of those names that is a member, be it null.
+  func firstPresent(of names: [String]) -> YAMLValue? {
+    guard case .map(let members) = self else { return nil }
+    return names.lazy.compactMap { name in members.last { $0.name == name }?.value }.first
   }
 
   private static let depthLimit = 16

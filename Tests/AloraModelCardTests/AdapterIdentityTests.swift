@@ -9,18 +9,16 @@ import Testing
   /// gguf-py's own answers, from testdata/modelcards/make_fixtures.py.
   @Test func namesArePartedAsInTheReference() throws {
     let cases = try JSONDocument(path: testData("modelcards/expected.json")).root["ids"].elements()
-    #expect(cases.count > 100)
+    #expect(cases.count > 600)
     for item in cases {
-      let identifier = try item["id"].string()
-      let weightCount = try item["weights"].integer()
-      // Without a count of weights the reference takes the model for none: an adapter always has one.
-      guard weightCount > 0 else { continue }
-      let expected = try item["components"].elements().map { $0.isNull ? nil : try $0.string() }
+      // Name, weights, title, and the components.
+      let fields = try item.elements()
+      let (identifier, weightCount) = (try fields[0].string(), try fields[1].integer())
+      let expected = try fields[3...].map { $0.isNull ? nil : try $0.string() }
       let found = ModelIdentifier(identifier, weightCount: weightCount)
       let parts = [found.name, found.organization, found.basename, found.finetune, found.version, found.sizeLabel]
-      #expect(parts == expected, "\(identifier) with \(weightCount) weights")
-      let title = try item["title"].string()
-      #expect(ModelIdentifier.title(of: identifier) == title)
+      #expect(parts == expected, "\(identifier.debugDescription) with \(weightCount) weights")
+      #expect(ModelIdentifier.title(of: identifier) == (try fields[2].string()), "\(identifier.debugDescription)")
     }
   }
 
@@ -88,6 +86,27 @@ import Testing
         ["general.name", "general.basename", "general.finetune", "general.size_label", "general.version"].contains(
           $0.key)
       })
+  }
+
+  @Test(arguments: ["base_model:\n", "base_model: []\n", "base_model: ''\n", "base_models:\n"])
+  func aCardWithoutABaseFallsBackToTheConfiguration(_ text: String) throws {
+    let found = try identity(card: "---\n\(text)---\n", baseModelName: "org/Base-7B")
+    #expect(found.entries.contains { $0.key == "general.base_model.0.name" && $0.value == .string("Base 7B") })
+  }
+
+  @Test func anEmptyNameIsTheDirectorys() throws {
+    let found = try identity(card: "---\nname: ''\nauthor: ''\n---\n", baseModelName: nil)
+    #expect(found.entries.first?.key == "general.name")
+    #expect(!found.entries.contains { $0.key == "general.author" || $0.value == .string("") })
+  }
+
+  @Test(arguments: ["a/../b", "..", "x\u{1B}[31my", "  ", "a\nb", "\u{202E}x"])
+  func fileNamesArePlain(_ name: String) throws {
+    let quoted = name.unicodeScalars.map { "\\u" + String(0x10000 + $0.value, radix: 16).dropFirst() }.joined()
+    let found = try identity(card: "---\nname: \"\(quoted)\"\nbasename: \"\(quoted)\"\n---\n", baseModelName: nil)
+    let fileName = found.defaultFileName(outputType: "f32")
+    #expect(fileName.hasSuffix("-F32-LoRA.gguf") && !fileName.hasPrefix("."))
+    #expect(!fileName.contains("/") && !fileName.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x202E })
   }
 
   @Test func languagesAndVersionsStayText() throws {
