@@ -44,9 +44,10 @@ let package = Package(
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
+    .systemLibrary(name: "CLinux"),
     .target(name: "CAloraKernels", cSettings: kernelSettings),
     module("AloraTensors", ["CAloraKernels"]),
-    module("AloraBytes", ["AloraTensors"]),
+    module("AloraBytes", ["AloraTensors", "CLinux"]),
     module("AloraJSON", ["AloraBytes", "CJSON"]),
     module("AloraRegex", ["COnig"]),
     module("AloraModelCard", ["AloraBytes", "AloraRegex", "CYAML"]),

@@ -1,3 +1,5 @@
+internal import CLinux
+
 #if canImport(Glibc)
   internal import Glibc
 #elseif canImport(Musl)
@@ -142,7 +144,7 @@ public final class AtomicFile {
       unstartedByteCount += count
       guard unstartedByteCount >= Self.writebackByteCount else { return }
       // A hint: whether it succeeds changes nothing.
-      _ = sync_file_range(descriptor, 0, 0, UInt32(SYNC_FILE_RANGE_WRITE))
+      _ = sync_file_range(descriptor, 0, 0, ALORA_SYNC_FILE_RANGE_WRITE)
       unstartedByteCount = 0
     #endif
   }
