@@ -148,7 +148,9 @@ struct FactorEncoder {
         unsafe alora_scale($0.baseAddress, elementCount, tensor.factor)
       }
     }
-    let bits = unsafe values.withUnsafeBufferPointer { unsafe alora_largest_magnitude_bits($0.baseAddress, elementCount) }
+    let bits = unsafe values.withUnsafeBufferPointer {
+      unsafe alora_largest_magnitude_bits($0.baseAddress, elementCount)
+    }
     try check(tensor, largest: Float(bitPattern: bits))
     try narrow(tensor.dtype, elementCount)
     try writer.write(unsafe output.span.bytes, of: tensor.name)
