@@ -84,7 +84,7 @@ let package = Package(
         "AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraJSON", "AloraPEFT", "AloraTensors", "AloraTestSupport",
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
-    tests("AloraCLI", ["AloraTestSupport"]),
+    tests("AloraCLI", ["AloraJSON", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),
     tests("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraTestSupport"]),
     tests("AloraBytes"),

@@ -105,9 +105,17 @@ struct FactorEncoder {
 
   mutating func permuteRows(_ permutation: RowPermutation, rowByteCount: Int, rowCount: Int) {
     Self.resize(&reordered, to: source.count)
-    for row in 0..<rowCount {
-      let (from, to) = (permutation.sourceRow(of: row) * rowByteCount, row * rowByteCount)
-      for byte in 0..<rowByteCount { reordered[to + byte] = source[from + byte] }
+    precondition(rowByteCount * rowCount <= source.count, "more rows than were read")
+    // Safe: a permutation's source rows are rows, and both buffers hold `rowCount` of them.
+    unsafe source.withUnsafeBytes { from in
+      unsafe reordered.withUnsafeMutableBytes { to in
+        guard let from = from.baseAddress, let to = to.baseAddress else { return }
+        for row in 0..<rowCount {
+          let sourceRow = permutation.sourceRow(of: row)
+          precondition(sourceRow >= 0 && sourceRow < rowCount, "a row from outside the chunk")
+          unsafe (to + row * rowByteCount).copyMemory(from: from + sourceRow * rowByteCount, byteCount: rowByteCount)
+        }
+      }
     }
     swap(&source, &reordered)
   }
@@ -133,12 +141,9 @@ struct FactorEncoder {
   ///
   /// - Throws: ``PEFTError`` `notFinite`; ``ConversionError`` `overflow`; ``FileError``.
   mutating func write(_ tensor: ConversionPlan.Tensor, elementCount: Int, to writer: GGUFWriter) throws {
-    if tensor.source.dtype == .f32 && tensor.dtype == .f32 && tensor.factor == 1 {
-      // Nothing changes, so nothing is copied. Safe: an array's storage is aligned to 16 bytes and holds whole floats.
-      let bits = unsafe source.withUnsafeBytes {
-        unsafe alora_largest_magnitude_bits($0.bindMemory(to: Float.self).baseAddress, elementCount)
-      }
-      try check(tensor, largest: Float(bitPattern: bits))
+    if tensor.source.dtype == tensor.dtype && tensor.factor == 1, let largest = largestMagnitude(tensor.dtype) {
+      // Nothing changes, so nothing is copied.
+      try check(tensor, largest: largest)
       return try writer.write(unsafe source.span.bytes, of: tensor.name)
     }
     widen(tensor.source.dtype, elementCount)
@@ -154,6 +159,25 @@ struct FactorEncoder {
     try check(tensor, largest: Float(bitPattern: bits))
     try narrow(tensor.dtype, elementCount)
     try writer.write(unsafe output.span.bytes, of: tensor.name)
+  }
+
+  /// Of the elements in `source`, taken as `dtype`; nil for a dtype of which that is not known.
+  private func largestMagnitude(_ dtype: DType) -> Float? {
+    // Safe: an array's storage is aligned to 16 bytes, and only whole elements are counted.
+    unsafe source.withUnsafeBytes { bytes in
+      switch dtype {
+      case .f32:
+        let floats = unsafe bytes.bindMemory(to: Float.self)
+        return unsafe Float(bitPattern: alora_largest_magnitude_bits(floats.baseAddress, floats.count))
+      case .f16, .bf16:
+        let halves = unsafe bytes.bindMemory(to: UInt16.self)
+        let bits = unsafe UInt16(truncatingIfNeeded: alora_largest_magnitude_bits_16(halves.baseAddress, halves.count))
+        var largest: Float = 0
+        unsafe dtype == .f16 ? alora_widen_f16([bits], &largest, 1) : alora_widen_bf16([bits], &largest, 1)
+        return largest
+      default: return nil
+      }
+    }
   }
 
   private mutating func widen(_ dtype: DType, _ count: Int) {

@@ -15,6 +15,15 @@ uint32_t alora_largest_magnitude_bits(const float *values, size_t count) {
   return largest;
 }
 
+uint32_t alora_largest_magnitude_bits_16(const uint16_t *values, size_t count) {
+  uint16_t largest = 0;
+  for (size_t i = 0; i < count; i++) {
+    const uint16_t bits = values[i] & 0x7fffu;
+    largest = bits > largest ? bits : largest;
+  }
+  return largest;
+}
+
 size_t alora_scale(float *values, size_t count, double factor) {
   size_t inexact = 0;
   for (size_t i = 0; i < count; i++) {

@@ -7,6 +7,8 @@
 
 // The bits of the largest magnitude among `count` values: 0 for none, 0x7f800000 or more where one is infinite or NaN.
 uint32_t alora_largest_magnitude_bits(const float *values, size_t count);
+// The same for elements of 16 bits (f16, bf16), as those 16 bits without the sign.
+uint32_t alora_largest_magnitude_bits_16(const uint16_t *values, size_t count);
 
 // values[i] = values[i] * factor, computed in double precision and rounded once to f32 (for a factor with at most 29
 // significant bits the double product is exact). Returns how many results are not the exact double product.

@@ -1,0 +1,75 @@
+import AloraJSON
+import AloraTestSupport
+import Testing
+
+/// What --json prints conforms to schemas/.
+@Suite struct SchemaTests {
+  private func expectConforming(_ arguments: [String], to name: String, status: Int32 = 0) throws -> JSON {
+    let result = try runAlora(arguments)
+    #expect(result.status == status, "\(arguments): \(result.errors)")
+    let value = try parseJSON(result.output)
+    let validator = try SchemaValidator(path: testData("../schemas/\(name).schema.json"))
+    #expect(try validator.violations(in: value) == [], "\(arguments)")
+    return value
+  }
+
+  @Test func conversions() throws {
+    try withTemporaryDirectory { directory in
+      var broken = AdapterBuilder()
+      broken.set("r", "8")
+      try broken.write(to: directory + "/tree/broken")
+      for (name, fields) in [
+        ("plain", ["alora_invocation_tokens": nil]), ("alora", [:]), ("patterns", ["alpha_pattern": #"{"o_proj": 3}"#]),
+      ] as [(String, [String: String?])] {
+        var builder = AdapterBuilder()
+        for (field, value) in fields { builder.set(field, value) }
+        try builder.write(to: "\(directory)/tree/\(name)")
+        let base = try testData("conversion/bases/llama")
+        let arguments = [
+          "convert", "\(directory)/tree/\(name)", "--base", base, "--outfile", "\(directory)/\(name).gguf", "--json",
+        ]
+        let dry = try expectConforming(arguments + ["--dry-run"], to: "convert")
+        #expect(try dry["written"].boolean() == false)
+        let written = try expectConforming(arguments, to: "convert")
+        #expect(try written["written"].boolean())
+        if name == "patterns" { #expect(try written["folded_element_count"].integer() > 0) }
+      }
+      let tree = try expectConforming(
+        [
+          "convert", "--recursive", directory + "/tree", "--base", try testData("conversion/bases/llama"), "--outdir",
+          directory + "/out", "--json",
+        ], to: "convert", status: 3)
+      #expect(try tree["adapters"].elements().count == 4)
+    }
+  }
+
+  @Test(arguments: [
+    "adapters/answerability/adapter-bf16", "adapters/answerability/base-config", "inference/llama/base",
+    "inference/llama/adapter", "inference/llama/adapter/adapter_model.safetensors", "inference/llama-yarn/base.gguf",
+    "inference/llama-lora/adapter", "inference/llama-llama3-sharded/base/model.safetensors.index.json",
+    "inference/gemma3-six-layers/base.gguf", "conversion/bases/granite",
+  ]) func inspections(_ path: String) throws {
+    let plain = try expectConforming(["inspect", try testData(path), "--json"], to: "inspect")
+    #expect(try plain[optional: "tensors"] == nil)
+    let full = try expectConforming(["inspect", try testData(path), "--values", "--json"], to: "inspect")
+    #expect(try full["tensors"].elements().count == full["tensor_count"].integer())
+  }
+
+  @Test func differences() throws {
+    let (one, other) = (try testData("inference/llama/adapter"), try testData("inference/llama-lora/adapter"))
+    #expect(try expectConforming(["diff", one, one, "--json"], to: "diff")["equal"].boolean())
+    #expect(try !expectConforming(["diff", one, other, "--json"], to: "diff", status: 1)["equal"].boolean())
+    let (gguf, gemma) = (try testData("inference/llama-yarn/base.gguf"), try testData("inference/gemma2/base.gguf"))
+    _ = try expectConforming(["diff", gguf, gemma, "--json"], to: "diff", status: 1)
+  }
+
+  @Test func theValidatorFindsWhatBreaksARule() throws {
+    let validator = try SchemaValidator(path: testData("../schemas/diff.schema.json"))
+    for text in [
+      #"{}"#, #"[]"#, #"{"first":"a","second":"b","equal":1,"compared_tensor_count":1,"differences":[]}"#,
+      #"{"first":"a","second":"b","equal":true,"compared_tensor_count":-1,"differences":[]}"#,
+      #"{"first":"a","second":"b","equal":true,"compared_tensor_count":1,"differences":[{"kind":"other","name":"x"}]}"#,
+      #"{"first":"a","second":"b","equal":true,"compared_tensor_count":1,"differences":[],"more":0}"#,
+    ] { #expect(try !validator.violations(in: parseJSON(text)).isEmpty, "\(text)") }
+  }
+}
