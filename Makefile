@@ -9,6 +9,8 @@ PYTHON ?= python3
 CACHE := .cache
 VENV := $(CACHE)/venv
 RELEASE := .build/release/alora
+# Swift's own libraries go into the binary, so that it runs where no Swift is installed; on macOS they belong to the system.
+STATIC := $(if $(filter Linux,$(shell uname)),--static-swift-stdlib)
 ADAPTER := testdata/adapters/answerability/adapter-bf16
 BASE := testdata/adapters/answerability/base-config
 MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
@@ -28,7 +30,7 @@ setup:
 	@scripts/setup.sh
 
 build: setup
-	$(SWIFT) build -c release --static-swift-stdlib --product alora
+	$(SWIFT) build -c release $(STATIC) --product alora
 
 test: setup
 	$(SWIFT) build --build-tests

@@ -45,7 +45,7 @@ import Testing
 
   @Test(arguments: [
     "adapters/answerability/adapter-bf16", "adapters/answerability/base-config", "inference/llama/base",
-    "inference/llama/adapter", "inference/llama/adapter/adapter_model.safetensors", "inference/llama-yarn/base.gguf",
+    "inference/llama/adapter", "inference/llama/adapter/adapter_model.safetensors", "inference/qwen2/base.gguf",
     "inference/llama-lora/adapter", "inference/llama-llama3-sharded/base/model.safetensors.index.json",
     "inference/gemma3-six-layers/base.gguf", "conversion/bases/granite",
   ]) func inspections(_ path: String) throws {
@@ -59,7 +59,7 @@ import Testing
     let (one, other) = (try testData("inference/llama/adapter"), try testData("inference/llama-lora/adapter"))
     #expect(try expectConforming(["diff", one, one, "--json"], to: "diff")["equal"].boolean())
     #expect(try !expectConforming(["diff", one, other, "--json"], to: "diff", status: 1)["equal"].boolean())
-    let (gguf, gemma) = (try testData("inference/llama-yarn/base.gguf"), try testData("inference/gemma2/base.gguf"))
+    let (gguf, gemma) = (try testData("inference/qwen2/base.gguf"), try testData("inference/granite-untied/base.gguf"))
     _ = try expectConforming(["diff", gguf, gemma, "--json"], to: "diff", status: 1)
   }
 
