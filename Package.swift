@@ -84,6 +84,8 @@ let package = Package(
         "AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraJSON", "AloraPEFT", "AloraTensors", "AloraTestSupport",
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
+    tests("AloraArchitectures", ["AloraBytes", "AloraGGUF", "AloraJSON", "AloraTestSupport"]),
+    tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
     tests("AloraCLI", ["AloraJSON", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),
     tests("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraTestSupport"]),

@@ -6,6 +6,8 @@ internal import AloraTensors
 public struct BaseModel: Sendable {
   /// The file that described it: config.json or a GGUF.
   public let path: String?
+  /// What the model calls itself, where it does.
+  public let statedName: StatedName?
   /// `general.architecture`, as an adapter for this base must name it.
   public let architectureName: String
   public let hyperparameters: Hyperparameters
@@ -17,9 +19,24 @@ public struct BaseModel: Sendable {
   /// The module of that path, or nil.
   public func module(named name: String) -> WeightModule? { index[name].map { modules[$0] } }
 
-  private init(path: String?, architectureName: String, hyperparameters: Hyperparameters, architectures: [Architecture])
-  {
+  /// A model's name for itself.
+  public struct StatedName: Hashable, Sendable {
+    public let name: String
+    /// True for `org/name`, which leaves nothing out.
+    public let isWhole: Bool
+
+    public init(name: String, isWhole: Bool) {
+      self.name = name
+      self.isWhole = isWhole
+    }
+  }
+
+  private init(
+    path: String?, statedName: StatedName?, architectureName: String, hyperparameters: Hyperparameters,
+    architectures: [Architecture]
+  ) {
     self.path = path
+    self.statedName = statedName
     self.architectureName = architectureName
     self.hyperparameters = hyperparameters
     var modules: [WeightModule] = []
@@ -81,7 +98,8 @@ extension BaseModel {
     let hyperparameters = try Hyperparameters(
       configuration: reader, tiesEmbeddingsByDefault: architecture.modelType.hasPrefix("gemma"))
     self.init(
-      path: json.filePath, architectureName: architecture.variantName(hyperparameters) ?? architecture.name,
+      path: json.filePath, statedName: try StatedName(configuration: json),
+      architectureName: architecture.variantName(hyperparameters) ?? architecture.name,
       hyperparameters: hyperparameters, architectures: [architecture])
   }
 
@@ -110,7 +128,9 @@ extension BaseModel {
         remedy: "supported are \(Set(Architecture.all.map(\.name)).sorted().joined(separator: ", "))")
     }
     let hyperparameters = try Hyperparameters(gguf: file, architecture: name)
-    self.init(path: file.path, architectureName: name, hyperparameters: hyperparameters, architectures: architectures)
+    self.init(
+      path: file.path, statedName: StatedName(metadata), architectureName: name, hyperparameters: hyperparameters,
+      architectures: architectures)
     try check(against: file)
   }
 
@@ -147,7 +167,7 @@ extension Hyperparameters {
     }
     let hidden = try integer("embedding_length")
     let heads = try integer("attention.head_count")
-    let keyValueHeads = try optional("attention.head_count_kv") ?? heads
+    let keyValueHeads = try Self.uniform("attention.head_count_kv", file, architecture: architecture) ?? heads
     let experts = try optional("expert_count") ?? 0
     let feedForward = try integer("feed_forward_length")
     guard let embedding = file.tensor(named: "token_embd.weight"), embedding.shape.rank == 2 else {
@@ -169,5 +189,22 @@ extension Hyperparameters {
         .invalidHyperparameter, path: file.path, place: "\(architecture).attention.head_count",
         problem: "\(heads) heads, \(keyValueHeads) key-value heads and \(headDimension) per head do not go together")
     }
+  }
+
+  /// One number, or one for each layer, as llama.cpp's converter writes it for hybrid models: all layers must agree.
+  private static func uniform(_ name: String, _ file: GGUFFileSet, architecture: String) throws -> Int? {
+    let key = "\(architecture).\(name)"
+    guard case .array = file.metadata[key] else {
+      return try file.metadata.integer(ifPresent: key, in: 0...extent.upperBound)
+    }
+    let numbers = try file.metadata.integers(forKey: key)
+    guard let number = numbers.first, numbers.allSatisfy({ $0 == number }), (0...extent.upperBound).contains(number)
+    else {
+      let others = numbers.count { $0 == 0 }
+      throw ArchitectureError(
+        .unsupportedVariant, path: file.path, place: key,
+        problem: others > 0 ? "\(others) of its \(numbers.count) layers are of another kind" : "its layers differ")
+    }
+    return number
   }
 }

@@ -1,4 +1,5 @@
 internal import AloraArchitectures
+internal import AloraModelCard
 internal import AloraPEFT
 internal import AloraTensors
 
@@ -109,6 +110,18 @@ extension ConversionPlan {
         place: "$.target_modules",
         text: "adapter_config.json targets \(missing.count) more modules than the file adapts (\(first)"
           + "\(missing.count > 1 ? ", …" : "")); they stay as in the base")
+    ]
+  }
+
+  /// A note where the base calls itself something else than the adapter calls its base.
+  static func baseMismatch(_ adapter: AdapterDirectory, base: BaseModel, baseModelID: String?) -> [Note] {
+    guard let stated = base.statedName, let name = baseModelID ?? adapter.configuration.baseModelName,
+      BaseAgreement.contradicts(stated.name, adapterBase: name, isWholeName: stated.isWhole)
+    else { return [] }
+    return [
+      Note(
+        place: "base",
+        text: "the adapter was trained on '\(name)', and the base given calls itself '\(stated.name)'; its shapes fit")
     ]
   }
 

@@ -100,6 +100,7 @@ extension ConversionPlan {
       directory: adapter.path, baseModelName: adapter.configuration.baseModelName, baseModelID: options.baseModelID,
       weightCount: Self.weightCount(pairs.map(\.pair)))
     notes += identity.notes.map { Note(place: "base", text: $0) }
+    notes += Self.baseMismatch(adapter, base: base, baseModelID: options.baseModelID)
     let invocation = try Self.invocationTokens(adapter, base: base, options: options, notes: &notes)
 
     let outputType = options.outputType == .auto ? Self.losslessType(pairs.map(\.pair), scaling) : options.outputType

@@ -98,11 +98,9 @@ public struct Difference: Sendable {
         Entry(kind: .type, name: tensor.name, first: tensor.dtype.name, second: other.dtype.name, largestDelta: delta)
       ]
     }
-    if let delta {
-      return delta == 0 ? [] : [Entry(kind: .values, name: tensor.name, first: nil, second: nil, largestDelta: delta)]
-    }
-    let isEqual = try haveEqualBytes(tensor, other, first, second)
-    return isEqual ? [] : [Entry(kind: .values, name: tensor.name, first: nil, second: nil, largestDelta: nil)]
+    // No |Δ|, and yet other bits: a zero's sign or a NaN's payload.
+    if delta ?? 0 == 0, try haveEqualBytes(tensor, other, first, second) { return [] }
+    return [Entry(kind: .values, name: tensor.name, first: nil, second: nil, largestDelta: delta)]
   }
 
   /// NaN against a number counts as infinitely far, against NaN as equal.

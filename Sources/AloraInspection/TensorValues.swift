@@ -1,3 +1,4 @@
+internal import AloraGGUF
 public import AloraTensors
 internal import CAloraKernels
 
@@ -22,7 +23,16 @@ public struct TensorValues: Sendable {
   public init(_ subject: Subject) { self.subject = subject }
 
   /// Whether elements of this type can be widened here.
-  public static func canWiden(_ dtype: DType) -> Bool { [.f32, .f16, .bf16, .f64].contains(dtype) }
+  public static func canWiden(_ dtype: DType) -> Bool {
+    [.f32, .f16, .bf16, .f64].contains(dtype) || blockFormat(dtype) != nil
+  }
+
+  /// The kernels' number of a block format that they know.
+  private static func blockFormat(_ dtype: DType) -> alora_type? {
+    guard dtype.isBlockFormat, let id = dtype.ggmlTypeID else { return nil }
+    let format = alora_type(rawValue: id)
+    return alora_type_supported(format) != 0 ? format : nil
+  }
 
   /// The runs of elements that a tensor is read in.
   func chunks(of tensor: TensorDescription) -> [Range<Int>] {
@@ -34,8 +44,11 @@ public struct TensorValues: Sendable {
   ///
   /// - Throws: as ``Subject/bytes(of:in:)``.
   func elements(_ range: Range<Int>, of tensor: TensorDescription) throws -> [Float] {
-    guard let byteCount = tensor.dtype.byteCount(elementCount: 1) else { return [] }
-    let bytes = try subject.bytes(of: tensor, in: (range.lowerBound * byteCount)..<(range.upperBound * byteCount))
+    // Chunks are whole blocks: a chunk's length is a multiple of 256, and rows end with a block.
+    guard let start = tensor.dtype.byteCount(elementCount: range.lowerBound),
+      let end = tensor.dtype.byteCount(elementCount: range.upperBound)
+    else { return [] }
+    let bytes = try subject.bytes(of: tensor, in: start..<end)
     return Self.widened(bytes, tensor.dtype, count: range.count)
   }
 
@@ -51,7 +64,12 @@ public struct TensorValues: Sendable {
             unsafe buffer.initializeElement(
               at: index, to: Float(source.loadUnaligned(fromByteOffset: 8 * index, as: Double.self)))
           }
-        default: unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: source)
+        default:
+          if let format = blockFormat(dtype), let bytes = source.baseAddress, let floats = buffer.baseAddress {
+            unsafe alora_dequantize(format, bytes, floats, count)
+          } else {
+            unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: source)
+          }
         }
       }
       initializedCount = count

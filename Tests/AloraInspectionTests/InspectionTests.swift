@@ -1,0 +1,127 @@
+import AloraGGUF
+import AloraInspection
+import AloraTensors
+import AloraTestSupport
+import Testing
+
+@Suite struct InspectionTests {
+  /// Converts a fixture with the built command, for its base's directory unless another base is given.
+  private func convert(_ name: String, base: String = "base", _ output: String, type: String = "f32") throws {
+    let result = try runAlora([
+      "convert", try testData("inference/\(name)/adapter"), "--base", try testData("inference/\(name)/\(base)"),
+      "--outfile",
+      output, "--outtype", type, "--force",
+    ])
+    #expect(result.status == 0, "\(name): \(result.errors)")
+  }
+
+  @Test(arguments: [
+    "gemma3-six-layers", "granite-moe", "granite-moe-hybrid", "granite-untied", "llama-llama3-sharded", "phi3-longrope",
+    "qwen2",
+  ]) func aBaseGGUFGivesTheBytesThatItsDirectoryGives(_ name: String) throws {
+    try withTemporaryDirectory { directory in
+      try convert(name, directory + "/a.gguf")
+      try convert(name, base: "base.gguf", directory + "/b.gguf")
+      #expect(try readFile(directory + "/a.gguf") == readFile(directory + "/b.gguf"))
+    }
+  }
+
+  @Test(arguments: ["llama", "llama-lora", "qwen3", "gemma2", "mistral-window"])
+  func anAdapterAndItsGGUFSayTheSame(_ name: String) throws {
+    try withTemporaryDirectory { directory in
+      let output = directory + "/a.gguf"
+      try convert(name, output)
+      let source = try #require(try Subject(path: testData("inference/\(name)/adapter")).adapter())
+      let result = try #require(try Subject(path: output).adapter())
+      #expect(result.invocationTokens == source.invocationTokens)
+      #expect(result.moduleCount == source.moduleCount && result.parameterCount == source.parameterCount)
+      func sorted(_ groups: [AdapterSummary.Group]) -> [[Int]] {
+        groups.map { $0.layers + $0.ranks }.sorted { "\($0)" < "\($1)" }
+      }
+      #expect(sorted(result.groups) == sorted(source.groups))
+    }
+  }
+
+  @Test func differencesAreNamed() throws {
+    try withTemporaryDirectory { directory in
+      let (one, other) = (directory + "/a.gguf", directory + "/b.gguf")
+      try convert("llama", one)
+      try convert("llama", other)
+      #expect(try Difference(Subject(path: one), Subject(path: other)).isEmpty)
+      var bytes = try readFile(other)
+      let file = try GGUFFile(path: other)
+      let tensor = try #require(file.tensors.last)
+      bytes[tensor.byteRange.lowerBound + 3] ^= 0x80  // the sign of the first element
+      try writeFile(bytes, to: other)
+      let entries = try Difference(Subject(path: one), Subject(path: other)).entries
+      #expect(entries.map(\.name) == [tensor.name] && entries.first?.kind == .values)
+      #expect(try #require(entries.first?.largestDelta) > 0)
+      try convert("llama", other, type: "q8_0")
+      let narrowed = try Difference(Subject(path: one), Subject(path: other))
+      #expect(narrowed.entries.contains { $0.kind == .type && $0.largestDelta.map { $0 > 0 && $0 < 0.1 } ?? false })
+      try convert("llama-bias", other)
+      #expect(try !Difference(Subject(path: one), Subject(path: other)).isEmpty)
+    }
+  }
+
+  @Test func aZerosSignIsADifference() throws {
+    try withTemporaryDirectory { directory in
+      var builder = AdapterBuilder()
+      for (name, zero) in [("a", Float(0)), ("b", -0.0)] {
+        builder.tensors[1] = .init(
+          builder.tensors[1].name, builder.tensors[1].shape, [Float](repeating: zero, count: 256))
+        try builder.write(to: directory + "/" + name)
+      }
+      let entries = try Difference(Subject(path: directory + "/a"), Subject(path: directory + "/b")).entries
+      #expect(entries.map(\.largestDelta) == [0])
+    }
+  }
+
+  /// Figures on packed weights are those of the reference package's dequantized values.
+  @Test(arguments: ["Q4_0", "Q4_1", "Q5_K", "Q6_K", "Q8_0", "IQ4_XS"]) func packedWeightsAreWidened(_ type: String)
+    throws
+  {
+    let packed = try readFile(testData("gguf/dequant/\(type).bin"))
+    let expected = try readFile(testData("gguf/dequant/\(type).f32")).chunked(4).map { bytes in
+      Float(bitPattern: bytes.reversed().reduce(0) { $0 << 8 | UInt32($1) })
+    }
+    try withTemporaryDirectory { directory in
+      let path = directory + "/x.gguf"
+      let writer = try GGUFBytes(name: "w", type: type, columnCount: expected.count, data: packed)
+      try writeFile(writer.bytes, to: path)
+      let subject = try Subject(path: path)
+      let statistics = try #require(try TensorValues(subject).statistics(of: subject.tensors[0]))
+      #expect(statistics.minimum == Double(expected.min() ?? 0) && statistics.maximum == Double(expected.max() ?? 0))
+      #expect(statistics.head == expected.prefix(4).map(Double.init))
+    }
+  }
+}
+
+/// A GGUF with one tensor, byte by byte.
+private struct GGUFBytes {
+  let bytes: [UInt8]
+
+  init(name: String, type: String, columnCount: Int, data: [UInt8]) throws {
+    let ids: [String: UInt32] = ["Q4_0": 2, "Q4_1": 3, "Q8_0": 8, "Q5_K": 13, "Q6_K": 14, "IQ4_XS": 23]
+    var builder = ByteBuilder()
+    builder.append("GGUF")
+    builder.append(UInt32(3))
+    builder.append(UInt64(1))
+    builder.append(UInt64(0))
+    builder.append(UInt64(name.utf8.count))
+    builder.append(name)
+    builder.append(UInt32(1))
+    builder.append(UInt64(columnCount))
+    builder.append(try #require(ids[type]))
+    builder.append(UInt64(0))
+    builder.pad(to: 32)
+    builder.append(data)
+    bytes = builder.bytes
+  }
+}
+
+extension [UInt8] {
+  fileprivate func chunked(_ count: Int) -> [ArraySlice<UInt8>] {
+    stride(from: 0, to: self.count, by: count).map { self[$0..<Swift.min($0 + count, self.count)] }
+  }
+}
