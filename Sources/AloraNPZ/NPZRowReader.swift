@@ -1,0 +1,46 @@
+internal import AloraTensors
+
+/// Reads a floating-point array row by row along its first dimension, for logits that need not be in memory at once.
+///
+/// An array in Fortran order has its rows all over the file: it is read as a whole, within ``NPZLimits``.
+/// Not thread-safe.
+public final class NPZRowReader {
+  public let rowCount: Int
+  /// The elements of a row.
+  public let columnCount: Int
+  private let array: NPZArray
+  private let stream: ZipMemberStream?
+  private let whole: [Float]
+  private let convert: NPZFile.Conversion<Float>
+  private var nextIndex = 0
+
+  /// - Throws: `missingArray`, `wrongType`, `wrongShape` for a scalar; for Fortran order as ``NPZFile/floats(named:)``.
+  public init(_ file: NPZFile, named name: String) throws {
+    array = try file.array(named: name)
+    convert = try file.floatConversion(array)
+    guard let rowCount = array.shape.dimensions.first else {
+      throw file.failure(.wrongShape, name, "expected rows, found a scalar")
+    }
+    self.rowCount = rowCount
+    columnCount = rowCount == 0 ? 0 : array.shape.elementCount / rowCount
+    let isScattered = array.isFortranOrder && array.shape.rank > 1
+    whole = isScattered ? try file.floats(named: name) : []
+    stream = isScattered ? nil : try file.stream(of: array)
+  }
+
+  /// The next row; nil behind the last, when length and checksum have been checked.
+  ///
+  /// - Throws: `corruptData`, `checksumMismatch`, ``FileError``.
+  public func next() throws -> [Float]? {
+    guard nextIndex < rowCount else { return nil }
+    defer { nextIndex += 1 }
+    guard let stream else { return [Float](whole[(nextIndex * columnCount)..<((nextIndex + 1) * columnCount)]) }
+    let itemByteCount = array.element.byteCount ?? 1
+    var row: [Float] = []
+    append(
+      try stream.read(columnCount * itemByteCount), itemByteCount: itemByteCount, isBigEndian: array.isBigEndian,
+      to: &row,
+      convert)
+    return row
+  }
+}
