@@ -55,6 +55,7 @@ let package = Package(
     module("AloraNPZ", ["AloraTensors", "AloraBytes", "CZlib"]),
     module("AloraSafetensors", ["AloraBytes", "AloraJSON", "AloraTensors"]),
     module("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraRegex", "AloraSafetensors", "AloraTensors"]),
+    module("AloraTokenization", ["AloraBytes", "AloraGGUF", "AloraJSON", "AloraRegex"]),
     module("AloraArchitectures", ["AloraBytes", "AloraGGUF", "AloraJSON", "AloraTensors"]),
     module(
       "AloraConversion",
@@ -71,7 +72,7 @@ let package = Package(
         "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraInspection", "AloraJSON",
         "AloraModelCard",
         "AloraPEFT", "AloraSafetensors",
-        "AloraTensors",
+        "AloraTensors", "AloraTokenization",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -83,6 +84,7 @@ let package = Package(
       "AloraConversion",
       [
         "AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraJSON", "AloraPEFT", "AloraTensors", "AloraTestSupport",
+        "AloraTokenization",
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
     tests("AloraArchitectures", ["AloraBytes", "AloraGGUF", "AloraJSON", "AloraTestSupport"]),
@@ -92,6 +94,9 @@ let package = Package(
     tests("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraTestSupport"]),
     tests("AloraBytes"),
     tests("AloraRegex"),
+    tests(
+      "AloraTokenization",
+      ["AloraBytes", "AloraGGUF", "AloraJSON", "AloraTestSupport", .product(name: "Crypto", package: "swift-crypto")]),
     tests("AloraJSON", ["AloraBytes"]),
     tests("AloraSafetensors", ["AloraJSON", "AloraTensors", "AloraBytes", "AloraTestSupport"]),
     tests("AloraNPZ", ["AloraJSON", "AloraTensors", "AloraBytes", "AloraTestSupport"]),

@@ -5,6 +5,7 @@ internal import AloraGGUF
 internal import AloraJSON
 internal import AloraModelCard
 internal import AloraPEFT
+internal import AloraTokenization
 
 /// The base that adapters are converted for, read once.
 struct ConversionBase {
@@ -24,6 +25,15 @@ struct ConversionBase {
   }
 }
 
+extension ConversionBase {
+  /// Where the base's tokenizer is, if it has one.
+  var tokenizerPath: String? {
+    guard path.hasSuffix("config.json") else { return Tokenizer.tokenizerPath(ofModel: path) }
+    let directory = path.contains("/") ? String(path.dropLast("/config.json".count)) : "."
+    return Tokenizer.tokenizerPath(ofModel: directory)
+  }
+}
+
 /// One adapter on its way: what is planned, and how it is told.
 struct Conversion {
   let plan: ConversionPlan
@@ -38,6 +48,10 @@ struct Conversion {
     var options = ConversionPlan.Options()
     options.outputType = outputType
     options.baseModelID = baseModelID
+    // The base's tokenizer; a trainer may also have saved it beside the adapter.
+    if let path = base.tokenizerPath ?? Tokenizer.tokenizerPath(ofModel: adapter.path) {
+      options.tokenize = { try Tokenizer(path: path).encode($0, addsSpecialTokens: false) }
+    }
     plan = try ConversionPlan(adapter: adapter, base: base.model, options: options)
     self.base = base
     defaultFileName = plan.identity.defaultFileName(outputType: plan.outputType.rawValue)

@@ -98,6 +98,44 @@ public struct RegexError: Error, Hashable {
     return unsafe Int(region.pointee.beg[0])..<Int(region.pointee.end[0])
   }
 
+  /// Appends all matches in `range` from left to right; the bytes around it count as outside of the text.
+  ///
+  /// An empty match right after another match is passed over, as the `onig` crate does for Hugging Face's tokenizers.
+  /// - Throws: `tooManyRetries`.
+  public func appendMatches(
+    in text: [UInt8], range: Range<Int>, to matches: inout [Range<Int>]
+  ) throws(RegexError) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= text.count, "range outside the text")
+    guard let region = unsafe onig_region_new() else { throw failure(ONIGERR_MEMORY) }
+    defer { unsafe onig_region_free(region, 1) }
+    guard let parameters = unsafe onig_new_match_param() else { throw failure(ONIGERR_MEMORY) }
+    defer { unsafe onig_free_match_param(parameters) }
+    _ = unsafe onig_initialize_match_param(parameters)
+    _ = unsafe onig_set_retry_limit_in_match_of_match_param(parameters, Self.retryLimit)
+    var offset = 0
+    var lastEnd = -1
+    while offset <= range.count {
+      // Safe: the region belongs to this call, and the range has been checked against the text.
+      let result = unsafe withTextPointers(text) { start, _ -> Int32 in
+        let (first, end) = unsafe (start + range.lowerBound, start + range.upperBound)
+        return unsafe onig_search_with_param(
+          regex, first, end, first + offset, end, region, ONIG_OPTION_NONE, parameters)
+      }
+      if result == ONIG_MISMATCH { return }
+      guard result >= 0, unsafe region.pointee.num_regs > 0 else { throw failure(result) }
+      let (first, end) = unsafe (Int(region.pointee.beg[0]), Int(region.pointee.end[0]))
+      if first == end && end == lastEnd {
+        // On to the next character: continuation bytes belong to the one before them.
+        offset = end + 1
+        while offset < range.count, text[range.lowerBound + offset] & 0xC0 == 0x80 { offset += 1 }
+        continue
+      }
+      matches.append((range.lowerBound + first)..<(range.lowerBound + end))
+      offset = end
+      lastEnd = end
+    }
+  }
+
   /// Whether a match starts at the text's first byte: Python's `re.match`.
   ///
   /// - Throws: `tooManyRetries`.

@@ -6,6 +6,7 @@ import AloraJSON
 import AloraPEFT
 import AloraTensors
 import AloraTestSupport
+import AloraTokenization
 import Crypto
 import Foundation
 import Testing
@@ -30,8 +31,12 @@ struct ReferenceCase: CustomTestStringConvertible, Sendable {
   func plan(_ outputType: OutputType) throws -> ConversionPlan {
     var options = ConversionPlan.Options()
     options.outputType = outputType
+    let base = try expected()["base"].string()
+    if let tokenizer = Tokenizer.tokenizerPath(ofModel: try testData("conversion/bases/\(base)")) {
+      options.tokenize = { try Tokenizer(path: tokenizer).encode($0, addsSpecialTokens: false) }
+    }
     return try ConversionPlan(
-      adapter: AdapterDirectory(path: testData("conversion/cases/\(name)")), base: base(), options: options)
+      adapter: AdapterDirectory(path: testData("conversion/cases/\(name)")), base: self.base(), options: options)
   }
 }
 
@@ -41,8 +46,6 @@ private let refusals: [String: @Sendable (any Error) -> Bool] = [
   "llama-alpha-zero": { ($0 as? ConversionError)?.code == .noEffect },
   "llama-layer-norm": { ($0 as? PEFTError)?.code == .unsupportedField },
   "granite-moe-experts": { ($0 as? PEFTError)?.code == .unsupportedField },
-  "llama-no-bos-legacy": { ($0 as? ConversionError)?.code == .missingTokenizer },
-  "llama-bos-legacy": { ($0 as? ConversionError)?.code == .missingTokenizer },
 ]
 
 @Suite struct ReferenceTests {
@@ -109,6 +112,22 @@ private let refusals: [String: @Sendable (any Error) -> Bool] = [
         #expect(value == .array(GGUFArray(numbers.map(UInt32.init))), "\(label) \(key)")
       }
     }
+  }
+
+  /// A legacy invocation string becomes its tokens without special ones, less the first, whether or not the tokenizer
+  /// would add a BOS.
+  @Test(arguments: ["llama-bos-legacy", "llama-no-bos-legacy"])
+  func legacyInvocationIsTokenized(_ name: String) throws {
+    let item = ReferenceCase(name: name)
+    let tokens = try item.expected()["invocation_tokens"].elements().map { try $0.integer() }
+    #expect(try item.plan(.f32).invocationTokens == tokens)
+  }
+
+  @Test func legacyInvocationWithoutTokenizerIsRefused() throws {
+    let item = ReferenceCase(name: "llama-bos-legacy")
+    let adapter = try AdapterDirectory(path: testData("conversion/cases/\(item.name)"))
+    let error = caught(ConversionError.self) { _ = try ConversionPlan(adapter: adapter, base: item.base()) }
+    #expect(error?.code == .missingTokenizer)
   }
 
   /// PEFT's own scaling of each module is what the plan says it is.

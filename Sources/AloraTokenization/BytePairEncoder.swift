@@ -1,0 +1,80 @@
+/// Encodes pieces one after another, and remembers those that it has seen.
+///
+/// One encoder serves one text; the model behind it is shared.
+struct BytePairEncoder {
+  private let model: BytePairModel
+  private var seen = ByteStringTable()
+  private var seenTokens: [UInt32] = []
+  private var seenEnds: [Int] = []
+  private var symbols: [UInt32] = []
+  private var candidates: [MergeTable.Merge] = []
+
+  /// Longer pieces are rare and not worth remembering.
+  private static let longestRemembered = 64
+  private static let mostRemembered = 1 << 16
+  /// Up to here, looking through all pairs is quicker than keeping a heap.
+  private static let longestScanned = 40
+
+  init(_ model: BytePairModel) { self.model = model }
+
+  /// Appends the tokens of a piece.
+  ///
+  /// - Complexity: O(n log n) in the piece's length, O(n) for a piece that came before.
+  mutating func encode(_ piece: Span<UInt8>, into tokens: inout [UInt32]) {
+    guard piece.count <= Self.longestRemembered, seen.count < Self.mostRemembered else {
+      if let index = piece.count <= Self.longestRemembered ? seen.index(of: piece) : nil {
+        return recall(index, into: &tokens)
+      }
+      return compute(piece, into: &tokens)
+    }
+    let (index, isNew) = seen.insert(piece)
+    if isNew {
+      let start = tokens.count
+      compute(piece, into: &tokens)
+      seenTokens += tokens[start...]
+      seenEnds.append(seenTokens.count)
+    } else {
+      recall(index, into: &tokens)
+    }
+  }
+
+  private func recall(_ index: Int, into tokens: inout [UInt32]) {
+    for position in (index == 0 ? 0 : seenEnds[index - 1])..<seenEnds[index] { tokens.append(seenTokens[position]) }
+  }
+
+  private mutating func compute(_ piece: Span<UInt8>, into tokens: inout [UInt32]) {
+    if let token = model.wholePiece(piece) {
+      tokens.append(token)
+      return
+    }
+    symbols.removeAll(keepingCapacity: true)
+    model.appendCharacters(of: piece, to: &symbols)
+    if symbols.count <= Self.longestScanned { mergeByScanning() } else { MergeQueue.merge(&symbols, model.merges) }
+    tokens += symbols
+  }
+
+  /// Merges the pair of the lowest rank, the leftmost of equals, until no pair is left.
+  private mutating func mergeByScanning() {
+    guard symbols.count > 1 else { return }
+    candidates.removeAll(keepingCapacity: true)
+    for index in 0..<(symbols.count - 1) { candidates.append(model.merges.merge(symbols[index], symbols[index + 1])) }
+    while true {
+      var best = MergeTable.none
+      var position = 0
+      for index in candidates.indices where candidates[index] < best {
+        best = candidates[index]
+        position = index
+      }
+      guard best != MergeTable.none else { return }
+      symbols[position] = MergeTable.token(of: best)
+      symbols.remove(at: position + 1)
+      candidates.remove(at: position)
+      if position < candidates.count {
+        candidates[position] = model.merges.merge(symbols[position], symbols[position + 1])
+      }
+      if position > 0 {
+        candidates[position - 1] = model.merges.merge(symbols[position - 1], symbols[position])
+      }
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/// The merges of a byte-pair model: from two neighbouring tokens to their rank and the token that they become.
+struct MergeTable: Sendable {
+  /// What a pair becomes. Smaller is earlier: the rank is in the upper half, the token in the lower.
+  typealias Merge = UInt64
+  static let none = Merge.max
+
+  private struct Slot: Sendable {
+    /// The pair, the left token in the upper half; `UInt64.max` for a free slot, which no pair of valid tokens is.
+    var pair: UInt64 = .max
+    var merge: Merge = MergeTable.none
+  }
+
+  private var slots: [Slot]
+  private(set) var count = 0
+
+  init(expectedCount: Int) {
+    var slotCount = 64
+    while slotCount < expectedCount * 2 { slotCount *= 2 }
+    slots = [Slot](repeating: Slot(), count: slotCount)
+  }
+
+  static func token(of merge: Merge) -> UInt32 { UInt32(truncatingIfNeeded: merge) }
+  static func rank(of merge: Merge) -> UInt32 { UInt32(truncatingIfNeeded: merge >> 32) }
+
+  /// What two neighbours become, or `none`.
+  func merge(_ left: UInt32, _ right: UInt32) -> Merge { slots[slot(of: Self.pair(left, right))].merge }
+
+  /// Sets the merge of a pair; a pair that comes twice counts with its last rank.
+  mutating func insert(_ left: UInt32, _ right: UInt32, rank: Int, token: UInt32) {
+    if (count + 1) * 2 > slots.count { grow() }
+    let pair = Self.pair(left, right)
+    let slot = slot(of: pair)
+    if slots[slot].pair == .max { count += 1 }
+    slots[slot] = Slot(pair: pair, merge: UInt64(UInt32(truncatingIfNeeded: rank)) << 32 | UInt64(token))
+  }
+
+  private static func pair(_ left: UInt32, _ right: UInt32) -> UInt64 { UInt64(left) << 32 | UInt64(right) }
+
+  private func slot(of pair: UInt64) -> Int {
+    let mask = slots.count - 1
+    var hash = (pair ^ (pair >> 29)) &* 0x9E37_79B9_7F4A_7C15
+    hash ^= hash >> 32
+    var slot = Int(truncatingIfNeeded: hash) & mask
+    while slots[slot].pair != pair, slots[slot].pair != .max { slot = (slot + 1) & mask }
+    return slot
+  }
+
+  private mutating func grow() {
+    let old = slots
+    slots = [Slot](repeating: Slot(), count: old.count * 2)
+    for entry in old where entry.pair != .max { slots[slot(of: entry.pair)] = entry }
+  }
+}

@@ -1,0 +1,27 @@
+/// What is put around the tokens of a text.
+struct PostProcessor: Sendable {
+  enum Item: Hashable, Sendable {
+    /// Special tokens: left out where none are wanted.
+    case special([UInt32])
+    /// The text's own tokens.
+    case sequence
+  }
+
+  /// Templates, each applied to the result of the one before.
+  var templates: [[Item]] = []
+
+  func apply(to tokens: [UInt32], addsSpecialTokens: Bool) -> [UInt32] {
+    var tokens = tokens
+    for template in templates {
+      var result: [UInt32] = []
+      for item in template {
+        switch item {
+        case .sequence: result += tokens
+        case .special(let special): if addsSpecialTokens { result += special }
+        }
+      }
+      tokens = result
+    }
+    return tokens
+  }
+}

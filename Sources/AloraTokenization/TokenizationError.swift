@@ -1,0 +1,46 @@
+public import AloraBytes
+
+/// A tokenizer that cannot be used, or a text that it cannot take.
+public struct TokenizationError: DiagnosedError, Hashable {
+  public struct Code: Hashable, Sendable {
+    enum Value: Hashable, Sendable {
+      case missingTokenizer, malformed, unsupported, invalidUTF8, patternFailed, unknownPiece, tooLarge
+      case invalidTemplate, templateFailed
+    }
+    let value: Value
+    /// There is no tokenizer where one was looked for.
+    public static let missingTokenizer = Code(value: .missingTokenizer)
+    /// Parts of the tokenizer contradict each other.
+    public static let malformed = Code(value: .malformed)
+    /// A part or a setting that this version does not know.
+    public static let unsupported = Code(value: .unsupported)
+    /// The text is not UTF-8.
+    public static let invalidUTF8 = Code(value: .invalidUTF8)
+    /// A regular expression of the tokenizer is malformed or backtracks without end.
+    public static let patternFailed = Code(value: .patternFailed)
+    /// The text has a character that the vocabulary cannot express, or a number that is no token.
+    public static let unknownPiece = Code(value: .unknownPiece)
+    public static let tooLarge = Code(value: .tooLarge)
+    /// The chat template is malformed or uses what the supported subset does not have.
+    public static let invalidTemplate = Code(value: .invalidTemplate)
+    /// The chat template ended with an error of its own, or went over a limit.
+    public static let templateFailed = Code(value: .templateFailed)
+  }
+
+  public let code: Code
+  public var path: String?
+  /// A JSON path, a metadata key or a line of the template.
+  public let place: String?
+  public let problem: String
+  public let remedy: String?
+
+  public init(_ code: Code, path: String? = nil, place: String? = nil, problem: String, remedy: String? = nil) {
+    self.code = code
+    self.path = path
+    self.place = place
+    self.problem = problem
+    self.remedy = remedy
+  }
+
+  public var category: ErrorCategory { .refusedInput }
+}

@@ -1,0 +1,104 @@
+/// A tokenizer: from text to the ids of a vocabulary, and back.
+///
+/// The way of a text: added tokens are cut out, what is between them is normalized and split into pieces, the model
+/// encodes each piece, and special tokens are put around the whole.
+public struct Tokenizer: Sendable {
+  let model: BytePairModel
+  let addedTokens: [AddedToken]
+  let rawMatcher: AddedTokenMatcher
+  let normalizedMatcher: AddedTokenMatcher
+  let normalizers: [Normalizer]
+  let preTokenizers: [PreTokenizer]
+  let postProcessor: PostProcessor
+  /// Nil where pieces are joined with spaces.
+  let decoders: [Decoder]?
+  /// The pieces of added tokens as they are decoded, by id.
+  let addedPieces: [UInt32: [UInt8]]
+  let specialTokens: Set<UInt32>
+
+  /// The file that it came from.
+  public internal(set) var path: String?
+
+  /// One more than the largest id.
+  public var idLimit: Int { max(model.vocabulary.idLimit, (addedPieces.keys.max().map { Int($0) + 1 }) ?? 0) }
+
+  /// Turns a text into tokens.
+  ///
+  /// - Parameter addsSpecialTokens: whether the tokenizer puts its special tokens (a BOS, say) around the text. Special
+  ///   tokens that are written in the text count either way.
+  /// - Throws: `patternFailed`.
+  /// - Complexity: O(n log n) in the text's length at most.
+  public func encode(_ text: String, addsSpecialTokens: Bool = true) throws(TokenizationError) -> [Int] {
+    try encode(validUTF8: Array(text.utf8), addsSpecialTokens: addsSpecialTokens)
+  }
+
+  /// Turns a text of bytes into tokens.
+  ///
+  /// - Throws: `invalidUTF8`, `patternFailed`.
+  public func encode(bytes: [UInt8], addsSpecialTokens: Bool = true) throws(TokenizationError) -> [Int] {
+    guard String(validating: bytes, as: UTF8.self) != nil else {
+      throw TokenizationError(
+        .invalidUTF8, problem: "the text is not valid UTF-8", remedy: "convert the text to UTF-8 first")
+    }
+    return try encode(validUTF8: bytes, addsSpecialTokens: addsSpecialTokens)
+  }
+
+  private func encode(validUTF8 text: [UInt8], addsSpecialTokens: Bool) throws(TokenizationError) -> [Int] {
+    var tokens: [UInt32] = []
+    var encoder = BytePairEncoder(model)
+    for section in rawMatcher.sections(of: text, in: 0..<text.count) {
+      switch section {
+      case .token(let id): tokens.append(id)
+      case .text(let range):
+        var normalized = range.count == text.count ? text : Array(text[range])
+        for normalizer in normalizers { try normalizer.apply(to: &normalized) }
+        for part in normalizedMatcher.sections(of: normalized, in: 0..<normalized.count) {
+          switch part {
+          case .token(let id): tokens.append(id)
+          case .text(let part):
+            let beginsInput = range.lowerBound == 0 && part.lowerBound == 0
+            var pieces = Pieces(text: normalized, range: part, beginsInput: beginsInput)
+            for preTokenizer in preTokenizers { try preTokenizer.apply(to: &pieces) }
+            for piece in pieces.ranges { encoder.encode(pieces.text.span.extracting(piece), into: &tokens) }
+          }
+        }
+      }
+    }
+    return postProcessor.apply(to: tokens, addsSpecialTokens: addsSpecialTokens).map(Int.init)
+  }
+
+  /// Turns tokens back into text.
+  ///
+  /// Bytes that are no text become U+FFFD. Ids without a piece are passed over, as the original does.
+  /// - Throws: `patternFailed`.
+  public func decode(_ tokens: [Int], skipsSpecialTokens: Bool = false) throws(TokenizationError) -> String {
+    var pieces: [[UInt8]] = []
+    for token in tokens {
+      guard let id = UInt32(exactly: token), !(skipsSpecialTokens && specialTokens.contains(id)) else { continue }
+      if let piece = addedPieces[id] {
+        pieces.append(piece)
+      } else if let piece = model.vocabulary.piece(of: token) {
+        pieces.append(Array(piece))
+      }
+    }
+    guard let decoders else { return String(decoding: Array(pieces.joined(separator: [0x20])), as: UTF8.self) }
+    for decoder in decoders { pieces = try decoder.apply(to: pieces) }
+    return String(decoding: Array(pieces.joined()), as: UTF8.self)
+  }
+
+  /// The token's entry in the vocabulary, as the file spells it.
+  public func piece(of token: Int) -> String? {
+    guard let id = UInt32(exactly: token) else { return nil }
+    if let piece = addedPieces[id] { return String(decoding: piece, as: UTF8.self) }
+    return model.vocabulary.piece(of: token).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// The token that the vocabulary spells like this.
+  public func token(of piece: String) -> Int? {
+    let bytes = Array(piece.utf8)
+    return (addedTokens.first { $0.content == bytes }?.id ?? model.vocabulary.id(of: bytes)).map(Int.init)
+  }
+
+  /// Whether the token is an added token that the tokenizer calls special.
+  public func isSpecial(_ token: Int) -> Bool { UInt32(exactly: token).map(specialTokens.contains) ?? false }
+}

@@ -1,0 +1,191 @@
+internal import AloraBytes
+internal import AloraJSON
+
+/// `tokenizer.json`, the file of Hugging Face's tokenizers.
+///
+/// `version` ("1.0"); `added_tokens`; `normalizer`, `pre_tokenizer`, `post_processor` and `decoder`, each an object whose
+/// `type` names it, or null; `model`. `truncation` and `padding` are set anew by each call of transformers, and are not
+/// read here.
+/// Source: `tokenizer/serialization.rs` of Hugging Face's tokenizers.
+extension Tokenizer {
+  /// Reads a tokenizer.json.
+  ///
+  /// - Throws: ``FileError``, ``JSONError``, ``TokenizationError`` (`malformed`, `unsupported`, `patternFailed`, `tooLarge`).
+  /// - Complexity: O(size of the file).
+  public init(jsonPath path: String) throws {
+    let document = try JSONDocument(path: path)
+    do { try self.init(json: document.root) } catch var error as TokenizationError {
+      error.path = path
+      throw error
+    }
+    self.path = path
+  }
+
+  init(json: JSON) throws {
+    let version = try json[optional: "version"]?.string() ?? "1.0"
+    guard version == "1.0" else {
+      throw TokenizationError(.unsupported, place: "$.version", problem: "the version '\(version)' is not known")
+    }
+    var model = try BytePairModel(json: json["model"])
+    normalizers = try TokenizerParts.normalizers(json[optional: "normalizer"])
+    preTokenizers = try TokenizerParts.preTokenizers(json[optional: "pre_tokenizer"])
+    if case .byteLevel? = preTokenizers.last { model.prepareByteLevel() }
+    for step in preTokenizers.dropLast() {
+      if case .byteLevel = step {
+        throw TokenizationError(
+          .unsupported, place: "$.pre_tokenizer", problem: "a pre-tokenizer after ByteLevel is not supported")
+      }
+    }
+    postProcessor = PostProcessor(templates: try TokenizerParts.templates(json[optional: "post_processor"]))
+    decoders = try json[optional: "decoder"].map { try TokenizerParts.decoders($0) }
+    self.model = model
+
+    let tokens = try AddedToken.tokens(json[optional: "added_tokens"], vocabulary: model.vocabulary)
+    addedTokens = tokens
+    var normalized: [AddedToken] = []
+    for var token in tokens where token.isNormalized {
+      for normalizer in normalizers { try normalizer.apply(to: &token.content) }
+      normalized.append(token)
+    }
+    var pieces: [UInt32: [UInt8]] = [:]
+    for token in tokens { pieces[token.id] = token.content }
+    for token in normalized { pieces[token.id] = token.content }
+    addedPieces = pieces
+    specialTokens = Set(tokens.filter(\.isSpecial).map(\.id))
+    guard let rawMatcher = AddedTokenMatcher(tokens.filter { !$0.isNormalized }),
+      let normalizedMatcher = AddedTokenMatcher(normalized.filter { !$0.content.isEmpty })
+    else {
+      throw TokenizationError(.malformed, place: "$.added_tokens", problem: "two added tokens have the same content")
+    }
+    self.rawMatcher = rawMatcher
+    self.normalizedMatcher = normalizedMatcher
+  }
+}
+
+extension AddedToken {
+  /// The added tokens of the file, with the ids that the original gives them: the model's for a piece that the model
+  /// has, and the next free one otherwise.
+  static func tokens(_ json: JSON?, vocabulary: Vocabulary) throws -> [AddedToken] {
+    var tokens: [AddedToken] = []
+    var seen: Set<[UInt8]> = []
+    var nextID = vocabulary.count
+    for element in try json?.elements() ?? [] {
+      let content = try element["content"].utf8()
+      guard !content.isEmpty else { continue }
+      guard content.count <= AddedTokenMatcher.longestContent else {
+        throw TokenizationError(
+          .tooLarge, place: element.jsonPath,
+          problem:
+            "an added token has \(content.count) bytes, at most \(AddedTokenMatcher.longestContent) are supported")
+      }
+      guard seen.insert(content).inserted else {
+        throw TokenizationError(.malformed, place: element.jsonPath, problem: "an added token comes twice")
+      }
+      let declared = try element["id"].integer(in: 0...Vocabulary.largestID)
+      var id = vocabulary.id(of: content)
+      if id == nil {
+        id = UInt32(nextID)
+        nextID += 1
+      }
+      guard let id, Int(id) == declared else {
+        throw TokenizationError(
+          .malformed, place: element.jsonPath,
+          problem: "an added token says that its id is \(declared), and the tokenizer would give it \(id ?? 0)",
+          remedy: "save the tokenizer again with save_pretrained")
+      }
+      func flag(_ name: String) throws -> Bool { try element[optional: name]?.boolean() ?? false }
+      tokens.append(
+        AddedToken(
+          id: id, content: content, isSingleWord: try flag("single_word"), stripsLeft: try flag("lstrip"),
+          stripsRight: try flag("rstrip"), isNormalized: try flag("normalized"), isSpecial: try flag("special")))
+    }
+    return tokens
+  }
+}
+
+extension BytePairModel {
+  /// - Throws: ``JSONError``, ``TokenizationError`` (`unsupported`, `malformed`).
+  init(json: JSON) throws {
+    let type = try json[optional: "type"]?.string() ?? "BPE"
+    guard type == "BPE" else {
+      throw TokenizationError(
+        .unsupported, place: "$.model.type", problem: "models of type \(type) are not supported; BPE is")
+    }
+    for name in ["continuing_subword_prefix", "end_of_word_suffix"] {
+      if let text = try json[optional: name]?.string(), !text.isEmpty {
+        throw TokenizationError(.unsupported, place: "$.model.\(name)", problem: "'\(name)' is not supported")
+      }
+    }
+    if let dropout = try json[optional: "dropout"]?.number(), dropout != 0 {
+      throw TokenizationError(
+        .unsupported, place: "$.model.dropout", problem: "dropout makes tokens random",
+        remedy: "set it to null, as for inference")
+    }
+    let entries = try json["vocab"].members()
+    var vocabulary = Vocabulary(expectedCount: entries.count)
+    for (name, value) in entries {
+      let id = try value.integer(in: 0...Vocabulary.largestID)
+      let bytes = Array(name.utf8)
+      guard vocabulary.insert(bytes.span, id: id) else {
+        throw TokenizationError(
+          .malformed, place: "$.model.vocab", problem: "'\(name)' has the id \(id), which another piece has")
+      }
+    }
+    self.init(vocabulary: vocabulary, merges: try MergeTable(json: json["merges"], vocabulary: vocabulary))
+    ignoresMerges = try json[optional: "ignore_merges"]?.boolean() ?? false
+    fusesUnknown = try json[optional: "fuse_unk"]?.boolean() ?? false
+    if let unknown = try json[optional: "unk_token"]?.utf8() {
+      guard let id = vocabulary.id(of: unknown) else {
+        throw TokenizationError(
+          .malformed, place: "$.model.unk_token",
+          problem: "'\(String(decoding: unknown, as: UTF8.self))' is not in the vocabulary")
+      }
+      unknownToken = id
+    }
+    if try json[optional: "byte_fallback"]?.boolean() ?? false {
+      byteTokens = (0...255).map { vocabulary.id(of: Self.byteName(UInt8($0))) }
+    }
+  }
+
+  /// `<0x0A>`.
+  static func byteName(_ byte: UInt8) -> [UInt8] {
+    let digits = Array("0123456789ABCDEF".utf8)
+    return Array("<0x".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)], UInt8(ascii: ">")]
+  }
+}
+
+extension MergeTable {
+  /// Merges as texts `a b` or as pairs.
+  init(json: JSON, vocabulary: Vocabulary) throws {
+    let elements = try json.elements()
+    self.init(expectedCount: elements.count)
+    for (rank, element) in elements.enumerated() {
+      let (left, right) = try Self.pieces(of: element)
+      let joined = left + right
+      guard let leftID = vocabulary.id(of: left.span), let rightID = vocabulary.id(of: right.span),
+        let id = vocabulary.id(of: joined.span)
+      else {
+        throw TokenizationError(
+          .malformed, place: element.jsonPath,
+          problem: "a merge of pieces that are not in the vocabulary, or that become none of it")
+      }
+      insert(leftID, rightID, rank: rank, token: id)
+    }
+  }
+
+  private static func pieces(of element: JSON) throws -> (left: [UInt8], right: [UInt8]) {
+    if element.kind == .string {
+      let text = try element.utf8()
+      guard let space = text.firstIndex(of: UInt8(ascii: " ")), !text[(space + 1)...].contains(UInt8(ascii: " ")) else {
+        throw TokenizationError(
+          .malformed, place: element.jsonPath, problem: "a merge is two pieces with a space between")
+      }
+      return (Array(text[..<space]), Array(text[(space + 1)...]))
+    }
+    let pair = try element.elements()
+    guard pair.count == 2 else {
+      throw TokenizationError(.malformed, place: element.jsonPath, problem: "a merge is a list of two pieces")
+    }
+    return (try pair[0].utf8(), try pair[1].utf8())
+  }
+}
