@@ -83,8 +83,8 @@ let package = Package(
     tests(
       "AloraConversion",
       [
-        "AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraJSON", "AloraPEFT", "AloraTensors", "AloraTestSupport",
-        "AloraTokenization",
+        "AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraPEFT", "AloraTensors",
+        "AloraTestSupport", "AloraTokenization",
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
     tests("AloraArchitectures", ["AloraBytes", "AloraGGUF", "AloraJSON", "AloraTestSupport"]),
