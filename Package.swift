@@ -63,7 +63,8 @@ let package = Package(
     module(
       "AloraInspection",
       [
-        "AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraJSON", "AloraPEFT", "AloraSafetensors", "AloraTensors",
+        "AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraPEFT", "AloraSafetensors",
+        "AloraTensors",
         "CAloraKernels",
       ]),
     .executableTarget(
@@ -71,8 +72,7 @@ let package = Package(
       dependencies: [
         "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraInspection", "AloraJSON",
         "AloraModelCard",
-        "AloraPEFT", "AloraSafetensors",
-        "AloraTensors", "AloraTokenization",
+        "AloraNPZ", "AloraPEFT", "AloraSafetensors", "AloraTensors", "AloraTokenization",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

@@ -2,15 +2,17 @@ internal import AloraBytes
 internal import AloraGGUF
 internal import AloraInspection
 internal import AloraJSON
+internal import AloraNPZ
 internal import AloraPEFT
 internal import AloraSafetensors
+internal import AloraTensors
 internal import ArgumentParser
 
 /// `alora inspect`: what is in a file or directory, from its headers.
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Show what is inside a GGUF, a safetensors file, an adapter's directory or a base's.",
+    abstract: "Show what is inside a GGUF, a safetensors or .npz file, an adapter's directory or a base's.",
     discussion: """
       Example:
         alora inspect my-adapter.gguf
@@ -23,7 +25,7 @@ struct InspectCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "A GGUF, a safetensors file (or index), an adapter's directory or a base's.", valueName: "file|dir"))
+      "A GGUF, a safetensors file (or index), an .npz, an adapter's directory or a base's.", valueName: "file|dir"))
   var path: String
 
   @Option(help: "Print the value of this metadata key and nothing else.")
@@ -57,6 +59,17 @@ struct InspectCommand: ParsableCommand {
     case .baseDirectory(let directory):
       let value = try JSONDocument(path: directory.path + "/config.json", allowsNonFinite: true).root[optional: key]
       text = try value.map { !common.json && $0.kind == .string ? try $0.string() : $0.serialized }
+    case .npz(let file):
+      let isText = file[key].map { if case .number = $0.element { false } else { true } } ?? false
+      let isFloating = file[key].map {
+        if case .number(let dtype) = $0.element { dtype.isFloatingPoint } else { false }
+      }
+      text =
+        try file[key] == nil
+        ? nil
+        : isText
+          ? file.text(named: key)
+          : isFloating ?? false ? "\(file.floats(named: key))" : "\(file.integers(named: key))"
     }
     guard let text else {
       common.note("\(path): there is no key '\(key)'".escapingControlCharacters())

@@ -8,14 +8,16 @@ internal import AloraTensors
 extension Inspection {
   /// The whole of it for machines (schemas/inspect.schema.json).
   var json: JSONValue {
-    .members([
+    let archive = archiveJSON
+    return .members([
       "path": .string(path),
       "kind": .string(kind),
       "adapter": adapter.map(Self.json),
       "model": model.map(Self.json),
       "metadata": metadata,
-      "tensor_count": .integer(subject.tensors.count),
-      "tensors": listsTensors ? tensorList : nil,
+      "tensor_count": archive == nil ? .integer(subject.tensors.count) : nil,
+      "tensors": listsTensors && archive == nil ? tensorList : nil,
+      "arrays": archive?.arrays, "cases": archive?.cases, "meta": archive?.meta ?? nil,
     ])
   }
 
@@ -25,6 +27,7 @@ extension Inspection {
     case .safetensors: "safetensors"
     case .adapterDirectory: "peft"
     case .baseDirectory: "base"
+    case .npz: "npz"
     }
   }
 
@@ -87,7 +90,7 @@ extension Inspection {
         (set.files.first?.metadata ?? [:]).sorted { $0.key < $1.key }.map {
           ["key": .string($0.key), "type": "str", "value": .string($0.value)]
         })
-    case .adapterDirectory, .baseDirectory: return nil
+    case .adapterDirectory, .baseDirectory, .npz: return nil
     }
   }
 
@@ -98,12 +101,7 @@ extension Inspection {
           "name": .string(tensor.name), "dtype": .string(tensor.dtype.name),
           "shape": .array(tensor.shape.dimensions.map { .integer($0) }),
           "byte_offset": .integer(tensor.byteRange.lowerBound), "byte_count": .integer(tensor.byteRange.count),
-          "values": statistics?[index].map {
-            [
-              "minimum": .number($0.minimum), "maximum": .number($0.maximum), "norm": .number($0.norm),
-              "zero_count": .integer($0.zeroCount), "head": .array($0.head.map { .number($0) }),
-            ]
-          },
+          "values": statistics?[index].map(Self.json),
         ])
       })
   }

@@ -2,6 +2,7 @@ internal import AloraArchitectures
 internal import AloraBytes
 internal import AloraGGUF
 internal import AloraInspection
+internal import AloraNPZ
 internal import AloraPEFT
 internal import AloraSafetensors
 internal import AloraTensors
@@ -14,6 +15,8 @@ struct Inspection {
   let listsTensors: Bool
   /// Nil entries are of types that cannot be widened; nil altogether where no values were asked for.
   let statistics: [TensorStatistics?]?
+  /// Of an .npz only.
+  let archive: ArchiveSummary?
 
   init(subject: Subject, path: String, listsTensors: Bool, hasValues: Bool) throws {
     self.subject = subject
@@ -21,10 +24,17 @@ struct Inspection {
     self.listsTensors = listsTensors
     adapter = try subject.adapter()
     let values = TensorValues(subject)
+    if case .npz(let file) = subject {
+      archive = try ArchiveSummary(file)
+      statistics = hasValues ? try file.arrays.map { try TensorStatistics($0, in: file) } : nil
+      return
+    }
+    archive = nil
     statistics = hasValues ? try subject.tensors.map { try values.statistics(of: $0) } : nil
   }
 
   func text(_ console: Console) -> String {
+    if case .npz(let file) = subject { return archiveText(file, console) }
     var fields = FieldTable(console)
     fields.add("file", "\(path)  \(containerText)", style: .bold)
     if let adapter { addAdapter(adapter, to: &fields) }
@@ -52,6 +62,7 @@ struct Inspection {
     case .safetensors: return "safetensors"
     case .adapterDirectory: return "PEFT adapter"
     case .baseDirectory: return "base model"
+    case .npz: return "NumPy arrays"
     }
   }
 
@@ -142,10 +153,7 @@ struct Inspection {
     for (index, tensor) in subject.tensors.enumerated() {
       var row = [tensor.name, tensor.dtype.name, tensor.shape.description, byteText(tensor.byteRange.count)]
       if let statistics {
-        row.append(
-          statistics[index].map {
-            "min \($0.minimum) max \($0.maximum) norm \($0.norm) zeros \($0.zeroCount)  \($0.head)…"
-          } ?? "not decoded")
+        row.append(statistics[index].map(Self.text) ?? "not decoded")
       }
       table.add(row)
     }

@@ -2,6 +2,7 @@ public import AloraArchitectures
 public import AloraBytes
 public import AloraGGUF
 internal import AloraJSON
+public import AloraNPZ
 public import AloraPEFT
 public import AloraSafetensors
 public import AloraTensors
@@ -12,6 +13,7 @@ public enum Subject: Sendable {
   case safetensors(SafetensorsFileSet)
   case adapterDirectory(AdapterDirectory)
   case baseDirectory(BaseDirectory)
+  case npz(NPZFile)
 
   /// Opens what lies at `path`; only headers are read.
   ///
@@ -28,12 +30,14 @@ public enum Subject: Sendable {
         self = .safetensors(SafetensorsFileSet(file: try SafetensorsFile(path: path)))
       } else if path.hasSuffix(".safetensors.index.json") {
         self = .safetensors(try SafetensorsFileSet(indexPath: path))
+      } else if path.hasSuffix(".npz") || path.hasSuffix(".npy") {
+        self = .npz(try NPZFile(path: path))
       } else if path.hasSuffix("adapter_config.json") {
         self = .adapterDirectory(try AdapterDirectory(path: path))
       } else {
         throw InspectionError(
           path: path, problem: "it is of no kind that alora knows",
-          remedy: "give a GGUF, a safetensors file, an adapter's directory or a base model's directory")
+          remedy: "give a GGUF, a safetensors or .npz file, an adapter's directory or a base model's directory")
       }
     }
   }
@@ -56,6 +60,7 @@ public enum Subject: Sendable {
     case .safetensors(let file): file.tensors
     case .adapterDirectory(let directory): directory.pairs.flatMap { [$0.a, $0.b] }
     case .baseDirectory(let directory): directory.weights?.tensors ?? []
+    case .npz: []
     }
   }
 
@@ -70,6 +75,7 @@ public enum Subject: Sendable {
       let start = tensor.byteRange.lowerBound
       return try directory.weights.read((start + range.lowerBound)..<(start + range.upperBound))
     case .baseDirectory(let directory): return try directory.weights?.readBytes(of: tensor, in: range) ?? []
+    case .npz: return []
     }
   }
 
@@ -78,7 +84,7 @@ public enum Subject: Sendable {
     switch self {
     case .gguf(let file): AdapterSummary.isAdapter(file.metadata) ? try AdapterSummary(gguf: file) : nil
     case .adapterDirectory(let directory): try AdapterSummary(directory: directory)
-    case .safetensors, .baseDirectory: nil
+    case .safetensors, .baseDirectory, .npz: nil
     }
   }
 }

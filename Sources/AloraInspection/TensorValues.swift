@@ -80,21 +80,10 @@ public struct TensorValues: Sendable {
   /// - Returns: nil for types that cannot be widened.
   public func statistics(of tensor: TensorDescription) throws -> TensorStatistics? {
     guard Self.canWiden(tensor.dtype), tensor.shape.elementCount > 0 else { return nil }
-    var (minimum, maximum) = (Float.infinity, -Float.infinity)
-    var squares = 0.0
-    var zeroCount = 0
-    var head: [Double] = []
+    var figures = TensorStatistics.Accumulator()
     for range in chunks(of: tensor) {
-      let values = try elements(range, of: tensor)
-      for value in values {
-        minimum = min(minimum, value)
-        maximum = max(maximum, value)
-        squares += Double(value) * Double(value)
-        if value == 0 { zeroCount += 1 }
-      }
-      if head.isEmpty { head = values.prefix(4).map(Double.init) }
+      for value in try elements(range, of: tensor) { figures.add(Double(value)) }
     }
-    return TensorStatistics(
-      minimum: Double(minimum), maximum: Double(maximum), norm: squares.squareRoot(), zeroCount: zeroCount, head: head)
+    return figures.statistics
   }
 }

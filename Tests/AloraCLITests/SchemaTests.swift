@@ -55,6 +55,14 @@ import Testing
     #expect(try full["tensors"].elements().count == full["tensor_count"].integer())
   }
 
+  @Test(arguments: ["inference/llama/golden.npz", "npz/stored.npz", "npz/plain.npy"])
+  func archives(_ path: String) throws {
+    let plain = try expectConforming(["inspect", try testData(path), "--json"], to: "inspect")
+    let full = try expectConforming(["inspect", try testData(path), "--values", "--json"], to: "inspect")
+    #expect(try full["arrays"].elements().count == plain["arrays"].elements().count)
+    #expect(try full["arrays"].elements().contains { try $0[optional: "values"] != nil })
+  }
+
   @Test func differences() throws {
     let (one, other) = (try testData("inference/llama/adapter"), try testData("inference/llama-lora/adapter"))
     #expect(try expectConforming(["diff", one, one, "--json"], to: "diff")["equal"].boolean())
