@@ -56,7 +56,7 @@ let package = Package(
     module("AloraSafetensors", ["AloraBytes", "AloraJSON", "AloraTensors"]),
     module("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraRegex", "AloraSafetensors", "AloraTensors"]),
     module("AloraTokenization", ["AloraBytes", "AloraGGUF", "AloraJSON", "AloraRegex"]),
-    module("AloraArchitectures", ["AloraBytes", "AloraGGUF", "AloraJSON", "AloraTensors"]),
+    module("AloraArchitectures", ["AloraBytes", "AloraGGUF", "AloraJSON", "AloraTensors", "CAloraKernels"]),
     module(
       "AloraConversion",
       ["AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraModelCard", "AloraPEFT", "AloraTensors", "CAloraKernels"]),
@@ -67,12 +67,18 @@ let package = Package(
         "AloraTensors",
         "CAloraKernels",
       ]),
+    module(
+      "AloraInference",
+      [
+        "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraJSON", "AloraPEFT",
+        "AloraSafetensors", "AloraTensors", "CAloraKernels",
+      ]),
     .executableTarget(
       name: "AloraCLI",
       dependencies: [
-        "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraInspection", "AloraJSON",
-        "AloraModelCard",
-        "AloraNPZ", "AloraPEFT", "AloraSafetensors", "AloraTensors", "AloraTokenization",
+        "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraInference", "AloraInspection",
+        "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraPEFT", "AloraSafetensors",
+        "AloraTensors", "AloraTokenization",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -88,6 +94,9 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
     tests("AloraArchitectures", ["AloraBytes", "AloraGGUF", "AloraJSON", "AloraTestSupport"]),
+    tests(
+      "AloraInference",
+      ["AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraTestSupport", "CAloraKernels"]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
     tests("AloraCLI", ["AloraJSON", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),

@@ -6,7 +6,7 @@ extension Architecture {
   static let graniteMoe = Architecture(
     name: "granitemoe", huggingFaceName: "GraniteMoeForCausalLM", modelType: "granitemoe",
     objection: { reader in try reader.integer("num_local_experts", default: 0) < 1 ? "it has no experts" : nil },
-    layerModules: mixtureModules)
+    graph: graniteMixture, layerModules: mixtureModules)
 
   /// The same with a shared expert.
   ///
@@ -14,7 +14,11 @@ extension Architecture {
   static let graniteMoeShared = Architecture(
     name: "granitemoe", huggingFaceName: "GraniteMoeSharedForCausalLM", modelType: "granitemoeshared",
     objection: { reader in try reader.integer("num_local_experts", default: 0) < 1 ? "it has no experts" : nil },
-    layerModules: mixtureModules)
+    graph: graniteMixture, layerModules: mixtureModules)
+
+  /// Granite's multipliers; position embedding and biases as config.json says.
+  static let graniteMixture = GraphTraits(
+    attentionScale: .multiplier, biases: .asConfigured, hasMultipliers: true)
 
   /// Attention, the router, and the shared expert where there is one; without experts, the shared feed-forward network
   /// takes the names of a dense one.

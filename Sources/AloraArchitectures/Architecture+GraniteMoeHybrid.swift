@@ -17,5 +17,7 @@ extension Architecture {
     },
     // By the experts per token, as the reference decides it.
     variantName: { $0.expertsPerToken > 0 ? "granitemoe" : nil },
+    graph: GraphTraits(
+      attentionScale: .multiplier, positions: .switched, biases: .asConfigured, hasMultipliers: true),
     layerModules: mixtureModules)
 }

@@ -2,7 +2,10 @@ extension Architecture {
   /// Phi 3 and 4-mini: q, k, v in one weight and gate, up in another, in GGUF too.
   ///
   /// Source: transformers `models/phi3/modeling_phi3.py`, llama.cpp `conversion/phi.py` (`Phi3MiniModel`).
-  static let phi3 = Architecture(name: "phi3", huggingFaceName: "Phi3ForCausalLM", modelType: "phi3") { h in
+  static let phi3 = Architecture(
+    name: "phi3", huggingFaceName: "Phi3ForCausalLM", modelType: "phi3",
+    graph: GraphTraits(window: .everyLayer(fallback: nil), positions: .partial, normEpsilon: 1e-5, isFused: true)
+  ) { h in
     [
       .linear("self_attn.qkv_proj", h.hiddenSize, h.queryRowCount + 2 * h.keyValueRowCount, "attn_qkv"),
       .linear("self_attn.o_proj", h.queryRowCount, h.hiddenSize, "attn_output"),

@@ -28,11 +28,14 @@ public struct Architecture: Sendable {
   let layerModules: @Sendable (Hyperparameters) -> [LayerModule]
   /// The architecture's GGUF name for these hyperparameters, where it is not always `name`.
   let variantName: @Sendable (Hyperparameters) -> String?
+  /// How its computation differs from Llama's.
+  let graph: GraphTraits
 
   init(
     name: String, huggingFaceName: String, modelType: String,
     objection: @escaping @Sendable (ConfigurationReader) throws -> String? = { _ in nil },
     variantName: @escaping @Sendable (Hyperparameters) -> String? = { _ in nil },
+    graph: GraphTraits,
     layerModules: @escaping @Sendable (Hyperparameters) -> [LayerModule]
   ) {
     self.name = name
@@ -40,6 +43,7 @@ public struct Architecture: Sendable {
     self.modelType = modelType
     self.objection = objection
     self.variantName = variantName
+    self.graph = graph
     self.layerModules = layerModules
   }
 

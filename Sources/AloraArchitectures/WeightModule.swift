@@ -17,6 +17,17 @@ public enum RowPermutation: Hashable, Sendable {
     }
   }
 
+  /// The row in GGUF's order that `row` of Hugging Face's becomes.
+  public func targetRow(of row: Int) -> Int {
+    switch self {
+    case .none: return row
+    case .halvesToPairs(let headDimension):
+      let (head, offset) = row.quotientAndRemainder(dividingBy: headDimension)
+      let (half, pair) = offset.quotientAndRemainder(dividingBy: headDimension / 2)
+      return head * headDimension + 2 * pair + half
+    }
+  }
+
   /// Rows are only moved within blocks of this many rows.
   public var blockRowCount: Int {
     switch self {

@@ -3,6 +3,10 @@
 
 size_t alora_tile_count(size_t token_count) { return (token_count + ALORA_TILE_TOKENS - 1) / ALORA_TILE_TOKENS; }
 
+size_t alora_tile_first_token(size_t tile, size_t token_count) {
+  return token_count == 0 ? 0 : alora_tile_start(tile, alora_tile_count(token_count), token_count);
+}
+
 void alora_pack_activations(const float *restrict x, size_t x_stride, size_t token_count, size_t columns,
                             size_t first_tile, size_t tile_count, float *restrict packed) {
   const size_t tiles = alora_tile_count(token_count);

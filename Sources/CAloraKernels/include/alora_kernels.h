@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "alora_convert.h"
+#include "alora_digest.h"
 #include "alora_factors.h"
 
 #ifdef __cplusplus
@@ -104,6 +105,7 @@ void alora_pack(alora_type type, const void *restrict source, size_t rows, size_
 //   x: [T][x_stride], columns used in each row          packed: T * columns floats, in an order of its own
 // Packs tiles first_tile ..< first_tile + tile_count out of alora_tile_count(T).
 size_t alora_tile_count(size_t token_count);
+size_t alora_tile_first_token(size_t tile, size_t token_count);  // of tile 0 ... alora_tile_count, the last for the end
 void alora_pack_activations(const float *restrict x, size_t x_stride, size_t token_count, size_t columns,
                             size_t first_tile, size_t tile_count, float *restrict packed);
 

@@ -1,0 +1,127 @@
+internal import CAloraKernels
+
+/// The frequencies of a rotary position embedding, as f32, computed the same way on every machine.
+///
+/// Some models have two sets: one for texts up to the length they were first trained with, one for longer ones.
+/// transformers picks the set by the length that a prompt happens to have, and so changes its mind about tokens that it
+/// has already seen; here the set belongs to the run: it is chosen once, by the length that the run declares.
+public struct RotaryEmbedding: Hashable, Sendable {
+  /// Units: radians for each position. As many as there are rotated pairs in a head.
+  public let inverseFrequencies: [Float]
+  /// For runs declared longer than `originalLength`; nil where there is one set only.
+  public let longInverseFrequencies: [Float]?
+  /// Units: tokens.
+  public let originalLength: Int
+  /// What cosines and sines are multiplied by.
+  public let scale: Float
+
+  init(
+    inverseFrequencies: [Float], longInverseFrequencies: [Float]? = nil, originalLength: Int = .max, scale: Float = 1
+  ) {
+    self.inverseFrequencies = inverseFrequencies
+    self.longInverseFrequencies = longInverseFrequencies
+    self.originalLength = originalLength
+    self.scale = scale
+  }
+
+  /// Whether a run of that many tokens takes the second set.
+  public func isLong(length: Int) -> Bool { longInverseFrequencies != nil && length > originalLength }
+
+  /// The frequencies for a run of that many tokens.
+  public func inverseFrequencies(length: Int) -> [Float] {
+    isLong(length: length) ? longInverseFrequencies ?? inverseFrequencies : inverseFrequencies
+  }
+}
+
+/// What a rotary embedding is computed from, whichever file said it.
+///
+/// Source: transformers `modeling_rope_utils.py`; llama.cpp `src/llama-context.cpp` (YaRN's attention factor).
+struct RotaryDescription {
+  enum Kind {
+    case plain
+    case linear(factor: Double)
+    case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double)
+    case yarn(Yarn)
+    case longrope(short: [Double], long: [Double], attentionFactor: Double)
+  }
+  struct Yarn {
+    var factor: Double
+    var betaFast = 32.0
+    var betaSlow = 1.0
+    var attentionFactor: Double
+    var truncates = true
+  }
+
+  var kind: Kind
+  var theta: Double
+  /// Rotated elements of a head.
+  var dimensionCount: Int
+  /// The length that the model was first trained with.
+  var originalLength: Int
+  /// Divides the frequencies one by one (`rope_freqs.weight` of GGUF); empty for none.
+  var divisors: [Float] = []
+
+  var embedding: RotaryEmbedding {
+    let pairCount = dimensionCount / 2
+    // base ^ (2 i / dimension), rounded as PyTorch rounds it: the exponent and the power to f32.
+    let base = Double(Float(theta))
+    let powers = (0..<pairCount).map { index in
+      Float(alora_pow_f64(base, Double(Float(2 * index) / Float(dimensionCount))))
+    }
+    func divided(_ factors: [Float]) -> [Float] { zip(powers, factors).map { 1 / ($1 * $0) } }
+    var plain = powers.map { 1 / $0 }
+    if !divisors.isEmpty { plain = zip(plain, divisors).map { $0 / $1 } }
+    switch kind {
+    case .plain: return RotaryEmbedding(inverseFrequencies: plain)
+    case .linear(let factor): return RotaryEmbedding(inverseFrequencies: plain.map { $0 / Float(factor) })
+    case .llama3(let factor, let low, let high):
+      return RotaryEmbedding(
+        inverseFrequencies: plain.map {
+          $0 / llama3Divisor(of: $0, Float(factor), Float(low), Float(high), Float(originalLength))
+        })
+    case .yarn(let yarn):
+      return RotaryEmbedding(
+        inverseFrequencies: yarnFrequencies(powers, yarn), scale: Float(yarn.attentionFactor))
+    case .longrope(let short, let long, let attentionFactor):
+      return RotaryEmbedding(
+        inverseFrequencies: divided(short.map { Float($0) }), longInverseFrequencies: divided(long.map { Float($0) }),
+        originalLength: originalLength, scale: Float(attentionFactor))
+    }
+  }
+
+  /// What llama.cpp's converter writes as `rope_freqs.weight`, so that both files of a model give the same bits: it divides
+  /// by a tensor, which PyTorch does as a product with the reciprocal.
+  private func llama3Divisor(
+    of frequency: Float, _ factor: Float, _ low: Float, _ high: Float, _ length: Float
+  ) -> Float {
+    let wavelength = 1 / frequency * Float(2 * Double.pi)
+    if wavelength < length / high { return 1 }
+    if wavelength > length / low { return factor }
+    let smooth = (1 / wavelength * length - low) / (high - low)
+    return 1 / ((1 - smooth) / factor + smooth)
+  }
+
+  private func yarnFrequencies(_ powers: [Float], _ yarn: Yarn) -> [Float] {
+    func correction(_ rotations: Double) -> Double {
+      Double(dimensionCount) * alora_log_f64(Double(originalLength) / (rotations * 2 * Double.pi))
+        / (2 * alora_log_f64(theta))
+    }
+    var (low, high) = (correction(yarn.betaFast), correction(yarn.betaSlow))
+    if yarn.truncates { (low, high) = (low.rounded(.down), high.rounded(.up)) }
+    (low, high) = (max(low, 0), min(high, Double(dimensionCount - 1)))
+    if low == high { high += 0.001 }
+    return powers.enumerated().map { index, power in
+      let ramp = min(max((Float(index) - Float(low)) / Float(high - low), 0), 1)
+      let extrapolated = 1 - ramp
+      return 1 / (Float(yarn.factor) * power) * (1 - extrapolated) + 1 / power * extrapolated
+    }
+  }
+
+  /// YaRN's and longrope's attention factors where none is stated.
+  static func yarnAttentionFactor(_ factor: Double, scale: Double = 1) -> Double {
+    factor <= 1 ? 1 : 0.1 * scale * alora_log_f64(factor) + 1
+  }
+  static func longropeAttentionFactor(_ factor: Double, originalLength: Int) -> Double {
+    factor <= 1 ? 1 : (1 + alora_log_f64(factor) / alora_log_f64(Double(originalLength))).squareRoot()
+  }
+}

@@ -1,0 +1,108 @@
+internal import AloraArchitectures
+internal import AloraBytes
+internal import AloraConversion
+internal import AloraGGUF
+internal import AloraPEFT
+internal import CAloraKernels
+
+/// What an adapter adds to one matrix: scale · B · A.
+final class LowRankUpdate: Sendable {
+  /// [r, in]
+  let a: WeightMatrix
+  /// [out, r], in the graph's order of rows.
+  let b: WeightMatrix
+  let scale: Float
+
+  init(a: WeightMatrix, b: WeightMatrix, scale: Float) {
+    self.a = a
+    self.b = b
+    self.scale = scale
+  }
+}
+
+/// What an adapter adds to the rows of the token embedding.
+struct EmbeddingUpdate: Sendable {
+  /// [vocabulary, r]
+  let a: FloatBuffer
+  /// [hidden, r]
+  let b: FloatBuffer
+  let rank: Int
+  let scale: Float
+}
+
+/// A LoRA adapter's weights, ready to be added to a model's. One value serves any number of sequences.
+public final class Adapter: Sendable {
+  struct Layer: Sendable {
+    var query: LowRankUpdate?
+    var key: LowRankUpdate?
+    var value: LowRankUpdate?
+    var output: LowRankUpdate?
+    var gate: LowRankUpdate?
+    var up: LowRankUpdate?
+    var down: LowRankUpdate?
+    var router: LowRankUpdate?
+  }
+
+  public let path: String
+  /// What the adapter adds, in one number: SHA-256 over names, scales and factors as f32. A converted adapter whose
+  /// factors and scales are the same numbers has the same digest.
+  public let digest: Digest
+  /// Nil for an ordinary LoRA, which is active everywhere.
+  public let invocationTokens: [Int]?
+  /// How many modules of the base it changes.
+  public let moduleCount: Int
+  let layers: [Layer]
+  let outputLayer: LowRankUpdate?
+  let embedding: EmbeddingUpdate?
+
+  /// Loads an adapter for a model: a PEFT directory or a GGUF.
+  ///
+  /// - Parameter tokenize: turns a legacy adapter's invocation string into tokens; nil where there is no tokenizer.
+  /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``, ``GGUFError``, ``PEFTError``, ``ConversionError``,
+  ///   ``InferenceError``.
+  public init(
+    path: String, model: Model, pool: ThreadPool, tokenize: (@Sendable (String) throws -> [Int])? = nil
+  ) throws {
+    let parts =
+      FileSystem.kind(of: path) == .regularFile && GGUFFile.isGGUF(path: path)
+      ? try AdapterParts(gguf: path, base: model.graph.base)
+      : try AdapterParts(peft: path, base: model.graph.base, tokenize: tokenize)
+    self.path = path
+    invocationTokens = parts.invocationTokens
+    moduleCount = parts.moduleCount
+    let isDense = model.backend == .openblas
+    var shared: [String: WeightMatrix] = [:]
+    func update(_ matrix: GraphMatrix?) throws -> LowRankUpdate? {
+      guard let matrix, let pair = parts.pairs[matrix.gguf.name], !pair.isEmbedding else { return nil }
+      let a = try shared[matrix.gguf.name] ?? WeightMatrix(pair.a, isDense: isDense, pool: pool)
+      shared[matrix.gguf.name] = a
+      let first = pair.b.rows.lowerBound + matrix.gguf.rows.lowerBound
+      let rows = RowSource(
+        file: pair.b.file, tensor: pair.b.tensor, rows: first..<(first + matrix.rowCount),
+        permutation: pair.b.permutation)
+      return LowRankUpdate(a: a, b: try WeightMatrix(rows, isDense: isDense, pool: pool), scale: pair.scale)
+    }
+    layers = try model.graph.layers.map { layer in
+      Layer(
+        query: try update(layer.query), key: try update(layer.key), value: try update(layer.value),
+        output: try update(layer.output), gate: try update(layer.feedForward?.gate),
+        up: try update(layer.feedForward?.up), down: try update(layer.feedForward?.down),
+        router: try update(layer.router))
+    }
+    let isTied = model.graph.base.hyperparameters.tiesEmbeddings
+    outputLayer = isTied ? nil : try update(model.graph.output)
+    embedding = try parts.pairs[model.graph.embedding.gguf.name].flatMap { pair in
+      guard pair.isEmbedding else { return nil }
+      let (a, rank) = (try pair.a.floats(), pair.rank)
+      // PEFT has the columns of [r, vocabulary], GGUF the rows of [vocabulary, r].
+      let vocabulary = pair.isTransposed ? a.count / rank : 0
+      let rows = pair.isTransposed ? (0..<a.count).map { a[$0 % rank * vocabulary + $0 / rank] } : a
+      return EmbeddingUpdate(
+        a: FloatBuffer(rows), b: FloatBuffer(try pair.b.floats()), rank: rank, scale: pair.scale)
+    }
+    digest = try parts.digest()
+  }
+
+  /// Whether it is an aLoRA.
+  public var isActivated: Bool { invocationTokens != nil }
+}

@@ -1,0 +1,49 @@
+internal import CAloraKernels
+
+/// The SHA-256 of something.
+public struct Digest: Hashable, Sendable, CustomStringConvertible {
+  public let bytes: [UInt8]
+
+  /// In hexadecimal.
+  public var description: String {
+    bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+  }
+
+  /// The digest of f32 values as little-endian bytes.
+  public init(floats: [Float]) {
+    var hasher = Hasher()
+    hasher.add(floats)
+    self = hasher.end()
+  }
+
+  fileprivate init(bytes: [UInt8]) { self.bytes = bytes }
+
+  /// Takes bytes piece by piece.
+  public struct Hasher {
+    private var state = alora_sha256()
+
+    public init() { unsafe alora_sha256_begin(&state) }
+
+    public mutating func add(_ bytes: [UInt8]) {
+      // Safe: the array outlives the call, which reads as many bytes as there are.
+      unsafe bytes.withUnsafeBytes { unsafe alora_sha256_add(&state, $0.baseAddress, $0.count) }
+    }
+
+    /// Adds f32 values as little-endian bytes.
+    public mutating func add(_ values: [Float]) {
+      let bits = values.map(\.bitPattern.littleEndian)
+      unsafe bits.withUnsafeBytes { unsafe alora_sha256_add(&state, $0.baseAddress, $0.count) }
+    }
+
+    public mutating func add(_ text: String) {
+      unsafe add(withUnsafeBytes(of: UInt64(text.utf8.count).littleEndian) { unsafe Array($0) })
+      add(Array(text.utf8))
+    }
+
+    public consuming func end() -> Digest {
+      var digest = [UInt8](repeating: 0, count: 32)
+      unsafe digest.withUnsafeMutableBufferPointer { unsafe alora_sha256_end(&state, $0.baseAddress) }
+      return Digest(bytes: digest)
+    }
+  }
+}

@@ -1,0 +1,162 @@
+internal import CAloraKernels
+
+/// Which of an adapter's updates belongs to a product.
+enum UpdateSlot { case query, key, value, output, gate, up, down, router, outputLayer, none }
+
+extension Adapter {
+  func update(_ slot: UpdateSlot, layer: Int) -> LowRankUpdate? {
+    switch slot {
+    case .query: layers[layer].query
+    case .key: layers[layer].key
+    case .value: layers[layer].value
+    case .output: layers[layer].output
+    case .gate: layers[layer].gate
+    case .up: layers[layer].up
+    case .down: layers[layer].down
+    case .router: layers[layer].router
+    case .outputLayer: outputLayer
+    case .none: nil
+    }
+  }
+}
+
+/// One of several products that read the same rows.
+@safe struct Product {
+  let matrix: WeightMatrix
+  let slot: UpdateSlot
+  /// [T][stride]
+  let output: UnsafeMutablePointer<Float>
+  let stride: Int
+}
+
+extension Evaluator {
+  /// Runs `body` on parts of the rows, one for each thread, and then packs rows of `x` for the products that follow.
+  func rows(
+    _ count: Int, packing x: UnsafeMutablePointer<Float>?, columns: Int, into packed: UnsafeMutablePointer<Float>,
+    _ body: @escaping (_ thread: Int, _ rows: Range<Int>) -> Void
+  ) {
+    let tileCount = alora_tile_count(count)
+    let packs = count > 1 && model.blas == nil
+    func part(_ thread: Int, _ tiles: Range<Int>) {
+      guard !tiles.isEmpty else { return }
+      body(thread, alora_tile_first_token(tiles.lowerBound, count)..<alora_tile_first_token(tiles.upperBound, count))
+      guard packs, let x = unsafe x else { return }
+      unsafe alora_pack_activations(x, columns, count, columns, tiles.lowerBound, tiles.count, packed)
+    }
+    guard tileCount > 1 else { return part(0, 0..<tileCount) }
+    pool.run { thread in part(thread, self.pool.share(of: tileCount, thread: thread)) }
+  }
+
+  /// Computes products of the same rows, and adds what adapters change.
+  ///
+  /// - Parameters:
+  ///   - x: [T][columns]
+  ///   - packed: the same rows in tiles, where there is more than one.
+  ///   - segments: the sequences that the rows belong to; empty where no adapter is wanted.
+  func multiply(
+    _ x: UnsafeMutablePointer<Float>, packed: UnsafeMutablePointer<Float>, columns: Int, rowCount: Int,
+    _ products: [Product], segments: [Segment], layer: Int
+  ) {
+    if let blas = model.blas {
+      for product in products {
+        unsafe blas.multiply(
+          x, stride: columns, rows: rowCount, product.matrix, into: product.output, stride: product.stride)
+        addBias(product, columns: 0..<product.matrix.rowCount, rowCount: rowCount)
+      }
+    } else {
+      let input = unsafe rowCount == 1 ? x : packed
+      let panelCount = products.reduce(0) { $0 + $1.matrix.panelCount }
+      pool.run { thread in
+        let share = self.pool.share(of: panelCount, thread: thread)
+        var first = 0
+        for product in products {
+          let matrix = product.matrix
+          let panels = share.clamped(to: first..<(first + matrix.panelCount))
+          if !panels.isEmpty {
+            let start = panels.lowerBound - first
+            unsafe self.product(
+              self.isa.rawValue, matrix.type.rawValue, matrix.storage, matrix.rowCount, matrix.columnCount, start,
+              panels.count, input, rowCount, product.output, product.stride)
+            let end = min(matrix.rowCount, (start + panels.count) * 32)
+            self.addBias(product, columns: (start * 32)..<end, rowCount: rowCount)
+          }
+          first += matrix.panelCount
+        }
+      }
+    }
+    unsafe addUpdates(x, columns: columns, products, segments: segments, layer: layer)
+  }
+
+  private func addBias(_ product: Product, columns: Range<Int>, rowCount: Int) {
+    guard let bias = product.matrix.bias else { return }
+    for row in 0..<rowCount {
+      let y = unsafe product.output + row * product.stride + columns.lowerBound
+      unsafe alora_add(isa, y, bias.base + columns.lowerBound, y, columns.count)
+    }
+  }
+
+  /// y += scale · B · (A · x) for the rows where an adapter is on. Other rows are not touched.
+  ///
+  /// Each task is some rows of one product, done by one thread from beginning to end.
+  private func addUpdates(
+    _ x: UnsafeMutablePointer<Float>, columns: Int, _ products: [Product], segments: [Segment], layer: Int
+  ) {
+    var tasks: [(rows: Range<Int>, product: Product, update: LowRankUpdate)] = []
+    for segment in segments {
+      guard let adapter = segment.sequence.adapter, !segment.activeRows.isEmpty else { continue }
+      for product in products {
+        guard let update = adapter.update(product.slot, layer: layer) else { continue }
+        // Few enough rows that the change of all outputs stays in the cache.
+        let rowLimit = max(1, min(48, (1 << 18) / product.matrix.rowCount))
+        for first in stride(from: segment.activeRows.lowerBound, to: segment.activeRows.upperBound, by: rowLimit) {
+          tasks.append((first..<min(first + rowLimit, segment.activeRows.upperBound), product, update))
+        }
+      }
+    }
+    guard !tasks.isEmpty else { return }
+    let all = tasks
+    guard model.blas == nil, all.count > 1 else {
+      for task in all { unsafe addUpdate(x, columns: columns, task.rows, task.product, task.update, thread: 0) }
+      return
+    }
+    pool.run { thread in
+      for index in stride(from: thread, to: all.count, by: self.pool.threadCount) {
+        let task = all[index]
+        unsafe self.addUpdate(x, columns: columns, task.rows, task.product, task.update, thread: thread)
+      }
+    }
+  }
+
+  private func addUpdate(
+    _ x: UnsafeMutablePointer<Float>, columns: Int, _ rows: Range<Int>, _ product: Product, _ update: LowRankUpdate,
+    thread: Int
+  ) {
+    let (count, rank, outputs) = (rows.count, update.a.rowCount, update.b.rowCount)
+    // In turn: the rows in tiles, A · x, that in tiles, B · A · x.
+    let memory = unsafe scratch[thread].update.reserve(count * (columns + 2 * rank + outputs) + 64)
+    let (tiles, inner) = unsafe (memory, memory + count * columns)
+    let (innerTiles, delta) = unsafe (inner + count * rank, inner + 2 * count * rank)
+    let input = unsafe x + rows.lowerBound * columns
+    unsafe multiplySmall(input, columns: columns, count, update.a, tiles: tiles, into: inner)
+    unsafe multiplySmall(inner, columns: rank, count, update.b, tiles: innerTiles, into: delta)
+    for row in 0..<count {
+      let y = unsafe product.output + (rows.lowerBound + row) * product.stride
+      unsafe alora_add_scaled(isa, update.scale, delta + row * outputs, y, outputs)
+    }
+  }
+
+  /// A product on the calling thread alone.
+  private func multiplySmall(
+    _ x: UnsafeMutablePointer<Float>, columns: Int, _ count: Int, _ matrix: WeightMatrix,
+    tiles: UnsafeMutablePointer<Float>, into y: UnsafeMutablePointer<Float>
+  ) {
+    if let blas = model.blas {
+      unsafe blas.multiply(x, stride: columns, rows: count, matrix, into: y, stride: matrix.rowCount)
+      return
+    }
+    if count > 1 { unsafe alora_pack_activations(x, columns, count, columns, 0, alora_tile_count(count), tiles) }
+    unsafe product(
+      isa.rawValue, matrix.type.rawValue, matrix.storage, matrix.rowCount, columns, 0, matrix.panelCount,
+      count > 1 ? tiles : x, count, y, matrix.rowCount)
+  }
+}

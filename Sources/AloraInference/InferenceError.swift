@@ -1,0 +1,47 @@
+public import AloraBytes
+
+/// A model, adapter or prompt that cannot be computed with.
+public struct InferenceError: DiagnosedError, Hashable {
+  public struct Code: Hashable, Sendable {
+    enum Value: Hashable, Sendable {
+      case missingTensor, wrongShape, unsupportedType, notAnAdapter, wrongBase, unknownTensor, incompletePair
+      case tokenOutsideVocabulary, noTokens, tooLong, foreignCache, missingLibrary
+    }
+    let value: Value
+    public static let missingTensor = Code(value: .missingTensor)
+    public static let wrongShape = Code(value: .wrongShape)
+    /// An element type that no kernel reads.
+    public static let unsupportedType = Code(value: .unsupportedType)
+    /// A GGUF that is no LoRA adapter.
+    public static let notAnAdapter = Code(value: .notAnAdapter)
+    /// An adapter for another architecture.
+    public static let wrongBase = Code(value: .wrongBase)
+    /// An adapter's tensor for which the base has no place.
+    public static let unknownTensor = Code(value: .unknownTensor)
+    public static let incompletePair = Code(value: .incompletePair)
+    public static let tokenOutsideVocabulary = Code(value: .tokenOutsideVocabulary)
+    public static let noTokens = Code(value: .noTokens)
+    /// More positions than rotary tables are exact for.
+    public static let tooLong = Code(value: .tooLong)
+    /// Cached keys and values that other weights made.
+    public static let foreignCache = Code(value: .foreignCache)
+    /// OpenBLAS is not installed.
+    public static let missingLibrary = Code(value: .missingLibrary)
+  }
+
+  public let code: Code
+  public let path: String?
+  public let place: String?
+  public let problem: String
+  public let remedy: String?
+
+  public init(_ code: Code, path: String?, place: String? = nil, problem: String, remedy: String? = nil) {
+    self.code = code
+    self.path = path
+    self.place = place
+    self.problem = problem
+    self.remedy = remedy
+  }
+
+  public var category: ErrorCategory { .refusedInput }
+}

@@ -1,0 +1,159 @@
+internal import Synchronization
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+/// Threads that do one thing together at a time. The calling thread is one of them.
+///
+/// Work is divided by the thread's number alone, never by who is first; and no result here depends on the division.
+/// Threads wait for the next piece of work by spinning for a moment, then asleep.
+@safe public final class ThreadPool {
+  public let threadCount: Int
+  private let shared: Shared
+  private var threads: [pthread_t] = []
+
+  /// - Parameter threadCount: at least 1; those that the system refuses to start are done without.
+  public init(threadCount: Int) {
+    shared = Shared()
+    for number in 1..<max(1, min(threadCount, 1024)) {
+      let start = unsafe Unmanaged.passRetained(Start(shared: shared, number: number))
+      #if canImport(Darwin)
+        var thread: pthread_t?
+      #else
+        var thread = pthread_t()
+      #endif
+      // Safe: the thread takes over the reference it is given.
+      let status = unsafe pthread_create(&thread, nil, threadMain, start.toOpaque())
+      guard status == 0 else {
+        unsafe start.release()
+        break
+      }
+      #if canImport(Darwin)
+        if let thread { threads.append(thread) }
+      #else
+        threads.append(thread)
+      #endif
+    }
+    self.threadCount = threads.count + 1
+    shared.workerCount = threads.count
+  }
+
+  deinit {
+    shared.isStopping.store(true, ordering: .sequentiallyConsistent)
+    shared.announce()
+    for thread in threads { _ = pthread_join(thread, nil) }
+  }
+
+  /// The number of processors that this process may use.
+  public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+  /// Calls `body` once on every thread with the thread's number, and returns when all are done.
+  func run(_ body: @escaping (_ thread: Int) -> Void) {
+    guard shared.workerCount > 0 else { return body(0) }
+    shared.job = body
+    shared.pending.store(shared.workerCount, ordering: .sequentiallyConsistent)
+    shared.announce()
+    body(0)
+    var rounds = 0
+    while shared.pending.load(ordering: .acquiring) > 0 {
+      rounds += 1
+      if rounds > 4000 { _ = sched_yield() }
+    }
+    shared.job = nil
+  }
+
+  /// The part of `0 ..< count` that a thread does.
+  func share(of count: Int, thread: Int) -> Range<Int> {
+    (count * thread / threadCount)..<(count * (thread + 1) / threadCount)
+  }
+}
+
+/// What a thread is started with.
+private final class Start {
+  let shared: Shared
+  let number: Int
+  init(shared: Shared, number: Int) {
+    self.shared = shared
+    self.number = number
+  }
+}
+
+private func threadMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+  guard let argument = unsafe argument else { return nil }
+  let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+  start.shared.work(start.number)
+  return nil
+}
+
+/// What the threads share. The caller writes `job` before it announces a generation, the others read it after they see
+/// the generation, and the caller clears it after all have reported: so no two touch it at once.
+@safe private final class Shared: @unchecked Sendable {
+  let generation = Atomic<Int>(0)
+  let pending = Atomic<Int>(0)
+  let sleepers = Atomic<Int>(0)
+  let isStopping = Atomic<Bool>(false)
+  var job: ((Int) -> Void)?
+  var workerCount = 0
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+  init() {
+    unsafe pthread_mutex_init(mutex, nil)
+    unsafe pthread_cond_init(condition, nil)
+  }
+
+  deinit {
+    unsafe pthread_cond_destroy(condition)
+    unsafe pthread_mutex_destroy(mutex)
+    unsafe condition.deallocate()
+    unsafe mutex.deallocate()
+  }
+
+  func announce() {
+    generation.add(1, ordering: .sequentiallyConsistent)
+    // A thread counts itself as asleep before it looks at the generation for the last time, so one of the two is seen.
+    guard sleepers.load(ordering: .sequentiallyConsistent) > 0 else { return }
+    unsafe pthread_mutex_lock(mutex)
+    unsafe pthread_cond_broadcast(condition)
+    unsafe pthread_mutex_unlock(mutex)
+  }
+
+  func work(_ number: Int) {
+    var seen = 0
+    while true {
+      seen = next(after: seen)
+      if isStopping.load(ordering: .acquiring) { return }
+      perform(number)
+      pending.subtract(1, ordering: .releasing)
+    }
+  }
+
+  private func perform(_ number: Int) { job?(number) }
+
+  private func next(after seen: Int) -> Int {
+    for round in 0..<6000 {
+      let current = generation.load(ordering: .acquiring)
+      if current != seen { return seen + 1 }
+      if round > 3000 { _ = sched_yield() }
+    }
+    unsafe pthread_mutex_lock(mutex)
+    sleepers.add(1, ordering: .sequentiallyConsistent)
+    while generation.load(ordering: .sequentiallyConsistent) == seen { unsafe pthread_cond_wait(condition, mutex) }
+    sleepers.subtract(1, ordering: .sequentiallyConsistent)
+    unsafe pthread_mutex_unlock(mutex)
+    return seen + 1
+  }
+}
+
+/// The first error that one of several threads met.
+final class Failures: @unchecked Sendable {
+  private let lock = Mutex<(any Error)?>(nil)
+
+  func note(_ error: any Error) { lock.withLock { $0 = $0 ?? error } }
+  func check() throws { if let error = lock.withLock({ $0 }) { throw error } }
+}

@@ -1,0 +1,135 @@
+internal import AloraArchitectures
+internal import AloraBytes
+internal import AloraGGUF
+internal import AloraTensors
+internal import CAloraKernels
+
+/// Where rows of a matrix are read from.
+struct RowSource: Sendable {
+  let file: MappedFile
+  let tensor: TensorDescription
+  /// Rows of the tensor, counting those of all its outer dimensions together.
+  let rows: Range<Int>
+  /// The order of the tensor's rows, where it is not the graph's.
+  let permutation: RowPermutation
+
+  var columnCount: Int { tensor.shape.columnCount }
+  var rowByteCount: Int { tensor.dtype.byteCount(elementCount: columnCount) ?? 0 }
+
+  /// The element type as the kernels name it.
+  ///
+  /// - Throws: `unsupportedType`.
+  func kernelType() throws -> alora_type {
+    guard let number = tensor.dtype.ggmlTypeID else { throw unsupported() }
+    let type = alora_type(rawValue: number)
+    guard alora_type_supported(type) != 0 else { throw unsupported() }
+    return type
+  }
+
+  private func unsupported() -> InferenceError {
+    InferenceError(
+      .unsupportedType, path: file.path, place: "tensor \(tensor.name)",
+      problem: "no kernel reads \(tensor.dtype)",
+      remedy: "use a model in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, IQ4_NL, IQ4_XS or MXFP4")
+  }
+
+  /// Reads rows `range` in the graph's order, as the file stores them.
+  ///
+  /// - Parameter range: counted from `rows`; whole blocks of the permutation.
+  func read(_ range: Range<Int>, into destination: UnsafeMutableRawPointer, scratch: UnsafeMutableRawPointer) throws {
+    let rowBytes = rowByteCount
+    let target = unsafe permutation == .none ? destination : scratch
+    // Safe: the caller's memory holds range.count rows, in both places.
+    let buffer = unsafe UnsafeMutableRawBufferPointer(start: target, count: range.count * rowBytes)
+    var span = unsafe buffer.mutableBytes
+    try file.read(at: tensor.byteRange.lowerBound + (rows.lowerBound + range.lowerBound) * rowBytes, into: &span)
+    guard permutation != .none else { return }
+    for row in range {
+      let from = permutation.targetRow(of: row) - range.lowerBound
+      unsafe (destination + (row - range.lowerBound) * rowBytes).copyMemory(
+        from: scratch + from * rowBytes, byteCount: rowBytes)
+    }
+  }
+
+  /// All rows as f32. For small matrices.
+  func floats() throws -> [Float] {
+    let type = try kernelType()
+    let byteCount = max(1, rows.count * rowByteCount)
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: 2 * byteCount, alignment: 64)
+    defer { unsafe memory.deallocate() }
+    try unsafe read(0..<rows.count, into: memory, scratch: memory + byteCount)
+    return unsafe Array(unsafeUninitializedCapacity: rows.count * columnCount) { buffer, count in
+      count = rows.count * columnCount
+      if let base = buffer.baseAddress { unsafe alora_dequantize(type, memory, base, count) }
+    }
+  }
+}
+
+/// A matrix ready for products: packed at its own bits for the exact kernels, or widened to f32 rows for BLAS.
+@safe final class WeightMatrix: Sendable {
+  let type: alora_type
+  let rowCount: Int
+  let columnCount: Int
+  /// True where `storage` holds plain f32 rows.
+  let isDense: Bool
+  let bias: FloatBuffer?
+  let byteCount: Int
+  // Safe to share: written in init only.
+  nonisolated(unsafe) let storage: UnsafeMutableRawPointer
+
+  /// Reads and packs a matrix; threads share the work. Besides the packed matrix, each thread holds two pieces of about
+  /// a megabyte; the file is read, not mapped, so its pages don't count as this process's memory.
+  ///
+  /// - Throws: `unsupportedType`; ``FileError``.
+  init(_ source: RowSource, bias: FloatBuffer? = nil, isDense: Bool, pool: ThreadPool) throws {
+    let type = try source.kernelType()
+    let (rowCount, columnCount) = (source.rows.count, source.columnCount)
+    self.isDense = isDense
+    self.type = isDense ? ALORA_TYPE_F32 : type
+    self.rowCount = rowCount
+    self.columnCount = columnCount
+    self.bias = bias
+    byteCount = isDense ? rowCount * columnCount * 4 : alora_packed_byte_count(type, rowCount, columnCount)
+    let storage = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 64), alignment: 64)
+    unsafe self.storage = unsafe storage
+
+    let panelRows = Int(ALORA_PANEL_ROWS)
+    let unit = leastCommonMultiple(panelRows, source.permutation.blockRowCount)
+    let chunkRows = max(1, (1 << 20) / max(1, unit * source.rowByteCount)) * unit
+    let chunkCount = (rowCount + chunkRows - 1) / chunkRows
+    let panelBytes = alora_panel_byte_count(type, columnCount)
+    let failures = Failures()
+    pool.run { thread in
+      let chunks = pool.share(of: chunkCount, thread: thread)
+      guard !chunks.isEmpty else { return }
+      let pieceBytes = min(chunkRows, rowCount) * source.rowByteCount
+      let piece = UnsafeMutableRawPointer.allocate(byteCount: max(2 * pieceBytes, 64), alignment: 64)
+      defer { unsafe piece.deallocate() }
+      for chunk in chunks {
+        let rows = (chunk * chunkRows)..<min(rowCount, (chunk + 1) * chunkRows)
+        do { try unsafe source.read(rows, into: piece, scratch: piece + pieceBytes) } catch {
+          return failures.note(error)
+        }
+        if isDense {
+          let target = unsafe storage.assumingMemoryBound(to: Float.self) + rows.lowerBound * columnCount
+          unsafe alora_dequantize(type, piece, target, rows.count * columnCount)
+        } else {
+          unsafe alora_pack(
+            type, piece, rows.count, columnCount, 0, alora_panel_count(rows.count),
+            storage + rows.lowerBound / panelRows * panelBytes)
+        }
+      }
+    }
+    try failures.check()
+  }
+
+  deinit { unsafe storage.deallocate() }
+
+  var panelCount: Int { alora_panel_count(rowCount) }
+}
+
+private func leastCommonMultiple(_ a: Int, _ b: Int) -> Int {
+  var (x, y) = (a, max(b, 1))
+  while y != 0 { (x, y) = (y, x % y) }
+  return a / x * max(b, 1)
+}
