@@ -33,13 +33,23 @@ internal import CJSON
   /// Parses `text` (UTF-8).
   ///
   /// - Throws: `malformed`, `duplicateKey`, `tooLarge`.
-  public init(parsing text: RawSpan, path: String? = nil, allowsNonFinite: Bool = false) throws(JSONError) {
-    guard let length = Int32(exactly: text.byteCount) else {
-      throw JSONError(.tooLarge, path: path, place: nil, problem: "a JSON text of more than 2 GB")
-    }
+  public convenience init(
+    parsing text: RawSpan, path: String? = nil, allowsNonFinite: Bool = false
+  ) throws(JSONError) {
     let scan: JSONScan
     do throws(JSONError) { scan = try JSONScan(text, allowsNonFinite: allowsNonFinite) } catch {
       throw JSONError(error.code, path: path, place: error.place, problem: error.problem)
+    }
+    if scan.misreadPairOffsets.isEmpty {
+      try self.init(scanned: text, scan, path: path)
+    } else {
+      try self.init(scanned: unsafe scan.rewritten(text).span.bytes, scan, path: path)
+    }
+  }
+
+  private init(scanned text: RawSpan, _ scan: JSONScan, path: String?) throws(JSONError) {
+    guard let length = Int32(exactly: text.byteCount) else {
+      throw JSONError(.tooLarge, path: path, place: nil, problem: "a JSON text of more than 2 GB")
     }
     guard let tokener = unsafe json_tokener_new_ex(Self.depthLimit) else {
       throw JSONError(.tooLarge, path: path, place: nil, problem: "not enough memory for the parser")

@@ -4,6 +4,9 @@
 /// the text writes. json-c's tree has fewer exactly where a name came twice. Names are looked at one by one only then.
 struct JSONScan {
   private(set) var memberCount = 0
+  /// Where escaped surrogate pairs stand that json-c would read as U+FFFD: those of a character whose lower sixteen bits
+  /// look like half of a pair themselves (json-c 0.16, `\ud837\udea8`).
+  private(set) var misreadPairOffsets: [Int] = []
 
   /// - Throws: `malformed` for control characters, lone surrogates, single quotes, bare words other than true, false and
   ///   null, a point without a digit after it, and for U+0000 in a name.
@@ -13,7 +16,7 @@ struct JSONScan {
     while let byte = Self.byte(of: text, at: offset) {
       switch byte {
       case UInt8(ascii: "\""):
-        (offset, stringHasNUL) = try Self.checkString(in: text, from: offset + 1)
+        (offset, stringHasNUL) = try Self.checkString(in: text, from: offset + 1) { misreadPairOffsets.append($0) }
       case UInt8(ascii: ":"):
         if stringHasNUL { throw Self.malformed(offset, "a member's name contains U+0000") }
         memberCount += 1
@@ -42,7 +45,7 @@ struct JSONScan {
 
   /// The offset of the closing quote (or of the end), and whether the string holds U+0000.
   private static func checkString(
-    in text: RawSpan, from start: Int
+    in text: RawSpan, from start: Int, misread: (Int) -> Void = { _ in }
   ) throws(JSONError) -> (end: Int, hasNUL: Bool) {
     var offset = start
     var hasNUL = false
@@ -53,6 +56,7 @@ struct JSONScan {
         if let unit = escapedUnit(in: text, at: offset) {
           if unit == 0 { hasNUL = true }
           if unit & 0xFC00 == 0xD800, let low = escapedUnit(in: text, at: offset + 6), low & 0xFC00 == 0xDC00 {
+            if character(unit, low) & 0xF800 == 0xD800 { misread(offset) }
             offset += 6
           } else if unit & 0xF800 == 0xD800 {
             throw malformed(offset, "half of a surrogate pair stands alone")
@@ -63,6 +67,29 @@ struct JSONScan {
       offset += 1
     }
     return (offset, hasNUL)
+  }
+
+  private static func character(_ high: UInt16, _ low: UInt16) -> UInt32 {
+    0x10000 + (UInt32(high & 0x3FF) << 10 | UInt32(low & 0x3FF))
+  }
+
+  /// The text with the pairs at `misreadPairOffsets` written as the characters themselves.
+  func rewritten(_ text: RawSpan) -> [UInt8] {
+    var result: [UInt8] = []
+    result.reserveCapacity(text.byteCount)
+    var done = 0
+    for offset in misreadPairOffsets {
+      // Safe: the offsets were found in this text, ascending, with the twelve bytes of a pair behind each.
+      unsafe text.extracting(done..<offset).withUnsafeBytes { unsafe result += $0 }
+      done = offset
+      guard let high = Self.escapedUnit(in: text, at: offset), let low = Self.escapedUnit(in: text, at: offset + 6),
+        let scalar = Unicode.Scalar(Self.character(high, low))
+      else { continue }
+      result += Array(String(Character(scalar)).utf8)
+      done = offset + 12
+    }
+    unsafe text.extracting(done..<text.byteCount).withUnsafeBytes { unsafe result += $0 }
+    return result
   }
 
   /// The UTF-16 unit of a `\uXXXX` escape that starts at `offset`; nil for any other text.

@@ -2,6 +2,8 @@
 enum Normalizer: Sendable {
   case prepend([UInt8])
   case replace(SplitPattern, with: [UInt8])
+  /// To normalization form C.
+  case compose(CanonicalComposition)
   case lowercase
   case strip(left: Bool, right: Bool)
 
@@ -12,6 +14,7 @@ enum Normalizer: Sendable {
       if !text.isEmpty { text.insert(contentsOf: prefix, at: 0) }
     case .replace(let pattern, let content):
       text = try Self.replaced(text, pattern, content)
+    case .compose(let composition): text = composition.normalized(text)
     case .lowercase:
       guard let string = String(validating: text, as: UTF8.self) else { return }
       text = string.unicodeScalars.flatMap { Array($0.properties.lowercaseMapping.utf8) }

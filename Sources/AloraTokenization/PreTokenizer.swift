@@ -21,6 +21,12 @@ enum PreTokenizer: Sendable {
   /// SentencePiece's: spaces become `replacement`.
   case metaspace(replacement: [UInt8], PrependScheme, splits: Bool)
 
+  /// Before each space mark that follows another character; an inner step, where it changes no token.
+  case words(mark: [UInt8])
+
+  /// SentencePiece's mark of a space, U+2581.
+  static let spaceMark: [UInt8] = [0xE2, 0x96, 0x81]
+
   enum PrependScheme: String, Sendable { case first, never, always }
 
   /// What GPT-2 splits by.
@@ -52,7 +58,33 @@ enum PreTokenizer: Sendable {
         }
       }
       if splits { try Self.split(&pieces, by: .literal(replacement), .mergedWithNext, isInverted: false) }
+    case .words(let mark): Self.splitWords(&pieces, mark: mark)
     }
+  }
+
+  private static func splitWords(_ pieces: inout Pieces, mark: [UInt8]) {
+    guard let lead = mark.first else { return }
+    var parts: [Range<Int>] = []
+    for range in pieces.ranges {
+      var start = range.lowerBound
+      var followsMark = true
+      var offset = range.lowerBound
+      while offset < range.upperBound {
+        if pieces.text[offset] == lead, pieces.text.hasPrefix(mark, at: offset, end: range.upperBound) {
+          if !followsMark {
+            parts.append(start..<offset)
+            start = offset
+          }
+          followsMark = true
+          offset += mark.count
+        } else {
+          followsMark = false
+          offset += 1
+        }
+      }
+      parts.append(start..<range.upperBound)
+    }
+    pieces.ranges = parts
   }
 
   private static func split(

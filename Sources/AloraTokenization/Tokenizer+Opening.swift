@@ -1,9 +1,10 @@
 internal import AloraBytes
+internal import AloraGGUF
 
 extension Tokenizer {
-  /// Opens the tokenizer of a model: a Hugging Face directory with a tokenizer.json, or that file itself.
+  /// Opens the tokenizer of a model: a Hugging Face directory with a tokenizer.json, that file itself, or a GGUF.
   ///
-  /// - Throws: ``FileError``, ``JSONError``, ``TokenizationError``.
+  /// - Throws: ``FileError``, ``JSONError``, ``GGUFError``, ``TokenizationError``.
   public init(path: String) throws {
     if FileSystem.kind(of: path) == .directory {
       guard let file = Self.tokenizerPath(ofModel: path) else {
@@ -12,15 +13,19 @@ extension Tokenizer {
           remedy: "give the model's directory as downloaded, or save its tokenizer there with save_pretrained")
       }
       try self.init(jsonPath: file)
-    } else {
+    } else if path.hasSuffix(".json") {
       try self.init(jsonPath: path)
+    } else {
+      try self.init(gguf: GGUFFileSet(path: path).metadata)
     }
   }
 
   /// Where the tokenizer of a model is, for ``init(path:)``; nil where there is none.
+  ///
+  /// A GGUF may turn out to carry no vocabulary.
   public static func tokenizerPath(ofModel path: String) -> String? {
     let file = FileSystem.kind(of: path) == .directory ? path + "/tokenizer.json" : path
-    guard FileSystem.kind(of: file) == .regularFile, file.hasSuffix(".json") else { return nil }
-    return file.hasSuffix("config.json") ? nil : file
+    guard FileSystem.kind(of: file) == .regularFile, !file.hasSuffix("config.json") else { return nil }
+    return file
   }
 }

@@ -3,7 +3,7 @@
 /// The way of a text: added tokens are cut out, what is between them is normalized and split into pieces, the model
 /// encodes each piece, and special tokens are put around the whole.
 public struct Tokenizer: Sendable {
-  let model: BytePairModel
+  let model: TokenModel
   let addedTokens: [AddedToken]
   let rawMatcher: AddedTokenMatcher
   let normalizedMatcher: AddedTokenMatcher
@@ -18,6 +18,38 @@ public struct Tokenizer: Sendable {
 
   /// The file that it came from.
   public internal(set) var path: String?
+
+  /// - Throws: `patternFailed`; `malformed` where two added tokens have the same content.
+  init(
+    model: TokenModel, addedTokens: [AddedToken], normalizers: [Normalizer], preTokenizers: [PreTokenizer],
+    postProcessor: PostProcessor, decoders: [Decoder]?
+  ) throws(TokenizationError) {
+    self.model = model
+    self.addedTokens = addedTokens
+    self.normalizers = normalizers
+    let splitsWords = preTokenizers.isEmpty && model.keepsWordsApart(mark: PreTokenizer.spaceMark)
+    self.preTokenizers = splitsWords ? [.words(mark: PreTokenizer.spaceMark)] : preTokenizers
+    self.postProcessor = postProcessor
+    self.decoders = decoders
+    var normalized: [AddedToken] = []
+    var pieces: [UInt32: [UInt8]] = [:]
+    for var token in addedTokens {
+      pieces[token.id] = token.content
+      guard token.isNormalized else { continue }
+      for normalizer in normalizers { try normalizer.apply(to: &token.content) }
+      if !token.content.isEmpty { normalized.append(token) }
+      pieces[token.id] = token.content
+    }
+    addedPieces = pieces
+    specialTokens = Set(addedTokens.filter(\.isSpecial).map(\.id))
+    guard let rawMatcher = AddedTokenMatcher(addedTokens.filter { !$0.isNormalized }),
+      let normalizedMatcher = AddedTokenMatcher(normalized)
+    else {
+      throw TokenizationError(.malformed, place: "added tokens", problem: "two of them have the same content")
+    }
+    self.rawMatcher = rawMatcher
+    self.normalizedMatcher = normalizedMatcher
+  }
 
   /// One more than the largest id.
   public var idLimit: Int { max(model.vocabulary.idLimit, (addedPieces.keys.max().map { Int($0) + 1 }) ?? 0) }
@@ -45,7 +77,7 @@ public struct Tokenizer: Sendable {
 
   private func encode(validUTF8 text: [UInt8], addsSpecialTokens: Bool) throws(TokenizationError) -> [Int] {
     var tokens: [UInt32] = []
-    var encoder = BytePairEncoder(model)
+    var encoder = PieceEncoder(model)
     for section in rawMatcher.sections(of: text, in: 0..<text.count) {
       switch section {
       case .token(let id): tokens.append(id)

@@ -27,8 +27,7 @@ extension Tokenizer {
       throw TokenizationError(.unsupported, place: "$.version", problem: "the version '\(version)' is not known")
     }
     var model = try BytePairModel(json: json["model"])
-    normalizers = try TokenizerParts.normalizers(json[optional: "normalizer"])
-    preTokenizers = try TokenizerParts.preTokenizers(json[optional: "pre_tokenizer"])
+    let preTokenizers = try TokenizerParts.preTokenizers(json[optional: "pre_tokenizer"])
     if case .byteLevel? = preTokenizers.last { model.prepareByteLevel() }
     for step in preTokenizers.dropLast() {
       if case .byteLevel = step {
@@ -36,29 +35,12 @@ extension Tokenizer {
           .unsupported, place: "$.pre_tokenizer", problem: "a pre-tokenizer after ByteLevel is not supported")
       }
     }
-    postProcessor = PostProcessor(templates: try TokenizerParts.templates(json[optional: "post_processor"]))
-    decoders = try json[optional: "decoder"].map { try TokenizerParts.decoders($0) }
-    self.model = model
-
-    let tokens = try AddedToken.tokens(json[optional: "added_tokens"], vocabulary: model.vocabulary)
-    addedTokens = tokens
-    var normalized: [AddedToken] = []
-    for var token in tokens where token.isNormalized {
-      for normalizer in normalizers { try normalizer.apply(to: &token.content) }
-      normalized.append(token)
-    }
-    var pieces: [UInt32: [UInt8]] = [:]
-    for token in tokens { pieces[token.id] = token.content }
-    for token in normalized { pieces[token.id] = token.content }
-    addedPieces = pieces
-    specialTokens = Set(tokens.filter(\.isSpecial).map(\.id))
-    guard let rawMatcher = AddedTokenMatcher(tokens.filter { !$0.isNormalized }),
-      let normalizedMatcher = AddedTokenMatcher(normalized.filter { !$0.content.isEmpty })
-    else {
-      throw TokenizationError(.malformed, place: "$.added_tokens", problem: "two added tokens have the same content")
-    }
-    self.rawMatcher = rawMatcher
-    self.normalizedMatcher = normalizedMatcher
+    try self.init(
+      model: .bytePair(model),
+      addedTokens: AddedToken.tokens(json[optional: "added_tokens"], vocabulary: model.vocabulary),
+      normalizers: TokenizerParts.normalizers(json[optional: "normalizer"]), preTokenizers: preTokenizers,
+      postProcessor: PostProcessor(templates: TokenizerParts.templates(json[optional: "post_processor"])),
+      decoders: json[optional: "decoder"].map { try TokenizerParts.decoders($0) })
   }
 }
 

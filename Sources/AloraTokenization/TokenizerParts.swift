@@ -32,6 +32,7 @@ enum TokenizerParts {
       switch try type(json) {
       case "Prepend": .prepend(try json["prepend"].utf8())
       case "Replace": .replace(try pattern(json["pattern"]), with: try json["content"].utf8())
+      case "NFC": .compose(CanonicalComposition())
       case "Lowercase": .lowercase
       case "Strip":
         .strip(left: try json["strip_left"].boolean(), right: try json["strip_right"].boolean())

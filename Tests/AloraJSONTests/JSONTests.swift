@@ -63,6 +63,17 @@ private func code(_ body: () throws -> Void) -> (JSONError.Code, String?)? {
     #expect(try parse(#""\ud83d\ude00\u00e9""#).string() == "\u{1F600}\u{E9}")
   }
 
+  /// json-c itself reads some of them as U+FFFD.
+  @Test func everyEscapedPairIsItsCharacter() throws {
+    for high in 0xD800...0xDBFF as ClosedRange<UInt32> {
+      let lows = stride(from: 0xDC00, through: 0xDFFF, by: 1).map { $0 as UInt32 }
+      let text = lows.map { "\\u\(String(high, radix: 16))\\u\(String($0, radix: 16))" }.joined()
+      let characters = lows.compactMap { Unicode.Scalar(0x10000 + (high - 0xD800) << 10 + ($0 - 0xDC00)) }
+      let found = try parse("[\"\(text)\"]").elements()[0].string()
+      #expect(found.unicodeScalars.elementsEqual(characters), "\(String(high, radix: 16))")
+    }
+  }
+
   @Test func serializedTextParsesToTheSame() throws {
     let text = #"{"a":[1,2.5,"x/é"],"b":null}"#
     #expect(try parse(text).serialized == text)

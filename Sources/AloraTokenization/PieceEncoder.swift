@@ -1,8 +1,8 @@
 /// Encodes pieces one after another, and remembers those that it has seen.
 ///
 /// One encoder serves one text; the model behind it is shared.
-struct BytePairEncoder {
-  private let model: BytePairModel
+struct PieceEncoder {
+  private let model: TokenModel
   private var seen = ByteStringTable()
   private var seenTokens: [UInt32] = []
   private var seenEnds: [Int] = []
@@ -15,7 +15,7 @@ struct BytePairEncoder {
   /// Up to here, looking through all pairs is quicker than keeping a heap.
   private static let longestScanned = 40
 
-  init(_ model: BytePairModel) { self.model = model }
+  init(_ model: TokenModel) { self.model = model }
 
   /// Appends the tokens of a piece.
   ///
@@ -43,21 +43,29 @@ struct BytePairEncoder {
   }
 
   private mutating func compute(_ piece: Span<UInt8>, into tokens: inout [UInt32]) {
-    if let token = model.wholePiece(piece) {
-      tokens.append(token)
-      return
+    switch model {
+    case .scored(let model): model.encode(piece, into: &tokens)
+    case .bytePair(let model):
+      if let token = model.wholePiece(piece) {
+        tokens.append(token)
+        return
+      }
+      symbols.removeAll(keepingCapacity: true)
+      model.appendCharacters(of: piece, to: &symbols)
+      if symbols.count <= Self.longestScanned {
+        merge(by: model.merges)
+      } else {
+        MergeQueue.merge(&symbols, model.merges)
+      }
+      tokens += symbols
     }
-    symbols.removeAll(keepingCapacity: true)
-    model.appendCharacters(of: piece, to: &symbols)
-    if symbols.count <= Self.longestScanned { mergeByScanning() } else { MergeQueue.merge(&symbols, model.merges) }
-    tokens += symbols
   }
 
   /// Merges the pair of the lowest rank, the leftmost of equals, until no pair is left.
-  private mutating func mergeByScanning() {
+  private mutating func merge(by merges: MergeTable) {
     guard symbols.count > 1 else { return }
     candidates.removeAll(keepingCapacity: true)
-    for index in 0..<(symbols.count - 1) { candidates.append(model.merges.merge(symbols[index], symbols[index + 1])) }
+    for index in 0..<(symbols.count - 1) { candidates.append(merges.merge(symbols[index], symbols[index + 1])) }
     while true {
       var best = MergeTable.none
       var position = 0
@@ -70,10 +78,10 @@ struct BytePairEncoder {
       symbols.remove(at: position + 1)
       candidates.remove(at: position)
       if position < candidates.count {
-        candidates[position] = model.merges.merge(symbols[position], symbols[position + 1])
+        candidates[position] = merges.merge(symbols[position], symbols[position + 1])
       }
       if position > 0 {
-        candidates[position - 1] = model.merges.merge(symbols[position - 1], symbols[position])
+        candidates[position - 1] = merges.merge(symbols[position - 1], symbols[position])
       }
     }
   }
