@@ -55,6 +55,19 @@ import Testing
     #expect(try full["tensors"].elements().count == full["tensor_count"].integer())
   }
 
+  @Test(arguments: ["llama3", "gemma2", "gguf-spm-llama/vocabulary.gguf"]) func tokens(_ name: String) throws {
+    let arguments = [
+      "tokenize", "--model", try testData("tokenizers/cases/\(name)"), "--text", "the <s> \u{1F600}", "--json",
+    ]
+    let full = try expectConforming(arguments, to: "tokenize")
+    let bare = try expectConforming(arguments + ["--no-special"], to: "tokenize")
+    #expect(try full["count"].integer() == bare["count"].integer() + 1)
+    #expect(try full["pieces"].elements().count == full["count"].integer())
+    #expect(
+      try expectConforming(Array(arguments.dropLast(2)) + ["", "--json"], to: "tokenize")["tokens"].elements().count
+        == 1)
+  }
+
   @Test(arguments: ["inference/llama/golden.npz", "npz/stored.npz", "npz/plain.npy"])
   func archives(_ path: String) throws {
     let plain = try expectConforming(["inspect", try testData(path), "--json"], to: "inspect")
