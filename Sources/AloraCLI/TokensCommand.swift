@@ -1,0 +1,126 @@
+internal import AloraBytes
+internal import AloraGGUF
+internal import AloraJSON
+internal import AloraPEFT
+internal import AloraTokenization
+internal import ArgumentParser
+
+/// `alora tokens`: what switches an adapter on, and how that can break.
+struct TokensCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tokens",
+    abstract: "Show an adapter's invocation tokens, look for the ways they break, and see where a prompt activates.",
+    discussion: """
+      Example:
+        alora tokens my-adapter --base SmolLM2-135M-Instruct
+        alora tokens my-adapter.gguf --base base.gguf --prompt "$(cat prompt.txt)"
+
+      Exit code 1: a finding of severity error. Without --base, the tokenizer saved beside the adapter is used; without
+      either, only the ids are shown.
+      """)
+
+  @Argument(help: ArgumentHelp("A PEFT adapter's directory or a converted GGUF.", valueName: "dir|gguf"))
+  var adapter: String
+
+  @Option(help: ArgumentHelp("The base model: a Hugging Face directory or a GGUF.", valueName: "dir|gguf"))
+  var base: String?
+
+  @Option(help: "A prompt to search for the invocation.")
+  var prompt: String?
+
+  @Flag(name: .customLong("no-special"), help: "Add no special tokens (a BOS, say) around the prompt.")
+  var noSpecial = false
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    if noSpecial && prompt == nil { throw ValidationError("--no-special is about the prompt: give --prompt") }
+  }
+
+  func run() throws {
+    let source = try AdapterInvocation(path: adapter)
+    let own = source.tokenizerPath
+    let basePath = try base.map { try BaseTokenizer.path($0) } ?? own
+    let tokenizer = try basePath.map { try Tokenizer(path: $0) }
+    guard tokenizer != nil || prompt == nil else {
+      throw TokenizationError(
+        .missingTokenizer, path: adapter, problem: "there is no tokenizer for the prompt", remedy: "give --base")
+    }
+    var report = TokensReport(adapter: adapter, tokenizerPath: basePath)
+    report.invocation = try source.invocation(tokenizer)
+    if let invocation = report.invocation, let tokenizer {
+      let adapterTokenizer = own == basePath ? nil : try own.map { try Tokenizer(path: $0) }
+      report.findings = try InvocationLint(tokenizer: tokenizer, adapterTokenizer: adapterTokenizer).findings(
+        invocation)
+    }
+    report.pieces = report.invocation?.tokens.map { tokenizer?.piece(of: $0) } ?? []
+    if let prompt, let tokenizer {
+      report.prompt = try TokensReport.Prompt(
+        tokens: tokenizer.encode(prompt, addsSpecialTokens: !noSpecial), tokenizer: tokenizer,
+        invocation: report.invocation)
+    }
+    let output = Console.standardOutput
+    output.write(common.json ? report.json.serialized() + "\n" : report.text(output))
+    if report.findings.contains(where: { $0.severity == .error }) { throw ExitStatus.checkFailed }
+  }
+}
+
+/// The tokenizer of a base.
+enum BaseTokenizer {
+  /// - Throws: ``FileError`` where there is nothing; ``TokenizationError`` `missingTokenizer`.
+  static func path(_ base: String) throws -> String {
+    guard FileSystem.kind(of: base) != nil else {
+      throw FileError(.notFound, operation: "open", path: base, detail: "no such file or directory")
+    }
+    guard let path = Tokenizer.tokenizerPath(ofModel: base) else {
+      throw TokenizationError(
+        .missingTokenizer, path: base, problem: "the base has no tokenizer.json",
+        remedy: "give a directory with tokenizer.json, or a base GGUF")
+    }
+    return path
+  }
+}
+
+/// What an adapter says about its invocation.
+struct AdapterInvocation {
+  private let path: String
+  private let tokens: [Int]?
+  private let legacyString: String?
+  /// A tokenizer saved beside the adapter.
+  let tokenizerPath: String?
+
+  /// - Throws: ``FileError``, ``JSONError``, ``PEFTError``, ``GGUFError``.
+  init(path: String) throws {
+    self.path = path
+    if FileSystem.kind(of: path) != .directory, !path.hasSuffix(".json") {
+      let metadata = try GGUFFileSet(path: path).metadata
+      tokens = try metadata.integers(ifPresent: "adapter.alora.invocation_tokens")
+      guard try metadata.string(ifPresent: "general.type") == "adapter" else {
+        throw metadata.error(.valueOutOfRange, "general.type", "the file is no adapter")
+      }
+      (legacyString, tokenizerPath) = (nil, nil)
+      return
+    }
+    let isFile = path.hasSuffix(".json")
+    let file = isFile ? path : path + "/adapter_config.json"
+    let configuration = try AdapterConfiguration(json: JSONDocument(path: file).root)
+    tokens = configuration.invocationTokens
+    legacyString = tokens == nil ? configuration.invocationString : nil
+    tokenizerPath = isFile ? nil : Tokenizer.tokenizerPath(ofModel: path)
+  }
+
+  /// Nil for a plain LoRA.
+  ///
+  /// - Throws: ``TokenizationError`` `missingTokenizer` for a legacy adapter without a tokenizer.
+  func invocation(_ tokenizer: Tokenizer?) throws -> Invocation? {
+    if let tokens { return try Invocation(tokens: tokens, tokenizer: tokenizer) }
+    guard let legacyString else { return nil }
+    guard let tokenizer else {
+      throw TokenizationError(
+        .missingTokenizer, path: path, place: "$.invocation_string",
+        problem: "this legacy adapter names its invocation by text, and there is no tokenizer to turn it into tokens",
+        remedy: "give --base")
+    }
+    return try Invocation(legacyString: legacyString, tokenizer: tokenizer)
+  }
+}

@@ -1,0 +1,94 @@
+import AloraJSON
+import AloraTestSupport
+import Testing
+
+@Suite struct TokensCommandTests {
+  private func run(_ arguments: [String]) throws -> (status: Int32, json: JSON) {
+    let result = try runAlora(arguments + ["--json"])
+    #expect(result.exitedNormally)
+    let json = try parseJSON(result.output)
+    let validator = try SchemaValidator(path: testData("../schemas/tokens.schema.json"))
+    #expect(try validator.violations(in: json) == [], "\(arguments)")
+    return (result.status, json)
+  }
+
+  /// The real adapter activates where PEFT did when its golden was recorded.
+  @Test func theRealAdapterActivatesWherePEFTDid() throws {
+    let prompts = try String(decoding: readFile(testData("adapters/answerability/prompts.jsonl")), as: UTF8.self)
+    for line in prompts.split(separator: "\n").prefix(3) {
+      let item = try parseJSON(String(line))
+      let (status, report) = try run([
+        "tokens", testData("adapters/answerability/adapter-bf16"), "--base",
+        testData("adapters/answerability/base-config"), "--prompt", item["text"].string(),
+      ])
+      #expect(status == 0)
+      let (start, count) = (try item["alora_start"].integer(), try item["n_tokens"].integer())
+      #expect(try report["prompt"]["activation_start"].integer() == start)
+      #expect(try report["prompt"]["tokens"].elements().count == count)
+      #expect(try report["prompt"]["llama_server_start"].integer() == start - 1)
+      #expect(try report["invocation"]["text"].string() == "<|im_start|>answerability<file_sep>")
+    }
+  }
+
+  @Test func legacyAdaptersNeedATokenizer() throws {
+    let adapter = try testData("conversion/cases/llama-bos-legacy")
+    #expect(try runAlora(["tokens", adapter]).status == 3)
+    let (status, report) = try run(["tokens", adapter, "--base", testData("conversion/bases/llama-bos")])
+    #expect(status == 0)
+    #expect(try report["invocation"]["legacy"].boolean())
+    let expected = try JSONDocument(path: adapter + "/expected.json").root["invocation_tokens"].serialized
+    #expect(try report["invocation"]["tokens"].serialized == expected)
+  }
+
+  @Test func plainAdaptersAreActiveEverywhere() throws {
+    let (status, report) = try run([
+      "tokens", testData("conversion/cases/llama-lora"), "--base", testData("conversion/bases/llama-bos"), "--prompt",
+      "the",
+    ])
+    #expect(status == 0)
+    #expect(try report[optional: "invocation"] == nil)
+    #expect(try report["prompt"]["activation_start"].integer() == 0)
+  }
+
+  /// Ids alone, without any tokenizer; an id that the base lacks is a failed check.
+  @Test func findingsDecideTheExitCode() throws {
+    try withTemporaryDirectory { directory in
+      var builder = AdapterBuilder()
+      builder.set("alora_invocation_tokens", "[5, 99999]")
+      try builder.write(to: directory + "/adapter")
+      let (bare, idsOnly) = try run(["tokens", directory + "/adapter"])
+      #expect(bare == 0)
+      #expect(try idsOnly[optional: "tokenizer"] == nil)
+      let base = try testData("conversion/bases/llama-bos")
+      let (status, report) = try run(["tokens", directory + "/adapter", "--base", base])
+      #expect(status == 1)
+      #expect(try report["findings"].elements()[0]["id"].string() == "outside-vocabulary")
+      let text = try runAlora(["tokens", directory + "/adapter", "--base", base])
+      #expect(text.status == 1)
+      #expect(text.output.contains("outside-vocabulary"))
+      // The converted adapter says the same.
+      builder.set("alora_invocation_tokens", "[5, 17, 6]")
+      try builder.write(to: directory + "/good")
+      let gguf = directory + "/good.gguf"
+      #expect(
+        try runAlora(["convert", directory + "/good", "--base", testData("conversion/bases/llama"), "--outfile", gguf])
+          .status == 0)
+      let (_, one) = try run(["tokens", directory + "/good", "--base", base])
+      let (_, other) = try run(["tokens", gguf, "--base", base])
+      #expect(try one["invocation"].serialized == other["invocation"].serialized)
+      #expect(try one["findings"].serialized == other["findings"].serialized)
+    }
+  }
+
+  @Test func whatCannotBeReadIsRefused() throws {
+    let base = try testData("conversion/bases/llama")
+    let adapter = try testData("conversion/cases/llama-alora")
+    #expect(try runAlora(["tokens", adapter, "--base", base]).status == 3)
+    #expect(try runAlora(["tokens", adapter, "--base", base + "/nothing"]).status == 4)
+    #expect(try runAlora(["tokens", adapter, "--prompt", "x"]).status == 3)
+    #expect(try runAlora(["tokens", adapter, "--no-special"]).status == 2)
+    #expect(try runAlora(["tokens", testData("tokenizers/cases/gguf-gpt-2/vocabulary.gguf")]).status == 3)
+    #expect(try runAlora(["tokenize", "--model", base, "--text", "x"]).status == 3)
+    #expect(try runAlora(["tokenize", "--model", testData("tokenizers/cases/gpt2")]).status == 2)
+  }
+}
