@@ -98,7 +98,7 @@ let package = Package(
       "AloraInference",
       ["AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraTestSupport", "CAloraKernels"]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
-    tests("AloraCLI", ["AloraJSON", "AloraTestSupport"]),
+    tests("AloraCLI", ["AloraJSON", "AloraNPZ", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),
     tests("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraTestSupport"]),
     tests("AloraBytes"),

@@ -18,7 +18,10 @@ internal import ArgumentParser
       Exit codes: 0 all holds; 1 a check ran and failed; 2 wrong usage; 3 input refused; 4 input or output failed.
       """,
     version: aloraVersion,
-    subcommands: [ConvertCommand.self, InspectCommand.self, DiffCommand.self, TokenizeCommand.self, TokensCommand.self])
+    subcommands: [
+      ConvertCommand.self, InspectCommand.self, DiffCommand.self, TokenizeCommand.self, TokensCommand.self,
+      LogitsCommand.self, BenchCommand.self,
+    ])
 
   static func main() {
     run(Array(CommandLine.arguments.dropFirst())).endProcess()

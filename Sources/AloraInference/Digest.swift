@@ -31,7 +31,11 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
 
     /// Adds f32 values as little-endian bytes.
     public mutating func add(_ values: [Float]) {
-      let bits = values.map(\.bitPattern.littleEndian)
+      #if _endian(little)
+        let bits = values
+      #else
+        let bits = values.map(\.bitPattern.littleEndian)
+      #endif
       unsafe bits.withUnsafeBytes { unsafe alora_sha256_add(&state, $0.baseAddress, $0.count) }
     }
 

@@ -20,17 +20,13 @@ static void mix(uint32_t state[8], const uint8_t *block) {
     const uint32_t a = w[i - 15], b = w[i - 2];
     w[i] = w[i - 16] + w[i - 7] + (rotate(a, 7) ^ rotate(a, 18) ^ a >> 3) + (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
   }
-  uint32_t s[8];
-  memcpy(s, state, sizeof s);
+  uint32_t a = state[0], b = state[1], c = state[2], d = state[3], e = state[4], f = state[5], g = state[6], h = state[7];
   for (int i = 0; i < 64; i++) {
-    const uint32_t e = s[4], a = s[0];
-    const uint32_t t1 = s[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & s[5]) ^ (~e & s[6])) + constants[i] + w[i];
-    const uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
-    memmove(s + 1, s, 28);
-    s[4] += t1;
-    s[0] = t1 + t2;
+    const uint32_t t1 = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) + constants[i] + w[i];
+    const uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+    h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
   }
-  for (int i = 0; i < 8; i++) state[i] += s[i];
+  state[0] += a, state[1] += b, state[2] += c, state[3] += d, state[4] += e, state[5] += f, state[6] += g, state[7] += h;
 }
 
 void alora_sha256_begin(alora_sha256 *hash) {
@@ -42,6 +38,13 @@ void alora_sha256_begin(alora_sha256 *hash) {
 void alora_sha256_add(alora_sha256 *hash, const void *bytes, size_t count) {
   const uint8_t *from = bytes;
   while (count > 0) {
+    if (hash->byte_count % 64 == 0 && count >= 64) {
+      mix(hash->state, from);
+      hash->byte_count += 64;
+      from += 64;
+      count -= 64;
+      continue;
+    }
     const size_t held = hash->byte_count % 64, room = 64 - held, part = count < room ? count : room;
     memcpy(hash->block + held, from, part);
     hash->byte_count += part;

@@ -1,0 +1,60 @@
+internal import AloraBytes
+internal import AloraInference
+internal import AloraTokenization
+internal import ArgumentParser
+
+/// What the commands that compute with a model take.
+struct InferenceOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The base model: a Hugging Face directory or a GGUF.", valueName: "dir|gguf"))
+  var model: String
+
+  @Option(help: ArgumentHelp("A LoRA adapter: a PEFT directory or a GGUF.", valueName: "dir|gguf"))
+  var adapter: String?
+
+  @Option(help: ArgumentHelp("Threads; by default one for each processor.", valueName: "n"))
+  var threads: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "exact (default): the same bits everywhere; openblas: a second opinion, near but not the same.",
+      valueName: "name"), transform: named)
+  var backend = Backend.exact
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is from 1 to 1024.") }
+  }
+
+  /// - Throws: what loading throws.
+  func load(_ common: CommonOptions) throws -> LoadedModel {
+    let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
+    let loaded = try Model(path: model, backend: backend, pool: pool)
+    if backend == .openblas, let warning = try OpenBLAS().warning { common.note(warning) }
+    return LoadedModel(
+      model: loaded, adapter: try adapter.map { try load($0, loaded, pool) },
+      evaluator: Evaluator(model: loaded, pool: pool))
+  }
+
+  private func load(_ path: String, _ loaded: Model, _ pool: ThreadPool) throws -> Adapter {
+    // Of the base, or saved beside the adapter; needed for legacy adapters only, which name their invocation by text.
+    let beside = FileSystem.kind(of: path) == .directory ? path : nil
+    let tokenizerPath = Tokenizer.tokenizerPath(ofModel: model) ?? beside.flatMap(Tokenizer.tokenizerPath(ofModel:))
+    var tokenize: (@Sendable (String) throws -> [Int])?
+    if let tokenizerPath {
+      tokenize = { try Tokenizer(path: tokenizerPath).encode($0, addsSpecialTokens: false) }
+    }
+    return try Adapter(path: path, model: loaded, pool: pool, tokenize: tokenize)
+  }
+}
+
+/// A model and perhaps an adapter, ready to compute.
+struct LoadedModel {
+  let model: Model
+  let adapter: Adapter?
+  let evaluator: Evaluator
+}
+
+/// One of a type's few values by its name.
+func named<Value: RawRepresentable & CaseIterable>(_ text: String) throws -> Value where Value.RawValue == String {
+  if let value = Value(rawValue: text) { return value }
+  throw ValidationError("'\(text)' is none of \(Value.allCases.map(\.rawValue).joined(separator: ", ")).")
+}

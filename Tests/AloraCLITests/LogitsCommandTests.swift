@@ -1,0 +1,90 @@
+import AloraJSON
+import AloraNPZ
+import AloraTestSupport
+import Testing
+
+/// `alora logits` and `alora bench`, as they are called.
+@Suite struct LogitsCommandTests {
+  private func model(_ name: String = "llama") throws -> [String] {
+    ["--model", try testData("inference/\(name)/base")]
+  }
+  private func adapter(_ name: String = "llama") throws -> [String] {
+    ["--adapter", try testData("inference/\(name)/adapter")]
+  }
+
+  private func conforming(_ arguments: [String], to name: String) throws -> JSON {
+    let result = try runAlora(arguments)
+    #expect(result.status == 0, "\(arguments): \(result.errors)")
+    let value = try parseJSON(result.output)
+    let validator = try SchemaValidator(path: testData("../schemas/\(name).schema.json"))
+    #expect(try validator.violations(in: value) == [])
+    return value
+  }
+
+  @Test func theFileIsTheSameForEveryChunkAndNumberOfThreads() throws {
+    try withTemporaryDirectory { directory in
+      let texts = directory + "/texts.json"
+      try writeFile(Array("[[1, 5, 7, 9, 7, 20, 21, 22], [3], [7, 9, 7]]".utf8), to: texts)
+      var files: [[UInt8]] = []
+      for variant in [["--chunk", "1", "--threads", "1"], ["--chunk", "3", "--threads", "3"], []] {
+        let path = "\(directory)/\(files.count).npz"
+        let result = try runAlora(
+          ["logits", "--tokens-file", texts, "--output", path] + model() + adapter() + variant)
+        #expect(result.status == 0, "\(result.errors)")
+        files.append(try readFile(path))
+      }
+      #expect(files[0] == files[1] && files[1] == files[2])
+      let file = try NPZFile(path: directory + "/0.npz")
+      #expect(try file.integers(named: "tokens_0") == [1, 5, 7, 9, 7, 20, 21, 22])
+      #expect(try file.floats(named: "logits_0").count == 8 * 96)
+      let starts = try (0..<3).map { try file.integer(named: "activation_start_\($0)") }
+      #expect(starts == [2, -1, 0])
+    }
+  }
+
+  @Test func theReportConformsAndTellsWhereTheAdapterBegins() throws {
+    try withTemporaryDirectory { directory in
+      func start(_ more: [String]) throws -> Int {
+        let report = try conforming(
+          ["logits", "--tokens", "1,2,7,9,7,4", "--output", directory + "/out.npz", "--force", "--json"] + model()
+            + adapter() + more, to: "logits")
+        return try report["texts"].elements()[0]["activation_start"].integer()
+      }
+      let found = try [
+        [], ["--activation", "legacy"], ["--activation", "llama-server"], ["--activation-start", "5"],
+        ["--activation-start=-1"],
+      ].map(start)
+      #expect(found == [2, 3, 1, 5, -1])
+    }
+  }
+
+  @Test(arguments: [
+    [], ["--tokens", "1,x"], ["--tokens", "1", "--prompt", "a"], ["--tokens", "1", "--chunk", "0"],
+    ["--tokens", "1", "--activation", "never"], ["--tokens", "1", "--activation-start", "1"],
+    ["--tokens", "1", "--threads", "0"], ["--tokens", "1", "--backend", "other"],
+  ]) func wrongUsageIsToldApart(_ arguments: [String]) throws {
+    let result = try runAlora(["logits", "--output", "/nonexistent/out.npz"] + model() + arguments)
+    #expect(result.status == 2, "\(result.errors)")
+  }
+
+  @Test func whatCannotBeComputedIsRefusedAndLeavesNoFile() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/out.npz"
+      let outside = try runAlora(["logits", "--tokens", "1,96", "--output", path] + model())
+      #expect(outside.status == 3)
+      #expect(outside.errors.contains("96 is no token of the model"))
+      let foreign = try runAlora(["logits", "--tokens", "1", "--output", path] + model() + adapter("qwen2"))
+      #expect(foreign.status == 3)
+      let missing = try runAlora(["logits", "--tokens", "1", "--output", path, "--model", directory + "/none"])
+      #expect(missing.status == 4)
+      #expect(caught(NPZError.self) { _ = try NPZFile(path: path) } == nil)
+      #expect((try? readFile(path)) == nil)
+    }
+  }
+
+  @Test(arguments: ["prefill", "decode"]) func benchmarksReport(_ task: String) throws {
+    let report = try conforming(
+      ["bench", task, "--tokens", "3", "--context", "4", "--repeats", "1", "--json"] + model(), to: "bench")
+    #expect(try report["tokens"].integer() == 3)
+  }
+}

@@ -1,0 +1,26 @@
+import AloraInference
+import AloraTestSupport
+import Testing
+
+/// The second opinion: the same graph on OpenBLAS, where it is installed.
+@Suite(.enabled(if: (try? OpenBLAS()) != nil)) struct BackendTests {
+  @Test(arguments: Fixture.all) func openBLASAgreesWithTheExactBackend(_ fixture: Fixture) throws {
+    let pool = ThreadPool(threadCount: 2)
+    func results(_ backend: Backend) throws -> [Float] {
+      let model = try Model(path: fixture.base, backend: backend, pool: pool)
+      let adapter = try Adapter(path: fixture.adapter, model: model, pool: pool)
+      let evaluator = Evaluator(model: model, pool: pool)
+      return try fixture.golden.cases.flatMap {
+        try logits(evaluator, $0.tokens, adapter: adapter, start: $0.activationStart)
+      }
+    }
+    let error = relativeError(try results(.openblas), try results(.exact))
+    #expect(error < 2e-5)
+  }
+
+  @Test func itSaysWhichCoreItWasBuiltFor() throws {
+    let blas = try OpenBLAS()
+    #expect(!blas.coreName.isEmpty)
+    #expect(blas.warning.map { $0.contains(blas.coreName) } ?? true)
+  }
+}
