@@ -96,7 +96,10 @@ let package = Package(
     tests("AloraArchitectures", ["AloraBytes", "AloraGGUF", "AloraJSON", "AloraTestSupport"]),
     tests(
       "AloraInference",
-      ["AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraTestSupport", "CAloraKernels"]),
+      [
+        "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraPEFT",
+        "AloraTestSupport", "CAloraKernels",
+      ]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
     tests("AloraCLI", ["AloraJSON", "AloraNPZ", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),

@@ -48,6 +48,9 @@ _multipliers = {"embedding_multiplier": 3.0, "logits_scaling": 2.0, "residual_mu
 granite = _make("GraniteConfig", {**_multipliers, "tie_word_embeddings": True})
 granite_moe = _make("GraniteMoeConfig", {**_multipliers, "num_local_experts": 4, "num_experts_per_tok": 2})
 
+granite_moe_shared = _make("GraniteMoeSharedConfig", {
+    **_multipliers, "num_local_experts": 4, "num_experts_per_tok": 2, "shared_intermediate_size": 40})
+
 
 def granite_moe_hybrid(experts=0, position="rope", shared=48, **kw):
     """GraniteMoeHybrid without Mamba layers, as Granite 4.0 micro is; `experts` 0 leaves only the shared MLP."""

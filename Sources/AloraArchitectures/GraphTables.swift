@@ -40,6 +40,20 @@ struct GraphTables {
   private var h: Hyperparameters { base.hyperparameters }
 
   func graph(_ parameters: GraphParameters) throws -> ModelGraph {
+    // The list of experts is made before any tensor is seen: its length must not be a file's to choose.
+    guard h.expertCount <= 4096, h.expertCount * h.layerCount <= 1 << 18 else {
+      throw ArchitectureError(
+        .unsupportedVariant, path: base.path, place: nil,
+        problem: "\(h.expertCount) experts in each of \(h.layerCount) layers are more than are supported")
+    }
+    for rotary in parameters.rotaries {
+      let all = rotary.inverseFrequencies + (rotary.longInverseFrequencies ?? [])
+      guard all.allSatisfy({ $0 >= 0 && $0 <= 1000 }), rotary.scale.isFinite else {
+        throw ArchitectureError(
+          .unsupportedVariant, path: base.path, place: nil,
+          problem: "the frequencies of its rotary embedding are not from 0 to 1000 radians a position")
+      }
+    }
     let embedding = matrix(
       "token_embd.weight", "model.embed_tokens.weight", rows: h.vocabularySize, columns: h.hiddenSize)
     let output = matrix("output.weight", "lm_head.weight", rows: h.vocabularySize, columns: h.hiddenSize)

@@ -76,8 +76,13 @@ public struct Work {
     scratch = (0..<pool.threadCount).map { _ in Scratch() }
   }
 
-  /// Positions beyond this one are refused: angles of rotary embedding are exact up to it.
-  public static let positionLimit = 1_000_000
+  /// Texts longer than this are refused: sines and cosines are exact up to the angle of its last position.
+  public var positionLimit: Int {
+    let greatest = model.graph.parameters.rotaries.flatMap {
+      $0.inverseFrequencies + ($0.longInverseFrequencies ?? [])
+    }.max()
+    return Int(1_000_000 / max(1, greatest ?? 1))
+  }
 
   /// Computes tokens and appends them to their sequences.
   ///
@@ -99,6 +104,7 @@ public struct Work {
   }
 
   private func check(_ work: [Work]) throws(InferenceError) {
+    let limit = positionLimit
     for (index, item) in work.enumerated() {
       precondition(item.sequence.model === model, "a sequence of another model")
       precondition(!work[..<index].contains { $0.sequence === item.sequence }, "a sequence comes twice")
@@ -108,8 +114,8 @@ public struct Work {
           .tokenOutsideVocabulary, path: model.path,
           problem: "\(token) is no token of the model, which has \(model.vocabularySize)")
       }
-      guard item.sequence.tokens.count + item.tokens.count <= Self.positionLimit else {
-        throw InferenceError(.tooLong, path: nil, problem: "a text of more than \(Self.positionLimit) tokens")
+      guard item.sequence.tokens.count + item.tokens.count <= limit else {
+        throw InferenceError(.tooLong, path: nil, problem: "a text of more than \(limit) tokens")
       }
     }
   }
@@ -128,8 +134,9 @@ public struct Work {
           firstActiveRow: rows + (active ?? item.tokens.count)))
       rows += item.tokens.count
     }
-    let width = max(
-      h.feedForwardSize, h.sharedFeedForwardSize, model.layers.compactMap { $0.feedForward?.gate.rowCount }.max() ?? 0)
+    // What the matrices are, not what a configuration says that no matrix has confirmed.
+    let networks = model.layers.flatMap { [$0.feedForward, $0.experts.first].compactMap { $0 } }
+    let width = networks.map(\.gate.rowCount).max() ?? 0
     let widest = max(h.hiddenSize, h.queryRowCount, width)
     let pairs = model.rotaryPairCounts.reduce(0, +)
     func reserve(_ index: Int, _ columns: Int) -> UnsafeMutablePointer<Float> {
@@ -140,7 +147,8 @@ public struct Work {
       packed: reserve(2, widest), query: reserve(3, h.queryRowCount), key: reserve(4, h.keyValueRowCount),
       value: reserve(5, h.keyValueRowCount), attention: reserve(6, h.queryRowCount), output: reserve(7, h.hiddenSize),
       gate: reserve(8, max(width, h.hiddenSize)), up: reserve(9, width), rotary: reserve(10, 2 * pairs),
-      experts: reserve(11, h.expertCount > 0 ? 2 * h.hiddenSize + h.expertCount + 2 * h.expertsPerToken : 0))
+      experts: reserve(
+        11, h.expertCount > 0 ? 2 * h.hiddenSize + h.expertCount + min(h.expertsPerToken, h.expertCount) : 0))
   }
 
   /// Rows of the token embedding, with what an adapter adds to them.

@@ -11,15 +11,18 @@ internal import Synchronization
 /// Threads that do one thing together at a time. The calling thread is one of them.
 ///
 /// Work is divided by the thread's number alone, never by who is first; and no result here depends on the division.
-/// Threads wait for the next piece of work by spinning for a moment, then asleep.
+/// Threads wait for the next piece of work by spinning for a moment, then asleep. One caller at a time.
 @safe public final class ThreadPool {
   public let threadCount: Int
   private let shared: Shared
   private var threads: [pthread_t] = []
+  /// How long to wait without giving the processor to others: not at all where threads outnumber processors.
+  private let spinCount: Int
 
   /// - Parameter threadCount: at least 1; those that the system refuses to start are done without.
   public init(threadCount: Int) {
-    shared = Shared()
+    spinCount = threadCount <= Self.processorCount ? 4000 : 0
+    shared = Shared(spinCount: spinCount)
     for number in 1..<max(1, min(threadCount, 1024)) {
       let start = unsafe Unmanaged.passRetained(Start(shared: shared, number: number))
       #if canImport(Darwin)
@@ -62,7 +65,7 @@ internal import Synchronization
     var rounds = 0
     while shared.pending.load(ordering: .acquiring) > 0 {
       rounds += 1
-      if rounds > 4000 { _ = sched_yield() }
+      if rounds > spinCount { _ = sched_yield() }
     }
     shared.job = nil
   }
@@ -102,7 +105,10 @@ private func threadMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-  init() {
+  private let spinCount: Int
+
+  init(spinCount: Int) {
+    self.spinCount = spinCount
     unsafe pthread_mutex_init(mutex, nil)
     unsafe pthread_cond_init(condition, nil)
   }
@@ -136,10 +142,10 @@ private func threadMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
   private func perform(_ number: Int) { job?(number) }
 
   private func next(after seen: Int) -> Int {
-    for round in 0..<6000 {
+    for round in 0..<(spinCount + 50) {
       let current = generation.load(ordering: .acquiring)
       if current != seen { return seen + 1 }
-      if round > 3000 { _ = sched_yield() }
+      if round > spinCount { _ = sched_yield() }
     }
     unsafe pthread_mutex_lock(mutex)
     sleepers.add(1, ordering: .sequentiallyConsistent)

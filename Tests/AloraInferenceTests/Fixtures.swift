@@ -73,5 +73,11 @@ func relativeError(_ values: [Float], _ expected: [Float]) -> Float {
 }
 
 func sameBits(_ a: [Float], _ b: [Float]) -> Bool {
-  a.count == b.count && zip(a, b).allSatisfy { $0.bitPattern == $1.bitPattern }
+  guard a.count == b.count else { return false }
+  return a.withUnsafeBytes { left in
+    b.withUnsafeBytes { right in
+      guard let first = left.baseAddress, let second = right.baseAddress else { return left.count == right.count }
+      return memcmp(first, second, left.count) == 0
+    }
+  }
 }

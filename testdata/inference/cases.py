@@ -33,6 +33,8 @@ L, G = "LlamaForCausalLM", "GraniteMoeHybridForCausalLM"
 CASES = {
     "llama": case(L, lambda: t.llama(hidden=64, inter=80, vocab=96)),
     "llama-lora": case(L, lambda: t.llama(**SMALL), plain=True, use_rslora=True, rank_pattern={"q_proj": 6}),
+    "llama-output": case(L, lambda: t.llama(**SMALL), ["q_proj", "lm_head"]),
+    "llama-embedding": case(L, lambda: t.llama(**SMALL), ["v_proj", "embed_tokens", "lm_head"], plain=True),
     "llama-tied-bf16": case(L, lambda: t.llama(**ODD, tie_word_embeddings=True), style="legacy", dtype="bfloat16", compressed=True),
     "llama-llama3-sharded": case(L, lambda: t.llama(**SMALL, head_dim=24, **rope(
         "llama3", 500000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)),
@@ -45,6 +47,7 @@ CASES = {
     "granite": case("GraniteForCausalLM", lambda: t.granite(**SMALL), style="legacy"),
     "granite-untied": case("GraniteForCausalLM", lambda: t.granite(**ODD, tie_word_embeddings=False)),
     "granite-moe": case("GraniteMoeForCausalLM", lambda: t.granite_moe(**SMALL), ATTENTION),
+    "granite-moe-shared": case("GraniteMoeSharedForCausalLM", lambda: t.granite_moe_shared(**SMALL), HYBRID),
     "granite-moe-hybrid": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=48), HYBRID, style="legacy"),
     "granite-moe-hybrid-nope": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=40, position=None), HYBRID),
     "granite-moe-hybrid-experts": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=24, experts=4, position="nope"), HYBRID, salt=2),
