@@ -98,7 +98,7 @@ let package = Package(
       "AloraInference",
       [
         "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraPEFT",
-        "AloraTestSupport", "CAloraKernels",
+        "AloraTensors", "AloraTestSupport", "CAloraKernels",
       ]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
     tests("AloraCLI", ["AloraJSON", "AloraNPZ", "AloraTestSupport"]),

@@ -71,13 +71,10 @@ extension Evaluator {
       layer: layer)
     var tokensOfExpert = [[(row: Int, place: Int)]](repeating: [], count: expertCount)
     for row in 0..<count {
-      var rest = unsafe UnsafeBufferPointer(start: logits + row * expertCount, count: expertCount).map { $0 }
-      for place in 0..<chosenCount {
-        var best = rest.firstIndex { $0 > -.infinity } ?? rest.firstIndex { !$0.isNaN } ?? 0
-        for candidate in rest.indices where rest[candidate] > rest[best] { best = candidate }
-        unsafe weights[row * chosenCount + place] = unsafe logits[row * expertCount + best]
-        rest[best] = -.infinity
-        tokensOfExpert[best].append((row, row * chosenCount + place))
+      let scores = unsafe Array(UnsafeBufferPointer(start: logits + row * expertCount, count: expertCount))
+      for (place, expert) in bestExperts(scores, chosenCount).enumerated() {
+        unsafe weights[row * chosenCount + place] = scores[expert]
+        tokensOfExpert[expert].append((row, row * chosenCount + place))
       }
       let chosen = unsafe weights + row * chosenCount
       if chosenCount > 0 { unsafe alora_softmax(isa, chosen, chosen, chosenCount) }
@@ -108,5 +105,23 @@ extension Evaluator {
         }
       }
     }
+  }
+
+  /// The `count` experts with the greatest scores, the greatest first; of equal ones the lower number first. No expert
+  /// comes twice, and NaN is less than any number.
+  private func bestExperts(_ scores: [Float], _ count: Int) -> [Int] {
+    var chosen: [Int] = []
+    for _ in 0..<count {
+      var best: Int?
+      for expert in scores.indices where !chosen.contains(expert) {
+        guard let current = best else {
+          best = expert
+          continue
+        }
+        if scores[expert] > scores[current] || (scores[current].isNaN && !scores[expert].isNaN) { best = expert }
+      }
+      if let best { chosen.append(best) }
+    }
+    return chosen
   }
 }

@@ -1,0 +1,69 @@
+import AloraBytes
+import AloraInference
+import AloraTestSupport
+import Foundation
+import Testing
+
+/// Models whose description is wrong are refused, or computed with whatever it says; nothing traps.
+@Suite struct HostileModelTests {
+  /// Loads a model and computes a few tokens. Anything but a diagnosed error fails the test.
+  private func attempt(_ path: String, _ name: String, _ pool: ThreadPool) -> Bool {
+    do {
+      let model = try Model(path: path, pool: pool)
+      let evaluator = Evaluator(model: model, pool: pool)
+      let sequence = TokenSequence(model: model, declaredLength: 20)
+      _ = try evaluator.evaluate([Work(sequence, tokens: [1, 2, 3], logits: .all)])
+      return true
+    } catch is any DiagnosedError {
+      return false
+    } catch {
+      Issue.record("\(name): \(error)")
+      return false
+    }
+  }
+
+  @Test(arguments: ["qwen2", "phi3-longrope", "granite-moe", "gemma3-six-layers"])
+  func aFlippedByteInTheHeaderOfAGGUFNeverTraps(_ name: String) throws {
+    try withTemporaryDirectory { directory in
+      let bytes = try readFile(testData("inference/\(name)/base.gguf"))
+      let pool = ThreadPool(threadCount: 1)
+      var random = SeededRandom(seed: 7)
+      var refused = 0
+      for number in 0..<250 {
+        var variant = bytes
+        // The metadata and the list of tensors; the data behind them may be anything.
+        variant[Int.random(in: 8..<3000, using: &random)] = UInt8.random(in: 0...255, using: &random)
+        try writeFile(variant, to: directory + "/model.gguf")
+        if !attempt(directory + "/model.gguf", "\(name), variant \(number)", pool) { refused += 1 }
+      }
+      #expect(refused > 20)
+    }
+  }
+
+  @Test(arguments: ["gemma3", "phi3-longrope", "granite-moe-hybrid-experts", "qwen3-yarn", "llama-llama3-sharded"])
+  func anyValueInAConfigurationIsReadOrRefused(_ name: String) throws {
+    let values = [
+      "0", "-1", "1", "7", "3.5", "1e308", "9007199254740993", "16777216", "null", "true", "\"x\"", "[]", "{}", "[1]",
+    ]
+    try withTemporaryDirectory { directory in
+      let base = try testData("inference/\(name)/base")
+      for file in try FileManager.default.contentsOfDirectory(atPath: base) where file != "config.json" {
+        try FileManager.default.copyItem(atPath: "\(base)/\(file)", toPath: "\(directory)/\(file)")
+      }
+      let lines = String(decoding: try readFile(base + "/config.json"), as: UTF8.self).split(
+        separator: "\n", omittingEmptySubsequences: false)
+      let pool = ThreadPool(threadCount: 1)
+      var refused = 0
+      for (index, line) in lines.enumerated() {
+        guard let colon = line.range(of: "\": "), !line.hasSuffix("{"), !line.hasSuffix("[") else { continue }
+        for value in values {
+          var variant = lines.map(String.init)
+          variant[index] = line[..<colon.upperBound] + value + (line.hasSuffix(",") ? "," : "")
+          try writeFile(Array(variant.joined(separator: "\n").utf8), to: directory + "/config.json")
+          if !attempt(directory, "\(name): \(variant[index])", pool) { refused += 1 }
+        }
+      }
+      #expect(refused > 20)
+    }
+  }
+}
