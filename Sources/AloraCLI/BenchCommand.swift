@@ -2,28 +2,48 @@ internal import AloraInference
 internal import AloraJSON
 internal import ArgumentParser
 
-/// `alora bench`: how fast a model is computed here, against what the machine can do.
+/// `alora bench`: how fast things are computed here, against what the machine can do.
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measure prefill or decoding: tokens a second, and how near the machine's limits that is.",
+    abstract: "Measure prefill, decoding or kernels, and how near the machine's limits they are.",
     discussion: """
       Example:
         alora bench prefill --model base.gguf --tokens 512
         alora bench decode --model base.gguf --adapter my-adapter --tokens 64
+        alora bench kernels
 
       The limits are measured in the same run: fused multiply-adds in registers, and reading from memory, both with
       all threads. Prefill is near the first where it is good, decoding near the second.
-      """)
+      """,
+    subcommands: [PrefillBenchmark.self, DecodeBenchmark.self, KernelBenchmark.self])
+}
 
-  enum Task: String, ExpressibleByArgument, CaseIterable { case prefill, decode }
+/// `alora bench prefill`.
+struct PrefillBenchmark: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "prefill", abstract: "Many tokens at once, as a prompt is computed.",
+    discussion: "Example:\n  alora bench prefill --model base.gguf --tokens 512")
+  @OptionGroup var benchmark: ModelBenchmark
+  func run() throws { try benchmark.run(.prefill) }
+}
 
-  @Argument(help: "prefill or decode.")
-  var task: Task
+/// `alora bench decode`.
+struct DecodeBenchmark: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "decode", abstract: "One token after the other, as text is generated.",
+    discussion: "Example:\n  alora bench decode --model base.gguf --tokens 64")
+  @OptionGroup var benchmark: ModelBenchmark
+  func run() throws { try benchmark.run(.decode) }
+}
+
+/// What prefill and decoding have in common.
+struct ModelBenchmark: ParsableArguments {
+  enum Task: String { case prefill, decode }
 
   @OptionGroup var inference: InferenceOptions
 
-  @Option(help: ArgumentHelp("How many tokens are computed.", valueName: "n"))
+  @Option(help: ArgumentHelp("How many tokens are computed; 512 or, when decoding, 64.", valueName: "n"))
   var tokens: Int?
 
   @Option(help: ArgumentHelp("How many tokens stand before those that are decoded.", valueName: "n"))
@@ -40,7 +60,7 @@ struct BenchCommand: ParsableCommand {
     }
   }
 
-  func run() throws {
+  func run(_ task: Task) throws {
     let loadStart = monotonicSeconds()
     let loaded = try inference.load(common)
     let loadSeconds = monotonicSeconds() - loadStart
@@ -49,7 +69,7 @@ struct BenchCommand: ParsableCommand {
     // Any tokens will do; these are spread over the vocabulary.
     let text = (0..<(count + context)).map { ($0 * 7919 + 13) % vocabulary }
     var seconds = Double.infinity
-    for _ in 0..<repeats { seconds = min(seconds, try measure(loaded, text, count)) }
+    for _ in 0..<repeats { seconds = min(seconds, try measure(task, loaded, text, count)) }
     let machine = MachineSpeed(pool: loaded.evaluator.pool)
     let positions = task == .prefill ? 0..<count : context..<(context + count)
     let operations = loaded.model.operationCount(positions: positions, outputRows: task == .prefill ? 1 : count)
@@ -69,8 +89,6 @@ struct BenchCommand: ParsableCommand {
       "weight_bytes": .integer(loaded.model.weightByteCount), "file_bytes": .integer(loaded.model.fileByteCount),
     ]
     guard !common.json else { return Console.standardOutput.write(report.serialized() + "\n") }
-    func rounded(_ value: Double) -> String { String((value * 10).rounded() / 10) }
-    func percent(_ part: Double, of whole: Double) -> String { "\(Int((100 * part / whole).rounded())) %" }
     Console.standardOutput.write(
       """
       \(task.rawValue) of \(count) tokens, \(loaded.evaluator.pool.threadCount) threads, \
@@ -85,7 +103,7 @@ struct BenchCommand: ParsableCommand {
   }
 
   /// The seconds that the tokens take, after what stands before them.
-  private func measure(_ loaded: LoadedModel, _ text: [Int], _ count: Int) throws -> Double {
+  private func measure(_ task: Task, _ loaded: LoadedModel, _ text: [Int], _ count: Int) throws -> Double {
     let sequence = TokenSequence(
       model: loaded.model, adapter: loaded.adapter, activationStart: 0, declaredLength: text.count)
     let evaluator = loaded.evaluator
@@ -103,5 +121,78 @@ struct BenchCommand: ParsableCommand {
     let start = monotonicSeconds()
     for token in text[context...] { _ = try evaluator.evaluate([Work(sequence, tokens: [token], logits: .last)]) }
     return monotonicSeconds() - start
+  }
+}
+
+private func rounded(_ value: Double) -> String { String((value * 10).rounded() / 10) }
+
+private func percent(_ part: Double, of whole: Double) -> String { "\(Int((100 * part / whole).rounded())) %" }
+
+/// `alora bench kernels`.
+struct KernelBenchmark: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "kernels", abstract: "Matrix products with weights of every type.",
+    discussion: """
+      Example:
+        alora bench kernels --rows 4096 --columns 4096
+
+      Products with many tokens are bound by arithmetic, those with one token by reading the weights.
+      """)
+
+  @Option(help: ArgumentHelp("Rows of the weight matrix.", valueName: "n"))
+  var rows = 8192
+
+  @Option(help: ArgumentHelp("Columns; a multiple of 256.", valueName: "n"))
+  var columns = 4096
+
+  @Option(help: ArgumentHelp("Tokens of the product with many.", valueName: "n"))
+  var tokens = 256
+
+  @Option(help: ArgumentHelp("Threads; by default one for each processor.", valueName: "n"))
+  var threads: Int?
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard (1...65536).contains(rows), (256...65536).contains(columns), columns.isMultiple(of: 256),
+      (1...4096).contains(tokens), (1...1024).contains(threads ?? 1)
+    else { throw ValidationError("--rows, --columns (a multiple of 256), --tokens or --threads is out of range.") }
+  }
+
+  func run() throws {
+    let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
+    let speeds = ProductSpeed.measured(rows: rows, columns: columns, tokens: tokens, pool: pool)
+    let machine = MachineSpeed(pool: pool)
+    let report: JSONValue = [
+      "instruction_set": .string(InstructionSet.best.rawValue), "threads": .integer(pool.threadCount),
+      "rows": .integer(rows), "columns": .integer(columns), "tokens": .integer(tokens),
+      "peak_gflops": .number(machine.operationsPerSecond / 1e9),
+      "memory_gigabytes_per_second": .number(machine.bytesPerSecond / 1e9),
+      "types": .array(
+        speeds.map { speed in
+          [
+            "type": .string(speed.type), "gflops": .number(speed.operationsPerSecond / 1e9),
+            "single_token_gigabytes_per_second": .number(speed.bytesPerSecond / 1e9),
+          ]
+        }),
+    ]
+    guard !common.json else { return Console.standardOutput.write(report.serialized() + "\n") }
+    func padded(_ text: String, _ width: Int) -> String {
+      String(repeating: " ", count: max(0, width - text.count)) + text
+    }
+    var text =
+      "products of \(rows) x \(columns), \(pool.threadCount) threads, \(InstructionSet.best.rawValue); measured: "
+      + "\(rounded(machine.operationsPerSecond / 1e9)) GFLOP/s, \(rounded(machine.bytesPerSecond / 1e9)) GB/s\n"
+    text += "type       \(padded("\(tokens) tokens", 22))\(padded("1 token", 20))\n"
+    for speed in speeds {
+      let many =
+        "\(rounded(speed.operationsPerSecond / 1e9)) GFLOP/s "
+        + padded(percent(speed.operationsPerSecond, of: machine.operationsPerSecond), 5)
+      let one =
+        "\(rounded(speed.bytesPerSecond / 1e9)) GB/s "
+        + padded(percent(speed.bytesPerSecond, of: machine.bytesPerSecond), 5)
+      text += speed.type + padded(many, 33 - speed.type.count) + padded(one, 20) + "\n"
+    }
+    Console.standardOutput.write(text)
   }
 }

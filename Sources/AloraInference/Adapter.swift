@@ -71,16 +71,18 @@ public final class Adapter: Sendable {
     invocationTokens = parts.invocationTokens
     moduleCount = parts.moduleCount
     let isDense = model.backend == .openblas
+    let arena = WeightArena(byteCount: parts.byteCount)
     var shared: [String: WeightMatrix] = [:]
     func update(_ matrix: GraphMatrix?) throws -> LowRankUpdate? {
       guard let matrix, let pair = parts.pairs[matrix.gguf.name], !pair.isEmbedding else { return nil }
-      let a = try shared[matrix.gguf.name] ?? WeightMatrix(pair.a, isDense: isDense, pool: pool)
+      let a = try shared[matrix.gguf.name] ?? WeightMatrix(pair.a, isDense: isDense, pool: pool, arena: arena)
       shared[matrix.gguf.name] = a
       let first = pair.b.rows.lowerBound + matrix.gguf.rows.lowerBound
       let rows = RowSource(
         file: pair.b.file, tensor: pair.b.tensor, rows: first..<(first + matrix.rowCount),
         permutation: pair.b.permutation)
-      return LowRankUpdate(a: a, b: try WeightMatrix(rows, isDense: isDense, pool: pool), scale: pair.scale)
+      return LowRankUpdate(
+        a: a, b: try WeightMatrix(rows, isDense: isDense, pool: pool, arena: arena), scale: pair.scale)
     }
     layers = try model.graph.layers.map { layer in
       Layer(

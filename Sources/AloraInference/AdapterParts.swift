@@ -114,6 +114,9 @@ struct AdapterParts {
     moduleCount = pairs.count
   }
 
+  /// The bytes of all factors in their files.
+  var byteCount: Int { pairs.values.reduce(0) { $0 + $1.a.tensor.byteRange.count + $1.b.tensor.byteRange.count } }
+
   /// The digest of names, scales and factors.
   func digest() throws -> Digest {
     var hasher = Digest.Hasher()

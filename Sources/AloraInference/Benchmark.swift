@@ -1,4 +1,6 @@
 internal import AloraArchitectures
+internal import AloraGGUF
+internal import AloraTensors
 internal import CAloraKernels
 
 #if canImport(Glibc)
@@ -43,6 +45,56 @@ public struct MachineSpeed: Hashable, Sendable {
     }
     operationsPerSecond = best
     bytesPerSecond = read
+  }
+}
+
+/// How fast products with weights of one type are.
+public struct ProductSpeed: Hashable, Sendable {
+  /// The type's name.
+  public let type: String
+  /// Floating-point operations a second with many tokens.
+  public let operationsPerSecond: Double
+  /// Bytes of weights a second with a single token.
+  public let bytesPerSecond: Double
+
+  private static let types: [DType] = [
+    .f32, .bf16, .f16, .q8_0, .q6K, .q5K, .q5_1, .q5_0, .q4K, .q4_1, .q4_0, .iq4XS, .iq4NL, .mxfp4, .q3K, .q2K,
+  ]
+
+  /// Measures every type: the best of a few products with many tokens, and of some with one.
+  ///
+  /// - Parameter columns: a multiple of 256.
+  public static func measured(rows: Int, columns: Int, tokens: Int, pool: ThreadPool) -> [ProductSpeed] {
+    let isa = InstructionSet.best.kernel
+    let x = FloatBuffer(count: tokens * columns, isZeroed: true)
+    let y = FloatBuffer(count: tokens * rows, isZeroed: true)
+    return types.compactMap { type in
+      guard let number = type.ggmlTypeID else { return nil }
+      let kernelType = alora_type(rawValue: number)
+      let byteCount = alora_packed_byte_count(kernelType, rows, columns)
+      let weights = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 64), alignment: 64)
+      defer { unsafe weights.deallocate() }
+      // Zero weights take as long as any others; they are written, so that each has memory of its own.
+      unsafe weights.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+      let panels = alora_panel_count(rows)
+      func seconds(_ tokens: Int, rounds: Int) -> Double {
+        var best = Double.infinity
+        for _ in 0..<rounds {
+          let start = monotonicSeconds()
+          pool.run { thread in
+            let part = pool.share(of: panels, thread: thread)
+            guard !part.isEmpty else { return }
+            unsafe alora_matmul(
+              isa, kernelType, weights, rows, columns, part.lowerBound, part.count, x.base, tokens, y.base, rows)
+          }
+          best = min(best, monotonicSeconds() - start)
+        }
+        return best
+      }
+      return ProductSpeed(
+        type: type.name, operationsPerSecond: 2 * Double(rows * columns * tokens) / seconds(tokens, rounds: 4),
+        bytesPerSecond: Double(byteCount) / seconds(1, rounds: 12))
+    }
   }
 }
 

@@ -68,9 +68,10 @@ public final class Model: Sendable {
     let isDense = backend == .openblas
     fileByteCount = file.byteCount
     var byteCount = 0
+    let arena = WeightArena(byteCount: file.byteCount)
     func matrix(_ matrix: GraphMatrix) throws -> WeightMatrix {
       let loaded = try WeightMatrix(
-        file.rows(of: matrix), bias: file.bias(of: matrix), isDense: isDense, pool: pool)
+        file.rows(of: matrix), bias: file.bias(of: matrix), isDense: isDense, pool: pool, arena: arena)
       byteCount += loaded.byteCount
       return loaded
     }

@@ -74,14 +74,15 @@ struct RowSource: Sendable {
   let isDense: Bool
   let bias: FloatBuffer?
   let byteCount: Int
-  // Safe to share: written in init only.
+  private let arena: WeightArena
+  // Safe to share: written in init only. The arena keeps it.
   nonisolated(unsafe) let storage: UnsafeMutableRawPointer
 
   /// Reads and packs a matrix; threads share the work. Besides the packed matrix, each thread holds two pieces of about
   /// a megabyte; the file is read, not mapped, so its pages don't count as this process's memory.
   ///
   /// - Throws: `unsupportedType`; ``FileError``.
-  init(_ source: RowSource, bias: FloatBuffer? = nil, isDense: Bool, pool: ThreadPool) throws {
+  init(_ source: RowSource, bias: FloatBuffer? = nil, isDense: Bool, pool: ThreadPool, arena: WeightArena) throws {
     let type = try source.kernelType()
     let (rowCount, columnCount) = (source.rows.count, source.columnCount)
     self.isDense = isDense
@@ -90,7 +91,8 @@ struct RowSource: Sendable {
     self.columnCount = columnCount
     self.bias = bias
     byteCount = isDense ? rowCount * columnCount * 4 : alora_packed_byte_count(type, rowCount, columnCount)
-    let storage = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 64), alignment: 64)
+    let storage = unsafe arena.allocate(byteCount: byteCount)
+    self.arena = arena
     unsafe self.storage = unsafe storage
 
     let panelRows = Int(ALORA_PANEL_ROWS)
@@ -122,8 +124,6 @@ struct RowSource: Sendable {
     }
     try failures.check()
   }
-
-  deinit { unsafe storage.deallocate() }
 
   var panelCount: Int { alora_panel_count(rowCount) }
 }

@@ -87,4 +87,10 @@ import Testing
       ["bench", task, "--tokens", "3", "--context", "4", "--repeats", "1", "--json"] + model(), to: "bench")
     #expect(try report["tokens"].integer() == 3)
   }
+
+  @Test func kernelBenchmarksReportEveryType() throws {
+    let report = try conforming(
+      ["bench", "kernels", "--rows", "33", "--columns", "256", "--tokens", "2", "--json"], to: "bench-kernels")
+    #expect(try report["types"].elements().count == 16)
+  }
 }

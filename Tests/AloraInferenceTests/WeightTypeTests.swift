@@ -29,7 +29,7 @@ import Testing
       tensor: TensorDescription(name: name, dtype: type, shape: shape, byteRange: 0..<file.byteCount), rows: 0..<rows,
       permutation: .none)
     let pool = ThreadPool(threadCount: 2)
-    let matrix = try WeightMatrix(source, isDense: false, pool: pool)
+    let matrix = try WeightMatrix(source, isDense: false, pool: pool, arena: WeightArena(byteCount: 0))
     // Infinite weights would make every sum with them NaN: 0 · inf.
     let usable = (0..<rows).filter { row in expected[(row * columns)..<((row + 1) * columns)].allSatisfy(\.isFinite) }
     #expect(usable.count > 0)
@@ -42,7 +42,7 @@ import Testing
         #expect(isSame, "\(set), \(together ? "all at once" : "one by one")")
       }
     }
-    let dense = try WeightMatrix(source, isDense: true, pool: pool)
+    let dense = try WeightMatrix(source, isDense: true, pool: pool, arena: WeightArena(byteCount: 0))
     let floats = dense.storage.assumingMemoryBound(to: Float.self)
     #expect((0..<expected.count).allSatisfy { floats[$0].bitPattern == expected[$0].bitPattern })
   }
@@ -103,7 +103,7 @@ import Testing
       file: file, tensor: TensorDescription(name: "t", dtype: .tq1_0, shape: shape, byteRange: 0..<54), rows: 0..<1,
       permutation: .none)
     let error = caught(InferenceError.self) {
-      _ = try WeightMatrix(source, isDense: false, pool: ThreadPool(threadCount: 1))
+      _ = try WeightMatrix(source, isDense: false, pool: ThreadPool(threadCount: 1), arena: WeightArena(byteCount: 0))
     }
     #expect(error?.code == .unsupportedType)
   }

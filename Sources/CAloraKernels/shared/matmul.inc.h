@@ -4,6 +4,10 @@
 
 // Columns widened at a time: 32 outputs of them are 32 KB, which stay in the first-level cache for all tokens.
 #define STRIP_COLUMNS 256
+// How many strips of 32 columns ahead the weights for a single token are asked for.
+#ifndef PREFETCH_STRIPS
+#define PREFETCH_STRIPS 4
+#endif
 
 // Many tokens: one strip of a panel is widened, then run against every tile of tokens.
 TARGET static void panel_times_tiles(alora_type type, const uint8_t *restrict panel, size_t rows_here, size_t columns,
@@ -51,6 +55,17 @@ INLINE void micro_panels(const float *restrict w, size_t w_panel, const float *r
   }
 }
 
+// Asks for the bytes of the strips that come a little later. Several short streams at once are more than hardware
+// prefetchers follow: without this, a token waits for memory most of the time. Past the panels' end come the next ones.
+INLINE void prefetch_ahead(const uint8_t *restrict panel, size_t panel_bytes, size_t step, size_t strip, const int panels) {
+  size_t ahead = (strip + PREFETCH_STRIPS) * step, skipped = 0;
+  if (ahead >= panel_bytes) ahead -= panel_bytes, skipped = (size_t)panels * panel_bytes;
+  for (int p = 0; p < panels; p++) {
+    const uintptr_t from = (uintptr_t)panel + (size_t)p * panel_bytes + skipped + ahead;
+    for (size_t i = 0; i < step; i += 64) __builtin_prefetch((const void *)(from + i));
+  }
+}
+
 INLINE void panels_times_token(alora_type type, const uint8_t *restrict panel, size_t panel_bytes, size_t columns,
                                const float *restrict x, float *restrict sums, const int panels) {
   _Alignas(64) float strip[SMALL_PANELS * 32 * 32];
@@ -61,6 +76,7 @@ INLINE void panels_times_token(alora_type type, const uint8_t *restrict panel, s
   }
   for (size_t first = 0; first < columns; first += 32) {
     const size_t depth = columns - first < 32 ? columns - first : 32;
+    prefetch_ahead(panel, panel_bytes, panel_bytes * 32 / columns, first / 32, panels);
     for (int p = 0; p < panels; p++)
       widen_columns(type, panel + (size_t)p * panel_bytes, first, depth, strip + 1024 * p);
     micro_panels(strip, 1024, x + first, depth, sums, panels);

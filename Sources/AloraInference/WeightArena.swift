@@ -1,0 +1,42 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+/// Memory for the matrices of one model or adapter, side by side in large pages where the system has them: a token
+/// reads all weights once, and with small pages much of its time goes into finding them.
+///
+/// For one thread. The memory lives as long as the arena.
+@safe final class WeightArena: @unchecked Sendable {
+  private var chunks: [UnsafeMutableRawPointer] = unsafe []
+  private var free = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
+  private let chunkByteCount: Int
+  private static let pageByteCount = 1 << 21
+
+  /// - Parameter byteCount: how much will be asked for, about.
+  init(byteCount: Int) { chunkByteCount = min(max(byteCount, 1 << 16), 1 << 28) }
+
+  deinit { unsafe chunks.forEach { unsafe $0.deallocate() } }
+
+  /// Memory at a multiple of 64 bytes, with undefined contents.
+  func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
+    let needed = (max(byteCount, 1) + 63) / 64 * 64
+    if unsafe free.count < needed {
+      let size = max(needed, chunkByteCount)
+      let isLarge = size >= Self.pageByteCount
+      let chunk = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: isLarge ? Self.pageByteCount : 64)
+      #if os(Linux)
+        // A hint: what it does not do is no failure.
+        if isLarge { _ = unsafe madvise(chunk, size, MADV_HUGEPAGE) }
+      #endif
+      unsafe chunks.append(chunk)
+      unsafe free = UnsafeMutableRawBufferPointer(start: chunk, count: size)
+    }
+    guard let start = unsafe free.baseAddress else { preconditionFailure("an arena without memory") }
+    unsafe free = UnsafeMutableRawBufferPointer(rebasing: free[needed...])
+    return unsafe start
+  }
+}
