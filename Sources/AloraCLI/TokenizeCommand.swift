@@ -12,10 +12,11 @@ struct TokenizeCommand: ParsableCommand {
       Example:
         alora tokenize --model SmolLM2-135M-Instruct --text "<|im_start|>user"
         alora tokenize --model base.gguf --file prompt.txt --no-special --json
+        alora tokenize --model base.gguf --messages chat.json
 
       The tokens are those that Hugging Face's tokenizers gives, from tokenizer.json and from a GGUF's vocabulary.
       Special tokens that are written in the text count as such; --no-special leaves out only those that the tokenizer
-      puts around it.
+      puts around it. --messages renders the model's chat template, which writes its special tokens itself.
       """)
 
   @Option(
@@ -28,20 +29,43 @@ struct TokenizeCommand: ParsableCommand {
   @Option(help: "A file with the text, in UTF-8.")
   var file: String?
 
+  @Option(help: ArgumentHelp("A file with a JSON list of messages for the chat template.", valueName: "json"))
+  var messages: String?
+
+  @Option(help: ArgumentHelp("With --messages, a file with a JSON list of tools.", valueName: "json"))
+  var tools: String?
+
+  @Option(
+    name: .customLong("template-variables"),
+    help: ArgumentHelp("With --messages, a file with a JSON object of more variables.", valueName: "json"))
+  var templateVariables: String?
+
+  @Flag(
+    name: .customLong("no-generation-prompt"),
+    help: "With --messages, end with the last message instead of where the assistant begins.")
+  var noGenerationPrompt = false
+
   @Flag(name: .customLong("no-special"), help: "Add no special tokens (a BOS, say) around the text.")
   var noSpecial = false
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard (text == nil) != (file == nil) else { throw ValidationError("give the text with --text or with --file") }
+    guard [text, file, messages].count(where: { $0 != nil }) == 1 else {
+      throw ValidationError("give the text with --text, with --file or as --messages")
+    }
+    if messages == nil, tools != nil || templateVariables != nil || noGenerationPrompt {
+      throw ValidationError("--tools, --template-variables and --no-generation-prompt belong to --messages")
+    }
   }
 
   func run() throws {
     let tokenizer = try Tokenizer(path: model)
-    let tokens = try tokenizer.encode(bytes: textBytes(), addsSpecialTokens: !noSpecial)
+    let prompt = try messages.map { try renderedPrompt($0) }
+    let tokens = try tokenizer.encode(
+      bytes: prompt.map { Array($0.utf8) } ?? textBytes(), addsSpecialTokens: !noSpecial && prompt == nil)
     if common.json {
-      Console.standardOutput.write(json(tokens, tokenizer).serialized() + "\n")
+      Console.standardOutput.write(json(tokens, tokenizer, prompt: prompt).serialized() + "\n")
     } else if common.quiet {
       Console.standardOutput.write(tokens.map(String.init).joined(separator: " ") + "\n")
     } else {
@@ -57,14 +81,27 @@ struct TokenizeCommand: ParsableCommand {
     return try file.read(0..<file.byteCount)
   }
 
+  private func renderedPrompt(_ path: String) throws -> String {
+    guard let template = try ChatTemplate.ofModel(model) else {
+      throw TokenizationError(
+        .missingTokenizer, path: model, problem: "the model has no chat template", remedy: "give the prompt with --text"
+      )
+    }
+    return try template.render(
+      messages: JSONDocument(path: path).root, tools: tools.map { try JSONDocument(path: $0).root },
+      addsGenerationPrompt: !noGenerationPrompt, variables: templateVariables.map { try JSONDocument(path: $0).root },
+      date: .now())
+  }
+
   /// schemas/tokenize.schema.json
-  private func json(_ tokens: [Int], _ tokenizer: Tokenizer) -> JSONValue {
-    [
+  private func json(_ tokens: [Int], _ tokenizer: Tokenizer, prompt: String?) -> JSONValue {
+    .members([
       "model": .string(tokenizer.path ?? model),
-      "adds_special_tokens": .boolean(!noSpecial),
+      "prompt": prompt.map { .string($0) },
+      "adds_special_tokens": .boolean(!noSpecial && prompt == nil),
       "count": .integer(tokens.count),
       "tokens": .array(tokens.map { .integer($0) }),
       "pieces": .array(tokens.map { .string(tokenizer.piece(of: $0) ?? "") }),
-    ]
+    ])
   }
 }

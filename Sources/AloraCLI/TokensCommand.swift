@@ -50,8 +50,9 @@ struct TokensCommand: ParsableCommand {
     report.invocation = try source.invocation(tokenizer)
     if let invocation = report.invocation, let tokenizer {
       let adapterTokenizer = own == basePath ? nil : try own.map { try Tokenizer(path: $0) }
-      report.findings = try InvocationLint(tokenizer: tokenizer, adapterTokenizer: adapterTokenizer).findings(
-        invocation)
+      report.findings = try InvocationLint(
+        tokenizer: tokenizer, adapterTokenizer: adapterTokenizer, generationPrompts: generationPrompts(base ?? adapter)
+      ).findings(invocation)
     }
     report.pieces = report.invocation?.tokens.map { tokenizer?.piece(of: $0) } ?? []
     if let prompt, let tokenizer {
@@ -62,6 +63,25 @@ struct TokensCommand: ParsableCommand {
     let output = Console.standardOutput
     output.write(common.json ? report.json.serialized() + "\n" : report.text(output))
     if report.findings.contains(where: { $0.severity == .error }) { throw ExitStatus.checkFailed }
+  }
+}
+
+extension TokensCommand {
+  /// Ordinary prompts of a model; none where it has no chat template, or one that cannot be used.
+  private func generationPrompts(_ model: String) -> [String] {
+    let conversations = [
+      #"[{"role":"user","content":"Hi"}]"#, #"[{"role":"user","content":"What is the capital of France?"}]"#,
+    ]
+    do {
+      guard let template = try ChatTemplate.ofModel(model) else { return [] }
+      return try conversations.map { text in
+        let messages = try JSONDocument(parsing: unsafe Array(text.utf8).span.bytes).root
+        return try template.render(messages: messages, date: .now())
+      }
+    } catch {
+      common.note("\(error); ordinary prompts are not checked")
+      return []
+    }
   }
 }
 

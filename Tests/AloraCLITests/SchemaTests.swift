@@ -68,6 +68,34 @@ import Testing
         == 1)
   }
 
+  @Test func messages() throws {
+    try withTemporaryDirectory { directory in
+      func file(_ name: String, _ text: String) throws -> String {
+        try writeFile(Array(text.utf8), to: "\(directory)/\(name)")
+        return "\(directory)/\(name)"
+      }
+      let base = try testData("adapters/answerability/base-config")
+      let chat = try file("chat.json", #"[{"role":"system","content":"S"},{"role":"user","content":"U"}]"#)
+      let arguments = ["tokenize", "--model", base, "--messages", chat, "--json"]
+      let report = try expectConforming(arguments, to: "tokenize")
+      let prompt = try report["prompt"].string()
+      #expect(prompt == "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n")
+      let text = try expectConforming(["tokenize", "--model", base, "--text", prompt, "--json"], to: "tokenize")
+      #expect(try text["tokens"].serialized == report["tokens"].serialized)
+      let closed = try expectConforming(arguments + ["--no-generation-prompt"], to: "tokenize")
+      #expect(try !closed["prompt"].string().contains("assistant"))
+      let variables = try file("variables.json", #"{"add_generation_prompt": false}"#)
+      let changed = try expectConforming(arguments + ["--template-variables", variables], to: "tokenize")
+      #expect(try changed["prompt"].string() == closed["prompt"].string())
+      #expect(try runAlora(arguments + ["--text", "x"]).status == 2)
+      #expect(try runAlora(["tokenize", "--model", base, "--text", "x", "--tools", chat]).status == 2)
+      let broken = try file("broken.json", #"[{"role":"user"}]"#)
+      #expect(try runAlora(["tokenize", "--model", base, "--messages", broken]).status == 3)
+      let other = try testData("conversion/bases/llama-bos")
+      #expect(try runAlora(["tokenize", "--model", other, "--messages", chat]).status == 3)
+    }
+  }
+
   @Test(arguments: ["inference/llama/golden.npz", "npz/stored.npz", "npz/plain.npy"])
   func archives(_ path: String) throws {
     let plain = try expectConforming(["inspect", try testData(path), "--json"], to: "inspect")

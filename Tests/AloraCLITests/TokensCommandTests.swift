@@ -80,6 +80,23 @@ import Testing
     }
   }
 
+  /// The base's own generation prompt as the invocation: active in every prompt.
+  @Test func theGenerationPromptIsRecognized() throws {
+    try withTemporaryDirectory { directory in
+      var builder = AdapterBuilder()
+      let base = try testData("adapters/answerability/base-config")
+      let tokens = try parseJSON(
+        runAlora(["tokenize", "--model", base, "--text", "<|im_start|>assistant\n", "--json"]).output)["tokens"]
+        .serialized
+      builder.set("alora_invocation_tokens", tokens)
+      try builder.write(to: directory + "/adapter")
+      let (status, report) = try run(["tokens", directory + "/adapter", "--base", base])
+      #expect(status == 0)
+      let found = try report["findings"].elements().map { try $0["id"].string() }
+      #expect(found.contains("in-generation-prompt"))
+    }
+  }
+
   @Test func whatCannotBeReadIsRefused() throws {
     let base = try testData("conversion/bases/llama")
     let adapter = try testData("conversion/cases/llama-alora")

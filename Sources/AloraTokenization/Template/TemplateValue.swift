@@ -1,0 +1,346 @@
+/// A value while a template runs: Python's, as far as templates use them.
+indirect enum TemplateValue: Sendable {
+  /// A variable, attribute or item that is not there, with its name.
+  case undefined(String)
+  case none
+  case boolean(Bool)
+  case integer(Int)
+  case number(Double)
+  case string(String)
+  case list([TemplateValue])
+  case tuple([TemplateValue])
+  case dictionary(TemplateDictionary)
+  /// A `namespace(…)` by its number in the run: the one kind of value that can be changed.
+  case namespace(Int)
+  case macro(Int)
+  case loop(TemplateLoop)
+  case function(TemplateFunction)
+  /// A method on its value.
+  case method(TemplateValue, String)
+}
+
+enum TemplateFunction: String, Sendable, CaseIterable {
+  case range, namespace, raise_exception, strftime_now, dict
+}
+
+/// What `loop` is inside of a loop.
+struct TemplateLoop: Sendable {
+  let index0: Int
+  let count: Int
+  let previous: TemplateValue
+  let next: TemplateValue
+
+  func attribute(_ name: String) -> TemplateValue? {
+    switch name {
+    case "index": .integer(index0 + 1)
+    case "index0": .integer(index0)
+    case "revindex": .integer(count - index0)
+    case "revindex0": .integer(count - index0 - 1)
+    case "first": .boolean(index0 == 0)
+    case "last": .boolean(index0 == count - 1)
+    case "length": .integer(count)
+    case "previtem": previous
+    case "nextitem": next
+    // Only recursive loops go deeper.
+    case "depth": .integer(1)
+    case "depth0": .integer(0)
+    default: nil
+    }
+  }
+}
+
+/// An object with its members in order. Keys are compared by their bytes.
+struct TemplateDictionary: Sendable {
+  private(set) var keys: [String] = []
+  private(set) var values: [TemplateValue] = []
+  private var indices: [[UInt8]: Int] = [:]
+
+  subscript(key: String) -> TemplateValue? {
+    get { indices[Array(key.utf8)].map { values[$0] } }
+    set {
+      let bytes = Array(key.utf8)
+      guard let newValue else { return }
+      if let index = indices[bytes] {
+        values[index] = newValue
+      } else {
+        indices[bytes] = keys.count
+        keys.append(key)
+        values.append(newValue)
+      }
+    }
+  }
+
+  var count: Int { keys.count }
+}
+
+extension TemplateValue {
+  var isUndefined: Bool { if case .undefined = self { true } else { false } }
+
+  /// Python's truth.
+  var isTrue: Bool {
+    switch self {
+    case .undefined, .none: false
+    case .boolean(let value): value
+    case .integer(let value): value != 0
+    case .number(let value): value != 0
+    case .string(let text): !text.isEmpty
+    case .list(let elements), .tuple(let elements): !elements.isEmpty
+    case .dictionary(let members): members.count > 0
+    case .namespace, .macro, .loop, .function, .method: true
+    }
+  }
+
+  /// What kind of value it is, in Python's words.
+  var typeName: String {
+    switch self {
+    case .undefined: "undefined"
+    case .none: "None"
+    case .boolean: "bool"
+    case .integer: "int"
+    case .number: "float"
+    case .string: "str"
+    case .list: "list"
+    case .tuple: "tuple"
+    case .dictionary: "dict"
+    case .namespace: "namespace"
+    case .loop: "loop"
+    case .macro, .function, .method: "function"
+    }
+  }
+
+  var isContainer: Bool {
+    switch self {
+    case .list, .tuple, .dictionary, .method: true
+    default: false
+    }
+  }
+
+  /// Counts the values in this one and the bytes of their texts; false where a limit is passed.
+  func measure(_ limits: TemplateRun.Limits, depth: Int, _ count: inout Int, _ byteCount: inout Int) -> Bool {
+    count += 1
+    guard count <= limits.valueCount, depth <= limits.valueDepth, byteCount <= limits.outputByteCount else {
+      return false
+    }
+    switch self {
+    case .string(let text):
+      byteCount += text.utf8.count
+      return true
+    case .list(let elements), .tuple(let elements):
+      return elements.allSatisfy { $0.measure(limits, depth: depth + 1, &count, &byteCount) }
+    case .dictionary(let members):
+      byteCount += members.keys.reduce(0) { $0 + $1.utf8.count }
+      return members.values.allSatisfy { $0.measure(limits, depth: depth + 1, &count, &byteCount) }
+    case .method(let value, _): return value.measure(limits, depth: depth + 1, &count, &byteCount)
+    default: return true
+    }
+  }
+
+  /// The elements of a list or a tuple.
+  var elements: [TemplateValue]? {
+    switch self {
+    case .list(let elements), .tuple(let elements): elements
+    default: nil
+    }
+  }
+
+  /// A number as a double; Booleans count, as in Python.
+  var numeric: Double? {
+    switch self {
+    case .boolean(let value): value ? 1 : 0
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    default: nil
+    }
+  }
+
+  /// A whole number; Booleans count.
+  var whole: Int? {
+    switch self {
+    case .boolean(let value): value ? 1 : 0
+    case .integer(let value): value
+    default: nil
+    }
+  }
+
+  /// Python's `==`.
+  func isEqual(to other: TemplateValue) -> Bool {
+    switch (self, other) {
+    case (.undefined, .undefined), (.none, .none): return true
+    case (.string(let left), .string(let right)): return left.utf8.elementsEqual(right.utf8)
+    case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
+      return left.count == right.count && zip(left, right).allSatisfy { $0.isEqual(to: $1) }
+    case (.dictionary(let left), .dictionary(let right)):
+      return left.count == right.count
+        && zip(left.keys, left.values).allSatisfy { key, value in right[key].map { value.isEqual(to: $0) } ?? false }
+    case (.namespace(let left), .namespace(let right)): return left == right
+    default:
+      if let left = whole, let right = other.whole { return left == right }
+      guard let left = numeric, let right = other.numeric else { return false }
+      return left == right
+    }
+  }
+}
+
+// MARK: - Texts
+
+extension TemplateValue {
+  /// Python's `str`.
+  var text: String {
+    switch self {
+    case .undefined: ""
+    case .string(let text): text
+    default: representation
+    }
+  }
+
+  /// Python's `repr`.
+  var representation: String {
+    switch self {
+    case .undefined: "Undefined"
+    case .none: "None"
+    case .boolean(let value): value ? "True" : "False"
+    case .integer(let value): String(value)
+    case .number(let value): Self.text(of: value)
+    case .string(let text): Self.quoted(text)
+    case .list(let elements): "[" + elements.map(\.representation).joined(separator: ", ") + "]"
+    case .tuple(let elements):
+      "(" + elements.map(\.representation).joined(separator: ", ") + (elements.count == 1 ? ",)" : ")")
+    case .dictionary(let members):
+      "{"
+        + zip(members.keys, members.values).map { "\(Self.quoted($0)): \($1.representation)" }.joined(separator: ", ")
+        + "}"
+    case .namespace: "<Namespace>"
+    case .macro, .function, .method: "<function>"
+    case .loop: "<LoopContext>"
+    }
+  }
+
+  /// A double as Python writes it.
+  static func text(of value: Double) -> String {
+    if value.isNaN { return "nan" }
+    if value.isInfinite { return value < 0 ? "-inf" : "inf" }
+    // Both write the shortest digits that read back; only the point where exponents begin differs.
+    let swift = "\(value.magnitude)".lowercased()
+    let parts = swift.split(separator: "e")
+    var digits = parts[0].filter { $0 != "." }
+    var point =
+      (parts[0].firstIndex(of: ".").map { parts[0].distance(from: parts[0].startIndex, to: $0) } ?? digits.count)
+    point += parts.count > 1 ? Int(parts[1]) ?? 0 : 0
+    while digits.count > 1, digits.hasPrefix("0") {
+      digits.removeFirst()
+      point -= 1
+    }
+    while digits.count > 1, digits.hasSuffix("0") { digits.removeLast() }
+    let sign = value.sign == .minus ? "-" : ""
+    if digits == "0" { return sign + "0.0" }
+    guard point > -4, point <= 16 else {
+      let head = digits.count == 1 ? String(digits) : "\(digits.prefix(1)).\(digits.dropFirst())"
+      let exponent = point - 1
+      let size = exponent.magnitude < 10 ? "0\(exponent.magnitude)" : "\(exponent.magnitude)"
+      return "\(sign)\(head)e\(exponent < 0 ? "-" : "+")\(size)"
+    }
+    if point <= 0 { return sign + "0." + String(repeating: "0", count: -point) + digits }
+    if digits.count <= point { return sign + digits + String(repeating: "0", count: point - digits.count) + ".0" }
+    return "\(sign)\(digits.prefix(point)).\(digits.dropFirst(point))"
+  }
+
+  /// A string in Python's quotes.
+  private static func quoted(_ text: String) -> String {
+    let scalars = text.unicodeScalars
+    let quote: Unicode.Scalar = scalars.contains("'") && !scalars.contains("\"") ? "\"" : "'"
+    var result = String.UnicodeScalarView()
+    result.append(quote)
+    for scalar in scalars {
+      switch scalar {
+      case "\\": result.append(contentsOf: "\\\\".unicodeScalars)
+      case "\n": result.append(contentsOf: "\\n".unicodeScalars)
+      case "\r": result.append(contentsOf: "\\r".unicodeScalars)
+      case "\t": result.append(contentsOf: "\\t".unicodeScalars)
+      case quote:
+        result.append("\\")
+        result.append(scalar)
+      default:
+        if isPrintable(scalar) {
+          result.append(scalar)
+        } else {
+          let hexadecimal = String(scalar.value, radix: 16)
+          let (mark, width) = scalar.value < 0x100 ? ("x", 2) : scalar.value < 0x10000 ? ("u", 4) : ("U", 8)
+          let digits = String(repeating: "0", count: max(0, width - hexadecimal.count)) + hexadecimal
+          result.append(contentsOf: "\\\(mark)\(digits)".unicodeScalars)
+        }
+      }
+    }
+    result.append(quote)
+    return String(result)
+  }
+
+  private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+    if scalar == " " { return true }
+    switch scalar.properties.generalCategory {
+    case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator, .spaceSeparator:
+      return false
+    default: return true
+    }
+  }
+}
+
+// MARK: - JSON
+
+extension TemplateValue {
+  /// As Python's `json.dumps` with `ensure_ascii=False`; nil for a value that JSON does not have.
+  func json(indent: Int?, level: Int = 0) -> String? {
+    switch self {
+    case .none: return "null"
+    case .boolean(let value): return value ? "true" : "false"
+    case .integer(let value): return String(value)
+    case .number(let value):
+      return value.isNaN ? "NaN" : value.isInfinite ? (value < 0 ? "-Infinity" : "Infinity") : Self.text(of: value)
+    case .string(let text): return Self.jsonQuoted(text)
+    case .list(let elements), .tuple(let elements):
+      let parts = elements.compactMap { $0.json(indent: indent, level: level + 1) }
+      guard parts.count == elements.count else { return nil }
+      return Self.enclosed(parts, "[", "]", indent, level)
+    case .dictionary(let members):
+      let parts = zip(members.keys, members.values).compactMap { key, value in
+        value.json(indent: indent, level: level + 1).map { "\(Self.jsonQuoted(key)): \($0)" }
+      }
+      guard parts.count == members.count else { return nil }
+      return Self.enclosed(parts, "{", "}", indent, level)
+    default: return nil
+    }
+  }
+
+  private static func enclosed(_ parts: [String], _ open: String, _ close: String, _ indent: Int?, _ level: Int)
+    -> String
+  {
+    guard let indent, !parts.isEmpty else { return open + parts.joined(separator: ", ") + close }
+    let outer = "\n" + String(repeating: " ", count: indent * level)
+    let inner = "\n" + String(repeating: " ", count: indent * (level + 1))
+    return open + inner + parts.joined(separator: "," + inner) + outer + close
+  }
+
+  private static func jsonQuoted(_ text: String) -> String {
+    var result = String.UnicodeScalarView()
+    result.append("\"")
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result.append(contentsOf: "\\\"".unicodeScalars)
+      case "\\": result.append(contentsOf: "\\\\".unicodeScalars)
+      case "\n": result.append(contentsOf: "\\n".unicodeScalars)
+      case "\r": result.append(contentsOf: "\\r".unicodeScalars)
+      case "\t": result.append(contentsOf: "\\t".unicodeScalars)
+      case "\u{8}": result.append(contentsOf: "\\b".unicodeScalars)
+      case "\u{C}": result.append(contentsOf: "\\f".unicodeScalars)
+      default:
+        if scalar.value < 0x20 {
+          let digits = String(scalar.value, radix: 16)
+          result.append(contentsOf: "\\u\(String(repeating: "0", count: 4 - digits.count))\(digits)".unicodeScalars)
+        } else {
+          result.append(scalar)
+        }
+      }
+    }
+    result.append("\"")
+    return String(result)
+  }
+}
