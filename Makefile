@@ -15,12 +15,13 @@ ADAPTER := testdata/adapters/answerability/adapter-bf16
 BASE := testdata/adapters/answerability/base-config
 MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: help setup build demo test lint imports bench clean
+.PHONY: help setup build demo test kernels lint imports bench clean
 
 help:
 	@echo "make demo    convert a real adapter, inspect it, load it into llama.cpp"
 	@echo "make test    build and run all tests"
 	@echo "make build   the release binary, $(RELEASE), with Swift's libraries inside"
+	@echo "make kernels the same bits from gcc, clang and aarch64 under qemu"
 	@echo "make lint    formatting and the direction of imports"
 	@echo "make bench   conversion against cp and against the reference converter, as ratios"
 	@echo "make clean   remove what was built and downloaded"
@@ -33,8 +34,13 @@ build: setup
 	$(SWIFT) build -c release $(STATIC) --product alora
 
 test: setup
+	@scripts/check-kernels.sh
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
+
+# The kernels' bits from every compiler and processor that is at hand.
+kernels:
+	@scripts/check-kernels.sh --all
 
 lint: imports
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
