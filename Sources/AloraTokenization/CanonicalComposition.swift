@@ -1,4 +1,4 @@
-/// Normalization form C.
+/// Normalization forms C and D.
 ///
 /// Source: The Unicode Standard, chapter 3.11; Hangul syllables by the arithmetic of 3.12.
 struct CanonicalComposition: Sendable {
@@ -73,6 +73,21 @@ struct CanonicalComposition: Sendable {
       offset += count
     }
     flush(&segment, into: &result)
+    return result
+  }
+
+  /// The text in form D.
+  func decomposed(_ text: [UInt8]) -> [UInt8] {
+    var scalars: [UInt32] = []
+    var offset = 0
+    while offset < text.count {
+      let (scalar, count) = UTF8Text.scalar(in: text, at: offset)
+      scalars += decomposed(scalar)
+      offset += count
+    }
+    var result: [UInt8] = []
+    result.reserveCapacity(text.count)
+    for scalar in ordered(scalars) { UTF8Text.encode(scalar, into: &result) }
     return result
   }
 

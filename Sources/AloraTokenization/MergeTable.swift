@@ -15,7 +15,8 @@ struct MergeTable: Sendable {
 
   init(expectedCount: Int) {
     var slotCount = 64
-    while slotCount < expectedCount * 2 { slotCount *= 2 }
+    // At most two thirds full: the table is large, and what does not fit the cache is slow.
+    while slotCount * 2 < expectedCount * 3 { slotCount *= 2 }
     slots = [Slot](repeating: Slot(), count: slotCount)
   }
 
@@ -27,7 +28,7 @@ struct MergeTable: Sendable {
 
   /// Sets the merge of a pair; a pair that comes twice counts with its last rank.
   mutating func insert(_ left: UInt32, _ right: UInt32, rank: Int, token: UInt32) {
-    if (count + 1) * 2 > slots.count { grow() }
+    if (count + 1) * 3 > slots.count * 2 { grow() }
     let pair = Self.pair(left, right)
     let slot = slot(of: pair)
     if slots[slot].pair == .max { count += 1 }

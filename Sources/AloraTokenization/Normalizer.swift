@@ -4,6 +4,8 @@ enum Normalizer: Sendable {
   case replace(SplitPattern, with: [UInt8])
   /// To normalization form C.
   case compose(CanonicalComposition)
+  /// To normalization form D.
+  case decompose(CanonicalComposition)
   case lowercase
   case strip(left: Bool, right: Bool)
 
@@ -15,6 +17,7 @@ enum Normalizer: Sendable {
     case .replace(let pattern, let content):
       text = try Self.replaced(text, pattern, content)
     case .compose(let composition): text = composition.normalized(text)
+    case .decompose(let composition): text = composition.decomposed(text)
     case .lowercase:
       guard let string = String(validating: text, as: UTF8.self) else { return }
       text = string.unicodeScalars.flatMap { Array($0.properties.lowercaseMapping.utf8) }

@@ -142,9 +142,9 @@ extension MergeTable {
     let elements = try json.elements()
     self.init(expectedCount: elements.count)
     for (rank, element) in elements.enumerated() {
-      let (left, right) = try Self.pieces(of: element)
-      let joined = left + right
-      guard let leftID = vocabulary.id(of: left.span), let rightID = vocabulary.id(of: right.span),
+      let (joined, split) = try Self.joinedPieces(of: element)
+      guard let leftID = vocabulary.id(of: joined.span.extracting(0..<split)),
+        let rightID = vocabulary.id(of: joined.span.extracting(split..<joined.count)),
         let id = vocabulary.id(of: joined.span)
       else {
         throw TokenizationError(
@@ -155,19 +155,24 @@ extension MergeTable {
     }
   }
 
-  private static func pieces(of element: JSON) throws -> (left: [UInt8], right: [UInt8]) {
+  /// The two pieces one behind the other, and where the second begins.
+  private static func joinedPieces(of element: JSON) throws -> (bytes: [UInt8], split: Int) {
     if element.kind == .string {
-      let text = try element.utf8()
+      var text = try element.utf8()
       guard let space = text.firstIndex(of: UInt8(ascii: " ")), !text[(space + 1)...].contains(UInt8(ascii: " ")) else {
         throw TokenizationError(
           .malformed, place: element.jsonPath, problem: "a merge is two pieces with a space between")
       }
-      return (Array(text[..<space]), Array(text[(space + 1)...]))
+      text.remove(at: space)
+      return (text, space)
     }
     let pair = try element.elements()
     guard pair.count == 2 else {
       throw TokenizationError(.malformed, place: element.jsonPath, problem: "a merge is a list of two pieces")
     }
-    return (try pair[0].utf8(), try pair[1].utf8())
+    var text = try pair[0].utf8()
+    let split = text.count
+    text += try pair[1].utf8()
+    return (text, split)
   }
 }

@@ -33,6 +33,7 @@ enum TokenizerParts {
       case "Prepend": .prepend(try json["prepend"].utf8())
       case "Replace": .replace(try pattern(json["pattern"]), with: try json["content"].utf8())
       case "NFC": .compose(CanonicalComposition())
+      case "NFD": .decompose(CanonicalComposition())
       case "Lowercase": .lowercase
       case "Strip":
         .strip(left: try json["strip_left"].boolean(), right: try json["strip_right"].boolean())
@@ -49,23 +50,30 @@ enum TokenizerParts {
           try flag(json, "use_regex", default: true) ? try SplitPattern.expression(PreTokenizer.byteLevelPattern) : nil
         return .byteLevel(addsPrefixSpace: try flag(json, "add_prefix_space", default: true), pattern)
       case "Split":
-        let name = try json["behavior"].string()
-        guard let behavior = SplitBehavior(rawValue: name) else {
-          throw TokenizationError(
-            .unsupported, place: json.jsonPath + ".behavior", problem: "the behaviour '\(name)' is not known")
-        }
-        return .split(try pattern(json["pattern"]), behavior, isInverted: try json["invert"].boolean())
+        return .split(try pattern(json["pattern"]), try behavior(json), isInverted: try json["invert"].boolean())
       case "Digits":
         let isIndividual = try json["individual_digits"].boolean()
         return .split(try .expression(#"\p{N}"#), isIndividual ? .isolated : .contiguous, isInverted: false)
       case "Metaspace":
         let (replacement, scheme) = try metaspace(json)
         return .metaspace(replacement: replacement, scheme, splits: try flag(json, "split", default: true))
+      case "Punctuation":
+        let behavior = try json[optional: "behavior"] == nil ? .isolated : try behavior(json)
+        return .split(.character { PunctuationTable.contains($0) }, behavior, isInverted: false)
       case "WhitespaceSplit":
         return .split(.character { UTF8Text.isWhiteSpace($0) }, .removed, isInverted: false)
       default: throw try unsupported(json, "pre-tokenizer")
       }
     }
+  }
+
+  private static func behavior(_ json: JSON) throws -> SplitBehavior {
+    let name = try json["behavior"].string()
+    guard let behavior = SplitBehavior(rawValue: name) else {
+      throw TokenizationError(
+        .unsupported, place: json.jsonPath + ".behavior", problem: "the behaviour '\(name)' is not known")
+    }
+    return behavior
   }
 
   private static func metaspace(_ json: JSON) throws -> ([UInt8], PreTokenizer.PrependScheme) {
