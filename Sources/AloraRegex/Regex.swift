@@ -112,6 +112,9 @@ public struct RegexError: Error, Hashable {
     defer { unsafe onig_free_match_param(parameters) }
     _ = unsafe onig_initialize_match_param(parameters)
     _ = unsafe onig_set_retry_limit_in_match_of_match_param(parameters, Self.retryLimit)
+    // A search may fail at each place of the text; all of them together are bounded too.
+    let searchLimit = Self.retryLimit + UInt(clamping: range.count.multipliedReportingOverflow(by: 32).partialValue)
+    _ = unsafe onig_set_retry_limit_in_search_of_match_param(parameters, searchLimit)
     var offset = 0
     var lastEnd = -1
     while offset <= range.count {

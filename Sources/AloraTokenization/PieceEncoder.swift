@@ -10,7 +10,7 @@ struct PieceEncoder {
   private var candidates: [MergeTable.Merge] = []
 
   /// Longer pieces are rare and not worth remembering.
-  private static let longestRemembered = 64
+  private static let longestRemembered = 256
   private static let mostRemembered = 1 << 16
   /// Up to here, looking through all pairs is quicker than keeping a heap.
   private static let longestScanned = 40

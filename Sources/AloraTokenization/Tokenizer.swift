@@ -27,8 +27,8 @@ public struct Tokenizer: Sendable {
     self.model = model
     self.addedTokens = addedTokens
     self.normalizers = normalizers
-    let splitsWords = preTokenizers.isEmpty && model.keepsWordsApart(mark: PreTokenizer.spaceMark)
-    self.preTokenizers = splitsWords ? [.words(mark: PreTokenizer.spaceMark)] : preTokenizers
+    let splitsWords = model.keepsWordsApart(mark: PreTokenizer.spaceMark)
+    self.preTokenizers = preTokenizers + (splitsWords ? [.words(mark: PreTokenizer.spaceMark)] : [])
     self.postProcessor = postProcessor
     self.decoders = decoders
     var normalized: [AddedToken] = []

@@ -28,4 +28,37 @@ import Testing
     let text = [UInt8](String(repeating: "a", count: 40).utf8) + [UInt8](String(repeating: "x", count: 4000).utf8)
     #expect(throws: RegexError.self) { try regex.matchEnd(in: text + [0x21]) }
   }
+
+  /// As the onig crate walks: from match to match, over empty ones behind a match, within the range alone.
+  @Test func allMatchesAreFoundInARange() throws {
+    func matches(_ pattern: String, _ text: String, _ range: Range<Int>? = nil) throws -> [Range<Int>] {
+      var found: [Range<Int>] = []
+      let bytes = [UInt8](text.utf8)
+      try CompiledRegex(pattern, syntax: .oniguruma).appendMatches(
+        in: bytes, range: range ?? 0..<bytes.count, to: &found)
+      return found
+    }
+    #expect(try matches(#"\p{L}+"#, "é1ab") == [0..<2, 3..<5])
+    #expect(try matches("b*", "abé") == [0..<0, 1..<2, 4..<4])
+    #expect(try matches("x", "") == [])
+    #expect(try matches("x*", "") == [0..<0])
+    // The bytes outside of the range are no context: neither for anchors nor for what looks around.
+    #expect(try matches(#"^b|b$"#, "abb", 1..<3) == [1..<2, 2..<3])
+    #expect(try matches(#"\s+(?!\S)"#, "  x", 0..<2) == [0..<2])
+    #expect(try matches(#"(?<=a)b"#, "ab", 1..<2) == [])
+  }
+
+  @Test func hostileSearchesEnd() throws {
+    let regex = try CompiledRegex("(a|aa)+$", syntax: .oniguruma)
+    let text = [UInt8](String(repeating: "a", count: 5000).utf8) + [0x21]
+    var found: [Range<Int>] = []
+    #expect(throws: RegexError.self) { try regex.appendMatches(in: text, range: 0..<text.count, to: &found) }
+  }
+
+  @Test func longTextsWithoutMatchesAreSearched() throws {
+    let regex = try CompiledRegex(#"\p{N}"#, syntax: .oniguruma)
+    var found: [Range<Int>] = []
+    try regex.appendMatches(in: [UInt8](repeating: 0x61, count: 8_000_000), range: 0..<8_000_000, to: &found)
+    #expect(found.isEmpty)
+  }
 }
