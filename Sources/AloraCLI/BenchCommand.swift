@@ -70,6 +70,8 @@ struct ModelBenchmark: ParsableArguments {
     let text = (0..<(count + context)).map { ($0 * 7919 + 13) % vocabulary }
     var seconds = Double.infinity
     for _ in 0..<repeats { seconds = min(seconds, try measure(task, loaded, text, count)) }
+    // Before the machine is measured, which takes memory of its own.
+    let peak = peakResidentByteCount()
     let machine = MachineSpeed(pool: loaded.evaluator.pool)
     let positions = task == .prefill ? 0..<count : context..<(context + count)
     let operations = loaded.model.operationCount(positions: positions, outputRows: task == .prefill ? 1 : count)
@@ -87,6 +89,7 @@ struct ModelBenchmark: ParsableArguments {
       "weight_gigabytes_per_second": .number(bytes / 1e9),
       "memory_gigabytes_per_second": .number(machine.bytesPerSecond / 1e9),
       "weight_bytes": .integer(loaded.model.weightByteCount), "file_bytes": .integer(loaded.model.fileByteCount),
+      "peak_resident_bytes": .integer(peak),
     ]
     guard !common.json else { return Console.standardOutput.write(report.serialized() + "\n") }
     Console.standardOutput.write(
@@ -98,7 +101,8 @@ struct ModelBenchmark: ParsableArguments {
       \(rounded(machine.operationsPerSecond / 1e9)) measured
         \(rounded(bytes / 1e9)) GB/s of weights, \(percent(bytes, of: machine.bytesPerSecond)) of \
       \(rounded(machine.bytesPerSecond / 1e9)) measured
-        loaded in \(rounded(loadSeconds)) s, weights \(rounded(Double(loaded.model.weightByteCount) / 1e6)) MB\n
+        loaded in \(rounded(loadSeconds)) s, weights \(rounded(Double(loaded.model.weightByteCount) / 1e6)) MB; peak memory \
+      \(rounded(Double(peak) / 1e6)) MB, the model's file \(rounded(Double(loaded.model.fileByteCount) / 1e6)) MB\n
       """)
   }
 

@@ -28,7 +28,10 @@ struct InferenceOptions: ParsableArguments {
   func load(_ common: CommonOptions) throws -> LoadedModel {
     let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
     let loaded = try Model(path: model, backend: backend, pool: pool)
-    if backend == .openblas, let warning = try OpenBLAS().warning { common.note(warning) }
+    if backend == .openblas {
+      let blas = try OpenBLAS()
+      common.note(blas.warning ?? "OpenBLAS computes with its kernels for \(blas.coreName)")
+    }
     return LoadedModel(
       model: loaded, adapter: try adapter.map { try load($0, loaded, pool) },
       evaluator: Evaluator(model: loaded, pool: pool))

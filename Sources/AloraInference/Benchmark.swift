@@ -105,6 +105,22 @@ public func monotonicSeconds() -> Double {
   return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }
 
+/// The most memory that this process has had resident so far.
+///
+/// Units: bytes.
+public func peakResidentByteCount() -> Int {
+  var usage = rusage()
+  // RUSAGE_SELF, which Glibc's module imports as another type than its function takes.
+  let who: Int32 = 0
+  #if canImport(Darwin)
+    let unit = 1
+  #else
+    let unit = 1024
+  #endif
+  guard unsafe getrusage(who, &usage) == 0 else { return 0 }
+  return Int(usage.ru_maxrss) * unit
+}
+
 extension Model {
   /// Floating-point operations for tokens at some positions: products and attention, two for a multiply-add.
   ///

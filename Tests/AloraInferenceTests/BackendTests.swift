@@ -23,4 +23,19 @@ import Testing
     #expect(!blas.coreName.isEmpty)
     #expect(blas.warning.map { $0.contains(blas.coreName) } ?? true)
   }
+
+  /// As OpenBLAS chooses by itself on processors that it does not know.
+  @Test(.enabled(if: InstructionSet.available.contains(.avx2))) func aCoreFarBelowTheProcessorIsWarnedOf() throws {
+    try withTemporaryDirectory { directory in
+      let fixture = try #require(Fixture.all.first { $0.name == "llama" })
+      let result = try runAlora(
+        [
+          "logits", "--model", fixture.base, "--tokens", "1,2", "--backend", "openblas", "--output",
+          directory + "/o.npz",
+        ],
+        environment: ["OPENBLAS_CORETYPE": "Prescott"])
+      #expect(result.status == 0)
+      #expect(result.errors.contains("OpenBLAS takes this processor for 'Prescott'"), "\(result.errors)")
+    }
+  }
 }
