@@ -6,6 +6,7 @@ struct ByteStringTable: Sendable {
   private var ends: [Int] = []
   /// Entry + 1 by hash, 0 for a free slot; the count is a power of two and at least twice that of the entries.
   private var slots: [UInt32]
+  private let hashing = SecretHashing()
 
   init(expectedCount: Int = 0) {
     var slotCount = 64
@@ -44,7 +45,7 @@ struct ByteStringTable: Sendable {
   /// The slot that holds the key, or the free one where it belongs.
   private func slot(of key: Span<UInt8>) -> Int {
     let mask = slots.count - 1
-    var slot = Int(truncatingIfNeeded: Self.hash(key)) & mask
+    var slot = Int(truncatingIfNeeded: hash(key)) & mask
     while slots[slot] != 0, !isEqual(Int(slots[slot]) - 1, key) { slot = (slot + 1) & mask }
     return slot
   }
@@ -65,12 +66,21 @@ struct ByteStringTable: Sendable {
     }
   }
 
-  /// FNV-1a with a final mix, so that the low bits depend on all bytes.
-  private static func hash(_ key: Span<UInt8>) -> UInt64 {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for index in key.indices { hash = (hash ^ UInt64(key[index])) &* 0x0000_0100_0000_01B3 }
-    hash ^= hash >> 32
-    hash = hash &* 0x9E37_79B9_7F4A_7C15
-    return hash ^ (hash >> 29)
+  /// Words of eight bytes, folded in one after the other.
+  private func hash(_ key: Span<UInt8>) -> UInt64 {
+    var hash = hashing.start(key.count)
+    var offset = 0
+    while offset + 8 <= key.count {
+      // Safe: eight bytes lie behind the offset, and any bits are an integer.
+      let word = unsafe key.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
+      hash = hashing.fold(hash ^ UInt64(littleEndian: word))
+      offset += 8
+    }
+    var rest: UInt64 = 0
+    while offset < key.count {
+      rest = rest << 8 | UInt64(key[offset])
+      offset += 1
+    }
+    return hashing.fold(hash ^ rest)
   }
 }

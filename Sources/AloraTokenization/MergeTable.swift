@@ -12,6 +12,7 @@ struct MergeTable: Sendable {
 
   private var slots: [Slot]
   private(set) var count = 0
+  private let hashing = SecretHashing()
 
   init(expectedCount: Int) {
     var slotCount = 64
@@ -39,9 +40,7 @@ struct MergeTable: Sendable {
 
   private func slot(of pair: UInt64) -> Int {
     let mask = slots.count - 1
-    var hash = (pair ^ (pair >> 29)) &* 0x9E37_79B9_7F4A_7C15
-    hash ^= hash >> 32
-    var slot = Int(truncatingIfNeeded: hash) & mask
+    var slot = Int(truncatingIfNeeded: hashing.hash(pair)) & mask
     while slots[slot].pair != pair, slots[slot].pair != .max { slot = (slot + 1) & mask }
     return slot
   }

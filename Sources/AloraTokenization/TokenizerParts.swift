@@ -23,6 +23,16 @@ enum TokenizerParts {
     return try .expression(try json["Regex"].string(), place: json.jsonPath)
   }
 
+  /// What is put into a text, at many places perhaps: a file must not make a short text endless.
+  private static func content(_ json: JSON) throws -> [UInt8] {
+    let bytes = try json.utf8()
+    guard bytes.count <= 256 else {
+      throw TokenizationError(
+        .tooLarge, place: json.jsonPath, problem: "it has \(bytes.count) bytes, at most 256 are supported")
+    }
+    return bytes
+  }
+
   private static func flag(_ json: JSON, _ name: String, default value: Bool) throws -> Bool {
     try json[optional: name]?.boolean() ?? value
   }
@@ -30,8 +40,8 @@ enum TokenizerParts {
   static func normalizers(_ json: JSON?) throws -> [Normalizer] {
     try flattened(json, member: "normalizers").map { json in
       switch try type(json) {
-      case "Prepend": .prepend(try json["prepend"].utf8())
-      case "Replace": .replace(try pattern(json["pattern"]), with: try json["content"].utf8())
+      case "Prepend": .prepend(try content(json["prepend"]))
+      case "Replace": .replace(try pattern(json["pattern"]), with: try content(json["content"]))
       case "NFC": .compose(CanonicalComposition())
       case "NFD": .decompose(CanonicalComposition())
       case "Lowercase": .lowercase
@@ -101,6 +111,7 @@ enum TokenizerParts {
       case "ByteLevel": return nil
       case "TemplateProcessing":
         let special = try json["special_tokens"]
+        var sequenceCount = 0
         return try json["single"].elements().map { item in
           if let token = try item[optional: "SpecialToken"] {
             let name = try token["id"].string()
@@ -111,6 +122,12 @@ enum TokenizerParts {
           guard name == "A" else {
             throw TokenizationError(
               .malformed, place: item.jsonPath, problem: "a single text has no sequence '\(name)'")
+          }
+          sequenceCount += 1
+          guard sequenceCount == 1 else {
+            throw TokenizationError(
+              .unsupported, place: item.jsonPath,
+              problem: "a template that has the text more than once is not supported")
           }
           return .sequence
         }
@@ -135,7 +152,7 @@ enum TokenizerParts {
       case "ByteLevel": return .byteLevel
       case "ByteFallback": return .byteFallback
       case "Fuse": return .fuse
-      case "Replace": return .replace(try pattern(json["pattern"]), with: try json["content"].utf8())
+      case "Replace": return .replace(try pattern(json["pattern"]), with: try content(json["content"]))
       case "Strip":
         let content = try json["content"].string()
         guard let scalar = content.unicodeScalars.first, content.unicodeScalars.count == 1 else {

@@ -61,6 +61,13 @@ import Testing
       #"{"type":"ByteLevel","add_prefix_space":false,"use_regex":true}"#,
       #"{"type":"Metaspace","replacement":"__"}"#, .malformed, "$.pre_tokenizer.replacement"),
     Change(#""id":"A""#, #""id":"B""#, .malformed, "$.post_processor.single[1]"),
+    Change(
+      #"{"Sequence":{"id":"A","type_id":0}}"#, #"{"Sequence":{"id":"A"}},{"Sequence":{"id":"A"}}"#, .unsupported,
+      "$.post_processor.single[2]"),
+    Change(
+      #""normalizer":null"#,
+      #""normalizer":{"type":"Prepend","prepend":"\#(String(repeating: "x", count: 300))"}"#, .tooLarge,
+      "$.normalizer.prepend"),
     Change(#""type":"TemplateProcessing""#, #""type":"Other""#, .unsupported, "$.post_processor"),
     Change(#""decoder":{"type":"ByteLevel"}"#, #""decoder":{"type":"CTC"}"#, .unsupported, "$.decoder"),
   ]
