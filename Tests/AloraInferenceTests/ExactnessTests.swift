@@ -25,7 +25,22 @@ import Testing
     let evaluators = Self.evaluators(model, pools: pools)
     for number in 0..<Self.caseCount {
       let seed = UInt64(number) &* 1_000_003 &+ fixture.name.utf8.reduce(0) { $0 &* 31 &+ UInt64($1) }
-      let failure = try Scenario(seed: seed, model: model, adapter: adapter).failure(evaluators)
+      let failure = try Scenario(seed: seed, model: model, adapters: [adapter]).failure(evaluators)
+      #expect(failure == nil, "seed \(seed)")
+    }
+  }
+
+  /// Adapters of other models of the same shape will do: what they were trained for does not matter here.
+  @Test func adaptersDoNotFeelEachOtherInABatch() throws {
+    let pools = [1, 2, 3].map { ThreadPool(threadCount: $0) }
+    let model = try Model(path: testData("inference/llama-output/base"), pool: pools[0])
+    let adapters = try ["llama-output", "llama-lora", "llama-linear", "llama-embedding", "llama-yarn"].map {
+      try Adapter(path: testData("inference/\($0)/adapter"), model: model, pool: pools[0])
+    }
+    #expect(Set(adapters.map(\.digest)).count == adapters.count)
+    let evaluators = Self.evaluators(model, pools: pools)
+    for seed in 0..<100 {
+      let failure = try Scenario(seed: UInt64(seed), model: model, adapters: adapters).failure(evaluators)
       #expect(failure == nil, "seed \(seed)")
     }
   }
@@ -55,7 +70,7 @@ import Testing
       }
     }
     let noticed = try (0..<10).count { seed in
-      try Scenario(seed: UInt64(seed), model: model, adapter: adapter).failure(evaluators) != nil
+      try Scenario(seed: UInt64(seed), model: model, adapters: [adapter]).failure(evaluators) != nil
     }
     #expect(noticed >= 9)
   }
@@ -85,6 +100,7 @@ import Testing
 struct Scenario {
   private struct Text {
     let tokens: [Int]
+    let adapter: Adapter
     let start: Int?
     /// How much comes from the cache of the base.
     let prefix: Int
@@ -92,20 +108,19 @@ struct Scenario {
 
   private var random: SeededRandom
   private let model: Model
-  private let adapter: Adapter
   private var texts: [Text] = []
 
-  init(seed: UInt64, model: Model, adapter: Adapter) {
+  init(seed: UInt64, model: Model, adapters: [Adapter]) {
     random = SeededRandom(seed: seed)
     self.model = model
-    self.adapter = adapter
     let shared = (0..<40).map { _ in Int.random(in: 0..<model.vocabularySize, using: &random) }
-    for _ in 0..<Int.random(in: 1...3, using: &random) {
+    for _ in 0..<Int.random(in: 1...max(3, adapters.count), using: &random) {
       let count = Int.random(in: 1...40, using: &random)
       let start = Int.random(in: 0...2, using: &random) == 0 ? nil : Int.random(in: 0...count, using: &random)
       let isCached = Bool.random(using: &random)
       let prefix = isCached ? Int.random(in: 0...min(start ?? count, count - 1), using: &random) : 0
-      texts.append(Text(tokens: Array(shared[..<count]), start: start, prefix: prefix))
+      let adapter = adapters[Int.random(in: 0..<adapters.count, using: &random)]
+      texts.append(Text(tokens: Array(shared[..<count]), adapter: adapter, start: start, prefix: prefix))
     }
   }
 
@@ -114,14 +129,14 @@ struct Scenario {
     var random = random
     let reference = evaluators[0]
     func alone(_ text: Text, start: Int?) throws -> (TokenSequence, [Float]) {
-      let sequence = TokenSequence(model: model, adapter: adapter, activationStart: start, declaredLength: 40)
+      let sequence = TokenSequence(model: model, adapter: text.adapter, activationStart: start, declaredLength: 40)
       let logits = try reference.evaluate([Work(sequence, tokens: text.tokens, logits: .all)])
       return (sequence, logits[0].values)
     }
     let expected = try texts.map { try alone($0, start: $0.start) }
     let bases = try texts.map { try alone($0, start: nil) }
     let sequences = try zip(texts, bases).map { text, base in
-      try TokenSequence(continuing: base.0, count: text.prefix, adapter: adapter, activationStart: text.start)
+      try TokenSequence(continuing: base.0, count: text.prefix, adapter: text.adapter, activationStart: text.start)
     }
     var found = zip(texts, bases).map { Array($1.1[..<($0.prefix * model.vocabularySize)]) }
     while true {
