@@ -83,6 +83,8 @@ struct LogitsCommand: ParsableCommand {
     var progress = Progress("computing", total: texts.reduce(0) { $0 + $1.count }, isQuiet: common.quiet)
     var reports: [JSONValue] = []
     var done = 0
+    // Logits of a chunk are held in memory, and the numbers do not depend on the chunk: no more than a gigabyte at once.
+    let chunk = min(chunk, max(1, (1 << 28) / loaded.model.vocabularySize))
     for (index, tokens) in texts.enumerated() {
       let start = start(in: tokens, of: loaded.adapter)
       let sequence = TokenSequence(
