@@ -18,6 +18,9 @@ struct TokenizerCase: CustomTestStringConvertible, Sendable {
   var testDescription: String { name }
 
   func tokenizer() throws -> Tokenizer {
+    if let model = try expected()[optional: "model"]?.string() {
+      return try Tokenizer(path: testData("tokenizers/\(model)"))
+    }
     let directory = try testData("tokenizers/cases/\(name)")
     let vocabulary = directory + "/vocabulary.gguf"
     return try Tokenizer(path: FileManager.default.fileExists(atPath: vocabulary) ? vocabulary : directory)

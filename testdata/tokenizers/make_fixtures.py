@@ -300,6 +300,13 @@ def main():
         (out / name / "tokenizer.json").write_text(json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n")
         inserted = [x["content"] for x in data["added_tokens"]]
         write(name, expectation(HuggingFace(t), inserted, seed_of(name)))
+    # SmolLM2's own vocabulary of 49152 tokens, which lies beside the real adapter.
+    name, own = "smollm2-own", "../adapters/answerability/base-config"
+    if not wanted or name in wanted:
+        (out / name).mkdir(parents=True, exist_ok=True)
+        t = Tokenizer.from_file(str(HERE / own / "tokenizer.json"))
+        inserted = [x["content"] for x in json.loads(t.to_str())["added_tokens"]]
+        write(name, {"model": own, **expectation(HuggingFace(t), inserted, seed_of(name))})
     pres = [("smollm2", "smollm", None, None), ("llama3", "llama-bpe", None, "<|begin_of_text|>"), ("qwen2", "qwen2", False, None),
             ("granite3", "refact", False, None), ("granite4", "dbrx", False, None), ("gpt2", "gpt-2", None, None),
             ("tekken", "tekken", None, "<s>"), ("gpt4o", "gpt-4o", None, None)]
