@@ -75,7 +75,8 @@ struct AddedTokenMatcher: Sendable {
       // Where the token before took white space up to beyond this one, it took all of it.
       let stop = token.stripsRight ? whiteSpaceEnd(text, max(match.upperBound, done), range) : match.upperBound
       if done < start { sections.append(.text(done..<start)) }
-      sections.append(.token(token.id))
+      // What the token before took is gone: where nothing is left of this one, it is left out, as the original does.
+      if start < stop { sections.append(.token(token.id)) }
       done = stop
     }
     if done != range.upperBound { sections.append(.text(done..<range.upperBound)) }

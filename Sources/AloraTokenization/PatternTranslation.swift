@@ -84,11 +84,16 @@ struct PatternTranslation {
   private mutating func write(_ name: String, keys: [String], isNegated: Bool, length: Int) {
     let additions = keys.flatMap { UnicodeAdditions.ranges[$0] ?? [] }
     guard !additions.isEmpty else { return copy(length) }
-    var text = name
+    var ranges = ""
     for index in stride(from: 0, to: additions.count - 1, by: 2) {
-      text += "\\x{\(String(additions[index], radix: 16))}-\\x{\(String(additions[index + 1], radix: 16))}"
+      ranges += "\\x{\(String(additions[index], radix: 16))}-\\x{\(String(additions[index + 1], radix: 16))}"
     }
-    result += isNegated ? "[^\(text)]" : depth > 0 ? text : "[\(text)]"
+    if depth > 0 || name.hasPrefix("\\p") {
+      result += isNegated ? "[^\(name)\(ranges)]" : depth > 0 ? name + ranges : "[\(name)\(ranges)]"
+    } else {
+      // Oniguruma's `\w` takes superscripts and fractions of Latin-1 for word characters, and `[\w]` does not.
+      result += isNegated ? "(?:(?![\(ranges)])\(name.uppercased()))" : "(?:\(name)|[\(ranges)])"
+    }
     offset += length
   }
 }

@@ -129,7 +129,8 @@ def odd_tokens():
     return (plain("alone", single_word=True, normalized=False) + plain("LEFT", lstrip=True, normalized=False)
             + plain("right", rstrip=True, normalized=False) + plain("Both", lstrip=True, rstrip=True, normalized=False)
             + plain("Upper Case", normalized=True) + plain("wide", "wider", "widest", normalized=False)
-            + plain("é", normalized=True) + special("<|x|>", "<|x|", lstrip=True) + plain("  ", normalized=False))
+            + plain("é", normalized=True) + special("<|x|>", "<|x|", lstrip=True) + plain("  ", normalized=False)
+            + plain("\n\n", lstrip=True, rstrip=True, normalized=False))
 
 
 def char_level(pre, normalizer=None, fuse=True, unk="<unk>", decoder=None):
@@ -174,6 +175,8 @@ def build():
         normalizers.Sequence([normalizers.Replace(Regex(r"\s+"), " "), normalizers.Replace("e", "E")]), decoder=decoders.Fuse())
     cases["odd-punctuation"] = byte_level(
         [pre_tokenizers.Punctuation("merged_with_next"), pre_tokenizers.Punctuation(), PLAIN], ["<|x|>"], normalizer=normalizers.NFD())
+    # Oniguruma's \w is not the same inside of brackets and outside.
+    cases["odd-words"] = byte_level([split(r"\w+"), split(r"\W+", "contiguous", True), split(r"[\w]\d\D", "removed"), PLAIN], ["<|x|>"])
 
     sp = sentencepiece_model(900)
     cases["mistral-v1"] = sentencepiece_json(sp, llama_normalizer(), None, llama_decoder())
