@@ -69,7 +69,7 @@ struct GGUFPreTokenizer: Sendable {
     var splitsBytes = false
     for step in steps {
       switch step {
-      case .digits: result.append(.split(try .expression(#"\p{N}"#), .isolated, isInverted: false))
+      case .digits: result.append(.split(try .expression(PreTokenizer.digitsPattern), .isolated, isInverted: false))
       case .pattern(let pattern): result.append(.split(try .expression(pattern), .isolated, isInverted: false))
       case .byteLevel: splitsBytes = true
       }

@@ -33,6 +33,9 @@ enum PreTokenizer: Sendable {
   static let byteLevelPattern =
     #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
+  /// What Digits splits at: numbers as Rust's standard library knows them, from Unicode 17.
+  static let digitsPattern = #"[\p{N}\x{11de0}-\x{11de9}\x{16ff4}-\x{16ff6}]"#
+
   /// - Throws: `patternFailed`.
   func apply(to pieces: inout Pieces) throws(TokenizationError) {
     switch self {

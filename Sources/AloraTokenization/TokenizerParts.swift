@@ -63,7 +63,8 @@ enum TokenizerParts {
         return .split(try pattern(json["pattern"]), try behavior(json), isInverted: try json["invert"].boolean())
       case "Digits":
         let isIndividual = try json["individual_digits"].boolean()
-        return .split(try .expression(#"\p{N}"#), isIndividual ? .isolated : .contiguous, isInverted: false)
+        return .split(
+          try .expression(PreTokenizer.digitsPattern), isIndividual ? .isolated : .contiguous, isInverted: false)
       case "Metaspace":
         let (replacement, scheme) = try metaspace(json)
         return .metaspace(replacement: replacement, scheme, splits: try flag(json, "split", default: true))

@@ -65,6 +65,15 @@ import Testing
     }
   }
 
+  /// Digits knows the numbers of Unicode 17, which the patterns do not: a byte-level merge never crosses them.
+  @Test func digitsOfUnicode17StandAlone() throws {
+    let tokenizer = try reference("smollm2")
+    for digit in ["\u{11DE0}", "\u{11DE9}", "\u{16FF4}", "7", "٣"] {
+      let parts = try ["an", digit, "an"].flatMap { try tokenizer.encode($0) }
+      #expect(try tokenizer.encode("an\(digit)an") == parts)
+    }
+  }
+
   @Test func idsOutsideTheVocabularyDecodeToNothing() throws {
     #expect(try reference("smollm2").decode([-1, 1 << 40, 499_999]) == "")
   }
