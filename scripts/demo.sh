@@ -7,7 +7,7 @@ output=$cache/answerability-F32-LoRA.gguf
 show() { printf '\n$ %s\n' "${*/#$alora/alora}"; "$@"; }
 
 show "$alora" convert "$adapter" --base "$base" --outfile "$output" --force
-show "$alora" inspect "$output"
+show "$alora" inspect "$output" --base "$base"
 tokens=$("$alora" inspect "$output" --key adapter.alora.invocation_tokens)
 printf '\n# llama.cpp loads the model with the adapter, and says what it has read:\n'
 "$python" scripts/demo_llama.py "$model" "$output" "$tokens"

@@ -37,12 +37,19 @@ struct InspectCommand: ParsableCommand {
   @Flag(help: "With each tensor, the range, the norm and the first of its elements (implies --tensors).")
   var values = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Spell the invocation with this base's tokenizer; by default with the one beside the adapter, if any.",
+      valueName: "dir|gguf"))
+  var base: String?
+
   @OptionGroup var common: CommonOptions
 
   func run() throws {
     let subject = try Subject(path: path)
     if let key { return try printValue(of: key, in: subject) }
-    let inspection = try Inspection(subject: subject, path: path, listsTensors: tensors || values, hasValues: values)
+    var inspection = try Inspection(subject: subject, path: path, listsTensors: tensors || values, hasValues: values)
+    try inspection.spellInvocation(base: base)
     let output = Console.standardOutput
     output.write(common.json ? inspection.json.serialized() + "\n" : inspection.text(output))
   }

@@ -12,7 +12,7 @@ extension Inspection {
     return .members([
       "path": .string(path),
       "kind": .string(kind),
-      "adapter": adapter.map(Self.json),
+      "adapter": adapter.map { Self.json($0, invocationText: invocationText) },
       "model": model.map(Self.json),
       "metadata": metadata,
       "tensor_count": archive == nil ? .integer(subject.tensors.count) : nil,
@@ -39,13 +39,14 @@ extension Inspection {
     }
   }
 
-  private static func json(_ adapter: AdapterSummary) -> JSONValue {
+  private static func json(_ adapter: AdapterSummary, invocationText: String?) -> JSONValue {
     .members([
       "architecture": adapter.architecture.map { .string($0) },
       "base": adapter.base.map { .string($0) },
       "alpha": .number(adapter.alpha),
       "rank_stabilized": .boolean(adapter.isRankStabilized),
       "invocation_tokens": adapter.invocationTokens.map { .array($0.map { .integer($0) }) } ?? .null,
+      "invocation_text": invocationText.map { .string($0) },
       "invocation_string": adapter.invocationString.map { .string($0) },
       "module_count": .integer(adapter.moduleCount),
       "parameter_count": .integer(adapter.parameterCount),

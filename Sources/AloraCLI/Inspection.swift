@@ -6,6 +6,7 @@ internal import AloraNPZ
 internal import AloraPEFT
 internal import AloraSafetensors
 internal import AloraTensors
+internal import AloraTokenization
 
 /// What `alora inspect` has found, for people; `Inspection+JSON.swift` for machines.
 struct Inspection {
@@ -17,6 +18,8 @@ struct Inspection {
   let statistics: [TensorStatistics?]?
   /// Of an .npz only.
   let archive: ArchiveSummary?
+  /// The invocation tokens as text, where a tokenizer is at hand.
+  private(set) var invocationText: String?
 
   init(subject: Subject, path: String, listsTensors: Bool, hasValues: Bool) throws {
     self.subject = subject
@@ -31,6 +34,21 @@ struct Inspection {
     }
     archive = nil
     statistics = hasValues ? try subject.tensors.map { try values.statistics(of: $0) } : nil
+  }
+
+  /// Finds out how the invocation tokens read.
+  ///
+  /// - Parameter base: the model whose tokenizer is asked; nil: the tokenizer saved beside the adapter, if there is one.
+  /// - Throws: where `base` is given, what opening its tokenizer throws. A tokenizer that merely lies there may be broken.
+  mutating func spellInvocation(base: String?) throws {
+    guard let tokens = adapter?.invocationTokens else { return }
+    if let base {
+      invocationText = try Tokenizer(path: base).decode(tokens)
+    } else if case .adapterDirectory(let directory) = subject,
+      let file = Tokenizer.tokenizerPath(ofModel: directory.path)
+    {
+      invocationText = try? Tokenizer(path: file).decode(tokens)
+    }
   }
 
   func text(_ console: Console) -> String {
@@ -77,7 +95,7 @@ struct Inspection {
     let stabilized = adapter.isRankStabilized ? ", rank-stabilized (alpha / √r)" : ""
     fields.add("alpha", "\(adapter.alpha)\(stabilized)")
     if let tokens = adapter.invocationTokens {
-      fields.add("invocation", "\(tokens)")
+      fields.add("invocation", "\(tokens)\(invocationText.map { "  \"\($0)\"" } ?? "")")
     } else if let string = adapter.invocationString {
       fields.add("invocation", "\"\(string)\" (legacy: text, active one token after its start)")
     } else {

@@ -96,6 +96,16 @@ import Testing
     }
   }
 
+  @Test func anInvocationIsSpelled() throws {
+    let adapter = try testData("adapters/answerability/adapter-bf16")
+    let base = try testData("adapters/answerability/base-config")
+    let value = try expectConforming(["inspect", adapter, "--base", base, "--json"], to: "inspect")
+    #expect(try value["adapter"]["invocation_text"].string() == "<|im_start|>answerability<file_sep>")
+    #expect(
+      try runAlora(["inspect", adapter, "--base", base]).output.contains(#""<|im_start|>answerability<file_sep>""#))
+    #expect(try runAlora(["inspect", adapter, "--base", testData("inference/llama/base")]).status == 3)
+  }
+
   @Test(arguments: ["inference/llama/golden.npz", "npz/stored.npz", "npz/plain.npy"])
   func archives(_ path: String) throws {
     let plain = try expectConforming(["inspect", try testData(path), "--json"], to: "inspect")
