@@ -36,12 +36,12 @@ public final class AtomicFile {
   package init(path: String, replacesExisting: Bool, syscalls: Syscalls) throws(FileError) {
     var status = stat()
     if unsafe lstat(path, &status) == 0 {
-      guard replacesExisting else {
-        throw FileError(.alreadyExists, operation: "write", path: path, detail: "a file of that name exists")
-      }
       guard status.st_mode & S_IFMT == S_IFREG || status.st_mode & S_IFMT == S_IFLNK else {
         throw FileError(
           .notARegularFile, operation: "write", path: path, detail: "something that is no file stands there")
+      }
+      guard replacesExisting else {
+        throw FileError(.alreadyExists, operation: "write", path: path, detail: "a file of that name exists")
       }
     }
     let (directory, name) = splitPath(path)

@@ -25,7 +25,8 @@ struct Console: Sendable {
     hasColor = isTerminal && noColor.isEmpty && FileSystem.environment("TERM") != "dumb"
   }
 
-  /// Writes all of `text`; a stream that cannot take it (closed, full) ends the process with the code for I/O failures.
+  /// Writes all of `text`; a stream that cannot take it (closed, full) ends the process with the code for I/O failures, and
+  /// with a line that says why, unless its reader has simply gone.
   func write(_ text: String) {
     let bytes = Array(text.utf8)
     var done = 0
@@ -33,9 +34,17 @@ struct Console: Sendable {
       // Safe: the slice lies within the array for the time of the call.
       let wrote = unsafe bytes[done...].withUnsafeBytes { unsafe systemWrite(descriptor, $0.baseAddress, $0.count) }
       if wrote < 0 && errno == EINTR { continue }
-      guard wrote > 0 else { ExitStatus.inputOutput.endProcess() }
+      guard wrote > 0 else { fail(errno) }
       done += wrote
     }
+  }
+
+  private func fail(_ code: Int32) -> Never {
+    if descriptor != STDERR_FILENO && code != EPIPE {
+      let reason = unsafe String(cString: strerror(code))
+      Console.standardError.write("alora: standard output: cannot write: \(reason)\n")
+    }
+    ExitStatus.inputOutput.endProcess()
   }
 
   /// The text in a style, or plain where there is no colour.

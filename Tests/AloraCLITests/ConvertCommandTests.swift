@@ -70,6 +70,18 @@ import Testing
     }
   }
 
+  @Test func anOutputThatIsNoFileIsRefused() throws {
+    try withTemporaryDirectory { directory in
+      try AdapterBuilder().write(to: directory + "/adapter")
+      for (output, more) in [(directory, []), (directory, ["--force"]), ("/dev/null", [])] {
+        let result = try runAlora(
+          ["convert", directory + "/adapter", "--base", try testData("conversion/bases/llama"), "--outfile", output]
+            + more)
+        #expect(result.status == 4 && result.errors.contains("no file stands there"), "\(result.errors)")
+      }
+    }
+  }
+
   @Test func anOutputThatIsTheInputIsRefused() throws {
     try withTemporaryDirectory { directory in
       try AdapterBuilder().write(to: directory)
