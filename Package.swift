@@ -73,12 +73,13 @@ let package = Package(
         "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraJSON", "AloraPEFT",
         "AloraSafetensors", "AloraTensors", "CAloraKernels",
       ]),
+    module("AloraVerification", ["AloraArchitectures", "AloraBytes", "AloraInference", "AloraNPZ", "AloraTensors"]),
     .executableTarget(
       name: "AloraCLI",
       dependencies: [
         "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraInference", "AloraInspection",
         "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraPEFT", "AloraSafetensors",
-        "AloraTensors", "AloraTokenization",
+        "AloraTensors", "AloraVerification", "AloraTokenization",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -101,7 +102,7 @@ let package = Package(
         "AloraTensors", "AloraTestSupport", "CAloraKernels",
       ]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
-    tests("AloraCLI", ["AloraJSON", "AloraNPZ", "AloraTestSupport"]),
+    tests("AloraCLI", ["AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),
     tests("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraTestSupport"]),
     tests("AloraBytes"),

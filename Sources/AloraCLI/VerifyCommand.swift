@@ -1,0 +1,88 @@
+internal import AloraBytes
+internal import AloraInference
+internal import AloraJSON
+internal import AloraNPZ
+internal import AloraVerification
+internal import ArgumentParser
+
+/// `alora verify`: proves that an adapter keeps its promise.
+struct VerifyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify",
+    abstract:
+      "Prove that nothing before an adapter's activation differs from the base, and that the rest is as trained.",
+    discussion: """
+      Example:
+        alora verify --model base.gguf --adapter my-adapter.gguf --golden golden.npz
+        alora verify --model base --adapter my-adapter
+
+      Five proofs: structure; logits, keys and values before the activation are the base's, bit for bit; a cache gives
+      the bits of a new computation, in every order; the adapter does something, and agrees with the golden logits; the
+      prompts would have shown an activation moved by a token. Without --golden, on prompts made around the invocation.
+      Exit code 1: a proof failed.
+      """)
+
+  @OptionGroup var inference: InferenceOptions
+
+  @Option(help: ArgumentHelp("Golden logits, as PEFT users save them with NumPy.", valueName: "npz"))
+  var golden: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The |Δ| allowed against goldens, as a part of the row's greatest magnitude (default \(Verification.defaultTolerance)).",
+      valueName: "x"))
+  var tolerance = Verification.defaultTolerance
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard inference.adapter != nil else { throw ValidationError("verify needs --adapter.") }
+    guard tolerance > 0, tolerance < 1 else { throw ValidationError("--tolerance is above 0 and below 1.") }
+    guard inference.backend == .exact else { throw ValidationError("verify compares bits: it needs --backend exact.") }
+  }
+
+  func run() throws {
+    let loaded = try inference.load(common)
+    guard let adapter = loaded.adapter else { throw ExitStatus.usage }
+    let goldenFile = try golden.map { try GoldenFile(path: $0, vocabularySize: loaded.model.vocabularySize) }
+    let prompts = VerificationPrompt.standard(
+      invocation: adapter.invocationTokens, vocabularySize: loaded.model.vocabularySize)
+    var progress = Progress("verifying", total: goldenFile?.cases.count ?? prompts.count, isQuiet: common.quiet)
+    let verdicts = try Verification(
+      model: loaded.model, adapter: adapter, evaluator: loaded.evaluator, tolerance: tolerance
+    ).run(prompts: prompts, golden: goldenFile) { progress.update($0) }
+    progress.finish()
+    if common.json {
+      Console.standardOutput.write(json(verdicts, adapter).serialized() + "\n")
+    } else if !common.quiet {
+      Console.standardOutput.write(text(verdicts, .standardOutput))
+    }
+    if verdicts.contains(where: { !$0.passed }) { throw ExitStatus.checkFailed }
+  }
+
+  private func text(_ verdicts: [Verdict], _ console: Console) -> String {
+    var text = ""
+    for verdict in verdicts {
+      let mark = verdict.passed ? console.styled("✓", .green) : console.styled("✗", .red)
+      text += "\(mark) \(verdict.proof.rawValue.padded(to: 18))\(verdict.detail)\n"
+      for failure in verdict.failures { text += "    \(failure.escapingControlCharacters())\n" }
+    }
+    return text
+  }
+
+  /// Schema: schemas/verify.schema.json.
+  private func json(_ verdicts: [Verdict], _ adapter: Adapter) -> JSONValue {
+    [
+      "model": .string(inference.model), "adapter": .string(adapter.path),
+      "adapter_sha256": .string(adapter.digest.description), "golden": golden.map { .string($0) } ?? .null,
+      "passed": .boolean(verdicts.allSatisfy(\.passed)),
+      "proofs": .array(
+        verdicts.map { verdict in
+          [
+            "proof": .string(verdict.proof.rawValue), "passed": .boolean(verdict.passed),
+            "detail": .string(verdict.detail), "failures": .array(verdict.failures.map { .string($0) }),
+          ]
+        }),
+    ]
+  }
+}

@@ -1,0 +1,44 @@
+/// What one proof has found.
+public struct Verdict: Hashable, Sendable {
+  public enum Proof: String, CaseIterable, Sendable {
+    case structure, beforeActivation = "before-activation", cacheReuse = "cache-reuse"
+    case afterActivation = "after-activation", sensitivity
+  }
+  public let proof: Proof
+  public let failures: [String]
+  /// The figures, for people.
+  public let detail: String
+
+  public var passed: Bool { failures.isEmpty }
+}
+
+/// A prompt to verify with.
+public struct VerificationPrompt: Sendable {
+  public let name: String
+  public let tokens: [Int]
+
+  public init(name: String, tokens: [Int]) {
+    self.name = name
+    self.tokens = tokens
+  }
+
+  /// Prompts around an invocation, where no golden file brings any: in the middle, twice, first, last, and none.
+  ///
+  /// The tokens around it are numbers from a fixed generator: the proofs are on bits, not on sense.
+  public static func standard(invocation: [Int]?, vocabularySize: Int) -> [VerificationPrompt] {
+    var state: UInt64 = 0x9E37_79B9_7F4A_7C15
+    func filler(_ count: Int) -> [Int] {
+      (0..<count).map { _ in
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Int((state >> 33) % UInt64(vocabularySize))
+      }
+    }
+    guard let invocation else { return [.init(name: "plain", tokens: filler(40))] }
+    return [
+      .init(name: "middle", tokens: filler(37) + invocation + filler(5)),
+      .init(name: "twice", tokens: filler(9) + invocation + filler(11) + invocation + filler(3)),
+      .init(name: "first", tokens: invocation + filler(6)), .init(name: "last", tokens: filler(33) + invocation),
+      .init(name: "none", tokens: filler(20)),
+    ]
+  }
+}
