@@ -73,12 +73,18 @@ let package = Package(
         "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraJSON", "AloraPEFT",
         "AloraSafetensors", "AloraTensors", "CAloraKernels",
       ]),
+    module(
+      "AloraGeneration",
+      [
+        "AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraInference", "AloraJSON", "AloraTokenization",
+        "CAloraKernels",
+      ]),
     module("AloraVerification", ["AloraArchitectures", "AloraBytes", "AloraInference", "AloraNPZ", "AloraTensors"]),
     .executableTarget(
       name: "AloraCLI",
       dependencies: [
-        "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraInference", "AloraInspection",
-        "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraPEFT", "AloraSafetensors",
+        "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraGeneration", "AloraInference",
+        "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraPEFT", "AloraSafetensors",
         "AloraTensors", "AloraVerification", "AloraTokenization",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -101,6 +107,9 @@ let package = Package(
         "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraPEFT",
         "AloraTensors", "AloraTestSupport", "CAloraKernels",
       ]),
+    tests(
+      "AloraGeneration",
+      ["AloraBytes", "AloraInference", "AloraTestSupport", "AloraTokenization", "CAloraKernels"]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
     tests("AloraCLI", ["AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),

@@ -12,10 +12,10 @@ internal import CAloraKernels
   /// How long the text may become. Only models with two sets of rotary frequencies look at it: see ``RotaryEmbedding``.
   public let declaredLength: Int
   /// The tokens that were computed.
-  public private(set) var tokens: [Int] = []
+  public internal(set) var tokens: [Int] = []
 
   let layout: KVLayout
-  private var blocks: [KVBlock] = []
+  var blocks: [KVBlock] = []
   /// For each layer and head, first the addresses of all key blocks, then of all value blocks: [layer][head][2][capacity]
   private var table: UnsafeMutablePointer<UnsafeMutablePointer<Float>?>
   private var capacity: Int
@@ -127,7 +127,7 @@ internal import CAloraKernels
   /// Takes back the last tokens, whose computation failed.
   func dropLast(_ count: Int) { truncate(to: tokens.count - count) }
 
-  private func fillTable(capacity: Int) {
+  func fillTable(capacity: Int) {
     let rows = layout.layerCount * layout.headCount * 2
     unsafe table.deallocate()
     unsafe table = UnsafeMutablePointer.allocate(capacity: max(1, rows * capacity))

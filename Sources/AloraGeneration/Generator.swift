@@ -1,0 +1,137 @@
+public import AloraInference
+
+/// A text to be continued.
+public struct GenerationRequest: Sendable {
+  /// The prompt, at least one token.
+  public var tokens: [Int]
+  public var adapter: Adapter?
+  /// The first adapted position; nil: the adapter is off.
+  public var activationStart: Int?
+  /// How many tokens are generated at most.
+  public var limit: Int
+  public var sampling = SamplingOptions.greedy
+  public var seed: UInt64 = 0
+  /// Tokens that end the text. The one that does is generated, and is the last.
+  public var endTokens: Set<Int> = []
+
+  /// A request whose adapter is switched on as PEFT has it: at the start of the invocation's last occurrence in the prompt.
+  ///
+  /// Only the prompt counts: an invocation that appears, or is completed, by what is generated switches nothing.
+  public init(tokens: [Int], adapter: Adapter? = nil, limit: Int) {
+    self.tokens = tokens
+    self.adapter = adapter
+    self.limit = limit
+    activationStart = adapter.flatMap { ActivationRule.peft.start(in: tokens, invocation: $0.invocationTokens) }
+  }
+}
+
+/// A generated token, as it becomes known.
+public struct GenerationStep {
+  /// Which of the requests.
+  public let request: Int
+  public let choice: SampledToken
+  /// What it was chosen from.
+  public let logits: ArraySlice<Float>
+}
+
+/// A continued text.
+public struct Generation: Sendable {
+  public enum End: String, Sendable {
+    /// An end token was generated.
+    case token = "end_token"
+    /// As many tokens as allowed.
+    case limit
+    /// The caller wanted no more.
+    case stopped
+  }
+  public internal(set) var choices: [SampledToken] = []
+  public internal(set) var end = End.limit
+  /// How many of the prompt's tokens came from the cache.
+  public internal(set) var reusedCount = 0
+  /// From the call to the first token; with several requests, the others' prompts before it are included.
+  public internal(set) var secondsToFirstToken = 0.0
+  public internal(set) var seconds = 0.0
+
+  public var tokens: [Int] { choices.map(\.token) }
+}
+
+/// Continues texts with a base model and any number of adapters, on one cache.
+public final class Generator {
+  public let evaluator: Evaluator
+  public let cache: PrefixCache
+  /// How many tokens of a prompt are computed together.
+  public static let chunkCount = 512
+
+  public init(evaluator: Evaluator, cache: PrefixCache) {
+    precondition(evaluator.model === cache.model, "a cache of another model")
+    self.evaluator = evaluator
+    self.cache = cache
+  }
+
+  /// Continues texts, all of them together: one pass of the model computes a token for each.
+  ///
+  /// The logits, and with the same seed the tokens, are those of each request alone without a cache, bit for bit.
+  /// - Parameter isWanted: told of each token; false ends that text.
+  /// - Throws: as ``Evaluator/evaluate(_:)``.
+  public func generate(_ requests: [GenerationRequest], isWanted: (GenerationStep) throws -> Bool = { _ in true })
+    throws
+    -> [Generation]
+  {
+    let start = monotonicSeconds()
+    var results = requests.map { _ in Generation() }
+    var texts: [(held: CachedSequence, sampler: Sampler)] = []
+    var running: [Int] = []
+    /// Whether the text goes on.
+    func take(_ index: Int, _ logits: ArraySlice<Float>) throws -> Bool {
+      let request = requests[index]
+      let choice = texts[index].sampler.sample(logits)
+      results[index].choices.append(choice)
+      let now = monotonicSeconds() - start
+      if results[index].choices.count == 1 { results[index].secondsToFirstToken = now }
+      results[index].seconds = now
+      if try !isWanted(GenerationStep(request: index, choice: choice, logits: logits)) {
+        results[index].end = .stopped
+      } else if request.endTokens.contains(choice.token) {
+        results[index].end = .token
+      } else {
+        return results[index].choices.count < request.limit
+      }
+      return false
+    }
+    for (index, request) in requests.enumerated() {
+      let held = cache.sequence(
+        beginning: request.tokens, atMost: max(0, request.tokens.count - 1), adapter: request.adapter,
+        activationStart: request.activationStart, declaredLength: request.tokens.count + request.limit)
+      texts.append((held, Sampler(request.sampling, seed: request.seed)))
+      results[index].reusedCount = held.reusedCount
+      let logits = try prefill(held.sequence, request.tokens, wantsLogits: request.limit > 0)
+      cache.insert(held.sequence)
+      if request.limit > 0, try take(index, logits[...]) { running.append(index) }
+    }
+    while !running.isEmpty {
+      let work = running.map { index in
+        Work(texts[index].held.sequence, tokens: [results[index].choices.last?.token ?? 0], logits: .last)
+      }
+      let logits = try evaluator.evaluate(work)
+      running = try zip(running, logits).filter { try take($0, $1.values[...]) }.map(\.0)
+    }
+    for text in texts { cache.insert(text.held.sequence) }
+    return results
+  }
+
+  /// Computes what a sequence lacks of a text.
+  ///
+  /// - Returns: the last token's logits; empty where they are not wanted.
+  private func prefill(_ sequence: TokenSequence, _ tokens: [Int], wantsLogits: Bool) throws -> [Float] {
+    var logits: [Float] = []
+    repeat {
+      let first = sequence.tokens.count
+      let end = min(first + Self.chunkCount, tokens.count)
+      let isLast = end == tokens.count && wantsLogits
+      logits = try evaluator.evaluate([
+        Work(sequence, tokens: Array(tokens[first..<end]), logits: isLast ? .last : .none)
+      ])[0].values
+    } while sequence.tokens.count < tokens.count
+    return logits
+  }
+}

@@ -1,0 +1,55 @@
+public import AloraInference
+
+extension PrefixCache {
+  /// Moves blocks to the front of the list, the first of the path foremost.
+  ///
+  /// So no block is ever newer than the one before it in its texts, and the oldest is one that no other follows.
+  func touch(_ path: [Int]) {
+    for number in path.dropFirst().reversed() {
+      unlink(number)
+      nodes[number]?.older = newest
+      if let newest { nodes[newest]?.newer = number } else { oldest = number }
+      newest = number
+    }
+  }
+
+  private func unlink(_ number: Int) {
+    guard let node = nodes[number] else { return }
+    if let newer = node.newer { nodes[newer]?.older = node.older } else if newest == number { newest = node.older }
+    if let older = node.older { nodes[older]?.newer = node.newer } else if oldest == number { oldest = node.newer }
+    nodes[number]?.newer = nil
+    nodes[number]?.older = nil
+  }
+
+  func use(_ path: [Int]) {
+    for number in path { nodes[number]?.useCount += 1 }
+  }
+
+  func release(_ path: [Int]) {
+    for number in path { nodes[number]?.useCount -= 1 }
+    evict()
+  }
+
+  /// Drops what is too much: the blocks longest unused, but none in use.
+  func evict() {
+    var next = oldest
+    while byteCount > byteLimit, let number = next, let node = nodes[number] {
+      next = node.newer
+      guard node.useCount == 0, node.childNumbers.isEmpty else { continue }
+      unlink(number)
+      nodes[number] = nil
+      numbers[node.key] = nil
+      nodes[node.key.parent]?.childNumbers.removeAll { $0 == number }
+      statistics.evictedBlockCount += 1
+    }
+  }
+
+  /// How many blocks base weights alone made, and how many each adapter did.
+  public var blockCounts: (base: Int, adapted: [Digest: Int]) {
+    var (base, adapted) = (0, [Digest: Int]())
+    for node in nodes.values where node.block != nil {
+      if let weights = node.key.weights { adapted[weights.adapterDigest, default: 0] += 1 } else { base += 1 }
+    }
+    return (base, adapted)
+  }
+}

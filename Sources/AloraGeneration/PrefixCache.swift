@@ -1,0 +1,219 @@
+public import AloraInference
+
+/// Keys and values of texts that were computed, for texts that begin alike.
+///
+/// A tree of blocks of 32 positions (the last of a text may have fewer). A block is known by what its contents are a
+/// function of: the block before it, its tokens, and the weights that made it. Blocks that base weights made are
+/// shared by the base and by every adapter that begins behind them; from the activation start on, blocks belong to one
+/// adapter and one start, and an ordinary LoRA's blocks are its own from the first. Of a block that fits only in part
+/// (other tokens from some position on, or another activation start), the part is copied.
+///
+/// What is in use by a ``CachedSequence`` stays; of the rest, the blocks longest unused go first where the limit is
+/// exceeded, always from the ends of texts. Not for several threads at once.
+public final class PrefixCache {
+  public let model: Model
+  /// Blocks beyond this are dropped as soon as nothing uses them.
+  ///
+  /// Units: bytes.
+  public let byteLimit: Int
+  public internal(set) var statistics = PrefixCacheStatistics()
+
+  var nodes: [Int: Node] = [:]
+  var numbers: [Key: Int] = [:]
+  /// The blocks with which texts begin, by their rotary embeddings' frequencies.
+  var roots: [[Bool]: Int] = [:]
+  var lastNumber = 0
+  /// The ends of the list of blocks, from the one used last to the one longest unused.
+  var (newest, oldest): (Int?, Int?) = (nil, nil)
+
+  /// Which adapter's weights made a block, and from which position on.
+  struct Weights: Hashable {
+    let adapterDigest: Digest
+    let activationStart: Int
+  }
+
+  struct Key: Hashable {
+    let parent: Int
+    let weights: Weights?
+    let tokens: [Int]
+  }
+
+  struct Node {
+    var key: Key
+    var block: KVBlockHandle?
+    var childNumbers: [Int] = []
+    var useCount = 0
+    var newer: Int?
+    var older: Int?
+  }
+
+  public init(model: Model, byteLimit: Int) {
+    self.model = model
+    self.byteLimit = byteLimit
+  }
+
+  /// Memory of the blocks.
+  ///
+  /// Units: bytes.
+  public var byteCount: Int { blockCount * model.cacheBlockByteCount }
+
+  public var blockCount: Int { nodes.count - roots.count }
+
+  /// A sequence that begins with as many of the tokens as are here.
+  ///
+  /// - Parameters:
+  ///   - limit: at most so many; one less than there are where the last one's logits are wanted.
+  ///   - activationStart: nil: the adapter is off.
+  public func sequence(
+    beginning tokens: [Int], atMost limit: Int, adapter: Adapter? = nil, activationStart: Int? = nil,
+    declaredLength: Int
+  ) -> CachedSequence {
+    let start = adapter == nil ? nil : activationStart.map { max(0, $0) }
+    let digest = start == nil ? nil : adapter?.digest
+    let slots = TokenSequence.blockPositionCount
+    var path = [root(declaredLength: declaredLength)]
+    var blocks: [KVBlockHandle] = []
+    var count = 0
+    let end = min(limit, tokens.count)
+    while end - count >= slots {
+      let key = Key(
+        parent: path[path.count - 1], weights: weights(digest, start, before: count + slots),
+        tokens: Array(tokens[count..<(count + slots)]))
+      guard let number = numbers[key], let block = nodes[number]?.block else { break }
+      path.append(number)
+      blocks.append(block)
+      count += slots
+    }
+    if let (number, part) = bestPart(of: path[path.count - 1], tokens[count..<end], at: count, digest, start),
+      let block = nodes[number]?.block
+    {
+      path.append(number)
+      blocks.append(block)
+      count += part
+      statistics.copiedTokenCount += part
+    }
+    touch(path)
+    statistics.lookUpCount += 1
+    statistics.requestedTokenCount += tokens.count
+    statistics.reusedTokenCount += count
+    let sequence = TokenSequence(
+      model: model, adapter: adapter, activationStart: start, declaredLength: declaredLength,
+      tokens: Array(tokens[..<count]), blocks: blocks)
+    return CachedSequence(sequence, cache: self, path: Array(path.dropFirst()))
+  }
+
+  /// Takes in what a sequence has computed. Its blocks are shared, not copied.
+  public func insert(_ sequence: TokenSequence) {
+    precondition(sequence.model === model, "a sequence of another model")
+    let slots = TokenSequence.blockPositionCount
+    var path = [root(declaredLength: sequence.declaredLength)]
+    for (index, block) in sequence.blockHandles.enumerated() {
+      let first = index * slots
+      let end = min(first + slots, sequence.tokens.count)
+      let key = Key(
+        parent: path[path.count - 1],
+        weights: weights(sequence.adapter?.digest, sequence.activationStart, before: end),
+        tokens: Array(sequence.tokens[first..<end]))
+      guard let number = insert(block, key) else { break }
+      path.append(number)
+    }
+    touch(path)
+    evict()
+  }
+
+  private func insert(_ block: KVBlockHandle, _ key: Key) -> Int? {
+    if let number = numbers[key] { return number }
+    for number in nodes[key.parent]?.childNumbers ?? [] {
+      guard let other = nodes[number]?.key, other.weights == key.weights else { continue }
+      // A text that goes on where the cache knew its beginning: the longer block takes the shorter one's place.
+      if other.tokens.count < key.tokens.count, key.tokens.starts(with: other.tokens) {
+        numbers[other] = nil
+        numbers[key] = number
+        nodes[number]?.key = key
+        nodes[number]?.block = block
+        return number
+      }
+      if other.tokens.count > key.tokens.count, other.tokens.starts(with: key.tokens) { return number }
+    }
+    let number = add(Node(key: key, block: block))
+    numbers[key] = number
+    nodes[key.parent]?.childNumbers.append(number)
+    statistics.insertedBlockCount += 1
+    return number
+  }
+
+  func add(_ node: Node) -> Int {
+    lastNumber += 1
+    nodes[lastNumber] = node
+    return lastNumber
+  }
+
+  func root(declaredLength: Int) -> Int {
+    let rotaries = model.longRotaries(length: declaredLength)
+    if let root = roots[rotaries] { return root }
+    let number = add(Node(key: Key(parent: 0, weights: nil, tokens: [])))
+    roots[rotaries] = number
+    return number
+  }
+
+  /// The weights that make a block which ends before a position.
+  private func weights(_ digest: Digest?, _ start: Int?, before end: Int) -> Weights? {
+    guard let digest, let start, start < end else { return nil }
+    return Weights(adapterDigest: digest, activationStart: start)
+  }
+
+  /// The block of which the most can be used, and how many positions.
+  ///
+  /// Blocks made by other weights are good up to the first activation of the two.
+  private func bestPart(of parent: Int, _ tokens: ArraySlice<Int>, at position: Int, _ digest: Digest?, _ start: Int?)
+    -> (number: Int, count: Int)?
+  {
+    var best: (number: Int, count: Int)?
+    for number in nodes[parent]?.childNumbers ?? [] {
+      guard let key = nodes[number]?.key else { continue }
+      var count = 0
+      for (mine, other) in zip(tokens, key.tokens) {
+        guard mine == other else { break }
+        count += 1
+      }
+      let isSame = key.weights?.adapterDigest == digest && key.weights?.activationStart == start
+      if !isSame {
+        count = min(count, max(0, min(key.weights?.activationStart ?? .max, start ?? .max) - position))
+      }
+      if count > (best?.count ?? 0) { best = (number, count) }
+    }
+    return best
+  }
+}
+
+/// What a cache has done so far.
+public struct PrefixCacheStatistics: Hashable, Sendable {
+  public internal(set) var lookUpCount = 0
+  /// The tokens of all texts that were looked up.
+  public internal(set) var requestedTokenCount = 0
+  /// How many of them were there.
+  public internal(set) var reusedTokenCount = 0
+  /// How many of those were copied, because their block could be used in part only.
+  public internal(set) var copiedTokenCount = 0
+  public internal(set) var insertedBlockCount = 0
+  public internal(set) var evictedBlockCount = 0
+}
+
+/// A sequence that was begun from a cache. While it lives, the blocks that it began with stay in the cache.
+public final class CachedSequence {
+  public let sequence: TokenSequence
+  /// How many tokens came from the cache.
+  public let reusedCount: Int
+  private let cache: PrefixCache
+  private let path: [Int]
+
+  init(_ sequence: TokenSequence, cache: PrefixCache, path: [Int]) {
+    self.sequence = sequence
+    reusedCount = sequence.tokens.count
+    self.cache = cache
+    self.path = path
+    cache.use(path)
+  }
+
+  deinit { cache.release(path) }
+}

@@ -1,0 +1,128 @@
+internal import CAloraKernels
+
+/// How the next token is chosen.
+public struct SamplingOptions: Hashable, Sendable {
+  /// 0: the greatest logit (of equal ones, the lower token).
+  public var temperature: Double
+  /// Only so many of the most probable tokens; nil: all.
+  public var topCount: Int?
+  /// The fewest most probable tokens that together have at least this probability; nil: all.
+  public var topProbability: Double?
+  /// Only tokens at least this part as probable as the most probable one; nil: all.
+  public var minimumProbability: Double?
+
+  public init(
+    temperature: Double = 0, topCount: Int? = nil, topProbability: Double? = nil, minimumProbability: Double? = nil
+  ) {
+    self.temperature = temperature
+    self.topCount = topCount
+    self.topProbability = topProbability
+    self.minimumProbability = minimumProbability
+  }
+
+  public static let greedy = SamplingOptions()
+}
+
+/// SplitMix64: the same numbers from the same seed on every machine.
+///
+/// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014).
+public struct SeededGenerator: RandomNumberGenerator, Sendable {
+  private var state: UInt64
+
+  public init(seed: UInt64) { state = seed }
+
+  public mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+
+  /// A number from 0 up to, but not including, 1, of 53 bits.
+  mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
+}
+
+/// A token that was chosen, and how near the choice was.
+public struct SampledToken: Hashable, Sendable {
+  public let token: Int
+  /// The two greatest logits' tokens: the first is what greedy choice takes.
+  public let top: [Int]
+  /// The difference of the two greatest logits.
+  public let margin: Float
+}
+
+/// Chooses tokens from logits, by rules that give the same choice on every machine.
+///
+/// The rules apply in the order of transformers: temperature, then top-k, top-p and min-p, each to what the one before
+/// left, as probabilities of the softmax over that. Tokens are sorted by falling logit, equal ones by rising number; sums
+/// run in that order, in f64; the exponential is this project's own.
+/// Source: `generation/logits_process.py` of transformers.
+public struct Sampler: Sendable {
+  public let options: SamplingOptions
+  private var generator: SeededGenerator
+
+  public init(_ options: SamplingOptions, seed: UInt64 = 0) {
+    self.options = options
+    generator = SeededGenerator(seed: seed)
+  }
+
+  /// The next token. One random number is drawn for each, but none where the greatest logit is taken.
+  ///
+  /// - Parameter logits: one for each token of the vocabulary, at least one. NaN is taken for minus infinity.
+  public mutating func sample(_ logits: ArraySlice<Float>) -> SampledToken {
+    let (first, second) = Self.topTwo(logits)
+    let margin = Self.value(logits, first) - Self.value(logits, second)
+    let token = options.temperature > 0 ? draw(logits, greatest: Self.value(logits, first)) : first
+    return SampledToken(token: token, top: [first, second], margin: margin)
+  }
+
+  private static func value(_ logits: ArraySlice<Float>, _ token: Int) -> Float {
+    let value = logits[logits.startIndex + token]
+    return value.isNaN ? -.infinity : value
+  }
+
+  private static func topTwo(_ logits: ArraySlice<Float>) -> (Int, Int) {
+    var (first, second) = (0, min(1, logits.count - 1))
+    if logits.count > 1, value(logits, 1) > value(logits, 0) { (first, second) = (1, 0) }
+    for token in 0..<logits.count where token > 1 {
+      let value = value(logits, token)
+      if value > Self.value(logits, first) {
+        (first, second) = (token, first)
+      } else if value > Self.value(logits, second) {
+        second = token
+      }
+    }
+    return (first, second)
+  }
+
+  private mutating func draw(_ logits: ArraySlice<Float>, greatest: Float) -> Int {
+    var candidates = (0..<logits.count).map { token in
+      // Without this, one infinite logit would make every weight a NaN.
+      let value = Self.value(logits, token)
+      let distance = value == greatest ? 0 : Double(value) - Double(greatest)
+      return (token: token, weight: alora_exp_f64(max(-745, distance / options.temperature)))
+    }
+    candidates.sort { $0.weight != $1.weight ? $0.weight > $1.weight : $0.token < $1.token }
+    if let count = options.topCount, count < candidates.count { candidates.removeSubrange(max(1, count)...) }
+    if let limit = options.topProbability {
+      let bound = limit * candidates.reduce(0) { $0 + $1.weight }
+      var sum = 0.0
+      let count = candidates.prefix { candidate in
+        defer { sum += candidate.weight }
+        return sum < bound
+      }.count
+      candidates.removeSubrange(max(1, count)...)
+    }
+    if let part = options.minimumProbability {
+      let bound = part * candidates[0].weight
+      candidates.removeSubrange(max(1, candidates.prefix { $0.weight >= bound }.count)...)
+    }
+    var rest = generator.unit() * candidates.reduce(0) { $0 + $1.weight }
+    for candidate in candidates {
+      rest -= candidate.weight
+      if rest < 0 { return candidate.token }
+    }
+    return candidates[candidates.count - 1].token
+  }
+}

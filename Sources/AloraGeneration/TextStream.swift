@@ -1,0 +1,100 @@
+public import AloraTokenization
+
+/// Turns tokens into text as they come: whole characters only, and no further than a stop text.
+public struct TextStream {
+  private let tokenizer: Tokenizer
+  private let stopTexts: [[UInt8]]
+  /// The tokens that decide how the next is spelled; the first `shownCount` of them are told already.
+  private var tokens: [Int]
+  private var shownCount: Int
+  /// Text that may turn out to be the beginning of a stop text.
+  private var held: [UInt8] = []
+  /// Everything that was told.
+  public private(set) var text = ""
+  /// The stop text that was met; nothing is told after it, nor the stop text itself.
+  public private(set) var stopText: String?
+
+  /// - Parameters:
+  ///   - context: the tokens before, the last of which decide how the first is spelled.
+  ///   - stopTexts: texts that end the stream.
+  public init(_ tokenizer: Tokenizer, context: [Int] = [], stopTexts: [String] = []) {
+    self.tokenizer = tokenizer
+    self.stopTexts = stopTexts.map { Array($0.utf8) }.filter { !$0.isEmpty }
+    tokens = []
+    shownCount = 0
+    // The fewest that have text, and begin with a whole character.
+    for count in 1..<max(1, min(12, context.count) + 1) {
+      let suffix = Array(context.suffix(count))
+      guard let text = try? tokenizer.decode(suffix, skipsSpecialTokens: true), !text.isEmpty else { continue }
+      guard !text.unicodeScalars.contains("\u{FFFD}") else { continue }
+      tokens = suffix
+      shownCount = count
+      break
+    }
+  }
+
+  /// Takes a token.
+  ///
+  /// - Returns: the text that is certain now.
+  /// - Throws: `patternFailed`.
+  public mutating func add(_ token: Int) throws(TokenizationError) -> String {
+    guard stopText == nil else { return "" }
+    tokens.append(token)
+    let all = try decode(tokens[...])
+    // The rest of the character is yet to come.
+    if all.suffix(3) == [0xEF, 0xBF, 0xBD], tokens.count - shownCount < 8 { return "" }
+    let new = Self.added(all, after: try decode(tokens[..<shownCount]))
+    // What was told last is context enough, and begins with a whole character.
+    if !new.isEmpty { tokens.removeFirst(shownCount) }
+    shownCount = tokens.count
+    return release(new)
+  }
+
+  /// Ends the stream.
+  ///
+  /// - Returns: what was held back.
+  /// - Throws: `patternFailed`.
+  public mutating func finish() throws(TokenizationError) -> String {
+    guard stopText == nil else { return "" }
+    let new = Self.added(try decode(tokens[...]), after: try decode(tokens[..<shownCount]))
+    shownCount = tokens.count
+    let certain = release(new)
+    let last = stopText == nil ? String(decoding: held, as: UTF8.self) : ""
+    held = []
+    text += last
+    return certain + last
+  }
+
+  private func decode(_ tokens: ArraySlice<Int>) throws(TokenizationError) -> [UInt8] {
+    Array(try tokenizer.decode(Array(tokens), skipsSpecialTokens: true).utf8)
+  }
+
+  private static func added(_ all: [UInt8], after old: [UInt8]) -> [UInt8] {
+    if all.starts(with: old) { return Array(all[old.count...]) }
+    // Where the context ended within a character, the new text begins with the whole of it.
+    var count = zip(all, old).prefix { $0 == $1 }.count
+    while count > 0, count < all.count, all[count] & 0xC0 == 0x80 { count -= 1 }
+    return Array(all[count...])
+  }
+
+  /// Passes on what can't be part of a stop text.
+  private mutating func release(_ new: [UInt8]) -> String {
+    held += new
+    var end = held.count
+    scan: for start in held.indices {
+      for stop in stopTexts {
+        let rest = held[start...]
+        if rest.starts(with: stop) {
+          stopText = String(decoding: stop, as: UTF8.self)
+          end = start
+          break scan
+        }
+        if rest.count < stop.count, stop.starts(with: rest) { end = min(end, start) }
+      }
+    }
+    let certain = String(decoding: held[..<end], as: UTF8.self)
+    held = stopText == nil ? Array(held[end...]) : []
+    text += certain
+    return certain
+  }
+}

@@ -1,0 +1,48 @@
+import AloraGeneration
+import AloraInference
+import AloraTestSupport
+import Foundation
+
+/// A tiny model with adapters of several kinds, the first of which are Activated LoRAs with the invocation [7, 9, 7].
+struct Fixture {
+  let model: Model
+  let adapters: [Adapter]
+  let evaluators: [Evaluator]
+
+  /// Adapters of other models of the same shape will do: what they were trained for does not matter here.
+  init(_ name: String = "llama-output") throws {
+    let pools = [1, 3].map { ThreadPool(threadCount: $0) }
+    let model = try Model(path: testData("inference/\(name)/base"), pool: pools[0])
+    let names = name == "llama-output" ? [name, "llama-linear", "llama-yarn", "llama-lora"] : [name]
+    adapters = try names.map {
+      try Adapter(path: testData("inference/\($0)/adapter"), model: model, pool: pools[0])
+    }
+    evaluators = pools.map { Evaluator(model: model, pool: $0) }
+    self.model = model
+  }
+
+  /// The logits of the last positions of a text, computed at once and without any cache.
+  func fromScratch(_ tokens: [Int], _ adapter: Adapter?, _ start: Int?, from first: Int, declaredLength: Int? = nil)
+    throws -> Logits
+  {
+    let sequence = TokenSequence(
+      model: model, adapter: adapter, activationStart: start, declaredLength: declaredLength ?? tokens.count)
+    return try evaluators[0].evaluate([Work(sequence, tokens: tokens, logits: .rows(first..<tokens.count))])[0]
+  }
+}
+
+func sameBits(_ a: some Sequence<Float>, _ b: some Sequence<Float>) -> Bool {
+  a.map(\.bitPattern) == b.map(\.bitPattern)
+}
+
+extension Generator {
+  /// The results, and the logits that each token was chosen from.
+  func generateKeepingLogits(_ requests: [GenerationRequest]) throws -> ([Generation], [[[Float]]]) {
+    var kept = requests.map { _ in [[Float]]() }
+    let results = try generate(requests) {
+      kept[$0.request].append(Array($0.logits))
+      return true
+    }
+    return (results, kept)
+  }
+}
