@@ -33,19 +33,24 @@ struct InferenceOptions: ParsableArguments {
       common.note(blas.warning ?? "OpenBLAS computes with its kernels for \(blas.coreName)")
     }
     return LoadedModel(
-      model: loaded, adapter: try adapter.map { try load($0, loaded, pool) },
+      model: loaded, adapter: try adapter.map { try Adapter(path: $0, modelPath: model, model: loaded, pool: pool) },
       evaluator: Evaluator(model: loaded, pool: pool))
   }
+}
 
-  private func load(_ path: String, _ loaded: Model, _ pool: ThreadPool) throws -> Adapter {
+extension Adapter {
+  /// Opens an adapter for a model, with the tokenizer that a legacy one needs.
+  ///
+  /// - Throws: what loading throws.
+  convenience init(path: String, modelPath: String, model: Model, pool: ThreadPool) throws {
     // Of the base, or saved beside the adapter; needed for legacy adapters only, which name their invocation by text.
     let beside = FileSystem.kind(of: path) == .directory ? path : nil
-    let tokenizerPath = Tokenizer.tokenizerPath(ofModel: model) ?? beside.flatMap(Tokenizer.tokenizerPath(ofModel:))
+    let tokenizerPath = Tokenizer.tokenizerPath(ofModel: modelPath) ?? beside.flatMap(Tokenizer.tokenizerPath(ofModel:))
     var tokenize: (@Sendable (String) throws -> [Int])?
     if let tokenizerPath {
       tokenize = { try Tokenizer(path: tokenizerPath).encode($0, addsSpecialTokens: false) }
     }
-    return try Adapter(path: path, model: loaded, pool: pool, tokenize: tokenize)
+    try self.init(path: path, model: model, pool: pool, tokenize: tokenize)
   }
 }
 

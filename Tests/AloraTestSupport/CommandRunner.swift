@@ -10,8 +10,10 @@ public struct CommandResult {
 }
 
 /// Runs the `alora` that was built with the tests.
-public func runAlora(_ arguments: [String], directory: String? = nil, environment: [String: String] = [:]) throws
-  -> CommandResult
+public func runAlora(
+  _ arguments: [String], directory: String? = nil, environment: [String: String] = [:], input: String? = nil
+)
+  throws -> CommandResult
 {
   let tests = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
   var folder = tests.deletingLastPathComponent()
@@ -26,8 +28,14 @@ public func runAlora(_ arguments: [String], directory: String? = nil, environmen
   let (output, errors) = (Pipe(), Pipe())
   process.standardOutput = output
   process.standardError = errors
-  process.standardInput = FileHandle.nullDevice
+  let inputPipe = Pipe()
+  process.standardInput = input == nil ? FileHandle.nullDevice : inputPipe
   try process.run()
+  if let input {
+    // Short enough for a pipe's buffer.
+    try inputPipe.fileHandleForWriting.write(contentsOf: Data(input.utf8))
+    try inputPipe.fileHandleForWriting.close()
+  }
   // The command's messages fit in a pipe's buffer; the result may not, and is read while it runs.
   let outputData = output.fileHandleForReading.readDataToEndOfFile()
   let errorData = errors.fileHandleForReading.readDataToEndOfFile()
