@@ -6,17 +6,20 @@ internal import ArgumentParser
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measure prefill, decoding or kernels, and how near the machine's limits they are.",
+    abstract: "Measure prefill, decoding, first tokens or kernels, and how near the machine's limits they are.",
     discussion: """
       Example:
         alora bench prefill --model base.gguf --tokens 512
         alora bench decode --model base.gguf --adapter my-adapter --tokens 64
+        alora bench ttft --model base.gguf --adapter my-adapter
         alora bench kernels
 
       The limits are measured in the same run: fused multiply-adds in registers, and reading from memory, both with
       all threads. Prefill is near the first where it is good, decoding near the second.
       """,
-    subcommands: [PrefillBenchmark.self, DecodeBenchmark.self, KernelBenchmark.self])
+    subcommands: [
+      PrefillBenchmark.self, DecodeBenchmark.self, FirstTokenBenchmark.self, KernelBenchmark.self,
+    ])
 }
 
 /// `alora bench prefill`.

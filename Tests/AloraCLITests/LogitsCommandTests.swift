@@ -88,6 +88,31 @@ import Testing
     #expect(try report["tokens"].integer() == 3)
   }
 
+  /// The times are the machine's; what is computed and what is kept is not.
+  @Test func firstTokenBenchmarksComputeTheCallAlone() throws {
+    try withTemporaryDirectory { directory in
+      let arguments =
+        ["bench", "ttft", "--contexts", "16,70", "--repeats", "2", "--pipeline-context", "60", "--generated", "3"]
+        + ["--plot", directory + "/plot.svg"] + (try model()) + (try adapter())
+      let report = try conforming(arguments + ["--json"], to: "bench-ttft")
+      let rows = try report["contexts"].elements()
+      #expect(try rows.map { try $0["tokens"].integer() } == [16, 70])
+      // A token of its own, and an invocation of three.
+      #expect(try rows.map { try $0["alora_computed_tokens"].integer() } == [4, 4])
+      let pipeline = try report["pipeline"]
+      // 62 positions of the base are two blocks. Each call ends the second with a token of its own, the first call in the
+      // base's place, and has a third from its activation at 64 on. A plain LoRA has three for itself.
+      #expect(try pipeline["base_blocks"].integer() == 2)
+      #expect(try pipeline["alora_blocks"].integer() == 1 + 3 * 2)
+      #expect(try pipeline["lora_blocks"].integer() == 2 + 3 * 3)
+      let plot = String(decoding: try readFile(directory + "/plot.svg"), as: UTF8.self)
+      #expect(plot.hasPrefix("<svg") && plot.contains("aLoRA, warm") && plot.contains(">70</text>"))
+      #expect(try runAlora(arguments).status == 4)
+      let table = try runAlora(arguments + ["--force", "--adapters", "0"])
+      #expect(table.status == 0 && table.output.contains("(a) : (b)") && !table.output.contains("pipeline"))
+    }
+  }
+
   @Test func kernelBenchmarksReportEveryType() throws {
     let report = try conforming(
       ["bench", "kernels", "--rows", "33", "--columns", "256", "--tokens", "2", "--json"], to: "bench-kernels")

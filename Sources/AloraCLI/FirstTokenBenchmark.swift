@@ -1,0 +1,148 @@
+internal import AloraBytes
+internal import AloraGeneration
+internal import AloraInference
+internal import AloraJSON
+internal import ArgumentParser
+
+/// `alora bench ttft`.
+struct FirstTokenBenchmark: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ttft",
+    abstract: "The time to an adapter's first token, as the context grows: aLoRA against plain LoRA.",
+    discussion: """
+      Example:
+        alora bench ttft --model base.gguf --adapter my-adapter --plot ttft.svg
+
+      In each context: (a) the adapter's weights as a plain LoRA, which has to compute the whole context; (b) as an
+      Activated LoRA, behind a context that the base has computed; (c) the base itself, cold. Then a pipeline: a base
+      turn, several adapters' calls on it, and the base again.
+      """)
+
+  @OptionGroup var inference: InferenceOptions
+
+  @Option(help: ArgumentHelp("Tokens before the call, a list.", valueName: "n,n,…"))
+  var contexts = "256,512,1024,2048,4096,8192"
+
+  @Option(help: ArgumentHelp("How many of the aLoRA's calls are measured; the median counts.", valueName: "n"))
+  var repeats = 5
+
+  @Option(help: ArgumentHelp("The pipeline's adapters; 0: no pipeline.", valueName: "k"))
+  var adapters = 3
+
+  @Option(name: .customLong("pipeline-context"), help: ArgumentHelp("Tokens before the pipeline.", valueName: "n"))
+  var pipelineContext = 2048
+
+  @Option(help: ArgumentHelp("Tokens that each turn of the pipeline generates.", valueName: "n"))
+  var generated = 16
+
+  @Option(help: ArgumentHelp("Write a plot.", valueName: "svg"))
+  var plot: String?
+
+  @Flag(help: "Replace a plot that exists.")
+  var force = false
+
+  @OptionGroup var common: CommonOptions
+
+  private var contextCounts: [Int] {
+    contexts.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+  }
+
+  func validate() throws {
+    guard inference.adapter != nil else { throw ValidationError("ttft needs --adapter.") }
+    guard contextCounts.allSatisfy({ (1...1_000_000).contains($0) }) else {
+      throw ValidationError("--contexts is a list such as 256,1024.")
+    }
+    guard (1...1000).contains(repeats), (0...1000).contains(adapters), (1...1_000_000).contains(pipelineContext),
+      (1...10_000).contains(generated)
+    else { throw ValidationError("--repeats, --adapters, --pipeline-context or --generated is out of range.") }
+  }
+
+  func run() throws {
+    let file = try plot.map { try AtomicFile(path: $0, replacesExisting: force) }
+    let loaded = try inference.load(common)
+    guard let adapter = loaded.adapter else { throw ExitStatus.usage }
+    let measurement = TimeToFirstToken(evaluator: loaded.evaluator, adapter: adapter)
+    // Pages and caches are warm after the first call.
+    _ = try measurement.times(contextCount: 16, repeats: 1)
+    var progress = Progress(
+      "measuring", total: 2 * contextCounts.reduce(0, +) + adapters * pipelineContext, isQuiet: common.quiet)
+    var (rows, done) = ([TimeToFirstToken.Times](), 0)
+    for count in contextCounts {
+      rows.append(try measurement.times(contextCount: count, repeats: repeats))
+      done += 2 * count
+      progress.update(done)
+    }
+    let pipeline =
+      adapters > 0
+      ? try measurement.pipeline(contextCount: pipelineContext, adapterCount: adapters, generatedCount: generated) : nil
+    progress.finish()
+    if let file {
+      let svg = Array(FirstTokenPlot(rows: rows).svg.utf8)
+      try file.write(unsafe svg.span.bytes)
+      try file.commit()
+    }
+    Console.standardOutput.write(
+      common.json ? json(loaded, rows, pipeline).serialized() + "\n" : text(loaded, rows, pipeline))
+  }
+
+  /// Schema: schemas/bench-ttft.schema.json.
+  private func json(_ loaded: LoadedModel, _ rows: [TimeToFirstToken.Times], _ pipeline: TimeToFirstToken.Pipeline?)
+    -> JSONValue
+  {
+    [
+      "model": .string(inference.model), "adapter": inference.adapter.map { .string($0) } ?? .null,
+      "backend": .string(inference.backend.rawValue),
+      "instruction_set": .string(loaded.evaluator.instructionSet.rawValue),
+      "threads": .integer(loaded.evaluator.pool.threadCount), "repeats": .integer(repeats),
+      "contexts": .array(
+        rows.map { row in
+          [
+            "tokens": .integer(row.contextCount), "lora_cold_seconds": .number(row.plainCold),
+            "alora_warm_seconds": .number(row.activatedWarm), "base_cold_seconds": .number(row.baseCold),
+            "alora_computed_tokens": .integer(row.computedCount), "ratio": .number(row.ratio),
+          ]
+        }),
+      "pipeline": pipeline.map { pipeline in
+        [
+          "context_tokens": .integer(pipeline.contextCount), "generated_tokens": .integer(pipeline.generatedCount),
+          "base_first_seconds": .number(pipeline.baseFirst), "base_last_seconds": .number(pipeline.baseLast),
+          "alora_seconds": .array(pipeline.activated.map { .number($0) }),
+          "lora_seconds": .array(pipeline.plain.map { .number($0) }),
+          "block_bytes": .integer(loaded.model.cacheBlockByteCount), "base_blocks": .integer(pipeline.baseBlockCount),
+          "alora_blocks": .integer(pipeline.activatedBlockCount), "lora_blocks": .integer(pipeline.plainBlockCount),
+        ]
+      } ?? .null,
+    ]
+  }
+
+  private func text(_ loaded: LoadedModel, _ rows: [TimeToFirstToken.Times], _ pipeline: TimeToFirstToken.Pipeline?)
+    -> String
+  {
+    func ms(_ seconds: Double) -> String { "\((seconds * 10_000).rounded() / 10)" }
+    var table = ColumnTable(rightAligned: [0, 1, 2, 3, 4])
+    table.add(["context", "(a) LoRA, cold", "(b) aLoRA, warm", "(c) base, cold", "(a) : (b)"])
+    for row in rows {
+      table.add([
+        String(row.contextCount), ms(row.plainCold), ms(row.activatedWarm), ms(row.baseCold),
+        "\((row.ratio * 10).rounded() / 10) ×",
+      ])
+    }
+    var text =
+      "milliseconds to the first token; \(loaded.evaluator.pool.threadCount) threads, "
+      + "\(loaded.evaluator.instructionSet.rawValue)\n" + table.text
+    if let pipeline {
+      let (alora, lora) = (pipeline.activated.reduce(0, +), pipeline.plain.reduce(0, +))
+      let megabytes = { (count: Int) in "\(count * loaded.model.cacheBlockByteCount / 1_000_000) MB" }
+      text += """
+        pipeline: \(pipeline.contextCount) tokens and a base turn (\(ms(pipeline.baseFirst)) ms), then \
+        \(pipeline.activated.count) adapters, \(pipeline.generatedCount) tokens each
+          adapters' calls   aLoRA \(ms(alora)) ms, LoRA \(ms(lora)) ms: \((lora / alora * 10).rounded() / 10) ×
+          base again        \(ms(pipeline.baseLast)) ms
+          cache             base \(megabytes(pipeline.baseBlockCount)), with the aLoRAs \
+        \(megabytes(pipeline.activatedBlockCount)), with LoRAs \(megabytes(pipeline.plainBlockCount))
+
+        """
+    }
+    return text
+  }
+}

@@ -1,0 +1,111 @@
+public import AloraInference
+
+/// Measures what an Activated LoRA saves deep in a context.
+public struct TimeToFirstToken {
+  public let evaluator: Evaluator
+  public let adapter: Adapter
+  /// What is put behind the context to call the adapter.
+  public let invocation: [Int]
+
+  /// - Parameter adapter: its weights serve as an Activated LoRA and, from the first token on, as an ordinary one.
+  public init(evaluator: Evaluator, adapter: Adapter) {
+    self.evaluator = evaluator
+    self.adapter = adapter
+    // An ordinary LoRA has none: four tokens, as many as a short invocation.
+    invocation = adapter.invocationTokens ?? [1, 2, 3, 4].map { $0 % evaluator.model.vocabularySize }
+  }
+
+  /// Times in one context.
+  ///
+  /// Units: seconds.
+  public struct Times: Hashable, Sendable {
+    public let contextCount: Int
+    /// The base, with nothing in the cache.
+    public let baseCold: Double
+    /// An ordinary LoRA, whose keys and values nobody else's cache can have.
+    public let plainCold: Double
+    /// The Activated LoRA behind a context that the base has computed: the median of the calls.
+    public let activatedWarm: Double
+    /// How many tokens each of these calls had to compute.
+    public let computedCount: Int
+
+    public var ratio: Double { plainCold / activatedWarm }
+  }
+
+  /// Any tokens will do; these are spread over the vocabulary.
+  private func text(_ count: Int) -> [Int] {
+    let vocabulary = evaluator.model.vocabularySize
+    return (0..<count).map { ($0 * 7919 + 13) % vocabulary }
+  }
+
+  /// The context, a token that no other call has there, and the invocation.
+  private func call(_ context: [Int], _ number: Int, from start: Int?, limit: Int = 1) -> GenerationRequest {
+    let own = (context.count + 31 * number + 1) % evaluator.model.vocabularySize
+    var request = GenerationRequest(tokens: context + [own] + invocation, adapter: adapter, limit: limit)
+    request.activationStart = start
+    return request
+  }
+
+  /// The times in a context of some tokens.
+  ///
+  /// - Parameter repeats: how many calls of the Activated LoRA are measured; the others take their time once.
+  /// - Throws: as ``Evaluator/evaluate(_:)``.
+  public func times(contextCount: Int, repeats: Int) throws -> Times {
+    let context = text(contextCount)
+    let cold = PrefixCache(model: evaluator.model, byteLimit: 0)
+    let plain = try Generator(evaluator: evaluator, cache: cold).generate([call(context, 0, from: 0)])[0]
+    let warm = Generator(evaluator: evaluator, cache: PrefixCache(model: evaluator.model, byteLimit: .max))
+    let base = try warm.generate([GenerationRequest(tokens: context, limit: 1)])[0]
+    let calls = try (0..<repeats).map { number in
+      let request = call(context, number, from: contextCount + 1)
+      return (request.tokens.count, try warm.generate([request])[0])
+    }
+    let computed = calls.map { $0.0 - $0.1.reusedCount }.max() ?? 0
+    let sorted = calls.map(\.1.secondsToFirstToken).sorted()
+    return Times(
+      contextCount: contextCount, baseCold: base.secondsToFirstToken, plainCold: plain.secondsToFirstToken,
+      activatedWarm: sorted[sorted.count / 2], computedCount: computed)
+  }
+
+  /// A base turn, then some adapters' calls, then the base again, as agents work.
+  public struct Pipeline: Hashable, Sendable {
+    public let contextCount: Int
+    public let generatedCount: Int
+    /// The base's first turn, and its last, which goes on from the first.
+    public let (baseFirst, baseLast): (Double, Double)
+    /// From a call to its last token, for each Activated LoRA and for each ordinary one.
+    public let (activated, plain): ([Double], [Double])
+    /// Blocks of the cache after the first base turn, and when all are done; with ordinary LoRAs in the adapters' place.
+    public let (baseBlockCount, activatedBlockCount, plainBlockCount): (Int, Int, Int)
+  }
+
+  /// Measures a pipeline, with Activated LoRAs and with ordinary ones.
+  ///
+  /// The calls are those of different adapters: each has a token of its own before its activation, so none uses what
+  /// another has computed; the ordinary ones have caches of their own.
+  /// - Throws: as ``Evaluator/evaluate(_:)``.
+  public func pipeline(contextCount: Int, adapterCount: Int, generatedCount: Int) throws -> Pipeline {
+    let model = evaluator.model
+    let generator = Generator(evaluator: evaluator, cache: PrefixCache(model: model, byteLimit: .max))
+    let first = try generator.generate([GenerationRequest(tokens: text(contextCount), limit: generatedCount)])[0]
+    let context = text(contextCount) + first.tokens
+    let baseBlockCount = generator.cache.blockCount
+    let activated = try (0..<adapterCount).map { number in
+      try generator.generate([call(context, number, from: context.count + 1, limit: generatedCount)])[0].seconds
+    }
+    let activatedBlockCount = generator.cache.blockCount
+    let last = try generator.generate([
+      GenerationRequest(tokens: context + [(context.count + 7) % model.vocabularySize], limit: generatedCount)
+    ])[0]
+    var (plain, plainBlockCount) = ([Double](), baseBlockCount)
+    for number in 0..<adapterCount {
+      let own = Generator(evaluator: evaluator, cache: PrefixCache(model: model, byteLimit: .max))
+      plain.append(try own.generate([call(context, number, from: 0, limit: generatedCount)])[0].seconds)
+      plainBlockCount += own.cache.blockCount
+    }
+    return Pipeline(
+      contextCount: contextCount, generatedCount: generatedCount, baseFirst: first.seconds, baseLast: last.seconds,
+      activated: activated, plain: plain, baseBlockCount: baseBlockCount, activatedBlockCount: activatedBlockCount,
+      plainBlockCount: plainBlockCount)
+  }
+}

@@ -1,0 +1,45 @@
+"""Compares the greedy answers of `alora run` with those of PEFT, over the 50 prompts of prompts.jsonl.
+
+    python compare_answers.py path/to/alora path/to/SmolLM2-135M-Instruct.Q4_1.gguf [adapter]
+
+Every disagreement is printed with the distance of the two greatest logits where the answers part. Exit code 1: an answer
+differs where that distance is more than rounding explains.
+"""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+# Logits are up to 30; in float32 PEFT's differ from these by up to 2e-4.
+NEAR_TIE = 0.001
+here = pathlib.Path(__file__).parent
+alora, model = sys.argv[1:3]
+adapter = sys.argv[3] if len(sys.argv) > 3 else str(here / "adapter-bf16")
+prompts = [json.loads(line) for line in open(here / "prompts.jsonl")]
+
+with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as script:
+    for prompt in prompts:
+        json.dump({"prompt": prompt["text"], "adapter": "answerability", "reset": True}, script)
+        script.write("\n")
+    script.flush()
+    arguments = ["run", "--model", model, "--adapter", f"answerability={adapter}", "--script", script.name]
+    output = subprocess.run([alora, *arguments, "-n", "16", "--json", "--margins", "--quiet"], capture_output=True, check=True)
+
+report = json.loads(output.stdout)
+differing, failures = 0, 0
+margins = []
+for prompt, turn in zip(prompts, report["turns"], strict=True):
+    assert turn["activation_start"] == prompt["alora_start"] and turn["prompt_tokens"] == prompt["n_tokens"]
+    answer = turn["text"] + ("<|im_end|>" if turn["end"] == "end_token" else "")
+    gaps = [choice["margin"] for choice in turn["choices"]]
+    margins += gaps
+    if answer == prompt["adapter_output"]:
+        continue
+    differing += 1
+    failures += min(gaps) > NEAR_TIE
+    print(f"prompt {prompt['id']}: {answer!r}, PEFT {prompt['adapter_output']!r}; least distance {min(gaps):.5f}")
+cache = report["cache"]
+print(f"{len(prompts) - differing} of {len(prompts)} answers agree; the least distance of two greatest logits is {min(margins):.3f}")
+print(f"{cache['reused_tokens']} of {cache['requested_tokens']} prompt tokens came from the cache")
+sys.exit(1 if failures else 0)
