@@ -63,6 +63,15 @@ struct RunCommand: ParsableCommand {
   @Option(name: .customLong("cache-limit"), help: ArgumentHelp("What the cache may keep.", valueName: "megabytes"))
   var cacheLimit = 2048
 
+  @Option(name: .customLong("load-cache"), help: ArgumentHelp("Begin with a cache that was saved.", valueName: "file"))
+  var loadCache: String?
+
+  @Option(name: .customLong("save-cache"), help: ArgumentHelp("Write the cache at the end.", valueName: "file"))
+  var saveCache: String?
+
+  @Flag(help: "Replace a cache file that exists.")
+  var force = false
+
   @Flag(help: "With --json, also the two greatest logits' tokens and their distance for each token.")
   var margins = false
 
@@ -95,15 +104,23 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     let batches = try script.map { try RunScript.turns(path: $0) }
+    let file = try saveCache.map { try AtomicFile(path: $0, replacesExisting: force) }
     let session = try session()
     let first = use ?? session.adapters.first?.name
     if let batches {
       for turn in batches.flatMap({ $0 }) { _ = try session.adapter(named: turn.adapter) }
-      return try answer(batches, session)
+      try answer(batches, session)
+    } else if let prompt {
+      try answer([[RunTurn(prompt: prompt, adapter: first)]], session)
+    } else {
+      var dialogue = RunDialogue(session: session, adapter: first, isQuiet: common.quiet)
+      try dialogue.run()
     }
-    if let prompt { return try answer([[RunTurn(prompt: prompt, adapter: first)]], session) }
-    var dialogue = RunDialogue(session: session, adapter: first, isQuiet: common.quiet)
-    try dialogue.run()
+    if let file {
+      let cache = session.generator.cache
+      try cache.save(to: file, filesDigest: try cache.model.filesDigest())
+      common.note("\(cache.blockCount) blocks written to \(file.path)".escapingControlCharacters())
+    }
   }
 
   private func session() throws -> RunSession {
@@ -120,8 +137,12 @@ struct RunCommand: ParsableCommand {
     let settings = RunSession.Settings(
       limit: limit, sampling: sampling.options, seed: sampling.seed, stopTexts: stop,
       endTokens: ignoresEnd ? [] : try EndTokens.ofModel(model))
-    let byteLimit = cacheLimit.multipliedReportingOverflow(by: 1_000_000)
-    let cache = PrefixCache(model: loaded, byteLimit: byteLimit.overflow ? .max : byteLimit.partialValue)
+    let product = cacheLimit.multipliedReportingOverflow(by: 1_000_000)
+    let byteLimit = product.overflow ? .max : product.partialValue
+    let cache =
+      try loadCache.map {
+        try PrefixCache(model: loaded, byteLimit: byteLimit, path: $0, filesDigest: try loaded.filesDigest())
+      } ?? PrefixCache(model: loaded, byteLimit: byteLimit)
     return RunSession(
       generator: Generator(evaluator: Evaluator(model: loaded, pool: pool), cache: cache),
       tokenizer: try Tokenizer(path: model), template: template, adapters: adapters, settings: settings)

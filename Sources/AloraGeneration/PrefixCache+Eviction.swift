@@ -13,6 +13,13 @@ extension PrefixCache {
     }
   }
 
+  /// Puts a new block at the end of the list.
+  func appendOldest(_ number: Int) {
+    nodes[number]?.newer = oldest
+    if let oldest { nodes[oldest]?.older = number } else { newest = number }
+    oldest = number
+  }
+
   private func unlink(_ number: Int) {
     guard let node = nodes[number] else { return }
     if let newer = node.newer { nodes[newer]?.older = node.older } else if newest == number { newest = node.older }

@@ -148,8 +148,9 @@ public final class PrefixCache {
     return lastNumber
   }
 
-  func root(declaredLength: Int) -> Int {
-    let rotaries = model.longRotaries(length: declaredLength)
+  func root(declaredLength: Int) -> Int { root(longRotaries: model.longRotaries(length: declaredLength)) }
+
+  func root(longRotaries rotaries: [Bool]) -> Int {
     if let root = roots[rotaries] { return root }
     let number = add(Node(key: Key(parent: 0, weights: nil, tokens: [])))
     roots[rotaries] = number

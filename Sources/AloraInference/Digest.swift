@@ -51,3 +51,13 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
     }
   }
 }
+
+extension Digest {
+  /// A digest that was written down.
+  ///
+  /// - Parameter bytes: 32 of them; nil otherwise.
+  package init?(exactly bytes: [UInt8]) {
+    guard bytes.count == 32 else { return nil }
+    self.init(bytes: bytes)
+  }
+}

@@ -41,14 +41,63 @@ extension Model {
   /// What a block of the cache takes: keys and values of 32 positions.
   ///
   /// Units: bytes.
-  public var cacheBlockByteCount: Int {
-    let h = graph.base.hyperparameters
-    return KVLayout(
-      layerCount: h.layerCount, headCount: h.keyValueHeadCount, headDimension: h.headDimension
-    ).floatCount * MemoryLayout<Float>.size
+  public var cacheBlockByteCount: Int { KVLayout(self).floatCount * MemoryLayout<Float>.size }
+
+  /// How many floats the keys and values of some positions are, for all layers and heads.
+  package func cacheFloatCount(positionCount: Int) -> Int {
+    let layout = KVLayout(self)
+    return layout.layerCount * layout.headCount * positionCount * 2 * layout.headDimension
   }
 
   /// Which of its rotary embeddings take their long frequencies in a text of this length. Keys of texts that differ in
   /// it are not exchangeable.
   package func longRotaries(length: Int) -> [Bool] { graph.parameters.rotaries.map { $0.isLong(length: length) } }
+}
+
+extension KVBlockHandle {
+  /// A block with given contents, as ``floats(of:positionCount:)`` gives them.
+  package init(model: Model, floats: [Float], positionCount: Int) {
+    let layout = KVLayout(model)
+    precondition(floats.count == model.cacheFloatCount(positionCount: positionCount), "a float for each key and value")
+    block = KVBlock(layout)
+    var index = 0
+    Self.forEachOffset(layout, positionCount: positionCount) { offset in
+      unsafe block.memory.base[offset] = floats[index]
+      index += 1
+    }
+  }
+
+  /// The keys and values of a block's first positions, in an order that depends on no kernel.
+  ///
+  /// Shape: `[layers, heads, positions, 2 · head dimension]`, the key, then the value.
+  package func floats(of model: Model, positionCount: Int) -> [Float] {
+    var floats: [Float] = []
+    floats.reserveCapacity(model.cacheFloatCount(positionCount: positionCount))
+    Self.forEachOffset(KVLayout(model), positionCount: positionCount) { floats.append(unsafe block.memory.base[$0]) }
+    return floats
+  }
+
+  /// Where each of them lies in the block, as ``TokenSequence/entry(layer:head:position:)`` reads it.
+  private static func forEachOffset(_ layout: KVLayout, positionCount: Int, _ body: (Int) -> Void) {
+    let slots = KVLayout.blockPositions
+    for layer in 0..<layout.layerCount {
+      for head in 0..<layout.headCount {
+        let keys = layout.offset(layer: layer, head: head)
+        let values = keys + layout.keyFloatCount
+        for slot in 0..<positionCount {
+          for dimension in 0..<layout.headDimension { body(keys + dimension * slots + slot) }
+          for dimension in 0..<layout.headDimension {
+            body(values + slot * 32 + dimension / 32 * slots * 32 + dimension % 32)
+          }
+        }
+      }
+    }
+  }
+}
+
+extension KVLayout {
+  init(_ model: Model) {
+    let h = model.graph.base.hyperparameters
+    self.init(layerCount: h.layerCount, headCount: h.keyValueHeadCount, headDimension: h.headDimension)
+  }
 }

@@ -139,6 +139,28 @@ import Testing
     }
   }
 
+  @Test func aCacheIsSavedAndLoaded() throws {
+    try withModel { directory in
+      let arguments = ["--prompt", String(repeating: "the same ", count: 12), "-n", "3"]
+      let first = try report(directory, arguments + ["--save-cache", "kv"])["turns"].elements()[0]
+      let second = try report(directory, arguments + ["--load-cache", "kv", "--save-cache", "kv", "--force"])
+      #expect(try second["turns"].elements()[0]["text"].string() == first["text"].string())
+      #expect(try second["turns"].elements()[0]["cached_tokens"].integer() == 107)
+      func failure(_ more: [String]) throws -> CommandResult {
+        try runAlora(["run", "--model", "base"] + arguments + more, directory: directory)
+      }
+      #expect(try failure(["--save-cache", "kv"]).status == 4)
+      #expect(try failure(["--load-cache", "none"]).status == 4)
+      var bytes = try readFile(directory + "/kv")
+      bytes[bytes.count - 40] ^= 1
+      try writeFile(bytes, to: directory + "/kv")
+      let damaged = try failure(["--load-cache", "kv"])
+      #expect(damaged.status == 3 && damaged.errors.contains("do not have their digest"), "\(damaged.errors)")
+      try writeFile(Array("{}".utf8), to: directory + "/kv")
+      #expect(try failure(["--load-cache", "kv"]).status == 3)
+    }
+  }
+
   @Test func linesOfStandardInputAreAnswered() throws {
     try withModel { directory in
       let input = "abc\n/adapter one xHJH\n/fork yes\n/cache\n/adapter base\n\n/reset\nabc\n/quit\nnever\n"
