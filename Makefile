@@ -18,7 +18,7 @@ MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
 .PHONY: help setup build demo test kernels lint imports bench clean
 
 help:
-	@echo "make demo    convert a real adapter, inspect it, load it into llama.cpp"
+	@echo "make demo    convert a real adapter, inspect, verify and run it, load it into llama.cpp"
 	@echo "make test    build and run all tests"
 	@echo "make build   the release binary, $(RELEASE), with Swift's libraries inside"
 	@echo "make kernels the same bits from gcc, clang and aarch64 under qemu"

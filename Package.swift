@@ -109,7 +109,7 @@ let package = Package(
       ]),
     tests(
       "AloraGeneration",
-      ["AloraBytes", "AloraInference", "AloraTestSupport", "AloraTokenization", "CAloraKernels"]),
+      ["AloraBytes", "AloraInference", "AloraTestSupport", "AloraTokenization"]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
     tests("AloraCLI", ["AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),

@@ -61,6 +61,8 @@ public final class Generator {
   public let cache: PrefixCache
   /// How many tokens of a prompt are computed together.
   public static let chunkCount = 512
+  /// Prompts that lack no more than this are finished together with others.
+  static let shortCount = 64
 
   public init(evaluator: Evaluator, cache: PrefixCache) {
     precondition(evaluator.model === cache.model, "a cache of another model")
@@ -98,16 +100,33 @@ public final class Generator {
       }
       return false
     }
+    var short: [Int] = []
+    func take(prompts indices: [Int]) throws {
+      guard !indices.isEmpty else { return }
+      let logits = try finishPrompts(indices.map { (texts[$0].held.sequence, requests[$0]) })
+      for (index, logits) in zip(indices, logits) {
+        cache.insert(texts[index].held.sequence)
+        if requests[index].limit > 0, try take(index, logits.values[...]) { running.append(index) }
+      }
+    }
     for (index, request) in requests.enumerated() {
       let held = cache.sequence(
         beginning: request.tokens, atMost: max(0, request.tokens.count - 1), adapter: request.adapter,
         activationStart: request.activationStart, declaredLength: request.tokens.count + request.limit)
       texts.append((held, Sampler(request.sampling, seed: request.seed)))
       results[index].reusedCount = held.reusedCount
-      let logits = try prefill(held.sequence, request.tokens, wantsLogits: request.limit > 0)
-      cache.insert(held.sequence)
-      if request.limit > 0, try take(index, logits[...]) { running.append(index) }
+      if request.tokens.count - held.reusedCount > Self.shortCount {
+        // At once, so that what it computes is there for those behind it.
+        try take(prompts: [index])
+      } else {
+        short.append(index)
+        if short.count * Self.shortCount >= Self.chunkCount {
+          try take(prompts: short)
+          short = []
+        }
+      }
     }
+    try take(prompts: short)
     while !running.isEmpty {
       let work = running.map { index in
         Work(texts[index].held.sequence, tokens: [results[index].choices.last?.token ?? 0], logits: .last)
@@ -119,19 +138,21 @@ public final class Generator {
     return results
   }
 
-  /// Computes what a sequence lacks of a text.
+  /// Computes what sequences lack of their prompts: the last part of each, all together.
   ///
-  /// - Returns: the last token's logits; empty where they are not wanted.
-  private func prefill(_ sequence: TokenSequence, _ tokens: [Int], wantsLogits: Bool) throws -> [Float] {
-    var logits: [Float] = []
-    repeat {
-      let first = sequence.tokens.count
-      let end = min(first + Self.chunkCount, tokens.count)
-      let isLast = end == tokens.count && wantsLogits
-      logits = try evaluator.evaluate([
-        Work(sequence, tokens: Array(tokens[first..<end]), logits: isLast ? .last : .none)
-      ])[0].values
-    } while sequence.tokens.count < tokens.count
-    return logits
+  /// - Returns: the last tokens' logits, where they are wanted.
+  private func finishPrompts(_ prompts: [(sequence: TokenSequence, request: GenerationRequest)]) throws -> [Logits] {
+    for (sequence, request) in prompts {
+      while request.tokens.count - sequence.tokens.count > Self.chunkCount {
+        let first = sequence.tokens.count
+        let part = Array(request.tokens[first..<(first + Self.chunkCount)])
+        _ = try evaluator.evaluate([Work(sequence, tokens: part, logits: .none)])
+      }
+    }
+    return try evaluator.evaluate(
+      prompts.map { sequence, request in
+        Work(
+          sequence, tokens: Array(request.tokens[sequence.tokens.count...]), logits: request.limit > 0 ? .last : .none)
+      })
   }
 }
