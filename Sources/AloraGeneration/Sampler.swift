@@ -96,7 +96,8 @@ public struct Sampler: Sendable {
     return (first, second)
   }
 
-  private mutating func draw(_ logits: ArraySlice<Float>, greatest: Float) -> Int {
+  /// What is left to be drawn from: tokens by falling weight, in proportion to their probabilities.
+  func candidates(_ logits: ArraySlice<Float>, greatest: Float) -> [(token: Int, weight: Double)] {
     var candidates = (0..<logits.count).map { token in
       // Without this, one infinite logit would make every weight a NaN.
       let value = Self.value(logits, token)
@@ -118,6 +119,11 @@ public struct Sampler: Sendable {
       let bound = part * candidates[0].weight
       candidates.removeSubrange(max(1, candidates.prefix { $0.weight >= bound }.count)...)
     }
+    return candidates
+  }
+
+  private mutating func draw(_ logits: ArraySlice<Float>, greatest: Float) -> Int {
+    let candidates = candidates(logits, greatest: greatest)
     var rest = generator.unit() * candidates.reduce(0) { $0 + $1.weight }
     for candidate in candidates {
       rest -= candidate.weight

@@ -1,4 +1,5 @@
 import AloraTestSupport
+import Foundation
 import Testing
 
 @testable import AloraGeneration
@@ -46,6 +47,35 @@ import Testing
     (SamplingOptions(temperature: 1, topCount: 2, topProbability: 0.72), [2]),
   ]) func eachRuleLeavesItsTokens(_ options: SamplingOptions, _ expected: [Int]) {
     #expect(tokens(options, [3, 1, 4, 2]).keys.sorted() == expected)
+  }
+
+  private struct Recorded: Decodable {
+    struct Case: Decodable {
+      let logits: [Float]
+      let options: [String: Double]
+      let tokens: [Int]
+      let probabilities: [Double]
+    }
+    let cases: [Case]
+  }
+
+  /// What transformers leaves to be drawn from, and how probable it makes each.
+  @Test func theRulesAreThoseOfTransformers() throws {
+    let file = try testData("generation/sampling.json")
+    let recorded = try JSONDecoder().decode(Recorded.self, from: Data(readFile(file)))
+    #expect(recorded.cases.count == 60)
+    for (index, item) in recorded.cases.enumerated() {
+      let options = SamplingOptions(
+        temperature: item.options["temperature"] ?? 1, topCount: item.options["top_k"].map { Int($0) },
+        topProbability: item.options["top_p"], minimumProbability: item.options["min_p"])
+      let greatest = item.logits.max() ?? 0
+      let found = Sampler(options).candidates(item.logits[...], greatest: greatest)
+      #expect(found.map(\.token) == item.tokens, "case \(index), \(item.options)")
+      let sum = found.reduce(0) { $0 + $1.weight }
+      // Twelve digits were recorded.
+      let worst = zip(found, item.probabilities).map { abs($0.weight / sum - $1) }.max() ?? 1
+      #expect(worst < 1e-11, "case \(index), \(item.options)")
+    }
   }
 
   /// Within five standard deviations of the softmax, of 4000 draws.
