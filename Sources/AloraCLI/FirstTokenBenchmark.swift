@@ -29,7 +29,9 @@ struct FirstTokenBenchmark: ParsableCommand {
   @Option(help: ArgumentHelp("The pipeline's adapters; 0: no pipeline.", valueName: "k"))
   var adapters = 3
 
-  @Option(name: .customLong("pipeline-context"), help: ArgumentHelp("Tokens before the pipeline.", valueName: "n"))
+  @Option(
+    name: .customLong("pipeline-context"),
+    help: ArgumentHelp("Tokens before the pipeline, and before calls of several lengths.", valueName: "n"))
   var pipelineContext = 2048
 
   @Option(help: ArgumentHelp("Tokens that each turn of the pipeline generates.", valueName: "n"))
@@ -65,7 +67,7 @@ struct FirstTokenBenchmark: ParsableCommand {
     // Pages and caches are warm after the first call.
     _ = try measurement.times(contextCount: 16, repeats: 1)
     var progress = Progress(
-      "measuring", total: 2 * contextCounts.reduce(0, +) + adapters * pipelineContext, isQuiet: common.quiet)
+      "measuring", total: 2 * contextCounts.reduce(0, +) + (adapters + 2) * pipelineContext, isQuiet: common.quiet)
     var (rows, done) = ([TimeToFirstToken.Times](), 0)
     for count in contextCounts {
       rows.append(try measurement.times(contextCount: count, repeats: repeats))
@@ -75,6 +77,8 @@ struct FirstTokenBenchmark: ParsableCommand {
     let pipeline =
       adapters > 0
       ? try measurement.pipeline(contextCount: pipelineContext, adapterCount: adapters, generatedCount: generated) : nil
+    let continuations = try measurement.continuations(
+      contextCount: pipelineContext, newCounts: [1, 4, 16, 64, 256], repeats: repeats)
     progress.finish()
     if let file {
       let svg = Array(FirstTokenPlot(rows: rows).svg.utf8)
@@ -82,11 +86,15 @@ struct FirstTokenBenchmark: ParsableCommand {
       try file.commit()
     }
     Console.standardOutput.write(
-      common.json ? json(loaded, rows, pipeline).serialized() + "\n" : text(loaded, rows, pipeline))
+      common.json
+        ? json(loaded, rows, continuations, pipeline).serialized() + "\n" : text(loaded, rows, continuations, pipeline))
   }
 
   /// Schema: schemas/bench-ttft.schema.json.
-  private func json(_ loaded: LoadedModel, _ rows: [TimeToFirstToken.Times], _ pipeline: TimeToFirstToken.Pipeline?)
+  private func json(
+    _ loaded: LoadedModel, _ rows: [TimeToFirstToken.Times], _ continuations: [TimeToFirstToken.Continuation],
+    _ pipeline: TimeToFirstToken.Pipeline?
+  )
     -> JSONValue
   {
     [
@@ -102,6 +110,11 @@ struct FirstTokenBenchmark: ParsableCommand {
             "alora_computed_tokens": .integer(row.computedCount), "ratio": .number(row.ratio),
           ]
         }),
+      "continuations": [
+        "context_tokens": .integer(pipelineContext),
+        "times": .array(
+          continuations.map { ["new_tokens": .integer($0.newCount), "seconds": .number($0.seconds)] }),
+      ],
       "pipeline": pipeline.map { pipeline in
         [
           "context_tokens": .integer(pipeline.contextCount), "generated_tokens": .integer(pipeline.generatedCount),
@@ -115,7 +128,10 @@ struct FirstTokenBenchmark: ParsableCommand {
     ]
   }
 
-  private func text(_ loaded: LoadedModel, _ rows: [TimeToFirstToken.Times], _ pipeline: TimeToFirstToken.Pipeline?)
+  private func text(
+    _ loaded: LoadedModel, _ rows: [TimeToFirstToken.Times], _ continuations: [TimeToFirstToken.Continuation],
+    _ pipeline: TimeToFirstToken.Pipeline?
+  )
     -> String
   {
     func ms(_ seconds: Double) -> String { "\((seconds * 10_000).rounded() / 10)" }
@@ -130,6 +146,8 @@ struct FirstTokenBenchmark: ParsableCommand {
     var text =
       "milliseconds to the first token; \(loaded.evaluator.pool.threadCount) threads, "
       + "\(loaded.evaluator.instructionSet.rawValue)\n" + table.text
+    let costs = continuations.map { "\($0.newCount): \(ms($0.seconds)) ms" }
+    text += "the aLoRA behind \(pipelineContext) tokens, by new tokens   \(costs.joined(separator: ", "))\n"
     if let pipeline {
       let (alora, lora) = (pipeline.activated.reduce(0, +), pipeline.plain.reduce(0, +))
       let megabytes = { (count: Int) in "\(count * loaded.model.cacheBlockByteCount / 1_000_000) MB" }

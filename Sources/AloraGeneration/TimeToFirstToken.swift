@@ -67,6 +67,36 @@ public struct TimeToFirstToken {
       activatedWarm: sorted[sorted.count / 2], computedCount: computed)
   }
 
+  /// The time that new tokens take behind a context.
+  public struct Continuation: Hashable, Sendable {
+    public let newCount: Int
+    /// To the first token after them: the median.
+    ///
+    /// Units: seconds.
+    public let seconds: Double
+  }
+
+  /// What an Activated LoRA's call costs behind a context that the base has computed, by how many tokens it has.
+  ///
+  /// - Parameter newCounts: each at least 1.
+  /// - Throws: as ``Evaluator/evaluate(_:)``.
+  public func continuations(contextCount: Int, newCounts: [Int], repeats: Int) throws -> [Continuation] {
+    let vocabulary = evaluator.model.vocabularySize
+    let context = text(contextCount)
+    let generator = Generator(evaluator: evaluator, cache: PrefixCache(model: evaluator.model, byteLimit: .max))
+    _ = try generator.generate([GenerationRequest(tokens: context, limit: 0)])
+    return try newCounts.map { count in
+      let times = try (0..<repeats).map { number in
+        // Each begins with another token, so that none finds what the one before has computed.
+        let new = (0..<count).map { ($0 * 31 + 101 * number + 1009 * count + contextCount) % vocabulary }
+        var request = GenerationRequest(tokens: context + new, adapter: adapter, limit: 1)
+        request.activationStart = contextCount
+        return try generator.generate([request])[0].secondsToFirstToken
+      }
+      return Continuation(newCount: count, seconds: times.sorted()[repeats / 2])
+    }
+  }
+
   /// A base turn, then some adapters' calls, then the base again, as agents work.
   public struct Pipeline: Hashable, Sendable {
     public let contextCount: Int
