@@ -15,12 +15,13 @@ ADAPTER := testdata/adapters/answerability/adapter-bf16
 BASE := testdata/adapters/answerability/base-config
 MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: help setup build demo test kernels lint imports bench clean
+.PHONY: help setup build demo test faults kernels lint imports bench clean
 
 help:
 	@echo "make demo    convert a real adapter, inspect, verify and run it, load it into llama.cpp"
 	@echo "make test    build and run all tests"
 	@echo "make build   the release binary, $(RELEASE), with Swift's libraries inside"
+	@echo "make faults  kill the command, or fail a system call, at every step of writing (Linux; strace)"
 	@echo "make kernels the same bits from gcc, clang and aarch64 under qemu"
 	@echo "make lint    formatting and the direction of imports"
 	@echo "make bench   conversion against cp and against the reference converter, as ratios"
@@ -37,6 +38,11 @@ test: setup
 	@scripts/check-kernels.sh
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
+
+faults:
+	@scripts/setup.sh strace
+	$(SWIFT) build --product alora
+	@$(PYTHON) scripts/faults.py .build/debug/alora
 
 # The kernels' bits from every compiler and processor that is at hand.
 kernels:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Makes sure that the system libraries are there, and installs them where a package manager and the rights allow it.
+# Arguments are further commands that must be there, called as their packages are.
 set -euo pipefail
 
 declare -A apt=([json-c]=libjson-c-dev [zlib]=zlib1g-dev [oniguruma]=libonig-dev [yaml-0.1]=libyaml-dev [openblas]=libopenblas-dev)
@@ -12,10 +13,13 @@ fi
 needs_python=false
 command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null || needs_python=true
 
-if [ ${#missing[@]} -gt 0 ] || $needs_python; then
-  echo "Missing: ${missing[*]:-}$($needs_python && echo ' python3-venv')" >&2
+tools=()
+for tool in "$@"; do command -v "$tool" >/dev/null || tools+=("$tool"); done
+
+if [ ${#missing[@]} -gt 0 ] || [ ${#tools[@]} -gt 0 ] || $needs_python; then
+  echo "Missing: ${missing[*]:-} ${tools[*]:-}$($needs_python && echo ' python3-venv')" >&2
   if command -v apt-get >/dev/null; then
-    packages=(pkg-config)
+    packages=(pkg-config "${tools[@]}")
     for library in "${missing[@]}"; do packages+=("${apt[$library]}"); done
     $needs_python && packages+=(python3 python3-venv)
     run=(); [ "$(id -u)" -eq 0 ] || run=(sudo)
@@ -23,7 +27,7 @@ if [ ${#missing[@]} -gt 0 ] || $needs_python; then
     "${run[@]}" apt-get update -qq
     DEBIAN_FRONTEND=noninteractive "${run[@]}" apt-get install -qq -y "${packages[@]}" >/dev/null
   elif command -v brew >/dev/null; then
-    packages=(pkg-config)
+    packages=(pkg-config "${tools[@]}")
     for library in "${missing[@]}"; do packages+=("${brew[$library]}"); done
     brew install --quiet "${packages[@]}"
   else

@@ -10,17 +10,19 @@ internal import CLinux
 
 /// A file that appears at its path complete or not at all.
 ///
-/// Bytes go to a new file beside the target (same directory, so that the rename cannot cross file systems); ``commit()``
-/// syncs it, renames it over the target and syncs the directory. An object that goes away uncommitted removes its file.
-/// Not thread-safe.
+/// Bytes go to a file without a name in the same directory, or, where the file system has no such files, to one with a
+/// temporary name; ``commit()`` syncs it, gives it its place and syncs the directory. A process that is killed leaves the
+/// old file or the new one; a temporary name that it may leave is removed by the next run to the same path. Two runs may
+/// write one path at once: each has a file of its own, and the last to commit wins where files may be replaced, the first
+/// where not. Not thread-safe.
 public final class AtomicFile {
   public let path: String
   /// Bytes written so far.
   public private(set) var byteCount = 0
-  private let temporaryPath: String
   private let replacesExisting: Bool
   private let syscalls: Syscalls
-  private var descriptor: Int32
+  /// Nil when committed.
+  private var temporary: TemporaryFile?
   private var pending: [UInt8] = []
   private static let pendingLimit = 1 << 16
   /// Bytes written since the disk was last told to begin.
@@ -34,6 +36,9 @@ public final class AtomicFile {
   }
 
   package init(path: String, replacesExisting: Bool, syscalls: Syscalls) throws(FileError) {
+    guard !splitPath(path).name.isEmpty else {
+      throw FileError(.notARegularFile, operation: "write", path: path, detail: "it names no file")
+    }
     var status = stat()
     if unsafe lstat(path, &status) == 0 {
       guard status.st_mode & S_IFMT == S_IFREG || status.st_mode & S_IFMT == S_IFLNK else {
@@ -44,28 +49,10 @@ public final class AtomicFile {
         throw FileError(.alreadyExists, operation: "write", path: path, detail: "a file of that name exists")
       }
     }
-    let (directory, name) = splitPath(path)
-    var attempt = 0
-    var descriptor: Int32 = -1
-    var temporaryPath = ""
-    // Two runs may write the same target at once: each has a file of its own, and the last rename wins.
-    repeat {
-      temporaryPath = "\(directory)/.\(name.prefix(200)).\(getpid()).\(attempt).tmp"
-      descriptor = syscalls.open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-      attempt += 1
-    } while descriptor < 0 && errno == EEXIST && attempt < 1000
-    guard descriptor >= 0 else { throw .current(operation: "create", path: path) }
     self.path = path
-    self.temporaryPath = temporaryPath
     self.replacesExisting = replacesExisting
     self.syscalls = syscalls
-    self.descriptor = descriptor
-  }
-
-  deinit {
-    guard descriptor >= 0 else { return }
-    _ = syscalls.close(descriptor)
-    _ = unsafe unlink(temporaryPath)
+    temporary = try TemporaryFile(target: path, syscalls: syscalls)
   }
 
   /// Appends `bytes`.
@@ -91,31 +78,22 @@ public final class AtomicFile {
   ///
   /// - Throws: `alreadyExists` where a file has appeared at the path meanwhile and must not be replaced, `noSpace`, `system`.
   public func commit() throws(FileError) {
-    precondition(descriptor >= 0, "committed twice")
     try flush()
-    guard syscalls.sync(descriptor) == 0 else { throw .current(operation: "sync", path: path) }
-    guard syscalls.close(descriptor) == 0 else { throw abandoning(.current(operation: "close", path: path)) }
-    descriptor = -1
-    if !replacesExisting {
-      // link() fails where the target exists, which rename() would not.
-      guard unsafe link(temporaryPath, path) == 0 || errno != EEXIST else {
-        throw abandoning(.current(operation: "write", path: path))
-      }
-    }
-    guard syscalls.rename(temporaryPath, path) == 0 else { throw abandoning(.current(operation: "rename", path: path)) }
-    // rename() of two links to one file does nothing, by POSIX: then the temporary name is still there.
-    _ = unsafe unlink(temporaryPath)
+    let temporary = open()
+    guard syscalls.sync(temporary.descriptor) == 0 else { throw .current(operation: "sync", path: path) }
+    try temporary.publish(replacingExisting: replacesExisting)
+    self.temporary = nil
     let directory = syscalls.open(splitPath(path).directory, O_RDONLY | O_CLOEXEC, 0)
     if directory >= 0 {
+      // A directory that cannot be synced (some network file systems) leaves the file in its place all the same.
       _ = syscalls.sync(directory)
       _ = syscalls.close(directory)
     }
   }
 
-  private func abandoning(_ error: FileError) -> FileError {
-    if descriptor >= 0 { descriptor = -1 }
-    _ = unsafe unlink(temporaryPath)
-    return error
+  private func open() -> TemporaryFile {
+    guard let temporary else { preconditionFailure("used after commit()") }
+    return temporary
   }
 
   private func flush() throws(FileError) {
@@ -126,12 +104,16 @@ public final class AtomicFile {
   }
 
   private func writeNow(_ bytes: RawSpan) throws(FileError) {
+    let descriptor = open().descriptor
     var done = 0
     while done < bytes.byteCount {
       let wrote = syscalls.write(descriptor, bytes.extracting(droppingFirst: done))
       if wrote < 0 {
         if errno == EINTR { continue }
         throw .current(operation: "write", path: path)
+      }
+      guard wrote > 0 else {
+        throw FileError(.system, operation: "write", path: path, detail: "the system took no bytes")
       }
       done += wrote
     }
@@ -144,14 +126,8 @@ public final class AtomicFile {
       unstartedByteCount += count
       guard unstartedByteCount >= Self.writebackByteCount else { return }
       // A hint: whether it succeeds changes nothing.
-      _ = sync_file_range(descriptor, 0, 0, ALORA_SYNC_FILE_RANGE_WRITE)
+      _ = sync_file_range(open().descriptor, 0, 0, ALORA_SYNC_FILE_RANGE_WRITE)
       unstartedByteCount = 0
     #endif
   }
-}
-
-private func splitPath(_ path: String) -> (directory: String, name: Substring) {
-  guard let slash = path.lastIndex(of: "/") else { return (".", path[...]) }
-  let directory = slash == path.startIndex ? "/" : String(path[..<slash])
-  return (directory, path[path.index(after: slash)...])
 }

@@ -1,3 +1,5 @@
+internal import CLinux
+
 #if canImport(Glibc)
   package import Glibc
 #elseif canImport(Musl)
@@ -15,6 +17,11 @@ package struct Syscalls: Sendable {
   package var read: @Sendable (_ descriptor: Int32, _ bytes: inout MutableRawSpan, _ offset: Int) -> Int
   package var sync: @Sendable (_ descriptor: Int32) -> Int32
   package var rename: @Sendable (_ from: String, _ to: String) -> Int32
+  /// As rename, but fails with `EEXIST` where something stands at the new path.
+  package var renameNew: @Sendable (_ from: String, _ to: String) -> Int32
+  package var link: @Sendable (_ from: String, _ to: String) -> Int32
+  /// Gives a name to an open file that has none; fails with `EEXIST` as link does.
+  package var linkDescriptor: @Sendable (_ descriptor: Int32, _ to: String) -> Int32
   package var close: @Sendable (_ descriptor: Int32) -> Int32
 
   package static let live = Syscalls(
@@ -23,6 +30,9 @@ package struct Syscalls: Sendable {
     read: { systemRead($0, &$1, $2) },
     sync: { systemSync($0) },
     rename: { systemRename($0, $1) },
+    renameNew: { systemRenameNew($0, $1) },
+    link: { systemLink($0, $1) },
+    linkDescriptor: { systemLinkDescriptor($0, $1) },
     close: { systemClose($0) })
 }
 
@@ -37,6 +47,17 @@ private func systemRead(_ descriptor: Int32, _ bytes: inout MutableRawSpan, _ of
 }
 private func systemSync(_ descriptor: Int32) -> Int32 { fsync(descriptor) }
 private func systemRename(_ from: String, _ to: String) -> Int32 { unsafe rename(from, to) }
+private func systemRenameNew(_ from: String, _ to: String) -> Int32 {
+  #if os(Linux)
+    unsafe alora_rename_new(from, to)
+  #else
+    unsafe renamex_np(from, to, UInt32(RENAME_EXCL))
+  #endif
+}
+private func systemLink(_ from: String, _ to: String) -> Int32 { unsafe link(from, to) }
+private func systemLinkDescriptor(_ descriptor: Int32, _ to: String) -> Int32 {
+  unsafe linkat(AT_FDCWD, descriptorPath(descriptor), AT_FDCWD, to, AT_SYMLINK_FOLLOW)
+}
 private func systemClose(_ descriptor: Int32) -> Int32 { close(descriptor) }
 
 extension FileError {

@@ -24,6 +24,7 @@ internal import ArgumentParser
     ])
 
   static func main() {
+    StandardStreams.prepare()
     run(Array(CommandLine.arguments.dropFirst())).endProcess()
   }
 
