@@ -15,13 +15,14 @@ ADAPTER := testdata/adapters/answerability/adapter-bf16
 BASE := testdata/adapters/answerability/base-config
 MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: help setup build demo test faults kernels lint imports bench clean
+.PHONY: help setup build demo test faults mutants kernels lint imports bench clean
 
 help:
 	@echo "make demo    convert a real adapter, inspect, verify and run it, load it into llama.cpp"
 	@echo "make test    build and run all tests"
 	@echo "make build   the release binary, $(RELEASE), with Swift's libraries inside"
 	@echo "make faults  kill the command, or fail a system call, at every step of writing (Linux; strace)"
+	@echo "make mutants damaged fixtures through the command; N=300 SEED=1"
 	@echo "make kernels the same bits from gcc, clang and aarch64 under qemu"
 	@echo "make lint    formatting and the direction of imports"
 	@echo "make bench   conversion against cp and against the reference converter, as ratios"
@@ -43,6 +44,12 @@ faults:
 	@scripts/setup.sh strace
 	$(SWIFT) build --product alora
 	@$(PYTHON) scripts/faults.py .build/debug/alora
+
+N ?= 300
+SEED ?= 1
+mutants: setup
+	$(SWIFT) build --product alora
+	@$(PYTHON) scripts/mutate.py .build/debug/alora --count $(N) --seed $(SEED) --keep $(CACHE)/mutants
 
 # The kernels' bits from every compiler and processor that is at hand.
 kernels:

@@ -4,7 +4,10 @@
 Whatever the file, `alora` has to end with 0, 1, 3 or 4; with 3 and 4 in one line on standard error; within ten
 seconds and a gigabyte; and never by a signal. Failures are kept in a directory, with the call that shows each.
 
-    scripts/mutate.py BINARY [--count N] [--seed S] [--keep DIR]
+Every call must succeed before anything is damaged, so that what is refused is refused for the damage. Before all that
+the detector is tried on commands that do each wrong thing it looks for.
+
+    scripts/mutate.py BINARY [--count N] [--seed S] [--seconds T] [--keep DIR]
 """
 
 import argparse
@@ -20,6 +23,8 @@ import sys
 import tempfile
 import time
 
+import faults
+
 DATA = pathlib.Path(__file__).resolve().parent.parent / "testdata"
 SECONDS = 10
 BYTES = 1 << 30
@@ -31,9 +36,9 @@ WORDS = [b"null", b"true", b"-1", b"0", b"1e999", b"NaN", b"99999999999999999999
 
 
 def damage(data, rng):
-    """The bytes with one to six changes; half of them near the start, where headers are."""
+    """The bytes with mostly one change; half of them near the start, where headers are."""
     data = bytearray(data)
-    for _ in range(rng.randint(1, 6)):
+    for _ in range(rng.choice([1] * 7 + [2, 3, 6])):
         size = len(data)
         if not size:
             return data
@@ -66,33 +71,48 @@ def damage(data, rng):
     return data
 
 
-def targets():
-    """Pairs of a directory to copy and the calls that read it; {d} is the copy, {o} a name for output."""
+def targets(models):
+    """What is copied, the files of it to damage, and the call that reads it; {d} is the copy, {o} a name for output.
+
+    `models` is a directory for what has to be put together first.
+    """
     inference = DATA / "inference" / "llama"
     use = ["--tokens", "1,5,17,6,9"]
+    base = ["base/config.json", "base/model.safetensors"]
+    adapter = ["adapter/adapter_config.json", "adapter/adapter_model.safetensors"]
     found = [
-        (inference, ["base/config.json", "base/model.safetensors"],
-         ["logits", "--model", "{d}/base", *use, "--output", "{o}"]),
-        (inference, ["base/config.json", "base/model.safetensors"], ["inspect", "{d}/base"]),
-        (inference, ["adapter/adapter_config.json", "adapter/adapter_model.safetensors"],
-         ["convert", "{d}/adapter", "--base", "{d}/base", "--outfile", "{o}"]),
-        (inference, ["adapter/adapter_config.json", "adapter/adapter_model.safetensors"],
-         ["tokens", "{d}/adapter"]),
-        (inference, ["adapter/adapter_config.json", "adapter/adapter_model.safetensors"],
-         ["inspect", "{d}/adapter", "--values"]),
-        (inference, ["adapter/adapter_config.json", "adapter/adapter_model.safetensors", "base/config.json", "golden.npz"],
+        (inference, base, ["logits", "--model", "{d}/base", *use, "--output", "{o}"]),
+        (inference, base, ["inspect", "{d}/base"]),
+        (inference, adapter, ["convert", "{d}/adapter", "--base", "{d}/base", "--outfile", "{o}"]),
+        (inference, adapter, ["tokens", "{d}/adapter"]),
+        (inference, adapter, ["inspect", "{d}/adapter", "--values"]),
+        (inference, [*adapter, "base/config.json", "golden.npz"],
          ["verify", "--model", "{d}/base", "--adapter", "{d}/adapter", "--golden", "{d}/golden.npz", "--quiet"]),
-        (inference, ["base-header.gguf"], ["inspect", "{d}/base-header.gguf", "--tensors"]),
-        (inference, ["base-header.gguf"], ["convert", "{d}/adapter", "--base", "{d}/base-header.gguf", "--outfile", "{o}"]),
         (inference, ["golden.npz"], ["inspect", "{d}/golden.npz", "--values"]),
     ]
+    faults.make_model(os.path.join(models, "generator"))
+    template = "{% for m in messages %}{{ m['role'][0] + m.content + '.' }}{% endfor %}{% if add_generation_prompt %}a{% endif %}"
+    pathlib.Path(models, "generator", "tokenizer_config.json").write_text(json.dumps({"chat_template": template}))
+    found.append((pathlib.Path(models, "generator"), ["tokenizer.json", "tokenizer_config.json"] * 2 + ["config.json"],
+                  ["run", "--model", "{d}", "--chat", "--prompt", "ab", "-n", "2", "--quiet", "--cache-limit", "64"]))
+    templated = DATA / "adapters" / "answerability" / "base-config"
+    found.append((templated, ["tokenizer_config.json", "chat_template.jinja"],
+                  ["tokens", str(DATA / "adapters" / "answerability" / "adapter-bf16"), "--base", "{d}"]))
     sharded = DATA / "inference" / "llama-llama3-sharded"
     index = [str(p.relative_to(sharded)) for p in sharded.glob("base/*.json")]
     found.append((sharded, index, ["logits", "--model", "{d}/base", *use, "--output", "{o}"]))
-    for path in sorted((DATA / "gguf" / "samples").glob("*.gguf")):
-        found.append((path, [path.name], ["inspect", "{d}/" + path.name, "--tensors", "--values"]))
+    for folder in (DATA / "gguf" / "samples", DATA / "gguf" / "types"):
+        parts = sorted(path.name for path in folder.glob("split-*.gguf"))
+        found.append((folder, parts, ["inspect", "{d}/" + parts[0], "--tensors", "--values"]))
+        for path in sorted(folder.glob("*.gguf")):
+            # Values are not shown of files of the other byte order.
+            values = [] if "-be" in path.name or "big" in path.name else ["--values"]
+            if path.name not in parts:
+                found.append((path, [path.name], ["inspect", "{d}/" + path.name, "--tensors", *values]))
     for path in sorted((DATA / "npz").glob("*.np[yz]")):
-        found.append((path, [path.name], ["inspect", "{d}/" + path.name, "--values"]))
+        # The others hold what is refused undamaged: complex numbers, records, pickled objects.
+        if path.stem in ("compressed", "plain", "stored", "streamed", "version2"):
+            found.append((path, [path.name], ["inspect", "{d}/" + path.name, "--values"]))
     for path in sorted((DATA / "safetensors").glob("*.safetensors")):
         found.append((path, [path.name], ["inspect", "{d}/" + path.name, "--values"]))
     for case in sorted((DATA / "tokenizers" / "cases").iterdir()):
@@ -101,7 +121,7 @@ def targets():
             if path.exists() and path.stat().st_size < 300_000:
                 model = "{d}" if name == "tokenizer.json" else "{d}/" + name
                 found.append((path, [name], ["tokenize", "--model", model, "--text", "Ein <s> text, 12345 \u00e9\u4e2d ab ab ab"]))
-    return [t for t in found if t[1]]
+    return found
 
 
 def limit():
@@ -109,12 +129,12 @@ def limit():
     os.nice(5)
 
 
-def run(call):
+def run(call, seconds=SECONDS):
     """What is wrong with the end of the call, or None, and its exit code."""
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(call, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
                                    preexec_fn=limit)
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + seconds
         while True:
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
             if pid:
@@ -123,7 +143,7 @@ def run(call):
                 process.kill()
                 os.wait4(process.pid, 0)
                 process.returncode = -9
-                return f"not done within {SECONDS} s", None
+                return f"not done within {seconds} s", None
             time.sleep(0.002)
         code = process.returncode = os.waitstatus_to_exitcode(status)
         errors.seek(0)
@@ -131,14 +151,76 @@ def run(call):
     if code not in (0, 1, 3, 4):
         return f"ended with {code}: {text[-300:]}", code
     if code in (3, 4):
-        lines = text.splitlines()
-        if len([l for l in lines if l.startswith("alora: ")]) != 1 or len(lines) != 1:
-            return f"{len(lines)} lines: {text[:300]}", code
+        lines = text.split("\n")
+        if len(lines) != 2 or not lines[0].startswith("alora: ") or lines[1]:
+            return f"not one line: {text[:300]!r}", code
     if any(ord(c) < 32 and c != "\n" for c in text):
         return f"control characters: {text[:300]!r}", code
     if usage.ru_maxrss * 1024 > BYTES:
         return f"{usage.ru_maxrss >> 10} MiB resident", code
     return None, code
+
+
+class Bench:
+    """A directory for one damaged copy and one output at a time."""
+
+    def __init__(self, root, seconds=SECONDS):
+        self.root, self.seconds = root, seconds
+        self.directory, self.output = os.path.join(root, "d"), os.path.join(root, "out")
+
+    def copy(self, source):
+        for path in (self.directory, self.output):
+            shutil.rmtree(path, ignore_errors=True)
+        if os.path.exists(self.output):
+            os.unlink(self.output)
+        if source.is_dir():
+            shutil.copytree(source, self.directory)
+        else:
+            os.mkdir(self.directory)
+            shutil.copy(source, self.directory)
+
+    def damage(self, name, rng):
+        path = pathlib.Path(self.directory, name)
+        path.write_bytes(damage(path.read_bytes(), rng))
+
+    def run(self, binary, call):
+        """As `run`, and whether anything is left behind."""
+        problem, code = run([binary, *(w.replace("{d}", self.directory).replace("{o}", self.output) for w in call)],
+                            self.seconds)
+        left = [name for name in os.listdir(self.root) if name not in ("d", "out")]
+        if not problem and (left or (code in (3, 4) and os.path.exists(self.output))):
+            problem = f"left behind with code {code}: {left or 'an output'}"
+        for name in left:
+            os.unlink(os.path.join(self.root, name))
+        return problem, code
+
+
+# Commands that do one wrong thing each, as shell scripts ($1 is the directory), and what is to be said of it.
+FAKES = [
+    ("kill -SEGV $$", "ended with -11"), ("kill -ILL $$", "ended with -4"), ("exit 2", "ended with 2"), ("exit 134", "ended with 134"),
+    ("sleep 60", "not done"), ("echo 'alora: a' >&2; echo b >&2; exit 3", "not one line"), ("exit 3", "not one line"),
+    ("echo 'Fatal error: a' >&2; exit 4", "not one line"), ("printf 'alora: a' >&2; exit 3", "not one line"),
+    ("printf 'alora: \\033[2J\\n' >&2; exit 3", "control characters"),
+    ("touch $1/../.out.tmp; exit 0", "left behind"), ("touch $1/../out; echo 'alora: a' >&2; exit 4", "left behind"),
+    (f"exec {sys.executable} -c 'print(len(bytes([97]) * {BYTES + (64 << 20)}))'", "MiB resident"),
+    ("echo 'alora: a' >&2; exit 3", None), ("exit 0", None), ("echo note >&2; exit 1", None),
+]
+
+
+def try_detector(root):
+    """What the detector misses, or sees where nothing is."""
+    wrong = []
+    bench = Bench(os.path.join(root, "fakes"), seconds=3)
+    os.mkdir(bench.root)
+    fake = os.path.join(root, "fake")
+    for script, expected in FAKES:
+        pathlib.Path(fake).write_text("#!/bin/sh\n" + script + "\n")
+        os.chmod(fake, 0o755)
+        bench.copy(DATA / "README.md")
+        problem, _ = bench.run(fake, ["{d}"])
+        if (expected is None) != (problem is None) or (expected and expected not in problem):
+            wrong.append(f"the detector says '{problem}' of: {script}")
+    return wrong
 
 
 def main():
@@ -150,43 +232,38 @@ def main():
     parser.add_argument("--seconds", type=float, help="stop after this time")
     options = parser.parse_args()
     binary = str(pathlib.Path(options.binary).resolve())
-    rng = random.Random(options.seed)
-    kinds = targets()
     codes, failures, done, start = collections.Counter(), 0, 0, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="alora-mutants-") as root:
-        directory, output = os.path.join(root, "d"), os.path.join(root, "out")
+        missed = try_detector(root)
+        for name in ("models", "bench"):
+            os.mkdir(os.path.join(root, name))
+        kinds = targets(os.path.join(root, "models"))
+        bench = Bench(os.path.join(root, "bench"))
+        for source, names, call in kinds:
+            bench.copy(source)
+            problem, code = bench.run(binary, call)
+            if problem or code or not names:
+                missed.append(f"undamaged, alora {' '.join(call)} ends with {code}: {problem}")
+        for line in missed:
+            print(line, file=sys.stderr)
+        if missed:
+            return 1
         for number in range(options.count):
             if options.seconds and time.monotonic() - start > options.seconds:
                 break
             done += 1
+            # Each mutant has its own seed, so that it can be made again alone.
+            rng = random.Random(f"{options.seed}/{number}")
             source, names, call = kinds[number % len(kinds)]
-            shutil.rmtree(directory, ignore_errors=True)
-            if source.is_dir():
-                shutil.copytree(source, directory)
-            else:
-                os.mkdir(directory)
-                shutil.copy(source, directory)
+            bench.copy(source)
             name = rng.choice(names)
-            path = os.path.join(directory, name)
-            with open(path, "rb") as file:
-                data = damage(file.read(), rng)
-            with open(path, "wb") as file:
-                file.write(data)
-            shutil.rmtree(output, ignore_errors=True)
-            if os.path.exists(output):
-                os.unlink(output)
-            words = [word.replace("{d}", directory).replace("{o}", output) for word in call]
-            problem, code = run([binary, *words])
+            bench.damage(name, rng)
+            problem, code = bench.run(binary, call)
             codes[code] += 1
-            left = [n for n in os.listdir(root) if n not in ("d", "out")]
-            if not problem and (left or (code in (3, 4) and os.path.exists(output))):
-                problem = f"left behind with code {code}: {left or 'an output'}"
-            for name_left in left:
-                os.unlink(os.path.join(root, name_left))
             if problem:
                 failures += 1
                 kept = os.path.join(options.keep, f"{options.seed}-{number}")
-                shutil.copytree(directory, kept, dirs_exist_ok=True)
+                shutil.copytree(bench.directory, kept, dirs_exist_ok=True)
                 pathlib.Path(kept, "call.json").write_text(json.dumps([call, name, problem], indent=1))
                 print(f"{kept}: alora {' '.join(call)} with {name} damaged: {problem}", file=sys.stderr)
     elapsed = time.monotonic() - start
