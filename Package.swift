@@ -79,18 +79,19 @@ let package = Package(
         "AloraArchitectures", "AloraBytes", "AloraGGUF", "AloraInference", "AloraJSON", "AloraTokenization",
         "CAloraKernels",
       ]),
+    module("AloraServerCheck", ["AloraBytes", "AloraInference", "AloraJSON"]),
     module("AloraVerification", ["AloraArchitectures", "AloraBytes", "AloraInference", "AloraNPZ", "AloraTensors"]),
     .executableTarget(
       name: "AloraCLI",
       dependencies: [
         "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraGeneration", "AloraInference",
         "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraPEFT", "AloraSafetensors",
-        "AloraTensors", "AloraVerification", "AloraTokenization",
+        "AloraServerCheck", "AloraTensors", "AloraVerification", "AloraTokenization",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
     .target(
-      name: "AloraTestSupport", dependencies: ["AloraBytes", "AloraJSON"], path: "Tests/AloraTestSupport",
+      name: "AloraTestSupport", dependencies: ["AloraBytes", "AloraInference", "AloraJSON"], path: "Tests/AloraTestSupport",
       swiftSettings: common),
     tests("AloraTensors"),
     tests(
@@ -110,8 +111,9 @@ let package = Package(
     tests(
       "AloraGeneration",
       ["AloraBytes", "AloraInference", "AloraTestSupport", "AloraTokenization"]),
+    tests("AloraServerCheck", ["AloraBytes", "AloraInference", "AloraJSON", "AloraTestSupport"]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
-    tests("AloraCLI", ["AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
+    tests("AloraCLI", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),
     tests("AloraPEFT", ["AloraBytes", "AloraJSON", "AloraTestSupport"]),
     tests("AloraBytes"),

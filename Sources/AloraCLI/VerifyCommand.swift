@@ -33,15 +33,21 @@ struct VerifyCommand: ParsableCommand {
       valueName: "x"))
   var tolerance = Verification.defaultTolerance
 
+  @OptionGroup var serverOptions: ServerOptions
+
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
     guard inference.adapter != nil else { throw ValidationError("verify needs --adapter.") }
     guard tolerance > 0, tolerance < 1 else { throw ValidationError("--tolerance is above 0 and below 1.") }
+    guard golden == nil || serverOptions.server == nil else { throw ValidationError("--server takes no --golden.") }
     guard inference.backend == .exact else { throw ValidationError("verify compares bits: it needs --backend exact.") }
   }
 
   func run() throws {
+    if let server = serverOptions.server {
+      return try VerifyServer(inference: inference, options: serverOptions, common: common).run(server)
+    }
     let loaded = try inference.load(common)
     guard let adapter = loaded.adapter else { throw ExitStatus.usage }
     let goldenFile = try golden.map { try GoldenFile(path: $0, vocabularySize: loaded.model.vocabularySize) }

@@ -105,6 +105,31 @@ public final class Adapter: Sendable {
     digest = try parts.digest()
   }
 
+  private init(_ other: Adapter, factor: Float) {
+    func scaled(_ update: LowRankUpdate?) -> LowRankUpdate? {
+      update.map { LowRankUpdate(a: $0.a, b: $0.b, scale: $0.scale * factor) }
+    }
+    path = other.path
+    invocationTokens = other.invocationTokens
+    moduleCount = other.moduleCount
+    layers = other.layers.map {
+      Layer(
+        query: scaled($0.query), key: scaled($0.key), value: scaled($0.value), output: scaled($0.output),
+        gate: scaled($0.gate), up: scaled($0.up), down: scaled($0.down), router: scaled($0.router))
+    }
+    outputLayer = scaled(other.outputLayer)
+    embedding = other.embedding.map {
+      EmbeddingUpdate(a: $0.a, b: $0.b, rank: $0.rank, scale: $0.scale * factor)
+    }
+    var hasher = Digest.Hasher()
+    hasher.add(other.digest.bytes)
+    hasher.add([factor])
+    digest = hasher.end()
+  }
+
+  /// The same adapter with its scaling multiplied, as engines do that take a scale with each request. Factors are shared.
+  package func scaled(by factor: Float) -> Adapter { factor == 1 ? self : Adapter(self, factor: factor) }
+
   /// Whether it is an aLoRA.
   public var isActivated: Bool { invocationTokens != nil }
 }

@@ -64,6 +64,20 @@ internal import CAloraKernels
     where rotary.isLong(length: self.declaredLength) != rotary.isLong(length: other.declaredLength) {
       throw refused("the cached positions were rotated for a run of another length")
     }
+    share(other, count: count)
+  }
+
+  /// A sequence that takes over positions whatever weights made them: what an engine computes that keeps too much.
+  package convenience init(
+    keeping count: Int, of other: TokenSequence, adapter: Adapter? = nil, activationStart: Int? = nil
+  ) {
+    precondition((0...other.tokens.count).contains(count))
+    self.init(
+      model: other.model, adapter: adapter, activationStart: activationStart, declaredLength: other.declaredLength)
+    share(other, count: count)
+  }
+
+  private func share(_ other: TokenSequence, count: Int) {
     let slots = KVLayout.blockPositions
     blocks = Array(other.blocks.prefix(count / slots))
     if count % slots > 0 { blocks.append(KVBlock(other.blocks[count / slots], layout, positions: count % slots)) }

@@ -1,0 +1,37 @@
+/// Chooses the prompts that tell hypotheses apart best, by what the exact engine computes of each.
+struct PromptSelection {
+  let runs: ReferenceRuns
+
+  /// `count` of the candidates, behind the `fixed` prompts.
+  ///
+  /// One after the other, that which most raises the least separation of any two settings, in the sum over the prompts
+  /// taken. Separations beyond one nat² are as good as one.
+  /// - Parameter settings: the hypotheses, in the same order for every prompt.
+  func choose(
+    _ count: Int, from candidates: [[Int]], fixed: [[Int]], settings: ([Int]) -> [ReferenceRuns.Setting]
+  ) throws -> [[Int]] {
+    var left = try candidates.map { (tokens: $0, separation: try separations($0, settings($0))) }
+    var chosen = fixed
+    guard let width = left.first?.separation.count else { return chosen }
+    var sum = [Double](repeating: 0, count: width)
+    while chosen.count < fixed.count + count, !left.isEmpty {
+      func worth(_ index: Int) -> (least: Double, all: Double) {
+        let sums = zip(sum, left[index].separation).map { $0 + min(1, $1) }
+        // Settings that are the same for every prompt are no two hypotheses.
+        return (sums.filter { $0 > 0 }.min() ?? 0, sums.reduce(0, +))
+      }
+      let best = left.indices.max { worth($0) < worth($1) } ?? 0
+      sum = zip(sum, left[best].separation).map { $0 + min(1, $1) }
+      chosen.append(left.remove(at: best).tokens)
+    }
+    return chosen
+  }
+
+  /// Of each two settings once.
+  private func separations(_ tokens: [Int], _ settings: [ReferenceRuns.Setting]) throws -> [Double] {
+    let distinct = Array(Set(settings))
+    let table = try runs.separations(tokens, distinct)
+    let places = settings.map { setting in distinct.firstIndex(of: setting) ?? 0 }
+    return places.indices.flatMap { i in (0..<i).map { j in table[places[i]][places[j]] } }
+  }
+}

@@ -1,0 +1,135 @@
+internal import AloraInference
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+/// What the exact engine computes for a prompt under one hypothesis or another.
+final class ReferenceRuns {
+  /// Which weights compute which tokens.
+  struct Setting: Hashable {
+    /// The first adapted token; nil: the adapter is off.
+    var start: Int?
+    /// What the adapter's scaling is multiplied with.
+    var scale: Double
+    /// Positions that an earlier run has left, from its first on.
+    var kept: Kept?
+  }
+
+  struct Kept: Hashable {
+    let count: Int
+    /// As that run had them.
+    let start: Int?
+    let scale: Double
+  }
+
+  private let evaluator: Evaluator
+  private let adapter: Adapter
+  /// How long the server takes a text to be able to become; nil where it does not tell.
+  private let contextLength: Int?
+  private var bases: [[Int]: TokenSequence] = [:]
+  private var scaled: [Double: Adapter] = [:]
+
+  init(evaluator: Evaluator, adapter: Adapter, contextLength: Int?) {
+    self.evaluator = evaluator
+    self.adapter = adapter
+    self.contextLength = contextLength
+  }
+
+  private func adapter(scaledBy factor: Double) -> Adapter {
+    if let made = scaled[factor] { return made }
+    let made = adapter.scaled(by: Float(factor))
+    scaled[factor] = made
+    return made
+  }
+
+  /// The base's keys and values for all tokens but the last.
+  private func base(_ tokens: [Int]) throws -> TokenSequence {
+    if let sequence = bases[tokens] { return sequence }
+    let sequence = TokenSequence(model: evaluator.model, declaredLength: max(tokens.count, contextLength ?? 0))
+    if tokens.count > 1 {
+      _ = try evaluator.evaluate([Work(sequence, tokens: Array(tokens.dropLast()), logits: .none)])
+    }
+    bases[tokens] = sequence
+    return sequence
+  }
+
+  /// What an earlier run has left of the same tokens.
+  private func earlier(_ base: TokenSequence, _ kept: Kept) throws -> TokenSequence {
+    guard let start = kept.start, start < kept.count else { return base }
+    let count = min(kept.count, base.tokens.count)
+    let sequence = try TokenSequence(
+      continuing: base, count: min(start, count), adapter: adapter(scaledBy: kept.scale), activationStart: start)
+    if sequence.tokens.count < count {
+      let rest = Array(base.tokens[sequence.tokens.count..<count])
+      _ = try evaluator.evaluate([Work(sequence, tokens: rest, logits: .none)])
+    }
+    return sequence
+  }
+
+  /// The logits after the last token, for each setting.
+  ///
+  /// What comes before the activation is computed once.
+  func logits(_ tokens: [Int], _ settings: [Setting]) throws -> [ArraySlice<Float>] {
+    let base = try base(tokens)
+    let last = tokens.count - 1
+    let work = try settings.map { setting in
+      let adapter = setting.start == nil ? nil : adapter(scaledBy: setting.scale)
+      let sequence: TokenSequence
+      if let kept = setting.kept {
+        sequence = TokenSequence(
+          keeping: min(kept.count, last), of: try earlier(base, kept), adapter: adapter, activationStart: setting.start)
+      } else {
+        sequence = try TokenSequence(
+          continuing: base, count: min(setting.start ?? last, last), adapter: adapter, activationStart: setting.start)
+      }
+      return Work(sequence, tokens: Array(tokens[sequence.tokens.count...]), logits: .last)
+    }
+    return try evaluator.evaluate(work).map { $0[last] }
+  }
+
+  /// The root mean square of what a server's candidates differ from each setting by. Units: nats.
+  func residuals(_ tokens: [Int], _ answer: CompletionAnswer, _ settings: [Setting]) throws -> [Double] {
+    try logits(tokens, settings).map { row in
+      let normalizer = Self.logSumExp(row)
+      let sum = answer.candidates.reduce(0.0) { sum, candidate in
+        guard candidate.token < row.count else { return .infinity }
+        let difference = candidate.logProbability - (Double(row[row.startIndex + candidate.token]) - normalizer)
+        return sum + difference * difference
+      }
+      return (sum / Double(max(1, answer.candidates.count))).squareRoot()
+    }
+  }
+
+  /// The mean squares of what each two settings differ by, at tokens that one of them finds likely.
+  ///
+  /// Shape: `[settings, settings]`. Units: nats².
+  func separations(_ tokens: [Int], _ settings: [Setting]) throws -> [[Double]] {
+    let rows = try logits(tokens, settings)
+    let normalizers = rows.map(Self.logSumExp)
+    let likely = rows.map { row in
+      // Six nats below the top: where servers' lists of tokens end, or so.
+      let least = (row.max() ?? 0) - 6
+      return row.indices.lazy.filter { row[$0] >= least }.prefix(64).map { $0 - row.startIndex }
+    }
+    func separation(_ i: Int, _ j: Int) -> Double {
+      let sum = likely[i].reduce(0.0) { sum, token in
+        let one = Double(rows[i][rows[i].startIndex + token]) - normalizers[i]
+        let other = Double(rows[j][rows[j].startIndex + token]) - normalizers[j]
+        return sum + (one - other) * (one - other)
+      }
+      return sum / Double(max(1, likely[i].count))
+    }
+    return rows.indices.map { i in rows.indices.map { j in min(separation(i, j), separation(j, i)) } }
+  }
+
+  /// In double precision; it is compared with tolerances, so the C library's functions will do.
+  static func logSumExp(_ row: ArraySlice<Float>) -> Double {
+    let greatest = Double(row.max() ?? 0)
+    return greatest + log(row.reduce(0.0) { $0 + exp(Double($1) - greatest) })
+  }
+}

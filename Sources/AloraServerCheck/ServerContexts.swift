@@ -1,0 +1,64 @@
+/// Texts, in tokens, to make prompts of.
+public struct ServerContexts: Sendable {
+  let contexts: [[Int]]
+
+  /// - Parameters:
+  ///   - texts: those that are too short or hold a token of the invocation are left out.
+  ///   - vocabularySize: for the tokens of made-up texts, where fewer than four are left.
+  public init(texts: [[Int]], invocation: [Int]?, vocabularySize: Int) {
+    let marked = Set(invocation ?? [])
+    var contexts = texts.filter { $0.count >= 24 && marked.isDisjoint(with: $0) }.map { Array($0.prefix(48)) }
+    var state: UInt64 = 0x9E37_79B9_7F4A_7C15
+    while contexts.count < 4 {
+      var text: [Int] = []
+      for _ in 0..<(24 + contexts.count * 3) {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        var token = Int((state >> 33) % UInt64(max(1, vocabularySize)))
+        // Next to the invocation's tokens, others; in a vocabulary that has no others, these.
+        for _ in 0..<marked.count where marked.contains(token) { token = (token + 1) % max(1, vocabularySize) }
+        text.append(token)
+      }
+      contexts.append(text)
+    }
+    self.contexts = contexts
+  }
+
+  /// The beginnings of the texts, with what follows each.
+  private func cuts(_ lengths: [Int]) -> [(text: ArraySlice<Int>, rest: ArraySlice<Int>)] {
+    lengths.flatMap { length in contexts.map { ($0.prefix(length), $0.dropFirst(length)) } }
+  }
+
+  /// Prompts with the invocation behind a few tokens: the fewer, the more a moved activation shows.
+  func middles(_ invocation: [Int]) -> [[Int]] {
+    let lengths = invocation.isEmpty ? [3, 7, 14] : [1, 2, 3, 4, 6, 10]
+    return cuts(lengths).enumerated().map { index, cut in cut.text + invocation + cut.rest.prefix(1 + index % 3) }
+  }
+
+  /// Prompts with the invocation behind a longer text.
+  func longMiddles(_ invocation: [Int]) -> [[Int]] {
+    contexts.prefix(1).map { $0.dropLast(2) + invocation + $0.suffix(2) }
+  }
+
+  /// Prompts with the invocation twice.
+  func twices(_ invocation: [Int]) -> [[Int]] {
+    [(1, 3), (2, 6), (5, 4), (9, 2)].flatMap { length, between in
+      cuts([length]).enumerated().map { index, cut in
+        cut.text + invocation + cut.rest.prefix(between) + invocation
+          + cut.rest.dropFirst(between).prefix(1 + index % 2)
+      }
+    }
+  }
+
+  /// Prompts in which the invocation's last token follows it once more.
+  func ownLastTokens(_ invocation: [Int]) -> [[Int]] {
+    cuts([3, 12]).prefix(6).enumerated().map { index, cut in
+      cut.text + invocation + invocation.suffix(1) + cut.rest.prefix(index % 3)
+    }
+  }
+
+  func starts(_ invocation: [Int]) -> [[Int]] {
+    contexts.enumerated().map { index, text in invocation + text.prefix(3 + index) }
+  }
+
+  func plains() -> [[Int]] { contexts.map { Array($0.prefix(16)) } }
+}

@@ -1,0 +1,147 @@
+/// Makes the plan for one adapter of a server.
+struct ServerPlanner {
+  let contexts: ServerContexts
+  let invocation: [Int]?
+  /// The adapter's number at the server.
+  let identifier: Int
+  /// All of the server's adapters.
+  let identifiers: [Int]
+
+  private func request(_ tokens: [Int], _ scale: Double, reuses: Bool = false, of chosen: Int? = nil)
+    -> CompletionRequest
+  {
+    var scales = Dictionary(uniqueKeysWithValues: identifiers.map { ($0, 0.0) })
+    scales[chosen ?? identifier] = scale
+    return CompletionRequest(tokens: tokens, scales: scales, reusesCache: reuses)
+  }
+
+  private func fresh(_ tokens: [Int], scale: Double = 1) -> ServerProbe {
+    ServerProbe(request: request(tokens, scale), scale: scale)
+  }
+
+  private func after(_ first: [Int], _ firstScale: Double, _ tokens: [Int], scale: Double = 1) -> ServerProbe {
+    ServerProbe(
+      before: [request(first, firstScale)], beforeScale: firstScale, request: request(tokens, scale, reuses: true),
+      scale: scale)
+  }
+
+  private var whenOn: EngineHypothesis.Activation { invocation == nil ? .everywhere : .shifted(0) }
+
+  /// - Throws: what the reference cannot compute.
+  func plans(_ runs: ReferenceRuns) throws -> [ServerCheckPlan] {
+    let mark = invocation ?? []
+    let selection = PromptSelection(runs: runs)
+    func choose(_ count: Int, _ candidates: [[Int]], fixed: [[Int]] = []) throws -> [[Int]] {
+      try selection.choose(count, from: candidates, fixed: fixed) { tokens in
+        activations(whenOn, hasCache: false).map { setting(EngineHypothesis($0), fresh(tokens), nil) }
+      }
+    }
+    let middles = try choose(5, contexts.middles(mark), fixed: contexts.longMiddles(mark))
+    // The long one is left out: in short ones more is seen.
+    let short = Array(middles.dropFirst())
+    let starts = contexts.starts(mark)
+    var plans = [
+      plan(.base, middles.map { fresh($0, scale: 0) }, .off), plan(.middle, middles.map { fresh($0) }, whenOn),
+      plan(.halfScale, middles.map { fresh($0, scale: 0.5) }, whenOn),
+    ]
+    if invocation != nil {
+      let twices = try choose(4, contexts.twices(mark))
+      // Up to the second invocation, which the request before has not had.
+      let furtherOn = twices.map { text in
+        let end = EngineHypothesis.occurrences(of: mark, in: text).last ?? text.count
+        return after(Array(text[..<end]), 1, text)
+      }
+      plans += [
+        plan(.ownLastToken, contexts.ownLastTokens(mark).map { fresh($0) }, whenOn),
+        plan(.atStart, starts.map { fresh($0) }, whenOn), plan(.twice, twices.map { fresh($0) }, whenOn),
+        plan(.none, contexts.plains().map { fresh($0) }, .off),
+        plan(.baseThenAdapterAtStart, starts.map { after($0, 0, $0) }, whenOn),
+        plan(.adapterFurtherOn, furtherOn, whenOn),
+      ]
+    }
+    plans += [
+      plan(.baseThenAdapter, short.map { after($0, 0, $0) }, whenOn),
+      plan(.adapterThenBase, short.map { after($0, 1, $0, scale: 0) }, .off),
+      plan(.adapterThenOther, short.map { after($0, 1, $0, scale: 0.5) }, whenOn),
+      plan(.adapterTwice, short.map { after($0, 1, $0) }, whenOn),
+    ]
+    var others: [ServerProbe] = []
+    if let other = identifiers.first(where: { $0 != identifier }) {
+      others = short.map { tokens in
+        // Its weights are not known here, only that they are not this adapter's.
+        ServerProbe(before: [request(tokens, 1, of: other)], request: request(tokens, 1, reuses: true))
+      }
+    }
+    var plan = plan(.otherThenAdapter, others, whenOn)
+    plan.skipReason = others.isEmpty ? "the server has one adapter only" : nil
+    plans.append(plan)
+    plans.append(
+      self.plan(
+        .openAI,
+        middles.map { tokens in
+          var probe = fresh(tokens)
+          probe.request.endpoint = .openAI
+          return probe
+        }, whenOn))
+    let order = ServerCheckPlan.Kind.allCases
+    return plans.sorted { (order.firstIndex(of: $0.kind) ?? 0) < (order.firstIndex(of: $1.kind) ?? 0) }
+  }
+
+  private func plan(
+    _ kind: ServerCheckPlan.Kind, _ probes: [ServerProbe], _ expected: EngineHypothesis.Activation
+  ) -> ServerCheckPlan { ServerCheckPlan(kind: kind, probes: probes, expected: expected) }
+
+  /// What may happen, beginning with what is expected.
+  private func activations(
+    _ expected: EngineHypothesis.Activation, hasCache: Bool
+  ) -> [EngineHypothesis.Activation] {
+    var activations = [expected, .off, .everywhere, .lastTokenOnly]
+    if invocation != nil {
+      activations += [-1, 1, -2, 2, 0].map { .shifted($0) }
+      activations += [0, -1].map { .firstOccurrence($0) }
+    }
+    if hasCache { activations += [0, -1].map { .behindKept($0) } }
+    return activations
+  }
+
+  /// What may have happened to a check's probes, each distinct course once; what is expected comes first.
+  func hypotheses(
+    _ plan: ServerCheckPlan, _ answers: [CompletionAnswer], factors: [Double]
+  ) -> [EngineHypothesis] {
+    let activations = activations(plan.expected, hasCache: plan.probes.contains { $0.beforeScale != nil })
+    var seen: Set<[ReferenceRuns.Setting]> = []
+    return factors.flatMap { factor in activations.map { EngineHypothesis($0, factor: factor) } }.filter { hypothesis in
+      seen.insert(zip(plan.probes, answers).map { setting(hypothesis, $0, $1) }).inserted
+    }
+  }
+
+  func setting(
+    _ hypothesis: EngineHypothesis, _ probe: ServerProbe, _ answer: CompletionAnswer?
+  ) -> ReferenceRuns.Setting {
+    let tokens = probe.request.tokens
+    let isKept: Bool
+    if case .behindKept = hypothesis.activation { isKept = true } else { isKept = false }
+    // Where the adapter is not asked for, a hypothesis says what happens if it is applied all the same.
+    let scale = (probe.scale == 0 ? 1 : probe.scale) * hypothesis.factor
+    func start(_ tokens: [Int]) -> Int? {
+      isKept && invocation == nil ? 0 : hypothesis.start(in: tokens, invocation: invocation)
+    }
+    var own = isKept && probe.scale == 0 ? nil : start(tokens)
+    guard isKept, let beforeScale = probe.beforeScale, let before = probe.before.first?.tokens else {
+      return ReferenceRuns.Setting(start: own, scale: own == nil ? 1 : scale)
+    }
+    let common = zip(before, tokens).prefix { $0 == $1 }.count
+    let count = min(answer?.cachedTokenCount.map { max(0, $0) } ?? common, common, tokens.count - 1)
+    let left = beforeScale == 0 ? nil : start(before)
+    if left.map({ $0 >= count }) ?? true {
+      // Only the base's were kept: as if the adapter began behind them.
+      own = own.map { max($0, count) }
+      return ReferenceRuns.Setting(start: own, scale: own == nil ? 1 : scale)
+    }
+    if left == own, own != nil, beforeScale == probe.scale * hypothesis.factor {
+      return ReferenceRuns.Setting(start: own, scale: scale)
+    }
+    return ReferenceRuns.Setting(
+      start: own, scale: own == nil ? 1 : scale, kept: .init(count: count, start: left, scale: beforeScale))
+  }
+}

@@ -1,0 +1,148 @@
+/// The answers' way to verdicts.
+struct ServerSession {
+  let planner: ServerPlanner
+  let runs: ReferenceRuns
+  var noise = EngineFit.noiseFloor
+  var verdicts: [ServerVerdict] = []
+  var requestCount = 0
+
+  private func entries(
+    _ plan: ServerCheckPlan, _ answers: [CompletionAnswer], _ hypotheses: [EngineHypothesis]
+  ) throws -> [EngineFit.Entry] {
+    var residuals = hypotheses.map { _ in [Double]() }
+    for (probe, answer) in zip(plan.probes, answers) {
+      let settings = hypotheses.map { planner.setting($0, probe, answer) }
+      let distinct = Array(Set(settings))
+      let values = try runs.residuals(probe.request.tokens, answer, distinct)
+      let bySetting = Dictionary(uniqueKeysWithValues: zip(distinct, values))
+      for index in settings.indices { residuals[index].append(bySetting[settings[index]] ?? .infinity) }
+    }
+    return zip(hypotheses, residuals).map { EngineFit.Entry($0, residuals: $1) }
+  }
+
+  mutating func judge(_ plan: ServerCheckPlan, _ answers: [CompletionAnswer]) throws {
+    let expected = EngineHypothesis(plan.expected)
+    if plan.kind == .base { return try judgeBase(plan, answers, expected) }
+    var fit = EngineFit(try entries(plan, answers, planner.hypotheses(plan, answers, factors: [1])), noise: noise)
+    if !fit.isExplained || (plan.probes.contains { $0.scale != 1 && $0.scale != 0 }) {
+      fit = EngineFit(
+        try entries(plan, answers, planner.hypotheses(plan, answers, factors: [1, 0.5, 2])), noise: noise)
+    }
+    verdicts.append(
+      ServerVerdict(
+        plan.kind, expected: expected, fit: fit, excluded: excluded(for: plan.kind), note: note(plan, answers, fit)))
+    if plan.kind == .middle { try judgeScaling(plan, answers, fit) }
+  }
+
+  /// The base's answers, which say how far this server is from the reference by its nature.
+  private mutating func judgeBase(
+    _ plan: ServerCheckPlan, _ answers: [CompletionAnswer], _ expected: EngineHypothesis
+  ) throws {
+    let all = try entries(plan, answers, planner.hypotheses(plan, answers, factors: [1]))
+    let own = all.first { $0.hypothesis == expected }?.residual ?? .infinity
+    noise = max(EngineFit.noiseFloor, own.isFinite ? own : EngineFit.noiseFloor)
+    let limit = min(ServerCheck.baseTolerance, ServerCheck.baseShare * Self.spread(answers))
+    let fit = EngineFit(all, noise: min(noise, limit))
+    if own <= limit {
+      verdicts.append(ServerVerdict(plan.kind, expected: expected, fit: fit))
+      return
+    }
+    let other = fit.best.flatMap { $0.hypothesis != expected && $0.residual <= limit ? $0.hypothesis : nil }
+    let detail =
+      other.map { "where the base alone is asked for, fits: \($0)" } ?? "another base, or another quantization of it"
+    verdicts.append(ServerVerdict(plan.kind, .failed, expected: expected, fit: fit, detail: detail))
+  }
+
+  /// How far the candidates' log-probabilities are from their mean, as the root of the mean square. Units: nats.
+  private static func spread(_ answers: [CompletionAnswer]) -> Double {
+    let squares = answers.flatMap { answer in
+      let mean = answer.candidates.reduce(0) { $0 + $1.logProbability } / Double(max(1, answer.candidates.count))
+      return answer.candidates.map { ($0.logProbability - mean) * ($0.logProbability - mean) }
+    }
+    return (squares.reduce(0, +) / Double(max(1, squares.count))).squareRoot()
+  }
+
+  /// The check that asks the same prompts, or such, without a cache and at scale 1.
+  private func plainer(than kind: ServerCheckPlan.Kind) -> ServerVerdict? {
+    let plainer: ServerCheckPlan.Kind? =
+      switch kind {
+      case .base, .middle, .scaling, .ownLastToken, .atStart, .twice, .none: nil
+      case .adapterFurtherOn: .twice
+      case .baseThenAdapterAtStart: .atStart
+      case .adapterThenBase: .base
+      case .halfScale, .openAI, .baseThenAdapter, .adapterThenOther, .otherThenAdapter, .adapterTwice: .middle
+      }
+    return verdicts.first { $0.kind == plainer }
+  }
+
+  /// What the plainer check has excluded.
+  private func excluded(for kind: ServerCheckPlan.Kind) -> Set<EngineHypothesis.Activation> {
+    guard let verdict = plainer(than: kind), let fit = verdict.fit, fit.isExplained else { return [] }
+    return Set(fit.entries.map(\.hypothesis.activation)).subtracting(verdict.compatible.map(\.activation))
+  }
+
+  /// Whether the cache has a part in it, and how much was taken from there.
+  private func note(_ plan: ServerCheckPlan, _ answers: [CompletionAnswer], _ fit: EngineFit) -> String? {
+    guard plan.probes.contains(where: { !$0.before.isEmpty }) else { return nil }
+    let before = plainer(than: plan.kind)
+    if let before, before.outcome == .failed, before.fit?.best?.hypothesis == fit.best?.hypothesis {
+      return "as without a cache"
+    }
+    let reused = zip(plan.probes, answers).compactMap { probe, answer in
+      answer.cachedTokenCount.map { "\($0) of \(probe.request.tokens.count)" }
+    }
+    return reused.isEmpty ? nil : "tokens taken from the cache: \(reused.joined(separator: ", "))"
+  }
+
+  /// The factor of the scaling that fits best, with the activation that fits best.
+  private mutating func judgeScaling(
+    _ plan: ServerCheckPlan, _ answers: [CompletionAnswer], _ fit: EngineFit
+  ) throws {
+    let expected = EngineHypothesis(plan.expected)
+    guard let best = fit.best?.hypothesis, best.activation != .off else {
+      verdicts.append(
+        ServerVerdict(.scaling, .skipped, expected: expected, fit: nil, detail: "the adapter is not applied"))
+      return
+    }
+    let quarter = 2.0.squareRoot().squareRoot()
+    let factors = (-8...8).map { exponent in
+      (0..<abs(exponent)).reduce(1.0) { value, _ in exponent < 0 ? value / quarter : value * quarter }
+    }
+    // Rounding must not make 1 another factor.
+    let hypotheses = factors.map { EngineHypothesis(best.activation, factor: abs($0 - 1) < 1e-9 ? 1 : $0) }
+    let entries = try entries(plan, answers, hypotheses)
+    let scaled = EngineFit(entries, noise: noise)
+    let fitting = Set(scaled.compatible)
+    let kept = hypotheses.indices.filter { fitting.contains(hypotheses[$0]) }
+    guard let lowest = kept.first, let highest = kept.last,
+      let least = entries.indices.min(by: { entries[$0].meanSquare < entries[$1].meanSquare })
+    else { return }
+    let value = Self.vertex(entries.map(\.meanSquare), at: least, factors)
+    let lower = factors[max(0, lowest - 1)].rounded(toPlaces: 2)
+    let upper = factors[min(factors.count - 1, highest + 1)].rounded(toPlaces: 2)
+    let isOne = hypotheses.indices.contains { hypotheses[$0].factor == 1 && kept.contains($0) }
+    let isNarrow = lower >= 0.5 && upper <= 2
+    let figures = "×\(value.rounded(toPlaces: 2)) fits best, ×\(lower) and ×\(upper) do not"
+    let outcome: ServerVerdict.Outcome =
+      !scaled.isExplained || !isOne ? .failed : isNarrow ? .passed : .undecided
+    let detail =
+      outcome == .undecided
+      ? "×\(value.rounded(toPlaces: 2)) fits best, but \(kept.count) of \(factors.count) fit" : figures
+    verdicts.append(
+      ServerVerdict(
+        .scaling, outcome, expected: EngineHypothesis(best.activation), fit: scaled, detail: detail,
+        factor: .init(value: value, lower: lower, upper: upper)))
+  }
+
+  /// Where the parabola through the least value and its neighbours has its lowest point.
+  static func vertex(_ values: [Double], at index: Int, _ factors: [Double]) -> Double {
+    guard index > 0, index + 1 < values.count else { return factors[index] }
+    let (left, right) = (factors[index - 1] - factors[index], factors[index + 1] - factors[index])
+    // Through the middle point as the origin: a x² + b x.
+    let (down, up) = (values[index - 1] - values[index], values[index + 1] - values[index])
+    let curvature = (down / left - up / right) / (left - right)
+    guard curvature > 0 else { return factors[index] }
+    let slope = up / right - curvature * right
+    return factors[index] + max(left, min(right, -slope / (2 * curvature)))
+  }
+}

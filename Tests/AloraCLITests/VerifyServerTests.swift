@@ -1,0 +1,64 @@
+import AloraInference
+import AloraJSON
+import AloraTestSupport
+import Testing
+
+/// `alora verify --server` against engines in this process.
+@Suite struct VerifyServerTests {
+  private func arguments(_ server: FakeServer, _ more: [String] = []) throws -> [String] {
+    [
+      "verify", "--server", server.url, "--model", try testData("inference/llama/base"), "--adapter",
+      try testData("inference/llama/adapter"),
+    ] + more
+  }
+
+  private func engine(_ fault: FakeEngine.Fault = .none, adapterCount: Int = 1) throws -> FakeServer {
+    let pool = ThreadPool(threadCount: 1)
+    let model = try Model(path: testData("inference/llama/base"), pool: pool)
+    let adapter = try Adapter(path: testData("inference/llama/adapter"), model: model, pool: pool)
+    return try FakeEngine(model: model, adapter: adapter, fault: fault, adapterCount: adapterCount).serve()
+  }
+
+  @Test(arguments: [FakeEngine.Fault.none, .early, .off, .keepsCache]) func reportsConform(_ fault: FakeEngine.Fault)
+    throws
+  {
+    let server = try engine(fault)
+    let status: Int32 = fault == .none ? 0 : 1
+    let result = try runAlora(arguments(server, ["--json"]))
+    #expect(result.status == status, "\(result.errors)")
+    let report = try parseJSON(result.output)
+    let validator = try SchemaValidator(path: testData("../schemas/verify-server.schema.json"))
+    #expect(try validator.violations(in: report) == [])
+    #expect(try report["passed"].boolean() == (fault == .none))
+    for check in try report["checks"].elements() where try check["outcome"].string() == "passed" {
+      #expect(try check["compatible"].elements().first != nil)
+    }
+    let text = try runAlora(arguments(server))
+    #expect(text.status == status)
+    let line = text.output.split(separator: "\n").first { $0.contains("invocation in the middle") } ?? ""
+    let expected: [FakeEngine.Fault: String] = [
+      .none: "active from the invocation on", .early: "fits: activation one token early", .off: "fits: adapter off",
+      .keepsCache: "active from the invocation on",
+    ]
+    #expect(line.hasSuffix(expected[fault] ?? "?") && line.hasPrefix(fault == .early || fault == .off ? "✗" : "✓"))
+    #expect(text.output.contains("noise"))
+  }
+
+  @Test func wrongCallsAndServersHaveTheirExitCodes() throws {
+    let server = try engine(adapterCount: 2)
+    #expect(try runAlora(arguments(server, ["--server-adapter", "9"])).status == 3)
+    #expect(try runAlora(arguments(server, ["--server-timeout", "0"])).status == 2)
+    #expect(try runAlora(["verify", "--model", "m", "--adapter", "a", "--server", "https://127.0.0.1"]).status == 2)
+    #expect(try runAlora(["verify", "--model", "m", "--adapter", "a", "--server-adapter", "0"]).status == 2)
+    let golden = try testData("inference/llama/golden.npz")
+    #expect(try runAlora(arguments(server, ["--golden", golden])).status == 2)
+    let broken = try FakeServer { _ in .init(json: "{") }
+    #expect(try runAlora(arguments(broken)).status == 3)
+    let gone = try FakeServer { _ in .init(text: "") }
+    let result = try runAlora(arguments(gone))
+    #expect(result.status == 4 && result.output.isEmpty && result.errors.contains("ended before the answer"))
+    let slow = try FakeServer { _ in .init(pieces: [[]], pause: 1) }
+    #expect(try runAlora(arguments(slow, ["--server-timeout", "0.2"])).status == 4)
+    withExtendedLifetime((server, broken, gone, slow)) {}
+  }
+}

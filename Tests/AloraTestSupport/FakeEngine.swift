@@ -1,0 +1,120 @@
+public import AloraInference
+import AloraJSON
+import Foundation
+
+/// A server that answers as llama-server does, from the exact engine, with a fault if one is wanted.
+public final class FakeEngine: @unchecked Sendable {
+  public enum Fault: String, CaseIterable, Sendable {
+    case none, early, late, missed, halfScale, off, everywhere, requestScaleIgnored, keepsCache, openAIOff
+  }
+
+  private let evaluator: Evaluator
+  private let adapter: Adapter
+  private let fault: Fault
+  /// How far a log-probability may be off, by chance.
+  private let noise: Double
+  private let adapterCount: Int
+  private let lock = NSLock()
+  private var slot: TokenSequence?
+  private var random = SeededRandom(seed: 11)
+  public private(set) var bodies: [String] = []
+
+  public init(model: Model, adapter: Adapter, fault: Fault = .none, noise: Double = 0, adapterCount: Int = 1) {
+    evaluator = Evaluator(model: model, pool: ThreadPool(threadCount: 1))
+    self.adapter = adapter
+    self.fault = fault
+    self.noise = noise
+    self.adapterCount = adapterCount
+  }
+
+  public func serve() throws -> FakeServer {
+    try FakeServer { [self] request in
+      lock.withLock {
+        do {
+          return try answer(request)
+        } catch {
+          return .init(status: "500 Internal Server Error", json: #"{"error": {"message": "\#(error)"}}"#)
+        }
+      }
+    }
+  }
+
+  private func answer(_ request: FakeServer.Request) throws -> FakeServer.Reply {
+    switch request.path {
+    case "/props": return .init(json: #"{"build_info": "fake", "total_slots": 1}"#)
+    case "/lora-adapters":
+      let tokens = adapter.invocationTokens.map { #", "alora_invocation_tokens": \#($0)"# } ?? ""
+      let list = (0..<adapterCount).map {
+        #"{"id": \#($0), "path": "a\#($0).gguf", "scale": 0.0\#($0 == 0 ? tokens : "")}"#
+      }
+      return .init(json: "[\(list.joined(separator: ","))]")
+    case "/completion", "/v1/completions":
+      bodies.append(String(decoding: request.body, as: UTF8.self))
+      return .init(json: try complete(request.body, isNative: request.path == "/completion"))
+    default: return .init(status: "404 Not Found", json: #"{"error": {"message": "no such place"}}"#)
+    }
+  }
+
+  private func complete(_ body: [UInt8], isNative: Bool) throws -> String {
+    let root = try parseJSON(String(decoding: body, as: UTF8.self))
+    let tokens = try root["prompt"].elements().map { try $0.integer() }
+    let count = try root[isNative ? "n_probs" : "logprobs"].integer()
+    var scale = 0.0
+    for item in try root["lora"].elements() where try item["id"].integer() == 0 { scale = try item["scale"].number() }
+    if fault == .requestScaleIgnored, scale != 0 { scale = 1 }
+    if fault == .halfScale { scale /= 2 }
+    var start = scale == 0 ? nil : start(tokens)
+    if fault == .openAIOff, !isNative { start = nil }
+    var kept = 0
+    let sequence: TokenSequence
+    let scaled = start == nil ? nil : adapter.scaled(by: Float(scale))
+    if fault == .keepsCache, let slot, try root["cache_prompt"].boolean() {
+      kept = min(zip(slot.tokens, tokens).prefix { $0 == $1 }.count, tokens.count - 1)
+      sequence = TokenSequence(keeping: kept, of: slot, adapter: scaled, activationStart: start)
+    } else {
+      sequence = TokenSequence(
+        model: evaluator.model, adapter: scaled, activationStart: start, declaredLength: tokens.count)
+    }
+    let row = try evaluator.evaluate([Work(sequence, tokens: Array(tokens[kept...]), logits: .last)])[0].values
+    slot = sequence
+    let greatest = Double(row.max() ?? 0)
+    let normalizer = greatest + log(row.reduce(0.0) { $0 + exp(Double($1) - greatest) })
+    let order = row.indices.sorted { row[$0] > row[$1] }.prefix(count)
+    let list = order.map { token in
+      let error = noise * (Double(random.next() % 2001) / 1000 - 1)
+      return #"{"id": \#(token), "token": "?", "logprob": \#(min(0, Double(row[token]) - normalizer + error))}"#
+    }
+    let content = #"[{"id": \#(order[0]), "top_logprobs": [\#(list.joined(separator: ","))]}]"#
+    return isNative
+      ? #"{"completion_probabilities": \#(content), "tokens_evaluated": \#(tokens.count), "timings": {"cache_n": \#(kept)}}"#
+      : #"{"choices": [{"logprobs": {"content": \#(content)}}], "usage": {"prompt_tokens": \#(tokens.count)}}"#
+  }
+
+  private func start(_ tokens: [Int]) -> Int? {
+    guard let invocation = adapter.invocationTokens else { return 0 }
+    let start = ActivationRule.peft.start(in: tokens, invocation: invocation)
+    switch fault {
+    case .none, .halfScale, .requestScaleIgnored, .keepsCache, .openAIOff: return start
+    case .early: return start.map { max(0, $0 - 1) }
+    case .late: return start.map { $0 + 1 }
+    case .off: return nil
+    case .everywhere: return 0
+    case .missed: return Self.backwardMatch(invocation, tokens)
+    }
+  }
+
+  /// A search from the end that does not look again at the token where a match broke off.
+  private static func backwardMatch(_ invocation: [Int], _ tokens: [Int]) -> Int? {
+    var wanted = invocation.count - 1
+    for index in tokens.indices.reversed() {
+      if tokens[index] != invocation[wanted] {
+        wanted = invocation.count - 1
+      } else if wanted == 0 {
+        return index
+      } else {
+        wanted -= 1
+      }
+    }
+    return nil
+  }
+}

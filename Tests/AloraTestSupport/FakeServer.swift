@@ -1,0 +1,105 @@
+import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// An HTTP server in this process, on a port of its own, that answers whatever a test wants.
+public final class FakeServer: Sendable {
+  public struct Request: Sendable {
+    public let method: String
+    public let path: String
+    public let body: [UInt8]
+  }
+
+  /// Pieces of bytes to be sent, with a pause before each; then the connection is closed.
+  public struct Reply: Sendable {
+    public var pieces: [[UInt8]]
+    public var pause = 0.0
+
+    public init(pieces: [[UInt8]], pause: Double = 0) {
+      self.pieces = pieces
+      self.pause = pause
+    }
+
+    public init(text: String) { self.init(pieces: [Array(text.utf8)]) }
+
+    public init(status: String = "200 OK", json: String) {
+      self.init(text: "HTTP/1.1 \(status)\r\nContent-Length: \(json.utf8.count)\r\n\r\n\(json)")
+    }
+  }
+
+  private let listener: Int32
+  public let port: UInt16
+  public var url: String { "http://127.0.0.1:\(port)" }
+
+  public init(_ answer: @escaping @Sendable (Request) -> Reply) throws {
+    #if canImport(Glibc)
+      let kind = Int32(SOCK_STREAM.rawValue)
+    #else
+      let kind = SOCK_STREAM
+    #endif
+    let descriptor = socket(AF_INET, kind, 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let status = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+        bind(descriptor, pointer, length) | listen(descriptor, 8) | getsockname(descriptor, pointer, &length)
+      }
+    }
+    guard descriptor >= 0, status == 0 else { throw POSIXError(.EADDRINUSE) }
+    listener = descriptor
+    port = UInt16(bigEndian: address.sin_port)
+    Thread.detachNewThread {
+      while true {
+        let connection = accept(descriptor, nil, nil)
+        if connection < 0 { return }
+        Self.serve(connection, answer)
+        close(connection)
+      }
+    }
+  }
+
+  deinit {
+    shutdown(listener, Int32(SHUT_RDWR))
+    close(listener)
+  }
+
+  private static func serve(_ connection: Int32, _ answer: (Request) -> Reply) {
+    var received: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = recv(connection, &buffer, buffer.count, 0)
+      if count <= 0 { return }
+      received += buffer[..<count]
+      guard let request = request(received) else { continue }
+      let reply = answer(request)
+      for piece in reply.pieces {
+        if reply.pause > 0 { Thread.sleep(forTimeInterval: reply.pause) }
+        var done = 0
+        while done < piece.count {
+          let count = piece[done...].withUnsafeBytes { send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+          if count <= 0 { return }
+          done += count
+        }
+      }
+      return
+    }
+  }
+
+  /// Nil where more is to come.
+  private static func request(_ bytes: [UInt8]) -> Request? {
+    let text = String(decoding: bytes, as: UTF8.self)
+    guard let end = text.range(of: "\r\n\r\n") else { return nil }
+    let lines = text[..<end.lowerBound].components(separatedBy: "\r\n")
+    let length = lines.first { $0.hasPrefix("Content-Length: ") }.flatMap { Int($0.dropFirst(16)) } ?? 0
+    let body = Array(text[end.upperBound...].utf8)
+    let words = lines[0].components(separatedBy: " ")
+    guard body.count >= length, words.count == 3 else { return nil }
+    return Request(method: words[0], path: words[1], body: body)
+  }
+}
