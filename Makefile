@@ -15,7 +15,7 @@ ADAPTER := testdata/adapters/answerability/adapter-bf16
 BASE := testdata/adapters/answerability/base-config
 MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: help setup build demo test faults mutants kernels lint imports bench clean
+.PHONY: help setup build demo test faults mutants fuzz kernels lint imports bench clean
 
 help:
 	@echo "make demo    convert a real adapter, inspect, verify and run it, load it into llama.cpp"
@@ -23,6 +23,7 @@ help:
 	@echo "make build   the release binary, $(RELEASE), with Swift's libraries inside"
 	@echo "make faults  kill the command, or fail a system call, at every step of writing (Linux; strace)"
 	@echo "make mutants damaged fixtures through the command; N=300 SEED=1"
+	@echo "make fuzz    libFuzzer on every reader; SECONDS=60 for each, TARGET=gguf for one"
 	@echo "make kernels the same bits from gcc, clang and aarch64 under qemu"
 	@echo "make lint    formatting and the direction of imports"
 	@echo "make bench   conversion against cp and against the reference converter, as ratios"
@@ -51,12 +52,17 @@ mutants: setup
 	$(SWIFT) build --product alora
 	@$(PYTHON) scripts/mutate.py .build/debug/alora --count $(N) --seed $(SEED) --keep $(CACHE)/mutants
 
+SECONDS ?= 60
+TARGET ?=
+fuzz: setup
+	@$(PYTHON) scripts/fuzz.py --seconds $(SECONDS) $(addprefix --target ,$(TARGET))
+
 # The kernels' bits from every compiler and processor that is at hand.
 kernels:
 	@scripts/check-kernels.sh --all
 
 lint: imports
-	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+	$(SWIFT) format lint --strict --recursive Sources Tests Fuzz Package.swift
 	@scripts/check-sizes.sh
 
 # The graph of Package.swift is the only graph: no module may import another that it does not declare.
@@ -80,4 +86,4 @@ bench: build
 	@$(PYTHON) scripts/bench_convert.py $(RELEASE) $(CACHE)
 
 clean:
-	rm -rf .build $(CACHE)
+	rm -rf .build .build-fuzz $(CACHE)

@@ -129,3 +129,17 @@ let package = Package(
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11
 )
+
+// The fuzzer needs flags that only scripts/fuzz.py gives; the package as others see it has no such target.
+if Context.environment["ALORA_FUZZ"] != nil {
+  package.targets += [
+    .target(name: "CFuzzer", path: "Fuzz/CFuzzer"),
+    .executableTarget(
+      name: "AloraFuzz",
+      dependencies: [
+        "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraInference", "AloraInspection",
+        "AloraJSON",
+        "AloraNPZ", "AloraPEFT", "AloraTokenization", "CFuzzer",
+      ], path: "Fuzz/AloraFuzz", swiftSettings: common),
+  ]
+}

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+"""Builds the fuzzer (Fuzz/), seeds it from testdata/ and runs it; what it finds is kept under .cache/fuzz/<target>/findings.
+
+    scripts/fuzz.py [--target NAME …] [--seconds S] [--merge] [--no-build]
+
+Each target's corpus goes on from run to run. An input over 10 s, over 1 GiB, or that ends the process is a finding.
+Address sanitizer is on. Totals are appended to .cache/fuzz/totals.jsonl.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DATA = ROOT / "testdata"
+BUILD = ROOT / ".build-fuzz"
+SEPARATOR = b"\n=-=-=\n"
+TARGETS = ["json", "gguf", "safetensors", "shards", "npz", "adapter", "tokenizer", "template", "convert", "model"]
+# Swift's own backtracer waits for ever on a process that a sanitizer has ended.
+QUIET = {"SWIFT_BACKTRACE": "enable=no"}
+# The greatest input, in bytes: seeds beyond are left out.
+GREATEST = {"tokenizer": 60_000, "model": 80_000, "convert": 40_000, "gguf": 40_000, "npz": 20_000, "shards": 60_000}
+
+
+def build():
+    flags = ["-Xswiftc", "-sanitize=fuzzer,address", "-Xcc", "-fsanitize=fuzzer-no-link,address", "-Xlinker", "-lstdc++", "-Xswiftc", "-Xclang-linker",
+             "-Xswiftc", "-fuse-ld=lld"]
+    subprocess.run(["swift", "build", "-c", "release", "--scratch-path", str(BUILD), "--product", "AloraFuzz", *flags],
+                   cwd=ROOT, env=os.environ | {"ALORA_FUZZ": "1"}, check=True, stdout=sys.stderr)
+
+
+def files(*patterns):
+    return [path for pattern in patterns for path in sorted(DATA.glob(pattern))]
+
+
+def seeds(target):
+    """Inputs that are read to their end, or nearly."""
+    def parts(*paths):
+        return SEPARATOR.join(path.read_bytes() if path.exists() else b"" for path in paths)
+
+    if target == "json":
+        return [p.read_bytes() for p in files("**/adapter_config.json", "**/config.json", "**/*.index.json")]
+    if target == "gguf":
+        return [p.read_bytes() for p in files("**/*.gguf")]
+    if target == "safetensors":
+        return [p.read_bytes() for p in files("safetensors/*.safetensors", "inference/*/adapter/*.safetensors")]
+    if target == "npz":
+        return [p.read_bytes() for p in files("**/*.npz", "**/*.npy")]
+    if target == "shards":
+        found = [parts(p, *sorted(p.parent.glob("*.safetensors"))[:2]) for p in files("**/*.index.json")]
+        return [re.sub(rb"model-0000(\d)-of-0000\d\.safetensors", rb"model-\1.safetensors", seed) for seed in found]
+    if target == "adapter":
+        return [parts(p, p.parent / "adapter_model.safetensors", p.parent / "README.md") for p in files("**/adapter_config.json")]
+    if target == "tokenizer":
+        text = "Ein <s> text, 12345 \u00e9\u4e2d ab ab\u0301\u0308".encode()
+        return [p.read_bytes() + SEPARATOR + text for p in files("**/tokenizer.json")]
+    if target == "template":
+        messages = json.dumps([{"role": "system", "content": "be"}, {"role": "user", "content": "a"},
+                               {"role": "assistant", "content": "b", "tool_calls": [{"function": {"name": "f", "arguments": {"x": 1}}}]},
+                               {"role": "user", "content": [{"type": "text", "text": "c"}]}]).encode()
+        found = [p.read_bytes() for p in files("**/*.jinja")]
+        for path in files("tokenizers/**/*.json"):
+            try:
+                value = json.loads(path.read_bytes())
+            except ValueError:
+                continue
+            texts = templates(value)
+            found += [text.encode() for text in texts]
+        return [template + SEPARATOR + messages for template in dict.fromkeys(found)]
+    if target == "convert":
+        found = []
+        for case in files("conversion/cases/*/adapter_config.json", "conversion/cases/*/adapter/adapter_config.json"):
+            config = case.parent / "adapter_model.safetensors"
+            for base in files("conversion/bases/*/config.json"):
+                found.append(parts(case, config, base, case.parent / "README.md"))
+        for adapter in files("inference/*/adapter/adapter_config.json"):
+            base = adapter.parent.parent / "base" / "config.json"
+            found.append(parts(adapter, adapter.parent / "adapter_model.safetensors", base))
+        return found
+    assert target == "model"
+    return [parts(p, p.parent / "model.safetensors") for p in files("inference/*/base/config.json")]
+
+
+def templates(value):
+    """Every chat template anywhere in a JSON value."""
+    if isinstance(value, dict):
+        own = [value["chat_template"]] if isinstance(value.get("chat_template"), str) else []
+        return own + [text for member in value.values() for text in templates(member)]
+    if isinstance(value, list):
+        return [text for element in value for text in templates(element)]
+    return [value] if isinstance(value, str) and "{%" in value and "%}" in value else []
+
+
+def words(target):
+    """A dictionary of what stands in the seeds' texts."""
+    found = set()
+    for path in files("**/adapter_config.json", "**/config.json", "inference/*/adapter/README.md"):
+        found.update(re.findall(rb'"([A-Za-z_]{2,40})"', path.read_bytes()))
+    if target == "template":
+        found = set(re.findall(rb"[a-z_]{2,20}|\{%-?|-?%\}|\{\{|\}\}", b" ".join(seeds("template"))))
+    if target == "tokenizer":
+        found = set()
+        for path in files("tokenizers/cases/*/tokenizer.json"):
+            found.update(re.findall(rb'"([A-Za-z_]{4,40})":', path.read_bytes()[:6000]))
+    return sorted(found)[:600]
+
+
+def prove():
+    """Whether the fuzzer finds the fault that is planted for it."""
+    with tempfile.TemporaryDirectory(prefix="alora-fuzz-") as directory:
+        environment = os.environ | {"ALORA_FUZZ_TARGET": "proof", "ALORA_FUZZ_DIRECTORY": directory, **QUIET}
+        command = [str(BUILD / "release" / "AloraFuzz"), "-max_total_time=60", f"-artifact_prefix={directory}/", "-max_len=64"]
+        result = subprocess.run(command, env=environment, capture_output=True, timeout=100)
+        found = [path.read_bytes() for path in pathlib.Path(directory).glob("crash-*")]
+    return result.returncode != 0 and len(found) == 1 and found[0].startswith(b"alor")
+
+
+def run(target, seconds, seed, merge):
+    home = ROOT / ".cache" / "fuzz" / target
+    corpus, given, findings = home / "corpus", home / "seeds", home / "findings"
+    for directory in (corpus, findings):
+        directory.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(given, ignore_errors=True)
+    given.mkdir()
+    limit, count = GREATEST.get(target, 16_000), 0
+    for number, data in enumerate(seeds(target)):
+        if len(data) <= limit:
+            (given / str(number)).write_bytes(data)
+            count += 1
+    if not count:
+        sys.exit(f"{target}: no seeds")
+    quoted = ["".join(chr(b) if 32 <= b < 127 and b not in b'"\\' else f"\\x{b:02x}" for b in word) for word in words(target)]
+    (home / "words").write_text("".join(f'"{word}"\n' for word in quoted))
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="alora-fuzz-", dir=memory) as directory:
+        options = [f"-max_total_time={seconds}", f"-max_len={limit}", "-timeout=10", "-rss_limit_mb=1024", "-malloc_limit_mb=1024",
+                   f"-seed={seed}", "-print_final_stats=1", f"-artifact_prefix={findings}/", f"-dict={home / 'words'}", "-detect_leaks=0"]
+        command = [str(BUILD / "release" / "AloraFuzz"), *options, str(corpus), str(given)]
+        if merge:
+            smaller = home / "merged"
+            shutil.rmtree(smaller, ignore_errors=True)
+            smaller.mkdir()
+            command = [command[0], "-merge=1", *options[1:], str(smaller), str(corpus)]
+        start = time.monotonic()
+        environment = os.environ | {"ALORA_FUZZ_TARGET": target, "ALORA_FUZZ_DIRECTORY": directory, **QUIET,
+                                    "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=16"}
+        result = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    text = result.stderr.decode("utf-8", "replace")
+    (home / "log").write_text(text)
+    found = re.search(r"stat::number_of_executed_units: (\d+)", text)
+    coverage = re.findall(r"cov: (\d+) ft: (\d+) corp: (\d+)", text)
+    peak = re.search(r"stat::peak_rss_mb: +(\d+)", text)
+    total = {"target": target, "seconds": round(time.monotonic() - start), "executions": int(found[1]) if found else 0,
+             "edges": int(coverage[-1][0]) if coverage else 0, "corpus": int(coverage[-1][2]) if coverage else 0,
+             "peak_mib": int(peak[1]) if peak else 0, "ok": result.returncode == 0}
+    with open(ROOT / ".cache" / "fuzz" / "totals.jsonl", "a") as file:
+        file.write(json.dumps(total) + "\n")
+    print(f"{target}: {total['executions']} executions in {total['seconds']} s, {total['edges']} edges, "
+          f"corpus {total['corpus']}, peak {total['peak_mib']} MiB" + ("" if total["ok"] else ", FAILED"), flush=True)
+    if not total["ok"]:
+        print("\n".join(text.splitlines()[-60:]), file=sys.stderr)
+    return total["ok"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--target", action="append", choices=TARGETS)
+    parser.add_argument("--seconds", type=int, default=60, help="for each target")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--merge", action="store_true", help="only make the corpora smaller, into merged/")
+    parser.add_argument("--no-build", action="store_true")
+    options = parser.parse_args()
+    if not options.no_build:
+        build()
+    if not prove():
+        print("the planted fault was not found", file=sys.stderr)
+        return 1
+    results = [run(target, options.seconds, options.seed, options.merge) for target in options.target or TARGETS]
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
