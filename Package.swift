@@ -91,7 +91,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "AloraTestSupport", dependencies: ["AloraBytes", "AloraInference", "AloraJSON"], path: "Tests/AloraTestSupport",
+      name: "AloraTestSupport", dependencies: ["AloraBytes", "AloraInference", "AloraJSON"],
+      path: "Tests/AloraTestSupport",
       swiftSettings: common),
     tests("AloraTensors"),
     tests(

@@ -15,6 +15,7 @@ struct VerifyCommand: ParsableCommand {
       Example:
         alora verify --model base.gguf --adapter my-adapter.gguf --golden golden.npz
         alora verify --model base --adapter my-adapter
+        alora verify --server http://127.0.0.1:8080 --model base.gguf --adapter my-adapter.gguf
 
       Five proofs: structure; logits, keys and values before the activation are the base's, bit for bit; a cache gives
       the bits of a new computation, in every order; the adapter does something, and agrees with the golden logits; the

@@ -81,8 +81,12 @@ struct ServerSession {
     return Set(fit.entries.map(\.hypothesis.activation)).subtracting(verdict.compatible.map(\.activation))
   }
 
-  /// Whether the cache has a part in it, and how much was taken from there.
+  /// What a fault means in this check; whether the cache has a part in it, and how much was taken from there.
   private func note(_ plan: ServerCheckPlan, _ answers: [CompletionAnswer], _ fit: EngineFit) -> String? {
+    let best = fit.best?.hypothesis.activation
+    if plan.kind == .ownLastToken, best == .off {
+      return "the invocation is missed where its own last token follows"
+    }
     guard plan.probes.contains(where: { !$0.before.isEmpty }) else { return nil }
     let before = plainer(than: plan.kind)
     if let before, before.outcome == .failed, before.fit?.best?.hypothesis == fit.best?.hypothesis {

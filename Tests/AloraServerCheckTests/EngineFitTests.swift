@@ -136,7 +136,8 @@ import Testing
   @Test func aMissedInvocationIsFoundAndNothingElse() throws {
     let loaded = try Loaded()
     let report = try check(loaded, FakeEngine(model: loaded.model, adapter: loaded.adapter, fault: .missed))
-    #expect(failures(report) == [.ownLastToken: "fits: adapter off"])
+    let missed = "fits: adapter off; the invocation is missed where its own last token follows"
+    #expect(failures(report) == [.ownLastToken: missed])
   }
 
   @Test func anIgnoredScaleIsFound() throws {
