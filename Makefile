@@ -11,6 +11,8 @@ VENV := $(CACHE)/venv
 RELEASE := .build/release/alora
 # Swift's own libraries go into the binary, so that it runs where no Swift is installed; on macOS they belong to the system.
 STATIC := $(if $(filter Linux,$(shell uname)),--static-swift-stdlib)
+# Tests are debug builds of everything but the C kernels, which would take most of the tests' time.
+KERNEL_FLAGS := -Xcc -O2
 ADAPTER := testdata/adapters/answerability/adapter-bf16
 BASE := testdata/adapters/answerability/base-config
 MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
@@ -38,8 +40,8 @@ build: setup
 
 test: setup
 	@scripts/check-kernels.sh
-	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	$(SWIFT) build --build-tests $(KERNEL_FLAGS)
+	$(SWIFT) test --skip-build $(KERNEL_FLAGS)
 
 faults:
 	@scripts/setup.sh strace
