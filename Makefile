@@ -45,13 +45,13 @@ test: setup
 
 faults:
 	@scripts/setup.sh strace
-	$(SWIFT) build --product alora
+	$(SWIFT) build --product alora $(KERNEL_FLAGS)
 	@$(PYTHON) scripts/faults.py .build/debug/alora
 
 N ?= 300
 SEED ?= 1
 mutants: setup
-	$(SWIFT) build --product alora
+	$(SWIFT) build --product alora $(KERNEL_FLAGS)
 	@$(PYTHON) scripts/mutate.py .build/debug/alora --count $(N) --seed $(SEED) --keep $(CACHE)/mutants
 
 SECONDS ?= 60
