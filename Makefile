@@ -17,7 +17,7 @@ ADAPTER := testdata/adapters/answerability/adapter-bf16
 BASE := testdata/adapters/answerability/base-config
 MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: help setup build demo test faults mutants fuzz kernels lint imports bench clean
+.PHONY: help setup build demo test faults mutants fuzz limits kernels lint imports bench clean
 
 help:
 	@echo "make demo    convert a real adapter, inspect, verify and run it, load it into llama.cpp"
@@ -26,6 +26,7 @@ help:
 	@echo "make faults  kill the command, or fail a system call, at every step of writing (Linux; strace)"
 	@echo "make mutants damaged fixtures through the command; N=300 SEED=1"
 	@echo "make fuzz    libFuzzer on every reader; SECONDS=60 for each, TARGET=gguf for one"
+	@echo "make limits  little memory, few open files, files cut short, many runs at once (Linux; strace)"
 	@echo "make kernels the same bits from gcc, clang and aarch64 under qemu"
 	@echo "make lint    formatting and the direction of imports"
 	@echo "make bench   conversion against cp and against the reference converter, as ratios"
@@ -58,6 +59,11 @@ SECONDS ?= 60
 TARGET ?=
 fuzz: setup
 	@$(PYTHON) scripts/fuzz.py --seconds $(SECONDS) $(addprefix --target ,$(TARGET))
+
+limits:
+	@scripts/setup.sh strace
+	$(SWIFT) build --product alora
+	@$(PYTHON) scripts/limits.py .build/debug/alora
 
 # The kernels' bits from every compiler and processor that is at hand.
 kernels:

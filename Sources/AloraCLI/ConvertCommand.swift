@@ -124,7 +124,8 @@ extension ConvertCommand {
     var rows: [TreeRow] = []
     for directory in directories { rows.append(convertMember(directory, base)) }
     if common.json {
-      Console.standardOutput.write(JSONValue.object([.init("adapters", .array(rows.map(\.json)))]).serialized() + "\n")
+      Console.standardOutput.write(
+        JSONValue.object([.init("adapters", .array(rows.compactMap(\.json)))]).serialized() + "\n")
     } else {
       Console.standardOutput.write(TreeRow.table(rows, console: .standardOutput))
     }
@@ -139,12 +140,15 @@ extension ConvertCommand {
       let folder = [outdir, relative.isEmpty ? nil : relative].compactMap { $0 }.joined(separator: "/")
       let output = outputPath(conversion, in: folder)
       let summary = dryRun ? nil : try write(conversion, to: output)
-      return TreeRow(adapter: relative, conversion: conversion, output: output, summary: summary, failure: nil)
+      return TreeRow(
+        adapter: relative, conversion: conversion, output: output, summary: summary, hasJSON: common.json)
     } catch {
       let diagnosed = error as? any DiagnosedError
       return TreeRow(
-        adapter: relative, conversion: nil, output: nil, summary: nil,
-        failure: (diagnosed.map { ExitStatus($0.category) } ?? .inputRefused, diagnosed?.description ?? "\(error)"))
+        adapter: relative,
+        failure: (
+          diagnosed.map { ExitStatus($0.category) } ?? .inputRefused, diagnosed?.description ?? "\(error)"
+        ))
     }
   }
 }

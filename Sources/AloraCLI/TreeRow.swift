@@ -25,23 +25,32 @@ enum AdapterTree {
   }
 }
 
-/// What became of one adapter of a tree.
+/// What became of one adapter of a tree: what is told of it, not what it was made from, which keeps its files open.
 struct TreeRow {
   let adapter: String
-  let conversion: Conversion?
-  let output: String?
-  let summary: ConversionSummary?
+  /// Schema: schemas/convert.schema.json; nil where it is not asked for.
+  let json: JSONValue?
   let failure: (status: ExitStatus, message: String)?
+  private let line: String
 
-  var json: JSONValue {
-    if let failure {
-      return ["adapter": .string(adapter), "converted": false, "error": .string(failure.message)]
-    }
-    guard let conversion, let output else { return .null }
-    return [
-      "adapter": .string(adapter), "converted": .boolean(summary != nil),
-      "result": conversion.json(output: output, summary: summary),
-    ]
+  init(adapter: String, conversion: Conversion, output: String, summary: ConversionSummary?, hasJSON: Bool) {
+    self.adapter = adapter
+    failure = nil
+    json =
+      hasJSON
+      ? [
+        "adapter": .string(adapter), "converted": .boolean(summary != nil),
+        "result": conversion.json(output: output, summary: summary),
+      ] : nil
+    let kind = conversion.plan.invocationTokens.map { "aLoRA \($0)" } ?? "LoRA"
+    line = "\(kind), \(conversion.plan.modules.count) modules → \(output.escapingControlCharacters())"
+  }
+
+  init(adapter: String, failure: (status: ExitStatus, message: String)) {
+    self.adapter = adapter
+    self.failure = failure
+    json = ["adapter": .string(adapter), "converted": false, "error": .string(failure.message)]
+    line = failure.message
   }
 
   static func table(_ rows: [TreeRow], console: Console) -> String {
@@ -49,14 +58,8 @@ struct TreeRow {
     var text = ""
     for row in rows {
       let name = row.adapter.escapingControlCharacters().padded(to: width)
-      if let failure = row.failure {
-        text += "\(console.styled("✗", .red)) \(name)  \(failure.message)\n"
-      } else if let conversion = row.conversion, let output = row.output {
-        let kind = conversion.plan.invocationTokens.map { "aLoRA \($0)" } ?? "LoRA"
-        let count = conversion.plan.modules.count
-        text +=
-          "\(console.styled("✓", .green)) \(name)  \(kind), \(count) modules → \(output.escapingControlCharacters())\n"
-      }
+      let mark = row.failure == nil ? console.styled("✓", .green) : console.styled("✗", .red)
+      text += "\(mark) \(name)  \(row.line)\n"
     }
     let failed = rows.count { $0.failure != nil }
     return text + "\(rows.count - failed) of \(rows.count) adapters converted\n"

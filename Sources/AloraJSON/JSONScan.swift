@@ -28,6 +28,9 @@ struct JSONScan {
         guard let next = Self.byte(of: text, at: offset + 1), (0x30...0x39).contains(next) else {
           throw Self.malformed(offset, "a digit has to follow the point")
         }
+      // json-c takes a zero byte for the text's end.
+      case 0..<0x20 where ![0x09, 0x0A, 0x0D].contains(byte):
+        throw Self.malformed(offset, "a control character stands between values")
       default: break
       }
       offset += 1
@@ -43,7 +46,7 @@ struct JSONScan {
     offset < text.byteCount ? unsafe text.unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self) : nil
   }
 
-  /// The offset of the closing quote (or of the end), and whether the string holds U+0000.
+  /// The offset of the closing quote, and whether the string holds U+0000.
   private static func checkString(
     in text: RawSpan, from start: Int, misread: (Int) -> Void = { _ in }
   ) throws(JSONError) -> (end: Int, hasNUL: Bool) {
@@ -66,7 +69,7 @@ struct JSONScan {
       }
       offset += 1
     }
-    return (offset, hasNUL)
+    throw malformed(start - 1, "the string has no end")
   }
 
   private static func character(_ high: UInt16, _ low: UInt16) -> UInt32 {

@@ -94,3 +94,15 @@ private func code(_ body: () throws -> Void) -> (JSONError.Code, String?)? {
     #expect(JSONValue.members(["a": 1, "b": nil]) == ["a": 1])
   }
 }
+
+/// What the fuzzer found.
+@Suite struct JSONRegressionTests {
+  /// json-c ends at a zero byte, and what followed was read past its end where it closed with a backslash in a string.
+  @Test(arguments: [
+    "7\0 \"a\": \"\\", "7\0", "{}\0x", "[1\0]", "{\"a\": 1}\u{1}", "\"a\\", "\"", "[\"\\\\\\",
+  ])
+  func whatFollowsAZeroByteIsNotIgnored(_ text: String) {
+    let bytes = Array(text.utf8)
+    #expect { try JSONDocument(parsing: bytes.span.bytes) } throws: { ($0 as? JSONError)?.code == .malformed }
+  }
+}

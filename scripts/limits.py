@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""What surrounds the command: files that become shorter while they are read, disks that cannot be read, little memory,
+few open files, many adapters in one process, runs that write one path at once, and names that lead elsewhere.
+
+    scripts/limits.py BINARY
+"""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import faults
+
+DATA = pathlib.Path(__file__).resolve().parent.parent / "testdata"
+LLAMA = DATA / "inference" / "llama"
+BASE, ADAPTER = str(LLAMA / "base"), str(LLAMA / "adapter")
+WRONG = []
+ENVIRONMENT = os.environ | {"SWIFT_BACKTRACE": "enable=no"}
+
+
+def expect(condition, text):
+    if not condition:
+        WRONG.append(text)
+        print(text, file=sys.stderr)
+
+
+def run(call, **options):
+    return subprocess.run(call, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, env=ENVIRONMENT, **options)
+
+
+def is_refused(result, codes):
+    lines = result.stderr.decode("utf-8", "replace").split("\n")
+    return result.returncode in codes and len(lines) == 2 and lines[0].startswith("alora: ") and not lines[1]
+
+
+def reads(binary, root):
+    """Every read of a file gives nothing, as behind the end of one that was cut short, or an error."""
+    count = 0
+    commands = [
+        ("convert", ["convert", ADAPTER, "--base", BASE, "--outfile", root + "/out", "--force"]),
+        ("logits", ["logits", "--model", BASE, "--tokens", "1,2", "--output", root + "/out", "--force", "--threads", "1"]),
+        ("inspect", ["inspect", ADAPTER, "--values"]),
+        ("inspect", ["inspect", str(LLAMA / "golden.npz"), "--values"]),
+        ("inspect", ["inspect", str(DATA / "gguf" / "samples" / "v3-le-flat.gguf"), "--values"]),
+    ]
+    for name, words in commands:
+        trace = root + "/trace"
+        run(["strace", "-o", trace, "-e", "trace=pread64", binary, *words])
+        calls = sum(line.startswith("pread64(") for line in pathlib.Path(trace).read_text().splitlines())
+        # The dynamic loader's own, which come first, are not the command's.
+        run(["strace", "-o", trace, "-e", "trace=pread64", binary, "--version"])
+        first = 1 + sum(line.startswith("pread64(") for line in pathlib.Path(trace).read_text().splitlines())
+        for number in range(first, calls + 1):
+            for effect in ("retval=0", "error=EIO"):
+                result = run(["strace", "-f", "-o", "/dev/null", "-e", "trace=pread64", "-e",
+                              f"inject=pread64:{effect}:when={number}", binary, *words])
+                count += 1
+                expect(is_refused(result, (3, 4)), f"{name}, {effect} at read {number}: {result.returncode}, {result.stderr[:200]!r}")
+    return f"{count} reads failed or cut short"
+
+
+def shrinking(binary, root):
+    """Files that become shorter while the command reads them, in earnest."""
+    source, count = root + "/shrinking", 0
+    for delay in range(0, 40):
+        shutil.rmtree(source, ignore_errors=True)
+        shutil.copytree(DATA / "adapters" / "answerability" / "adapter-bf16", source)
+        base = str(DATA / "adapters" / "answerability" / "base-config")
+        process = subprocess.Popen([binary, "convert", source, "--base", base, "--outfile", root + "/shrunk", "--force"],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT)
+        time.sleep(delay / 400)
+        os.truncate(source + "/adapter_model.safetensors", 5000)
+        errors = process.communicate(timeout=60)[1]
+        if process.returncode:
+            count += 1
+            expect(process.returncode in (3, 4) and errors.count(b"\n") == 1, f"shrunk: {process.returncode}, {errors[:300]!r}")
+    return f"40 files cut short under a conversion, {count} noticed in time"
+
+
+def memory(binary, root):
+    """From far too little address space to enough: an answer, or the loader's own refusal; no crash."""
+    seen = {}
+    words = [binary, "convert", ADAPTER, "--base", BASE, "--outfile", root + "/little", "--force"]
+    model = [binary, "logits", "--model", BASE, "--tokens", "1,2", "--output", root + "/little", "--force"]
+    for name, call in (("convert", words), ("logits", model)):
+        ends = []
+        for mebibytes in [*range(20, 240, 4), 300, 400, 600, 1000, 2000]:
+            limit = mebibytes << 20
+            result = run(call, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+            ends.append((mebibytes, result.returncode, result.stderr[-160:]))
+        seen[name] = ends
+        expect(ends[-1][1] == 0, f"{name} with 2000 MiB: {ends[-1]}")
+        bad = [end for end in ends if end[1] not in (0, 3, 4, 127)]
+        print(f"  {name} under RLIMIT_AS: ends {sorted({e[1] for e in ends})}, first success at "
+              f"{next(e[0] for e in ends if e[1] == 0)} MiB, other ends at {[e[0] for e in bad]} MiB")
+        if bad:
+            print("   ", bad[-1])
+    return "little memory"
+
+
+def many(binary, root):
+    """One process converts many adapters with few files open, and its memory does not grow with them."""
+    peaks = {}
+    for count in (200, 10_000):
+        tree = f"{root}/tree{count}"
+        for index in range(count):
+            directory = f"{tree}/{index % 100}/a{index}"
+            os.makedirs(directory)
+            for name in ("adapter_config.json", "adapter_model.safetensors"):
+                # The adapter's first tensors only would do; a link costs nothing.
+                os.symlink(f"{ADAPTER}/{name}", f"{directory}/{name}")
+        process = subprocess.Popen([binary, "convert", "--recursive", tree, "--base", BASE, "--outdir", f"{root}/many", "--force"],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT,
+                                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32)))
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        peaks[count] = usage.ru_maxrss
+        expect(process.returncode == 0 and output.endswith(f"{count} of {count} adapters converted\n".encode()),
+               f"{count} adapters: {process.returncode}, {output[-200:]!r}")
+        shutil.rmtree(tree)
+        shutil.rmtree(f"{root}/many", ignore_errors=True)
+    small, large = peaks.values()
+    # A line is kept of each: its text is what may grow.
+    expect(large - small < 10_000, f"10000 conversions take {large} KiB, 200 take {small} KiB")
+    return f"10000 conversions in one process: {large} KiB at the peak, 200: {small} KiB"
+
+
+def together(binary, root):
+    """Runs that write one path at once."""
+    output = root + "/together"
+    types = ["f32", "f16", "bf16", "q8_0"]
+    whole = {}
+    for kind in types:
+        run([binary, "convert", ADAPTER, "--base", BASE, "--outfile", output + kind, "--outtype", kind])
+        whole[kind] = pathlib.Path(output + kind).read_bytes() if os.path.exists(output + kind) else None
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for force in ([], ["--force"]):
+            for _ in range(10):
+                pathlib.Path(output).unlink(missing_ok=True)
+                calls = [[binary, "convert", ADAPTER, "--base", BASE, "--outfile", output, "--outtype", k, *force] for k in types * 2]
+                results = list(pool.map(run, calls))
+                expect(pathlib.Path(output).read_bytes() in whole.values(), "a mixture of two runs' files")
+                won = [result for result in results if result.returncode == 0]
+                expect(len(won) == (8 if force else 1), f"{len(won)} of 8 runs wrote the file, --force {bool(force)}")
+                expect(all(is_refused(r, (4,)) for r in results if r.returncode), "a run that lost says something else")
+    left = [name for name in os.listdir(root) if "alora-" in name]
+    expect(not left, f"left behind: {left}")
+    return "160 runs, 8 at a time, on one path"
+
+
+def names(binary, root):
+    """Outputs that are inputs, and names that lead elsewhere."""
+    adapter = root + "/adapter"
+    shutil.copytree(ADAPTER, adapter)
+    weights = adapter + "/adapter_model.safetensors"
+    before = pathlib.Path(weights).read_bytes()
+    os.symlink(weights, root + "/link")
+    os.link(weights, root + "/hardlink")
+    for output in (weights, root + "/hardlink", adapter + "/../adapter/adapter_model.safetensors", root + "/link"):
+        result = run([binary, "convert", adapter, "--base", BASE, "--outfile", output, "--force"])
+        expect(pathlib.Path(weights).read_bytes() == before, f"{output}: the input was replaced")
+        expect(is_refused(result, (3,)), f"{output}: {result.returncode}, {result.stderr[:200]!r}")
+    for name in ("../x.safetensors", "/etc/passwd", "a/../../x.safetensors", "", ".", "..", "a\u0000b", "x\n", "\x1b[2J", "sub/x.safetensors"):
+        model = root + "/sharded"
+        shutil.rmtree(model, ignore_errors=True)
+        shutil.copytree(BASE, model)
+        shutil.copy(model + "/model.safetensors", root + "/x.safetensors")
+        os.unlink(model + "/model.safetensors")
+        index = {"metadata": {}, "weight_map": {"model.embed_tokens.weight": name}}
+        pathlib.Path(model, "model.safetensors.index.json").write_text(json.dumps(index))
+        result = run([binary, "logits", "--model", model, "--tokens", "1", "--output", root + "/o", "--force"])
+        expect(is_refused(result, (3, 4)), f"shard {name!r}: {result.returncode}, {result.stderr[:300]!r}")
+    for depth in (100, 1000, 100_000, 5_000_000):
+        for text in ("[" * depth, "[" * depth + "]" * depth, '{"a":' * depth, '{"a":' * depth + "1" + "}" * depth):
+            pathlib.Path(adapter, "adapter_config.json").write_text(text)
+            result = run([binary, "convert", adapter, "--base", BASE, "--outfile", root + "/o", "--force"])
+            expect(is_refused(result, (3,)), f"{depth} deep: {result.returncode}, {result.stderr[:200]!r}")
+    return "names that lead elsewhere, outputs that are inputs, deep nesting"
+
+
+def main():
+    binary = str(pathlib.Path(sys.argv[1]).resolve())
+    chosen = sys.argv[2:]
+    for part in (reads, shrinking, memory, many, together, names):
+        if chosen and part.__name__ not in chosen:
+            continue
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="alora-limits-") as root:
+            said = part(binary, root)
+        print(f"{said} ({time.monotonic() - start:.0f} s)", flush=True)
+    print(f"{len(WRONG)} failures")
+    return 1 if WRONG else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
