@@ -34,6 +34,13 @@ struct VerifyCommand: ParsableCommand {
       valueName: "x"))
   var tolerance = Verification.defaultTolerance
 
+  @Option(
+    name: .customLong("report"),
+    help: ArgumentHelp(
+      "Write a report too; may be repeated: json=FILE, junit=FILE, github=FILE (Markdown, and annotations on standard "
+        + "output), or github alone, for the summary of the job.", valueName: "kind=file"))
+  var reports: [ReportTarget] = []
+
   @OptionGroup var serverOptions: ServerOptions
 
   @OptionGroup var common: CommonOptions
@@ -42,6 +49,10 @@ struct VerifyCommand: ParsableCommand {
     guard inference.adapter != nil else { throw ValidationError("verify needs --adapter.") }
     guard tolerance > 0, tolerance < 1 else { throw ValidationError("--tolerance is above 0 and below 1.") }
     guard golden == nil || serverOptions.server == nil else { throw ValidationError("--server takes no --golden.") }
+    guard reports.isEmpty || serverOptions.server == nil else { throw ValidationError("--server takes no --report.") }
+    guard !common.json || !reports.contains(where: { $0.kind == .github }) else {
+      throw ValidationError("--report github writes annotations to standard output, where --json writes, too.")
+    }
     guard inference.backend == .exact else { throw ValidationError("verify compares bits: it needs --backend exact.") }
   }
 
@@ -59,8 +70,11 @@ struct VerifyCommand: ParsableCommand {
       model: loaded.model, adapter: adapter, evaluator: loaded.evaluator, tolerance: tolerance
     ).run(prompts: prompts, golden: goldenFile) { progress.update($0) }
     progress.finish()
+    let json = json(verdicts, adapter).serialized() + "\n"
+    let report = VerificationReport(model: inference.model, adapter: adapter.path, verdicts: verdicts)
+    for target in reports { try target.write(report, json: json) }
     if common.json {
-      Console.standardOutput.write(json(verdicts, adapter).serialized() + "\n")
+      Console.standardOutput.write(json)
     } else if !common.quiet {
       Console.standardOutput.write(text(verdicts, .standardOutput))
     }

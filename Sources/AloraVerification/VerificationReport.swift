@@ -1,0 +1,111 @@
+/// What a verification has found, as CI systems read it.
+public struct VerificationReport: Sendable {
+  public let model: String
+  public let adapter: String
+  public let verdicts: [Verdict]
+
+  public init(model: String, adapter: String, verdicts: [Verdict]) {
+    self.model = model
+    self.adapter = adapter
+    self.verdicts = verdicts
+  }
+
+  public var failedCount: Int { verdicts.count { !$0.passed } }
+
+  /// JUnit's XML, a test case for each proof.
+  ///
+  /// Elements and attributes are those of Jenkins' junit-10.xsd, which GitLab reads too. There are no times: the proofs
+  /// share their forward passes.
+  public var junit: String {
+    let counts = #"tests="\#(verdicts.count)" failures="\#(failedCount)" errors="0""#
+    var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+    text += "<testsuites name=\"alora verify\" \(counts)>\n"
+    text += "  <testsuite name=\"\(adapter.escapedForXML)\" \(counts) skipped=\"0\">\n"
+    text += "    <properties>\n"
+    for (name, value) in [("model", model), ("adapter", adapter)] {
+      text += "      <property name=\"\(name)\" value=\"\(value.escapedForXML)\"/>\n"
+    }
+    text += "    </properties>\n"
+    for verdict in verdicts {
+      text += "    <testcase classname=\"alora.verify\" name=\"\(verdict.proof.rawValue)\">\n"
+      // Jenkins shows the first message of a test case only, so there is one element with all of them.
+      if let first = verdict.failures.first {
+        text += "      <failure type=\"\(verdict.proof.rawValue)\" message=\"\(first.escapedForXML)\">"
+        text += verdict.failures.joined(separator: "\n").escapedForXML + "</failure>\n"
+      }
+      text += "      <system-out>\(verdict.detail.escapedForXML)</system-out>\n    </testcase>\n"
+    }
+    return text + "  </testsuite>\n</testsuites>\n"
+  }
+
+  /// Workflow commands for GitHub Actions: an annotation for each failure. They belong on standard output.
+  public var githubAnnotations: String {
+    verdicts.map { verdict in
+      verdict.failures.map { "::error title=alora verify%3A \(verdict.proof.rawValue)::\($0.escapedForWorkflow)\n" }
+        .joined()
+    }.joined()
+  }
+
+  /// Markdown for the summary of a job.
+  public var githubSummary: String {
+    var text = "### \(failedCount == 0 ? "✅" : "❌") alora verify: \(adapter.escapedForMarkdown)\n\n"
+    text += "Base: \(model.escapedForMarkdown)\n\n| | proof | figures |\n|---|---|---|\n"
+    for verdict in verdicts {
+      text +=
+        "| \(verdict.passed ? "✅" : "❌") | \(verdict.proof.rawValue) | \(verdict.detail.escapedForMarkdown) |\n"
+    }
+    let failures = verdicts.flatMap { verdict in verdict.failures.map { (verdict.proof, $0) } }
+    if !failures.isEmpty { text += "\n" }
+    for (proof, failure) in failures { text += "- **\(proof.rawValue)**: \(failure.escapedForMarkdown)\n" }
+    return text
+  }
+}
+
+extension String {
+  /// XML 1.0 has no way to write most control characters: they become U+FFFD.
+  fileprivate var escapedForXML: String {
+    var text = ""
+    for scalar in unicodeScalars {
+      switch scalar {
+      case "&": text += "&amp;"
+      case "<": text += "&lt;"
+      case ">": text += "&gt;"
+      case "\"": text += "&quot;"
+      case "\t", "\n", "\r": text += "&#\(scalar.value);"
+      case "\u{0}"..."\u{1F}", "\u{FFFE}", "\u{FFFF}": text += "\u{FFFD}"
+      default: text.unicodeScalars.append(scalar)
+      }
+    }
+    return text
+  }
+
+  /// Source: GitHub's actions/toolkit, packages/core/src/command.ts.
+  fileprivate var escapedForWorkflow: String {
+    var text = ""
+    for scalar in unicodeScalars {
+      switch scalar {
+      case "%": text += "%25"
+      case "\r": text += "%0D"
+      case "\n": text += "%0A"
+      default: text.unicodeScalars.append(scalar)
+      }
+    }
+    return text
+  }
+
+  /// Text that Markdown takes as it is: no markup, no HTML, no end of the table's cell.
+  fileprivate var escapedForMarkdown: String {
+    var text = ""
+    for scalar in unicodeScalars {
+      switch scalar {
+      case "\\", "`", "*", "_", "[", "]", "|", "#", "~", "@": text += "&#\(scalar.value);"
+      case "&": text += "&amp;"
+      case "<": text += "&lt;"
+      case ">": text += "&gt;"
+      case "\r", "\n": text += " "
+      default: text.unicodeScalars.append(scalar)
+      }
+    }
+    return text
+  }
+}
