@@ -130,6 +130,13 @@ public final class Adapter: Sendable {
   /// The same adapter with its scaling multiplied, as engines do that take a scale with each request. Factors are shared.
   package func scaled(by factor: Float) -> Adapter { factor == 1 ? self : Adapter(self, factor: factor) }
 
+  /// The largest rank among its modules; 0 where it has none.
+  package var largestRank: Int {
+    let updates = layers.flatMap { [$0.query, $0.key, $0.value, $0.output, $0.gate, $0.up, $0.down, $0.router] }
+    return max(
+      (updates + [outputLayer]).compactMap { $0?.a.rowCount }.max() ?? 0, embedding?.rank ?? 0)
+  }
+
   /// Whether it is an aLoRA.
   public var isActivated: Bool { invocationTokens != nil }
 }

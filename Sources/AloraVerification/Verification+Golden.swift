@@ -3,7 +3,7 @@ internal import AloraNPZ
 
 extension Verification {
   /// Proof 4, against goldens: base and adapted rows within the tolerance, and what explains them where they are not.
-  private func misfit(_ rows: [Int: [Float]], _ golden: [Int: [Float]]) -> (position: Int, row: RowComparison)? {
+  func misfit(_ rows: [Int: [Float]], _ golden: [Int: [Float]]) -> (position: Int, row: RowComparison)? {
     golden.keys.sorted().compactMap { position in
       rows[position].map { (position, RowComparison(expected: golden[position] ?? [], found: $0)) }
     }.max { $0.1.relative < $1.1.relative }
@@ -19,7 +19,7 @@ extension Verification {
 
   func compare(
     _ golden: GoldenFile, _ item: GoldenFile.Case, base: [Int: [Float]], adapted: [Int: [Float]],
-    hypotheses: [(name: String, rows: [Int: [Float]])]
+    hypotheses: [(name: String, rows: [Int: [Float]])], otherCause: ([Int: [Float]]) throws -> String?
   ) throws -> (failures: [String], worst: Double, rowCount: Int, sameTop: Int) {
     var failures: [String] = []
     var (worst, rowCount, sameTop) = (0.0, 0, 0)
@@ -36,8 +36,9 @@ extension Verification {
       let cause =
         kind == "base"
         ? "another base, or another quantization of it"
-        : hypotheses.first { misfit($0.rows, expected).map { $0.row.relative <= tolerance } ?? false }
-          .map { "it fits: \($0.name)" } ?? "none of the activations tried fits: another adapter, scaling or row order"
+        : try hypotheses.first { misfit($0.rows, expected).map { $0.row.relative <= tolerance } ?? false }
+          .map { "it fits: \($0.name)" } ?? otherCause(expected)
+          ?? "no activation and no scaling that was tried fits: another adapter, or another order of its rows"
       failures.append(
         "case \(item.index): \(kind) logits at position \(most.position), token \(most.row.token): golden "
           + "\(most.row.expected), here \(most.row.found), |Δ| \(most.row.largestDelta); \(cause)")

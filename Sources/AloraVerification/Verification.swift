@@ -33,6 +33,7 @@ public struct Verification {
     var goldenRows = 0
     var sameTop = 0
     var activatedCount = 0
+    var scaling = Scaling.untried
     /// For each change of the activation, the largest relative effect.
     var sensitivity: [String: Double] = [:]
 
@@ -40,7 +41,7 @@ public struct Verification {
   }
 
   /// A prompt run from scratch: the sequence, a digest of each row, and the rows themselves where they are wanted.
-  private struct Run {
+  struct Run {
     let sequence: TokenSequence
     var digests: [Digest] = []
     var rows: [Int: [Float]] = [:]
@@ -76,11 +77,12 @@ public struct Verification {
     }
   }
 
-  private func scratch(
-    _ tokens: [Int], start: Int?, parts: [Int], keeping kept: Set<Int>
+  func scratch(
+    _ tokens: [Int], start: Int?, parts: [Int], keeping kept: Set<Int>, adapter: Adapter? = nil
   ) throws -> Run {
     var run = Run(
-      sequence: TokenSequence(model: model, adapter: adapter, activationStart: start, declaredLength: tokens.count))
+      sequence: TokenSequence(
+        model: model, adapter: adapter ?? self.adapter, activationStart: start, declaredLength: tokens.count))
     var first = 0
     var index = 0
     while first < tokens.count {
@@ -125,7 +127,11 @@ public struct Verification {
     }
     guard let golden else { return }
     let result = try compare(
-      golden.file, golden.item, base: base.rows, adapted: adapted.rows, hypotheses: hypotheses)
+      golden.file, golden.item, base: base.rows, adapted: adapted.rows, hypotheses: hypotheses
+    ) { expected in
+      try scalingThatFits(
+        expected, tokens: tokens, start: start, base: base.rows, adapted: adapted.rows, known: &findings.scaling)
+    }
     for failure in result.failures { findings.fail(.afterActivation, failure) }
     findings.worstGolden = max(findings.worstGolden, result.worst)
     findings.goldenRows += result.rowCount

@@ -46,13 +46,16 @@ import Testing
   struct Mutant: CustomTestStringConvertible, Sendable {
     let testDescription: String
     let proof: String
+    /// What the failures must name.
+    var cause = ""
     let change: @Sendable (_ configuration: inout String, _ weights: inout [UInt8]) -> Void
 
     static let all: [Mutant] = [
-      .init(testDescription: "alpha doubled", proof: "after-activation") { text, _ in
+      .init(testDescription: "alpha doubled", proof: "after-activation", cause: "scaling times 0.5") { text, _ in
         text = text.replacing(#/"lora_alpha": (\d+)/#) { "\"lora_alpha\": \((Int($0.1) ?? 1) * 2)" }
       },
-      .init(testDescription: "rank-stabilized scaling", proof: "after-activation") { text, _ in
+      .init(testDescription: "rank-stabilized scaling", proof: "after-activation", cause: "where there is none") {
+        text, _ in
         text = text.replacing(#""use_rslora": false"#, with: #""use_rslora": true"#)
       },
       .init(testDescription: "other invocation tokens", proof: "structure") { text, _ in
@@ -88,6 +91,7 @@ import Testing
       let result = try verify(
         directory, base: testData("inference/llama/base"), golden: testData("inference/llama/golden.npz"))
       #expect(result.status == 1 && result.failed.contains(mutant.proof), "\(result.report.serialized)")
+      #expect(mutant.cause.isEmpty || result.report.serialized.contains(mutant.cause), "\(result.report.serialized)")
       // Whatever the adapter is, the base's part stays the base's.
       #expect(!result.failed.contains("before-activation") && !result.failed.contains("cache-reuse"))
     }
