@@ -160,7 +160,9 @@ import Testing
     )
     throws
   {
-    let server = try FakeServer { _ in reply }
+    var reply = reply
+    reply.staysOpen = expected == .timedOut
+    let server = try FakeServer { [reply] _ in reply }
     let client = try client(server, timeout: expected == .timedOut ? 0.5 : 20, limit: 2000)
     #expect(code { _ = try client.properties() } == expected)
   }

@@ -18,6 +18,8 @@ public final class FakeServer: Sendable {
   public struct Reply: Sendable {
     public var pieces: [[UInt8]]
     public var pause = 0.0
+    /// Whether the server waits for the client to close the connection.
+    public var staysOpen = false
 
     public init(pieces: [[UInt8]], pause: Double = 0) {
       self.pieces = pieces
@@ -87,6 +89,8 @@ public final class FakeServer: Sendable {
           done += count
         }
       }
+      // However late the client comes, it finds no end before it has gone itself.
+      while reply.staysOpen, recv(connection, &buffer, buffer.count, 0) > 0 {}
       return
     }
   }
