@@ -29,7 +29,7 @@ help:
 	@echo "make limits  little memory, few open files, files cut short, many runs at once (Linux; strace)"
 	@echo "make kernels the same bits from gcc, clang and aarch64 under qemu"
 	@echo "make lint    formatting and the direction of imports"
-	@echo "make bench   conversion against cp and against the reference converter, as ratios"
+	@echo "make bench   conversion against cp and the reference converter, BENCH_MODELS=... against LLAMA_BENCH, as ratios"
 	@echo "make clean   remove what was built and downloaded"
 
 # System libraries: json-c, zlib, Oniguruma, libyaml, OpenBLAS. Installs what is missing.
@@ -90,8 +90,9 @@ $(MODEL): $(VENV)/ready
 demo: build $(MODEL)
 	@scripts/demo.sh $(RELEASE) $(ADAPTER) $(BASE) $(MODEL) $(VENV)/bin/python $(CACHE)
 
-bench: build
+bench: build $(MODEL)
 	@$(PYTHON) scripts/bench_convert.py $(RELEASE) $(CACHE)
+	@$(PYTHON) scripts/bench_engine.py $(RELEASE) $(or $(BENCH_MODELS),$(MODEL))
 
 clean:
 	rm -rf .build .build-fuzz $(CACHE)
