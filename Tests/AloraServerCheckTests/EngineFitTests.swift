@@ -82,7 +82,7 @@ import Testing
     let server = try engine.serve()
     let adapter = adapter ?? loaded.adapter
     return try ServerCheck(
-      client: ServerClient(address: try ServerAddress(server.url)),
+      client: ServerClient(address: try ServerAddress(server.url), timeout: 600),
       evaluator: Evaluator(model: loaded.model, pool: ThreadPool(threadCount: 1)), adapter: adapter,
       contexts: ServerContexts(
         texts: [], invocation: adapter.invocationTokens, vocabularySize: loaded.model.vocabularySize)

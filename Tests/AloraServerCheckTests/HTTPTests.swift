@@ -119,7 +119,7 @@ import Testing
 
 /// The client against a server that misbehaves.
 @Suite struct ServerClientTests {
-  private func client(_ server: FakeServer, timeout: Double = 20, limit: Int = 1 << 20) throws -> ServerClient {
+  private func client(_ server: FakeServer, timeout: Double = 600, limit: Int = 1 << 20) throws -> ServerClient {
     ServerClient(address: try ServerAddress(server.url), timeout: timeout, candidateCount: 3, bodyByteLimit: limit)
   }
 
@@ -163,8 +163,29 @@ import Testing
     var reply = reply
     reply.staysOpen = expected == .timedOut
     let server = try FakeServer { [reply] _ in reply }
-    let client = try client(server, timeout: expected == .timedOut ? 0.5 : 20, limit: 2000)
+    let client = try client(server, timeout: expected == .timedOut ? 0.5 : 600, limit: 2000)
     #expect(code { _ = try client.properties() } == expected)
+  }
+
+  /// A server that ends while it is busy leaves the socket, whose number is soon another server's, alone.
+  @Test func serversThatEndTakeNobodysConnections() throws {
+    for round in 0..<20 {
+      let isBusy = DispatchSemaphore(value: 0)
+      var silent: FakeServer? = try FakeServer { _ in
+        isBusy.signal()
+        var reply = FakeServer.Reply(pieces: [])
+        reply.staysOpen = true
+        return reply
+      }
+      let url = try #require(silent?.url)
+      let connection = try TCPConnection(to: try ServerAddress(url), url: url, deadline: Deadline(after: 600))
+      try connection.send(Array("GET / HTTP/1.1\r\n\r\n".utf8))
+      isBusy.wait()
+      silent = nil
+      let next = try FakeServer { _ in .init(json: #"{"build_info": "next", "total_slots": 1}"#) }
+      _ = consume connection
+      for _ in 0..<3 { #expect(try client(next).properties().build == "next", "\(round)") }
+    }
   }
 
   @Test func theServersWordsArePassedOn() throws {

@@ -33,7 +33,9 @@ public final class FakeServer: Sendable {
     }
   }
 
-  private let listener: Int32
+  /// Closing it ends the server's thread, which alone uses and closes the listening socket: a number that is closed while
+  /// a thread is about to accept from it may be another server's by then.
+  private let stop: Pipe
   public let port: UInt16
   public var url: String { "http://127.0.0.1:\(port)" }
 
@@ -54,10 +56,19 @@ public final class FakeServer: Sendable {
       }
     }
     guard descriptor >= 0, status == 0 else { throw POSIXError(.EADDRINUSE) }
-    listener = descriptor
+    stop = Pipe()
     port = UInt16(bigEndian: address.sin_port)
+    let ending = stop.fileHandleForReading
     Thread.detachNewThread {
+      defer { close(descriptor) }
       while true {
+        var waiting = [
+          pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+          pollfd(fd: ending.fileDescriptor, events: Int16(POLLIN), revents: 0),
+        ]
+        guard poll(&waiting, 2, -1) > 0 || errno == EINTR else { return }
+        if waiting[1].revents != 0 { return }
+        if waiting[0].revents == 0 { continue }
         let connection = accept(descriptor, nil, nil)
         if connection < 0 { return }
         Self.serve(connection, answer)
@@ -66,10 +77,7 @@ public final class FakeServer: Sendable {
     }
   }
 
-  deinit {
-    shutdown(listener, Int32(SHUT_RDWR))
-    close(listener)
-  }
+  deinit { try? stop.fileHandleForWriting.close() }
 
   private static func serve(_ connection: Int32, _ answer: (Request) -> Reply) {
     var received: [UInt8] = []
