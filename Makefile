@@ -62,7 +62,7 @@ fuzz: setup
 
 limits:
 	@scripts/setup.sh strace
-	$(SWIFT) build --product alora
+	$(SWIFT) build --product alora $(KERNEL_FLAGS)
 	@$(PYTHON) scripts/limits.py .build/debug/alora
 
 # The kernels' bits from every compiler and processor that is at hand.

@@ -50,7 +50,7 @@ struct VerifyCommand: ParsableCommand {
     guard tolerance > 0, tolerance < 1 else { throw ValidationError("--tolerance is above 0 and below 1.") }
     guard golden == nil || serverOptions.server == nil else { throw ValidationError("--server takes no --golden.") }
     guard reports.isEmpty || serverOptions.server == nil else { throw ValidationError("--server takes no --report.") }
-    guard !common.json || !reports.contains(where: { $0.kind == .github }) else {
+    guard !common.json || !reports.contains(where: \.writesOutput) else {
       throw ValidationError("--report github writes annotations to standard output, where --json writes, too.")
     }
     guard inference.backend == .exact else { throw ValidationError("verify compares bits: it needs --backend exact.") }

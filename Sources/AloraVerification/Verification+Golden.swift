@@ -3,10 +3,15 @@ internal import AloraNPZ
 
 extension Verification {
   /// Proof 4, against goldens: base and adapted rows within the tolerance, and what explains them where they are not.
-  func misfit(_ rows: [Int: [Float]], _ golden: [Int: [Float]]) -> (position: Int, row: RowComparison)? {
+  private func misfit(_ rows: [Int: [Float]], _ golden: [Int: [Float]]) -> (position: Int, row: RowComparison)? {
     golden.keys.sorted().compactMap { position in
       rows[position].map { (position, RowComparison(expected: golden[position] ?? [], found: $0)) }
     }.max { $0.1.relative < $1.1.relative }
+  }
+
+  /// Whether the rows are within the tolerance of golden ones.
+  func fits(_ rows: [Int: [Float]], _ golden: [Int: [Float]]) -> Bool {
+    misfit(rows, golden).map { $0.row.relative <= tolerance } ?? false
   }
 
   private func rows(_ name: String, _ golden: GoldenFile, _ positions: [Int]) throws -> [Int: [Float]] {
@@ -36,7 +41,7 @@ extension Verification {
       let cause =
         kind == "base"
         ? "another base, or another quantization of it"
-        : try hypotheses.first { misfit($0.rows, expected).map { $0.row.relative <= tolerance } ?? false }
+        : try hypotheses.first { fits($0.rows, expected) }
           .map { "it fits: \($0.name)" } ?? otherCause(expected)
           ?? "no activation and no scaling that was tried fits: another adapter, or another order of its rows"
       failures.append(

@@ -19,12 +19,12 @@ extension Verification {
   ) throws -> String? {
     let kept = Set(expected.keys)
     func rows(_ factor: Double) throws -> [Int: [Float]] {
-      try scratch(tokens, start: start, parts: [64], keeping: kept, adapter: adapter.scaled(by: Float(factor))).rows
+      try scratch(tokens, start: start, parts: [Self.window], keeping: kept, adapter: adapter.scaled(by: Float(factor)))
+        .rows
     }
-    func fits(_ rows: [Int: [Float]]) -> Bool { misfit(rows, expected).map { $0.row.relative <= tolerance } ?? false }
     switch known {
     case .none: return nil
-    case .factor(let factor): return fits(try rows(factor)) ? describe(factor) : nil
+    case .factor(let factor): return fits(try rows(factor), expected) ? describe(factor) : nil
     case .untried: break
     }
     known = .none
@@ -32,11 +32,10 @@ extension Verification {
     for _ in 0..<10 {
       let next = factor * nearest(to: expected, from: base, toward: latest)
       guard next.isFinite, abs(next) > 1e-3, abs(next) < 1e3 else { return nil }
-      // Most wrong scalings are simple ones, and closer than the line is straight.
       let step = abs(next - factor)
       factor = next
       latest = try rows(factor)
-      if fits(latest) {
+      if fits(latest, expected) {
         known = .factor(factor)
         return describe(factor)
       }

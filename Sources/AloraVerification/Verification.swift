@@ -14,7 +14,7 @@ public struct Verification {
   /// Ten times what float32 PEFT and this engine differ by on a 30-layer model (1e-5), and a hundredth of what the least
   /// of the known mistakes changes.
   public static let defaultTolerance = 1e-4
-  private static let window = 64
+  static let window = 64
 
   public init(model: Model, adapter: Adapter, evaluator: Evaluator, tolerance: Double = defaultTolerance) {
     self.model = model
