@@ -52,9 +52,12 @@ public final class GGUFFile: TensorSource {
     return mapping
   }
 
-  /// True where the file starts as GGUF files do. Anything that can't be read doesn't.
-  public static func isGGUF(path: String) -> Bool {
-    guard let file = try? MappedFile(path: path), file.byteCount >= 4 else { return false }
-    return (try? file.read(0..<4)) == GGUFFormat.magic
+  /// True where the file starts as GGUF files do.
+  ///
+  /// - Throws: ``FileError`` where it cannot be read: what it is is not known then.
+  public static func isGGUF(path: String) throws(FileError) -> Bool {
+    let file = try MappedFile(path: path)
+    guard file.byteCount >= 4 else { return false }
+    return try file.read(0..<4) == GGUFFormat.magic
   }
 }

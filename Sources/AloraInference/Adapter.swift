@@ -64,7 +64,7 @@ public final class Adapter: Sendable {
     path: String, model: Model, pool: ThreadPool, tokenize: (@Sendable (String) throws -> [Int])? = nil
   ) throws {
     let parts =
-      FileSystem.kind(of: path) == .regularFile && GGUFFile.isGGUF(path: path)
+      try FileSystem.kind(of: path) == .regularFile && GGUFFile.isGGUF(path: path)
       ? try AdapterParts(gguf: path, base: model.graph.base)
       : try AdapterParts(peft: path, base: model.graph.base, tokenize: tokenize)
     self.path = path

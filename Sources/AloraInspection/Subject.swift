@@ -24,7 +24,7 @@ public enum Subject: Sendable {
     case .directory: self = try Self.directory(path)
     case nil: throw FileError(.notFound, operation: "open", path: path, detail: "no such file or directory")
     default:
-      if GGUFFile.isGGUF(path: path) {
+      if try GGUFFile.isGGUF(path: path) {
         self = .gguf(try GGUFFileSet(path: path))
       } else if path.hasSuffix(".safetensors") {
         self = .safetensors(SafetensorsFileSet(file: try SafetensorsFile(path: path)))

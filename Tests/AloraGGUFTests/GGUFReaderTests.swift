@@ -138,9 +138,11 @@ import Testing
   }
 
   @Test func filesOfOtherKindsAreToldApart() throws {
-    #expect(GGUFFile.isGGUF(path: try testData("gguf/types/all-types.gguf")))
-    #expect(!GGUFFile.isGGUF(path: try testData("gguf/types/quant-sizes.json")))
-    #expect(!GGUFFile.isGGUF(path: "/none"))
+    #expect(try GGUFFile.isGGUF(path: testData("gguf/types/all-types.gguf")))
+    #expect(try !GGUFFile.isGGUF(path: testData("gguf/types/quant-sizes.json")))
+    // What cannot be read is not known to be something else.
+    #expect(caught(FileError.self) { _ = try GGUFFile.isGGUF(path: "/none") }?.code == .notFound)
+    #expect(caught(FileError.self) { _ = try GGUFFile.isGGUF(path: "/dev/null") }?.code == .notARegularFile)
     #expect(caught(FileError.self) { _ = try GGUFFile(path: "/none") }?.code == .notFound)
   }
 
