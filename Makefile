@@ -26,7 +26,7 @@ help:
 	@echo "make faults  kill the command, or fail a system call, at every step of writing (Linux; strace)"
 	@echo "make mutants damaged fixtures through the command; N=300 SEED=1"
 	@echo "make fuzz    libFuzzer on every reader; SECONDS=60 for each, TARGET=gguf for one"
-	@echo "make limits  little memory, few open files, files cut short, many runs at once (Linux; strace)"
+	@echo "make limits  little memory, few open files, files cut short, many runs at once; QUICK=1 (Linux; strace)"
 	@echo "make kernels the same bits from gcc, clang and aarch64 under qemu"
 	@echo "make lint    formatting and the direction of imports"
 	@echo "make bench   conversion against cp and the reference converter, BENCH_MODELS=... against LLAMA_BENCH, as ratios"
@@ -63,7 +63,7 @@ fuzz: setup
 limits:
 	@scripts/setup.sh strace
 	$(SWIFT) build --product alora $(KERNEL_FLAGS)
-	@$(PYTHON) scripts/limits.py .build/debug/alora
+	@$(PYTHON) scripts/limits.py .build/debug/alora $(if $(QUICK),--quick)
 
 # The kernels' bits from every compiler and processor that is at hand.
 kernels:

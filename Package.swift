@@ -46,6 +46,7 @@ let package = Package(
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
     .systemLibrary(name: "CLinux"),
     .target(name: "CAloraKernels", cSettings: kernelSettings),
+    .target(name: "CAllocation"),
     module("AloraTensors", ["CAloraKernels"]),
     module("AloraBytes", ["AloraTensors", "CLinux"]),
     module("AloraJSON", ["AloraBytes", "CJSON"]),
@@ -86,7 +87,7 @@ let package = Package(
       dependencies: [
         "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraGeneration", "AloraInference",
         "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraPEFT", "AloraSafetensors",
-        "AloraServerCheck", "AloraTensors", "AloraVerification", "AloraTokenization",
+        "AloraServerCheck", "AloraTensors", "AloraVerification", "AloraTokenization", "CAllocation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
