@@ -17,7 +17,7 @@ ADAPTER := testdata/adapters/answerability/adapter-bf16
 BASE := testdata/adapters/answerability/base-config
 MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: help setup build demo test faults mutants fuzz limits kernels lint imports bench clean
+.PHONY: help setup build demo test faults mutants fuzz limits sanitize kernels lint imports bench clean
 
 help:
 	@echo "make demo    convert a real adapter, inspect, verify and run it, load it into llama.cpp"
@@ -27,6 +27,7 @@ help:
 	@echo "make mutants damaged fixtures through the command; N=300 SEED=1"
 	@echo "make fuzz    libFuzzer on every reader; SECONDS=60 for each, TARGET=gguf for one"
 	@echo "make limits  little memory, few open files, files cut short, many runs at once; QUICK=1 (Linux; strace)"
+	@echo "make sanitize  all tests under address, undefined-behaviour and thread sanitizers; some 20 minutes"
 	@echo "make kernels the same bits from gcc, clang and aarch64 under qemu"
 	@echo "make lint    formatting and the direction of imports"
 	@echo "make bench   conversion against cp and the reference converter, BENCH_MODELS=... against LLAMA_BENCH, as ratios"
@@ -65,6 +66,10 @@ limits:
 	$(SWIFT) build --product alora $(KERNEL_FLAGS)
 	@$(PYTHON) scripts/limits.py .build/debug/alora $(if $(QUICK),--quick)
 
+SANITIZER ?= all
+sanitize: setup
+	@scripts/sanitize.sh $(SANITIZER)
+
 # The kernels' bits from every compiler and processor that is at hand.
 kernels:
 	@scripts/check-kernels.sh --all
@@ -95,4 +100,4 @@ bench: build $(MODEL)
 	@$(PYTHON) scripts/bench_engine.py $(RELEASE) $(or $(BENCH_MODELS),$(MODEL))
 
 clean:
-	rm -rf .build .build-fuzz $(CACHE)
+	rm -rf .build .build-fuzz .build-sanitize $(CACHE)

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# The test suite under address and undefined-behaviour sanitizer, then under thread sanitizer. A report fails it.
+#
+#   scripts/sanitize.sh [address|thread|all] [further arguments of swift test, such as --filter AloraGGUFTests]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+kind=${1:-all}
+[ $# -eq 0 ] || shift
+# Swift's own backtracer waits for ever on a process that a sanitizer has ended.
+export SWIFT_BACKTRACE=enable=no
+# Leaks are looked for by scripts/limits.py: what Swift keeps for the whole of a process looks like one here.
+export ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=halt_on_error=1 UBSAN_OPTIONS=print_stacktrace=1
+
+run() {
+  # lld, because the gold linker that Swift calls by default does not read what clang makes for the sanitizers.
+  local name=$1; shift
+  local flags=(--scratch-path ".build-sanitize/$name" "$@" -Xcc -O1 -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld)
+  swift build --build-tests "${flags[@]}"
+  swift test --skip-build "${flags[@]}" "${more[@]}"
+}
+
+more=("$@")
+case $kind in address|all)
+  run address --sanitize address -Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined;;
+esac
+case $kind in thread|all) run thread --sanitize thread;; esac
