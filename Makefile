@@ -24,7 +24,7 @@ help:
 	@echo "make test    build and run all tests"
 	@echo "make build   the release binary, $(RELEASE), with Swift's libraries inside"
 	@echo "make faults  kill the command, or fail a system call, at every step of writing (Linux; strace)"
-	@echo "make mutants damaged fixtures through the command; N=300 SEED=1"
+	@echo "make mutants damaged fixtures through the command; N=300 SEED=1 TOOL=zzuf"
 	@echo "make fuzz    libFuzzer on every reader; SECONDS=60 for each, TARGET=gguf for one"
 	@echo "make limits  little memory, few open files, files cut short, many runs at once; QUICK=1 (Linux; strace)"
 	@echo "make sanitize  all tests under address, undefined-behaviour and thread sanitizers; some 20 minutes"
@@ -52,9 +52,10 @@ faults:
 
 N ?= 300
 SEED ?= 1
+TOOL ?= own
 mutants: setup
 	$(SWIFT) build --product alora $(KERNEL_FLAGS)
-	@$(PYTHON) scripts/mutate.py .build/debug/alora --count $(N) --seed $(SEED) --keep $(CACHE)/mutants
+	@$(PYTHON) scripts/mutate.py .build/debug/alora --count $(N) --seed $(SEED) --tool $(TOOL) --keep $(CACHE)/mutants
 
 SECONDS ?= 60
 TARGET ?=

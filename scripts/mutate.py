@@ -7,7 +7,10 @@ seconds and a gigabyte; and never by a signal. Failures are kept in a directory,
 Every call must succeed before anything is damaged, so that what is refused is refused for the damage. Before all that
 the detector is tried on commands that do each wrong thing it looks for.
 
-    scripts/mutate.py BINARY [--count N] [--seed S] [--seconds T] [--keep DIR]
+    scripts/mutate.py BINARY [--count N] [--seed S] [--seconds T] [--keep DIR] [--tool zzuf]
+
+With --tool zzuf, the damage is Sam Hocevar's (Debian has it): bits flipped anywhere, or in the first bytes only, as
+many as a ratio says.
 """
 
 import argparse
@@ -69,6 +72,18 @@ def damage(data, rng):
         elif rng.randrange(4) == 0:
             del data[rng.randrange(size):]
     return data
+
+
+def zzuf(data, rng):
+    """The bytes as zzuf leaves them: one bit in some, from 1 in 20 to 1 in 100,000, set, unset or flipped."""
+    seed, ratio = rng.randrange(1 << 31), 10 ** rng.uniform(-5, -1.3)
+    words = ["zzuf", "--seed", str(seed), "--ratio", f"{ratio:.7f}", "--fuzzing", rng.choice(["xor", "xor", "set", "unset"])]
+    if rng.randrange(2):
+        words += ["--bytes", f"0-{rng.choice([63, 255, 1023, 8191])}"]
+    return subprocess.run(words, input=bytes(data), stdout=subprocess.PIPE, check=True).stdout
+
+
+TOOLS = {"own": damage, "zzuf": zzuf}
 
 
 def targets(models):
@@ -164,8 +179,8 @@ def run(call, seconds=SECONDS):
 class Bench:
     """A directory for one damaged copy and one output at a time."""
 
-    def __init__(self, root, seconds=SECONDS):
-        self.root, self.seconds = root, seconds
+    def __init__(self, root, seconds=SECONDS, tool=damage):
+        self.root, self.seconds, self.tool = root, seconds, tool
         self.directory, self.output = os.path.join(root, "d"), os.path.join(root, "out")
 
     def copy(self, source):
@@ -181,7 +196,10 @@ class Bench:
 
     def damage(self, name, rng):
         path = pathlib.Path(self.directory, name)
-        path.write_bytes(damage(path.read_bytes(), rng))
+        before = path.read_bytes()
+        after = self.tool(before, rng)
+        path.write_bytes(after)
+        return bytes(before) != bytes(after)
 
     def run(self, binary, call):
         """As `run`, and whether anything is left behind."""
@@ -210,7 +228,7 @@ FAKES = [
 def try_detector(root):
     """What the detector misses, or sees where nothing is."""
     wrong = []
-    bench = Bench(os.path.join(root, "fakes"), seconds=3)
+    bench = Bench(os.path.join(root, "fakes"), seconds=8)
     os.mkdir(bench.root)
     fake = os.path.join(root, "fake")
     for script, expected in FAKES:
@@ -230,15 +248,16 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", default=".cache/mutants")
     parser.add_argument("--seconds", type=float, help="stop after this time")
+    parser.add_argument("--tool", choices=TOOLS, default="own")
     options = parser.parse_args()
     binary = str(pathlib.Path(options.binary).resolve())
-    codes, failures, done, start = collections.Counter(), 0, 0, time.monotonic()
+    codes, failures, done, unchanged, start = collections.Counter(), 0, 0, 0, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="alora-mutants-") as root:
         missed = try_detector(root)
         for name in ("models", "bench"):
             os.mkdir(os.path.join(root, name))
         kinds = targets(os.path.join(root, "models"))
-        bench = Bench(os.path.join(root, "bench"))
+        bench = Bench(os.path.join(root, "bench"), tool=TOOLS[options.tool])
         for source, names, call in kinds:
             bench.copy(source)
             problem, code = bench.run(binary, call)
@@ -251,13 +270,16 @@ def main():
         for number in range(options.count):
             if options.seconds and time.monotonic() - start > options.seconds:
                 break
-            done += 1
             # Each mutant has its own seed, so that it can be made again alone.
             rng = random.Random(f"{options.seed}/{number}")
             source, names, call = kinds[number % len(kinds)]
             bench.copy(source)
             name = rng.choice(names)
-            bench.damage(name, rng)
+            # A tool may leave a small file as it was, which tries nothing.
+            if not bench.damage(name, rng):
+                unchanged += 1
+                continue
+            done += 1
             problem, code = bench.run(binary, call)
             codes[code] += 1
             if problem:
@@ -268,7 +290,7 @@ def main():
                 print(f"{kept}: alora {' '.join(call)} with {name} damaged: {problem}", file=sys.stderr)
     elapsed = time.monotonic() - start
     ends = ", ".join(f"{n} with {code}" for code, n in sorted(codes.items(), key=str))
-    print(f"{done} mutants of {len(kinds)} kinds, seed {options.seed}, {done / elapsed:.0f} a second: {ends}; "
+    print(f"{done} mutants ({options.tool}; {unchanged} unchanged) of {len(kinds)} kinds, seed {options.seed}, {done / elapsed:.0f} a second: {ends}; "
           f"{failures} failures")
     return 1 if failures or not done else 0
 
