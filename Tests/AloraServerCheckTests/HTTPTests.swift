@@ -133,10 +133,9 @@ import Testing
   private let request = CompletionRequest(tokens: [1, 2], scales: [0: 1])
 
   @Test func nobodyListens() throws {
-    var server: FakeServer? = try FakeServer { _ in .init(text: "") }
-    let client = try client(#require(server))
-    server = nil
-    #expect(code { _ = try client.properties() } == .unreachable)
+    let port = try RefusingPort()
+    let client = ServerClient(address: try ServerAddress(port.url))
+    #expect(withExtendedLifetime(port) { code { _ = try client.properties() } } == .unreachable)
     let nowhere = ServerClient(address: try ServerAddress("http://nowhere.invalid"))
     #expect(code { _ = try nowhere.properties() } == .unreachable)
   }

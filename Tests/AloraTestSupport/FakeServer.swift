@@ -6,6 +6,38 @@ import Foundation
   import Darwin
 #endif
 
+/// A socket bound to a port of 127.0.0.1 that the system chose.
+private func boundSocket() throws -> (descriptor: Int32, port: UInt16) {
+  #if canImport(Glibc)
+    let kind = Int32(SOCK_STREAM.rawValue)
+  #else
+    let kind = SOCK_STREAM
+  #endif
+  let descriptor = socket(AF_INET, kind, 0)
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+  var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+  let status = withUnsafeMutablePointer(to: &address) {
+    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+      bind(descriptor, pointer, length) | getsockname(descriptor, pointer, &length)
+    }
+  }
+  guard descriptor >= 0, status == 0 else { throw POSIXError(.EADDRINUSE) }
+  return (descriptor, UInt16(bigEndian: address.sin_port))
+}
+
+/// A port that refuses connections as long as this lives: bound, so no server gets it, and never listened on.
+public final class RefusingPort: Sendable {
+  private let descriptor: Int32
+  public let port: UInt16
+  public var url: String { "http://127.0.0.1:\(port)" }
+
+  public init() throws { (descriptor, port) = try boundSocket() }
+
+  deinit { close(descriptor) }
+}
+
 /// An HTTP server in this process, on a port of its own, that answers whatever a test wants.
 public final class FakeServer: Sendable {
   public struct Request: Sendable {
@@ -40,24 +72,10 @@ public final class FakeServer: Sendable {
   public var url: String { "http://127.0.0.1:\(port)" }
 
   public init(_ answer: @escaping @Sendable (Request) -> Reply) throws {
-    #if canImport(Glibc)
-      let kind = Int32(SOCK_STREAM.rawValue)
-    #else
-      let kind = SOCK_STREAM
-    #endif
-    let descriptor = socket(AF_INET, kind, 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let status = withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-        bind(descriptor, pointer, length) | listen(descriptor, 8) | getsockname(descriptor, pointer, &length)
-      }
-    }
-    guard descriptor >= 0, status == 0 else { throw POSIXError(.EADDRINUSE) }
+    let (descriptor, port) = try boundSocket()
+    guard listen(descriptor, 8) == 0 else { throw POSIXError(.EADDRINUSE) }
+    self.port = port
     stop = Pipe()
-    port = UInt16(bigEndian: address.sin_port)
     let ending = stop.fileHandleForReading
     Thread.detachNewThread {
       defer { close(descriptor) }
