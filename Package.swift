@@ -114,6 +114,7 @@ let package = Package(
       "AloraGeneration",
       ["AloraBytes", "AloraInference", "AloraTestSupport", "AloraTokenization"]),
     tests("AloraServerCheck", ["AloraBytes", "AloraInference", "AloraJSON", "AloraTestSupport"]),
+    tests("AloraVerification", ["AloraInference", "AloraTestSupport"]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
     tests("AloraCLI", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),

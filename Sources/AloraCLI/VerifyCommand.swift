@@ -2,6 +2,7 @@ internal import AloraBytes
 internal import AloraInference
 internal import AloraJSON
 internal import AloraNPZ
+internal import AloraTokenization
 internal import AloraVerification
 internal import ArgumentParser
 
@@ -66,19 +67,31 @@ struct VerifyCommand: ParsableCommand {
     let prompts = VerificationPrompt.standard(
       invocation: adapter.invocationTokens, vocabularySize: loaded.model.vocabularySize)
     var progress = Progress("verifying", total: goldenFile?.cases.count ?? prompts.count, isQuiet: common.quiet)
-    let verdicts = try Verification(
-      model: loaded.model, adapter: adapter, evaluator: loaded.evaluator, tolerance: tolerance
+    let tokenizer = spellingTokenizer()
+    var piece: (@Sendable (Int) -> String?)?
+    if let tokenizer { piece = { tokenizer.piece(of: $0) } }
+    let result = try Verification(
+      model: loaded.model, adapter: adapter, evaluator: loaded.evaluator, tolerance: tolerance,
+      piece: piece
     ).run(prompts: prompts, golden: goldenFile) { progress.update($0) }
     progress.finish()
-    let json = json(verdicts, adapter).serialized() + "\n"
-    let report = VerificationReport(model: inference.model, adapter: adapter.path, verdicts: verdicts)
+    let report = VerificationReport(model: inference.model, adapter: adapter.path, result: result)
+    let json = report.json(adapterDigest: adapter.digest.description, golden: golden).serialized() + "\n"
     for target in reports { try target.write(report, json: json) }
     if common.json {
       Console.standardOutput.write(json)
     } else if !common.quiet {
-      Console.standardOutput.write(text(verdicts, .standardOutput))
+      Console.standardOutput.write(text(result.verdicts, .standardOutput))
     }
-    if verdicts.contains(where: { !$0.passed }) { throw ExitStatus.checkFailed }
+    if !result.passed { throw ExitStatus.checkFailed }
+  }
+
+  /// For the spelling of tokens only: a model without one, or with a broken one, is verified all the same.
+  private func spellingTokenizer() -> Tokenizer? {
+    do { return try Tokenizer.tokenizerPath(ofModel: inference.model).map { try Tokenizer(path: $0) } } catch {
+      common.note("\(error); tokens are not spelled")
+      return nil
+    }
   }
 
   private func text(_ verdicts: [Verdict], _ console: Console) -> String {
@@ -89,21 +102,5 @@ struct VerifyCommand: ParsableCommand {
       for failure in verdict.failures { text += "    \(failure.escapingControlCharacters())\n" }
     }
     return text
-  }
-
-  /// Schema: schemas/verify.schema.json.
-  private func json(_ verdicts: [Verdict], _ adapter: Adapter) -> JSONValue {
-    [
-      "model": .string(inference.model), "adapter": .string(adapter.path),
-      "adapter_sha256": .string(adapter.digest.description), "golden": golden.map { .string($0) } ?? .null,
-      "passed": .boolean(verdicts.allSatisfy(\.passed)),
-      "proofs": .array(
-        verdicts.map { verdict in
-          [
-            "proof": .string(verdict.proof.rawValue), "passed": .boolean(verdict.passed),
-            "detail": .string(verdict.detail), "failures": .array(verdict.failures.map { .string($0) }),
-          ]
-        }),
-    ]
   }
 }

@@ -1,13 +1,5 @@
 internal import AloraInference
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 /// What the exact engine computes for a prompt under one hypothesis or another.
 final class ReferenceRuns {
   /// Which weights compute which tokens.
@@ -95,7 +87,7 @@ final class ReferenceRuns {
   /// The root mean square of what a server's candidates differ from each setting by. Units: nats.
   func residuals(_ tokens: [Int], _ answer: CompletionAnswer, _ settings: [Setting]) throws -> [Double] {
     try logits(tokens, settings).map { row in
-      let normalizer = Self.logSumExp(row)
+      let normalizer = logSumExp(row)
       let sum = answer.candidates.reduce(0.0) { sum, candidate in
         guard candidate.token < row.count else { return .infinity }
         let difference = candidate.logProbability - (Double(row[row.startIndex + candidate.token]) - normalizer)
@@ -110,7 +102,7 @@ final class ReferenceRuns {
   /// Shape: `[settings, settings]`. Units: nats².
   func separations(_ tokens: [Int], _ settings: [Setting]) throws -> [[Double]] {
     let rows = try logits(tokens, settings)
-    let normalizers = rows.map(Self.logSumExp)
+    let normalizers = rows.map(logSumExp)
     let likely = rows.map { row in
       // Six nats below the top: where servers' lists of tokens end, or so.
       let least = (row.max() ?? 0) - 6
@@ -125,11 +117,5 @@ final class ReferenceRuns {
       return sum / Double(max(1, likely[i].count))
     }
     return rows.indices.map { i in rows.indices.map { j in min(separation(i, j), separation(j, i)) } }
-  }
-
-  /// In double precision; it is compared with tolerances, so the C library's functions will do.
-  static func logSumExp(_ row: ArraySlice<Float>) -> Double {
-    let greatest = Double(row.max() ?? 0)
-    return greatest + log(row.reduce(0.0) { $0 + exp(Double($1) - greatest) })
   }
 }

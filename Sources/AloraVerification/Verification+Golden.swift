@@ -1,53 +1,80 @@
 internal import AloraInference
 internal import AloraNPZ
 
-extension Verification {
-  /// Proof 4, against goldens: base and adapted rows within the tolerance, and what explains them where they are not.
-  private func misfit(_ rows: [Int: [Float]], _ golden: [Int: [Float]]) -> (position: Int, row: RowComparison)? {
-    golden.keys.sorted().compactMap { position in
-      rows[position].map { (position, RowComparison(expected: golden[position] ?? [], found: $0)) }
-    }.max { $0.1.relative < $1.1.relative }
-  }
+/// The golden rows of one case, by position.
+struct GoldenRows {
+  let base: [Int: [Float]]
+  let adapted: [Int: [Float]]
 
+  /// - Throws: ``NPZError``, ``FileError``.
+  init(_ golden: GoldenFile, _ item: GoldenFile.Case) throws {
+    func rows(_ name: String) throws -> [Int: [Float]] {
+      let reader = try NPZRowReader(golden.file, named: name)
+      var rows: [Int: [Float]] = [:]
+      for position in item.positions { rows[position] = try reader.next() }
+      while try reader.next() != nil {}
+      return rows
+    }
+    base = item.hasBase ? try rows("base_logits_\(item.index)") : [:]
+    adapted = item.hasAdapted ? try rows("adapted_logits_\(item.index)") : [:]
+  }
+}
+
+/// How far what was computed is from the golden rows, by position.
+struct GoldenComparisons {
+  let base: [Int: RowComparison]
+  let adapted: [Int: RowComparison]
+
+  init(_ golden: GoldenRows?, base: [Int: [Float]], adapted: [Int: [Float]]) {
+    func compare(_ golden: [Int: [Float]]?, _ rows: [Int: [Float]]) -> [Int: RowComparison] {
+      (golden ?? [:]).reduce(into: [:]) { result, row in
+        result[row.key] = rows[row.key].map { RowComparison(expected: row.value, found: $0) }
+      }
+    }
+    self.base = compare(golden?.base, base)
+    self.adapted = compare(golden?.adapted, adapted)
+  }
+}
+
+extension Findings {
+  mutating func take(_ comparisons: GoldenComparisons) {
+    for row in [comparisons.base, comparisons.adapted].flatMap(\.values) {
+      worstGolden = max(worstGolden, row.relative)
+      greatestDivergence = max(greatestDivergence, row.divergence)
+      goldenRows += 1
+      sameTop += row.isSameTop ? 1 : 0
+    }
+  }
+}
+
+extension Verification {
   /// Whether the rows are within the tolerance of golden ones.
   func fits(_ rows: [Int: [Float]], _ golden: [Int: [Float]]) -> Bool {
-    misfit(rows, golden).map { $0.row.relative <= tolerance } ?? false
-  }
-
-  private func rows(_ name: String, _ golden: GoldenFile, _ positions: [Int]) throws -> [Int: [Float]] {
-    let reader = try NPZRowReader(golden.file, named: name)
-    var rows: [Int: [Float]] = [:]
-    for position in positions { rows[position] = try reader.next() }
-    while try reader.next() != nil {}
-    return rows
-  }
-
-  func compare(
-    _ golden: GoldenFile, _ item: GoldenFile.Case, base: [Int: [Float]], adapted: [Int: [Float]],
-    hypotheses: [(name: String, rows: [Int: [Float]])], otherCause: ([Int: [Float]]) throws -> String?
-  ) throws -> (failures: [String], worst: Double, rowCount: Int, sameTop: Int) {
-    var failures: [String] = []
-    var (worst, rowCount, sameTop) = (0.0, 0, 0)
-    for (kind, isThere, mine) in [("base", item.hasBase, base), ("adapted", item.hasAdapted, adapted)] where isThere {
-      let expected = try rows("\(kind)_logits_\(item.index)", golden, item.positions)
-      for (position, row) in expected {
-        guard let found = mine[position] else { continue }
-        let comparison = RowComparison(expected: row, found: found)
-        worst = max(worst, comparison.relative)
-        rowCount += 1
-        sameTop += comparison.isSameTop ? 1 : 0
+    !golden.isEmpty
+      && golden.allSatisfy { position, expected in
+        rows[position].map { RowComparison(expected: expected, found: $0).relative <= tolerance } ?? false
       }
-      guard let most = misfit(mine, expected), !(most.row.relative <= tolerance) else { continue }
+  }
+
+  /// Proof 4, against goldens: base and adapted rows beyond the tolerance, and what explains them.
+  func explain(
+    _ item: GoldenFile.Case, _ golden: GoldenRows, _ comparisons: GoldenComparisons,
+    hypotheses: [(name: String, rows: [Int: [Float]])], otherCause: ([Int: [Float]]) throws -> String?
+  ) throws -> [String] {
+    var failures: [String] = []
+    for (kind, rows) in [("base", comparisons.base), ("adapted", comparisons.adapted)] {
+      let most = rows.sorted { $0.key < $1.key }.max { $0.value.relative < $1.value.relative }
+      guard let (position, row) = most, !(row.relative <= tolerance) else { continue }
       let cause =
         kind == "base"
         ? "another base, or another quantization of it"
-        : try hypotheses.first { fits($0.rows, expected) }
-          .map { "it fits: \($0.name)" } ?? otherCause(expected)
+        : try hypotheses.first { fits($0.rows, golden.adapted) }
+          .map { "it fits: \($0.name)" } ?? otherCause(golden.adapted)
           ?? "no activation and no scaling that was tried fits: another adapter, or another order of its rows"
       failures.append(
-        "case \(item.index): \(kind) logits at position \(most.position), token \(most.row.token): golden "
-          + "\(most.row.expected), here \(most.row.found), |Δ| \(most.row.largestDelta); \(cause)")
+        "case \(item.index): \(kind) logits at position \(position), token \(row.token): golden "
+          + "\(row.expected), here \(row.found), |Δ| \(row.largestDelta); \(cause)")
     }
-    return (failures, worst, rowCount, sameTop)
+    return failures
   }
 }

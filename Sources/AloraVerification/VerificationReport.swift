@@ -3,11 +3,13 @@ public struct VerificationReport: Sendable {
   public let model: String
   public let adapter: String
   public let verdicts: [Verdict]
+  public let cases: [CaseReport]
 
-  public init(model: String, adapter: String, verdicts: [Verdict]) {
+  public init(model: String, adapter: String, result: VerificationResult) {
     self.model = model
     self.adapter = adapter
-    self.verdicts = verdicts
+    verdicts = result.verdicts
+    cases = result.cases
   }
 
   public var failedCount: Int { verdicts.count { !$0.passed } }

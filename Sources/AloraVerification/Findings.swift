@@ -1,0 +1,52 @@
+internal import AloraInference
+
+/// What the proofs have found so far, over all prompts.
+struct Findings {
+  var failures: [Verdict.Proof: [String]] = [:]
+  var rowsBefore = 0
+  var entriesBefore = 0
+  var reuses = 0
+  var effect = 0.0
+  var worstGolden = 0.0
+  var greatestDivergence = 0.0
+  var goldenRows = 0
+  var sameTop = 0
+  var activatedCount = 0
+  var scaling = Verification.Scaling.untried
+  /// For each change of the activation, the largest relative effect.
+  var sensitivity: [String: Double] = [:]
+
+  mutating func fail(_ proof: Verdict.Proof, _ text: String) { failures[proof, default: []].append(text) }
+}
+
+extension Verification {
+  /// What becomes of the findings when every prompt is done.
+  func verdicts(_ all: Findings, hasGolden: Bool, promptCount: Int) -> [Verdict] {
+    var findings = all
+    if findings.activatedCount == 0 {
+      findings.fail(.afterActivation, "no prompt activates the adapter")
+    } else if findings.effect == 0 {
+      findings.fail(.afterActivation, "the adapter changes nothing: its factors are zero")
+    }
+    let dull = findings.sensitivity.filter { !($0.value > tolerance) }.keys.sorted()
+    for name in dull { findings.fail(.sensitivity, "these prompts would not show: \(name)") }
+    if adapter.isActivated, findings.sensitivity.isEmpty {
+      findings.fail(.sensitivity, "no prompt activates the adapter, so none would show a wrong activation")
+    }
+    let least = findings.sensitivity.min { $0.value < $1.value }
+    let details: [Verdict.Proof: String] = [
+      .structure: "\(adapter.moduleCount) modules, invocation \(adapter.invocationTokens.map { "\($0)" } ?? "none")",
+      .beforeActivation: "\(findings.rowsBefore) positions, \(findings.entriesBefore) keys and values, bit for bit",
+      .cacheReuse: "\(findings.reuses) continuations of caches in \(promptCount) prompts, bit for bit",
+      .afterActivation: hasGolden
+        ? "\(findings.goldenRows) golden rows, greatest |Δ| \(findings.worstGolden) of the row's magnitude, "
+          + "divergence up to \(findings.greatestDivergence) nats, \(findings.sameTop) with the same top token"
+        : "the adapter moves logits by up to \(findings.effect) of their magnitude",
+      .sensitivity: least.map { "the least visible mistake (\($0.key)) would move logits by \($0.value)" }
+        ?? "an ordinary LoRA: there is no activation to get wrong",
+    ]
+    return Verdict.Proof.allCases.map {
+      Verdict(proof: $0, failures: findings.failures[$0] ?? [], detail: details[$0] ?? "")
+    }
+  }
+}

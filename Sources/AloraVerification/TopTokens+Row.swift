@@ -1,0 +1,25 @@
+internal import AloraInference
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+extension TopTokens {
+  /// The greatest logits of a row; of equals, the first. NaN is none of them.
+  ///
+  /// - Complexity: O(V).
+  static func entries(of row: [Float]) -> [Entry] {
+    var best: [Int] = []
+    for (token, logit) in row.enumerated() where !logit.isNaN {
+      if best.count == count, !(logit > row[best[count - 1]]) { continue }
+      best.insert(token, at: best.firstIndex { logit > row[$0] } ?? best.count)
+      if best.count > count { best.removeLast() }
+    }
+    let normalizer = logSumExp(row)
+    return best.map { Entry(token: $0, logit: row[$0], probability: exp(Double(row[$0]) - normalizer)) }
+  }
+}

@@ -1,0 +1,69 @@
+internal import AloraArchitectures
+internal import AloraInference
+
+extension Verification {
+  /// Proof 2: rows, keys and values before the activation are the base's.
+  func compareBefore(
+    _ start: Int, _ prompt: VerificationPrompt, _ base: Run, _ adapted: Run, _ findings: inout Findings
+  ) {
+    let h = model.graph.base.hyperparameters
+    for position in 0..<min(start, prompt.tokens.count) {
+      findings.rowsBefore += 1
+      if base.digests[position] != adapted.digests[position] {
+        return findings.fail(
+          .beforeActivation, "\(prompt.name): the logits of position \(position) differ, activation starts at \(start)")
+      }
+      for layer in 0..<h.layerCount {
+        for head in 0..<h.keyValueHeadCount {
+          findings.entriesBefore += 1
+          let one = base.sequence.entry(layer: layer, head: head, position: position)
+          let other = adapted.sequence.entry(layer: layer, head: head, position: position)
+          guard zip(one, other).contains(where: { $0.bitPattern != $1.bitPattern }) else { continue }
+          return findings.fail(
+            .beforeActivation,
+            "\(prompt.name): the cached key or value of position \(position), layer \(layer), head \(head) differs")
+        }
+      }
+    }
+  }
+
+  /// Proof 3: going on from a cache gives the bits of computing everything anew, in every order.
+  func reuse(
+    _ prompt: VerificationPrompt, _ start: Int?, _ base: Run, _ adapted: Run, _ findings: inout Findings
+  ) throws {
+    let tokens = prompt.tokens
+    let shared = min(start ?? tokens.count, tokens.count - 1)
+    func check(_ order: String, from source: Run, count: Int, start: Int?, expected: Run) throws -> TokenSequence {
+      let sequence = try TokenSequence(
+        continuing: source.sequence, count: count, adapter: adapter, activationStart: start)
+      let rest = Array(tokens[count...])
+      let logits = try evaluator.evaluate([Work(sequence, tokens: rest, logits: .all)])[0]
+      findings.reuses += 1
+      for position in count..<tokens.count where Digest(floats: Array(logits[position])) != expected.digests[position] {
+        findings.fail(.cacheReuse, "\(prompt.name), \(order): the logits of position \(position) differ")
+        break
+      }
+      return sequence
+    }
+    let first = try check("base, then adapter", from: base, count: shared, start: start, expected: adapted)
+    _ = try check("adapter, then base", from: adapted, count: shared, start: nil, expected: base)
+    _ = try check("adapter twice", from: adapted, count: tokens.count - 1, start: start, expected: adapted)
+    _ = try check(
+      "base, adapter, base", from: Run(sequence: first), count: shared, start: nil, expected: base)
+    guard let start, start < tokens.count else { return }
+    // What the adapter has changed must not pass for the base's.
+    if !isRefused(continuing: adapted.sequence, count: tokens.count) {
+      findings.fail(.cacheReuse, "\(prompt.name): adapted keys and values were accepted as the base's")
+    }
+  }
+
+  /// Whether the base declines to go on from these positions of `sequence`.
+  private func isRefused(continuing sequence: TokenSequence, count: Int) -> Bool {
+    do throws(InferenceError) {
+      _ = try TokenSequence(continuing: sequence, count: count)
+      return false
+    } catch {
+      return error.code == .foreignCache
+    }
+  }
+}

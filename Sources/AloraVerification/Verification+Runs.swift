@@ -1,0 +1,66 @@
+internal import AloraInference
+
+extension Verification {
+  /// A prompt run from scratch: the sequence, a digest of each row, and the rows themselves where they are wanted.
+  struct Run {
+    let sequence: TokenSequence
+    var digests: [Digest] = []
+    var rows: [Int: [Float]] = [:]
+
+    /// Takes in the next tokens.
+    mutating func advance(_ tokens: ArraySlice<Int>, keeping kept: Set<Int>, _ evaluator: Evaluator) throws -> Logits {
+      let logits = try evaluator.evaluate([Work(sequence, tokens: Array(tokens), logits: .all)])[0]
+      for position in logits.positions {
+        let row = Array(logits[position])
+        digests.append(Digest(floats: row))
+        if kept.contains(position) { rows[position] = row }
+      }
+      return logits
+    }
+  }
+
+  /// The prompt with the base and with the adapter, from scratch, and for each position the greatest |adapted - base|.
+  ///
+  /// The two are divided differently, so that no computation is compared with itself.
+  func runs(
+    _ tokens: [Int], start: Int?, keeping kept: Set<Int>
+  ) throws -> (base: Run, adapted: Run, effects: [Double]) {
+    var base = Run(sequence: TokenSequence(model: model, declaredLength: tokens.count))
+    var adapted = Run(
+      sequence: TokenSequence(
+        model: model, adapter: adapter, activationStart: start, declaredLength: tokens.count))
+    var effects: [Double] = []
+    let parts = [5, 1, 13, 2]
+    var index = 0
+    // Side by side, so that no more rows are in memory than those of a window.
+    for first in stride(from: 0, to: tokens.count, by: Self.window) {
+      let end = min(first + Self.window, tokens.count)
+      let upper = try adapted.advance(tokens[first..<end], keeping: kept, evaluator)
+      while effects.count < end {
+        let next = min(effects.count + parts[index % parts.count], end)
+        let lower = try base.advance(tokens[effects.count..<next], keeping: kept, evaluator)
+        for position in lower.positions {
+          effects.append(RowComparison.largestDelta(lower[position], upper[position]))
+        }
+        index += 1
+      }
+    }
+    return (base, adapted, effects)
+  }
+
+  /// The prompt from scratch in parts of these lengths, over and over.
+  func scratch(
+    _ tokens: [Int], start: Int?, parts: [Int], keeping kept: Set<Int>, adapter: Adapter? = nil
+  ) throws -> Run {
+    var run = Run(
+      sequence: TokenSequence(
+        model: model, adapter: adapter ?? self.adapter, activationStart: start, declaredLength: tokens.count))
+    var index = 0
+    while run.digests.count < tokens.count {
+      let end = min(run.digests.count + parts[index % parts.count], tokens.count)
+      _ = try run.advance(tokens[run.digests.count..<end], keeping: kept, evaluator)
+      index += 1
+    }
+    return run
+  }
+}
