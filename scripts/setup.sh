@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Makes sure that the system libraries are there, and installs them where a package manager and the rights allow it.
-# Arguments are further commands that must be there, called as their packages are.
+# Arguments are further commands that must be there, called as their packages are. `--libraries`: what a built alora runs with, no more.
 set -euo pipefail
+libraries_only=false
+if [ "${1:-}" = --libraries ]; then libraries_only=true; shift; fi
 
 declare -A apt=([json-c]=libjson-c-dev [zlib]=zlib1g-dev [oniguruma]=libonig-dev [yaml-0.1]=libyaml-dev [openblas]=libopenblas-dev)
 declare -A brew=([json-c]=json-c [zlib]=zlib [oniguruma]=oniguruma [yaml-0.1]=libyaml [openblas]=openblas)
@@ -11,7 +13,9 @@ if ! command -v pkg-config >/dev/null; then missing=("${!apt[@]}"); else
   for library in "${!apt[@]}"; do pkg-config --exists "$library" || missing+=("$library"); done
 fi
 needs_python=false
-command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null || needs_python=true
+if ! $libraries_only; then
+  command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null || needs_python=true
+fi
 
 tools=()
 for tool in "$@"; do command -v "$tool" >/dev/null || tools+=("$tool"); done
@@ -35,7 +39,7 @@ if [ ${#missing[@]} -gt 0 ] || [ ${#tools[@]} -gt 0 ] || $needs_python; then
     exit 1
   fi
 fi
-if ! command -v swift >/dev/null; then
+if ! $libraries_only && ! command -v swift >/dev/null; then
   echo "Swift 6.2 or newer is needed: https://www.swift.org/install" >&2
   exit 1
 fi

@@ -16,5 +16,22 @@ enum StandardStreams {
     }
     // A limit on file sizes is an error of the write then, not the end of the process.
     _ = signal(SIGXFSZ, SIG_IGN)
+    tellInterruption()
+  }
+
+  /// A line for who stops a run; the end is still the signal's, so that shells and CI see it as one. No file is half
+  /// written then: see ``AtomicFile``.
+  private static func tellInterruption() {
+    for number in [SIGINT, SIGTERM] {
+      let earlier = signal(number) { number in
+        // What a handler may do: no memory is taken, no lock waited for.
+        let text: StaticString = "alora: interrupted; files are as they were before, or complete\n"
+        _ = unsafe write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
+        _ = signal(number, SIG_DFL)
+        _ = raise(number)
+      }
+      // Whoever started it wants it not to be interrupted (nohup, or a shell's background).
+      if unsafe unsafeBitCast(earlier, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) { _ = signal(number, SIG_IGN) }
+    }
   }
 }

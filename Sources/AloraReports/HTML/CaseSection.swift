@@ -1,0 +1,214 @@
+internal import AloraInference
+internal import AloraVerification
+
+/// One prompt: its chart, its tokens, the likeliest tokens, the figures at golden positions, and who made its cache.
+struct CaseSection {
+  let item: CaseReport
+  let index: Int
+  let failures: [String]
+  let tolerance: Double
+  let invocation: [Int]?
+  let piece: @Sendable (Int) -> String?
+  let isOpen: Bool
+
+  private static let tokenLimit = 480
+  private static let topLimit = 9
+  private static let rowLimit = 100
+
+  var html: HTML {
+    """
+    <details class="case"\(isOpen || !failures.isEmpty ? " open=\"\"" : "" as HTML)>
+    <summary>\(HTMLReport.mark(failures.isEmpty)) <h3>\(item.name)</h3> <span class="soft">\(summary)</span></summary>
+    <div class="inside" id="case-\(index)">
+    \(HTMLReport.failures(failures))\(chart)<h4>Tokens</h4>
+    \(tokens)\(tops)\(rows)\(provenance)</div>
+    </details>
+
+    """
+  }
+
+  private var summary: HTML {
+    let start: HTML = item.isActivated ? "adapter on from position \(item.activationStart ?? 0)" : "adapter off"
+    return "\(item.tokens.count) tokens, \(start), \(failures.isEmpty ? "holds" : "failed")"
+  }
+
+  private var chart: HTML {
+    guard !item.positions.isEmpty else { return "" }
+    return "<h4>Divergence over positions</h4>\n"
+      + DivergenceChart(item: item, tolerance: tolerance, identifier: "chart-\(index)").figure
+  }
+
+  /// How the model spells a token, or else its number.
+  private func spelling(_ token: Int) -> String { piece(token)?.shownAsPiece ?? "#\(token)" }
+
+  // MARK: Tokens
+
+  private var start: Int { min(item.activationStart ?? item.tokens.count, item.tokens.count) }
+
+  private var tokens: HTML {
+    let parts = [(0..<start, "base weights", "base"), (start..<item.tokens.count, "adapted", "adapted")]
+    return parts.filter { !$0.0.isEmpty }.map { range, words, kind -> HTML in
+      """
+      <div class="run \(kind)"><span class="label" id="run-\(index)-\(kind)">\(DivergenceChart.span(range)), \(words)\
+      \(kind == "adapted" && invocationRange != nil ? "; the invocation has a frame" : "")</span>
+      <ol aria-labelledby="run-\(index)-\(kind)" start="\(range.lowerBound)">\(list(range))</ol></div>
+
+      """
+    }.joined()
+  }
+
+  /// Where the invocation stands that switched the adapter on.
+  private var invocationRange: Range<Int>? {
+    guard let invocation, !invocation.isEmpty, start + invocation.count <= item.tokens.count,
+      Array(item.tokens[start..<(start + invocation.count)]) == invocation
+    else { return nil }
+    return start..<(start + invocation.count)
+  }
+
+  private func list(_ range: Range<Int>) -> HTML {
+    let half = Self.tokenLimit / 2
+    guard range.count > Self.tokenLimit else { return range.map(token).joined() }
+    let left = range.count - 2 * half
+    return range.prefix(half).map(token).joined() + "<li class=\"gap\">… \(left) tokens not shown …</li>"
+      + range.suffix(half).map(token).joined()
+  }
+
+  private func token(_ position: Int) -> HTML {
+    let isInvocation = invocationRange?.contains(position) ?? false
+    return """
+      <li\(isInvocation ? " class=\"invocation\"" : "" as HTML) title="position \(position), token \(item.tokens[position])">\
+      \(spelling(item.tokens[position]))</li>
+      """
+  }
+
+  // MARK: Likeliest tokens
+
+  /// Around the activation and at the end, where there are too many to read.
+  private var shownTops: [TopTokens] {
+    guard item.tops.count > Self.topLimit else { return item.tops }
+    let first = item.tops.firstIndex { $0.position >= start } ?? item.tops.count
+    let around = max(0, first - 1)..<min(item.tops.count, first + Self.topLimit - 4)
+    let kept = Set(around).union(item.tops.indices.suffix(Self.topLimit - around.count))
+    return kept.sorted().map { item.tops[$0] }
+  }
+
+  private var tops: HTML {
+    let shown = shownTops
+    guard !shown.isEmpty else { return "" }
+    let hasGolden = shown.contains { $0.golden != nil }
+    let note: HTML = shown.count < item.tops.count ? " (\(shown.count) of \(item.tops.count) positions)" : ""
+    let bodies = shown.map { top -> HTML in
+      let count = [top.base.count, top.adapted.count, top.golden?.count ?? 0].max() ?? 0
+      let rows = (0..<count).map { rank -> HTML in
+        """
+        <tr\(rank == 0 ? " class=\"first\"" : "" as HTML)>\(cell(top.base, rank))\(cell(top.adapted, rank))\
+        \(hasGolden ? cell(top.golden ?? [], rank) : nil)</tr>
+
+        """
+      }
+      return """
+        <tbody><tr><th colspan="\(hasGolden ? 3 : 2)" scope="rowgroup">after position \(top.position), \
+        <span class="piece">\(spelling(item.tokens[top.position]))</span></th></tr>
+        \(rows.joined())</tbody>
+
+        """
+    }
+    return """
+      <h4 id="tops-\(index)">Likeliest next tokens\(note)</h4>
+      <table class="tops" aria-labelledby="tops-\(index)">
+      <thead><tr><th scope="col">base</th><th scope="col">adapted</th>\
+      \(hasGolden ? "<th scope=\"col\">golden, adapted</th>" : "" as HTML)</tr></thead>
+      \(bodies.joined())</table>
+
+      """
+  }
+
+  private func cell(_ entries: [TopTokens.Entry], _ rank: Int) -> HTML {
+    guard entries.indices.contains(rank) else { return "<td></td>" }
+    let entry = entries[rank]
+    return """
+      <td><span class="piece" title="token \(entry.token)">\(spelling(entry.token))</span> <span class="p">\
+      \(Figure.percentage(entry.probability)) <span class="logit">\(Figure(Double(entry.logit), digits: 4).description)</span></span></td>
+      """
+  }
+
+  // MARK: Golden rows
+
+  private var rows: HTML {
+    let compared = item.positions.filter { $0.base != nil || $0.adapted != nil }
+    guard !compared.isEmpty else { return "" }
+    // What is wrong first of all, then in the order of the prompt.
+    let shown =
+      compared.count <= Self.rowLimit
+      ? compared
+      : compared.sorted { worst($0) > worst($1) }.prefix(Self.rowLimit).sorted { $0.position < $1.position }
+    let lines = shown.flatMap { position in
+      [("base", position.base), ("adapted", position.adapted)].compactMap { kind, row in
+        row.map { line(position.position, kind, $0) }
+      }
+    }
+    let note: HTML = shown.count < compared.count ? ", the \(shown.count) farthest of \(compared.count)" : ""
+    return """
+      <details class="more"\(failures.isEmpty ? "" : " open=\"\"" as HTML)><summary>Against the golden logits, row by row\(note)</summary>
+      <div class="scroll" role="region" aria-label="Golden rows of \(item.name)" tabindex="0"><table>
+      <thead><tr><th scope="col" class="n">position</th><th scope="col">weights</th><th scope="col" class="n">|Δ|</th>\
+      <th scope="col" class="n">of magnitude</th><th scope="col" class="n">divergence, nats</th><th scope="col" class="n">rank</th>\
+      <th scope="col">top token</th></tr></thead>
+      <tbody>
+      \(lines.joined())</tbody>
+      </table></div></details>
+
+      """
+  }
+
+  private func worst(_ position: PositionReport) -> Double {
+    max(position.base?.relative ?? 0, position.adapted?.relative ?? 0)
+  }
+
+  private func line(_ position: Int, _ kind: String, _ row: RowComparison) -> HTML {
+    let fits = row.relative <= tolerance
+    return """
+      <tr><th scope="row" class="n">\(position)</th><td>\(kind)</td><td class="n">\(Figure(row.largestDelta).description)</td>\
+      <td class="n\(fits ? "" : " bad")">\(Figure(row.relative).description)\(fits ? "" : " ✗")</td>\
+      <td class="n">\(Figure(row.divergence).description)</td><td class="n">\(row.rankOfExpectedTop)</td>\
+      <td>\(row.isSameTop ? "same" : "another")</td></tr>
+
+      """
+  }
+
+  // MARK: The cache
+
+  private var provenance: HTML {
+    guard !item.provenance.isEmpty else { return "" }
+    var parts: [(positions: Range<Int>, digest: Digest?)] = []
+    for part in item.provenance {
+      if let last = parts.last, last.digest == part.adapterDigest, last.positions.upperBound == part.positions.lowerBound {
+        parts[parts.count - 1].positions = last.positions.lowerBound..<part.positions.upperBound
+      } else {
+        parts.append((part.positions, part.adapterDigest))
+      }
+    }
+    let shared = min(start, item.tokens.count - 1)
+    let rows = parts.map { part -> HTML in
+      let maker: HTML = part.digest.map { "adapter <span class=\"mono\">\(String($0.description.prefix(12)))</span>" } ?? "base alone"
+      let use: HTML =
+        part.digest == nil
+        ? "by base and adapter alike" : "by this adapter alone; the base refuses \(part.positions.count == 1 ? "it" : "them")"
+      return """
+        <tr><th scope="row">\(part.positions.lowerBound)–\(part.positions.upperBound - 1)</th><td>\(maker)</td><td>\(use)</td></tr>
+
+        """
+    }
+    return """
+      <h4 id="cache-\(index)">Keys and values in the cache</h4>
+      <table aria-labelledby="cache-\(index)">
+      <thead><tr><th scope="col">positions</th><th scope="col">made by</th><th scope="col">can be used</th></tr></thead>
+      <tbody>
+      \(rows.joined())</tbody>
+      </table>
+      <p class="soft after">The proof of reuse went on from the first \(shared) positions: base then adapter, adapter then base, and base, adapter, \
+      base; and from the first \(item.tokens.count - 1), with the adapter twice.</p>
+
+      """
+  }
+}

@@ -1,0 +1,260 @@
+internal import AloraVerification
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+/// What adapted logits differ from the base's by, over the positions: a lane for exactly zero, and a logarithmic scale above it.
+///
+/// Widths are parts of the figure's, so that it fits every screen with letters of one size; heights are in pixels.
+struct DivergenceChart {
+  let item: CaseReport
+  /// As a part of a row's greatest magnitude.
+  let tolerance: Double
+  let identifier: String
+
+  /// Units: pixels from the top.
+  private static let (top, bottom, zero, labels, height) = (22.0, 162.0, 192.0, 222.0, 240)
+  /// More than a screen has columns.
+  private static let pointLimit = 800
+  private static let markerLimit = 240
+  private static let dotLimit = 64
+
+  /// One series of golden deviations: `|here - golden|`.
+  private struct Mark {
+    let position: Int
+    let delta: Double
+    let limit: Double
+    let isBase: Bool
+    var isOver: Bool { !(delta <= limit) }
+  }
+
+  private var marks: [Mark] {
+    let all = item.positions.flatMap { position in
+      [(position.base, true), (position.adapted, false)].compactMap { row, isBase in
+        row.map {
+          Mark(
+            position: position.position, delta: $0.largestDelta, limit: tolerance * $0.magnitude, isBase: isBase)
+        }
+      }
+    }
+    guard all.count > Self.markerLimit else { return all }
+    // The farthest of each stretch, so that none that is too far goes missing.
+    let size = (all.count + Self.markerLimit - 1) / Self.markerLimit
+    return stride(from: 0, to: all.count, by: size).compactMap { first in
+      all[first..<min(first + size, all.count)].max { $0.delta < $1.delta }
+    }
+  }
+
+  // MARK: Scales
+
+  private func decades(_ marks: [Mark]) -> ClosedRange<Int> {
+    let values = item.positions.map(\.effect) + marks.flatMap { [$0.delta, $0.limit] }
+    let shown = values.filter { $0 > 0 && $0.isFinite }
+    let low = shown.min().map { Int(log10($0).rounded(.down)) } ?? -1
+    let high = shown.max().map { Int(log10($0).rounded(.up)) } ?? 1
+    return low...max(low + 1, high)
+  }
+
+  private func x(_ position: Double) -> String {
+    Self.tenths(position * 100 / Double(max(1, item.tokens.count)), scale: 100)
+  }
+
+  private func y(_ value: Double, _ decades: ClosedRange<Int>) -> String {
+    if value == 0 { return Self.tenths(Self.zero) }
+    guard value.isFinite else { return Self.tenths(Self.top - 12) }
+    let part = (log10(value) - Double(decades.lowerBound)) / Double(decades.upperBound - decades.lowerBound)
+    return Self.tenths(Self.bottom - min(1, max(0, part)) * (Self.bottom - Self.top))
+  }
+
+  private static func tenths(_ value: Double, scale: Double = 10) -> String { "\((value * scale).rounded() / scale)" }
+
+  // MARK: Drawing
+
+  var figure: HTML {
+    let marks = marks
+    let decades = decades(marks)
+    return """
+      <figure>
+      <div class="plot">\(axis(decades))<svg role="img" aria-labelledby="\(identifier)-title \(identifier)-words">
+      <title id="\(identifier)-title">Differences of logits over the positions of \(item.name)</title>
+      \(zone)\(grid(decades))\(start)\(tolerances(marks, decades))\(effects(decades))\(symbols(marks, decades))\(ticks)
+      </svg></div>
+      \(legend(marks))<figcaption id="\(identifier)-words">\(words)</figcaption>
+      </figure>
+
+      """
+  }
+
+  private func axis(_ decades: ClosedRange<Int>) -> HTML {
+    let lines = labelled(decades).map { decade -> HTML in
+      "<text x=\"100%\" dx=\"-8\" y=\"\(y(Self.power(decade), decades))\" dy=\"4\" text-anchor=\"end\">\(Self.name(decade))</text>"
+    }
+    return """
+      <svg aria-hidden="true">\(lines.joined())<text x="100%" dx="-8" y="\(Self.tenths(Self.zero))" dy="4" text-anchor="end" \
+      class="strong">0</text></svg>
+      """
+  }
+
+  /// Powers of ten that get a line: all, or every second, third, … where there are many.
+  private func labelled(_ decades: ClosedRange<Int>) -> [Int] {
+    let step = (decades.count + 5) / 6
+    return decades.filter { $0 % step == 0 }
+  }
+
+  private static func power(_ decade: Int) -> Double { pow(10, Double(decade)) }
+
+  private static func name(_ decade: Int) -> String {
+    (-3...3).contains(decade) ? Figure(power(decade)).description : "1e\(decade)"
+  }
+
+  private func grid(_ decades: ClosedRange<Int>) -> HTML {
+    let lines = labelled(decades).map { y(Self.power($0), decades) } + [Self.tenths(Self.zero)]
+    return lines.map { "<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"\($0)\" y2=\"\($0)\"/>" as HTML }.joined()
+  }
+
+  private var end: Int { min(item.activationStart ?? item.tokens.count, item.tokens.count) }
+
+  /// The positions of base weights.
+  private var zone: HTML {
+    guard end > 0 else { return "" }
+    return "<rect class=\"zone\" x=\"0\" y=\"6\" width=\"\(x(Double(end)))%\" height=\"202\"/>"
+  }
+
+  private var start: HTML {
+    guard let start = item.activationStart, start < item.tokens.count else { return "" }
+    // The label is on the side where there is room.
+    let isLeft = start * 2 > item.tokens.count
+    return """
+      <line class="start" x1="\(x(Double(start)))%" x2="\(x(Double(start)))%" y1="6" y2="208"/><text class="strong" \
+      x="\(x(Double(start)))%" dx="\(isLeft ? -8 : 8)" y="\(Self.tenths(Self.zero - 12))" \
+      text-anchor="\(isLeft ? "end" : "start")">\(isLeft ? "exactly 0 · adapter on from \(start)" : "adapter on from \(start)")</text>
+      """
+  }
+
+  private func effects(_ decades: ClosedRange<Int>) -> HTML {
+    let size = max(1, (item.positions.count + Self.pointLimit - 1) / Self.pointLimit)
+    var pieces: [(isZero: Bool, points: [(x: Double, y: String)])] = []
+    for first in stride(from: 0, to: item.positions.count, by: size) {
+      let part = item.positions[first..<min(first + size, item.positions.count)]
+      // Not the mean: one position that differs must show.
+      let value = part.map(\.effect).max { $0 < $1 } ?? 0
+      let point = (Double(first) + Double(part.count) / 2, y(value, decades))
+      // From zero to the logarithmic scale there is no line.
+      if pieces.last?.isZero == (value == 0) {
+        pieces[pieces.count - 1].points.append(point)
+      } else {
+        pieces.append((value == 0, [point]))
+      }
+    }
+    let scale = 1000 / Double(max(1, item.tokens.count))
+    let lines = pieces.filter { $0.points.count > 1 }.map { piece -> HTML in
+      let path = piece.points.map { "\(Self.tenths($0.x * scale)) \($0.y)" }.joined(separator: "L")
+      return "<path class=\"effect\" d=\"M\(path)\"/>"
+    }.joined()
+    let points = pieces.flatMap(\.points)
+    let dots =
+      points.count <= Self.dotLimit
+      ? points.map { "<circle class=\"dot\" cx=\"\(x($0.x))%\" cy=\"\($0.y)\" r=\"2.5\"/>" as HTML }.joined()
+      : pieces.filter { $0.points.count == 1 }.flatMap(\.points)
+        .map { "<circle class=\"dot\" cx=\"\(x($0.x))%\" cy=\"\($0.y)\" r=\"2.5\"/>" as HTML }.joined()
+    return """
+      <svg x="0" y="0" width="100%" height="\(Self.height)" viewBox="0 0 1000 \(Self.height)" preserveAspectRatio="none">\
+      \(lines)</svg>\(dots)
+      """
+  }
+
+  private func tolerances(_ marks: [Mark], _ decades: ClosedRange<Int>) -> HTML {
+    marks.filter { !$0.isBase || item.positions.allSatisfy { $0.adapted == nil } }.map { mark -> HTML in
+      let half = max(0.5, Double(item.tokens.count) * 0.012)
+      let (left, right) = (Double(mark.position) + 0.5 - half, Double(mark.position) + 0.5 + half)
+      let height = y(mark.limit, decades)
+      return """
+        <line class="tolerance" x1="\(x(max(0, left)))%" x2="\(x(min(Double(item.tokens.count), right)))%" y1="\(height)" \
+        y2="\(height)"/>
+        """
+    }.joined()
+  }
+
+  private func symbols(_ marks: [Mark], _ decades: ClosedRange<Int>) -> HTML {
+    marks.map { mark -> HTML in
+      let kind: HTML = mark.isOver ? "over" : mark.isBase ? "base" : "adapted"
+      let height = y(mark.delta, decades)
+      if mark.isBase && !mark.isOver {
+        return "<circle class=\"base\" cx=\"\(x(Double(mark.position) + 0.5))%\" cy=\"\(height)\" r=\"4\"/>"
+      }
+      let shape: HTML = mark.isOver ? Self.cross : Self.diamond
+      return """
+        <svg x="\(x(Double(mark.position) + 0.5))%" y="\(height)" overflow="visible"><path class="\(kind)" d="\(shape)"/></svg>
+        """
+    }.joined()
+  }
+
+  private static let diamond: HTML = "M0-5 5 0 0 5-5 0Z"
+  private static let cross: HTML = "M-5-3-3-5 0-2 3-5 5-3 2 0 5 3 3 5 0 2-3 5-5 3-2 0Z"
+
+  private var ticks: HTML {
+    let last = item.tokens.count - 1
+    var shown = [0, last]
+    if let start = item.activationStart, start * 8 > last, (last - start) * 8 > last { shown.insert(start, at: 1) }
+    return Array(Set(shown)).sorted().map { position -> HTML in
+      let anchor: HTML = position == 0 ? "start" : position == last ? "end" : "middle"
+      let at = position == 0 ? "0" : position == last ? "100" : x(Double(position) + 0.5)
+      return "<text x=\"\(at)%\" y=\"\(Self.tenths(Self.labels))\" text-anchor=\"\(anchor)\">\(position)</text>"
+    }.joined()
+  }
+
+  // MARK: Words
+
+  private func legend(_ marks: [Mark]) -> HTML {
+    var items: [HTML] = [
+      "<li><svg aria-hidden=\"true\"><path class=\"effect\" d=\"M0 6H24\"/></svg>adapted against base, greatest |Δ| of a logit</li>"
+    ]
+    func symbol(_ drawing: HTML, _ text: HTML) { items.append("<li><svg aria-hidden=\"true\">\(drawing)</svg>\(text)</li>") }
+    if marks.contains(where: { !$0.isBase && !$0.isOver }) {
+      symbol("<g transform=\"translate(12 6)\"><path class=\"adapted\" d=\"\(Self.diamond)\"/></g>", "adapted against golden")
+    }
+    if marks.contains(where: { $0.isBase && !$0.isOver }) {
+      symbol("<circle class=\"base\" cx=\"12\" cy=\"6\" r=\"4\"/>", "base against golden")
+    }
+    if marks.contains(where: \.isOver) {
+      symbol("<g transform=\"translate(12 6)\"><path class=\"over\" d=\"\(Self.cross)\"/></g>", "golden missed, beyond the tolerance")
+    }
+    if !marks.isEmpty { symbol("<path class=\"tolerance\" d=\"M0 6H24\"/>", "tolerance") }
+    return "<ul class=\"plot-legend legend\">\(items.joined())</ul>\n"
+  }
+
+  private var words: HTML {
+    let before = item.positions.prefix(end)
+    var text: HTML = ""
+    if !before.isEmpty {
+      let differing = before.filter { $0.effect != 0 }
+      text +=
+        differing.isEmpty
+        ? "\(Self.span(0..<end)) run on base weights: adapted and base logits are the same bits, the difference is exactly 0. "
+        : """
+        <span class="bad">Of \(Self.span(0..<end)), which should be the base’s, \(differing.count) differ, by up to \
+        \(Figure(differing.map(\.effect).max() ?? 0).description).</span> 
+        """
+    }
+    let after = item.positions.dropFirst(end)
+    if let most = after.max(by: { $0.effect < $1.effect }), let least = after.min(by: { $0.effect < $1.effect }) {
+      text += """
+        From position \(end) on the adapter moves logits by \(Figure(least.effect).description) to \
+        \(Figure(most.effect).description).
+        """
+    } else {
+      text += "The adapter is off."
+    }
+    return text
+  }
+
+  static func span(_ positions: Range<Int>) -> HTML {
+    positions.count == 1
+      ? "Position \(positions.lowerBound)" : "Positions \(positions.lowerBound)–\(positions.upperBound - 1)"
+  }
+}

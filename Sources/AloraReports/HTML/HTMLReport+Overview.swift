@@ -1,0 +1,48 @@
+internal import AloraVerification
+
+extension HTMLReport {
+  /// A row for each case, where there are several.
+  var overview: HTML {
+    guard report.cases.count > 1 else { return "" }
+    let hasGolden = report.cases.contains { $0.worst != nil }
+    let golden: HTML = hasGolden ? "<th scope=\"col\" class=\"n\">golden |Δ|</th>" : ""
+    let rows = report.cases.enumerated().map { index, item -> HTML in
+      let failures = report.failures(ofCase: item.name)
+      let worst: HTML =
+        hasGolden ? "<td class=\"n\">\(item.worst.map { Figure($0.relative).description } ?? "–")</td>" : ""
+      let start: HTML = item.isActivated ? "\(item.activationStart ?? 0)" : "off"
+      return """
+        <tr><th scope="row"><a href="#case-\(index)">\(item.name)</a></th><td class="n">\(item.tokens.count)</td>\
+        <td class="n">\(start)</td><td class="n">\(Figure(item.greatestEffect).description)</td>\(worst)\
+        <td class="\(failures.isEmpty ? "passed" : "failed")">\(Self.mark(failures.isEmpty)) \
+        \(failures.isEmpty ? "holds" : "failed")</td></tr>
+
+        """
+    }
+    return """
+      <section aria-labelledby="overview">
+      <h2 id="overview">\(report.cases.count) prompts</h2>
+      <div class="scroll" role="region" aria-labelledby="overview" tabindex="0"><table>
+      <thead><tr><th scope="col">prompt</th><th scope="col" class="n">tokens</th><th scope="col" class="n">on from</th>\
+      <th scope="col" class="n">effect</th>\(golden)<th scope="col">verdict</th></tr></thead>
+      <tbody>
+      \(rows.joined())</tbody>
+      </table></div>
+      </section>
+
+      """
+  }
+}
+
+extension CaseReport {
+  /// Whether some token is adapted.
+  var isActivated: Bool { activationStart.map { $0 < tokens.count } ?? false }
+
+  /// The greatest difference that the adapter makes; infinite where there is NaN.
+  var greatestEffect: Double { positions.map(\.effect).max() ?? 0 }
+
+  /// The row that is farthest from its golden one.
+  var worst: RowComparison? {
+    positions.flatMap { [$0.base, $0.adapted].compactMap(\.self) }.max { $0.relative < $1.relative }
+  }
+}

@@ -1,0 +1,60 @@
+import AloraInference
+@testable import AloraVerification
+@testable import AloraReports
+
+/// Findings as a verification would make them, small and of every kind.
+enum Fixture {
+  static let invocation = [7, 9]
+  static let pieces = [
+    0: "Hello", 1: " wörld", 2: "\n", 3: "</script>", 4: "\u{202E}abc", 5: "\u{0301}", 6: "", 7: "<|go|>", 9: "שלום",
+  ]
+
+  static func row(_ values: [Float], moved by: Float) -> RowComparison {
+    RowComparison(expected: values, found: values.map { $0 + by })
+  }
+
+  /// A prompt with golden rows at its last two positions.
+  static func item(
+    _ name: String, tokens: [Int] = [0, 1, 2, 3, 7, 9, 4, 5, 6], start: Int? = 4, golden: Float? = 1e-6,
+    effect: Double = 4
+  ) -> CaseReport {
+    let positions = tokens.indices.map { position in
+      let isAdapted = start.map { position >= $0 } ?? false
+      let row = position >= tokens.count - 2 ? golden.map { Self.row([1, 8, -2], moved: $0) } : nil
+      return PositionReport(
+        position: position, effect: isAdapted ? effect / Double(position) : 0, base: isAdapted ? nil : row, adapted: row)
+    }
+    let top = [TopTokens.Entry(token: 3, logit: 8, probability: 0.99), .init(token: 4, logit: 1, probability: 0.001)]
+    let parts = [(0..<min(start ?? tokens.count, tokens.count), false), (min(start ?? tokens.count, tokens.count)..<tokens.count, true)]
+    return CaseReport(
+      name: name, tokens: tokens, pieces: nil, activationStart: start, positions: positions,
+      tops: [TopTokens(position: tokens.count - 1, base: top, adapted: top.reversed(), golden: golden == nil ? nil : top)],
+      provenance: parts.filter { !$0.0.isEmpty }.map { range, isAdapted in
+        KVProvenance(
+          positions: range, tokens: Array(tokens[range]), adapterDigest: isAdapted ? Digest(floats: [1]) : nil,
+          activationStart: isAdapted ? start : nil)
+      })
+  }
+
+  static func report(
+    _ cases: [CaseReport], failures: [Verdict.Proof: [Verdict.Failure]] = [:], model: String = "base.gguf",
+    adapter: String = "adapters/check.gguf"
+  ) -> VerificationReport {
+    let verdicts = Verdict.Proof.allCases.map {
+      Verdict(proof: $0, failures: failures[$0] ?? [], detail: "figures of \($0.rawValue)")
+    }
+    return VerificationReport(
+      model: model, adapter: adapter, result: VerificationResult(verdicts: verdicts, cases: cases))
+  }
+
+  static func page(_ report: VerificationReport, golden: Bool = true, command: [String] = ["alora", "verify"]) -> String {
+    let digest = Digest(floats: [2])
+    return HTMLReport(
+      report,
+      context: ReportContext(
+        model: .init(path: report.model, digest: digest), adapter: .init(path: report.adapter, digest: digest),
+        golden: golden ? .init(path: "golden.npz", digest: digest) : nil, invocation: invocation, tolerance: 1e-4,
+        version: "1.2.3", command: command)
+    ) { pieces[$0] }.text
+  }
+}

@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""Runs what action.yml and docs/examples/gitlab-ci.yml say, as a runner would, on a tiny model.
+
+    check_ci.py ALORA
+
+The action's steps run in order, with GitHub's files and variables and the expressions that action.yml uses; `actions/cache` is played
+by its answer. Nothing here is a mock of alora. Needs PyYAML.
+"""
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+FIXTURE = ROOT / "testdata/inference/llama"
+EXPRESSION = re.compile(r"\$\{\{\s*([a-z.0-9_-]+)\s*\}\}")
+
+
+class Runner:
+    """One job: the files and variables that GitHub gives to the steps of a composite action."""
+
+    def __init__(self, directory, action_path=ROOT, cache_hit=False):
+        self.directory, self.action_path, self.cache_hit = Path(directory), action_path, cache_hit
+        self.workspace = self.directory / "workspace"
+        for name in ("workspace", "temp", "home"):
+            (self.directory / name).mkdir(exist_ok=True)
+        self.path = os.environ["PATH"]
+        self.values, self.log, self.steps_run = {}, "", []
+        self.summary = self.directory / "summary.md"
+
+    def run(self, action, inputs):
+        """The exit code of the first step that fails, or 0."""
+        unknown = set(inputs) - set(action["inputs"])
+        assert not unknown, f"no such input: {unknown}"
+        self.values = {"runner.os": "Linux", "runner.arch": "X64"}
+        self.values |= {f"inputs.{k}": inputs.get(k, v.get("default", "")) for k, v in action["inputs"].items()}
+        for step in action["runs"]["steps"]:
+            if "if" in step and not self.condition(step["if"]):
+                continue
+            self.steps_run.append(step["id"])
+            if "uses" in step:
+                self.values[f"steps.{step['id']}.outputs.cache-hit"] = "true" if self.cache_hit else ""
+                continue
+            status = self.step(step)
+            if status != 0:
+                return status
+        return 0
+
+    def expand(self, text):
+        return EXPRESSION.sub(lambda match: self.values.get(match[1], ""), text)
+
+    def condition(self, text):
+        match = re.fullmatch(r"([a-z.-]+) == '([^']*)'", text)
+        assert match, f"this check does not know the condition {text}"
+        return self.values.get(match[1], "") == match[2]
+
+    def step(self, step):
+        script, output, path = (self.directory / name for name in ("step.sh", "output.txt", "path.txt"))
+        script.write_text(step["run"])
+        output.write_text("")
+        path.write_text("")
+        environment = {
+            "PATH": self.path, "HOME": str(self.directory / "home"), "GITHUB_ACTIONS": "true",
+            "GITHUB_ACTION_PATH": str(self.action_path), "GITHUB_OUTPUT": str(output), "GITHUB_PATH": str(path),
+            "GITHUB_STEP_SUMMARY": str(self.summary), "RUNNER_TEMP": str(self.directory / "temp"),
+        } | {name: self.expand(text) for name, text in step.get("env", {}).items()}
+        # As GitHub calls bash where a step says `shell: bash`.
+        result = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)], cwd=self.workspace, env=environment,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.log += result.stdout
+        for line in output.read_text().splitlines():
+            name, _, value = line.partition("=")
+            self.values[f"steps.{step['id']}.outputs.{name}"] = value
+        for line in path.read_text().splitlines():
+            self.path = line + ":" + self.path
+        return result.returncode
+
+    def outputs(self, action):
+        return {name: self.expand(output["value"]) for name, output in action["outputs"].items()}
+
+
+def check_form(action):
+    """What GitHub refuses, and what would let an input be run as a script."""
+    assert action["runs"]["using"] == "composite" and len(action["description"]) <= 125, "description"
+    identifiers = [step["id"] for step in action["runs"]["steps"]]
+    assert len(set(identifiers)) == len(identifiers)
+    text = yaml.dump(action["runs"])
+    for name, value in action["inputs"].items():
+        assert value.get("description") and f"inputs.{name}" in text, f"input {name} is not described or not used"
+        assert value.get("required") or "default" in value, f"input {name} is neither required nor has a default"
+    for step in action["runs"]["steps"]:
+        if "run" in step:
+            assert step["shell"] == "bash" and "${{" not in step["run"], f"step {step['id']}"
+    for expression in EXPRESSION.findall(text + yaml.dump(action["outputs"])):
+        scope = expression.split(".")
+        known = scope[0] in ("inputs", "runner") or (scope[0] == "steps" and scope[1] in identifiers)
+        assert known, f"unknown expression {expression}"
+
+
+def check_action(action, alora, directory):
+    inputs = {"model": str(FIXTURE / "base"), "adapter": str(FIXTURE / "adapter"), "binary": alora}
+    golden = str(FIXTURE / "golden.npz")
+    count = 0
+
+    def job(status, changes, **options):
+        nonlocal count
+        count += 1
+        (directory / f"job-{count}").mkdir()
+        runner = Runner(directory / f"job-{count}", **options)
+        found = runner.run(action, inputs | changes)
+        assert found == status, f"{changes}: exit code {found}, expected {status}\n{runner.log}"
+        return runner
+
+    good = job(0, {"golden": golden, "reports": "junit=alora.xml\n\njson=r e p.json\n", "args": "--threads\n1\n"})
+    assert good.outputs(action) == {"exit-code": "0", "passed": "true"}, good.outputs(action)
+    assert good.summary.read_text().startswith("### ✅ alora verify")
+    assert json.loads((good.workspace / "r e p.json").read_text())["passed"] is True
+    assert (good.workspace / "alora.xml").exists() and "cache" not in good.steps_run
+
+    bad = job(1, {"golden": golden, "tolerance": "1e-12"})
+    assert bad.outputs(action) == {"exit-code": "1", "passed": "false"} and "::error title=alora verify%3A" in bad.log
+    assert bad.summary.read_text().startswith("### ❌ alora verify")
+
+    # Inputs are text, whatever they hold.
+    for text in ("$(touch ran)", "`touch ran`", "'; touch ran; '", "-h", "a\n--help"):
+        hostile = job(4, {"adapter": text})
+        assert not (hostile.workspace / "ran").exists() and "::error title=alora verify::" in hostile.log
+    assert job(2, {"args": "--no-such-flag"}).outputs(action) == {"exit-code": "2", "passed": "false"}
+
+    # A binary from elsewhere is the one that was meant.
+    digest = hashlib.sha256(Path(alora).read_bytes()).hexdigest()
+    job(0, {"binary-sha256": digest})
+    wrong = job(3, {"binary-sha256": "0" * 64})
+    assert digest in wrong.log and "verify" not in wrong.steps_run
+    job(2, {"binary": "https://example.com/alora"})
+
+    # From sources: what `make build` leaves is taken, and not built again when the cache has it.
+    sources = directory / "action"
+    for name in ("Sources", "scripts"):
+        shutil.copytree(ROOT / name, sources / name)
+    for name in ("Package.swift", "action.yml"):
+        shutil.copy(ROOT / name, sources / name)
+    (sources / "Makefile").write_text(
+        f"build:\n\techo built >> built.log\n\tmkdir -p .build/release\n\tcp '{alora}' .build/release/alora\n")
+    first = job(0, {"binary": ""}, action_path=sources)
+    assert first.steps_run == ["prepare", "cache", "install", "verify"] and (sources / "built.log").exists()
+    (sources / "built.log").unlink()
+    key = first.values["steps.prepare.outputs.key"]
+    again = Runner(directory / f"job-{count}", action_path=sources, cache_hit=True)
+    assert again.run(action, inputs | {"binary": ""}) == 0 and not (sources / "built.log").exists(), again.log
+    assert again.values["steps.prepare.outputs.key"] == key
+    with open(sources / "Package.swift", "a") as package:
+        package.write("// changed\n")
+    changed = job(0, {"binary": ""}, action_path=sources)
+    assert changed.values["steps.prepare.outputs.key"] != key, "other sources, the same key"
+    return count + 1
+
+
+def check_gitlab(path, alora, directory):
+    document = yaml.safe_load(path.read_text())
+    job = document["verify-adapter"]
+    assert set(document) == {"variables", "verify-adapter"}
+    assert set(job) <= {"image", "cache", "before_script", "script", "artifacts"}
+    assert all(isinstance(line, str) for line in job["before_script"] + job["script"])
+    subprocess.run(["bash", "-n"], input="\n".join(job["before_script"]), text=True, check=True)
+    binaries = directory / "bin"
+    binaries.mkdir()
+    (binaries / "alora").symlink_to(alora)
+    variables = {k: str(v) for k, v in document["variables"].items()}
+    variables |= {"ALORA_MODEL": str(FIXTURE / "base"), "ALORA_ADAPTER": str(FIXTURE / "adapter")}
+    variables |= {"ALORA_GOLDEN": str(FIXTURE / "golden.npz")}
+    work = directory / "gitlab"
+    work.mkdir()
+    # As GitLab's runner does: one shell, which ends at the first command that fails.
+    subprocess.run(
+        ["bash", "-e", "-o", "pipefail"], input="\n".join(job["script"]), text=True, check=True, cwd=work,
+        env={"PATH": f"{binaries}:{os.environ['PATH']}"} | variables, stdout=subprocess.DEVNULL)
+    kept = job["artifacts"]["paths"] + [job["artifacts"]["reports"]["junit"]]
+    assert job["artifacts"]["when"] == "always" and all((work / name).stat().st_size > 0 for name in kept), kept
+    # GitLab tells test cases apart by these two.
+    cases = [(c.get("classname"), c.get("name")) for c in ElementTree.parse(work / kept[-1]).iter("testcase")]
+    assert len(set(cases)) == len(cases) >= 5, cases
+    return len(cases)
+
+
+def main():
+    alora = str(Path(sys.argv[1]).resolve())
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    check_form(action)
+    with tempfile.TemporaryDirectory() as directory:
+        jobs = check_action(action, alora, Path(directory))
+        cases = check_gitlab(ROOT / "docs/examples/gitlab-ci.yml", alora, Path(directory))
+    print(f"action.yml: {jobs} jobs ended as they should; gitlab-ci.yml: its script ran, {cases} test cases")
+
+
+if __name__ == "__main__":
+    main()
