@@ -82,11 +82,12 @@ let package = Package(
       ]),
     module("AloraServerCheck", ["AloraBytes", "AloraInference", "AloraJSON"]),
     module("AloraVerification", ["AloraArchitectures", "AloraBytes", "AloraInference", "AloraNPZ", "AloraTensors"]),
+    module("AloraReports", ["AloraInference", "AloraVerification"]),
     .executableTarget(
       name: "AloraCLI",
       dependencies: [
         "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraGeneration", "AloraInference",
-        "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraPEFT", "AloraSafetensors",
+        "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraPEFT", "AloraReports", "AloraSafetensors",
         "AloraServerCheck", "AloraTensors", "AloraVerification", "AloraTokenization", "CAllocation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -115,6 +116,7 @@ let package = Package(
       ["AloraBytes", "AloraInference", "AloraTestSupport", "AloraTokenization"]),
     tests("AloraServerCheck", ["AloraBytes", "AloraInference", "AloraJSON", "AloraTestSupport"]),
     tests("AloraVerification", ["AloraInference", "AloraTestSupport"]),
+    tests("AloraReports", ["AloraInference", "AloraVerification"]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
     tests("AloraCLI", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),

@@ -1,4 +1,5 @@
 internal import AloraBytes
+internal import AloraReports
 internal import AloraVerification
 internal import ArgumentParser
 
@@ -6,6 +7,7 @@ internal import ArgumentParser
 enum ReportTarget: ExpressibleByArgument {
   case json(String)
   case junit(String)
+  case html(String)
   /// Annotations to standard output; the summary to a file, or else to the one that the runner names.
   case github(String?)
 
@@ -16,6 +18,7 @@ enum ReportTarget: ExpressibleByArgument {
     switch (parts[0], path) {
     case ("json", let path?): self = .json(path)
     case ("junit", let path?): self = .junit(path)
+    case ("html", let path?): self = .html(path)
     case ("github", _): self = .github(path)
     default: return nil
     }
@@ -26,14 +29,17 @@ enum ReportTarget: ExpressibleByArgument {
 
   /// Replaces a report of an earlier run, as a whole or not at all.
   ///
-  /// - Throws: ``FileError``.
-  func write(_ report: VerificationReport, json: String) throws {
+  /// - Parameter page: made only where one is asked for.
+  /// - Throws: ``FileError``; what `page` throws.
+  func write(_ report: VerificationReport, json: String, page: () throws -> HTMLReport) throws {
     switch self {
     case .json(let path): try Self.write(Array(json.utf8), to: path)
-    case .junit(let path): try Self.write(Array(report.junit.utf8), to: path)
+    case .junit(let path): try Self.write(Array(JUnitReport(report).text.utf8), to: path)
+    case .html(let path): try Self.write(Array(try page().text.utf8), to: path)
     case .github(let named):
-      Console.standardOutput.write(report.githubAnnotations)
-      let summary = Array(report.githubSummary.utf8)
+      let github = GitHubReport(report)
+      Console.standardOutput.write(github.annotations)
+      let summary = Array(github.summary.utf8)
       if let named { return try Self.write(summary, to: named) }
       guard let path = FileSystem.environment("GITHUB_STEP_SUMMARY"), !path.isEmpty else { return }
       // The summary of the step may have begun already.

@@ -14,7 +14,7 @@ extension VerificationReport {
         verdicts.map { verdict in
           [
             "proof": .string(verdict.proof.rawValue), "passed": .boolean(verdict.passed),
-            "detail": .string(verdict.detail), "failures": .array(verdict.failures.map { .string($0) }),
+            "detail": .string(verdict.detail), "failures": .array(verdict.failures.map { .string($0.description) }),
           ]
         }),
       "cases": .array(cases.map(\.json)),

@@ -2,6 +2,7 @@ internal import AloraBytes
 internal import AloraInference
 internal import AloraJSON
 internal import AloraNPZ
+internal import AloraReports
 internal import AloraTokenization
 internal import AloraVerification
 internal import ArgumentParser
@@ -38,7 +39,7 @@ struct VerifyCommand: ParsableCommand {
   @Option(
     name: .customLong("report"),
     help: ArgumentHelp(
-      "Write a report too; may be repeated: json=FILE, junit=FILE, github=FILE (Markdown, and annotations on standard "
+      "Write a report too; may be repeated: html=FILE, json=FILE, junit=FILE, github=FILE (Markdown, and annotations on standard "
         + "output), or github alone, for the summary of the job.", valueName: "kind=file"))
   var reports: [ReportTarget] = []
 
@@ -69,7 +70,7 @@ struct VerifyCommand: ParsableCommand {
     var progress = Progress("verifying", total: goldenFile?.cases.count ?? prompts.count, isQuiet: common.quiet)
     let tokenizer = spellingTokenizer()
     var piece: (@Sendable (Int) -> String?)?
-    if let tokenizer { piece = { tokenizer.piece(of: $0) } }
+    if let tokenizer { piece = { tokenizer.spelling(of: $0) } }
     let result = try Verification(
       model: loaded.model, adapter: adapter, evaluator: loaded.evaluator, tolerance: tolerance,
       piece: piece
@@ -77,13 +78,40 @@ struct VerifyCommand: ParsableCommand {
     progress.finish()
     let report = VerificationReport(model: inference.model, adapter: adapter.path, result: result)
     let json = report.json(adapterDigest: adapter.digest.description, golden: golden).serialized() + "\n"
-    for target in reports { try target.write(report, json: json) }
+    for target in reports {
+      try target.write(report, json: json) {
+        HTMLReport(report, context: try context(loaded.model, adapter), piece: piece)
+      }
+    }
     if common.json {
       Console.standardOutput.write(json)
     } else if !common.quiet {
       Console.standardOutput.write(text(result.verdicts, .standardOutput))
     }
     if !result.passed { throw ExitStatus.checkFailed }
+  }
+
+  /// - Throws: what reading the files throws, of which the report names the digests.
+  private func context(_ model: Model, _ adapter: Adapter) throws -> ReportContext {
+    var command = ["alora", "verify", "--model", inference.model, "--adapter", adapter.path]
+    if let golden { command += ["--golden", golden] }
+    if tolerance != Verification.defaultTolerance { command += ["--tolerance", "\(tolerance)"] }
+    return ReportContext(
+      model: try subject(inference.model) { ("of its files:", try model.filesDigest()) },
+      adapter: try subject(adapter.path) { ("of its factors:", adapter.digest) },
+      golden: try golden.map { .init(path: $0, digest: try Digest(file: $0), digestName: "sha256") }, invocation: adapter.invocationTokens,
+      tolerance: tolerance, version: aloraVersion, command: command)
+  }
+
+  /// A file with the digest that `sha256sum` gives; a directory with one of our own.
+  private func subject(
+    _ path: String, _ other: () throws -> (name: String, digest: Digest)
+  ) throws -> ReportContext.Subject {
+    if FileSystem.kind(of: path) == .regularFile {
+      return .init(path: path, digest: try Digest(file: path), digestName: "sha256")
+    }
+    let (name, digest) = try other()
+    return .init(path: path, digest: digest, digestName: "sha256 \(name)")
   }
 
   /// For the spelling of tokens only: a model without one, or with a broken one, is verified all the same.
@@ -99,7 +127,7 @@ struct VerifyCommand: ParsableCommand {
     for verdict in verdicts {
       let mark = verdict.passed ? console.styled("✓", .green) : console.styled("✗", .red)
       text += "\(mark) \(verdict.proof.rawValue.padded(to: 18))\(verdict.detail)\n"
-      for failure in verdict.failures { text += "    \(failure.escapingControlCharacters())\n" }
+      for failure in verdict.failures { text += "    \(failure.description.escapingControlCharacters())\n" }
     }
     return text
   }

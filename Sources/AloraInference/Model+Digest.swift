@@ -20,11 +20,28 @@ extension Model {
     for path in paths {
       let file = try MappedFile(path: path)
       hasher.add([UInt8]("\(file.byteCount)\n".utf8))
-      for first in stride(from: 0, to: file.byteCount, by: 1 << 20) {
-        hasher.add(try file.read(first..<min(first + 1 << 20, file.byteCount)))
-      }
+      try hasher.add(file)
     }
     return hasher.end()
+  }
+}
+
+extension Digest {
+  /// Of a file's bytes.
+  ///
+  /// - Throws: ``FileError``.
+  public init(file path: String) throws {
+    var hasher = Hasher()
+    try hasher.add(MappedFile(path: path))
+    self = hasher.end()
+  }
+}
+
+extension Digest.Hasher {
+  fileprivate mutating func add(_ file: MappedFile) throws {
+    for first in stride(from: 0, to: file.byteCount, by: 1 << 20) {
+      add(try file.read(first..<min(first + 1 << 20, file.byteCount)))
+    }
   }
 }
 

@@ -14,7 +14,7 @@ public struct GitHubReport: Sendable {
     let failures = report.verdicts.flatMap { verdict in verdict.failures.map { (verdict.proof, $0) } }
     let shown = failures.count > Self.annotationLimit ? failures.prefix(Self.annotationLimit - 1) : failures[...]
     var lines = shown.map { proof, failure in
-      "::error title=alora verify%3A \(proof.rawValue)::\(failure.escapedForWorkflow)\n"
+      "::error title=alora verify%3A \(proof.rawValue)::\(failure.description.escapedForWorkflow)\n"
     }
     if shown.count < failures.count {
       lines.append("::error title=alora verify::\(failures.count - shown.count) more failures are in the summary of the job\n")
@@ -33,7 +33,7 @@ public struct GitHubReport: Sendable {
     }
     let failures = report.verdicts.flatMap { verdict in verdict.failures.map { (verdict.proof, $0) } }
     if !failures.isEmpty { text += "\n" }
-    for (proof, failure) in failures { text += "- **\(proof.rawValue)**: \(failure.escapedForMarkdown)\n" }
+    for (proof, failure) in failures { text += "- **\(proof.rawValue)**: \(failure.description.escapedForMarkdown)\n" }
     return text + table
   }
 

@@ -2,14 +2,17 @@ public import AloraInference
 
 /// What a report tells besides the findings: which files they are of, and how to find them again.
 public struct ReportContext: Sendable {
-  /// A file or directory, and the SHA-256 of what is in it.
+  /// A file or directory, and a SHA-256 of it.
   public struct Subject: Sendable {
     public let path: String
     public let digest: Digest
+    /// Of what the digest is.
+    public let digestName: String
 
-    public init(path: String, digest: Digest) {
+    public init(path: String, digest: Digest, digestName: String) {
       self.path = path
       self.digest = digest
+      self.digestName = digestName
     }
   }
 

@@ -3,9 +3,7 @@ internal import AloraVerification
 extension Verdict {
   /// What failed for one prompt; nil: for none in particular.
   func failures(ofCase name: String?) -> [String] {
-    failures.filter { failure in
-      name.map { failure.hasPrefix("\($0):") || failure.hasPrefix("\($0),") } ?? false
-    }
+    failures.filter { $0.caseName == name }.map { name == nil ? $0.description : $0.text }
   }
 }
 

@@ -2,7 +2,7 @@ internal import AloraInference
 
 /// What the proofs have found so far, over all prompts.
 struct Findings {
-  var failures: [Verdict.Proof: [String]] = [:]
+  var failures: [Verdict.Proof: [Verdict.Failure]] = [:]
   var rowsBefore = 0
   var entriesBefore = 0
   var reuses = 0
@@ -16,7 +16,10 @@ struct Findings {
   /// For each change of the activation, the largest relative effect.
   var sensitivity: [String: Double] = [:]
 
-  mutating func fail(_ proof: Verdict.Proof, _ text: String) { failures[proof, default: []].append(text) }
+  /// - Parameter name: of the prompt that shows it.
+  mutating func fail(_ proof: Verdict.Proof, of name: String? = nil, _ text: String) {
+    failures[proof, default: []].append(.init(caseName: name, text: text))
+  }
 }
 
 extension Verification {

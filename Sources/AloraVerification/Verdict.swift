@@ -4,8 +4,17 @@ public struct Verdict: Hashable, Sendable {
     case structure, beforeActivation = "before-activation", cacheReuse = "cache-reuse"
     case afterActivation = "after-activation", sensitivity
   }
+  /// What was found wrong.
+  public struct Failure: Hashable, Sendable, CustomStringConvertible {
+    /// The name of the prompt that shows it; nil: it is none's in particular.
+    public let caseName: String?
+    public let text: String
+
+    public var description: String { caseName.map { "\($0): \(text)" } ?? text }
+  }
+
   public let proof: Proof
-  public let failures: [String]
+  public let failures: [Failure]
   /// The figures, for people.
   public let detail: String
 

@@ -11,7 +11,7 @@ extension Verification {
       findings.rowsBefore += 1
       if base.digests[position] != adapted.digests[position] {
         return findings.fail(
-          .beforeActivation, "\(prompt.name): the logits of position \(position) differ, activation starts at \(start)")
+          .beforeActivation, of: prompt.name, "the logits of position \(position) differ, activation starts at \(start)")
       }
       for layer in 0..<h.layerCount {
         for head in 0..<h.keyValueHeadCount {
@@ -20,8 +20,8 @@ extension Verification {
           let other = adapted.sequence.entry(layer: layer, head: head, position: position)
           guard zip(one, other).contains(where: { $0.bitPattern != $1.bitPattern }) else { continue }
           return findings.fail(
-            .beforeActivation,
-            "\(prompt.name): the cached key or value of position \(position), layer \(layer), head \(head) differs")
+            .beforeActivation, of: prompt.name,
+            "the cached key or value of position \(position), layer \(layer), head \(head) differs")
         }
       }
     }
@@ -40,7 +40,7 @@ extension Verification {
       let logits = try evaluator.evaluate([Work(sequence, tokens: rest, logits: .all)])[0]
       findings.reuses += 1
       for position in count..<tokens.count where Digest(floats: Array(logits[position])) != expected.digests[position] {
-        findings.fail(.cacheReuse, "\(prompt.name), \(order): the logits of position \(position) differ")
+        findings.fail(.cacheReuse, of: prompt.name, "\(order): the logits of position \(position) differ")
         break
       }
       return sequence
@@ -53,7 +53,7 @@ extension Verification {
     guard let start, start < tokens.count else { return }
     // What the adapter has changed must not pass for the base's.
     if !isRefused(continuing: adapted.sequence, count: tokens.count) {
-      findings.fail(.cacheReuse, "\(prompt.name): adapted keys and values were accepted as the base's")
+      findings.fail(.cacheReuse, of: prompt.name, "adapted keys and values were accepted as the base's")
     }
   }
 

@@ -72,7 +72,7 @@ extension Verification {
           .map { "it fits: \($0.name)" } ?? otherCause(golden.adapted)
           ?? "no activation and no scaling that was tried fits: another adapter, or another order of its rows"
       failures.append(
-        "case \(item.index): \(kind) logits at position \(position), token \(row.token): golden "
+        "\(kind) logits at position \(position), token \(row.token): golden "
           + "\(row.expected), here \(row.found), |Δ| \(row.largestDelta); \(cause)")
     }
     return failures

@@ -54,8 +54,8 @@ public struct Verification {
       let start = ActivationRule.peft.start(in: item.tokens, invocation: adapter.invocationTokens) ?? -1
       if let expected = item.activationStart, expected != start {
         findings.fail(
-          .structure,
-          "case \(item.index): the golden was made with activation start \(expected), the adapter's tokens give \(start)"
+          .structure, of: "case \(item.index)",
+          "the golden was made with activation start \(expected), the adapter's tokens give \(start)"
         )
       }
     }
@@ -92,7 +92,7 @@ public struct Verification {
         try scalingThatFits(
           expected, tokens: tokens, start: start, base: base.rows, adapted: adapted.rows, known: &findings.scaling)
       }
-      for failure in failures { findings.fail(.afterActivation, failure) }
+      for failure in failures { findings.fail(.afterActivation, of: prompt.name, failure) }
       findings.take(comparisons)
     }
     return CaseReport(

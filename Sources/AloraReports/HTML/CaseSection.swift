@@ -8,7 +8,7 @@ struct CaseSection {
   let failures: [String]
   let tolerance: Double
   let invocation: [Int]?
-  let piece: @Sendable (Int) -> String?
+  let piece: (@Sendable (Int) -> String?)?
   let isOpen: Bool
 
   private static let tokenLimit = 480
@@ -39,7 +39,7 @@ struct CaseSection {
   }
 
   /// How the model spells a token, or else its number.
-  private func spelling(_ token: Int) -> String { piece(token)?.shownAsPiece ?? "#\(token)" }
+  private func spelling(_ token: Int) -> String { piece?(token)?.shownAsPiece ?? "#\(token)" }
 
   // MARK: Tokens
 
@@ -116,6 +116,7 @@ struct CaseSection {
     return """
       <h4 id="tops-\(index)">Likeliest next tokens\(note)</h4>
       <table class="tops" aria-labelledby="tops-\(index)">
+      <caption>Each with its probability and its logit.</caption>
       <thead><tr><th scope="col">base</th><th scope="col">adapted</th>\
       \(hasGolden ? "<th scope=\"col\">golden, adapted</th>" : "" as HTML)</tr></thead>
       \(bodies.joined())</table>
@@ -206,7 +207,7 @@ struct CaseSection {
       <tbody>
       \(rows.joined())</tbody>
       </table>
-      <p class="soft after">The proof of reuse went on from the first \(shared) positions: base then adapter, adapter then base, and base, adapter, \
+      <p class="soft">The proof of reuse went on from the first \(shared) positions: base then adapter, adapter then base, and base, adapter, \
       base; and from the first \(item.tokens.count - 1), with the adapter twice.</p>
 
       """

@@ -129,10 +129,11 @@ struct DivergenceChart {
     guard let start = item.activationStart, start < item.tokens.count else { return "" }
     // The label is on the side where there is room.
     let isLeft = start * 2 > item.tokens.count
+    let isZero = item.positions.prefix(start).allSatisfy { $0.effect == 0 }
     return """
       <line class="start" x1="\(x(Double(start)))%" x2="\(x(Double(start)))%" y1="6" y2="208"/><text class="strong" \
       x="\(x(Double(start)))%" dx="\(isLeft ? -8 : 8)" y="\(Self.tenths(Self.zero - 12))" \
-      text-anchor="\(isLeft ? "end" : "start")">\(isLeft ? "exactly 0 · adapter on from \(start)" : "adapter on from \(start)")</text>
+      text-anchor="\(isLeft ? "end" : "start")">\(isLeft && isZero ? "exactly 0 · adapter on from \(start)" : "adapter on from \(start)")</text>
       """
   }
 

@@ -6,10 +6,10 @@ public struct HTMLReport: Sendable {
   let report: VerificationReport
   let context: ReportContext
   /// How the model's vocabulary spells a token; nil: not at all.
-  let piece: @Sendable (Int) -> String?
+  let piece: (@Sendable (Int) -> String?)?
 
   public init(
-    _ report: VerificationReport, context: ReportContext, piece: @escaping @Sendable (Int) -> String? = { _ in nil }
+    _ report: VerificationReport, context: ReportContext, piece: (@Sendable (Int) -> String?)? = nil
   ) {
     self.report = report
     self.context = context
@@ -60,7 +60,9 @@ public struct HTMLReport: Sendable {
     return switch report.failedCount {
     case 0: "All \(Self.number(count)) proofs hold"
     case 1: "One of \(Self.number(count)) proofs failed"
-    case let failed: "\(Self.number(failed).capitalized) of \(Self.number(count)) proofs failed"
+    case count: "All \(Self.number(count)) proofs failed"
+    case let failed:
+      Self.number(failed).prefix(1).uppercased() + Self.number(failed).dropFirst() + " of \(Self.number(count)) proofs failed"
     }
   }
 
@@ -87,7 +89,7 @@ public struct HTMLReport: Sendable {
 
   private func subject(_ name: HTML, _ subject: ReportContext.Subject) -> HTML {
     """
-    <dt>\(name)</dt><dd>\(subject.path) <span class="mono">sha256 \(subject.digest.description)</span></dd>
+    <dt>\(name)</dt><dd>\(subject.path) <span class="mono">\(subject.digestName) \(subject.digest.description)</span></dd>
 
     """
   }
@@ -114,7 +116,7 @@ public struct HTMLReport: Sendable {
       <span class="name">\(verdict.proof.title)</span> <span class="soft">\(verdict.passed ? "holds" : "failed")</span>
       <p>\(verdict.detail)</p>
       <p class="soft">\(verdict.proof.meaning)</p>
-      \(Self.failures(verdict.failures))</div></li>
+      \(Self.failures(verdict.failures.map(\.description)))</div></li>
 
       """
     }
@@ -201,14 +203,12 @@ extension Verdict.Proof {
 extension [UInt8] {
   /// Source: RFC 4648, section 4.
   fileprivate var base64: String {
-    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+    let alphabet = [Character]("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
     var text = ""
     for first in stride(from: 0, to: count, by: 3) {
       let part = self[first..<Swift.min(first + 3, count)]
       let bits = part.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - part.count))
-      for place in 0...3 {
-        text.append(place <= part.count ? alphabet[bits >> (18 - 6 * place) & 63] : "=")
-      }
+      for place in 0...3 { text += place <= part.count ? String(alphabet[bits >> (18 - 6 * place) & 63]) : "=" }
     }
     return text
   }

@@ -34,6 +34,7 @@ enum StyleSheet {
     a:focus-visible, summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; border-radius: 3px; }
     code, .mono { font-family: var(--mono); font-size: 0.875em; }
     .soft { color: var(--soft); }
+    p.soft { font-size: 0.9375rem; }
     .over { margin: 0 0 0.5rem; color: var(--soft); font-size: 0.875rem; }
     .lead { font-size: 1.125rem; margin: 0.75rem 0 0; }
     .mark { font-weight: 700; margin-right: 0.15em; }
@@ -60,6 +61,8 @@ enum StyleSheet {
     tbody th { font-weight: 600; }
     th.n, td.n { text-align: right; white-space: nowrap; overflow-wrap: normal; }
     th:last-child, td:last-child { padding-right: 0; }
+    tbody th { white-space: nowrap; overflow-wrap: normal; }
+    table + p { margin-top: 1rem; }
 
     details.case { background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: 0 0 1rem; }
     details.case > summary { padding: 1rem 1.25rem; cursor: pointer; }
@@ -77,12 +80,12 @@ enum StyleSheet {
     .plot .grid { stroke: var(--line); }
     .plot .zone { fill: var(--base); }
     .plot .start { stroke: var(--accent); stroke-dasharray: 2 3; stroke-width: 1.5; }
-    .plot .effect { fill: none; stroke: var(--accent); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; vector-effect: non-scaling-stroke; }
-    .plot .dot { fill: var(--accent); }
-    .plot .adapted { fill: var(--ink); stroke: var(--card); }
-    .plot .base { fill: var(--card); stroke: var(--ink); stroke-width: 1.5; }
-    .plot .tolerance { stroke: var(--bad); stroke-width: 2; stroke-dasharray: 6 3; }
-    .plot .over { fill: var(--bad); stroke: var(--card); }
+    figure .effect { fill: none; stroke: var(--accent); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; vector-effect: non-scaling-stroke; }
+    figure .dot { fill: var(--accent); }
+    figure .adapted { fill: var(--ink); stroke: var(--card); }
+    figure .base { fill: var(--card); stroke: var(--ink); stroke-width: 1.5; }
+    figure .tolerance { stroke: var(--bad); stroke-width: 2; stroke-dasharray: 6 3; }
+    figure .over { fill: var(--bad); stroke: var(--card); }
     .legend { display: flex; flex-wrap: wrap; gap: 0.35rem 1.25rem; list-style: none; margin: 0.75rem 0; padding: 0; font-size: 0.8125rem; color: var(--soft); }
     .legend svg { width: 1.5rem; height: 0.75rem; vertical-align: -0.05em; margin-right: 0.4rem; overflow: visible; }
     figcaption { font-size: 0.9375rem; max-width: 42rem; }
@@ -97,8 +100,10 @@ enum StyleSheet {
 
     .tops td { width: 33%; }
     .tops .piece { font-family: var(--mono); font-size: 0.8125rem; white-space: pre-wrap; unicode-bidi: isolate; }
-    .tops .p { display: block; color: var(--soft); font-size: 0.8125rem; }
-    .tops tbody th { padding-top: 1.1rem; border-bottom: 0; }
+    .tops td { padding-top: 0.2rem; padding-bottom: 0.2rem; border-bottom-color: transparent; }
+    .tops .p { color: var(--soft); font-size: 0.8125rem; white-space: nowrap; float: right; }
+    .tops .logit { display: inline-block; min-width: 3.25rem; text-align: right; }
+    .tops tbody th { padding-top: 1.1rem; white-space: normal; overflow-wrap: anywhere; }
     .tops tr.first td { font-weight: 650; }
     pre { margin: 0; padding: 1rem 1.25rem; background: var(--card); border: 1px solid var(--line); border-radius: 8px; font: 0.875rem/1.6 var(--mono); white-space: pre-wrap; }
     footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft); font-size: 0.875rem; }
@@ -109,6 +114,9 @@ enum StyleSheet {
       th, td { padding-right: 0.6rem; }
       .inside, details.case > summary { padding-left: 0.9rem; padding-right: 0.9rem; }
       .plot { grid-template-columns: 2.75rem minmax(0, 1fr); }
+      .tops td { vertical-align: top; padding-bottom: 0.5rem; }
+      .tops .p { float: none; display: block; }
+      .tops .logit { display: block; min-width: 0; text-align: left; }
     }
     @media print {
       :root { color-scheme: light; --page: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #bbb; --base: #eee; --accent: #1f5fbf; --tint: #e2ecfb; --bad: #b23a12; --bad-tint: #fff; }
