@@ -116,7 +116,7 @@ let package = Package(
       ["AloraBytes", "AloraInference", "AloraTestSupport", "AloraTokenization"]),
     tests("AloraServerCheck", ["AloraBytes", "AloraInference", "AloraJSON", "AloraTestSupport"]),
     tests("AloraVerification", ["AloraInference", "AloraTestSupport"]),
-    tests("AloraReports", ["AloraInference", "AloraVerification"]),
+    tests("AloraReports", ["AloraInference", "AloraTestSupport", "AloraVerification"]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
     tests("AloraCLI", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),

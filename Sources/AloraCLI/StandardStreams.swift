@@ -31,7 +31,9 @@ enum StandardStreams {
         _ = raise(number)
       }
       // Whoever started it wants it not to be interrupted (nohup, or a shell's background).
-      if unsafe unsafeBitCast(earlier, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) { _ = signal(number, SIG_IGN) }
+      if unsafe unsafeBitCast(earlier, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) {
+        _ = signal(number, SIG_IGN)
+      }
     }
   }
 }

@@ -99,7 +99,8 @@ struct VerifyCommand: ParsableCommand {
     return ReportContext(
       model: try subject(inference.model) { ("of its files:", try model.filesDigest()) },
       adapter: try subject(adapter.path) { ("of its factors:", adapter.digest) },
-      golden: try golden.map { .init(path: $0, digest: try Digest(file: $0), digestName: "sha256") }, invocation: adapter.invocationTokens,
+      golden: try golden.map { .init(path: $0, digest: try Digest(file: $0), digestName: "sha256") },
+      invocation: adapter.invocationTokens,
       tolerance: tolerance, version: aloraVersion, command: command)
   }
 

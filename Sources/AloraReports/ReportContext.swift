@@ -48,7 +48,8 @@ extension String {
   /// One word for a POSIX shell.
   fileprivate var quotedForShell: String {
     let plain = unicodeScalars.allSatisfy {
-      ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0) || "-_./=:,+@%".unicodeScalars.contains($0)
+      ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0)
+        || "-_./=:,+@%".unicodeScalars.contains($0)
     }
     if plain, !isEmpty { return self }
     return "'" + replacingScalars { $0 == "'" ? "'\\''" : nil } + "'"

@@ -36,16 +36,21 @@ extension Verification {
     if adapter.isActivated, findings.sensitivity.isEmpty {
       findings.fail(.sensitivity, "no prompt activates the adapter, so none would show a wrong activation")
     }
+    func outcome(_ proof: Verdict.Proof) -> String { findings.failures[proof] == nil ? "bit for bit" : "compared" }
     let least = findings.sensitivity.min { $0.value < $1.value }
     let details: [Verdict.Proof: String] = [
       .structure: "\(adapter.moduleCount) modules, invocation \(adapter.invocationTokens.map { "\($0)" } ?? "none")",
-      .beforeActivation: "\(findings.rowsBefore) positions, \(findings.entriesBefore) keys and values, bit for bit",
-      .cacheReuse: "\(findings.reuses) continuations of caches in \(promptCount) prompts, bit for bit",
+      .beforeActivation:
+        "\(findings.rowsBefore) positions, \(findings.entriesBefore) keys and values, \(outcome(.beforeActivation))",
+      .cacheReuse:
+        "\(findings.reuses) continuations of caches in \(promptCount) prompt\(promptCount == 1 ? "" : "s"), \(outcome(.cacheReuse))",
       .afterActivation: hasGolden
-        ? "\(findings.goldenRows) golden rows, greatest |Δ| \(findings.worstGolden) of the row's magnitude, "
-          + "divergence up to \(findings.greatestDivergence) nats, \(findings.sameTop) with the same top token"
-        : "the adapter moves logits by up to \(findings.effect) of their magnitude",
-      .sensitivity: least.map { "the least visible mistake (\($0.key)) would move logits by \($0.value)" }
+        ? "\(findings.goldenRows) golden rows, greatest |Δ| \(Figure(findings.worstGolden)) of the row's magnitude, "
+          + "divergence up to \(Figure(findings.greatestDivergence)) nats, \(findings.sameTop) with the same top token"
+        : "the adapter moves logits by up to \(Figure(findings.effect)) of their magnitude",
+      .sensitivity: least.map {
+        "the least visible mistake (\($0.key)) would move logits by \(Figure($0.value)) of their magnitude"
+      }
         ?? "an ordinary LoRA: there is no activation to get wrong",
     ]
     return Verdict.Proof.allCases.map {

@@ -11,7 +11,8 @@ extension Verification {
       findings.rowsBefore += 1
       if base.digests[position] != adapted.digests[position] {
         return findings.fail(
-          .beforeActivation, of: prompt.name, "the logits of position \(position) differ, activation starts at \(start)")
+          .beforeActivation, of: prompt.name, "the logits of position \(position) differ, activation starts at \(start)"
+        )
       }
       for layer in 0..<h.layerCount {
         for head in 0..<h.keyValueHeadCount {

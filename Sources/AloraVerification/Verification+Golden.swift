@@ -73,7 +73,7 @@ extension Verification {
           ?? "no activation and no scaling that was tried fits: another adapter, or another order of its rows"
       failures.append(
         "\(kind) logits at position \(position), token \(row.token): golden "
-          + "\(row.expected), here \(row.found), |Δ| \(row.largestDelta); \(cause)")
+          + "\(row.expected), here \(row.found), |Δ| \(Figure(row.largestDelta)); \(cause)")
     }
     return failures
   }

@@ -3,9 +3,6 @@ import AloraNPZ
 import AloraTensors
 import AloraTestSupport
 import Foundation
-#if canImport(FoundationXML)
-  import FoundationXML
-#endif
 import Testing
 
 /// The five proofs through the command itself, on tiny models and PEFT's own logits.
@@ -209,63 +206,5 @@ import Testing
         == 3)
     #expect(
       try runAlora(["verify", "--model", base, "--adapter", adapter, "--golden", "nowhere.npz"]).status == 4)
-  }
-
-  /// Reports of a run that passes and of one that fails, and text that would break out of each format.
-  @Test func reportsForCI() throws {
-    try withTemporaryDirectory { directory in
-      let odd = directory + "/a&b<c>\"|`%"
-      try FileManager.default.copyItem(atPath: testData("inference/llama/adapter"), toPath: odd)
-      let (json, junit, summary) = (directory + "/r.json", directory + "/r.xml", directory + "/r.md")
-      // No two engines agree to 1e-12.
-      for (tolerance, status) in [("1e-4", 0), ("1e-12", 1)] as [(String, Int32)] {
-        let result = try runAlora([
-          "verify", "--model", testData("inference/llama/base"), "--adapter", odd, "--golden",
-          testData("inference/llama/golden.npz"), "--tolerance", tolerance, "--report", "json=\(json)", "--report",
-          "junit=\(junit)", "--report", "github=\(summary)",
-        ])
-        #expect(result.status == status, "\(result.errors)")
-        let report = try parseJSON(String(decoding: readFile(json), as: UTF8.self))
-        #expect(try SchemaValidator(path: testData("../schemas/verify.schema.json")).violations(in: report) == [])
-        let counter = ElementCounter()
-        let parser = XMLParser(data: Data(try readFile(junit)))
-        parser.delegate = counter
-        #expect(parser.parse(), "\(String(describing: parser.parserError))")
-        let failed = try report["proofs"].elements().count { try !$0["passed"].boolean() }
-        #expect(counter.counts["testcase"] == 5 && (counter.counts["failure"] ?? 0) == failed)
-        #expect(counter.properties["adapter"] == odd)
-        #expect((failed > 0) == (status == 1))
-        let annotations = result.output.split(separator: "\n").filter { $0.hasPrefix("::error title=alora verify%3A ") }
-        let failures = try report["proofs"].elements().reduce(0) { try $0 + $1["failures"].elements().count }
-        #expect(annotations.count == failures)
-        let markdown = String(decoding: try readFile(summary), as: UTF8.self)
-        #expect(markdown.hasPrefix(status == 0 ? "### ✅" : "### ❌") && !markdown.contains("b<c"))
-      }
-      let step = directory + "/step.md"
-      try Data("earlier\n".utf8).write(to: URL(fileURLWithPath: step))
-      let arguments = [
-        "verify", "--model", try testData("inference/llama/base"), "--adapter", try testData("inference/llama/adapter"),
-        "--report", "github",
-      ]
-      #expect(try runAlora(arguments, environment: ["GITHUB_STEP_SUMMARY": step]).status == 0)
-      let text = String(decoding: try readFile(step), as: UTF8.self)
-      #expect(text.hasPrefix("earlier\n### ✅ alora verify"))
-      for bad in ["html", "junit", "junit=", "=x"] {
-        #expect(try runAlora(Array(arguments.dropLast()) + [bad]).status == 2, "\(bad)")
-      }
-    }
-  }
-
-  private final class ElementCounter: NSObject, XMLParserDelegate {
-    var counts: [String: Int] = [:]
-    var properties: [String: String] = [:]
-
-    func parser(
-      _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?,
-      attributes: [String: String]
-    ) {
-      counts[name, default: 0] += 1
-      if name == "property", let key = attributes["name"] { properties[key] = attributes["value"] }
-    }
   }
 }

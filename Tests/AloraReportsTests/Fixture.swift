@@ -1,4 +1,4 @@
-import AloraInference
+@testable import AloraInference
 @testable import AloraVerification
 @testable import AloraReports
 
@@ -22,13 +22,19 @@ enum Fixture {
       let isAdapted = start.map { position >= $0 } ?? false
       let row = position >= tokens.count - 2 ? golden.map { Self.row([1, 8, -2], moved: $0) } : nil
       return PositionReport(
-        position: position, effect: isAdapted ? effect / Double(position) : 0, base: isAdapted ? nil : row, adapted: row)
+        position: position, effect: isAdapted ? effect / Double(position) : 0, base: isAdapted ? nil : row, adapted: row
+      )
     }
     let top = [TopTokens.Entry(token: 3, logit: 8, probability: 0.99), .init(token: 4, logit: 1, probability: 0.001)]
-    let parts = [(0..<min(start ?? tokens.count, tokens.count), false), (min(start ?? tokens.count, tokens.count)..<tokens.count, true)]
+    let parts = [
+      (0..<min(start ?? tokens.count, tokens.count), false),
+      (min(start ?? tokens.count, tokens.count)..<tokens.count, true),
+    ]
     return CaseReport(
       name: name, tokens: tokens, pieces: nil, activationStart: start, positions: positions,
-      tops: [TopTokens(position: tokens.count - 1, base: top, adapted: top.reversed(), golden: golden == nil ? nil : top)],
+      tops: [
+        TopTokens(position: tokens.count - 1, base: top, adapted: top.reversed(), golden: golden == nil ? nil : top)
+      ],
       provenance: parts.filter { !$0.0.isEmpty }.map { range, isAdapted in
         KVProvenance(
           positions: range, tokens: Array(tokens[range]), adapterDigest: isAdapted ? Digest(floats: [1]) : nil,
@@ -47,13 +53,16 @@ enum Fixture {
       model: model, adapter: adapter, result: VerificationResult(verdicts: verdicts, cases: cases))
   }
 
-  static func page(_ report: VerificationReport, golden: Bool = true, command: [String] = ["alora", "verify"]) -> String {
+  static func page(_ report: VerificationReport, golden: Bool = true, command: [String] = ["alora", "verify"]) -> String
+  {
     let digest = Digest(floats: [2])
     return HTMLReport(
       report,
       context: ReportContext(
-        model: .init(path: report.model, digest: digest), adapter: .init(path: report.adapter, digest: digest),
-        golden: golden ? .init(path: "golden.npz", digest: digest) : nil, invocation: invocation, tolerance: 1e-4,
+        model: .init(path: report.model, digest: digest, digestName: "sha256"),
+        adapter: .init(path: report.adapter, digest: digest, digestName: "sha256"),
+        golden: golden ? .init(path: "golden.npz", digest: digest, digestName: "sha256") : nil, invocation: invocation,
+        tolerance: 1e-4,
         version: "1.2.3", command: command)
     ) { pieces[$0] }.text
   }

@@ -1,3 +1,4 @@
+import AloraTestSupport
 import Testing
 
 @testable import AloraReports
@@ -36,7 +37,7 @@ import Testing
   @Test(arguments: reports.indices) func everyPageIsWellFormedAndItsLinksHold(_ index: Int) throws {
     let (name, report) = Self.reports[index]
     let text = Fixture.page(report, command: ["alora", "verify", "--model", report.model])
-    let page = Page(text)
+    let page = XMLPage(text)
     #expect(page.error == nil, "\(name)")
     #expect(text == Fixture.page(report, command: ["alora", "verify", "--model", report.model]))
     let identifiers = page.elements.compactMap { $0.attributes["id"] }
@@ -50,8 +51,11 @@ import Testing
       #expect(!element.attributes.keys.contains { $0 == "style" || $0.hasPrefix("on") || $0 == "src" })
       #expect(!["script", "link", "img", "iframe", "object", "form"].contains(element.name))
     }
-    #expect(!text.contains("http://") && !text.contains("https://") && !text.contains("@import") && !text.contains("url("))
-    let levels = page.elements.compactMap { $0.name.count == 2 && $0.name.hasPrefix("h") ? Int($0.name.dropFirst()) : nil }
+    #expect(
+      !text.contains("http://") && !text.contains("https://") && !text.contains("@import") && !text.contains("url("))
+    let levels = page.elements.compactMap {
+      $0.name.count == 2 && $0.name.hasPrefix("h") ? Int($0.name.dropFirst()) : nil
+    }
     #expect(levels.first == 1 && levels.count { $0 == 1 } == 1)
     for (above, below) in zip(levels, levels.dropFirst()) { #expect(below <= above + 1, "\(name): \(levels)") }
     for head in page.all("th") { #expect(head.attributes["scope"] != nil) }
@@ -67,19 +71,19 @@ import Testing
   @Test func hostileTextIsShownAsText() throws {
     let text = Fixture.page(Self.reports[4].report)
     #expect(text.contains("&lt;script&gt;alert(1)&lt;/script&gt;⟨U+202E⟩⟨U+0000⟩&#39;&quot;&amp;⟨U+2028⟩"))
-    #expect(Page(text).all("style").count == 1)
+    #expect(XMLPage(text).all("style").count == 1)
   }
 
   @Test func theStyleIsTheOneThatThePolicyNames() throws {
-    let page = Page(Fixture.page(Self.reports[0].report))
+    let page = XMLPage(Fixture.page(Self.reports[0].report))
     let policy = page.all("meta").compactMap { $0.attributes["http-equiv"] == nil ? nil : $0.attributes["content"] }
-    // `printf '%s' "$style" | openssl dgst -sha256 -binary | base64` of an empty text; the browser's check is scripts/check_report.py's.
+    // That the digest is the style's, the browser says: scripts/check_report.py.
     #expect(policy.first?.contains("default-src 'none'; style-src 'sha256-") == true)
     #expect(page.all("style").first?.text == StyleSheet.text)
   }
 
   @Test func tokensStandUnderTheWeightsThatRanThem() throws {
-    let page = Page(Fixture.page(Fixture.report([Fixture.item("case 0")])))
+    let page = XMLPage(Fixture.page(Fixture.report([Fixture.item("case 0")])))
     let (base, adapted) = (page.all("div", class: "base"), page.all("div", class: "adapted"))
     #expect(base.count == 1 && base[0].text.contains("Positions 0–3, base weights"))
     #expect(base[0].text.contains("Hello") && base[0].text.contains("·wörld") && base[0].text.contains("↵"))
@@ -90,13 +94,13 @@ import Testing
   }
 
   @Test func whatFailedIsOpenAndSaid() throws {
-    let page = Page(Fixture.page(Self.reports[3].report))
+    let page = XMLPage(Fixture.page(Self.reports[3].report))
     let cases = page.all("details", class: "case")
     #expect(cases.map { $0.attributes["open"] != nil } == [true, false])
     #expect(cases[0].text.contains("far off") && !cases[1].text.contains("far off"))
     #expect(page.all("h1").first?.text == "✗ One of five proofs failed")
     #expect(page.all("path", class: "over").count == 1 + 2)  // the legend's, and both positions'
-    #expect(Page(Fixture.page(Self.reports[1].report)).all("h1").first?.text == "✓ All five proofs hold")
+    #expect(XMLPage(Fixture.page(Self.reports[1].report)).all("h1").first?.text == "✓ All five proofs hold")
   }
 
   @Test func zeroIsSaidOnlyWhereItIsZero() throws {
@@ -106,21 +110,23 @@ import Testing
     var positions = item.positions
     positions[2] = PositionReport(position: 2, effect: 1e-7, base: nil, adapted: nil)
     let bad = CaseReport(
-      name: item.name, tokens: item.tokens, pieces: nil, activationStart: 4, positions: positions, tops: [], provenance: [])
+      name: item.name, tokens: item.tokens, pieces: nil, activationStart: 4, positions: positions, tops: [],
+      provenance: [])
     let text = Fixture.page(Fixture.report([bad]))
     #expect(!text.contains("the difference is exactly 0") && text.contains("1 differ, by up to 1e-7"))
     #expect(!text.contains("exactly 0 ·"))
   }
 
   @Test func longPromptsStayReadable() throws {
-    let page = Page(Fixture.page(Self.reports[5].report))
+    let page = XMLPage(Fixture.page(Self.reports[5].report))
     #expect(page.all("li", class: "gap").map(\.text) == ["… 2510 tokens not shown …"])
     let path = page.all("path", class: "effect").first { $0.path.contains("figure") }?.attributes["d"] ?? ""
     #expect(path.split(separator: "L").count < 801)
   }
 
   @Test func theCommandCanBeTypedAgain() throws {
-    let text = Fixture.page(Self.reports[0].report, command: ["alora", "verify", "--model", "a b'c", "--adapter=x", ""])
-    #expect(Page(text).all("pre").first?.text == #"alora verify --model 'a b'\''c' --adapter=x ''"#)
+    let text = Fixture.page(
+      Self.reports[0].report, command: ["alora", "verify", "--model", "a b'c", "--adapter=x", ""])
+    #expect(XMLPage(text).all("pre").first?.text == #"alora verify --model 'a b'\''c' --adapter=x ''"#)
   }
 }

@@ -183,7 +183,9 @@ struct CaseSection {
     guard !item.provenance.isEmpty else { return "" }
     var parts: [(positions: Range<Int>, digest: Digest?)] = []
     for part in item.provenance {
-      if let last = parts.last, last.digest == part.adapterDigest, last.positions.upperBound == part.positions.lowerBound {
+      if let last = parts.last, last.digest == part.adapterDigest,
+        last.positions.upperBound == part.positions.lowerBound
+      {
         parts[parts.count - 1].positions = last.positions.lowerBound..<part.positions.upperBound
       } else {
         parts.append((part.positions, part.adapterDigest))
@@ -191,10 +193,12 @@ struct CaseSection {
     }
     let shared = min(start, item.tokens.count - 1)
     let rows = parts.map { part -> HTML in
-      let maker: HTML = part.digest.map { "adapter <span class=\"mono\">\(String($0.description.prefix(12)))</span>" } ?? "base alone"
+      let maker: HTML =
+        part.digest.map { "adapter <span class=\"mono\">\(String($0.description.prefix(12)))</span>" } ?? "base alone"
       let use: HTML =
         part.digest == nil
-        ? "by base and adapter alike" : "by this adapter alone; the base refuses \(part.positions.count == 1 ? "it" : "them")"
+        ? "by base and adapter alike"
+        : "by this adapter alone; the base refuses \(part.positions.count == 1 ? "it" : "them")"
       return """
         <tr><th scope="row">\(part.positions.lowerBound)–\(part.positions.upperBound - 1)</th><td>\(maker)</td><td>\(use)</td></tr>
 

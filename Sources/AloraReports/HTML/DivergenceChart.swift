@@ -215,15 +215,21 @@ struct DivergenceChart {
     var items: [HTML] = [
       "<li><svg aria-hidden=\"true\"><path class=\"effect\" d=\"M0 6H24\"/></svg>adapted against base, greatest |Δ| of a logit</li>"
     ]
-    func symbol(_ drawing: HTML, _ text: HTML) { items.append("<li><svg aria-hidden=\"true\">\(drawing)</svg>\(text)</li>") }
+    func symbol(_ drawing: HTML, _ text: HTML) {
+      items.append("<li><svg aria-hidden=\"true\">\(drawing)</svg>\(text)</li>")
+    }
     if marks.contains(where: { !$0.isBase && !$0.isOver }) {
-      symbol("<g transform=\"translate(12 6)\"><path class=\"adapted\" d=\"\(Self.diamond)\"/></g>", "adapted against golden")
+      symbol(
+        "<g transform=\"translate(12 6)\"><path class=\"adapted\" d=\"\(Self.diamond)\"/></g>", "adapted against golden"
+      )
     }
     if marks.contains(where: { $0.isBase && !$0.isOver }) {
       symbol("<circle class=\"base\" cx=\"12\" cy=\"6\" r=\"4\"/>", "base against golden")
     }
     if marks.contains(where: \.isOver) {
-      symbol("<g transform=\"translate(12 6)\"><path class=\"over\" d=\"\(Self.cross)\"/></g>", "golden missed, beyond the tolerance")
+      symbol(
+        "<g transform=\"translate(12 6)\"><path class=\"over\" d=\"\(Self.cross)\"/></g>",
+        "golden missed, beyond the tolerance")
     }
     if !marks.isEmpty { symbol("<path class=\"tolerance\" d=\"M0 6H24\"/>", "tolerance") }
     return "<ul class=\"plot-legend legend\">\(items.joined())</ul>\n"

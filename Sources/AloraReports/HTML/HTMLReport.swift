@@ -41,7 +41,8 @@ public struct HTMLReport: Sendable {
   }
 
   /// Nothing is loaded, nothing runs, and no style but the page's own counts.
-  private static let policy = "default-src 'none'; style-src 'sha256-\(digest(of: StyleSheet.text))'; base-uri 'none'; form-action 'none'"
+  private static let policy =
+    "default-src 'none'; style-src 'sha256-\(digest(of: StyleSheet.text))'; base-uri 'none'; form-action 'none'"
   /// Our own text, in which nothing needs to be escaped.
   private static let style = HTML(stringLiteral: StyleSheet.text)
 
@@ -53,7 +54,9 @@ public struct HTMLReport: Sendable {
 
   // MARK: Parts
 
-  private var adapterName: String { context.adapter.path.split(separator: "/").last.map(String.init) ?? context.adapter.path }
+  private var adapterName: String {
+    context.adapter.path.split(separator: "/").last.map(String.init) ?? context.adapter.path
+  }
 
   private var headline: String {
     let count = report.verdicts.count
@@ -62,7 +65,8 @@ public struct HTMLReport: Sendable {
     case 1: "One of \(Self.number(count)) proofs failed"
     case count: "All \(Self.number(count)) proofs failed"
     case let failed:
-      Self.number(failed).prefix(1).uppercased() + Self.number(failed).dropFirst() + " of \(Self.number(count)) proofs failed"
+      Self.number(failed).prefix(1).uppercased() + Self.number(failed).dropFirst()
+        + " of \(Self.number(count)) proofs failed"
     }
   }
 
@@ -137,7 +141,8 @@ public struct HTMLReport: Sendable {
   /// A sign with its word for those who do not see it.
   static func mark(_ passed: Bool) -> HTML {
     passed
-      ? "<span class=\"mark passed\" aria-hidden=\"true\">✓</span>" : "<span class=\"mark failed\" aria-hidden=\"true\">✗</span>"
+      ? "<span class=\"mark passed\" aria-hidden=\"true\">✓</span>"
+      : "<span class=\"mark failed\" aria-hidden=\"true\">✗</span>"
   }
 
   private var cases: HTML {

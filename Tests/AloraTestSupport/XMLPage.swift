@@ -3,20 +3,21 @@ import Foundation
   import FoundationXML
 #endif
 
-/// A page as its elements; the report's markup is well-formed XML, too, so that a strict parser can hold it to account.
-struct Page {
-  struct Element {
-    let name: String
-    let attributes: [String: String]
+/// A document as its elements. The HTML reports are well-formed XML, too, so that a strict parser can hold them to account.
+public struct XMLPage {
+  public struct Element {
+    public let name: String
+    public let attributes: [String: String]
     /// The names of the elements around it, outermost first.
-    let path: [String]
-    var text = ""
+    public let path: [String]
+    public fileprivate(set) var text = ""
   }
 
-  let elements: [Element]
-  let error: (any Error)?
+  public let elements: [Element]
+  /// Nil where it is well-formed.
+  public let error: (any Error)?
 
-  init(_ markup: String) {
+  public init(_ markup: String) {
     let parser = XMLParser(data: Data(markup.utf8))
     let delegate = Collector()
     parser.delegate = delegate
@@ -25,7 +26,7 @@ struct Page {
     elements = delegate.elements
   }
 
-  func all(_ name: String, class kind: String? = nil) -> [Element] {
+  public func all(_ name: String, class kind: String? = nil) -> [Element] {
     elements.filter { element in
       element.name == name
         && (kind.map { (element.attributes["class"] ?? "").split(separator: " ").map(String.init).contains($0) } ?? true)
@@ -44,7 +45,9 @@ struct Page {
       open.append(elements.count - 1)
     }
 
-    func parser(_ parser: XMLParser, foundCharacters text: String) { for index in open { elements[index].text += text } }
+    func parser(_ parser: XMLParser, foundCharacters text: String) {
+      for index in open { elements[index].text += text }
+    }
 
     func parser(
       _ parser: XMLParser, didEndElement name: String, namespaceURI: String?, qualifiedName: String?

@@ -1,0 +1,77 @@
+import AloraJSON
+import AloraTestSupport
+import Foundation
+import Testing
+
+/// What `alora verify --report` writes, of runs that pass and of ones that fail.
+@Suite struct VerifyReportTests {
+  /// A directory that holds an adapter whose name would break out of each format, and the arguments that verify it.
+  private func withOddAdapter(_ body: (_ directory: String, _ adapter: String, _ arguments: [String]) throws -> Void)
+    throws
+  {
+    try withTemporaryDirectory { directory in
+      let odd = directory + "/a&b<c>\"|`%"
+      try FileManager.default.copyItem(atPath: testData("inference/llama/adapter"), toPath: odd)
+      let arguments = [
+        "verify", "--model", try testData("inference/llama/base"), "--adapter", odd, "--golden",
+        try testData("inference/llama/golden.npz"),
+      ]
+      try body(directory, odd, arguments)
+    }
+  }
+
+  private func text(_ path: String) throws -> String { String(decoding: try readFile(path), as: UTF8.self) }
+
+  // No two engines agree to 1e-12.
+  @Test(arguments: [("1e-4", 0), ("1e-12", 1)] as [(String, Int32)])
+  func everyReportSaysTheSame(_ tolerance: String, _ status: Int32) throws {
+    try withOddAdapter { directory, odd, arguments in
+      let files = ["json", "junit", "html", "github"].map { "\($0)=\(directory)/r.\($0)" }
+      let result = try runAlora(arguments + ["--tolerance", tolerance] + files.flatMap { ["--report", $0] })
+      #expect(result.status == status, "\(result.errors)")
+      let report = try parseJSON(text(directory + "/r.json"))
+      #expect(try SchemaValidator(path: testData("../schemas/verify.schema.json")).violations(in: report) == [])
+      let (proofs, cases) = (try report["proofs"].elements(), try report["cases"].elements())
+      let failed = try proofs.filter { try !$0["passed"].boolean() }
+      #expect(failed.isEmpty == (status == 0))
+      let failureCount = try proofs.reduce(0) { try $0 + $1["failures"].elements().count }
+
+      let junit = XMLPage(try text(directory + "/r.junit"))
+      #expect(junit.error == nil)
+      let tests = junit.all("testcase")
+      #expect(tests.count == 5 + 4 * cases.count)
+      #expect(
+        Set(tests.map { ($0.attributes["classname"] ?? "") + ":" + ($0.attributes["name"] ?? "") }).count == tests.count
+      )
+      let red = junit.all("failure")
+      #expect(junit.all("testsuites").first?.attributes["failures"] == "\(red.count)" && red.isEmpty == (status == 0))
+      #expect(junit.all("property").contains { $0.attributes["name"] == "adapter" && $0.attributes["value"] == odd })
+
+      let annotations = result.output.split(separator: "\n").filter { $0.hasPrefix("::error title=alora verify") }
+      #expect(annotations.count == min(10, failureCount))
+      let markdown = try text(directory + "/r.github")
+      #expect(markdown.hasPrefix(status == 0 ? "### ✅" : "### ❌") && !markdown.contains("b<c"))
+
+      let page = XMLPage(try text(directory + "/r.html"))
+      #expect(page.error == nil)
+      #expect(page.all("li", class: "failed").count == failed.count)
+      #expect(page.all("details", class: "case").count == cases.count)
+      #expect(page.all("p", class: "over").first?.text == "alora verify · a&b<c>\"|`%")
+      #expect(page.all("pre").first?.text.contains("--adapter '\(odd)'") == true)
+    }
+  }
+
+  @Test func theSummaryOfAStepIsAddedTo() throws {
+    try withOddAdapter { directory, _, arguments in
+      let step = directory + "/step.md"
+      try Data("earlier\n".utf8).write(to: URL(fileURLWithPath: step))
+      let call = arguments + ["--report", "github"]
+      #expect(try runAlora(call, environment: ["GITHUB_STEP_SUMMARY": step]).status == 0)
+      #expect(try text(step).hasPrefix("earlier\n### ✅ alora verify"))
+      for bad in ["html", "html=", "junit", "junit=", "=x"] {
+        #expect(try runAlora(arguments + ["--report", bad]).status == 2, "\(bad)")
+      }
+      #expect(try runAlora(arguments + ["--report", "html=\(directory)/no/such/place.html"]).status == 4)
+    }
+  }
+}
