@@ -10,8 +10,11 @@ public struct CommandResult {
 }
 
 /// Runs the `alora` that was built with the tests.
+///
+/// - Parameter interruption: a signal, and after how many seconds it is sent where the command still runs.
 public func runAlora(
-  _ arguments: [String], directory: String? = nil, environment: [String: String] = [:], input: String? = nil
+  _ arguments: [String], directory: String? = nil, environment: [String: String] = [:], input: String? = nil,
+  interruption: (signal: Int32, seconds: Double)? = nil
 )
   throws -> CommandResult
 {
@@ -30,11 +33,21 @@ public func runAlora(
   process.standardError = errors
   let inputPipe = Pipe()
   process.standardInput = input == nil ? FileHandle.nullDevice : inputPipe
+  // Threads of a pool block all signals, and what they start would, too.
+  var (all, earlier) = (sigset_t(), sigset_t())
+  sigfillset(&all)
+  pthread_sigmask(SIG_UNBLOCK, &all, &earlier)
+  defer { pthread_sigmask(SIG_SETMASK, &earlier, nil) }
   try process.run()
   if let input {
     // Short enough for a pipe's buffer.
     try inputPipe.fileHandleForWriting.write(contentsOf: Data(input.utf8))
     try inputPipe.fileHandleForWriting.close()
+  }
+  if let interruption {
+    Thread.sleep(forTimeInterval: interruption.seconds)
+    // Not yet waited for, so the number is still this process's, running or not.
+    kill(process.processIdentifier, interruption.signal)
   }
   // The command's messages fit in a pipe's buffer; the result may not, and is read while it runs.
   let outputData = output.fileHandleForReading.readDataToEndOfFile()
