@@ -82,7 +82,7 @@ let package = Package(
       ]),
     module("AloraServerCheck", ["AloraBytes", "AloraInference", "AloraJSON"]),
     module("AloraVerification", ["AloraArchitectures", "AloraBytes", "AloraInference", "AloraNPZ", "AloraTensors"]),
-    module("AloraReports", ["AloraInference", "AloraVerification"]),
+    module("AloraReports", ["AloraInference", "AloraServerCheck", "AloraVerification"]),
     .executableTarget(
       name: "AloraCLI",
       dependencies: [

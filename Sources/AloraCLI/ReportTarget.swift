@@ -1,6 +1,5 @@
 internal import AloraBytes
 internal import AloraReports
-internal import AloraVerification
 internal import ArgumentParser
 
 /// One `--report`: a kind, and where it goes.
@@ -29,15 +28,15 @@ enum ReportTarget: ExpressibleByArgument {
 
   /// Replaces a report of an earlier run, as a whole or not at all.
   ///
-  /// - Parameter page: made only where one is asked for.
+  /// - Parameter page: the text of the HTML page, made only where one is asked for.
   /// - Throws: ``FileError``; what `page` throws.
-  func write(_ report: VerificationReport, json: String, page: () throws -> HTMLReport) throws {
+  func write(_ list: CheckList, json: String, page: () throws -> String) throws {
     switch self {
     case .json(let path): try Self.write(Array(json.utf8), to: path)
-    case .junit(let path): try Self.write(Array(JUnitReport(report).text.utf8), to: path)
-    case .html(let path): try Self.write(Array(try page().text.utf8), to: path)
+    case .junit(let path): try Self.write(Array(JUnitReport(list).text.utf8), to: path)
+    case .html(let path): try Self.write(Array(try page().utf8), to: path)
     case .github(let named):
-      let github = GitHubReport(report)
+      let github = GitHubReport(list)
       Console.standardOutput.write(github.annotations)
       let summary = Array(github.summary.utf8)
       if let named { return try Self.write(summary, to: named) }

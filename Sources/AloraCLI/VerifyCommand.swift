@@ -51,7 +51,6 @@ struct VerifyCommand: ParsableCommand {
     guard inference.adapter != nil else { throw ValidationError("verify needs --adapter.") }
     guard tolerance > 0, tolerance < 1 else { throw ValidationError("--tolerance is above 0 and below 1.") }
     guard golden == nil || serverOptions.server == nil else { throw ValidationError("--server takes no --golden.") }
-    guard reports.isEmpty || serverOptions.server == nil else { throw ValidationError("--server takes no --report.") }
     guard !common.json || !reports.contains(where: \.writesOutput) else {
       throw ValidationError("--report github writes annotations to standard output, where --json writes, too.")
     }
@@ -60,7 +59,8 @@ struct VerifyCommand: ParsableCommand {
 
   func run() throws {
     if let server = serverOptions.server {
-      return try VerifyServer(inference: inference, options: serverOptions, common: common).run(server)
+      return try VerifyServer(inference: inference, options: serverOptions, reports: reports, common: common).run(
+        server)
     }
     let loaded = try inference.load(common)
     guard let adapter = loaded.adapter else { throw ExitStatus.usage }
@@ -79,8 +79,8 @@ struct VerifyCommand: ParsableCommand {
     let report = VerificationReport(model: inference.model, adapter: adapter.path, result: result)
     let json = report.json(adapterDigest: adapter.digest.description, golden: golden).serialized() + "\n"
     for target in reports {
-      try target.write(report, json: json) {
-        HTMLReport(report, context: try context(loaded.model, adapter), piece: piece)
+      try target.write(CheckList(report), json: json) {
+        HTMLReport(report, context: try context(loaded.model, adapter), piece: piece).text
       }
     }
     if common.json {
@@ -97,22 +97,9 @@ struct VerifyCommand: ParsableCommand {
     if let golden { command += ["--golden", golden] }
     if tolerance != Verification.defaultTolerance { command += ["--tolerance", "\(tolerance)"] }
     return ReportContext(
-      model: try subject(inference.model) { ("of its files:", try model.filesDigest()) },
-      adapter: try subject(adapter.path) { ("of its factors:", adapter.digest) },
-      golden: try golden.map { .init(path: $0, digest: try Digest(file: $0), digestName: "sha256") },
-      invocation: adapter.invocationTokens,
+      model: try .init(model, path: inference.model), adapter: try .init(adapter),
+      golden: try golden.map { try .init(golden: $0) }, invocation: adapter.invocationTokens,
       tolerance: tolerance, version: aloraVersion, command: command)
-  }
-
-  /// A file with the digest that `sha256sum` gives; a directory with one of our own.
-  private func subject(
-    _ path: String, _ other: () throws -> (name: String, digest: Digest)
-  ) throws -> ReportContext.Subject {
-    if FileSystem.kind(of: path) == .regularFile {
-      return .init(path: path, digest: try Digest(file: path), digestName: "sha256")
-    }
-    let (name, digest) = try other()
-    return .init(path: path, digest: digest, digestName: "sha256 \(name)")
   }
 
   /// For the spelling of tokens only: a model without one, or with a broken one, is verified all the same.

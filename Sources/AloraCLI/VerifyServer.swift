@@ -1,6 +1,7 @@
 internal import AloraBytes
 internal import AloraInference
 internal import AloraJSON
+internal import AloraReports
 internal import AloraServerCheck
 internal import AloraTokenization
 internal import ArgumentParser
@@ -36,6 +37,7 @@ struct ServerOptions: ParsableArguments {
 struct VerifyServer {
   let inference: InferenceOptions
   let options: ServerOptions
+  let reports: [ReportTarget]
   let common: CommonOptions
 
   /// - Throws: ``ServerError``; what loading throws; ``ExitStatus/checkFailed``.
@@ -52,8 +54,17 @@ struct VerifyServer {
         texts: try texts(), invocation: adapter.invocationTokens, vocabularySize: loaded.model.vocabularySize)
     ).run(adapter: options.serverAdapter) { progress.update($0 * 100 / max(1, $1)) }
     progress.finish()
+    let json = json(report, adapter).serialized() + "\n"
+    for target in reports {
+      try target.write(CheckList(report, model: inference.model, adapter: adapter.path), json: json) {
+        HTMLServerReport(
+          report, model: try .init(loaded.model, path: inference.model), adapter: try .init(adapter),
+          version: aloraVersion
+        ).text
+      }
+    }
     if common.json {
-      Console.standardOutput.write(json(report, adapter).serialized() + "\n")
+      Console.standardOutput.write(json)
     } else if !common.quiet {
       Console.standardOutput.write(text(report, .standardOutput))
     }

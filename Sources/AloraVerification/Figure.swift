@@ -27,6 +27,14 @@ package struct Figure: CustomStringConvertible, Sendable {
     return "\(tenths / 10).\(tenths % 10) %"
   }
 
+  /// With two decimal places, as logits are compared by eye.
+  package static func hundredths(_ value: Double) -> String {
+    guard value.magnitude < 1e6 else { return Figure(value).description }
+    let hundredths = Int((value.magnitude * 100).rounded())
+    let rest = hundredths % 100
+    return "\(value < 0 && hundredths > 0 ? "−" : "")\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
+  }
+
   /// The significant digits, and the power of ten of the first of them.
   private static func rounded(_ value: Double, _ count: Int) -> (digits: [UInt8], exponent: Int) {
     let spelling = "\(value)".lowercased().split(separator: "e")

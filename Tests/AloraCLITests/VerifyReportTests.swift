@@ -56,7 +56,7 @@ import Testing
       #expect(page.error == nil)
       #expect(page.all("li", class: "failed").count == failed.count)
       #expect(page.all("details", class: "case").count == cases.count)
-      #expect(page.all("p", class: "over").first?.text == "alora verify · a&b<c>\"|`%")
+      #expect(page.all("p", class: "eyebrow").first?.text == "alora verify · a&b<c>\"|`%")
       #expect(page.all("pre").first?.text.contains("--adapter '\(odd)'") == true)
     }
   }

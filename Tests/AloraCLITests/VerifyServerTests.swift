@@ -44,6 +44,30 @@ import Testing
     #expect(text.output.contains("noise"))
   }
 
+  @Test(arguments: [FakeEngine.Fault.none, .early]) func reportsForCI(_ fault: FakeEngine.Fault) throws {
+    let server = try engine(fault)
+    try withTemporaryDirectory { directory in
+      let kinds = ["json", "junit", "html", "github"]
+      let result = try runAlora(arguments(server, kinds.flatMap { ["--report", "\($0)=\(directory)/\($0)"] }))
+      #expect(result.status == (fault == .none ? 0 : 1), "\(result.errors)")
+      func text(_ kind: String) throws -> String {
+        String(decoding: try readFile("\(directory)/\(kind)"), as: UTF8.self)
+      }
+      let checks = try parseJSON(text("json"))["checks"].elements()
+      let failed = try checks.filter { try ["failed", "undecided"].contains($0["outcome"].string()) }.count
+      let skipped = try checks.filter { try $0["outcome"].string() == "skipped" }.count
+      #expect((failed > 0) == (fault != .none))
+      let (junit, page) = (XMLPage(try text("junit")), XMLPage(try text("html")))
+      #expect(junit.error == nil && junit.all("testcase").count == checks.count)
+      #expect(junit.all("failure").count == failed && junit.all("skipped").count == skipped)
+      #expect(page.error == nil && page.all("li").filter { $0.path.last == "ul" }.count == checks.count)
+      #expect(page.all("h1").first?.text.contains(fault == .none ? "All" : "failed") == true)
+      #expect(try text("github").hasPrefix(fault == .none ? "### ✅ alora verify --server" : "### ❌"))
+      #expect(
+        result.output.split(separator: "\n").count { $0.hasPrefix("::error title=alora verify --server%3A") } == failed)
+    }
+  }
+
   @Test func wrongCallsAndServersHaveTheirExitCodes() throws {
     let server = try engine(adapterCount: 2)
     #expect(try runAlora(arguments(server, ["--server-adapter", "9"])).status == 3)

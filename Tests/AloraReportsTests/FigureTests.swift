@@ -20,6 +20,9 @@ import Testing
     #expect(Figure.percentage(value) == text)
   }
 
+  @Test(arguments: [(0.0, "0.00"), (33.9, "33.90"), (-0.001, "0.00"), (-1.5, "−1.50"), (.nan, "NaN"), (1e9, "1e9")])
+  func logitsHaveTwoPlaces(_ value: Double, _ text: String) { #expect(Figure.hundredths(value) == text) }
+
   @Test func digitsCanBeAskedFor() {
     #expect(Figure(12.3456, digits: 4).description == "12.35" && Figure(12.3456, digits: 1).description == "10")
   }

@@ -16,7 +16,7 @@ import Testing
     ])
 
   @Test func junitHasATestCaseForEachProofAndPrompt() throws {
-    let page = XMLPage(JUnitReport(Self.failing).text)
+    let page = XMLPage(JUnitReport(CheckList(Self.failing)).text)
     #expect(page.error == nil)
     let names = page.all("testcase").map { "\($0.attributes["classname"] ?? "") \($0.attributes["name"] ?? "")" }
     #expect(names.count == 5 + 4 * 2 && Set(names).count == names.count)
@@ -32,16 +32,17 @@ import Testing
   }
 
   @Test func githubShowsTenAnnotationsAndTheSummaryAllFailures() throws {
-    let few = GitHubReport(Self.failing).annotations
+    let few = GitHubReport(CheckList(Self.failing)).annotations
     #expect(few.split(separator: "\n").count == 3)
     #expect(few.hasPrefix("::error title=alora verify%3A before-activation::case 1: ]]> & \u{1} differ\n"))
     let many = Fixture.report(
       [Fixture.item("case 0")],
       failures: [.cacheReuse: (0..<12).map { .init(caseName: "case 0", text: "100 % wrong\n\($0)") }])
-    let lines = GitHubReport(many).annotations.split(separator: "\n")
+    let lines = GitHubReport(CheckList(many)).annotations.split(separator: "\n")
     #expect(lines.count == 10 && lines[0].hasSuffix("case 0: 100 %25 wrong%0A0"))
     #expect(lines[9] == "::error title=alora verify::3 more failures are in the summary of the job")
-    #expect(GitHubReport(many).summary.split(separator: "\n").count { $0.hasPrefix("- **cache-reuse**") } == 12)
+    #expect(
+      GitHubReport(CheckList(many)).summary.split(separator: "\n").count { $0.hasPrefix("- **cache-reuse**") } == 12)
   }
 
   /// GitHub takes a mebibyte for a step's summary, and none of it where there is more.
@@ -49,7 +50,7 @@ import Testing
     let cases = (0..<5000).map { Fixture.item("case \($0) " + String(repeating: "x", count: 200)) }
     let report = Fixture.report(
       cases, failures: [.cacheReuse: cases.map { .init(caseName: $0.name, text: String(repeating: "y", count: 300)) }])
-    let summary = GitHubReport(report).summary
+    let summary = GitHubReport(CheckList(report)).summary
     #expect(summary.utf8.count < 1 << 19)
     #expect(summary.contains("4900 more failures") && summary.contains("4800 more"))
   }

@@ -18,9 +18,9 @@ struct CaseSection {
   var html: HTML {
     """
     <details class="case"\(isOpen || !failures.isEmpty ? " open=\"\"" : "" as HTML)>
-    <summary>\(HTMLReport.mark(failures.isEmpty)) <h3>\(item.name)</h3> <span class="soft">\(summary)</span></summary>
+    <summary>\(HTMLPage.mark(failures.isEmpty)) <h3>\(item.name)</h3> <span class="soft">\(summary)</span></summary>
     <div class="inside" id="case-\(index)">
-    \(HTMLReport.failures(failures))\(chart)<h4>Tokens</h4>
+    \(HTMLPage.failures(failures))\(chart)<h4>Tokens</h4>
     \(tokens)\(tops)\(rows)\(provenance)</div>
     </details>
 
@@ -128,8 +128,8 @@ struct CaseSection {
     guard entries.indices.contains(rank) else { return "<td></td>" }
     let entry = entries[rank]
     return """
-      <td><span class="piece" title="token \(entry.token)">\(spelling(entry.token))</span> <span class="p">\
-      \(Figure.percentage(entry.probability)) <span class="logit">\(Figure(Double(entry.logit), digits: 4).description)</span></span></td>
+      <td><div class="entry"><span class="piece" title="token \(entry.token)">\(spelling(entry.token))</span> <span class="p">\
+      \(Figure.percentage(entry.probability)) <span class="logit">\(Figure.hundredths(Double(entry.logit)))</span></span></div></td>
       """
   }
 

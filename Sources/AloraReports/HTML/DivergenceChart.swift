@@ -96,7 +96,7 @@ struct DivergenceChart {
     }
     return """
       <svg aria-hidden="true">\(lines.joined())<text x="100%" dx="-8" y="\(Self.tenths(Self.zero))" dy="4" text-anchor="end" \
-      class="strong">0</text></svg>
+      class="strong">0</text><text x="100%" dx="-11" y="\(Self.tenths((Self.bottom + Self.zero) / 2))" dy="5" text-anchor="end">⋮</text></svg>
       """
   }
 

@@ -14,7 +14,7 @@ extension HTMLReport {
       return """
         <tr><th scope="row"><a href="#case-\(index)">\(item.name)</a></th><td class="n">\(item.tokens.count)</td>\
         <td class="n">\(start)</td><td class="n">\(Figure(item.greatestEffect).description)</td>\(worst)\
-        <td class="\(failures.isEmpty ? "passed" : "failed")">\(Self.mark(failures.isEmpty)) \
+        <td class="\(failures.isEmpty ? "passed" : "failed")">\(HTMLPage.mark(failures.isEmpty)) \
         \(failures.isEmpty ? "holds" : "failed")</td></tr>
 
         """

@@ -18,71 +18,26 @@ public struct HTMLReport: Sendable {
 
   /// The page.
   public var text: String {
-    let page: HTML = """
-      <!DOCTYPE html>
-      <html lang="en">
-      <head>
-      <meta charset="utf-8"/>
-      <meta http-equiv="Content-Security-Policy" content="\(Self.policy)"/>
-      <meta name="viewport" content="width=device-width, initial-scale=1"/>
-      <meta name="color-scheme" content="light dark"/>
-      <meta name="referrer" content="no-referrer"/>
-      <title>\(headline): \(adapterName)</title>
-      <style>\(Self.style)</style>
-      </head>
-      <body>
-      <main>
-      \(header)\(proofs)\(overview)\(cases)\(reproduction)\(footer)</main>
-      </body>
-      </html>
-
-      """
-    return page.markup
-  }
-
-  /// Nothing is loaded, nothing runs, and no style but the page's own counts.
-  private static let policy =
-    "default-src 'none'; style-src 'sha256-\(digest(of: StyleSheet.text))'; base-uri 'none'; form-action 'none'"
-  /// Our own text, in which nothing needs to be escaped.
-  private static let style = HTML(stringLiteral: StyleSheet.text)
-
-  private static func digest(of text: String) -> String {
-    var hasher = Digest.Hasher()
-    hasher.add(Array(text.utf8))
-    return hasher.end().bytes.base64
+    HTMLPage(title: "\(headline): \(adapterName)", body: header + proofs + overview + cases + reproduction + footer)
+      .text
   }
 
   // MARK: Parts
 
-  private var adapterName: String {
-    context.adapter.path.split(separator: "/").last.map(String.init) ?? context.adapter.path
-  }
+  private var adapterName: String { context.adapter.name }
 
   private var headline: String {
-    let count = report.verdicts.count
-    return switch report.failedCount {
-    case 0: "All \(Self.number(count)) proofs hold"
-    case 1: "One of \(Self.number(count)) proofs failed"
-    case count: "All \(Self.number(count)) proofs failed"
-    case let failed:
-      Self.number(failed).prefix(1).uppercased() + Self.number(failed).dropFirst()
-        + " of \(Self.number(count)) proofs failed"
-    }
-  }
-
-  private static func number(_ value: Int) -> String {
-    let names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-    return names.indices.contains(value) ? names[value] : String(value)
+    HTMLPage.headline(failed: report.failedCount, of: report.verdicts.count, "proofs")
   }
 
   private var header: HTML {
     let passed = report.failedCount == 0
     return """
       <header class="\(passed ? "passed" : "failed")">
-      <p class="over">alora verify · \(adapterName)</p>
-      <h1>\(Self.mark(passed)) \(headline)</h1>
+      <p class="eyebrow">alora verify · \(adapterName)</p>
+      <h1>\(HTMLPage.mark(passed)) \(headline)</h1>
       <dl class="facts">
-      \(subject("Adapter", context.adapter))\(subject("Base", context.model))\(golden)\
+      \(context.adapter.html("Adapter"))\(context.model.html("Base"))\(golden)\
       <dt>Invocation</dt><dd>\(invocation)</dd>
       <dt>Made by</dt><dd>alora \(context.version), exactness version \(exactnessVersion)</dd>
       </dl>
@@ -91,18 +46,11 @@ public struct HTMLReport: Sendable {
       """
   }
 
-  private func subject(_ name: HTML, _ subject: ReportContext.Subject) -> HTML {
-    """
-    <dt>\(name)</dt><dd>\(subject.path) <span class="mono">\(subject.digestName) \(subject.digest.description)</span></dd>
-
-    """
-  }
-
   private var golden: HTML {
     guard let golden = context.golden else {
       return "<dt>Golden</dt><dd>none: prompts were made around the invocation</dd>\n"
     }
-    return subject("Golden", golden) + """
+    return golden.html("Golden") + """
       <dt>Tolerance</dt><dd>\(Figure(context.tolerance).description) of a row’s greatest magnitude</dd>
 
       """
@@ -116,11 +64,11 @@ public struct HTMLReport: Sendable {
   private var proofs: HTML {
     let items = report.verdicts.map { verdict -> HTML in
       """
-      <li class="\(verdict.passed ? "passed" : "failed")">\(Self.mark(verdict.passed))<div>
+      <li class="\(verdict.passed ? "passed" : "failed")">\(HTMLPage.mark(verdict.passed))<div>
       <span class="name">\(verdict.proof.title)</span> <span class="soft">\(verdict.passed ? "holds" : "failed")</span>
       <p>\(verdict.detail)</p>
-      <p class="soft">\(verdict.proof.meaning)</p>
-      \(Self.failures(verdict.failures.map(\.description)))</div></li>
+      <p class="soft">\(verdict.proof.meaning(hasGolden: context.golden != nil))</p>
+      \(HTMLPage.failures(verdict.failures.map(\.description)))</div></li>
 
       """
     }
@@ -132,17 +80,6 @@ public struct HTMLReport: Sendable {
       </section>
 
       """
-  }
-
-  static func failures(_ texts: [String]) -> HTML {
-    texts.isEmpty ? "" : "<ul class=\"failures\">\(texts.map { "<li>\($0)</li>" as HTML }.joined())</ul>\n"
-  }
-
-  /// A sign with its word for those who do not see it.
-  static func mark(_ passed: Bool) -> HTML {
-    passed
-      ? "<span class=\"mark passed\" aria-hidden=\"true\">✓</span>"
-      : "<span class=\"mark failed\" aria-hidden=\"true\">✗</span>"
   }
 
   private var cases: HTML {
@@ -194,27 +131,16 @@ extension Verdict.Proof {
     }
   }
 
-  fileprivate var meaning: String {
+  fileprivate func meaning(hasGolden: Bool) -> String {
     switch self {
     case .structure: "The adapter’s invocation and shapes are ones that the base has."
     case .beforeActivation: "Logits, keys and values before the activation are the base’s, bit for bit."
     case .cacheReuse: "Going on from a cache gives the bits of a new computation, in every order of base and adapter."
-    case .afterActivation: "The adapter does something, and what it does agrees with the golden logits."
+    case .afterActivation:
+      hasGolden
+        ? "The adapter does something, and what it does agrees with the golden logits."
+        : "The adapter does something. Whether it is what was trained, golden logits would tell."
     case .sensitivity: "These prompts would have shown an activation moved by a token, or an adapter that is off."
     }
-  }
-}
-
-extension [UInt8] {
-  /// Source: RFC 4648, section 4.
-  fileprivate var base64: String {
-    let alphabet = [Character]("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-    var text = ""
-    for first in stride(from: 0, to: count, by: 3) {
-      let part = self[first..<Swift.min(first + 3, count)]
-      let bits = part.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - part.count))
-      for place in 0...3 { text += place <= part.count ? String(alphabet[bits >> (18 - 6 * place) & 63]) : "=" }
-    }
-    return text
   }
 }

@@ -29,14 +29,13 @@ enum StyleSheet {
     h2 { font-size: 1.25rem; font-weight: 650; letter-spacing: -0.01em; margin: 3.5rem 0 1rem; }
     h3 { display: inline; font-size: 1.05rem; font-weight: 650; }
     h4 { font-size: 0.875rem; font-weight: 650; margin: 2.25rem 0 0.75rem; }
-    p { margin: 0 0 0.75rem; max-width: 42rem; }
+    p { margin: 0 0 0.75rem; max-width: 42rem; text-wrap: pretty; }
     a { color: var(--accent); text-underline-offset: 0.15em; }
     a:focus-visible, summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; border-radius: 3px; }
     code, .mono { font-family: var(--mono); font-size: 0.875em; }
     .soft { color: var(--soft); }
     p.soft { font-size: 0.9375rem; }
-    .over { margin: 0 0 0.5rem; color: var(--soft); font-size: 0.875rem; }
-    .lead { font-size: 1.125rem; margin: 0.75rem 0 0; }
+    .eyebrow { margin: 0 0 0.5rem; color: var(--soft); font-size: 0.875rem; }
     .mark { font-weight: 700; margin-right: 0.15em; }
     .passed .mark, .mark.passed { color: var(--accent); }
     .failed .mark, .mark.failed, .bad { color: var(--bad); }
@@ -57,11 +56,12 @@ enum StyleSheet {
     table { border-collapse: collapse; width: 100%; font-size: 0.875rem; line-height: 1.4; }
     caption { text-align: left; color: var(--soft); font-size: 0.875rem; padding-bottom: 0.6rem; }
     th, td { text-align: left; vertical-align: baseline; padding: 0.45rem 1rem 0.45rem 0; border-bottom: 1px solid var(--line); }
-    thead th { color: var(--soft); font-weight: 500; }
+    thead th { color: var(--soft); font-weight: 500; overflow-wrap: normal; }
     tbody th { font-weight: 600; }
     th.n, td.n { text-align: right; white-space: nowrap; overflow-wrap: normal; }
     th:last-child, td:last-child { padding-right: 0; }
-    tbody th { white-space: nowrap; overflow-wrap: normal; }
+    td + td { overflow-wrap: normal; }
+    tbody th { overflow-wrap: normal; }
     table + p { margin-top: 1rem; }
 
     details.case { background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: 0 0 1rem; }
@@ -87,7 +87,8 @@ enum StyleSheet {
     figure .tolerance { stroke: var(--bad); stroke-width: 2; stroke-dasharray: 6 3; }
     figure .over { fill: var(--bad); stroke: var(--card); }
     .legend { display: flex; flex-wrap: wrap; gap: 0.35rem 1.25rem; list-style: none; margin: 0.75rem 0; padding: 0; font-size: 0.8125rem; color: var(--soft); }
-    .legend svg { width: 1.5rem; height: 0.75rem; vertical-align: -0.05em; margin-right: 0.4rem; overflow: visible; }
+    .legend li { display: flex; gap: 0.4rem; }
+    .legend svg { flex: none; width: 1.5rem; height: 0.75rem; margin-top: 0.25em; overflow: visible; }
     figcaption { font-size: 0.9375rem; max-width: 42rem; }
 
     .run { margin: 0 0 0.9rem; }
@@ -100,8 +101,10 @@ enum StyleSheet {
 
     .tops td { width: 33%; }
     .tops .piece { font-family: var(--mono); font-size: 0.8125rem; white-space: pre-wrap; unicode-bidi: isolate; }
+    .tops :is(td, thead th):not(:last-child) { padding-right: 1.75rem; }
     .tops td { padding-top: 0.2rem; padding-bottom: 0.2rem; border-bottom-color: transparent; }
-    .tops .p { color: var(--soft); font-size: 0.8125rem; white-space: nowrap; float: right; }
+    .tops .entry { display: flex; justify-content: space-between; align-items: baseline; gap: 0.75rem; }
+    .tops .p { color: var(--soft); font-size: 0.8125rem; white-space: nowrap; }
     .tops .logit { display: inline-block; min-width: 3.25rem; text-align: right; }
     .tops tbody th { padding-top: 1.1rem; white-space: normal; overflow-wrap: anywhere; }
     .tops tr.first td { font-weight: 650; }
@@ -115,8 +118,9 @@ enum StyleSheet {
       .inside, details.case > summary { padding-left: 0.9rem; padding-right: 0.9rem; }
       .plot { grid-template-columns: 2.75rem minmax(0, 1fr); }
       .tops td { vertical-align: top; padding-bottom: 0.5rem; }
-      .tops .p { float: none; display: block; }
-      .tops .logit { display: block; min-width: 0; text-align: left; }
+      .tops :is(td, thead th):not(:last-child) { padding-right: 0.6rem; }
+      .tops .entry, .tops .logit { display: block; min-width: 0; text-align: left; }
+      .tops .p { display: block; }
     }
     @media print {
       :root { color-scheme: light; --page: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #bbb; --base: #eee; --accent: #1f5fbf; --tint: #e2ecfb; --bad: #b23a12; --bad-tint: #fff; }

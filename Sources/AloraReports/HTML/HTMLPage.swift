@@ -1,0 +1,98 @@
+internal import AloraInference
+
+/// What every page has: its head, its style, and the policy that nothing is loaded and nothing runs.
+struct HTMLPage {
+  let title: HTML
+  let body: HTML
+
+  var text: String {
+    let page: HTML = """
+      <!DOCTYPE html>
+      <html lang="en">
+      <head>
+      <meta charset="utf-8"/>
+      <meta http-equiv="Content-Security-Policy" content="\(Self.policy)"/>
+      <meta name="viewport" content="width=device-width, initial-scale=1"/>
+      <meta name="color-scheme" content="light dark"/>
+      <meta name="referrer" content="no-referrer"/>
+      <title>\(title)</title>
+      <style>\(Self.style)</style>
+      </head>
+      <body>
+      <main>
+      \(body)</main>
+      </body>
+      </html>
+
+      """
+    return page.markup
+  }
+
+  /// No style but the page's own counts.
+  private static let policy =
+    "default-src 'none'; style-src 'sha256-\(digest(of: StyleSheet.text))'; base-uri 'none'; form-action 'none'"
+  /// Our own text, in which nothing needs to be escaped.
+  private static let style = HTML(stringLiteral: StyleSheet.text)
+
+  private static func digest(of text: String) -> String {
+    var hasher = Digest.Hasher()
+    hasher.add(Array(text.utf8))
+    return hasher.end().bytes.base64
+  }
+
+  // MARK: Parts that pages share
+
+  /// A sign; a word stands beside it.
+  static func mark(_ passed: Bool) -> HTML {
+    passed
+      ? "<span class=\"mark passed\" aria-hidden=\"true\">✓</span>"
+      : "<span class=\"mark failed\" aria-hidden=\"true\">✗</span>"
+  }
+
+  static func failures(_ texts: [String]) -> HTML {
+    texts.isEmpty ? "" : "<ul class=\"failures\">\(texts.map { "<li>\($0)</li>" as HTML }.joined())</ul>\n"
+  }
+
+  /// How many hold, as a heading.
+  static func headline(failed: Int, of count: Int, _ what: String) -> String {
+    switch failed {
+    case 0: return "All \(number(count)) \(what) hold"
+    case count: return "All \(number(count)) \(what) failed"
+    default:
+      let number = number(failed)
+      return number.prefix(1).uppercased() + number.dropFirst() + " of \(Self.number(count)) \(what) failed"
+    }
+  }
+
+  private static func number(_ value: Int) -> String {
+    let names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    return names.indices.contains(value) ? names[value] : String(value)
+  }
+}
+
+extension ReportContext.Subject {
+  /// A line of a list of facts.
+  func html(_ name: HTML) -> HTML {
+    """
+    <dt>\(name)</dt><dd>\(path) <span class="mono">\(digestName) \(digest.description)</span></dd>
+
+    """
+  }
+
+  /// The last part of the path.
+  var name: String { path.split(separator: "/").last.map(String.init) ?? path }
+}
+
+extension [UInt8] {
+  /// Source: RFC 4648, section 4.
+  fileprivate var base64: String {
+    let alphabet = [Character]("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+    var text = ""
+    for first in stride(from: 0, to: count, by: 3) {
+      let part = self[first..<Swift.min(first + 3, count)]
+      let bits = part.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - part.count))
+      for place in 0...3 { text += place <= part.count ? String(alphabet[bits >> (18 - 6 * place) & 63]) : "=" }
+    }
+    return text
+  }
+}
