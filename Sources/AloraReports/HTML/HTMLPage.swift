@@ -54,9 +54,9 @@ struct HTMLPage {
   }
 
   /// How many hold, as a heading.
-  static func headline(failed: Int, of count: Int, _ what: String) -> String {
+  static func headline(failed: Int, of count: Int, _ what: String, _ verb: String) -> String {
     switch failed {
-    case 0: return "All \(number(count)) \(what) hold"
+    case 0: return "All \(number(count)) \(what) \(verb)"
     case count: return "All \(number(count)) \(what) failed"
     default:
       let number = number(failed)

@@ -27,7 +27,7 @@ public struct HTMLReport: Sendable {
   private var adapterName: String { context.adapter.name }
 
   private var headline: String {
-    HTMLPage.headline(failed: report.failedCount, of: report.verdicts.count, "proofs")
+    HTMLPage.headline(failed: report.failedCount, of: report.verdicts.count, "proofs", "hold")
   }
 
   private var header: HTML {

@@ -21,7 +21,7 @@ public struct HTMLServerReport: Sendable {
   public var text: String {
     let ran = report.verdicts.filter { $0.outcome != .skipped }
     let failed = ran.count { $0.outcome != .passed }
-    let headline = HTMLPage.headline(failed: failed, of: ran.count, "checks")
+    let headline = HTMLPage.headline(failed: failed, of: ran.count, "checks", "passed")
     let header: HTML = """
       <header>
       <p class="eyebrow">alora verify · \(report.address.description)</p>
@@ -44,6 +44,8 @@ public struct HTMLServerReport: Sendable {
     return HTMLPage(title: "\(headline): \(report.address.description)", body: header).text
   }
 
+  private static let rowLimit = 8
+
   private func item(_ verdict: ServerVerdict) -> HTML {
     let (sign, word): (HTML, HTML) =
       switch verdict.outcome {
@@ -63,7 +65,12 @@ public struct HTMLServerReport: Sendable {
   /// What was tried, and what the answers differ from it by.
   private func fits(_ verdict: ServerVerdict) -> HTML {
     guard let fit = verdict.fit, !fit.entries.isEmpty else { return "" }
-    let rows = fit.entries.map { entry -> HTML in
+    let shown = fit.entries.enumerated().filter { index, entry in
+      index < Self.rowLimit || entry.hypothesis == verdict.expected || verdict.compatible.contains(entry.hypothesis)
+    }.map(\.element)
+    let note: HTML =
+      shown.count < fit.entries.count ? ", the nearest \(Self.rowLimit) and what is expected are shown" : ""
+    let rows = shown.map { entry -> HTML in
       let isExpected = entry.hypothesis == verdict.expected
       return """
         <tr><th scope="row">\(entry.hypothesis.description)</th><td class="n">\(Figure(entry.residual).description)</td>\
@@ -72,7 +79,7 @@ public struct HTMLServerReport: Sendable {
         """
     }
     return """
-      <details class="more"\(verdict.outcome == .failed ? " open=\"\"" : "" as HTML)><summary>\(fit.entries.count) explanations tried</summary>
+      <details class="more"\(verdict.outcome == .failed ? " open=\"\"" : "" as HTML)><summary>\(fit.entries.count) explanations tried\(note)</summary>
       <div class="scroll" role="region" aria-label="Explanations of \(verdict.kind.title)" tabindex="0"><table>
       <thead><tr><th scope="col">explanation</th><th scope="col" class="n">residual, nats</th><th scope="col">verdict</th></tr></thead>
       <tbody>
