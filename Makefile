@@ -17,7 +17,7 @@ ADAPTER := testdata/adapters/answerability/adapter-bf16
 BASE := testdata/adapters/answerability/base-config
 MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: help setup build demo test faults mutants fuzz limits sanitize ci-check report-check kernels lint imports bench clean
+.PHONY: help setup build demo test faults mutants mistakes fuzz limits sanitize ci-check report-check kernels lint imports bench clean
 
 help:
 	@echo "make demo    convert a real adapter, inspect, verify and run it, load it into llama.cpp"
@@ -25,6 +25,7 @@ help:
 	@echo "make build   the release binary, $(RELEASE), with Swift's libraries inside"
 	@echo "make faults  kill the command, or fail a system call, at every step of writing (Linux; strace)"
 	@echo "make mutants damaged fixtures through the command; N=300 SEED=1 TOOL=zzuf"
+	@echo "make mistakes  two dozen wrong adapters and bases through verify; each must be found, with its cause"
 	@echo "make fuzz    libFuzzer on every reader; SECONDS=60 for each, TARGET=gguf for one"
 	@echo "make limits  little memory, few open files, files cut short, many runs at once; QUICK=1 (Linux; strace)"
 	@echo "make sanitize  all tests under address, undefined-behaviour and thread sanitizers; some 20 minutes"
@@ -58,6 +59,9 @@ TOOL ?= own
 mutants: setup
 	$(SWIFT) build --product alora $(KERNEL_FLAGS)
 	@$(PYTHON) scripts/mutate.py .build/debug/alora --count $(N) --seed $(SEED) --tool $(TOOL) --keep $(CACHE)/mutants
+
+mistakes: build $(MODEL)
+	@$(PYTHON) scripts/mistakes.py $(RELEASE) $(MODEL) $(CACHE)/mistakes
 
 SECONDS ?= 60
 TARGET ?=

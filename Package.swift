@@ -81,7 +81,9 @@ let package = Package(
         "CAloraKernels",
       ]),
     module("AloraServerCheck", ["AloraBytes", "AloraInference", "AloraJSON"]),
-    module("AloraVerification", ["AloraArchitectures", "AloraBytes", "AloraInference", "AloraNPZ", "AloraTensors"]),
+    module(
+      "AloraVerification",
+      ["AloraArchitectures", "AloraBytes", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors"]),
     module("AloraReports", ["AloraInference", "AloraServerCheck", "AloraVerification"]),
     .executableTarget(
       name: "AloraCLI",

@@ -20,7 +20,7 @@ internal import ArgumentParser
     version: aloraVersion,
     subcommands: [
       ConvertCommand.self, InspectCommand.self, DiffCommand.self, TokenizeCommand.self, TokensCommand.self,
-      LogitsCommand.self, RunCommand.self, VerifyCommand.self, BenchCommand.self,
+      LogitsCommand.self, GoldenCommand.self, VerifyCommand.self, RunCommand.self, BenchCommand.self,
     ])
 
   static func main() {

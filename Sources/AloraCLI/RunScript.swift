@@ -1,4 +1,3 @@
-internal import AloraBytes
 internal import AloraJSON
 
 /// One turn of a conversation: what is said, and who answers.
@@ -19,36 +18,17 @@ struct RunTurn {
 enum RunScript {
   /// - Throws: ``FileError``; ``JSONError`` with the line for its place.
   static func turns(path: String) throws -> [[RunTurn]] {
-    let file = try MappedFile(path: path)
-    guard file.byteCount <= 1 << 28 else {
-      throw JSONError(.tooLarge, path: path, place: nil, problem: "the file has \(file.byteCount) bytes")
-    }
-    var batches: [[RunTurn]] = []
-    let lines = try file.read(0..<file.byteCount).split(
-      separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    for (index, line) in lines.enumerated() where !line.allSatisfy({ [0x20, 0x09, 0x0D].contains($0) }) {
-      do throws(JSONError) {
-        let bytes = Array(line)
-        let root = try JSONDocument(parsing: unsafe bytes.span.bytes, path: path).root
-        if root.kind == .array {
-          var batch: [RunTurn] = []
-          for element in try root.elements() {
-            var turn = try Self.turn(element)
-            guard !turn.resets else { throw element.error(.wrongType, "a turn among several cannot reset") }
-            turn.isFork = true
-            batch.append(turn)
-          }
-          if !batch.isEmpty { batches.append(batch) }
-        } else {
-          batches.append([try Self.turn(root)])
-        }
-      } catch {
-        throw JSONError(
-          error.code, path: path, place: ["line \(index + 1)", error.place].compactMap { $0 }.joined(separator: ", "),
-          problem: error.problem)
+    try JSONLines.map(path: path) { root throws(JSONError) in
+      guard root.kind == .array else { return [try turn(root)] }
+      var batch: [RunTurn] = []
+      for element in try root.elements() {
+        var turn = try turn(element)
+        guard !turn.resets else { throw element.error(.wrongType, "a turn among several cannot reset") }
+        turn.isFork = true
+        batch.append(turn)
       }
-    }
-    return batches
+      return batch
+    }.filter { !$0.isEmpty }
   }
 
   private static func turn(_ value: JSON) throws(JSONError) -> RunTurn {

@@ -104,9 +104,6 @@ final class RunSession {
   }
 
   /// The conversation so far, and the turn.
-  ///
-  /// With a template, an Activated LoRA's invocation stands where the generation prompt would, unless the template's
-  /// text has it already.
   private func tokens(of turn: RunTurn, _ adapter: Adapter?) throws -> [Int] {
     guard let template else {
       return history + (try tokenizer.encode(turn.prompt, addsSpecialTokens: history.isEmpty))
@@ -114,15 +111,7 @@ final class RunSession {
     let list = JSONValue.array(messages + [Self.message(turn.role, turn.prompt)]).serialized(isPretty: false)
     let bytes = Array(list.utf8)
     let document = try JSONDocument(parsing: unsafe bytes.span.bytes)
-    func rendered(_ addsGenerationPrompt: Bool) throws -> [Int] {
-      let text = try template.render(
-        messages: document.root, addsGenerationPrompt: addsGenerationPrompt, date: .now())
-      return try tokenizer.encode(text, addsSpecialTokens: false)
-    }
-    let tokens = try rendered(true)
-    guard let invocation = adapter?.invocationTokens,
-      InvocationSearch.lastOccurrence(of: invocation, in: tokens) == nil
-    else { return tokens }
-    return try rendered(false) + invocation
+    return try ChatPrompt(template: template, tokenizer: tokenizer).tokens(
+      document.root, invocation: adapter?.invocationTokens)
   }
 }

@@ -28,6 +28,7 @@ extension CaseReport {
       "name": .string(name), "tokens": .array(tokens.map { .integer($0) }),
       "pieces": pieces.map { .array($0.map { $0.map { .string($0) } ?? .null }) } ?? .null,
       "activation_start": activationStart.map { .integer($0) } ?? .null,
+      "tolerance": tolerance.map { .number($0) } ?? .null,
       "positions": .array(positions.map(\.json)), "top_tokens": .array(tops.map(\.json)),
       "cache": .array(
         provenance.map { block in

@@ -16,7 +16,7 @@ struct VerifyCommand: ParsableCommand {
     discussion: """
       Example:
         alora verify --model base.gguf --adapter my-adapter.gguf --golden golden.npz
-        alora verify --model base --adapter my-adapter
+        alora verify --model base --adapter my-adapter --baseline baseline.json
         alora verify --server http://127.0.0.1:8080 --model base.gguf --adapter my-adapter.gguf
 
       Five proofs: structure; logits, keys and values before the activation are the base's, bit for bit; a cache gives
@@ -32,9 +32,12 @@ struct VerifyCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The |Δ| allowed against goldens, as a part of the row's greatest magnitude (default \(Verification.defaultTolerance)).",
-      valueName: "x"))
-  var tolerance = Verification.defaultTolerance
+      "The |Δ| allowed against goldens, as a part of the row's greatest magnitude; by default what the golden file says, or "
+        + "\(Verification.defaultTolerance).", valueName: "x"))
+  var tolerance: Double?
+
+  @Flag(help: "Demand the bits of goldens that `alora golden record` has made, with this model and this adapter.")
+  var exact = false
 
   @Option(
     name: .customLong("report"),
@@ -43,14 +46,20 @@ struct VerifyCommand: ParsableCommand {
         + "output), or github alone, for the summary of the job.", valueName: "kind=file"))
   var reports: [ReportTarget] = []
 
+  @OptionGroup var baselineOptions: BaselineOptions
+
   @OptionGroup var serverOptions: ServerOptions
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
     guard inference.adapter != nil else { throw ValidationError("verify needs --adapter.") }
-    guard tolerance > 0, tolerance < 1 else { throw ValidationError("--tolerance is above 0 and below 1.") }
+    if let tolerance, !(tolerance > 0 && tolerance < 1) { throw ValidationError("--tolerance is above 0 and below 1.") }
+    guard !exact || golden != nil else { throw ValidationError("--exact is about the bits of --golden.") }
     guard golden == nil || serverOptions.server == nil else { throw ValidationError("--server takes no --golden.") }
+    guard baselineOptions.baseline == nil || serverOptions.server == nil else {
+      throw ValidationError("--server takes no --baseline.")
+    }
     guard !common.json || !reports.contains(where: \.writesOutput) else {
       throw ValidationError("--report github writes annotations to standard output, where --json writes, too.")
     }
@@ -71,11 +80,12 @@ struct VerifyCommand: ParsableCommand {
     let tokenizer = spellingTokenizer()
     var piece: (@Sendable (Int) -> String?)?
     if let tokenizer { piece = { tokenizer.spelling(of: $0) } }
-    let result = try Verification(
+    let proven = try Verification(
       model: loaded.model, adapter: adapter, evaluator: loaded.evaluator, tolerance: tolerance,
-      piece: piece
+      demandsExactness: exact, piece: piece
     ).run(prompts: prompts, golden: goldenFile) { progress.update($0) }
     progress.finish()
+    let result = try baselineOptions.check(proven, loaded, adapter, common)
     let report = VerificationReport(model: inference.model, adapter: adapter.path, result: result)
     let json = report.json(adapterDigest: adapter.digest.description, golden: golden).serialized() + "\n"
     for target in reports {
@@ -95,11 +105,11 @@ struct VerifyCommand: ParsableCommand {
   private func context(_ model: Model, _ adapter: Adapter) throws -> ReportContext {
     var command = ["alora", "verify", "--model", inference.model, "--adapter", adapter.path]
     if let golden { command += ["--golden", golden] }
-    if tolerance != Verification.defaultTolerance { command += ["--tolerance", "\(tolerance)"] }
+    if let tolerance { command += ["--tolerance", "\(tolerance)"] }
     return ReportContext(
       model: try .init(model, path: inference.model), adapter: try .init(adapter),
       golden: try golden.map { try .init(golden: $0) }, invocation: adapter.invocationTokens,
-      tolerance: tolerance, version: aloraVersion, command: command)
+      tolerance: tolerance ?? Verification.defaultTolerance, version: aloraVersion, command: command)
   }
 
   /// For the spelling of tokens only: a model without one, or with a broken one, is verified all the same.

@@ -1,8 +1,4 @@
 internal import AloraArchitectures
-internal import AloraBytes
-internal import AloraConversion
-internal import AloraGGUF
-internal import AloraPEFT
 internal import CAloraKernels
 
 /// What an adapter adds to one matrix: scale · B · A.
@@ -63,10 +59,7 @@ public final class Adapter: Sendable {
   public init(
     path: String, model: Model, pool: ThreadPool, tokenize: (@Sendable (String) throws -> [Int])? = nil
   ) throws {
-    let parts =
-      try FileSystem.kind(of: path) == .regularFile && GGUFFile.isGGUF(path: path)
-      ? try AdapterParts(gguf: path, base: model.graph.base)
-      : try AdapterParts(peft: path, base: model.graph.base, tokenize: tokenize)
+    let parts = try AdapterParts(path: path, base: model.graph.base, tokenize: tokenize)
     self.path = path
     invocationTokens = parts.invocationTokens
     moduleCount = parts.moduleCount
@@ -77,12 +70,8 @@ public final class Adapter: Sendable {
       guard let matrix, let pair = parts.pairs[matrix.gguf.name], !pair.isEmbedding else { return nil }
       let a = try shared[matrix.gguf.name] ?? WeightMatrix(pair.a, isDense: isDense, pool: pool, arena: arena)
       shared[matrix.gguf.name] = a
-      let first = pair.b.rows.lowerBound + matrix.gguf.rows.lowerBound
-      let rows = RowSource(
-        file: pair.b.file, tensor: pair.b.tensor, rows: first..<(first + matrix.rowCount),
-        permutation: pair.b.permutation)
       return LowRankUpdate(
-        a: a, b: try WeightMatrix(rows, isDense: isDense, pool: pool, arena: arena), scale: pair.scale)
+        a: a, b: try WeightMatrix(pair.rows(of: matrix), isDense: isDense, pool: pool, arena: arena), scale: pair.scale)
     }
     layers = try model.graph.layers.map { layer in
       Layer(
@@ -126,6 +115,22 @@ public final class Adapter: Sendable {
     hasher.add([factor])
     digest = hasher.end()
   }
+
+  private init(_ other: Adapter, layers: [Layer], name: String) {
+    path = other.path
+    invocationTokens = other.invocationTokens
+    moduleCount = other.moduleCount
+    self.layers = layers
+    outputLayer = other.outputLayer
+    embedding = other.embedding
+    var hasher = Digest.Hasher()
+    hasher.add(other.digest.bytes)
+    hasher.add(name)
+    digest = hasher.end()
+  }
+
+  /// The same adapter with other updates in its layers. Adapters of the same layers have the same name.
+  func replacing(layers: [Layer], named name: String) -> Adapter { Adapter(self, layers: layers, name: name) }
 
   /// The same adapter with its scaling multiplied, as engines do that take a scale with each request. Factors are shared.
   package func scaled(by factor: Float) -> Adapter { factor == 1 ? self : Adapter(self, factor: factor) }

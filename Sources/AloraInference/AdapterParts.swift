@@ -16,12 +16,26 @@ struct AdapterParts {
     let scale: Float
     let isEmbedding: Bool
     let isTransposed: Bool
+
+    /// The rows of B for a matrix of the graph, which may be some rows of the GGUF tensor only.
+    func rows(of matrix: GraphMatrix) -> RowSource {
+      let first = b.rows.lowerBound + matrix.gguf.rows.lowerBound
+      return RowSource(
+        file: b.file, tensor: b.tensor, rows: first..<(first + matrix.rowCount), permutation: b.permutation)
+    }
   }
 
   /// By the name of the base's tensor in GGUF.
   private(set) var pairs: [String: Pair] = [:]
   let invocationTokens: [Int]?
   let moduleCount: Int
+
+  /// - Throws: as the two below, ``FileError``.
+  init(path: String, base: BaseModel, tokenize: (@Sendable (String) throws -> [Int])?) throws {
+    self =
+      try FileSystem.kind(of: path) == .regularFile && GGUFFile.isGGUF(path: path)
+      ? try AdapterParts(gguf: path, base: base) : try AdapterParts(peft: path, base: base, tokenize: tokenize)
+  }
 
   /// - Throws: what planning a conversion throws: an adapter that can be computed with can be converted.
   init(peft path: String, base: BaseModel, tokenize: (@Sendable (String) throws -> [Int])?) throws {

@@ -125,6 +125,28 @@ struct RowSource: Sendable {
     try failures.check()
   }
 
+  /// A matrix of these numbers, row by row.
+  init(_ values: [Float], rowCount: Int, columnCount: Int, isDense: Bool) {
+    precondition(values.count == rowCount * columnCount)
+    self.isDense = isDense
+    type = ALORA_TYPE_F32
+    self.rowCount = rowCount
+    self.columnCount = columnCount
+    bias = nil
+    byteCount = isDense ? values.count * 4 : alora_packed_byte_count(ALORA_TYPE_F32, rowCount, columnCount)
+    arena = WeightArena(byteCount: byteCount)
+    unsafe storage = unsafe arena.allocate(byteCount: byteCount)
+    // Safe: the array has as many numbers as the matrix, and the storage room for all of them.
+    unsafe values.withUnsafeBytes { source in
+      guard let start = source.baseAddress else { return }
+      if isDense {
+        unsafe storage.copyMemory(from: start, byteCount: byteCount)
+      } else {
+        unsafe alora_pack(ALORA_TYPE_F32, start, rowCount, columnCount, 0, alora_panel_count(rowCount), storage)
+      }
+    }
+  }
+
   var panelCount: Int { alora_panel_count(rowCount) }
 }
 

@@ -9,12 +9,15 @@ public struct CaseReport: Sendable {
   public let pieces: [String?]?
   /// The first adapted position; nil: the adapter is off. It may be the end of the tokens.
   public let activationStart: Int?
+  /// The |Δ| allowed against goldens, as a part of a row's greatest magnitude; nil where there are none.
+  public internal(set) var tolerance: Double?
   /// One for each token.
   public let positions: [PositionReport]
   /// For golden positions and the last one, in their order.
   public let tops: [TopTokens]
   /// Which weights made the keys and values of which positions, block of the cache by block.
   public let provenance: [KVProvenance]
+  package internal(set) var digests = CaseDigests()
 }
 
 /// The figures of one position.
@@ -53,4 +56,9 @@ public struct VerificationResult: Sendable {
   public let cases: [CaseReport]
 
   public var passed: Bool { verdicts.allSatisfy(\.passed) }
+
+  /// The same with one verdict more.
+  public func adding(_ verdict: Verdict) -> VerificationResult {
+    VerificationResult(verdicts: verdicts + [verdict], cases: cases)
+  }
 }

@@ -12,9 +12,13 @@ struct Findings {
   var goldenRows = 0
   var sameTop = 0
   var activatedCount = 0
-  var scaling = Verification.Scaling.untried
+  var diagnosis: Diagnosis
   /// For each change of the activation, the largest relative effect.
   var sensitivity: [String: Double] = [:]
+  /// Those of them that some prompt would have shown.
+  var shown: Set<String> = []
+  /// Nil without goldens.
+  var exactness: Exactness?
 
   /// - Parameter name: of the prompt that shows it.
   mutating func fail(_ proof: Verdict.Proof, of name: String? = nil, _ text: String) {
@@ -31,7 +35,11 @@ extension Verification {
     } else if findings.effect == 0 {
       findings.fail(.afterActivation, "the adapter changes nothing: its factors are zero")
     }
-    let dull = findings.sensitivity.filter { !($0.value > tolerance) }.keys.sorted()
+    if demandsExactness, findings.exactness != .comparable {
+      let reason = findings.exactness?.description ?? "there are no goldens"
+      findings.fail(.afterActivation, "no bits can be compared: \(reason)")
+    }
+    let dull = findings.sensitivity.keys.filter { !findings.shown.contains($0) }.sorted()
     for name in dull { findings.fail(.sensitivity, "these prompts would not show: \(name)") }
     if adapter.isActivated, findings.sensitivity.isEmpty {
       findings.fail(.sensitivity, "no prompt activates the adapter, so none would show a wrong activation")
@@ -47,13 +55,14 @@ extension Verification {
       .afterActivation: hasGolden
         ? "\(findings.goldenRows) golden rows, greatest |Δ| \(Figure(findings.worstGolden)) of the row's magnitude, "
           + "divergence up to \(Figure(findings.greatestDivergence)) nats, \(findings.sameTop) with the same top token"
+          + (findings.exactness.flatMap { $0 == .none ? nil : "; \($0.description)" } ?? "")
         : "the adapter moves logits by up to \(Figure(findings.effect)) of their magnitude",
       .sensitivity: least.map {
         "the least visible mistake (\($0.key)) would move logits by \(Figure($0.value)) of their magnitude"
       }
         ?? "an ordinary LoRA: there is no activation to get wrong",
     ]
-    return Verdict.Proof.allCases.map {
+    return Verdict.Proof.always.map {
       Verdict(proof: $0, failures: findings.failures[$0] ?? [], detail: details[$0] ?? "")
     }
   }

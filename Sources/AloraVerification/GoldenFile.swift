@@ -4,7 +4,8 @@ internal import AloraTensors
 /// Golden logits: prompts as tokens, and what the base and the adapted model answer at some or all positions.
 ///
 /// For case i: `tokens_i` int `[T]`; `base_logits_i`, `adapted_logits_i` float `[P, V]`; optional `positions_i` int `[P]`
-/// (default: all T) and `activation_start_i` (-1: adapter off).
+/// (default: all T), `activation_start_i` (-1: adapter off) and `tolerance_i`, or one `tolerance` for all: the |Δ| that is
+/// allowed, as a part of a row's greatest magnitude.
 public struct GoldenFile: Sendable {
   public struct Case: Sendable {
     public let index: Int
@@ -15,14 +16,18 @@ public struct GoldenFile: Sendable {
     public let activationStart: Int?
     public let hasBase: Bool
     public let hasAdapted: Bool
+    /// What the file allows; nil where it says nothing.
+    public let tolerance: Double?
   }
 
   public let file: NPZFile
   public let cases: [Case]
+  /// Nil where others have made the file.
+  public let record: GoldenRecord?
 
   /// Reads everything but the logits.
   ///
-  /// - Throws: ``NPZError`` (`missingArray` where there is no case, `wrongShape`, `valueOutOfRange`), ``FileError``.
+  /// - Throws: ``NPZError`` (`missingArray` where there is no case, `wrongShape`, `wrongType`, `valueOutOfRange`), ``FileError``.
   public init(path: String, vocabularySize: Int) throws {
     let file = try NPZFile(path: path)
     _ = try file.array(named: "tokens_0")
@@ -32,6 +37,7 @@ public struct GoldenFile: Sendable {
     }
     self.file = file
     self.cases = cases
+    record = try GoldenRecord(file, caseCount: cases.count)
   }
 
   private static func read(_ index: Int, _ file: NPZFile, _ vocabularySize: Int) throws -> Case {
@@ -56,6 +62,16 @@ public struct GoldenFile: Sendable {
     return Case(
       index: index, tokens: tokens, positions: positions,
       activationStart: file[start] == nil ? nil : try file.integer(named: start), hasBase: file[logits[0]] != nil,
-      hasAdapted: file[logits[1]] != nil)
+      hasAdapted: file[logits[1]] != nil,
+      tolerance: try tolerance("tolerance_\(index)", file) ?? tolerance("tolerance", file))
+  }
+
+  private static func tolerance(_ name: String, _ file: NPZFile) throws -> Double? {
+    guard file[name] != nil else { return nil }
+    let values = try file.floats(named: name)
+    guard values.count == 1, values[0] > 0, values[0] < 1 else {
+      throw file.failure(.valueOutOfRange, name, "a tolerance is one number above 0 and below 1")
+    }
+    return Double(values[0])
   }
 }

@@ -3,6 +3,11 @@ public struct Verdict: Hashable, Sendable {
   public enum Proof: String, CaseIterable, Sendable {
     case structure, beforeActivation = "before-activation", cacheReuse = "cache-reuse"
     case afterActivation = "after-activation", sensitivity
+    /// Whether all is as it was in an earlier run; only where one is given.
+    case baseline
+
+    /// The five that every run has.
+    static let always: [Proof] = [.structure, .beforeActivation, .cacheReuse, .afterActivation, .sensitivity]
   }
   /// What was found wrong.
   public struct Failure: Hashable, Sendable, CustomStringConvertible {

@@ -48,33 +48,59 @@ extension Findings {
 }
 
 extension Verification {
-  /// Whether the rows are within the tolerance of golden ones.
-  func fits(_ rows: [Int: [Float]], _ golden: [Int: [Float]]) -> Bool {
-    !golden.isEmpty
-      && golden.allSatisfy { position, expected in
-        rows[position].map { RowComparison(expected: expected, found: $0).relative <= tolerance } ?? false
-      }
-  }
-
   /// Proof 4, against goldens: base and adapted rows beyond the tolerance, and what explains them.
+  ///
+  /// - Throws: ``InferenceError``, ``FileError``.
   func explain(
-    _ item: GoldenFile.Case, _ golden: GoldenRows, _ comparisons: GoldenComparisons,
-    hypotheses: [(name: String, rows: [Int: [Float]])], otherCause: ([Int: [Float]]) throws -> String?
+    _ prompt: GoldenPrompt, goldenBase: [Int: [Float]], _ comparisons: GoldenComparisons,
+    _ diagnosis: inout Diagnosis
   ) throws -> [String] {
     var failures: [String] = []
-    for (kind, rows) in [("base", comparisons.base), ("adapted", comparisons.adapted)] {
-      let most = rows.sorted { $0.key < $1.key }.max { $0.value.relative < $1.value.relative }
-      guard let (position, row) = most, !(row.relative <= tolerance) else { continue }
+    var isBaseAnother = false
+    if let text = failure("base", prompt, comparisons.base) {
+      let isAdapted = goldenBase.allSatisfy { position, row in
+        (prompt.adaptedRows[position].map { RowComparison(expected: row, found: $0).relative } ?? .infinity)
+          <= prompt.tolerance
+      }
+      isBaseAnother = !isAdapted
       let cause =
-        kind == "base"
-        ? "another base, or another quantization of it"
-        : try hypotheses.first { fits($0.rows, golden.adapted) }
-          .map { "it fits: \($0.name)" } ?? otherCause(golden.adapted)
-          ?? "no activation and no scaling that was tried fits: another adapter, or another order of its rows"
-      failures.append(
-        "\(kind) logits at position \(position), token \(row.token): golden "
-          + "\(row.expected), here \(row.found), |Δ| \(Figure(row.largestDelta)); \(cause)")
+        isAdapted
+        ? "it fits: the adapter was on" : diagnosis.baseCause(golden: goldenBase, computed: prompt.baseRows)
+      failures.append("\(text); \(cause)")
+    }
+    if let text = failure("adapted", prompt, comparisons.adapted) {
+      let cause =
+        isBaseAnother ? "the base's rows differ already, so the adapter cannot be judged" : try diagnosis.cause(prompt)
+      failures.append("\(text); \(cause)")
     }
     return failures
+  }
+
+  /// The row that is farthest from the golden one, and how many are too far; nil where none is.
+  private func failure(
+    _ kind: String, _ prompt: GoldenPrompt, _ comparisons: [Int: RowComparison]
+  ) -> String? {
+    let rows = comparisons.sorted { $0.key < $1.key }
+    let failing = rows.filter { !($0.value.relative <= prompt.tolerance) }
+    guard let first = failing.first?.key,
+      let (position, row) = failing.max(by: { $0.value.relative < $1.value.relative })
+    else { return nil }
+    return "\(kind) logits at position \(position)\(excerpt(prompt.tokens, upTo: position)), "
+      + "token \(row.token)\(spelling(row.token)): golden \(row.expected), here \(row.found), "
+      + "|Δ| \(Figure(row.largestDelta)), \(Figure(row.relative)) of the row's magnitude, "
+      + "divergence \(Figure(row.divergence)) nats; "
+      + "\(failing.count) of \(rows.count) rows fail, the first at position \(first)"
+  }
+
+  private func spelling(_ token: Int) -> String {
+    piece?(token).map { " \"\($0)\"" } ?? ""
+  }
+
+  /// The last pieces of the prompt, up to a position.
+  private func excerpt(_ tokens: [Int], upTo position: Int) -> String {
+    guard let piece else { return "" }
+    let first = max(0, position - 7)
+    let text = tokens[first...position].map { piece($0) ?? "\u{FFFD}" }.joined()
+    return " \"\(first > 0 ? "…" : "")\(text)\""
   }
 }

@@ -48,19 +48,31 @@ extension Verification {
     return (base, adapted, effects)
   }
 
-  /// The prompt from scratch in parts of these lengths, over and over.
-  func scratch(
-    _ tokens: [Int], start: Int?, parts: [Int], keeping kept: Set<Int>, adapter: Adapter? = nil
-  ) throws -> Run {
-    var run = Run(
-      sequence: TokenSequence(
-        model: model, adapter: adapter ?? self.adapter, activationStart: start, declaredLength: tokens.count))
+  /// Rows at some positions, with what comes before the activation taken from the base's cache.
+  ///
+  /// - Parameter positions: rising.
+  /// - Complexity: as many tokens as there are from the activation, or else the first position, to the last position.
+  func rows(
+    _ tokens: [Int], start: Int?, at positions: [Int], continuing base: Run, adapter: Adapter
+  ) throws -> [Int: [Float]] {
+    guard let first = positions.first else { return [:] }
+    let sequence = try TokenSequence(
+      continuing: base.sequence, count: min(start ?? first, first), adapter: adapter, activationStart: start)
+    var rows: [Int: [Float]] = [:]
     var index = 0
-    while run.digests.count < tokens.count {
-      let end = min(run.digests.count + parts[index % parts.count], tokens.count)
-      _ = try run.advance(tokens[run.digests.count..<end], keeping: kept, evaluator)
-      index += 1
+    while index < positions.count {
+      // Neighbours at once; of what lies between, no logits.
+      var end = index + 1
+      while end < positions.count, positions[end] == positions[end - 1] + 1, end - index < Self.window { end += 1 }
+      let done = sequence.tokens.count
+      let logits = try evaluator.evaluate([
+        Work(
+          sequence, tokens: Array(tokens[done...positions[end - 1]]),
+          logits: .rows((positions[index] - done)..<(positions[end - 1] + 1 - done)))
+      ])[0]
+      for position in logits.positions { rows[position] = Array(logits[position]) }
+      index = end
     }
-    return run
+    return rows
   }
 }

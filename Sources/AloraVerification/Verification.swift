@@ -9,23 +9,29 @@ public struct Verification {
   let model: Model
   let adapter: Adapter
   let evaluator: Evaluator
-  /// |Δ| against goldens, as a part of the row's greatest magnitude.
-  let tolerance: Double
+  /// |Δ| against goldens, as a part of the row's greatest magnitude; nil: what the golden file says, or the default.
+  let tolerance: Double?
   /// Ten times what float32 PEFT and this engine differ by on a 30-layer model (1e-5), and a hundredth of what the least
   /// of the known mistakes changes.
   public static let defaultTolerance = 1e-4
+  /// Whether goldens whose bits cannot be compared are a failure.
+  let demandsExactness: Bool
   static let window = 64
   let piece: (@Sendable (Int) -> String?)?
 
-  /// - Parameter piece: how the model's vocabulary spells a token; nil where there is none at hand.
+  /// - Parameters:
+  ///   - tolerance: |Δ| against goldens, as a part of the row's greatest magnitude; nil: what they say, or the default.
+  ///   - demandsExactness: whether goldens whose bits cannot be compared are a failure.
+  ///   - piece: how the model's vocabulary spells a token; nil where there is none at hand.
   public init(
-    model: Model, adapter: Adapter, evaluator: Evaluator, tolerance: Double = defaultTolerance,
+    model: Model, adapter: Adapter, evaluator: Evaluator, tolerance: Double? = nil, demandsExactness: Bool = false,
     piece: (@Sendable (Int) -> String?)? = nil
   ) {
     self.model = model
     self.adapter = adapter
     self.evaluator = evaluator
     self.tolerance = tolerance
+    self.demandsExactness = demandsExactness
     self.piece = piece
   }
 
@@ -34,8 +40,9 @@ public struct Verification {
   public func run(
     prompts: [VerificationPrompt], golden: GoldenFile?, progress: (Int) -> Void = { _ in }
   ) throws -> VerificationResult {
-    var findings = Findings()
+    var findings = Findings(diagnosis: Diagnosis(self))
     checkStructure(golden, &findings)
+    findings.exactness = try golden.map(exactness)
     let cases = golden?.cases.map { VerificationPrompt(name: "case \($0.index)", tokens: $0.tokens) } ?? prompts
     var reports: [CaseReport] = []
     for (index, prompt) in cases.enumerated() {
@@ -77,26 +84,28 @@ public struct Verification {
         findings.effect = max(findings.effect, RowComparison(expected: one, found: other).relative)
       }
     }
-    let hypotheses = try hypotheses(tokens, start, kept)
-    for (name, rows) in hypotheses {
-      guard let row = rows[last], let truth = adapted.rows[last] else { continue }
-      findings.sensitivity[name] = max(
-        findings.sensitivity[name] ?? 0, RowComparison(expected: truth, found: row).relative)
+    let tolerance = self.tolerance ?? golden?.item.tolerance ?? Self.defaultTolerance
+    for (name, effect) in try sensitivities(tokens, start, base, adapted) {
+      findings.sensitivity[name, default: 0] = max(findings.sensitivity[name] ?? 0, effect)
+      if effect > tolerance { findings.shown.insert(name) }
     }
     let rows = try golden.map { try GoldenRows($0.file, $0.item) }
     let comparisons = GoldenComparisons(rows, base: base.rows, adapted: adapted.rows)
     if let golden, let rows {
+      let goldenPrompt = GoldenPrompt(
+        tokens: tokens, start: start, statedStart: golden.item.activationStart, base: base, baseRows: base.rows,
+        adaptedRows: adapted.rows, golden: rows.adapted, tolerance: tolerance)
       let failures = try explain(
-        golden.item, rows, comparisons, hypotheses: hypotheses
-      ) { expected in
-        try scalingThatFits(
-          expected, tokens: tokens, start: start, base: base.rows, adapted: adapted.rows, known: &findings.scaling)
-      }
+        goldenPrompt, goldenBase: rows.base, comparisons, &findings.diagnosis)
       for failure in failures { findings.fail(.afterActivation, of: prompt.name, failure) }
       findings.take(comparisons)
+      if findings.exactness == .comparable, let record = golden.file.record {
+        compareBits(prompt.name, record.cases[golden.item.index], rows, base, adapted, &findings)
+      }
     }
     return CaseReport(
       name: prompt.name, tokens: tokens, pieces: piece.map { tokens.map($0) }, activationStart: start,
+      tolerance: golden == nil ? nil : tolerance,
       positions: tokens.indices.map {
         PositionReport(
           position: $0, effect: effects[$0], base: comparisons.base[$0], adapted: comparisons.adapted[$0])
@@ -106,20 +115,20 @@ public struct Verification {
           position: position, base: TopTokens.entries(of: base.rows[position] ?? []),
           adapted: TopTokens.entries(of: adapted.rows[position] ?? []),
           golden: rows?.adapted[position].map(TopTokens.entries))
-      }, provenance: adapted.sequence.provenance)
+      }, provenance: adapted.sequence.provenance, digests: CaseDigests(base, adapted))
   }
 
-  /// What other engines and known mistakes would compute.
-  private func hypotheses(
-    _ tokens: [Int], _ start: Int?, _ kept: Set<Int>
-  ) throws -> [(name: String, rows: [Int: [Float]])] {
-    guard let start, adapter.isActivated, start < tokens.count else { return [] }
+  /// How far the last row would be from what other engines and known mistakes compute, as a part of its magnitude.
+  private func sensitivities(_ tokens: [Int], _ start: Int?, _ base: Run, _ adapted: Run) throws -> [String: Double] {
+    let last = tokens.count - 1
+    guard let start, adapter.isActivated, start < tokens.count, let truth = adapted.rows[last] else { return [:] }
     var others: [(String, Int?)] = [("adapter off", nil)]
     if start + 1 < tokens.count { others.append(("activation one token late", start + 1)) }
     if start > 0 { others.append(("activation one token early", start - 1)) }
     if start > 1 { others.append(("adapted from the first token", 0)) }
-    return try others.map { name, other in
-      (name, try scratch(tokens, start: other, parts: [Self.window], keeping: kept).rows)
+    return try others.reduce(into: [:]) { result, other in
+      let rows = try rows(tokens, start: other.1, at: [last], continuing: base, adapter: adapter)
+      result[other.0] = rows[last].map { RowComparison(expected: truth, found: $0).relative }
     }
   }
 }

@@ -46,7 +46,7 @@ enum Fixture {
     _ cases: [CaseReport], failures: [Verdict.Proof: [Verdict.Failure]] = [:], model: String = "base.gguf",
     adapter: String = "adapters/check.gguf"
   ) -> VerificationReport {
-    let verdicts = Verdict.Proof.allCases.map {
+    let verdicts = Verdict.Proof.always.map {
       Verdict(proof: $0, failures: failures[$0] ?? [], detail: "figures of \($0.rawValue)")
     }
     return VerificationReport(

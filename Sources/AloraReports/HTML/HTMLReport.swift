@@ -86,7 +86,7 @@ public struct HTMLReport: Sendable {
     guard !report.cases.isEmpty else { return "" }
     let sections = report.cases.enumerated().map { index, item in
       CaseSection(
-        item: item, index: index, failures: report.failures(ofCase: item.name), tolerance: context.tolerance,
+        item: item, index: index, failures: report.failures(ofCase: item.name), tolerance: item.tolerance ?? context.tolerance,
         invocation: context.invocation, piece: piece, isOpen: report.cases.count == 1
       ).html
     }
@@ -128,6 +128,7 @@ extension Verdict.Proof {
     case .cacheReuse: "Reuse of caches"
     case .afterActivation: "After the activation"
     case .sensitivity: "Sensitivity"
+    case .baseline: "Baseline"
     }
   }
 
@@ -141,6 +142,7 @@ extension Verdict.Proof {
         ? "The adapter does something, and what it does agrees with the golden logits."
         : "The adapter does something. Whether it is what was trained, golden logits would tell."
     case .sensitivity: "These prompts would have shown an activation moved by a token, or an adapter that is off."
+    case .baseline: "Logits, keys and values are the bits that an earlier run has recorded."
     }
   }
 }

@@ -1,0 +1,46 @@
+internal import AloraBytes
+internal import AloraInference
+internal import AloraJSON
+internal import AloraVerification
+internal import ArgumentParser
+
+/// `--baseline`: later runs are held to the bits of the first.
+struct BaselineOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Hold this run to the bits of an earlier one. Where the file is not there, it is written: keep it with the adapter.",
+      valueName: "json"))
+  var baseline: String?
+
+  @Flag(help: "With --baseline: what is found now is right. Replaces the file, if the proofs hold.")
+  var accept = false
+
+  func validate() throws {
+    if accept, baseline == nil { throw ValidationError("--accept belongs to --baseline.") }
+  }
+
+  /// Compares with the baseline, or writes it.
+  ///
+  /// - Returns: the result with one verdict more where there is a baseline.
+  /// - Throws: ``JSONError``, ``FileError``; what reading the model's files throws.
+  func check(_ result: VerificationResult, _ loaded: LoadedModel, _ adapter: Adapter, _ common: CommonOptions) throws
+    -> VerificationResult
+  {
+    guard let path = baseline else { return result }
+    let found = Baseline(
+      result, modelDigest: try loaded.model.filesDigest(), adapterDigest: adapter.digest)
+    guard accept || FileSystem.kind(of: path) == nil else {
+      return result.adding(found.verdict(against: try Baseline(path: path)))
+    }
+    let verdict = found.verdict(recordedAfter: result)
+    if verdict.passed {
+      let bytes = Array((found.json.serialized(isPretty: false) + "\n").utf8)
+      let file = try AtomicFile(path: path, replacesExisting: accept)
+      // Safe: the span is read before `write` returns.
+      try unsafe file.write(bytes.span.bytes)
+      try file.commit()
+      common.note("the bits of this run are now in \(path): commit it".escapingControlCharacters())
+    }
+    return result.adding(verdict)
+  }
+}

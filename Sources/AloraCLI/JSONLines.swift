@@ -1,0 +1,29 @@
+internal import AloraBytes
+internal import AloraJSON
+
+/// A file with a JSON value on each line.
+enum JSONLines {
+  /// The values of the lines that are not blank, each given to `body`.
+  ///
+  /// - Throws: ``FileError``; ``JSONError`` with the line for its place, also those of `body`.
+  static func map<Result>(path: String, _ body: (JSON) throws(JSONError) -> Result) throws -> [Result] {
+    let file = try MappedFile(path: path)
+    guard file.byteCount <= 1 << 28 else {
+      throw JSONError(.tooLarge, path: path, place: nil, problem: "the file has \(file.byteCount) bytes")
+    }
+    var results: [Result] = []
+    let lines = try file.read(0..<file.byteCount).split(
+      separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    for (index, line) in lines.enumerated() where !line.allSatisfy({ [0x20, 0x09, 0x0D].contains($0) }) {
+      do throws(JSONError) {
+        let bytes = Array(line)
+        results.append(try body(JSONDocument(parsing: unsafe bytes.span.bytes, path: path).root))
+      } catch {
+        throw JSONError(
+          error.code, path: path, place: ["line \(index + 1)", error.place].compactMap { $0 }.joined(separator: ", "),
+          problem: error.problem)
+      }
+    }
+    return results
+  }
+}

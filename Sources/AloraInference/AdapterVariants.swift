@@ -1,0 +1,232 @@
+internal import AloraArchitectures
+
+/// One adapter with something about it changed: what files and engines are known to get wrong, so that it can be tried
+/// which of it explains logits that are not the expected ones.
+package struct AdapterVariants {
+  /// A product that an adapter may add to.
+  package enum Kind: String, CaseIterable, Sendable {
+    case query = "attn_q", key = "attn_k", value = "attn_v", output = "attn_output"
+    case gate = "ffn_gate", up = "ffn_up", down = "ffn_down", router = "ffn_gate_inp"
+
+    var slot: UpdateSlot {
+      switch self {
+      case .query: .query
+      case .key: .key
+      case .value: .value
+      case .output: .output
+      case .gate: .gate
+      case .up: .up
+      case .down: .down
+      case .router: .router
+      }
+    }
+  }
+
+  /// One of the modules in the layers that the adapter changes.
+  package struct Module: Hashable, Sendable, CustomStringConvertible {
+    package let layer: Int
+    package let kind: Kind
+
+    package init(layer: Int, kind: Kind) {
+      self.layer = layer
+      self.kind = kind
+    }
+
+    /// As the base's tensor is called in GGUF.
+    package var description: String { "blk.\(layer).\(kind.rawValue)" }
+  }
+
+  /// What may have happened to factors, and is undone.
+  package enum Change: CaseIterable, Sendable {
+    /// A holds B transposed, and B holds A transposed.
+    case exchanged
+    /// The numbers of A are in the order of its transpose; those of B; those of both.
+    case transposedA, transposedB, transposed
+    /// The rows of B lack the permutation of GGUF, or have it twice.
+    case unpermuted, permutedTwice
+    /// Numbers were cut off to BF16 instead of rounded: half of the last place is added to each, where all are BF16.
+    case truncated
+  }
+
+  package let adapter: Adapter
+  package let modules: [Module]
+  private let model: Model
+  private let parts: AdapterParts
+
+  /// Opens the adapter's files once more.
+  ///
+  /// - Throws: as ``Adapter/init(path:model:pool:tokenize:)``.
+  package init(of adapter: Adapter, model: Model) throws {
+    self.adapter = adapter
+    self.model = model
+    let tokens = adapter.invocationTokens ?? []
+    parts = try AdapterParts(path: adapter.path, base: model.graph.base) { _ in tokens }
+    modules = adapter.layers.indices.flatMap { layer in
+      Kind.allCases.compactMap { kind in
+        adapter.update(kind.slot, layer: layer) == nil ? nil : Module(layer: layer, kind: kind)
+      }
+    }
+  }
+
+  /// The adapter with a change of some modules.
+  ///
+  /// - Returns: nil where the change is none, or the shapes of none of the modules allow it.
+  /// - Throws: ``FileError``, ``InferenceError``.
+  package func adapter(with change: Change, of changed: [Module]) throws -> Adapter? {
+    var layers = adapter.layers
+    var isChanged = false
+    for module in changed {
+      guard let update = adapter.update(module.kind.slot, layer: module.layer), let factors = try factors(of: module),
+        let other = factors.undoing(change, permutation: matrix(module)?.permutation ?? .none)
+      else { continue }
+      layers[module.layer][module.kind] = other.update(scale: update.scale, isDense: model.backend == .openblas)
+      isChanged = true
+    }
+    return isChanged ? adapter.replacing(layers: layers, named: "\(change) \(changed)") : nil
+  }
+
+  /// The adapter without some modules; nil where none is left, or it has none of them.
+  package func adapter(without dropped: [Module]) -> Adapter? {
+    guard !dropped.isEmpty, dropped.count < modules.count else { return nil }
+    var layers = adapter.layers
+    for module in dropped { layers[module.layer][module.kind] = nil }
+    return adapter.replacing(layers: layers, named: "without \(dropped)")
+  }
+
+  /// The adapter with the updates of two kinds exchanged in every layer; nil where their shapes are not the same.
+  package func adapter(exchanging one: Kind, _ other: Kind) -> Adapter? {
+    var layers = adapter.layers
+    for layer in layers.indices {
+      let (first, second) = (layers[layer][one], layers[layer][other])
+      guard let first, let second, first.a.columnCount == second.a.columnCount, first.b.rowCount == second.b.rowCount
+      else { return nil }
+      (layers[layer][one], layers[layer][other]) = (second, first)
+    }
+    return adapter.replacing(layers: layers, named: "\(one) for \(other)")
+  }
+
+  /// The adapter with its layers in another order: layer i gets what layer `order[i]` has; nil where a shape forbids it.
+  package func adapter(layerOrder order: [Int]) -> Adapter? {
+    let layers = adapter.layers
+    for (target, source) in order.enumerated() {
+      for kind in Kind.allCases {
+        guard let moved = layers[source][kind] else { continue }
+        guard let old = layers[target][kind], old.a.columnCount == moved.a.columnCount,
+          old.b.rowCount == moved.b.rowCount
+        else { return nil }
+      }
+    }
+    return adapter.replacing(layers: order.map { layers[$0] }, named: "layers \(order)")
+  }
+
+  /// Modules whose factors add nothing: one of them is zero.
+  ///
+  /// - Throws: ``FileError``, ``InferenceError``.
+  package func idleModules() throws -> [Module] {
+    try modules.filter { module in
+      guard let factors = try factors(of: module) else { return false }
+      return factors.a.allSatisfy { $0 == 0 } || factors.b.allSatisfy { $0 == 0 }
+    }
+  }
+
+  /// How many layers the model has.
+  package var layerCount: Int { adapter.layers.count }
+
+  private func matrix(_ module: Module) -> GraphMatrix? {
+    let layer = model.graph.layers[module.layer]
+    return switch module.kind {
+    case .query: layer.query
+    case .key: layer.key
+    case .value: layer.value
+    case .output: layer.output
+    case .gate: layer.feedForward?.gate
+    case .up: layer.feedForward?.up
+    case .down: layer.feedForward?.down
+    case .router: layer.router
+    }
+  }
+
+  private func factors(of module: Module) throws -> Factors? {
+    guard let matrix = matrix(module), let pair = parts.pairs[matrix.gguf.name] else { return nil }
+    let b = pair.rows(of: matrix)
+    return Factors(
+      a: try pair.a.floats(), b: try b.floats(), inputCount: pair.a.columnCount, outputCount: b.rows.count,
+      rank: pair.rank)
+  }
+}
+
+/// The numbers of a pair of factors.
+private struct Factors {
+  /// [r, in]
+  let a: [Float]
+  /// [out, r], in the graph's order of rows.
+  let b: [Float]
+  let inputCount: Int
+  let outputCount: Int
+  let rank: Int
+
+  func with(a: [Float]? = nil, b: [Float]? = nil) -> Factors {
+    Factors(a: a ?? self.a, b: b ?? self.b, inputCount: inputCount, outputCount: outputCount, rank: rank)
+  }
+
+  func undoing(_ change: AdapterVariants.Change, permutation: RowPermutation) -> Factors? {
+    // A matrix with these numbers of rows and columns from its transpose's numbers.
+    func turned(_ values: [Float], _ rows: Int, _ columns: Int) -> [Float] {
+      values.indices.map { values[$0 % columns * rows + $0 / columns] }
+    }
+    func reordered(_ source: (Int) -> Int) -> Factors? {
+      guard permutation != .none else { return nil }
+      return with(b: b.indices.map { b[source($0 / rank) * rank + $0 % rank] })
+    }
+    switch change {
+    case .exchanged:
+      guard inputCount == outputCount else { return nil }
+      return with(a: turned(b, rank, inputCount), b: turned(a, outputCount, rank))
+    case .transposedA: return rank == 1 ? nil : with(a: turned(a, rank, inputCount))
+    case .transposedB: return rank == 1 ? nil : with(b: turned(b, outputCount, rank))
+    case .transposed:
+      return rank == 1 ? nil : with(a: turned(a, rank, inputCount), b: turned(b, outputCount, rank))
+    case .unpermuted: return reordered(permutation.sourceRow)
+    case .permutedTwice: return reordered(permutation.targetRow)
+    case .truncated:
+      guard (a + b).allSatisfy({ $0.bitPattern & 0xFFFF == 0 }) else { return nil }
+      func centred(_ value: Float) -> Float { value == 0 ? 0 : Float(bitPattern: value.bitPattern | 0x8000) }
+      return with(a: a.map(centred), b: b.map(centred))
+    }
+  }
+
+  func update(scale: Float, isDense: Bool) -> LowRankUpdate {
+    LowRankUpdate(
+      a: WeightMatrix(a, rowCount: rank, columnCount: inputCount, isDense: isDense),
+      b: WeightMatrix(b, rowCount: outputCount, columnCount: rank, isDense: isDense), scale: scale)
+  }
+}
+
+extension Adapter.Layer {
+  fileprivate subscript(kind: AdapterVariants.Kind) -> LowRankUpdate? {
+    get {
+      switch kind {
+      case .query: query
+      case .key: key
+      case .value: value
+      case .output: output
+      case .gate: gate
+      case .up: up
+      case .down: down
+      case .router: router
+      }
+    }
+    set {
+      switch kind {
+      case .query: query = newValue
+      case .key: key = newValue
+      case .value: value = newValue
+      case .output: output = newValue
+      case .gate: gate = newValue
+      case .up: up = newValue
+      case .down: down = newValue
+      case .router: router = newValue
+      }
+    }
+  }
+}

@@ -1,0 +1,336 @@
+#!/usr/bin/env python3
+"""Makes mistakes with the real adapter, and demands that `alora verify` finds each: the right proof fails, with the cause.
+
+Each is one that files, trainers or engines are known to make. Before all, what is right has to pass. Mistakes too small
+for a tolerance, a weight's lowest bit, are there too: only digests find them.
+
+    scripts/mistakes.py BINARY MODEL WORK_DIR [--only NAME]
+"""
+
+import argparse
+import array
+import json
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import sys
+import zipfile
+
+HERE = pathlib.Path(__file__).resolve().parent.parent / "testdata" / "adapters" / "answerability"
+ADAPTER, BASE, GOLDEN = HERE / "adapter-bf16", HERE / "base-config", HERE / "golden.npz"
+LAYERS, HEAD = 30, 64
+KINDS = {"q_proj": "self_attn", "k_proj": "self_attn", "v_proj": "self_attn", "o_proj": "self_attn",
+         "gate_proj": "mlp", "up_proj": "mlp", "down_proj": "mlp"}
+
+
+def turned(values, rows, columns):
+    """The transpose of a matrix, row by row."""
+    return array.array(values.typecode, (values[i % rows * columns + i // rows] for i in range(len(values))))
+
+
+class Adapter:
+    """A PEFT directory in memory: 16-bit values as integers."""
+
+    def __init__(self):
+        self.config = json.loads((ADAPTER / "adapter_config.json").read_text())
+        raw = (ADAPTER / "adapter_model.safetensors").read_bytes()
+        size = struct.unpack("<Q", raw[:8])[0]
+        header = json.loads(raw[8:8 + size])
+        header.pop("__metadata__", None)
+        self.shapes = {name: entry["shape"] for name, entry in header.items()}
+        self.values = {name: array.array("H", raw[8 + size + entry["data_offsets"][0]:8 + size + entry["data_offsets"][1]])
+                       for name, entry in header.items()}
+        self.dtype = "BF16"
+
+    def name(self, layer, kind, factor):
+        return f"base_model.model.model.layers.{layer}.{KINDS[kind]}.{kind}.lora_{factor}.weight"
+
+    def every(self, factor=None, kind=None, layer=None):
+        return [self.name(l, k, f) for l in range(LAYERS) for k in KINDS for f in "AB"
+                if factor in (None, f) and kind in (None, k) and layer in (None, l)]
+
+    def turn(self, name):
+        """Puts the numbers in the order of the transpose, under the old shape: they are read as another matrix."""
+        rows, columns = self.shapes[name]
+        self.values[name] = turned(self.values[name], rows, columns)
+
+    def widen(self, noise):
+        """As F32, with what rounding to BF16 may have taken away."""
+        state = 1
+        for name, values in self.values.items():
+            wide = array.array("I")
+            for value in values:
+                state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
+                # Within half of the last place of BF16 to either side, as numbers that round to it are.
+                wide.append(((value << 16) + (state >> 16) - 0x8000 if noise and value & 0x7FFF else value << 16) & 0xFFFFFFFF)
+            self.values[name] = wide
+        self.dtype = "F32"
+
+    def cut_off(self):
+        """From F32 to BF16 without rounding."""
+        self.values = {name: array.array("H", (value >> 16 for value in values)) for name, values in self.values.items()}
+        self.dtype = "BF16"
+
+    def write(self, directory):
+        directory.mkdir(parents=True)
+        header, offset = {}, 0
+        for name, values in self.values.items():
+            end = offset + len(values) * values.itemsize
+            header[name] = {"dtype": self.dtype, "shape": self.shapes[name], "data_offsets": [offset, end]}
+            offset = end
+        text = json.dumps(header).encode()
+        with open(directory / "adapter_model.safetensors", "wb") as file:
+            file.write(struct.pack("<Q", len(text)) + text)
+            for values in self.values.values():
+                file.write(values.tobytes())
+        (directory / "adapter_config.json").write_text(json.dumps(self.config))
+        return directory
+
+
+class Workshop:
+    """Where mistakes are made: the command, the model, and files made of them when they are first needed."""
+
+    def __init__(self, binary, model, directory):
+        self.binary, self.model, self.directory, self.made = binary, model, directory, {}
+
+    def run(self, *arguments, status=0):
+        result = subprocess.run([self.binary, *map(str, arguments)], capture_output=True, text=True)
+        if result.returncode != status:
+            sys.exit(f"{arguments} ended with {result.returncode}: {result.stderr}{result.stdout[-2000:]}")
+        return result.stdout
+
+    def adapter(self, name, *changes):
+        """A directory with a changed adapter."""
+        if name not in self.made:
+            adapter = Adapter()
+            for change in changes:
+                change(adapter)
+            self.made[name] = adapter.write(self.directory / name)
+        return self.made[name]
+
+    def converted(self):
+        path = self.directory / "converted.gguf"
+        if not path.exists():
+            self.run("convert", ADAPTER, "--base", BASE, "--outfile", path, "--quiet")
+        return path
+
+    def shortest(self):
+        """The line of the shortest prompt."""
+        return min((HERE / "prompts.jsonl").read_text().splitlines(), key=lambda line: json.loads(line)["n_tokens"])
+
+    def golden(self, name, adapter):
+        """What `alora golden record` makes of an adapter, on the shortest prompt."""
+        path = self.directory / f"{name}.npz"
+        if not path.exists():
+            prompts = self.directory / "prompts.jsonl"
+            prompts.write_text(self.shortest() + "\n")
+            self.run("golden", "record", "--model", self.model, "--adapter", adapter, "--prompts", prompts, "--output", path,
+                     "--quiet")
+        return path
+
+    def baseline(self):
+        path = self.directory / "baseline.json"
+        if not path.exists():
+            self.run("verify", "--model", self.model, "--adapter", ADAPTER, "--golden", GOLDEN, "--baseline", path, "--quiet")
+        return path
+
+    def moved(self, rule):
+        """The logits of an engine that activates elsewhere, as a golden file."""
+        path, source = self.directory / f"{rule}.npz", self.directory / f"{rule}-logits.npz"
+        text = json.loads(self.shortest())["text"]
+        tokens = json.loads(self.run("tokenize", "--model", self.model, "--text", text, "--json"))["tokens"]
+        self.run("logits", "--model", self.model, "--adapter", ADAPTER, "--activation", rule, "--tokens",
+                 ",".join(map(str, tokens)), "--output", source, "--quiet")
+        with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+            new.writestr("tokens_0.npy", old.read("tokens_0.npy"))
+            new.writestr("adapted_logits_0.npy", old.read("logits_0.npy"))
+        return path
+
+    def rows_moved(self, name, again):
+        """The converted adapter with the rows of query and key as Hugging Face has them, or moved once more."""
+        path = self.directory / f"{name}.gguf"
+        data = bytearray(self.converted().read_bytes())
+        for tensor in json.loads(self.run("inspect", self.converted(), "--tensors", "--json"))["tensors"]:
+            if not any(tensor["name"].endswith(f"attn_{kind}.weight.lora_b") for kind in "qk"):
+                continue
+            start, count = tensor["byte_offset"], tensor["byte_count"]
+            width = count // tensor["shape"][0]
+            rows = [bytes(data[start + i * width:start + (i + 1) * width]) for i in range(tensor["shape"][0])]
+            # Row 2j + i of a head in GGUF is row 32i + j in Hugging Face.
+            head, half = HEAD, HEAD // 2
+            source = (lambda i: i % 2 * half + i // 2) if again else (lambda i: 2 * (i % half) + i // half)
+            rows = [rows[i // head * head + source(i % head)] for i in range(len(rows))]
+            data[start:start + count] = b"".join(rows)
+        path.write_bytes(data)
+        return path
+
+    def other_base(self, name, change):
+        """The model with the bytes of some tensors changed."""
+        path = self.directory / f"{name}.gguf"
+        shutil.copyfile(self.model, path)
+        with open(path, "r+b") as file:
+            for tensor in json.loads(self.run("inspect", self.model, "--tensors", "--json"))["tensors"]:
+                file.seek(tensor["byte_offset"])
+                changed = change(tensor, file.read(tensor["byte_count"]))
+                if changed is not None:
+                    file.seek(tensor["byte_offset"])
+                    file.write(changed)
+        return path
+
+
+def coarser(tensor, data):
+    """Some Q4_1 with a bit less for each weight, up or down in turn so that no sum is shifted: another quantization."""
+    if tensor["dtype"] != "Q4_1" or "attn_v" not in tensor["name"]:
+        return None
+    # A block: scale and minimum as halves, then 16 bytes with two weights each.
+    lost = bytearray(data)
+    for at in range(4, 20):
+        table = bytes((byte & 0xFE | 0x10) if at % 2 else (byte & 0xEF | 0x01) for byte in range(256))
+        lost[at::20] = data[at::20].translate(table)
+    return bytes(lost)
+
+
+def one_bit_of_one_weight(tensor, data):
+    return bytes([*data[:4], data[4] ^ 1, *data[5:]]) if tensor["name"] == "blk.12.attn_v.weight" else None
+
+
+def mistakes(shop):
+    """Name, arguments of verify, the proof that must fail, and what the failure must say."""
+    zero = lambda names: lambda a: [a.values.update({n: array.array("H", bytes(2 * len(a.values[n])))}) for n in names(a)]
+    config = lambda **fields: lambda a: a.config.update(fields)
+
+    def exchange(a):
+        one, other = a.name(3, "q_proj", "A"), a.name(3, "q_proj", "B")
+        a.values[one], a.values[other] = (turned(a.values[other], *a.shapes[other]), turned(a.values[one], *a.shapes[one]))
+
+    def other_module(a):
+        for layer in range(LAYERS):
+            for factor in "AB":
+                one, other = a.name(layer, "gate_proj", factor), a.name(layer, "up_proj", factor)
+                a.values[one], a.values[other] = a.values[other], a.values[one]
+
+    def layers_late(a):
+        moved = {a.name((l + 1) % LAYERS, k, f): a.values[a.name(l, k, f)] for l in range(LAYERS) for k in KINDS for f in "AB"}
+        a.values.update(moved)
+
+    def half_rank(a):
+        for name in a.every("A"):
+            rank, columns = a.shapes[name]
+            a.values[name], a.shapes[name] = a.values[name][:rank // 2 * columns], [rank // 2, columns]
+        for name in a.every("B"):
+            rows, rank = a.shapes[name]
+            a.values[name] = array.array("H", (v for i, v in enumerate(a.values[name]) if i % rank < rank // 2))
+            a.shapes[name] = [rows, rank // 2]
+        a.config.update(r=8, lora_alpha=16)
+
+    def flip(bit):
+        def change(a):
+            values = a.values[a.name(12, "o_proj", "B")]
+            # A bit that is not set, of a number that is none of the smallest: the number grows.
+            index = next(i for i, value in enumerate(values) if not value >> bit & 1 and value & 0x7FFF > 0x3B00)
+            values[index] ^= 1 << bit
+        return change
+
+    adapter = lambda name, *changes: ["--adapter", shop.adapter(name, *changes)]
+    peft = ["--golden", GOLDEN]
+    after = "after-activation"
+    rslora = lambda: shop.golden("rslora", shop.adapter("rslora", config(use_rslora=True)))
+    without = lambda: shop.golden("without", shop.adapter("without", zero(lambda a: a.every("B", layer=20))))
+    wide = lambda a: a.widen(True)
+    precise = lambda: shop.golden("precise", shop.adapter("precise", wide))
+    base = lambda name, change: ["--adapter", ADAPTER, "--model", shop.other_base(name, change)]
+
+    yield "alpha doubled", lambda: adapter("alpha", config(lora_alpha=64)) + peft, after, "scaling times 0.5"
+    yield "rank-stabilized where it is not", lambda: adapter("stable", config(use_rslora=True)) + peft, after, \
+        "use_rslora) where there is none"
+    yield "rank-stabilized scaling ignored", lambda: ["--adapter", ADAPTER, "--golden", rslora()], after, \
+        "use_rslora) left out"
+    yield "A and B of one module exchanged", lambda: adapter("exchanged", exchange) + peft, after, \
+        "it fits: A and B of blk.3.attn_q are exchanged"
+    yield "one B transposed", lambda: adapter("b-turned", lambda a: a.turn(a.name(11, "up_proj", "B"))) + peft, after, \
+        "it fits: B of blk.11.ffn_up is transposed"
+    yield "every A transposed", lambda: adapter("a-turned", lambda a: [a.turn(n) for n in a.every("A")]) + peft, after, \
+        "it fits: A of every module is transposed"
+    yield "rows of query and key not permuted", lambda: ["--adapter", shop.rows_moved("unpermuted", False)] + peft, after, \
+        "it fits: the rows of attn_q and attn_k lack GGUF's permutation"
+    yield "rows of query and key permuted twice", lambda: ["--adapter", shop.rows_moved("twice", True)] + peft, after, \
+        "it fits: the rows of attn_q and attn_k have GGUF's permutation of attention heads twice"
+    yield "a layer dropped", lambda: adapter("dropped", zero(lambda a: a.every("B", layer=7))) + peft, after, \
+        "the adapter adds nothing to blk.7 "
+    yield "a layer dropped where the golden was made", lambda: ["--adapter", ADAPTER, "--golden", without()], after, \
+        "it fits: the golden was made without the update of blk.20"
+    yield "layers one off", lambda: adapter("late", layers_late) + peft, after, \
+        "it fits: the updates of layer i stand at layer i + 1"
+    yield "an adapter of another module", lambda: adapter("other-module", other_module) + peft, after, \
+        "it fits: the factors of ffn_gate and ffn_up exchanged"
+    yield "other invocation tokens", lambda: adapter("tokens", config(alora_invocation_tokens=[11247, 1307, 5])) + peft, \
+        "structure", "the golden was made with activation start 39, the adapter's tokens give 40"
+    yield "a plain LoRA", lambda: adapter("plain", config(alora_invocation_tokens=None)) + peft, after, "39"
+    yield "activation a token late (legacy)", lambda: ["--adapter", ADAPTER, "--golden", shop.moved("legacy")], after, \
+        "it fits: activation one token late"
+    yield "activation a token early (llama-server)", lambda: ["--adapter", ADAPTER, "--golden", shop.moved("llama-server")], \
+        after, "it fits: activation one token early"
+    yield "a zero adapter", lambda: adapter("zero", zero(lambda a: a.every("B"))) + peft, after, "its factors are zero"
+    yield "half of the rank", lambda: adapter("rank", half_rank) + peft, after, "hypotheses fits"
+    yield "factors cut off to BF16", lambda: adapter("cut", wide, Adapter.cut_off) + ["--golden", precise()], after, \
+        "it fits: factors were cut off to BF16 instead of rounded"
+    yield "a coarser base", lambda: base("coarser", coarser) + peft, after, "another quantization of the base"
+    yield "a bit of a weight's exponent flipped", lambda: adapter("exponent", flip(10)) + peft, after, "golden "
+    exact = lambda: ["--golden", shop.golden("right", ADAPTER), "--exact"]
+    yield "a weight's lowest bit flipped: digests", lambda: adapter("lowest", flip(0)) + exact(), after, \
+        "recorded with another adapter"
+    yield "a weight's lowest bit flipped: baseline", lambda: adapter("lowest", flip(0)) + peft + ["--baseline", shop.baseline()], \
+        "baseline", "the adapted logits changed, first at position 39"
+    yield "a base weight's bit flipped: baseline", lambda: base("bit", one_bit_of_one_weight) + peft \
+        + ["--baseline", shop.baseline()], "baseline", "the base's keys and values changed, first at position 0"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("binary")
+    parser.add_argument("model")
+    parser.add_argument("directory", type=pathlib.Path)
+    parser.add_argument("--only")
+    options = parser.parse_args()
+    shutil.rmtree(options.directory, ignore_errors=True)
+    options.directory.mkdir(parents=True)
+    shop = Workshop(options.binary, options.model, options.directory)
+
+    def verify(arguments, status):
+        model = [] if "--model" in arguments else ["--model", shop.model]
+        return json.loads(shop.run("verify", *model, *arguments, "--json", status=status))
+
+    for arguments in (["--golden", GOLDEN, "--baseline", shop.baseline()], ["--golden", shop.golden("right", ADAPTER), "--exact"]):
+        for adapter in (ADAPTER, shop.converted()):
+            verify(["--adapter", adapter, *arguments], 0)
+    print("what is right passes")
+    failed = count = 0
+    for name, arguments, proof, cause in mistakes(shop):
+        if options.only and options.only not in name:
+            continue
+        count += 1
+        arguments = arguments()
+        begun = os.times()
+        report = verify(arguments, 1)
+        used = os.times()
+        seconds = used.children_user - begun.children_user
+        proofs = {item["proof"]: item["failures"] for item in report["proofs"]}
+        said = proofs[proof]
+        bits = proofs["before-activation"] + proofs["cache-reuse"]
+        if any(cause in text for text in said) and not bits:
+            print(f"✓ {name:45}{seconds:5.1f} s  {proof:18}{cause}")
+            continue
+        failed += 1
+        print(f"✗ {name:45}{proof} should say '{cause}':")
+        for other, texts in proofs.items():
+            for text in texts:
+                print(f"    {other}: {text}")
+    shutil.rmtree(options.directory)
+    print(f"{count - failed} of {count} mistakes found, with their cause")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
