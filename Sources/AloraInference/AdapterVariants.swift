@@ -60,7 +60,8 @@ package struct AdapterVariants {
     self.adapter = adapter
     self.model = model
     let tokens = adapter.invocationTokens ?? []
-    parts = try AdapterParts(path: adapter.path, base: model.graph.base) { _ in tokens }
+    // A legacy adapter's first token does not count: any will do, for the invocation is known.
+    parts = try AdapterParts(path: adapter.path, base: model.graph.base) { _ in [0] + tokens }
     modules = adapter.layers.indices.flatMap { layer in
       Kind.allCases.compactMap { kind in
         adapter.update(kind.slot, layer: layer) == nil ? nil : Module(layer: layer, kind: kind)
@@ -126,6 +127,14 @@ package struct AdapterVariants {
     try modules.filter { module in
       guard let factors = try factors(of: module) else { return false }
       return factors.a.allSatisfy { $0 == 0 } || factors.b.allSatisfy { $0 == 0 }
+    }
+  }
+
+  /// The bytes of all factors as f32.
+  package var factorByteCount: Int {
+    modules.reduce(0) { sum, module in
+      let update = adapter.update(module.kind.slot, layer: module.layer)
+      return sum + (update.map { 4 * $0.a.rowCount * ($0.a.columnCount + $0.b.rowCount) } ?? 0)
     }
   }
 

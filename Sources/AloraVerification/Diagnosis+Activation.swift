@@ -27,13 +27,15 @@ extension Diagnosis {
           name: "activation at position \($0): other invocation tokens", adapter: adapter, activation: .at($0))
       }
     }
+    var shifts = (1...Self.nearLimit).flatMap { [$0, -$0] }
+    if let stated = prompt.statedStart, stated >= 0, stated != start { shifts.append(stated - start) }
     var found = [Hypothesis(name: "adapter off", adapter: adapter, activation: .off)]
+    found += shifts.compactMap { shifted($0, start, last) }
+    // The longest run comes last: the tokens may not be enough for it.
     if start > 1 {
       found.append(Hypothesis(name: "adapted from the first token", adapter: adapter, activation: .at(0)))
     }
-    var shifts = (1...Self.nearLimit).flatMap { [$0, -$0] }
-    if let stated = prompt.statedStart, stated >= 0, stated != start { shifts.append(stated - start) }
-    return found + shifts.compactMap { shifted($0, start, last) }
+    return found
   }
 
   private func farCandidates(_ prompt: GoldenPrompt) -> [Hypothesis] {

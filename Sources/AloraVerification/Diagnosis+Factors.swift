@@ -13,6 +13,8 @@ extension Diagnosis {
     var nearest: (hypothesis: Hypothesis, misfit: Double)?
     var isCutShort = false
     let families = families(variants)
+    // Half a gigabyte of changed factors, if all of each adapter's are changed; no more adapters in memory than that.
+    let count = min(Self.batchCount, max(1, (1 << 29) / max(1, variants.factorByteCount)))
     for (index, family) in families.enumerated() {
       // What is missing cannot be tried, but seen; single modules, which take longest, come after it.
       if index == families.count - 3 {
@@ -22,9 +24,8 @@ extension Diagnosis {
           return "it fits: \(found.name)"
         }
       }
-      // No more adapters in memory than are computed together.
-      for first in stride(from: 0, to: family.count, by: Self.batchCount) {
-        let hypotheses = try family[first..<min(first + Self.batchCount, family.count)].compactMap { try $0() }
+      for first in stride(from: 0, to: family.count, by: count) {
+        let hypotheses = try family[first..<min(first + count, family.count)].compactMap { try $0() }
         let misfits = try misfits(hypotheses, prompt, at: position)
         isCutShort = isCutShort || misfits.count < hypotheses.count
         for (hypothesis, misfit) in zip(hypotheses, misfits) where misfit < nearest?.misfit ?? .infinity {

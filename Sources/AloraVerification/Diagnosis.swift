@@ -14,6 +14,7 @@ struct Diagnosis {
   private(set) var tokensLeft: Int
   private(set) var triedCount = 0
 
+  /// How many hypotheses are computed together.
   static let batchCount = 32
 
   init(_ verification: Verification) {
@@ -106,19 +107,21 @@ struct Diagnosis {
     _ hypotheses: [Hypothesis], _ prompt: GoldenPrompt, at position: Int
   ) throws -> [Double] {
     var misfits: [Double] = []
-    for first in stride(from: 0, to: hypotheses.count, by: Self.batchCount) {
+    var isOver = false
+    for first in stride(from: 0, to: hypotheses.count, by: Self.batchCount) where !isOver {
       var work: [Work] = []
       for hypothesis in hypotheses[first..<min(first + Self.batchCount, hypotheses.count)] {
         let start = hypothesis.start(in: prompt)
         let shared = min(start ?? position, position)
-        guard tokensLeft > position - shared else { break }
+        isOver = tokensLeft <= position - shared
+        guard !isOver else { break }
         tokensLeft -= position + 1 - shared
         let sequence = try TokenSequence(
           continuing: prompt.base.sequence, count: shared, adapter: hypothesis.adapter, activationStart: start)
         work.append(Work(sequence, tokens: Array(prompt.tokens[shared...position]), logits: .last))
       }
-      triedCount += work.count
       guard !work.isEmpty else { break }
+      triedCount += work.count
       misfits += try verification.evaluator.evaluate(work).map { prompt.misfit($0.values, at: position) }
     }
     return misfits

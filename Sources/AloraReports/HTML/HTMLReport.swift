@@ -86,7 +86,8 @@ public struct HTMLReport: Sendable {
     guard !report.cases.isEmpty else { return "" }
     let sections = report.cases.enumerated().map { index, item in
       CaseSection(
-        item: item, index: index, failures: report.failures(ofCase: item.name), tolerance: item.tolerance ?? context.tolerance,
+        item: item, index: index, failures: report.failures(ofCase: item.name),
+        tolerance: item.tolerance ?? context.tolerance,
         invocation: context.invocation, piece: piece, isOpen: report.cases.count == 1
       ).html
     }
