@@ -6,6 +6,7 @@ internal import AloraReports
 internal import AloraTokenization
 internal import AloraVerification
 internal import ArgumentParser
+internal import Synchronization
 
 /// `alora verify`: proves that an adapter keeps its promise.
 struct VerifyCommand: ParsableCommand {
@@ -48,6 +49,12 @@ struct VerifyCommand: ParsableCommand {
 
   @OptionGroup var baselineOptions: BaselineOptions
 
+  @Option(
+    help: ArgumentHelp(
+      "Prompts verified side by side, each on a share of the threads (default 1). The reports do not depend on it.",
+      valueName: "n"))
+  var jobs = 1
+
   @OptionGroup var serverOptions: ServerOptions
 
   @OptionGroup var common: CommonOptions
@@ -63,6 +70,7 @@ struct VerifyCommand: ParsableCommand {
     guard !common.json || !reports.contains(where: \.writesOutput) else {
       throw ValidationError("--report github writes annotations to standard output, where --json writes, too.")
     }
+    guard (1...256).contains(jobs) else { throw ValidationError("--jobs is from 1 to 256.") }
     guard inference.backend == .exact else { throw ValidationError("verify compares bits: it needs --backend exact.") }
   }
 
@@ -76,15 +84,17 @@ struct VerifyCommand: ParsableCommand {
     let goldenFile = try golden.map { try GoldenFile(path: $0, vocabularySize: loaded.model.vocabularySize) }
     let prompts = VerificationPrompt.standard(
       invocation: adapter.invocationTokens, vocabularySize: loaded.model.vocabularySize)
-    var progress = Progress("verifying", total: goldenFile?.cases.count ?? prompts.count, isQuiet: common.quiet)
+    let progress = Mutex(Progress("verifying", total: 10_000, isQuiet: common.quiet))
     let tokenizer = spellingTokenizer()
     var piece: (@Sendable (Int) -> String?)?
     if let tokenizer { piece = { tokenizer.spelling(of: $0) } }
     let proven = try Verification(
       model: loaded.model, adapter: adapter, evaluator: loaded.evaluator, tolerance: tolerance,
       demandsExactness: exact, piece: piece
-    ).run(prompts: prompts, golden: goldenFile) { progress.update($0) }
-    progress.finish()
+    ).run(prompts: prompts, golden: goldenFile, jobCount: jobs) { done, total in
+      progress.withLock { $0.update(done * 10_000 / max(1, total)) }
+    }
+    progress.withLock { $0.finish() }
     let result = try baselineOptions.check(proven, loaded, adapter, common)
     let report = VerificationReport(model: inference.model, adapter: adapter.path, result: result)
     let json = report.json(adapterDigest: adapter.digest.description, golden: golden).serialized() + "\n"

@@ -70,6 +70,11 @@ internal import Synchronization
     shared.job = nil
   }
 
+  /// Calls `body` once on every thread, for work that lasts: it may use other pools.
+  package func runEach(_ body: (_ thread: Int) -> Void) {
+    withoutActuallyEscaping(body) { run($0) }
+  }
+
   /// The part of `0 ..< count` that a thread does.
   func share(of count: Int, thread: Int) -> Range<Int> {
     (count * thread / threadCount)..<(count * (thread + 1) / threadCount)

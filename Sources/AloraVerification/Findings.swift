@@ -1,6 +1,6 @@
 internal import AloraInference
 
-/// What the proofs have found so far, over all prompts.
+/// What the proofs have found, for one prompt or over all.
 struct Findings {
   var failures: [Verdict.Proof: [Verdict.Failure]] = [:]
   var rowsBefore = 0
@@ -12,13 +12,10 @@ struct Findings {
   var goldenRows = 0
   var sameTop = 0
   var activatedCount = 0
-  var diagnosis: Diagnosis
   /// For each change of the activation, the largest relative effect.
   var sensitivity: [String: Double] = [:]
   /// Those of them that some prompt would have shown.
   var shown: Set<String> = []
-  /// Nil without goldens.
-  var exactness: Exactness?
 
   /// - Parameter name: of the prompt that shows it.
   mutating func fail(_ proof: Verdict.Proof, of name: String? = nil, _ text: String) {
@@ -26,17 +23,35 @@ struct Findings {
   }
 }
 
+extension Findings {
+  /// Adds what was found for another prompt.
+  mutating func merge(_ other: Findings) {
+    for (proof, failures) in other.failures { self.failures[proof, default: []] += failures }
+    rowsBefore += other.rowsBefore
+    entriesBefore += other.entriesBefore
+    reuses += other.reuses
+    effect = max(effect, other.effect)
+    worstGolden = max(worstGolden, other.worstGolden)
+    greatestDivergence = max(greatestDivergence, other.greatestDivergence)
+    goldenRows += other.goldenRows
+    sameTop += other.sameTop
+    activatedCount += other.activatedCount
+    sensitivity.merge(other.sensitivity, uniquingKeysWith: max)
+    shown.formUnion(other.shown)
+  }
+}
+
 extension Verification {
   /// What becomes of the findings when every prompt is done.
-  func verdicts(_ all: Findings, hasGolden: Bool, promptCount: Int) -> [Verdict] {
+  func verdicts(_ all: Findings, _ exactness: Exactness?, promptCount: Int) -> [Verdict] {
     var findings = all
     if findings.activatedCount == 0 {
       findings.fail(.afterActivation, "no prompt activates the adapter")
     } else if findings.effect == 0 {
       findings.fail(.afterActivation, "the adapter changes nothing: its factors are zero")
     }
-    if demandsExactness, findings.exactness != .comparable {
-      let reason = findings.exactness?.description ?? "there are no goldens"
+    if demandsExactness, exactness != .comparable {
+      let reason = exactness?.description ?? "there are no goldens"
       findings.fail(.afterActivation, "no bits can be compared: \(reason)")
     }
     let dull = findings.sensitivity.keys.filter { !findings.shown.contains($0) }.sorted()
@@ -52,10 +67,10 @@ extension Verification {
         "\(findings.rowsBefore) positions, \(findings.entriesBefore) keys and values, \(outcome(.beforeActivation))",
       .cacheReuse:
         "\(findings.reuses) continuations of caches in \(promptCount) prompt\(promptCount == 1 ? "" : "s"), \(outcome(.cacheReuse))",
-      .afterActivation: hasGolden
+      .afterActivation: exactness != nil
         ? "\(findings.goldenRows) golden rows, greatest |Δ| \(Figure(findings.worstGolden)) of the row's magnitude, "
           + "divergence up to \(Figure(findings.greatestDivergence)) nats, \(findings.sameTop) with the same top token"
-          + (findings.exactness.flatMap { $0 == .none ? nil : "; \($0.description)" } ?? "")
+          + (exactness.flatMap { $0 == .none ? nil : "; \($0.description)" } ?? "")
         : "the adapter moves logits by up to \(Figure(findings.effect)) of their magnitude",
       .sensitivity: least.map {
         "the least visible mistake (\($0.key)) would move logits by \(Figure($0.value)) of their magnitude"

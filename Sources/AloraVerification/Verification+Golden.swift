@@ -25,6 +25,8 @@ struct GoldenComparisons {
   let base: [Int: RowComparison]
   let adapted: [Int: RowComparison]
 
+  var all: [RowComparison] { [base, adapted].flatMap(\.values) }
+
   init(_ golden: GoldenRows?, base: [Int: [Float]], adapted: [Int: [Float]]) {
     func compare(_ golden: [Int: [Float]]?, _ rows: [Int: [Float]]) -> [Int: RowComparison] {
       (golden ?? [:]).reduce(into: [:]) { result, row in
@@ -38,7 +40,7 @@ struct GoldenComparisons {
 
 extension Findings {
   mutating func take(_ comparisons: GoldenComparisons) {
-    for row in [comparisons.base, comparisons.adapted].flatMap(\.values) {
+    for row in comparisons.all {
       worstGolden = max(worstGolden, row.relative)
       greatestDivergence = max(greatestDivergence, row.divergence)
       goldenRows += 1

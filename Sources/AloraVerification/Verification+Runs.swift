@@ -23,7 +23,7 @@ extension Verification {
   ///
   /// The two are divided differently, so that no computation is compared with itself.
   func runs(
-    _ tokens: [Int], start: Int?, keeping kept: Set<Int>
+    _ tokens: [Int], start: Int?, keeping kept: Set<Int>, _ meter: ProgressMeter? = nil
   ) throws -> (base: Run, adapted: Run, effects: [Double]) {
     var base = Run(sequence: TokenSequence(model: model, declaredLength: tokens.count))
     var adapted = Run(
@@ -44,6 +44,7 @@ extension Verification {
         }
         index += 1
       }
+      meter?.add(end - first)
     }
     return (base, adapted, effects)
   }

@@ -35,22 +35,38 @@ public struct Verification {
     self.piece = piece
   }
 
-  /// - Parameter progress: called with the number of prompts done.
-  /// - Throws: ``InferenceError``, ``NPZError``, ``FileError``: what cannot be run at all.
+  /// - Parameters:
+  ///   - jobCount: how many prompts are verified side by side, each with a share of the evaluator's threads. What is found
+  ///     does not depend on it.
+  ///   - progress: called with how much is done, and of how much; from one thread at a time.
+  /// - Throws: ``FileError``, ``NPZError``: what cannot be run at all. What is wrong with one prompt is its failure.
   public func run(
-    prompts: [VerificationPrompt], golden: GoldenFile?, progress: (Int) -> Void = { _ in }
+    prompts: [VerificationPrompt], golden: GoldenFile?, jobCount: Int = 1,
+    progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws -> VerificationResult {
-    var findings = Findings(diagnosis: Diagnosis(self))
+    var findings = Findings()
     checkStructure(golden, &findings)
-    findings.exactness = try golden.map(exactness)
+    let exactness = try golden.map(exactness)
     let cases = golden?.cases.map { VerificationPrompt(name: "case \($0.index)", tokens: $0.tokens) } ?? prompts
+    let meter = ProgressMeter(total: cases.reduce(0) { $0 + 2 * $1.tokens.count }, progress)
+    var diagnosis = Diagnosis(self)
     var reports: [CaseReport] = []
-    for (index, prompt) in cases.enumerated() {
-      reports.append(try verify(prompt, golden.map { ($0, $0.cases[index]) }, &findings))
-      progress(index + 1)
+    try forEachInOrder(cases.count, jobCount: jobCount) { index, evaluator in
+      try Verification(self, evaluator: evaluator)
+        .examine(cases[index], golden.map { ($0, $0.cases[index]) }, exactness, meter)
+    } then: { examination in
+      try settle(examination, &findings, &diagnosis)
+      reports.append(examination.report)
     }
     return VerificationResult(
-      verdicts: verdicts(findings, hasGolden: golden != nil, promptCount: cases.count), cases: reports)
+      verdicts: verdicts(findings, exactness, promptCount: cases.count), cases: reports)
+  }
+
+  /// The same with another evaluator of the same model.
+  private init(_ other: Verification, evaluator: Evaluator) {
+    self.init(
+      model: other.model, adapter: other.adapter, evaluator: evaluator, tolerance: other.tolerance,
+      demandsExactness: other.demandsExactness, piece: other.piece)
   }
 
   private func checkStructure(_ golden: GoldenFile?, _ findings: inout Findings) {
@@ -65,70 +81,6 @@ public struct Verification {
           "the golden was made with activation start \(expected), the adapter's tokens give \(start)"
         )
       }
-    }
-  }
-
-  private func verify(
-    _ prompt: VerificationPrompt, _ golden: (file: GoldenFile, item: GoldenFile.Case)?, _ findings: inout Findings
-  ) throws -> CaseReport {
-    let tokens = prompt.tokens
-    let start = ActivationRule.peft.start(in: tokens, invocation: adapter.invocationTokens)
-    let last = tokens.count - 1
-    let kept = Set(golden?.item.positions ?? []).union([last])
-    let (base, adapted, effects) = try runs(tokens, start: start, keeping: kept)
-    compareBefore(start ?? tokens.count, prompt, base, adapted, &findings)
-    try reuse(prompt, start, base, adapted, &findings)
-    if let start, start <= last {
-      findings.activatedCount += 1
-      if let one = base.rows[last], let other = adapted.rows[last] {
-        findings.effect = max(findings.effect, RowComparison(expected: one, found: other).relative)
-      }
-    }
-    let tolerance = self.tolerance ?? golden?.item.tolerance ?? Self.defaultTolerance
-    for (name, effect) in try sensitivities(tokens, start, base, adapted) {
-      findings.sensitivity[name, default: 0] = max(findings.sensitivity[name] ?? 0, effect)
-      if effect > tolerance { findings.shown.insert(name) }
-    }
-    let rows = try golden.map { try GoldenRows($0.file, $0.item) }
-    let comparisons = GoldenComparisons(rows, base: base.rows, adapted: adapted.rows)
-    if let golden, let rows {
-      let goldenPrompt = GoldenPrompt(
-        tokens: tokens, start: start, statedStart: golden.item.activationStart, base: base, baseRows: base.rows,
-        adaptedRows: adapted.rows, golden: rows.adapted, tolerance: tolerance)
-      let failures = try explain(
-        goldenPrompt, goldenBase: rows.base, comparisons, &findings.diagnosis)
-      for failure in failures { findings.fail(.afterActivation, of: prompt.name, failure) }
-      findings.take(comparisons)
-      if findings.exactness == .comparable, let record = golden.file.record {
-        compareBits(prompt.name, record.cases[golden.item.index], rows, base, adapted, &findings)
-      }
-    }
-    return CaseReport(
-      name: prompt.name, tokens: tokens, pieces: piece.map { tokens.map($0) }, activationStart: start,
-      tolerance: golden == nil ? nil : tolerance,
-      positions: tokens.indices.map {
-        PositionReport(
-          position: $0, effect: effects[$0], base: comparisons.base[$0], adapted: comparisons.adapted[$0])
-      },
-      tops: kept.sorted().map { position in
-        TopTokens(
-          position: position, base: TopTokens.entries(of: base.rows[position] ?? []),
-          adapted: TopTokens.entries(of: adapted.rows[position] ?? []),
-          golden: rows?.adapted[position].map(TopTokens.entries))
-      }, provenance: adapted.sequence.provenance, digests: CaseDigests(base, adapted))
-  }
-
-  /// How far the last row would be from what other engines and known mistakes compute, as a part of its magnitude.
-  private func sensitivities(_ tokens: [Int], _ start: Int?, _ base: Run, _ adapted: Run) throws -> [String: Double] {
-    let last = tokens.count - 1
-    guard let start, adapter.isActivated, start < tokens.count, let truth = adapted.rows[last] else { return [:] }
-    var others: [(String, Int?)] = [("adapter off", nil)]
-    if start + 1 < tokens.count { others.append(("activation one token late", start + 1)) }
-    if start > 0 { others.append(("activation one token early", start - 1)) }
-    if start > 1 { others.append(("adapted from the first token", 0)) }
-    return try others.reduce(into: [:]) { result, other in
-      let rows = try rows(tokens, start: other.1, at: [last], continuing: base, adapter: adapter)
-      result[other.0] = rows[last].map { RowComparison(expected: truth, found: $0).relative }
     }
   }
 }

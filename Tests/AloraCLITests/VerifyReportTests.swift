@@ -61,6 +61,41 @@ import Testing
     }
   }
 
+  @Test func reportsAreTheSameWhateverTheJobsAndThreads() throws {
+    try withOddAdapter { directory, _, arguments in
+      let kinds = ["json", "junit", "html", "github"]
+      var first: [String]?
+      for options in [["--threads", "1"], ["--jobs", "2"], ["--jobs", "5", "--threads", "3"]] {
+        let result = try runAlora(
+          arguments + ["--tolerance", "1e-6"] + options + kinds.flatMap { ["--report", "\($0)=\(directory)/\($0)"] })
+        #expect(result.status == 1)
+        let texts = try kinds.map { try text("\(directory)/\($0)") } + [result.output]
+        #expect(first == nil || texts == first)
+        first = texts
+      }
+      #expect(try runAlora(arguments + ["--jobs", "0"]).status == 2)
+    }
+  }
+
+  /// A damaged member of the archive is the failure of its prompt.
+  @Test func damageToOneCaseHidesNoOther() throws {
+    try withOddAdapter { directory, _, arguments in
+      var bytes = try readFile(arguments[6])
+      let name = Array("adapted_logits_3.npy".utf8)
+      // The first is in front of the member's data, the second in the directory at the end.
+      let start = try #require(bytes.indices.first { bytes[$0...].starts(with: name) })
+      for index in (start + name.count + 200)..<(start + name.count + 210) { bytes[index] ^= 0x55 }
+      let damaged = directory + "/damaged.npz"
+      try writeFile(bytes, to: damaged)
+      let result = try runAlora(Array(arguments[..<6]) + [damaged, "--json"])
+      #expect(result.status == 1, "\(result.errors)")
+      let report = try parseJSON(result.output)
+      let failures = try report["proofs"].elements().flatMap { try $0["failures"].elements().map { try $0.string() } }
+      #expect(failures.count == 1 && failures[0].hasPrefix("case 3: its golden rows cannot be read: "), "\(failures)")
+      #expect(try report["cases"].elements().count == 10)
+    }
+  }
+
   @Test func theSummaryOfAStepIsAddedTo() throws {
     try withOddAdapter { directory, _, arguments in
       let step = directory + "/step.md"
