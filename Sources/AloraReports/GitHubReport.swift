@@ -6,7 +6,8 @@ public struct GitHubReport: Sendable {
 
   /// GitHub shows so many annotations of a kind for each step, and drops the others without a word.
   private static let annotationLimit = 10
-  /// A summary is at most 1 MiB, and none is shown where there is more.
+  /// A summary is at most 1 MiB, and none is shown where there is more. Units: bytes.
+  private static let summaryLimit = 900_000
   private static let (failureLimit, rowLimit) = (100, 200)
 
   private var failures: [(check: String, text: String)] {
@@ -40,11 +41,24 @@ public struct GitHubReport: Sendable {
     }
     let failures = failures
     if !failures.isEmpty { text += "\n" }
-    for failure in failures.prefix(Self.failureLimit) {
-      text += "- **\(failure.check)**: \(failure.text.escapedForMarkdown)\n"
+    let left = Self.append(
+      failures.lazy.map { "- **\($0.check)**: \($0.text.escapedForMarkdown)\n" }, to: &text, Self.failureLimit)
+    if left > 0 { text += "- \(left) more failures\n" }
+    addTable(to: &text)
+    return text
+  }
+
+  /// Adds lines as long as there is room.
+  ///
+  /// - Returns: how many were left out.
+  private static func append(_ lines: some Collection<String>, to text: inout String, _ limit: Int) -> Int {
+    var count = 0
+    for line in lines.prefix(limit) {
+      guard text.utf8.count + line.utf8.count < summaryLimit else { break }
+      text += line
+      count += 1
     }
-    if failures.count > Self.failureLimit { text += "- \(failures.count - Self.failureLimit) more failures\n" }
-    return text + table
+    return lines.count - count
   }
 
   private static func mark(_ outcome: CheckList.Outcome) -> String {
@@ -55,15 +69,16 @@ public struct GitHubReport: Sendable {
     }
   }
 
-  private var table: String {
-    guard list.prompts.count > 1 else { return "" }
-    var text = "\n<details><summary>\(list.prompts.count) prompts</summary>\n\n"
+  private func addTable(to text: inout String) {
+    guard list.prompts.count > 1 else { return }
+    text += "\n<details><summary>\(list.prompts.count) prompts</summary>\n\n"
     text += "| | prompt | tokens | on from | effect | golden \\|Δ\\| |\n|---|---|--:|--:|--:|--:|\n"
-    for prompt in list.prompts.prefix(Self.rowLimit) {
+    let rows = list.prompts.lazy.map { prompt in
       let cells = ([prompt.name] + prompt.cells).map(\.escapedForMarkdown)
-      text += "| \(Self.mark(prompt.passed ? .passed : .failed)) | \(cells.joined(separator: " | ")) |\n"
+      return "| \(Self.mark(prompt.passed ? .passed : .failed)) | \(cells.joined(separator: " | ")) |\n"
     }
-    if list.prompts.count > Self.rowLimit { text += "\n\(list.prompts.count - Self.rowLimit) more\n" }
-    return text + "\n</details>\n"
+    let left = Self.append(rows, to: &text, Self.rowLimit)
+    if left > 0 { text += "\n\(left) more\n" }
+    text += "\n</details>\n"
   }
 }
