@@ -28,7 +28,7 @@ extension String {
       case "%": "%25"
       case "\r": "%0D"
       case "\n": "%0A"
-      default: nil
+      default: scalar.isInvisible ? scalar.codePointText : nil
       }
     }
   }
@@ -42,8 +42,31 @@ extension String {
       case "<": "&lt;"
       case ">": "&gt;"
       case "\r", "\n": " "
-      default: nil
+      default: scalar.isInvisible ? scalar.codePointText : nil
       }
     }
+  }
+}
+
+extension Unicode.Scalar {
+  /// Whether nothing, or something else, would be seen of it.
+  var isInvisible: Bool {
+    switch properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: true
+    case .spaceSeparator: self != " "
+    default: properties.isDefaultIgnorableCodePoint
+    }
+  }
+
+  var isMark: Bool {
+    switch properties.generalCategory {
+    case .nonspacingMark, .spacingMark, .enclosingMark: true
+    default: false
+    }
+  }
+
+  var codePointText: String {
+    let digits = String(value, radix: 16, uppercase: true)
+    return "⟨U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits + "⟩"
   }
 }

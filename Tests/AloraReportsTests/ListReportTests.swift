@@ -34,7 +34,7 @@ import Testing
   @Test func githubShowsTenAnnotationsAndTheSummaryAllFailures() throws {
     let few = GitHubReport(CheckList(Self.failing)).annotations
     #expect(few.split(separator: "\n").count == 3)
-    #expect(few.hasPrefix("::error title=alora verify%3A before-activation::case 1: ]]> & \u{1} differ\n"))
+    #expect(few.hasPrefix("::error title=alora verify%3A before-activation::case 1: ]]> & ⟨U+0001⟩ differ\n"))
     let many = Fixture.report(
       [Fixture.item("case 0")],
       failures: [.cacheReuse: (0..<12).map { .init(caseName: "case 0", text: "100 % wrong\n\($0)") }])

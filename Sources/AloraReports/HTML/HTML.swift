@@ -60,26 +60,3 @@ extension String {
     return first.isMark ? "\u{25CC}" + signs : signs
   }
 }
-
-extension Unicode.Scalar {
-  /// Whether nothing, or something else, would be seen of it.
-  fileprivate var isInvisible: Bool {
-    switch properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: true
-    case .spaceSeparator: self != " "
-    default: properties.isDefaultIgnorableCodePoint
-    }
-  }
-
-  fileprivate var isMark: Bool {
-    switch properties.generalCategory {
-    case .nonspacingMark, .spacingMark, .enclosingMark: true
-    default: false
-    }
-  }
-
-  fileprivate var codePointText: String {
-    let digits = String(value, radix: 16, uppercase: true)
-    return "⟨U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits + "⟩"
-  }
-}
