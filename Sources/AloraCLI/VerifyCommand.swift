@@ -135,7 +135,13 @@ struct VerifyCommand: ParsableCommand {
     for verdict in verdicts {
       let mark = verdict.passed ? console.styled("✓", .green) : console.styled("✗", .red)
       text += "\(mark) \(verdict.proof.rawValue.padded(to: 18))\(verdict.detail)\n"
-      for failure in verdict.failures { text += "    \(failure.description.escapingControlCharacters())\n" }
+      for failure in verdict.failures {
+        let name = failure.caseName.map { "\($0): " } ?? ""
+        text += "  \((name + failure.text).escapingControlCharacters())\n"
+        if let cause = failure.cause {
+          text += "    \(console.styled("likely cause: \(cause.escapingControlCharacters())", .bold))\n"
+        }
+      }
     }
     return text
   }

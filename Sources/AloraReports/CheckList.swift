@@ -52,9 +52,10 @@ extension CheckList {
         failures: $0.failures.map(\.description))
     }
     tests = report.verdicts.flatMap { verdict -> [Test] in
-      func test(_ name: String, _ failures: [String], output: String?) -> Test {
+      func test(_ name: String, _ failures: [Verdict.Failure], output: String?) -> Test {
         Test(
-          group: verdict.proof.rawValue, name: name, outcome: failures.isEmpty ? .passed : .failed, messages: failures,
+          group: verdict.proof.rawValue, name: name, outcome: failures.isEmpty ? .passed : .failed,
+          messages: failures.map(\.textAndCause),
           output: output)
       }
       // First what no single prompt is to blame for.

@@ -18,8 +18,8 @@ struct Findings {
   var shown: Set<String> = []
 
   /// - Parameter name: of the prompt that shows it.
-  mutating func fail(_ proof: Verdict.Proof, of name: String? = nil, _ text: String) {
-    failures[proof, default: []].append(.init(caseName: name, text: text))
+  mutating func fail(_ proof: Verdict.Proof, of name: String? = nil, _ text: String, cause: String? = nil) {
+    failures[proof, default: []].append(.init(caseName: name, text: text, cause: cause))
   }
 }
 

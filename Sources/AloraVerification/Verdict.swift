@@ -14,8 +14,19 @@ public struct Verdict: Hashable, Sendable {
     /// The name of the prompt that shows it; nil: it is none's in particular.
     public let caseName: String?
     public let text: String
+    /// What explains it most likely, where causes were looked for.
+    public let cause: String?
 
-    public var description: String { caseName.map { "\($0): \(text)" } ?? text }
+    init(caseName: String?, text: String, cause: String? = nil) {
+      self.caseName = caseName
+      self.text = text
+      self.cause = cause
+    }
+
+    /// All of it in one line.
+    public var description: String {
+      (caseName.map { "\($0): " } ?? "") + text + (cause.map { "; \($0)" } ?? "")
+    }
   }
 
   public let proof: Proof

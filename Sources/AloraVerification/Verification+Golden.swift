@@ -56,8 +56,8 @@ extension Verification {
   func explain(
     _ prompt: GoldenPrompt, goldenBase: [Int: [Float]], _ comparisons: GoldenComparisons,
     _ diagnosis: inout Diagnosis
-  ) throws -> [String] {
-    var failures: [String] = []
+  ) throws -> [(text: String, cause: String)] {
+    var failures: [(text: String, cause: String)] = []
     var isBaseAnother = false
     if let text = failure("base", prompt, comparisons.base) {
       let isAdapted = goldenBase.allSatisfy { position, row in
@@ -68,12 +68,12 @@ extension Verification {
       let cause =
         isAdapted
         ? "it fits: the adapter was on" : diagnosis.baseCause(golden: goldenBase, computed: prompt.baseRows)
-      failures.append("\(text); \(cause)")
+      failures.append((text, cause))
     }
     if let text = failure("adapted", prompt, comparisons.adapted) {
       let cause =
         isBaseAnother ? "the base's rows differ already, so the adapter cannot be judged" : try diagnosis.cause(prompt)
-      failures.append("\(text); \(cause)")
+      failures.append((text, cause))
     }
     return failures
   }

@@ -88,7 +88,7 @@ extension Verification {
   func settle(_ examination: Examination, _ findings: inout Findings, _ diagnosis: inout Diagnosis) throws {
     if let missed = examination.missed {
       for failure in try explain(missed.prompt, goldenBase: missed.base, missed.comparisons, &diagnosis) {
-        findings.fail(.afterActivation, of: examination.name, failure)
+        findings.fail(.afterActivation, of: examination.name, failure.text, cause: failure.cause)
       }
     }
     findings.merge(examination.findings)

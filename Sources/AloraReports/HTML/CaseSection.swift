@@ -5,7 +5,7 @@ internal import AloraVerification
 struct CaseSection {
   let item: CaseReport
   let index: Int
-  let failures: [String]
+  let failures: [Verdict.Failure]
   let tolerance: Double
   let invocation: [Int]?
   let piece: (@Sendable (Int) -> String?)?
@@ -20,7 +20,7 @@ struct CaseSection {
     <details class="case"\(isOpen || !failures.isEmpty ? " open=\"\"" : "" as HTML)>
     <summary>\(HTMLPage.mark(failures.isEmpty)) <h3>\(item.name)</h3> <span class="soft">\(summary)</span></summary>
     <div class="inside" id="case-\(index)">
-    \(HTMLPage.failures(failures))\(chart)<h4>Tokens</h4>
+    \(HTMLPage.failures(failures, isNamed: false))\(chart)<h4>Tokens</h4>
     \(tokens)\(tops)\(rows)\(provenance)</div>
     </details>
 

@@ -1,4 +1,5 @@
 internal import AloraInference
+internal import AloraVerification
 
 /// What every page has: its head, its style, and the policy that nothing is loaded and nothing runs.
 struct HTMLPage {
@@ -49,8 +50,15 @@ struct HTMLPage {
       : "<span class=\"mark failed\" aria-hidden=\"true\">✗</span>"
   }
 
-  static func failures(_ texts: [String]) -> HTML {
-    texts.isEmpty ? "" : "<ul class=\"failures\">\(texts.map { "<li>\($0)</li>" as HTML }.joined())</ul>\n"
+  /// - Parameter isNamed: whether to say of which prompt each is.
+  static func failures(_ failures: [Verdict.Failure], isNamed: Bool) -> HTML {
+    guard !failures.isEmpty else { return "" }
+    let items = failures.map { failure -> HTML in
+      let name: HTML? = isNamed ? failure.caseName.map { "<strong>\($0)</strong>: " } : nil
+      let cause: HTML? = failure.cause.map { "<span class=\"cause\"><strong>Likely cause:</strong> \($0)</span>" }
+      return "<li>\(name)\(failure.text)\(cause)</li>"
+    }
+    return "<ul class=\"failures\">\(items.joined())</ul>\n"
   }
 
   /// How many hold, as a heading.

@@ -68,7 +68,7 @@ public struct HTMLReport: Sendable {
       <span class="name">\(verdict.proof.title)</span> <span class="soft">\(verdict.passed ? "holds" : "failed")</span>
       <p>\(verdict.detail)</p>
       <p class="soft">\(verdict.proof.meaning(hasGolden: context.golden != nil))</p>
-      \(HTMLPage.failures(verdict.failures.map(\.description)))</div></li>
+      \(HTMLPage.failures(verdict.failures, isNamed: true))</div></li>
 
       """
     }

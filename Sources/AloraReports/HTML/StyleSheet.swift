@@ -50,6 +50,7 @@ enum StyleSheet {
     .proofs .name { font-weight: 650; }
     .proofs p { margin: 0.15rem 0 0; }
     ul.failures { margin: 0.75rem 0 0; padding: 0.75rem 1rem 0.75rem 1.9rem; background: var(--bad-tint); border-left: 3px solid var(--bad); border-radius: 0 4px 4px 0; font-size: 0.9375rem; }
+    ul.failures .cause { display: block; }
     ul.failures li + li { margin-top: 0.4rem; }
 
     .scroll { overflow-x: auto; }
