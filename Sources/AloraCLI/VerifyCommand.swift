@@ -116,6 +116,8 @@ struct VerifyCommand: ParsableCommand {
     var command = ["alora", "verify", "--model", inference.model, "--adapter", adapter.path]
     if let golden { command += ["--golden", golden] }
     if let tolerance { command += ["--tolerance", "\(tolerance)"] }
+    if exact { command.append("--exact") }
+    if let baseline = baselineOptions.baseline { command += ["--baseline", baseline] }
     return ReportContext(
       model: try .init(model, path: inference.model), adapter: try .init(adapter),
       golden: try golden.map { try .init(golden: $0) }, invocation: adapter.invocationTokens,

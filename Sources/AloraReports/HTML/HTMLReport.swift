@@ -50,8 +50,12 @@ public struct HTMLReport: Sendable {
     guard let golden = context.golden else {
       return "<dt>Golden</dt><dd>none: prompts were made around the invocation</dd>\n"
     }
+    // A golden file may say its own.
+    let all = report.cases.compactMap(\.tolerance)
+    let (least, greatest) = (all.min() ?? context.tolerance, all.max() ?? context.tolerance)
+    let range: HTML = least == greatest ? "" : "\(Figure(least).description) to "
     return golden.html("Golden") + """
-      <dt>Tolerance</dt><dd>\(Figure(context.tolerance).description) of a row’s greatest magnitude</dd>
+      <dt>Tolerance</dt><dd>\(range)\(Figure(greatest).description) of a row’s greatest magnitude</dd>
 
       """
   }
