@@ -4,6 +4,7 @@ internal import AloraJSON
 internal import AloraReports
 internal import AloraServerCheck
 internal import AloraTokenization
+internal import AloraVerification
 internal import ArgumentParser
 
 /// What `alora verify --server` takes besides.
@@ -91,7 +92,7 @@ struct VerifyServer {
       "llama-server \(server.build ?? "of unknown build") at \(report.address), adapter \(report.adapter.identifier): "
     text += "\(report.adapter.path)\n"
     text +=
-      "\(report.requestCount) requests; noise \(Self.figure(report.noise)) nats (base answers against the reference)\n"
+      "\(report.requestCount) requests; noise \(Figure(report.noise)) nats (base answers against the reference)\n"
     text = text.split(separator: "\n").map { String($0).escapingControlCharacters() + "\n" }.joined()
     for verdict in report.verdicts {
       let mark =
@@ -103,23 +104,16 @@ struct VerifyServer {
         }
       text += "\(mark) \(verdict.kind.title.padded(to: 27))\(verdict.detail)\n"
       guard let best = verdict.fit?.best else { continue }
-      var figures = "residual \(Self.figure(best.residual))"
+      var figures = "residual \(Figure(best.residual))"
       if let second = verdict.fit?.second {
-        figures += "; next \(Self.figure(second.residual)) (\(second.hypothesis))"
+        figures += "; next \(Figure(second.residual)) (\(second.hypothesis))"
       }
       if verdict.outcome == .failed, best.hypothesis != verdict.expected, let expected = verdict.expectedResidual {
-        figures += "; expected \(Self.figure(expected)) (\(verdict.expected))"
+        figures += "; expected \(Figure(expected)) (\(verdict.expected))"
       }
       text += "  \("".padded(to: 27))\(console.styled(figures, .dim))\n"
     }
     return text
-  }
-
-  /// Three significant digits or so.
-  private static func figure(_ value: Double) -> String {
-    guard value.isFinite else { return "∞" }
-    let unit = value < 0.1 ? 10000.0 : value < 10 ? 1000 : 10
-    return "\((value * unit).rounded() / unit)"
   }
 
   /// Schema: schemas/verify-server.schema.json.

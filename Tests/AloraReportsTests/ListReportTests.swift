@@ -53,6 +53,7 @@ import Testing
     let summary = GitHubReport(CheckList(report)).summary
     // A bar is written in six characters.
     #expect((800_000..<1 << 20).contains(summary.utf8.count))
-    #expect(summary.contains("more failures\n") && summary.contains(#/\n29\d more\n/#) && summary.hasSuffix("</details>\n"))
+    #expect(summary.contains("more failures\n") && summary.contains(#/\n29\d more\n/#))
+    #expect(summary.hasSuffix("</details>\n"))
   }
 }

@@ -25,7 +25,7 @@ struct DivergenceChart {
   private static let dotLimit = 64
 
   /// One series of golden deviations: `|here - golden|`.
-  private struct Mark {
+  struct Mark {
     let position: Int
     let delta: Double
     let limit: Double
@@ -33,7 +33,7 @@ struct DivergenceChart {
     var isOver: Bool { !(delta <= limit) }
   }
 
-  private var marks: [Mark] {
+  var marks: [Mark] {
     let all = item.positions.flatMap { position in
       [(position.base, true), (position.adapted, false)].compactMap { row, isBase in
         row.map {
@@ -117,7 +117,7 @@ struct DivergenceChart {
     return lines.map { "<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"\($0)\" y2=\"\($0)\"/>" as HTML }.joined()
   }
 
-  private var end: Int { min(item.activationStart ?? item.tokens.count, item.tokens.count) }
+  var end: Int { min(item.activationStart ?? item.tokens.count, item.tokens.count) }
 
   /// The positions of base weights.
   private var zone: HTML {
@@ -195,8 +195,8 @@ struct DivergenceChart {
     }.joined()
   }
 
-  private static let diamond: HTML = "M0-5 5 0 0 5-5 0Z"
-  private static let cross: HTML = "M-5-3-3-5 0-2 3-5 5-3 2 0 5 3 3 5 0 2-3 5-5 3-2 0Z"
+  static let diamond: HTML = "M0-5 5 0 0 5-5 0Z"
+  static let cross: HTML = "M-5-3-3-5 0-2 3-5 5-3 2 0 5 3 3 5 0 2-3 5-5 3-2 0Z"
 
   private var ticks: HTML {
     let last = item.tokens.count - 1
@@ -207,61 +207,5 @@ struct DivergenceChart {
       let at = position == 0 ? "0" : position == last ? "100" : x(Double(position) + 0.5)
       return "<text x=\"\(at)%\" y=\"\(Self.tenths(Self.labels))\" text-anchor=\"\(anchor)\">\(position)</text>"
     }.joined()
-  }
-
-  // MARK: Words
-
-  private func legend(_ marks: [Mark]) -> HTML {
-    var items: [HTML] = [
-      "<li><svg aria-hidden=\"true\"><path class=\"effect\" d=\"M0 6H24\"/></svg>adapted against base, greatest |Δ| of a logit</li>"
-    ]
-    func symbol(_ drawing: HTML, _ text: HTML) {
-      items.append("<li><svg aria-hidden=\"true\">\(drawing)</svg>\(text)</li>")
-    }
-    if marks.contains(where: { !$0.isBase && !$0.isOver }) {
-      symbol(
-        "<g transform=\"translate(12 6)\"><path class=\"adapted\" d=\"\(Self.diamond)\"/></g>", "adapted against golden"
-      )
-    }
-    if marks.contains(where: { $0.isBase && !$0.isOver }) {
-      symbol("<circle class=\"base\" cx=\"12\" cy=\"6\" r=\"4\"/>", "base against golden")
-    }
-    if marks.contains(where: \.isOver) {
-      symbol(
-        "<g transform=\"translate(12 6)\"><path class=\"over\" d=\"\(Self.cross)\"/></g>",
-        "golden missed, beyond the tolerance")
-    }
-    if !marks.isEmpty { symbol("<path class=\"tolerance\" d=\"M0 6H24\"/>", "tolerance") }
-    return "<ul class=\"plot-legend legend\">\(items.joined())</ul>\n"
-  }
-
-  private var words: HTML {
-    let before = item.positions.prefix(end)
-    var text: HTML = ""
-    if !before.isEmpty {
-      let differing = before.filter { $0.effect != 0 }
-      text +=
-        differing.isEmpty
-        ? "\(Self.span(0..<end)) run on base weights: adapted and base logits are the same bits, the difference is exactly 0. "
-        : """
-        <span class="bad">Of \(Self.span(0..<end)), which should be the base’s, \(differing.count) differ, by up to \
-        \(Figure(differing.map(\.effect).max() ?? 0).description).</span> 
-        """
-    }
-    let after = item.positions.dropFirst(end)
-    if let most = after.max(by: { $0.effect < $1.effect }), let least = after.min(by: { $0.effect < $1.effect }) {
-      text += """
-        From position \(end) on the adapter moves logits by \(Figure(least.effect).description) to \
-        \(Figure(most.effect).description).
-        """
-    } else {
-      text += "The adapter is off."
-    }
-    return text
-  }
-
-  static func span(_ positions: Range<Int>) -> HTML {
-    positions.count == 1
-      ? "Position \(positions.lowerBound)" : "Positions \(positions.lowerBound)–\(positions.upperBound - 1)"
   }
 }
