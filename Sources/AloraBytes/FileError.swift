@@ -2,18 +2,22 @@
 public struct FileError: DiagnosedError, Hashable {
   public struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
-      case notFound, permissionDenied, notARegularFile, alreadyExists, noSpace, changed, system
+      case notFound, permissionDenied, notARegularFile, notADirectory, alreadyExists, noSpace, changed, tooLong, system
     }
     let value: Value
     public static let notFound = Code(value: .notFound)
     public static let permissionDenied = Code(value: .permissionDenied)
     /// A directory, pipe or device stands where a file is needed.
     public static let notARegularFile = Code(value: .notARegularFile)
+    /// A file stands where a directory is needed.
+    public static let notADirectory = Code(value: .notADirectory)
     public static let alreadyExists = Code(value: .alreadyExists)
     /// The disk or the quota is full.
     public static let noSpace = Code(value: .noSpace)
     /// The file became shorter while it was being read.
     public static let changed = Code(value: .changed)
+    /// A line of a stream is longer than can be meant.
+    public static let tooLong = Code(value: .tooLong)
     /// Any other error number of the system.
     public static let system = Code(value: .system)
   }
@@ -32,7 +36,7 @@ public struct FileError: DiagnosedError, Hashable {
     self.detail = detail
   }
 
-  public var category: ErrorCategory { .inputOutput }
+  public var category: ErrorCategory { code == .tooLong ? .refusedInput : .inputOutput }
   public var path: String? { filePath }
   public var place: String? { nil }
   public var problem: String { "cannot \(operation): \(detail)" }
@@ -41,9 +45,11 @@ public struct FileError: DiagnosedError, Hashable {
     case .notFound: "check the path"
     case .permissionDenied: "check the permissions of the file and of its directory"
     case .notARegularFile: "give the path of a regular file"
+    case .notADirectory: "give the path of a directory, or a new one"
     case .alreadyExists: "give --force to replace it, or another --outfile"
     case .noSpace: "free some space; nothing was left behind"
     case .changed: "do not write to it while alora reads it, then run again"
+    case .tooLong: "end each line with a newline"
     case .system: nil
     }
   }

@@ -21,6 +21,22 @@ public enum FileSystem {
     }
   }
 
+  public enum EntryKind: Sendable { case regularFile, directory, link, other }
+
+  /// What stands at `path` itself, a link not followed.
+  ///
+  /// - Throws: `notFound`, `permissionDenied`, `system`.
+  public static func entryKind(of path: String) throws(FileError) -> EntryKind {
+    var status = stat()
+    guard unsafe lstat(path, &status) == 0 else { throw .current(operation: "look at", path: path) }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return .regularFile
+    case S_IFDIR: return .directory
+    case S_IFLNK: return .link
+    default: return .other
+    }
+  }
+
   /// The names in a directory, without `.` and `..`, sorted by their bytes.
   ///
   /// - Throws: `notFound`, `permissionDenied`, `system`.
@@ -42,8 +58,13 @@ public enum FileSystem {
 
   /// Makes a directory and the ones above it that are missing.
   ///
-  /// - Throws: `permissionDenied`, `notFound`, `noSpace`, `system`.
+  /// - Throws: `permissionDenied`, `notFound`, `notADirectory`, `noSpace`, `system`.
   public static func createDirectory(_ path: String) throws(FileError) {
+    // Told before the first is made, and not after two thousand.
+    guard path.utf8.count < Int(PATH_MAX) else {
+      errno = ENAMETOOLONG
+      throw .current(operation: "create", path: path)
+    }
     if kind(of: path) == .directory { return }
     if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
       try createDirectory(String(path[..<slash]))
@@ -51,7 +72,7 @@ public enum FileSystem {
     guard unsafe mkdir(path, 0o777) == 0 || errno == EEXIST else { throw .current(operation: "create", path: path) }
     guard kind(of: path) == .directory else {
       throw FileError(
-        .notARegularFile, operation: "create", path: path, detail: "a file stands where a directory is needed")
+        .notADirectory, operation: "create", path: path, detail: "a file stands where a directory is needed")
     }
   }
 

@@ -44,7 +44,10 @@ internal import ArgumentParser
         Console.standardOutput.write(message.isEmpty ? "" : message + "\n")
         return .success
       }
-      Console.standardError.write(message.isEmpty ? "" : message + "\n")
+      // The message repeats words of the call.
+      let lines = message.split(separator: "\n", omittingEmptySubsequences: false)
+      let shown = lines.map { String($0).escapingControlCharacters() }.joined(separator: "\n")
+      Console.standardError.write(message.isEmpty ? "" : shown + "\n")
       return .usage
     }
   }

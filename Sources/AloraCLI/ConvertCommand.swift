@@ -115,14 +115,18 @@ private func outputType(_ text: String) throws -> OutputType {
 
 extension ConvertCommand {
   private func convertTree(_ base: ConversionBase) throws {
-    let directories = try AdapterTree.adapters(in: adapter)
-    guard !directories.isEmpty else {
+    let tree = try AdapterTree(root: adapter)
+    for link in tree.linksOut {
+      common.note("\(link): this link leads out of the tree and is not followed".escapingControlCharacters())
+    }
+    guard !tree.adapters.isEmpty || !tree.failures.isEmpty else {
       throw PEFTError(
         .missingConfiguration, path: adapter, problem: "no directory in it holds an adapter_config.json",
         remedy: "give the root of a library: <intrinsic>/<base>/{lora,alora}/adapter_config.json")
     }
     var rows: [TreeRow] = []
-    for directory in directories { rows.append(convertMember(directory, base)) }
+    for directory in tree.adapters { rows.append(convertMember(directory, base)) }
+    for (path, error) in tree.failures { rows.append(TreeRow(adapter: relative(path), isAdapter: false, failure: error)) }
     if common.json {
       Console.standardOutput.write(
         JSONValue.object([.init("adapters", .array(rows.compactMap(\.json)))]).serialized() + "\n")
@@ -133,7 +137,7 @@ extension ConvertCommand {
   }
 
   private func convertMember(_ directory: String, _ base: ConversionBase) -> TreeRow {
-    let relative = String(directory.dropFirst(adapter.count).drop { $0 == "/" })
+    let relative = relative(directory)
     do {
       let conversion = try prepared(directory, base)
       // The tree's own structure keeps adapters of one name apart.
@@ -142,13 +146,9 @@ extension ConvertCommand {
       let summary = dryRun ? nil : try write(conversion, to: output)
       return TreeRow(
         adapter: relative, conversion: conversion, output: output, summary: summary, hasJSON: common.json)
-    } catch {
-      let diagnosed = error as? any DiagnosedError
-      return TreeRow(
-        adapter: relative,
-        failure: (
-          diagnosed.map { ExitStatus($0.category) } ?? .inputRefused, diagnosed?.description ?? "\(error)"
-        ))
-    }
+    } catch { return TreeRow(adapter: relative, failure: error) }
   }
+
+  /// The path as seen from the tree's root.
+  private func relative(_ path: String) -> String { String(path.dropFirst(adapter.count).drop { $0 == "/" }) }
 }

@@ -30,11 +30,12 @@ struct RunDialogue {
   mutating func run() throws {
     let isTerminal = FileSystem.isTerminal(descriptor: 0)
     if isTerminal, !isQuiet { Console.standardError.write("/help tells what can be said besides.\n") }
+    var lines = LineReader(descriptor: 0, name: "standard input", byteLimit: 1 << 24)
     while true {
       if isTerminal { Console.standardError.write("\(adapter ?? "base")> ") }
-      guard let line = readLine() else { break }
+      guard let line = try lines.next() else { break }
       do {
-        guard try take(line) else { break }
+        guard try take(String(decoding: line, as: UTF8.self)) else { break }
       } catch let error as any DiagnosedError where isTerminal {
         Console.standardError.write("alora: \(error)\n")
       }

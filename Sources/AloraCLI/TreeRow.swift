@@ -2,40 +2,19 @@ internal import AloraBytes
 internal import AloraConversion
 internal import AloraJSON
 
-/// The adapters in a tree of directories, such as IBM's Granite libraries.
-enum AdapterTree {
-  private static let depthLimit = 8
-
-  /// The directories that hold an adapter_config.json, in the order of their names.
-  ///
-  /// - Throws: ``FileError`` where the root cannot be listed.
-  static func adapters(in root: String) throws(FileError) -> [String] {
-    var found: [String] = []
-    try collect(root.count > 1 && root.hasSuffix("/") ? String(root.dropLast()) : root, depth: 0, into: &found)
-    return found
-  }
-
-  private static func collect(_ directory: String, depth: Int, into found: inout [String]) throws(FileError) {
-    if FileSystem.kind(of: directory + "/adapter_config.json") == .regularFile { found.append(directory) }
-    guard depth < depthLimit else { return }
-    for name in try FileSystem.names(inDirectory: directory) where !name.hasPrefix(".") {
-      let path = "\(directory)/\(name)"
-      if FileSystem.kind(of: path) == .directory { try collect(path, depth: depth + 1, into: &found) }
-    }
-  }
-}
-
 /// What became of one adapter of a tree: what is told of it, not what it was made from, which keeps its files open.
 struct TreeRow {
   let adapter: String
   /// Schema: schemas/convert.schema.json; nil where it is not asked for.
   let json: JSONValue?
   let failure: (status: ExitStatus, message: String)?
+  private let isAdapter: Bool
   private let line: String
 
   init(adapter: String, conversion: Conversion, output: String, summary: ConversionSummary?, hasJSON: Bool) {
     self.adapter = adapter
     failure = nil
+    isAdapter = true
     json =
       hasJSON
       ? [
@@ -46,11 +25,15 @@ struct TreeRow {
     line = "\(kind), \(conversion.plan.modules.count) modules → \(output.escapingControlCharacters())"
   }
 
-  init(adapter: String, failure: (status: ExitStatus, message: String)) {
+  /// An adapter that failed, or a directory that could not be looked through.
+  init(adapter: String, isAdapter: Bool = true, failure error: any Error) {
+    let diagnosed = error as? any DiagnosedError
+    let message = diagnosed?.description ?? "\(error)"
     self.adapter = adapter
-    self.failure = failure
-    json = ["adapter": .string(adapter), "converted": false, "error": .string(failure.message)]
-    line = failure.message
+    self.isAdapter = isAdapter
+    failure = (diagnosed.map { ExitStatus($0.category) } ?? .inputRefused, message)
+    json = ["adapter": .string(adapter), "converted": false, "error": .string(message)]
+    line = message
   }
 
   static func table(_ rows: [TreeRow], console: Console) -> String {
@@ -61,8 +44,10 @@ struct TreeRow {
       let mark = row.failure == nil ? console.styled("✓", .green) : console.styled("✗", .red)
       text += "\(mark) \(name)  \(row.line)\n"
     }
-    let failed = rows.count { $0.failure != nil }
-    return text + "\(rows.count - failed) of \(rows.count) adapters converted\n"
+    let adapters = rows.filter(\.isAdapter)
+    text += "\(adapters.count { $0.failure == nil }) of \(adapters.count) adapters converted"
+    let unread = rows.count - adapters.count
+    return text + (unread == 0 ? "\n" : ", \(unread) \(unread == 1 ? "place" : "places") could not be looked through\n")
   }
 }
 

@@ -116,4 +116,61 @@ import Testing
       #expect(files.count == 2)
     }
   }
+
+  @Test func whatCannotBeLookedThroughStopsNoOther() throws {
+    try withTemporaryDirectory { directory in
+      let (tree, outside) = (directory + "/tree", directory + "/outside")
+      try AdapterBuilder().write(to: tree + "/a")
+      try AdapterBuilder().write(to: outside)
+      // Links in circles would be 4⁸ directories to the depth that is looked at.
+      for name in ["b", "c", "d", "e"] {
+        try FileManager.default.createSymbolicLink(atPath: "\(tree)/\(name)", withDestinationPath: ".")
+      }
+      try FileManager.default.createSymbolicLink(atPath: tree + "/out", withDestinationPath: outside)
+      try FileManager.default.createSymbolicLink(atPath: tree + "/nowhere", withDestinationPath: "none")
+      #expect(mkdir(tree.utf8CString + "/\u{1B}[2J".utf8CString) == 0)
+      // No text: nothing here can name it, so that it is told instead of left out.
+      #expect(mkdir(tree.utf8CString + [0x2F, CChar(bitPattern: 0xFF)]) == 0)
+      let result = try runAlora([
+        "convert", "--recursive", tree, "--base", try testData("conversion/bases/llama"), "--outdir", directory + "/o",
+      ])
+      #expect(result.status == 4, "\(result.errors)")
+      #expect(result.output.contains("1 of 1 adapters converted, 1 place could not be looked through"))
+      #expect(result.errors.contains("tree/out: this link leads out of the tree"), "\(result.errors)")
+      #expect(result.errors.split(separator: "\n").count == 1)
+      #expect(FileManager.default.fileExists(atPath: directory + "/o/a"))
+    }
+  }
+
+  @Test func aPathThatIsTooLongLeavesNoDirectories() throws {
+    try withTemporaryDirectory { directory in
+      try AdapterBuilder().write(to: directory + "/tree/a")
+      let result = try runAlora([
+        "convert", "--recursive", directory + "/tree", "--base", try testData("conversion/bases/llama"), "--outdir",
+        directory + "/o" + String(repeating: "/x", count: 3000),
+      ])
+      #expect(result.status == 4 && result.output.contains("name too long"), "\(result.output)")
+      #expect(!FileManager.default.fileExists(atPath: directory + "/o"))
+      let file = try runAlora([
+        "convert", "--recursive", directory + "/tree", "--base", try testData("conversion/bases/llama"), "--outdir",
+        directory + "/tree/a/adapter_config.json",
+      ])
+      #expect(file.status == 4 && file.output.contains("give the path of a directory"), "\(file.output)")
+    }
+  }
+
+  @Test func wordsOfTheCallCannotSteerTheTerminal() throws {
+    for arguments in [["convert", "a", "--base", "b", "--outtype", "\u{1B}[2J"], ["\u{1B}[2J"], ["inspect", "x", "--\u{1B}[2J"]] {
+      let result = try runAlora(arguments)
+      #expect(result.status == 2)
+      #expect(result.errors.contains("\\u{1b}[2J") && !result.errors.contains("\u{1B}"), "\(result.errors)")
+    }
+  }
 }
+
+extension String {
+  /// The bytes, without an end.
+  fileprivate var utf8CString: [CChar] { utf8.map { CChar(bitPattern: $0) } }
+}
+
+private func mkdir(_ path: [CChar]) -> Int32 { mkdir(path + [0], 0o777) }
