@@ -22,7 +22,7 @@ def factors(start, step, count):
     return [round(start + step * i, 3) for i in range(count)]
 
 
-def case(architecture, config, targets=ALL, plain=False, style="new", dtype="float32", shards=None, compressed=False, salt=None, **peft):
+def case(architecture, config, targets=ALL, plain=False, style="new", dtype="float32", shards=None, compressed=True, salt=None, **peft):
     """`style`: "legacy" writes rope_theta and rope_scaling as published files do; `plain`: an ordinary LoRA, no invocation; `salt`: other prompts, where
     the first ones had a near-tie in routing."""
     return dict(architecture=architecture, config=config, targets=targets, plain=plain, style=style, dtype=dtype, shards=shards,
@@ -31,11 +31,11 @@ def case(architecture, config, targets=ALL, plain=False, style="new", dtype="flo
 
 L, G = "LlamaForCausalLM", "GraniteMoeHybridForCausalLM"
 CASES = {
-    "llama": case(L, lambda: t.llama(hidden=64, inter=80, vocab=96)),
+    "llama": case(L, lambda: t.llama(hidden=64, inter=80, vocab=96), compressed=False),
     "llama-lora": case(L, lambda: t.llama(**SMALL), plain=True, use_rslora=True, rank_pattern={"q_proj": 6}),
     "llama-output": case(L, lambda: t.llama(**SMALL), ["q_proj", "lm_head"]),
     "llama-embedding": case(L, lambda: t.llama(**SMALL), ["v_proj", "embed_tokens", "lm_head"], plain=True),
-    "llama-tied-bf16": case(L, lambda: t.llama(**ODD, tie_word_embeddings=True), style="legacy", dtype="bfloat16", compressed=True),
+    "llama-tied-bf16": case(L, lambda: t.llama(**ODD, tie_word_embeddings=True), style="legacy", dtype="bfloat16"),
     "llama-llama3-sharded": case(L, lambda: t.llama(**SMALL, head_dim=24, **rope(
         "llama3", 500000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)),
         style="legacy", shards="30KB"),
