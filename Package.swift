@@ -89,7 +89,8 @@ let package = Package(
       name: "AloraCLI",
       dependencies: [
         "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraGeneration", "AloraInference",
-        "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraPEFT", "AloraReports", "AloraSafetensors",
+        "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraPEFT", "AloraRegex", "AloraReports",
+        "AloraSafetensors",
         "AloraServerCheck", "AloraTensors", "AloraVerification", "AloraTokenization", "CAllocation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -97,6 +98,17 @@ let package = Package(
     .target(
       name: "AloraTestSupport", dependencies: ["AloraBytes", "AloraInference", "AloraJSON"],
       path: "Tests/AloraTestSupport",
+      swiftSettings: common),
+    // What the fuzzer feeds, for its corpus to be read again by the tests.
+    .target(
+      name: "AloraFuzzTargets",
+      dependencies: [
+        "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGeneration", "AloraGGUF", "AloraInference",
+        "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraPEFT", "AloraRegex", "AloraServerCheck",
+        "AloraTensors", "AloraTokenization", "AloraVerification",
+      ], path: "Tests/AloraFuzzTargets", swiftSettings: common),
+    .testTarget(
+      name: "AloraFuzzTests", dependencies: ["AloraBytes", "AloraFuzzTargets", "AloraTestSupport", "CZlib"],
       swiftSettings: common),
     tests("AloraTensors"),
     tests(
@@ -143,10 +155,7 @@ if Context.environment["ALORA_FUZZ"] != nil {
     .target(name: "CFuzzer", path: "Fuzz/CFuzzer"),
     .executableTarget(
       name: "AloraFuzz",
-      dependencies: [
-        "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraInference", "AloraInspection",
-        "AloraJSON",
-        "AloraNPZ", "AloraPEFT", "AloraTokenization", "CFuzzer",
-      ], path: "Fuzz/AloraFuzz", swiftSettings: common),
+      dependencies: ["AloraBytes", "AloraFuzzTargets", "AloraInference", "CFuzzer", "CZlib"], path: "Fuzz/AloraFuzz",
+      swiftSettings: common),
   ]
 }

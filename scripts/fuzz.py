@@ -2,38 +2,52 @@
 """Builds the fuzzer (Fuzz/), seeds it from testdata/ and runs it; what it finds is kept under <home>/<target>/findings.
 
     scripts/fuzz.py [--target NAME …] [--seconds S] [--lanes N] [--rounds R] [--home DIR] [--merge] [--no-build]
+    scripts/fuzz.py --archive [--target NAME …] [--home DIR]
     scripts/fuzz.py --table [--home DIR]
 
 Each target's corpus goes on from run to run; so that they outlive a checkout, give a --home outside of it (otherwise
 .cache/fuzz). With --lanes, so many targets run at once; with --rounds, all are gone through so many times. An input over
 10 s, over 1 GiB, or that ends the process is a finding. Address sanitizer is on. Totals are appended to
 <home>/totals.jsonl, and --table adds them up.
+
+testdata/fuzz/<target>.gz is the small corpus that is committed: it is among the seeds, and the tests read it. --archive makes
+it anew: the least inputs that reach what the corpus reaches (libFuzzer's set cover), the shortest first, as far as there is room.
 """
 
 import argparse
 import concurrent.futures
+import gzip
+import io
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = ROOT / "testdata"
 BUILD = ROOT / ".build-fuzz"
 SEPARATOR = b"\n=-=-=\n"
+TEXT = "Ein <s> text, 12345 \u00e9\u4e2d ab ab\u0301\u0308".encode()
+# What is committed of each target's corpus, altogether.
+CORPUS_BYTES = 400_000
 # The greatest risks first: what comes from strangers most often, and is the least regular.
-TARGETS = ["gguf", "safetensors", "npz", "tokenizer", "template", "convert", "adapter", "shards", "model", "json"]
+TARGETS = ["gguf", "safetensors", "npz", "tokenizer", "template", "convert", "adapter", "shards", "model", "json", "golden", "cache",
+           "response", "script", "card", "pattern", "graph"]
 LOCK = threading.Lock()
 # Swift's own backtracer waits for ever on a process that a sanitizer has ended.
 QUIET = {"SWIFT_BACKTRACE": "enable=no"}
 # The greatest input, in bytes: seeds beyond are left out.
-GREATEST = {"tokenizer": 60_000, "model": 80_000, "convert": 40_000, "gguf": 40_000, "npz": 20_000, "shards": 60_000}
+GREATEST = {"tokenizer": 60_000, "model": 80_000, "convert": 40_000, "gguf": 40_000, "npz": 20_000, "shards": 60_000, "golden": 20_000,
+            "cache": 30_000, "pattern": 3_000}
 
 
 def build():
@@ -52,6 +66,21 @@ def seeds(target):
     def parts(*paths):
         return SEPARATOR.join(path.read_bytes() if path.exists() else b"" for path in paths)
 
+    if target == "golden":
+        return [golden(p) for p in files("inference/*/golden.npz")[:6]] + [golden(p, kind="<f2") for p in files("inference/*/golden.npz")[:2]]
+    if target == "cache":
+        return caches()
+    if target == "response":
+        return responses()
+    if target == "script":
+        return [b'{"prompt":"a b"}\n{"prompt":"c","adapter":"x","limit":3,"seed":7,"role":"user","reset":true}\n',
+                b'[{"prompt":"a","fork":true},{"prompt":"b","adapter":null}]\n\n{"prompt":"\xc3\xa9"}\r\n', b'{"prompt":""}']
+    if target == "card":
+        return [p.read_bytes() for p in files("**/README.md")] + cards()
+    if target == "pattern":
+        return [pattern.encode() + SEPARATOR + TEXT for pattern in patterns()]
+    if target == "graph":
+        return [p.read_bytes() for p in files("**/config.json")]
     if target == "json":
         return [p.read_bytes() for p in files("**/adapter_config.json", "**/config.json", "**/*.index.json")]
     if target == "gguf":
@@ -66,8 +95,7 @@ def seeds(target):
     if target == "adapter":
         return [parts(p, p.parent / "adapter_model.safetensors", p.parent / "README.md") for p in files("**/adapter_config.json")]
     if target == "tokenizer":
-        text = "Ein <s> text, 12345 \u00e9\u4e2d ab ab\u0301\u0308".encode()
-        return [p.read_bytes() + SEPARATOR + text for p in files("**/tokenizer.json")]
+        return [p.read_bytes() + SEPARATOR + TEXT for p in files("**/tokenizer.json")]
     if target == "template":
         messages = json.dumps([{"role": "system", "content": "be"}, {"role": "user", "content": "a"},
                                {"role": "assistant", "content": "b", "tool_calls": [{"function": {"name": "f", "arguments": {"x": 1}}}]},
@@ -93,6 +121,102 @@ def seeds(target):
         return found
     assert target == "model"
     return [parts(p, p.parent / "model.safetensors") for p in files("inference/*/base/config.json")]
+
+
+def array(values, kind="<f4", shape=None):
+    """An .npy: a flat list of numbers, with a shape."""
+    shape = shape or (len(values),)
+    text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape!r}, }}"
+    text += " " * (-(len(text) + 11) % 64) + "\n"
+    letter = {"<f4": "f", "<f2": "e", "<i8": "q", "<f8": "d"}[kind]
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text.encode() + struct.pack(f"<{len(values)}{letter}", *values)
+
+
+def golden(path, kind="<f4"):
+    """A golden file of two short cases; which, the path's digest says."""
+    rng = random.Random(str(path.relative_to(DATA)))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", rng.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])) as archive:
+        for case in range(2):
+            count = rng.randint(1, 4)
+            rows = [rng.uniform(-9, 9) for _ in range(count * 8)]
+            archive.writestr(f"tokens_{case}.npy", array([rng.randrange(8) for _ in range(count)], "<i8"))
+            archive.writestr(f"base_logits_{case}.npy", array(rows, kind, (count, 8)))
+            archive.writestr(f"adapted_logits_{case}.npy", array(rows, kind, (count, 8)))
+            if case:
+                archive.writestr(f"positions_{case}.npy", array(list(range(count)), "<i8"))
+                archive.writestr(f"activation_start_{case}.npy", array([rng.randint(-1, count)], "<i8", ()))
+    return buffer.getvalue()
+
+
+def caches():
+    """Files of cached keys and values without versions and digests, which the target puts in."""
+    config = json.loads((DATA / "inference" / "llama-output" / "base" / "config.json").read_text())
+    layers, heads = config["num_hidden_layers"], config.get("num_key_value_heads", config["num_attention_heads"])
+    size, found = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"], []
+    for blocks in ([(0, 3, 0)], [(0, 32, 0), (1, 2, 0)], [(0, 32, 1), (1, 4, 1)]):
+        data = b"ALORAKV\0" + bytes(56) + struct.pack("<Q", len(blocks))
+        for parent, count, flag in blocks:
+            data += struct.pack("<QQB32sQI", parent, 0, flag, bytes(32), 5 * flag, count) + struct.pack(f"<{count}I", *range(count))
+            data += bytes(4 * layers * heads * count * 2 * size) + bytes(32)
+        found.append(data)
+    return found
+
+
+def responses():
+    """Answers of a llama-server, by length, in chunks, and up to the end."""
+    bodies = [{"build_info": "b1", "model_path": "m.gguf", "total_slots": 1, "default_generation_settings": {"n_ctx": 512}},
+              [{"id": 0, "path": "a.gguf", "scale": 1, "alora_invocation_tokens": [1, 2]}, {"id": 1, "path": "b"}],
+              {"completion_probabilities": [{"id": 1, "top_logprobs": [{"id": 1, "logprob": -0.5}, {"id": 2, "logprob": -90}]}],
+               "tokens_evaluated": 3, "timings": {"cache_n": 0}},
+              {"choices": [{"logprobs": {"content": [{"top_logprobs": [{"id": 3, "logprob": -1e-4}]}]}}],
+               "usage": {"prompt_tokens": 2, "prompt_tokens_details": {"cached_tokens": 1}}},
+              {"error": {"message": "no", "code": 500}}]
+    found = []
+    for body in map(json.dumps, bodies):
+        found.append(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}")
+        found.append(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{body[:5]}\r\n{len(body) - 5:x}\r\n{body[5:]}\r\n0\r\n\r\n")
+        found.append(f"HTTP/1.0 100 Continue\r\n\r\nHTTP/1.0 200 OK\r\nServer: x\r\n\r\n{body}")
+    return [text.encode() for text in found]
+
+
+def cards():
+    """Model cards' front matter of every kind that is known."""
+    expected = json.loads((DATA / "modelcards" / "expected.json").read_text())
+    return [card.encode() for card in strings(expected, lambda text: text.startswith("---"))]
+
+
+def patterns():
+    """Patterns of tokenizers and of adapters, and the operators that they seldom use."""
+    found = []
+    for path in files("tokenizers/**/tokenizer.json"):
+        found += strings(json.loads(path.read_text()).get("pre_tokenizer"), lambda text: len(text) > 8)
+    return list(dict.fromkeys(found))[:40] + [r"(?<a>\(\g<a>*\))", r"(a*)*b", r"(?~ab)", r"(?<=a|bc)\X\R", r"(?i:stra\u00dfe)\k<1>", r"[[a-z]&&[^b]]{2,5}+",
+                                               r"(*FAIL)|(*MAX{3})a", r"(?>a+)(?(1)b|c)", r"\p{^Han}\P{L}\p{In_Basic_Latin}", r".*\.layers\.\d+"]
+
+
+def strings(value, wanted):
+    """The strings anywhere in a JSON value that are wanted."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [text for element in value for text in strings(element, wanted)]
+    return [value] if isinstance(value, str) and wanted(value) else []
+
+
+def archived(target):
+    """The inputs that are committed under testdata/fuzz: a gzip file of lengths (u32) and inputs."""
+    path, found, offset = DATA / "fuzz" / f"{target}.gz", [], 0
+    data = gzip.decompress(path.read_bytes()) if path.exists() else b""
+    while offset < len(data):
+        count = int.from_bytes(data[offset:offset + 4], "little")
+        found.append(data[offset + 4:offset + 4 + count])
+        offset += 4 + count
+    return found
+
+
+def archive(inputs):
+    return gzip.compress(b"".join(len(data).to_bytes(4, "little") + data for data in inputs), 9, mtime=0)
 
 
 def templates(value):
@@ -137,7 +261,7 @@ def run(target, seconds, seed, merge, top):
     shutil.rmtree(given, ignore_errors=True)
     given.mkdir()
     limit, count = GREATEST.get(target, 16_000), 0
-    for number, data in enumerate(seeds(target)):
+    for number, data in enumerate(seeds(target) + archived(target)):
         if len(data) <= limit:
             (given / str(number)).write_bytes(data)
             count += 1
@@ -154,9 +278,9 @@ def run(target, seconds, seed, merge, top):
             smaller = home / "merged"
             shutil.rmtree(smaller, ignore_errors=True)
             smaller.mkdir()
-            command = [command[0], "-merge=1", *options[1:], str(smaller), str(corpus)]
+            command = [command[0], "-set_cover_merge=1", *options[1:], str(smaller), str(corpus), str(given)]
         start = time.monotonic()
-        environment = os.environ | {"ALORA_FUZZ_TARGET": target, "ALORA_FUZZ_DIRECTORY": directory, **QUIET,
+        environment = os.environ | {"ALORA_FUZZ_TARGET": target, "ALORA_FUZZ_DIRECTORY": directory, "ALORA_FUZZ_DATA": str(DATA), **QUIET,
                                     "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=16"}
         with open(home / "log", "wb") as log:
             process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=log)
@@ -172,13 +296,27 @@ def run(target, seconds, seed, merge, top):
              "slowest_seconds": int(slowest[1]) if slowest else 0, "executions": int(found[1]) if found else 0,
              "edges": int(coverage[-1][0]) if coverage else 0, "corpus": int(coverage[-1][2]) if coverage else 0,
              "peak_mib": int(peak[1]) if peak else 0, "ok": process.returncode == 0}
-    with LOCK, open(top / "totals.jsonl", "a") as file:
-        file.write(json.dumps(total) + "\n")
+    if not merge:
+        with LOCK, open(top / "totals.jsonl", "a") as file:
+            file.write(json.dumps(total) + "\n")
     print(f"{target}: {total['executions']} executions in {total['seconds']} s, {total['edges']} edges, "
           f"corpus {total['corpus']}, peak {total['peak_mib']} MiB" + ("" if total["ok"] else ", FAILED"), flush=True)
     if not total["ok"]:
         print("\n".join(text.splitlines()[-60:]), file=sys.stderr)
     return total["ok"]
+
+
+def put_away(target, top):
+    """Writes the committed corpus from the merged one."""
+    inputs = sorted((path.read_bytes() for path in (top / target / "merged").iterdir()), key=lambda data: (len(data), data))
+    low, high = 0, len(inputs)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if len(archive(inputs[:middle])) <= CORPUS_BYTES // len(TARGETS) else (low, middle - 1)
+    (DATA / "fuzz").mkdir(exist_ok=True)
+    data = archive(inputs[:low])
+    (DATA / "fuzz" / f"{target}.gz").write_bytes(data)
+    print(f"{target}: {low} of {len(inputs)} inputs, {len(data)} bytes")
 
 
 def table(top):
@@ -206,6 +344,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=60, help="for each target")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--merge", action="store_true", help="only make the corpora smaller, into merged/")
+    parser.add_argument("--archive", action="store_true", help="make the committed corpora anew")
     parser.add_argument("--no-build", action="store_true")
     parser.add_argument("--lanes", type=int, default=1, help="targets at once")
     parser.add_argument("--rounds", type=int, default=1)
@@ -223,9 +362,12 @@ def main():
         return 1
     top.mkdir(parents=True, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(options.lanes) as pool:
-        runs = [pool.submit(run, target, options.seconds, options.seed + number, options.merge, top)
+        runs = [pool.submit(run, target, options.seconds, options.seed + number, options.merge or options.archive, top)
                 for number in range(options.rounds) for target in options.target or TARGETS]
         results = [future.result() for future in runs]
+    if options.archive and all(results):
+        for target in options.target or TARGETS:
+            put_away(target, top)
     return 0 if all(results) else 1
 
 

@@ -1,4 +1,5 @@
 import AloraBytes
+import AloraFuzzTargets
 import CFuzzer
 import Glibc
 
@@ -45,6 +46,21 @@ public func mutate(_ data: UnsafeMutablePointer<UInt8>, _ byteCount: Int, _ limi
   let input = [UInt8](UnsafeBufferPointer(start: data, count: byteCount))
   var random = SmallRandom(state: UInt64(seed) | 1)
   let output = Mutation(target: Fuzz.target, limit: limit).mutated(input, &random)
+  let count = min(output.count, limit)
+  for index in 0..<count { data[index] = output[index] }
+  return count
+}
+
+/// Two inputs of the corpus become one: a part of the first is changed with pieces of the second.
+@_cdecl("LLVMFuzzerCustomCrossOver")
+public func cross(
+  _ first: UnsafePointer<UInt8>, _ firstByteCount: Int, _ second: UnsafePointer<UInt8>, _ secondByteCount: Int,
+  _ data: UnsafeMutablePointer<UInt8>, _ limit: Int, _ seed: UInt32
+) -> Int {
+  let input = [UInt8](UnsafeBufferPointer(start: first, count: firstByteCount))
+  let other = [UInt8](UnsafeBufferPointer(start: second, count: secondByteCount))
+  var random = SmallRandom(state: UInt64(seed) | 1)
+  let output = Mutation(target: Fuzz.target, limit: limit, lender: other).mutated(input, &random)
   let count = min(output.count, limit)
   for index in 0..<count { data[index] = output[index] }
   return count

@@ -1,37 +1,56 @@
+import AloraFuzzTargets
 import CFuzzer
 
-/// Changes one part of an input and mends what would hide everything behind it: a header's length, a checksum, a magic.
+/// Changes one part of an input and mends what would hide everything behind it: counts, lengths, offsets, checksums.
+///
+/// Inputs are several files with a line between them (``Parts``); each is changed after what it is.
 struct Mutation {
+  /// What a part is.
+  enum Kind { case bytes, json, safetensors, gguf, zip, template, lines, response }
+
   let target: Target
   let limit: Int
+  /// Another input of the corpus, which may lend pieces.
+  var lender: [UInt8]?
 
   func mutated(_ input: [UInt8], _ random: inout SmallRandom) -> [UInt8] {
     var parts = Parts.split(input)
     let chosen = Int.random(in: 0..<parts.count, using: &random)
+    let lent = lender.map(Parts.split)
+    let other = lent.flatMap { $0.indices.contains(chosen) ? $0[chosen] : nil }
     let room = limit - (input.count - parts[chosen].count)
     guard room > 0 else { return Array(input.prefix(limit)) }
-    // One in eight is left as it comes.
-    let isMended = Int.random(in: 0..<8, using: &random) > 0
-    let part = parts[chosen]
-    parts[chosen] =
-      if isMended, isSafetensors(chosen) {
-        safetensors(part, room, &random)
-      } else if isMended, target == .npz {
-        withChecksums(changed(part, room))
-      } else if isMended, target == .gguf {
-        gguf(part, room, &random)
-      } else {
-        changed(part, room)
-      }
-    return Parts.joined(parts)
+    if let other, other.count <= room, Int.random(in: 0..<4, using: &random) == 0 {
+      parts[chosen] = other
+    } else {
+      parts[chosen] = changed(parts[chosen], target.kind(ofPart: chosen), other, room, &random)
+    }
+    let output = Parts.joined(parts)
+    return output.count <= limit ? output : input
   }
 
-  private func isSafetensors(_ part: Int) -> Bool {
-    switch target {
-    case .safetensors: part == 0
-    case .adapter, .convert, .model: part == 1
-    case .shards: part > 0
-    default: false
+  private func changed(_ part: [UInt8], _ kind: Kind, _ other: [UInt8]?, _ room: Int, _ random: inout SmallRandom)
+    -> [UInt8]
+  {
+    let change = { (bytes: [UInt8]) in self.changed(bytes, room) }
+    // One in eight is left as it comes.
+    switch Int.random(in: 0..<8, using: &random) > 0 ? kind : .bytes {
+    case .bytes: return change(part)
+    case .json: return json(part, &random, other, change)
+    case .safetensors: return safetensors(part, room, &random, other)
+    case .gguf:
+      guard var file = GGUFText(part) else { return change(part) }
+      file.mutate(&random, other: other.flatMap(GGUFText.init), change: change)
+      return file.bytes(fits: Int.random(in: 0..<4, using: &random) > 0)
+    case .zip:
+      guard Int.random(in: 0..<4, using: &random) > 0, var file = ZipText(part) else {
+        return part.first == 0x93 ? ZipText.array(part, &random, change) : withChecksums(change(part))
+      }
+      file.mutate(&random, other: other.flatMap(ZipText.init), change: change)
+      return file.bytes(isDeflated: Int.random(in: 0..<4, using: &random) == 0)
+    case .template: return TemplateText.mutated(part, &random, other: other, change: change)
+    case .lines: return lines(part, &random, other, change)
+    case .response: return response(part, &random, change)
     }
   }
 
@@ -42,8 +61,41 @@ struct Mutation {
     return Array(buffer.prefix(count))
   }
 
+  private func json(
+    _ bytes: [UInt8], _ random: inout SmallRandom, _ other: [UInt8]?, _ change: ([UInt8]) -> [UInt8]
+  ) -> [UInt8] {
+    // A vocabulary of megabytes is not worth its scan.
+    guard bytes.count < 70_000, let text = JSONText(bytes) else { return change(bytes) }
+    return text.mutated(&random, other: other.flatMap(JSONText.init), bytes: change)
+  }
+
+  /// One line, as JSON where it is some.
+  private func lines(
+    _ bytes: [UInt8], _ random: inout SmallRandom, _ other: [UInt8]?, _ change: ([UInt8]) -> [UInt8]
+  ) -> [UInt8] {
+    var lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).map(Array.init)
+    let index = Int.random(in: 0..<lines.count, using: &random)
+    switch Int.random(in: 0..<6, using: &random) {
+    case 0: lines.insert(lines[index], at: Int.random(in: 0...lines.count, using: &random))
+    case 1: lines.remove(at: index)
+    case 2: lines.insert(other?.split(separator: 0x0A).randomElement(using: &random).map(Array.init) ?? [], at: index)
+    default: lines[index] = json(lines[index], &random, nil, change)
+    }
+    return Array(lines.joined(separator: [0x0A]))
+  }
+
+  /// The JSON behind an answer's head, whose Content-Length follows.
+  private func response(_ bytes: [UInt8], _ random: inout SmallRandom, _ change: ([UInt8]) -> [UInt8]) -> [UInt8] {
+    let blank: [UInt8] = [0x0D, 0x0A, 0x0D, 0x0A]
+    let end = bytes.indices.dropLast(3).first { bytes[$0..<($0 + 4)].elementsEqual(blank) }
+    guard let end, Int.random(in: 0..<3, using: &random) > 0 else { return change(bytes) }
+    let body = json(Array(bytes[(end + 4)...]), &random, nil, change)
+    let status = Array(bytes.prefix { $0 != 0x0D })
+    return status + Array("\r\nContent-Length: \(body.count)".utf8) + blank + body
+  }
+
   /// Changes the header and gives it its length, or changes the data behind it.
-  private func safetensors(_ bytes: [UInt8], _ room: Int, _ random: inout SmallRandom) -> [UInt8] {
+  private func safetensors(_ bytes: [UInt8], _ room: Int, _ random: inout SmallRandom, _ other: [UInt8]?) -> [UInt8] {
     let stated = bytes.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard bytes.count > 8, let headerByteCount = Int(exactly: stated), headerByteCount <= bytes.count - 8 else {
       return changed(bytes, room)
@@ -51,21 +103,12 @@ struct Mutation {
     var header = Array(bytes[8..<(8 + headerByteCount)])
     var data = Array(bytes[(8 + headerByteCount)...])
     if Int.random(in: 0..<4, using: &random) > 0 {
-      header = changed(header, max(1, room - 8 - data.count))
+      let headerRoom = max(1, room - 8 - data.count)
+      header = json(header, &random, nil) { self.changed($0, headerRoom) }
     } else {
       data = changed(data, max(1, room - 8 - header.count))
     }
-    return (0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) } + header + data
-  }
-
-  /// Keeps magic and version, mostly changes the header, and keeps the file's length a multiple of 32.
-  private func gguf(_ bytes: [UInt8], _ room: Int, _ random: inout SmallRandom) -> [UInt8] {
-    guard bytes.count > 24 else { return changed(bytes, room) }
-    let headerByteCount = Bool.random(using: &random) ? min(bytes.count, 2048) : bytes.count
-    let head = changed(Array(bytes[8..<headerByteCount]), room - 8)
-    var result = bytes[..<8] + head + bytes[headerByteCount...]
-    if Bool.random(using: &random) { while result.count % 32 != 0, result.count < room { result.append(0) } }
-    return Array(result)
+    return GGUFText.number(header.count, 8) + header + data
   }
 
   /// An archive whose stored members have the checksums of what they hold, in both places.
@@ -74,9 +117,6 @@ struct Mutation {
     func number(_ offset: Int, _ count: Int) -> Int {
       guard offset >= 0, offset + count <= result.count else { return -1 }
       return (0..<count).reversed().reduce(0) { $0 << 8 | Int(result[offset + $1]) }
-    }
-    func put(_ value: UInt32, _ offset: Int) {
-      for index in 0..<4 { result[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * UInt32(index))) }
     }
     var entry = 0
     while entry + 46 <= result.count {
@@ -88,22 +128,32 @@ struct Mutation {
       if method == 0, number(local, 4) == 0x0403_4B50, number(local + 28, 2) >= 0 {
         let start = local + 30 + number(local + 26, 2) + number(local + 28, 2)
         if start <= result.count, stored <= result.count - start {
-          let checksum = crc32(result[start..<(start + stored)])
-          put(checksum, entry + 16)
-          put(checksum, local + 14)
+          let checksum = GGUFText.number(Int(ZipText.checksum(Array(result[start..<(start + stored)]))), 4)
+          result.replaceSubrange((entry + 16)..<(entry + 20), with: checksum)
+          result.replaceSubrange((local + 14)..<(local + 18), with: checksum)
         }
       }
       entry += 46
     }
     return result
   }
+}
 
-  private func crc32(_ bytes: ArraySlice<UInt8>) -> UInt32 {
-    var crc = ~UInt32(0)
-    for byte in bytes {
-      crc ^= UInt32(byte)
-      for _ in 0..<8 { crc = (crc & 1 == 1 ? 0xEDB8_8320 : 0) ^ (crc >> 1) }
+extension Target {
+  func kind(ofPart part: Int) -> Mutation.Kind {
+    switch self {
+    case .json, .graph: .json
+    case .gguf: .gguf
+    case .safetensors: .safetensors
+    case .npz, .golden: .zip
+    case .tokenizer: part == 0 ? .json : .bytes
+    case .template: part == 0 ? .template : .json
+    case .adapter: part == 0 ? .json : part == 1 ? .safetensors : .lines
+    case .convert: part == 1 ? .safetensors : part == 3 ? .lines : .json
+    case .shards, .model: part == 0 ? .json : .safetensors
+    case .script, .card: .lines
+    case .response: .response
+    case .cache, .pattern, .proof: .bytes
     }
-    return ~crc
   }
 }

@@ -14,12 +14,12 @@ public import AloraInference
 //    u32 number of tokens, from 1 to 32; for each, u32
 //    f32 keys and values [layers, heads, tokens, 2 · head dimension]
 //    32 bytes: SHA-256 of that digest of the block before (of parts 1 to 4 where it begins a text), and of the above
-enum CacheFileFormat {
+package enum CacheFileFormat {
   static let magic = Array("ALORAKV".utf8) + [0]
   static let version = 1
-  static let headerByteCount = 8 + 4 + 4 + 32 + 16 + 8
+  package static let headerByteCount = 8 + 4 + 4 + 32 + 16 + 8
 
-  static func header(_ model: Model, filesDigest: Digest, blockCount: Int) -> [UInt8] {
+  package static func header(_ model: Model, filesDigest: Digest, blockCount: Int) -> [UInt8] {
     let h = model.graph.base.hyperparameters
     return magic + bytes(UInt32(version)) + bytes(UInt32(exactnessVersion)) + filesDigest.bytes
       + bytes(UInt32(h.layerCount)) + bytes(UInt32(h.keyValueHeadCount)) + bytes(UInt32(h.headDimension))
@@ -43,7 +43,7 @@ enum CacheFileFormat {
     return bytes
   }
 
-  static func digest(_ parts: [UInt8]...) -> Digest {
+  package static func digest(_ parts: [UInt8]...) -> Digest {
     var hasher = Digest.Hasher()
     for part in parts { hasher.add(part) }
     return hasher.end()

@@ -1,7 +1,7 @@
 /// An answer of a server.
-struct HTTPResponse: Equatable {
-  let status: Int
-  let body: [UInt8]
+package struct HTTPResponse: Equatable {
+  package let status: Int
+  package let body: [UInt8]
 }
 
 /// Takes an answer as it comes, piece by piece (RFC 9112).
@@ -11,7 +11,7 @@ struct HTTPResponse: Equatable {
 /// 3. The body: by `Transfer-Encoding: chunked`, else by `Content-Length`, else up to the end of the connection.
 ///
 /// Answers 1xx are skipped. What follows the body is not looked at: each connection serves one request.
-struct HTTPResponseParser {
+package struct HTTPResponseParser {
   static let headByteLimit = 1 << 16
   static let lineByteLimit = 1 << 13
 
@@ -33,7 +33,7 @@ struct HTTPResponseParser {
   private var isChunked = false
   private var body: [UInt8] = []
 
-  init(url: String, bodyByteLimit: Int) {
+  package init(url: String, bodyByteLimit: Int) {
     self.url = url
     self.bodyByteLimit = bodyByteLimit
   }
@@ -46,7 +46,7 @@ struct HTTPResponseParser {
   ///
   /// - Parameter bytes: what came next; none: the connection has ended.
   /// - Throws: `malformedResponse`, `tooLarge`, `connectionLost`.
-  mutating func take(_ bytes: [UInt8]) throws(ServerError) -> HTTPResponse? {
+  package mutating func take(_ bytes: [UInt8]) throws(ServerError) -> HTTPResponse? {
     if bytes.isEmpty {
       guard state == .untilEnd else {
         throw ServerError(.connectionLost, url: url, "the connection ended before the answer was complete")

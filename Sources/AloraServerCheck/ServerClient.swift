@@ -1,5 +1,5 @@
 internal import AloraBytes
-internal import AloraJSON
+package import AloraJSON
 
 /// What llama-server says of itself (`GET /props`).
 public struct ServerProperties: Hashable, Sendable {
@@ -95,37 +95,41 @@ public struct ServerClient: Sendable {
 
   /// - Throws: ``ServerError``.
   public func properties() throws(ServerError) -> ServerProperties {
-    try ask("GET", "/props") { root throws(JSONError) in
-      ServerProperties(
-        build: try root[optional: "build_info"]?.string(), modelPath: try root[optional: "model_path"]?.string(),
-        slotCount: try root[optional: "total_slots"]?.integer(in: 0...65536),
-        contextLength: try root[optional: "default_generation_settings"]?[optional: "n_ctx"]?
-          .integer(in: 0...Int(Int32.max)))
-    }
+    try ask("GET", "/props", read: Self.properties)
+  }
+
+  package static func properties(_ root: JSON) throws(JSONError) -> ServerProperties {
+    ServerProperties(
+      build: try root[optional: "build_info"]?.string(), modelPath: try root[optional: "model_path"]?.string(),
+      slotCount: try root[optional: "total_slots"]?.integer(in: 0...65536),
+      contextLength: try root[optional: "default_generation_settings"]?[optional: "n_ctx"]?
+        .integer(in: 0...Int(Int32.max)))
   }
 
   /// - Throws: ``ServerError``.
   public func adapters() throws(ServerError) -> [ServerAdapter] {
-    let limit = 0...Int(Int32.max)
-    let adapters = try ask("GET", "/lora-adapters") { root throws(JSONError) in
-      var adapters: [ServerAdapter] = []
-      for item in try root.elements() {
-        var tokens: [Int]?
-        if let list = try item[optional: "alora_invocation_tokens"] {
-          var read: [Int] = []
-          for token in try list.elements() { read.append(try token.integer(in: limit)) }
-          tokens = read.isEmpty ? nil : read
-        }
-        adapters.append(
-          ServerAdapter(
-            identifier: try item["id"].integer(in: limit), path: try item[optional: "path"]?.string() ?? "",
-            invocationTokens: tokens))
-      }
-      return adapters
-    }
+    let adapters = try ask("GET", "/lora-adapters", read: Self.adapters)
     guard Set(adapters.map(\.identifier)).count == adapters.count else {
       throw ServerError(
         .malformedResponse, url: "\(address)/lora-adapters", "two adapters have the same id")
+    }
+    return adapters
+  }
+
+  package static func adapters(_ root: JSON) throws(JSONError) -> [ServerAdapter] {
+    let limit = 0...Int(Int32.max)
+    var adapters: [ServerAdapter] = []
+    for item in try root.elements() {
+      var tokens: [Int]?
+      if let list = try item[optional: "alora_invocation_tokens"] {
+        var read: [Int] = []
+        for token in try list.elements() { read.append(try token.integer(in: limit)) }
+        tokens = read.isEmpty ? nil : read
+      }
+      adapters.append(
+        ServerAdapter(
+          identifier: try item["id"].integer(in: limit), path: try item[optional: "path"]?.string() ?? "",
+          invocationTokens: tokens))
     }
     return adapters
   }
@@ -158,7 +162,7 @@ public struct ServerClient: Sendable {
     return answer
   }
 
-  private static func nativeAnswer(_ root: JSON) throws(JSONError) -> (CompletionAnswer, Int?) {
+  package static func nativeAnswer(_ root: JSON) throws(JSONError) -> (CompletionAnswer, Int?) {
     let list = try root["completion_probabilities"].elements()
     guard let first = list.first else {
       throw try root["completion_probabilities"].error(.missing, "it holds no token")
@@ -168,7 +172,7 @@ public struct ServerClient: Sendable {
     return (answer, try root[optional: "tokens_evaluated"]?.integer())
   }
 
-  private static func openAIAnswer(_ root: JSON) throws(JSONError) -> (CompletionAnswer, Int?) {
+  package static func openAIAnswer(_ root: JSON) throws(JSONError) -> (CompletionAnswer, Int?) {
     let choices = try root["choices"]
     guard let choice = try choices.elements().first else { throw choices.error(.missing, "it holds no choice") }
     let content = try choice["logprobs"]["content"]

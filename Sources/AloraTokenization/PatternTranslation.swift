@@ -1,5 +1,5 @@
 /// Writes the characters that this machine's Oniguruma does not know yet into a pattern's classes.
-struct PatternTranslation {
+package struct PatternTranslation {
   /// The classes whose additions are known, by the names that patterns use.
   private static let categories: [String: [String]] = [
     "l": ["Lu", "Ll", "Lt", "Lm", "Lo"], "letter": ["Lu", "Ll", "Lt", "Lm", "Lo"],
@@ -18,7 +18,7 @@ struct PatternTranslation {
   private init(_ pattern: String) { self.pattern = Array(pattern) }
 
   /// The pattern with the additions in its classes.
-  static func translated(_ pattern: String) -> String {
+  package static func translated(_ pattern: String) -> String {
     var translation = PatternTranslation(pattern)
     translation.run()
     return translation.result

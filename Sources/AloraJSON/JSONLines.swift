@@ -1,14 +1,13 @@
 internal import AloraBytes
-internal import AloraJSON
 
 /// A file with a JSON value on each line.
-enum JSONLines {
+package enum JSONLines {
   /// The values of the lines that are not blank, each given to `body`.
   ///
   /// - Throws: ``FileError``; ``JSONError`` with the line for its place, also those of `body`.
-  static func map<Result>(path: String, _ body: (JSON) throws(JSONError) -> Result) throws -> [Result] {
+  package static func map<Result>(path: String, _ body: (JSON) throws(JSONError) -> Result) throws -> [Result] {
     let file = try MappedFile(path: path)
-    guard file.byteCount <= 1 << 28 else {
+    guard file.byteCount <= 1 << 26 else {
       throw JSONError(.tooLarge, path: path, place: nil, problem: "the file has \(file.byteCount) bytes")
     }
     var results: [Result] = []

@@ -1,23 +1,28 @@
 internal import AloraJSON
 
 /// One turn of a conversation: what is said, and who answers.
-struct RunTurn {
-  var prompt: String
+package struct RunTurn {
+  package var prompt: String
   /// The adapter that answers; nil: the base.
-  var adapter: String?
-  var role = "user"
-  var limit: Int?
-  var seed: Int?
+  package var adapter: String?
+  package var role = "user"
+  package var limit: Int?
+  package var seed: Int?
   /// Whether the conversation begins anew.
-  var resets = false
+  package var resets = false
   /// Whether the turn is forgotten when it is answered, and the conversation goes on as it was.
-  var isFork = false
+  package var isFork = false
+
+  package init(prompt: String, adapter: String? = nil) {
+    self.prompt = prompt
+    self.adapter = adapter
+  }
 }
 
 /// A conversation in a file: a turn on each line, or an array of turns that are answered together.
-enum RunScript {
+package enum RunScript {
   /// - Throws: ``FileError``; ``JSONError`` with the line for its place.
-  static func turns(path: String) throws -> [[RunTurn]] {
+  package static func turns(path: String) throws -> [[RunTurn]] {
     try JSONLines.map(path: path) { root throws(JSONError) in
       guard root.kind == .array else { return [try turn(root)] }
       var batch: [RunTurn] = []

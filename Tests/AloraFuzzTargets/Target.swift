@@ -2,17 +2,30 @@ import AloraArchitectures
 import AloraBytes
 import AloraConversion
 import AloraGGUF
+import AloraGeneration
 import AloraInference
 import AloraInspection
 import AloraJSON
+import AloraModelCard
 import AloraNPZ
 import AloraPEFT
+import AloraRegex
+import AloraServerCheck
 import AloraTokenization
-import Glibc
+import AloraVerification
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
 
 /// What an input is read as.
-enum Target: String, CaseIterable {
+public enum Target: String, CaseIterable, Sendable {
   case json, gguf, safetensors, shards, npz, adapter, tokenizer, template, convert, model
+  case golden, cache, response, script, card, pattern, graph
   /// A planted fault, to prove that faults are found.
   case proof
 
@@ -30,10 +43,20 @@ enum Target: String, CaseIterable {
     case .template: ["template", "messages"]
     case .convert: ["adapter_config.json", "adapter_model.safetensors", "config.json", "README.md"]
     case .model: ["config.json", "model.safetensors"]
+    case .golden: ["golden.npz"]
+    case .cache: ["cache"]
+    case .script: ["script.jsonl"]
+    case .card: ["README.md"]
+    case .graph: ["config.json"]
+    case .response, .pattern: []
     }
   }
 
-  func read(_ parts: [[UInt8]], in directory: String) throws {
+  /// Writes the parts as files and reads them as the command does.
+  ///
+  /// - Throws: a ``DiagnosedError``, and nothing else; what is neither ends the process.
+  public func read(_ parts: [[UInt8]], in directory: String) throws {
+    let parts = self == .cache ? try parts.map(FuzzCache.completed) : parts
     let paths = names.map { "\(directory)/\($0)" }
     for (index, path) in paths.enumerated() {
       if index < parts.count { write(parts[index], to: path) } else { unlink(path) }
@@ -48,6 +71,16 @@ enum Target: String, CaseIterable {
     case .template: try render(parts)
     case .convert: try convert(directory)
     case .model: try evaluate(directory)
+    case .golden: try readGoldens(paths[0])
+    case .cache: try FuzzCache.read(paths[0])
+    case .response: try readResponse(parts)
+    case .script: _ = try RunScript.turns(path: paths[0])
+    case .card:
+      let identity = AdapterIdentity(
+        directory: directory, baseModelName: "org/Base-7B", baseModelID: nil, weightCount: 100_000)
+      _ = identity.defaultFileName(outputType: "F32")
+    case .pattern: match(parts)
+    case .graph: _ = try ModelGraph(configuration: JSONDocument(path: paths[0], allowsNonFinite: true).root)
     }
   }
 
@@ -69,6 +102,7 @@ enum Target: String, CaseIterable {
     let readers: [() throws -> Void] = [
       { try inspect(path) },
       { _ = try BaseModel(gguf: GGUFFileSet(path: path)) },
+      { _ = try ModelGraph(gguf: GGUFFileSet(path: path)) },
       { try tokenize(path, Array("Ein <s> text, 12345 é中 ab ab".utf8)) },
       { _ = try ChatTemplate.ofModel(path) },
     ]
@@ -143,8 +177,18 @@ enum Target: String, CaseIterable {
 
 private func write(_ bytes: [UInt8], to path: String) {
   let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-  guard descriptor >= 0, Glibc.write(descriptor, bytes, bytes.count) == bytes.count else {
+  guard descriptor >= 0, systemWrite(descriptor, bytes) == bytes.count else {
     fatalError("cannot write \(path)")
   }
   close(descriptor)
+}
+
+private func systemWrite(_ descriptor: Int32, _ bytes: [UInt8]) -> Int {
+  #if canImport(Glibc)
+    Glibc.write(descriptor, bytes, bytes.count)
+  #elseif canImport(Musl)
+    Musl.write(descriptor, bytes, bytes.count)
+  #else
+    Darwin.write(descriptor, bytes, bytes.count)
+  #endif
 }

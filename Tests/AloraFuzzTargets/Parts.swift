@@ -1,8 +1,8 @@
 /// Several files as one input, with a line between them.
-enum Parts {
-  static let separator = Array("\n=-=-=\n".utf8)
+public enum Parts {
+  public static let separator = Array("\n=-=-=\n".utf8)
 
-  static func split(_ input: [UInt8]) -> [[UInt8]] {
+  public static func split(_ input: [UInt8]) -> [[UInt8]] {
     var parts: [[UInt8]] = []
     var start = 0
     var index = 0
@@ -19,5 +19,5 @@ enum Parts {
     return parts
   }
 
-  static func joined(_ parts: [[UInt8]]) -> [UInt8] { Array(parts.joined(separator: separator)) }
+  public static func joined(_ parts: [[UInt8]]) -> [UInt8] { Array(parts.joined(separator: separator)) }
 }
