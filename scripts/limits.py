@@ -13,6 +13,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import random
 import resource
 import shutil
 import subprocess
@@ -93,6 +94,49 @@ def shrinking(binary, root):
             count += 1
             expect(process.returncode in (3, 4) and errors.count(b"\n") == 1, f"shrunk: {process.returncode}, {errors[:300]!r}")
     return f"40 files cut short under a conversion, {count} noticed in time"
+
+
+def changing(binary, root):
+    """Files that are overwritten again and again, not cut, while the command reads them: what holds of a header when it is
+    read need not hold a moment later."""
+    rng, count = random.Random(1), collections.Counter()
+    tokenizer = root + "/generator"
+    faults.make_model(tokenizer)
+    cases = [
+        (ADAPTER, "adapter_model.safetensors", ["convert", "{d}", "--base", BASE, "--outfile", root + "/o", "--force"]),
+        (BASE, "model.safetensors", ["logits", "--model", "{d}", "--tokens", "1,2,3", "--output", root + "/o", "--force"]),
+        (BASE, "config.json", ["logits", "--model", "{d}", "--tokens", "1,2,3", "--output", root + "/o", "--force"]),
+        (str(LLAMA), "golden.npz", ["verify", "--model", BASE, "--adapter", ADAPTER, "--golden", "{d}/golden.npz", "--quiet"]),
+        (str(LLAMA), "golden.npz", ["inspect", "{d}/golden.npz", "--values"]),
+        (str(DATA / "inference" / "qwen2"), "base.gguf", ["logits", "--model", "{d}/base.gguf", "--tokens", "1,2", "--output", root + "/o", "--force"]),
+        (str(DATA / "gguf" / "samples"), "v3-le-flat.gguf", ["inspect", "{d}/v3-le-flat.gguf", "--values", "--json"]),
+        (str(DATA / "tokenizers" / "cases" / "gguf-spm-llama"), "vocabulary.gguf", ["tokenize", "--model", "{d}/vocabulary.gguf", "--text", "ab"]),
+        (tokenizer, "tokenizer.json", ["run", "--model", "{d}", "--prompt", "ab", "-n", "2", "--quiet"]),
+    ]
+    for source, name, words in cases:
+        directory = root + "/changing"
+        shutil.rmtree(directory, ignore_errors=True)
+        shutil.copytree(source, directory)
+        path = directory + "/" + name
+        whole = pathlib.Path(path).read_bytes()
+        for _ in range(3 if QUICK else 25):
+            call = [binary, *(word.replace("{d}", directory) for word in words)]
+            process = subprocess.Popen(call, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT)
+            start = time.monotonic()
+            with open(path, "r+b") as file:
+                while process.poll() is None and time.monotonic() - start < 60:
+                    at = rng.randrange(min(len(whole), rng.choice([64, 4096, len(whole)])))
+                    piece = rng.choice([rng.randbytes(rng.randint(1, 64)), whole[at:at + 4096]])[:len(whole) - at]
+                    file.seek(at)
+                    file.write(piece)
+                    file.flush()
+                file.seek(0)
+                file.write(whole)
+            errors = process.communicate(timeout=60)[1]
+            count[process.returncode] += 1
+            expect(process.returncode in (0, 1) or (process.returncode in (3, 4) and errors.count(b"\n") == 1),
+                   f"changed, {words[0]} {name}: {process.returncode}, {errors[:300]!r}")
+    return f"{sum(count.values())} files changed under a command: {dict(sorted(count.items()))}"
 
 
 def memory(binary, root):
@@ -202,7 +246,7 @@ def names(binary, root):
 
 def main():
     global QUICK
-    parts = {part.__name__: part for part in (reads, shrinking, memory, many, together, names)}
+    parts = {part.__name__: part for part in (reads, shrinking, changing, memory, many, together, names)}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("binary")
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))

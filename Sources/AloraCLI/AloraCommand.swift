@@ -1,4 +1,5 @@
 internal import AloraBytes
+internal import AloraRegex
 internal import ArgumentParser
 
 #if canImport(Glibc)
@@ -25,6 +26,11 @@ internal import ArgumentParser
 
   static func main() {
     StandardStreams.prepare()
+    MatchingBudget.whenExceeded {
+      Console.standardError.write(
+        "alora: \(MatchingBudget.detail): a file's regular expression, on a text that it was made for\n")
+      ExitStatus.inputRefused.endProcess()
+    }
     run(Array(CommandLine.arguments.dropFirst())).endProcess()
   }
 

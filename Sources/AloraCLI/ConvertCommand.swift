@@ -126,7 +126,9 @@ extension ConvertCommand {
     }
     var rows: [TreeRow] = []
     for directory in tree.adapters { rows.append(convertMember(directory, base)) }
-    for (path, error) in tree.failures { rows.append(TreeRow(adapter: relative(path), isAdapter: false, failure: error)) }
+    for (path, error) in tree.failures {
+      rows.append(TreeRow(adapter: relative(path), isAdapter: false, failure: error))
+    }
     if common.json {
       Console.standardOutput.write(
         JSONValue.object([.init("adapters", .array(rows.compactMap(\.json)))]).serialized() + "\n")

@@ -12,6 +12,8 @@ internal import CJSON
   private nonisolated(unsafe) let object: OpaquePointer?
 
   private static let depthLimit: Int32 = 64
+  /// What the tree may take. The largest tokenizers' (half a million merges) takes less than half of it.
+  private static let treeByteLimit = 1 << 29
 
   /// Reads and parses a file.
   ///
@@ -19,7 +21,7 @@ internal import CJSON
   ///   - limit: the longest file accepted, in bytes.
   ///   - allowsNonFinite: whether `NaN` and `Infinity` may stand for numbers, as Python writes them into some config.json.
   /// - Throws: ``FileError``, ``JSONError`` (`malformed`, `duplicateKey`, `tooLarge`).
-  public convenience init(path: String, limit: Int = 1 << 28, allowsNonFinite: Bool = false) throws {
+  public convenience init(path: String, limit: Int = 1 << 27, allowsNonFinite: Bool = false) throws {
     let file = try MappedFile(path: path)
     guard file.byteCount <= limit else {
       throw JSONError(
@@ -39,6 +41,13 @@ internal import CJSON
     let scan: JSONScan
     do throws(JSONError) { scan = try JSONScan(text, allowsNonFinite: allowsNonFinite) } catch {
       throw JSONError(error.code, path: path, place: error.place, problem: error.problem)
+    }
+    guard scan.treeByteCount <= Self.treeByteLimit else {
+      throw JSONError(
+        .tooLarge, path: path, place: nil,
+        problem:
+          "its values would take \(scan.treeByteCount >> 20) MiB of memory, at most \(Self.treeByteLimit >> 20) are taken"
+      )
     }
     if scan.misreadPairOffsets.isEmpty {
       try self.init(scanned: text, scan, path: path)

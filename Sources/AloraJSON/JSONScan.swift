@@ -4,6 +4,9 @@
 /// the text writes. json-c's tree has fewer exactly where a name came twice. Names are looked at one by one only then.
 struct JSONScan {
   private(set) var memberCount = 0
+  private var listCount = 0
+  private var objectCount = 0
+  private var commaCount = 0
   /// Where escaped surrogate pairs stand that json-c would read as U+FFFD: those of a character whose lower sixteen bits
   /// look like half of a pair themselves (json-c 0.16, `\ud837\udea8`).
   private(set) var misreadPairOffsets: [Int] = []
@@ -20,6 +23,9 @@ struct JSONScan {
       case UInt8(ascii: ":"):
         if stringHasNUL { throw Self.malformed(offset, "a member's name contains U+0000") }
         memberCount += 1
+      case UInt8(ascii: ","): commaCount += 1
+      case UInt8(ascii: "["): listCount += 1
+      case UInt8(ascii: "{"): objectCount += 1
       case UInt8(ascii: "N") where !allowsNonFinite, UInt8(ascii: "I") where !allowsNonFinite:
         throw Self.malformed(offset, "NaN and Infinity are not JSON")
       case UInt8(ascii: "'"):
@@ -35,6 +41,13 @@ struct JSONScan {
       }
       offset += 1
     }
+  }
+
+  /// About what json-c's tree takes. Units: bytes.
+  ///
+  /// A text of two bytes a value becomes a tree that is hundreds of times as large; the numbers are json-c 0.16's on 64 bits.
+  var treeByteCount: Int {
+    64 * (commaCount + listCount + objectCount) + 112 * memberCount + 160 * listCount + 832 * objectCount
   }
 
   private static func malformed(_ offset: Int, _ problem: String) -> JSONError {

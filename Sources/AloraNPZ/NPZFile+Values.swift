@@ -90,24 +90,28 @@ extension NPZFile {
     }
   }
 
-  private func checkSize(_ array: NPZArray) throws(NPZError) {
-    guard array.dataByteCount <= limits.arrayByteCount else {
+  /// Whether what is read at once is too much: a file of a thousandth of it can ask for that.
+  func checkSize(_ array: NPZArray, elementCount: Int, stride: Int) throws(NPZError) {
+    let (byteCount, overflow) = elementCount.multipliedReportingOverflow(by: stride)
+    guard !overflow, byteCount <= limits.arrayByteCount else {
       throw failure(
         .tooLarge, array.name,
-        "the array has \(array.dataByteCount) bytes, at most \(limits.arrayByteCount) are read at once")
+        "the array would take more than the \(limits.arrayByteCount) bytes that are read at once")
     }
   }
 
   private func bytes(of array: NPZArray) throws -> [UInt8] {
-    try checkSize(array)
+    try checkSize(array, elementCount: array.dataByteCount, stride: 1)
     return try stream(of: array).read(array.dataByteCount)
   }
 
   private func values<Value>(of array: NPZArray, _ convert: Conversion<Value>) throws -> [Value] {
-    try checkSize(array)
+    let count = array.shape.elementCount
+    try checkSize(array, elementCount: count, stride: MemoryLayout<Value>.stride)
     let stream = try stream(of: array)
     let itemByteCount = array.element.byteCount ?? 1
     var values: [Value] = []
+    values.reserveCapacity(count)
     while stream.remaining > 0 {
       // Whole elements: their widths divide the chunk.
       let chunk = try stream.read(min(stream.remaining, 1 << 16))
@@ -129,7 +133,6 @@ func append<Value>(
   _ bytes: [UInt8], itemByteCount: Int, isBigEndian: Bool, to values: inout [Value],
   _ convert: NPZFile.Conversion<Value>
 ) {
-  values.reserveCapacity(values.count + bytes.count / itemByteCount)
   func append<Bits: FixedWidthInteger & BitwiseCopyable>(_: Bits.Type) {
     let span = bytes.span
     for start in stride(from: 0, to: bytes.count, by: itemByteCount) {

@@ -26,8 +26,11 @@ enum NPZFormat {
 public struct NPZLimits: Sendable {
   public var memberCount = 1 << 20
   public var directoryByteCount = 1 << 26
-  /// The bytes of an array that is read as a whole; row by row there is no limit.
-  public var arrayByteCount = 1 << 32
+  /// What an array that is read as a whole takes in memory; row by row there is no limit.
+  public var arrayByteCount = 1 << 28
+
+  /// How many bytes of an archive's members may be inflated from less than a hundredth: no logits are so regular.
+  public var inflatedByteCount = 1 << 30
 
   public init() {}
 }

@@ -14,7 +14,7 @@ public final class NPZRowReader {
   private let convert: NPZFile.Conversion<Float>
   private var nextIndex = 0
 
-  /// - Throws: `missingArray`, `wrongType`, `wrongShape` for a scalar; for Fortran order as ``NPZFile/floats(named:)``.
+  /// - Throws: `missingArray`, `wrongType`, `wrongShape` for a scalar, `tooLarge` for rows that are; for Fortran order as ``NPZFile/floats(named:)``.
   public init(_ file: NPZFile, named name: String) throws {
     array = try file.array(named: name)
     convert = try file.floatConversion(array)
@@ -23,6 +23,7 @@ public final class NPZRowReader {
     }
     self.rowCount = rowCount
     columnCount = rowCount == 0 ? 0 : array.shape.elementCount / rowCount
+    try file.checkSize(array, elementCount: columnCount, stride: max(array.element.byteCount ?? 1, 4))
     let isScattered = array.isFortranOrder && array.shape.rank > 1
     whole = isScattered ? try file.floats(named: name) : []
     stream = isScattered ? nil : try file.stream(of: array)

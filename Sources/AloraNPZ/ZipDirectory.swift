@@ -188,6 +188,7 @@ struct ZipDirectory {
 
   private mutating func locate(_ entries: [Entry], end: End) throws {
     var names: Set<[UInt8]> = []
+    var inflatedByteCount = 0
     var ranges: [(range: Range<Int>, name: String)] = []
     for entry in entries {
       let name = try checkedName(entry)
@@ -208,6 +209,15 @@ struct ZipDirectory {
         throw failure(
           .implausibleSize, at: entry.entryOffset,
           "\(entry.storedByteCount) bytes cannot be inflated to \(entry.byteCount)", name: name)
+      }
+      if entry.method == 8, entry.byteCount / 100 > entry.storedByteCount {
+        let (sum, overflow) = inflatedByteCount.addingReportingOverflow(entry.byteCount)
+        guard !overflow, sum <= limits.inflatedByteCount else {
+          throw failure(
+            .implausibleSize, at: entry.entryOffset,
+            "more than \(limits.inflatedByteCount) bytes would be inflated from less than a hundredth", name: name)
+        }
+        inflatedByteCount = sum
       }
       let dataOffset = try checkLocalHeader(entry, name: name, end: end)
       ranges.append((entry.localOffset..<(dataOffset + entry.storedByteCount), name))

@@ -4,6 +4,8 @@ internal import COnig
 public struct RegexError: Error, Hashable {
   public enum Code: Hashable, Sendable {
     case malformed
+    /// All matches together have taken longer than ``MatchingBudget`` allows.
+    case tooSlow
     /// Matching went back more often than the limit allows: the pattern is hostile or badly made.
     case tooManyRetries
   }
@@ -63,15 +65,17 @@ public struct RegexError: Error, Hashable {
 
   /// The end of a match that starts at `offset` exactly, or nil: Python's `re.match` for offset 0.
   ///
-  /// - Throws: `tooManyRetries`.
+  /// - Throws: `tooManyRetries`, `tooSlow`.
   public func matchEnd(in text: [UInt8], at offset: Int = 0) throws(RegexError) -> Int? {
     precondition(offset >= 0 && offset <= text.count, "offset outside the text")
-    let result = unsafe withTextPointers(text) { start, end -> Int32 in
-      guard let parameters = unsafe onig_new_match_param() else { return ONIGERR_MEMORY }
-      defer { unsafe onig_free_match_param(parameters) }
-      _ = unsafe onig_initialize_match_param(parameters)
-      _ = unsafe onig_set_retry_limit_in_match_of_match_param(parameters, Self.retryLimit)
-      return unsafe onig_match_with_param(regex, start, end, start + offset, nil, ONIG_OPTION_NONE, parameters)
+    let result = try timed(text.count - offset) {
+      unsafe withTextPointers(text) { start, end -> Int32 in
+        guard let parameters = unsafe onig_new_match_param() else { return ONIGERR_MEMORY }
+        defer { unsafe onig_free_match_param(parameters) }
+        _ = unsafe onig_initialize_match_param(parameters)
+        _ = unsafe onig_set_retry_limit_in_match_of_match_param(parameters, Self.retryLimit)
+        return unsafe onig_match_with_param(regex, start, end, start + offset, nil, ONIG_OPTION_NONE, parameters)
+      }
     }
     if result == ONIG_MISMATCH { return nil }
     guard result >= 0 else { throw failure(result) }
@@ -80,18 +84,20 @@ public struct RegexError: Error, Hashable {
 
   /// The first match at or after `offset`, or nil.
   ///
-  /// - Throws: `tooManyRetries`.
+  /// - Throws: `tooManyRetries`, `tooSlow`.
   public func firstMatch(in text: [UInt8], from offset: Int = 0) throws(RegexError) -> Range<Int>? {
     precondition(offset >= 0 && offset <= text.count, "offset outside the text")
     guard let region = unsafe onig_region_new() else { throw failure(ONIGERR_MEMORY) }
     defer { unsafe onig_region_free(region, 1) }
-    let result = unsafe withTextPointers(text) { start, end -> Int32 in
-      guard let parameters = unsafe onig_new_match_param() else { return ONIGERR_MEMORY }
-      defer { unsafe onig_free_match_param(parameters) }
-      _ = unsafe onig_initialize_match_param(parameters)
-      _ = unsafe onig_set_retry_limit_in_match_of_match_param(parameters, Self.retryLimit)
-      return unsafe onig_search_with_param(
-        regex, start, end, start + offset, end, region, ONIG_OPTION_NONE, parameters)
+    let result = try timed(text.count - offset) {
+      unsafe withTextPointers(text) { start, end -> Int32 in
+        guard let parameters = unsafe onig_new_match_param() else { return ONIGERR_MEMORY }
+        defer { unsafe onig_free_match_param(parameters) }
+        _ = unsafe onig_initialize_match_param(parameters)
+        _ = unsafe onig_set_retry_limit_in_match_of_match_param(parameters, Self.retryLimit)
+        return unsafe onig_search_with_param(
+          regex, start, end, start + offset, end, region, ONIG_OPTION_NONE, parameters)
+      }
     }
     if result == ONIG_MISMATCH { return nil }
     guard result >= 0, unsafe region.pointee.num_regs > 0 else { throw failure(result) }
@@ -101,7 +107,7 @@ public struct RegexError: Error, Hashable {
   /// Appends all matches in `range` from left to right; the bytes around it count as outside of the text.
   ///
   /// An empty match right after another match is passed over, as the `onig` crate does for Hugging Face's tokenizers.
-  /// - Throws: `tooManyRetries`.
+  /// - Throws: `tooManyRetries`, `tooSlow`.
   public func appendMatches(
     in text: [UInt8], range: Range<Int>, to matches: inout [Range<Int>]
   ) throws(RegexError) {
@@ -118,11 +124,14 @@ public struct RegexError: Error, Hashable {
     var offset = 0
     var lastEnd = -1
     while offset <= range.count {
-      // Safe: the region belongs to this call, and the range has been checked against the text.
-      let result = unsafe withTextPointers(text) { start, _ -> Int32 in
-        let (first, end) = unsafe (start + range.lowerBound, start + range.upperBound)
-        return unsafe onig_search_with_param(
-          regex, first, end, first + offset, end, region, ONIG_OPTION_NONE, parameters)
+      // Each byte is allowed for once, however many matches there are.
+      let result = try timed(offset == 0 ? range.count : 0) {
+        // Safe: the region belongs to this call, and the range has been checked against the text.
+        unsafe withTextPointers(text) { start, _ -> Int32 in
+          let (first, end) = unsafe (start + range.lowerBound, start + range.upperBound)
+          return unsafe onig_search_with_param(
+            regex, first, end, first + offset, end, region, ONIG_OPTION_NONE, parameters)
+        }
       }
       if result == ONIG_MISMATCH { return }
       guard result >= 0, unsafe region.pointee.num_regs > 0 else { throw failure(result) }
@@ -141,9 +150,17 @@ public struct RegexError: Error, Hashable {
 
   /// Whether a match starts at the text's first byte: Python's `re.match`.
   ///
-  /// - Throws: `tooManyRetries`.
+  /// - Throws: `tooManyRetries`, `tooSlow`.
   public func matchesPrefix(of text: String) throws(RegexError) -> Bool {
     try matchEnd(in: [UInt8](text.utf8)) != nil
+  }
+
+  /// Runs a match over so many bytes within what all matches may take.
+  private func timed(_ byteCount: Int, _ body: () -> Int32) throws(RegexError) -> Int32 {
+    guard let result = MatchingBudget.spend(byteCount: byteCount, body) else {
+      throw RegexError(code: .tooSlow, pattern: pattern, detail: MatchingBudget.detail)
+    }
+    return result
   }
 
   private func failure(_ code: Int32) -> RegexError {

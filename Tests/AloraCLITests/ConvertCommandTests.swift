@@ -160,7 +160,9 @@ import Testing
   }
 
   @Test func wordsOfTheCallCannotSteerTheTerminal() throws {
-    for arguments in [["convert", "a", "--base", "b", "--outtype", "\u{1B}[2J"], ["\u{1B}[2J"], ["inspect", "x", "--\u{1B}[2J"]] {
+    for arguments in [
+      ["convert", "a", "--base", "b", "--outtype", "\u{1B}[2J"], ["\u{1B}[2J"], ["inspect", "x", "--\u{1B}[2J"],
+    ] {
       let result = try runAlora(arguments)
       #expect(result.status == 2)
       #expect(result.errors.contains("\\u{1b}[2J") && !result.errors.contains("\u{1B}"), "\(result.errors)")

@@ -1,5 +1,6 @@
 import AloraJSON
 import AloraTestSupport
+import Foundation
 import Testing
 
 @Suite struct TokensCommandTests {
@@ -107,5 +108,24 @@ import Testing
     #expect(try runAlora(["tokens", testData("tokenizers/cases/gguf-gpt-2/vocabulary.gguf")]).status == 3)
     #expect(try runAlora(["tokenize", "--model", base, "--text", "x"]).status == 3)
     #expect(try runAlora(["tokenize", "--model", testData("tokenizers/cases/gpt2")]).status == 2)
+  }
+
+  /// Patterns that take the square of the text's length, or worse, without ever going back.
+  @Test(arguments: ["(?:(?=[^b]*+)a)*", "((a{1000}){1000}){1000}"])
+  func aPatternThatWouldTakeHoursIsGivenUp(_ pattern: String) throws {
+    try withTemporaryDirectory { directory in
+      let text = try String(decoding: readFile(testData("tokenizers/cases/gpt2/tokenizer.json")), as: UTF8.self)
+      let split = #"{"type":"Split","pattern":{"Regex":"\#(pattern)"},"behavior":"Isolated","invert":false}"#
+      let start = try #require(text.range(of: #""pre_tokenizer":"#))
+      let end = try #require(text.range(of: #""post_processor":"#))
+      let changed =
+        text[..<start.upperBound] + #"{"type":"Sequence","pretokenizers":[\#(split),{"type":"ByteLevel","#
+        + #""add_prefix_space":false,"use_regex":false}]},"# + text[end.lowerBound...]
+      try writeFile(Array(changed.utf8), to: directory + "/tokenizer.json")
+      try writeFile([UInt8](repeating: 0x61, count: 400_000), to: directory + "/text")
+      let result = try runAlora(["tokenize", "--model", directory, "--file", directory + "/text", "--json"])
+      #expect(result.status == 3 && result.errors.contains("takes too long"), "\(result.status): \(result.errors)")
+      #expect(result.errors.split(separator: "\n").count == 1 && result.output.isEmpty)
+    }
   }
 }

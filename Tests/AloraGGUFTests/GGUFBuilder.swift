@@ -4,6 +4,8 @@ import AloraTestSupport
 struct GGUFBuilder {
   struct KeyValue {
     var key: [UInt8]
+    /// The length that is written before the key; nil: its own.
+    var byteCount: UInt64?
     var type: UInt32
     var value: [UInt8]
 
@@ -52,7 +54,7 @@ struct GGUFBuilder {
     file.append(tensorCount ?? Int64(tensors.count))
     file.append(keyCount ?? Int64(keyValues.count))
     for keyValue in keyValues {
-      file.append(UInt64(keyValue.key.count))
+      file.append(keyValue.byteCount ?? UInt64(keyValue.key.count))
       file.append(keyValue.key)
       file.append(keyValue.type)
       file.append(keyValue.value)

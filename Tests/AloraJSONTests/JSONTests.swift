@@ -105,4 +105,13 @@ private func code(_ body: () throws -> Void) -> (JSONError.Code, String?)? {
     let bytes = Array(text.utf8)
     #expect { try JSONDocument(parsing: bytes.span.bytes) } throws: { ($0 as? JSONError)?.code == .malformed }
   }
+
+  /// Two bytes of text become hundreds of memory: 90 MB took 3 GB.
+  @Test(arguments: ["0,", "[],", "{},", "{\"a\":0},"]) func textsOfCountlessValuesAreRefused(_ value: String) {
+    func bytes(_ count: Int) -> [UInt8] {
+      [UInt8](repeating: 0x5B, count: 1) + Array(repeating: Array(value.utf8), count: count).joined() + [0x30, 0x5D]
+    }
+    #expect { try JSONDocument(parsing: bytes(9_000_000).span.bytes) } throws: { ($0 as? JSONError)?.code == .tooLarge }
+    #expect(throws: Never.self) { try JSONDocument(parsing: bytes(1000).span.bytes) }
+  }
 }

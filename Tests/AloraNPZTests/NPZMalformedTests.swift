@@ -77,6 +77,47 @@ let badNPZs: [BadNPZ] = [
   .init("a bomb's size", .implausibleSize) {
     $0.members[0] = deflatedMember { $0.byteCount = 4_000_000_000 }
   },
+  // Archives beyond four gigabytes, and what their records can claim.
+  .init("ZIP64: 2^63 members", .malformedArchive, at: "byte") { $0.extended = .init(entryCount: 1 << 63) },
+  .init("ZIP64: a million million members", .tooManyMembers, at: "byte") { $0.extended = .init(entryCount: 1 << 40) },
+  .init("ZIP64: one member more than there is", .malformedArchive, at: "byte") { $0.extended = .init(entryCount: 2) },
+  .init("ZIP64: a directory of 2^64 - 1 bytes", .malformedArchive, at: "byte") { $0.extended = .init(byteCount: .max) },
+  .init("ZIP64: size and offset that wrap to the right sum", .malformedArchive, at: "byte") {
+    $0.extended = .init(byteCount: 0x7FFF_FFFF_FFFF_FFFF, directoryOffset: 0x7FFF_FFFF_FFFF_FFFF)
+  },
+  .init("ZIP64: an end record behind its locator", .malformedArchive, at: "byte") {
+    $0.extended = .init(recordOffset: 1 << 40)
+  },
+  .init("ZIP64: an end record that is the archive's start", .malformedArchive, at: "byte 0") {
+    $0.extended = .init(recordOffset: 0)
+  },
+  .init("ZIP64: a size of 2^64 - 1", .malformedArchive, at: "byte") {
+    $0.members[0].byteCount = .max
+    $0.members[0].extra = [1, 0, 8, 0] + [UInt8](repeating: 0xFF, count: 8)
+  },
+  .init("ZIP64: a size of an exabyte", .malformedArchive) {
+    $0.members[0].byteCount = .max
+    $0.members[0].extra = [1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 16]
+  },
+  .init("ZIP64: an extra field longer than the entry", .malformedArchive, at: "byte") {
+    $0.members[0].byteCount = .max
+    $0.members[0].extra = [1, 0, 255, 255]
+  },
+  .init("ZIP64: a bomb's size of an exabyte", .implausibleSize) {
+    $0.members[0] = deflatedMember {
+      $0.byteCount = .max
+      $0.extra = [1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 16]
+    }
+  },
+  .init("bombs that are plausible one by one", .implausibleSize, at: "array") {
+    let block = deflated([UInt8](repeating: 0, count: 1 << 20))
+    $0.members = (0..<1100).map { number in
+      var member = ZipBuilder.Member("a\(number).npy", block)
+      member.method = 8
+      member.byteCount = 1 << 20
+      return member
+    }
+  },
   .init("wrong checksum", .checksumMismatch) { $0.members[0].checksum = 1 },
   .init("wrong checksum of deflated data", .checksumMismatch) { $0.members[0] = deflatedMember { $0.checksum = 1 } },
   .init("deflated data that is damaged", .corruptData) {

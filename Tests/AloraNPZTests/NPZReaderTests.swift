@@ -75,10 +75,13 @@ import Testing
 
   @Test func arraysBeyondTheLimitAreReadByRowsOnly() throws {
     var limits = NPZLimits()
-    limits.arrayByteCount = 100
+    limits.arrayByteCount = 1200
     let file = try NPZFile(path: testData("npz/compressed.npz"), limits: limits)
     #expect(caught(NPZError.self) { _ = try file.floats(named: "logits") }?.code == .tooLarge)
     #expect(try NPZRowReader(file, named: "logits").next()?.count == 300)
+    limits.arrayByteCount = 1199
+    let narrow = try NPZFile(path: testData("npz/compressed.npz"), limits: limits)
+    #expect(caught(NPZError.self) { _ = try NPZRowReader(narrow, named: "logits") }?.code == .tooLarge)
   }
 
   @Test func halvesAreWidenedExactly() {

@@ -24,29 +24,16 @@ enum PythonText {
   }
 
   /// The offsets of the first occurrence, in UTF-8.
-  static func firstRange(of part: String, in text: String, from start: Int = 0) -> Range<Int>? {
-    let (text, part) = (Array(text.utf8), Array(part.utf8))
-    return firstRange(of: part, in: text, from: start)
-  }
-
-  private static func firstRange(of part: [UInt8], in text: [UInt8], from start: Int) -> Range<Int>? {
-    guard part.count <= text.count, let lead = part.first else { return part.isEmpty ? start..<start : nil }
-    var offset = start
-    while offset + part.count <= text.count {
-      if text[offset] == lead, text.hasPrefix(part, at: offset, end: text.count) {
-        return offset..<(offset + part.count)
-      }
-      offset += 1
-    }
-    return nil
+  static func firstRange(of part: String, in text: String) -> Range<Int>? {
+    SearchedBytes(Array(part.utf8)).firstRange(in: Array(text.utf8), from: 0)
   }
 
   /// `limit` occurrences at most; all of them for a negative one.
   static func split(_ text: String, by separator: String, limit: Int) -> [String] {
-    let (bytes, part) = (Array(text.utf8), Array(separator.utf8))
+    let (bytes, part) = (Array(text.utf8), SearchedBytes(Array(separator.utf8)))
     var parts: [String] = []
     var start = 0
-    while limit < 0 || parts.count < limit, let range = firstRange(of: part, in: bytes, from: start) {
+    while limit < 0 || parts.count < limit, let range = part.firstRange(in: bytes, from: start) {
       parts.append(String(decoding: bytes[start..<range.lowerBound], as: UTF8.self))
       start = range.upperBound
     }
@@ -82,5 +69,35 @@ enum PythonText {
       followsLetter = scalar.properties.isCased
     }
     return result
+  }
+}
+
+/// Bytes that are searched for in a number of steps that the text bounds, whatever it repeats (Knuth, Morris, Pratt).
+private struct SearchedBytes {
+  private let bytes: [UInt8]
+  /// For each prefix, the length of the longest part at its end that is a prefix, too.
+  private let borders: [Int]
+
+  init(_ bytes: [UInt8]) {
+    self.bytes = bytes
+    var borders = [Int](repeating: 0, count: bytes.count)
+    var length = 0
+    for index in bytes.indices.dropFirst() {
+      while length > 0, bytes[index] != bytes[length] { length = borders[length - 1] }
+      if bytes[index] == bytes[length] { length += 1 }
+      borders[index] = length
+    }
+    self.borders = borders
+  }
+
+  func firstRange(in text: [UInt8], from start: Int) -> Range<Int>? {
+    guard !bytes.isEmpty else { return start..<start }
+    var length = 0
+    for index in start..<text.count {
+      while length > 0, text[index] != bytes[length] { length = borders[length - 1] }
+      if text[index] == bytes[length] { length += 1 }
+      if length == bytes.count { return (index + 1 - length)..<(index + 1) }
+    }
+    return nil
   }
 }

@@ -17,7 +17,9 @@ extension TemplateRun {
   ) throws(TokenizationError) -> TemplateValue {
     switch kind {
     case .literal(let value): return value
-    case .name(let name): return variable(name)
+    case .name(let name):
+      try step(line, cost: scopeCount / 8)
+      return variable(name)
     case .list(let elements): return try measured(.list(try values(elements)), line)
     case .tuple(let elements): return try measured(.tuple(try values(elements)), line)
     case .dictionary(let members):
@@ -41,7 +43,9 @@ extension TemplateRun {
       return try slice(try value(of: operand), from: bounds.0, to: bounds.1, step: bounds.2, line)
     case .call(let callee, let arguments): return try measured(try call(callee, arguments, line), line)
     case .filter(let operand, let filter, let arguments):
-      return try measured(try apply(filter, to: try value(of: operand), try evaluated(arguments), line), line)
+      let value = try value(of: operand)
+      if case .string(let text) = value, filter.looksThroughTexts { try scan(text, line) }
+      return try measured(try apply(filter, to: value, try evaluated(arguments), line), line)
     case .test(let operand, let test, let arguments, let isNegated):
       let holds = try self.test(test, try value(of: operand), try values(arguments.positional), line)
       return .boolean(holds != isNegated)
@@ -121,12 +125,13 @@ extension TemplateRun {
     }
   }
 
-  private func item(_ index: TemplateValue, of value: TemplateValue, _ line: Int) throws(TokenizationError)
+  private mutating func item(_ index: TemplateValue, of value: TemplateValue, _ line: Int) throws(TokenizationError)
     -> TemplateValue
   {
     switch (value, index) {
     case (.undefined(let what), _): throw failure(line, "'\(what)' is undefined, and has no items")
     case (.dictionary(let members), .string(let key)):
+      try scan(key, line)
       if let member = members[key] { return member }
       return Self.dictionaryMethods.contains(key) ? .method(value, key) : .undefined(key)
     case (_, .string(let name)): return try attribute(name, of: value, line)
@@ -136,6 +141,7 @@ extension TemplateRun {
       return elements.indices.contains(place) ? elements[place] : .undefined("item \(position)")
     case (.string(let text), _):
       guard let position = index.whole else { return .undefined(index.text) }
+      try scan(text, line)
       let scalars = Array(text.unicodeScalars)
       let place = position < 0 ? position + scalars.count : position
       return scalars.indices.contains(place) ? .string(String(scalars[place])) : .undefined("item \(position)")
@@ -251,6 +257,9 @@ extension TemplateRun {
   ) throws(TokenizationError) -> Bool {
     _ = try measured(left, line)
     _ = try measured(right, line)
+    if case .string(let first) = left, case .string(let second) = right {
+      try scan(first.utf8.count < second.utf8.count ? first : second, line)
+    }
     switch comparison {
     case .equal: return left.isEqual(to: right)
     case .unequal: return !left.isEqual(to: right)
@@ -275,7 +284,8 @@ extension TemplateRun {
     }
   }
 
-  private func contains(_ container: TemplateValue, _ element: TemplateValue, _ line: Int) throws(TokenizationError)
+  private mutating func contains(_ container: TemplateValue, _ element: TemplateValue, _ line: Int)
+    throws(TokenizationError)
     -> Bool
   {
     switch container {
@@ -288,6 +298,7 @@ extension TemplateRun {
       guard case .string(let part) = element else {
         throw failure(line, "'in' a string takes a string, not a value of type \(element.typeName)")
       }
+      try scan(text, line)
       return part.isEmpty || PythonText.firstRange(of: part, in: text) != nil
     default: throw failure(line, "'in' a value of type \(container.typeName)")
     }
@@ -320,7 +331,7 @@ extension TemplateRun {
       guard let text = date.formatted(arguments.value(0, "format")?.text ?? "") else {
         throw failure(line, "the date's format is not supported")
       }
-      return .string(text)
+      return try checked(text, line)
     case .namespace, .dict:
       var members = TemplateDictionary()
       if case .dictionary(let given)? = arguments.positional.first { members = given }

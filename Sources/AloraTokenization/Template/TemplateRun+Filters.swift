@@ -41,10 +41,9 @@ extension TemplateRun {
       guard case .dictionary(let members) = value, arguments.positional.isEmpty, arguments.named.isEmpty else {
         throw failure(line, "'dictsort' takes a dictionary, and no arguments here")
       }
-      let order = members.keys.indices.sorted { left, right in
-        let (a, b) = (PythonText.lower(members.keys[left]), PythonText.lower(members.keys[right]))
-        return a.unicodeScalars.lexicographicallyPrecedes(b.unicodeScalars)
-      }
+      for key in members.keys { try scan(key, line) }
+      let keys = members.keys.map { Array(PythonText.lower($0).unicodeScalars) }
+      let order = keys.indices.sorted { keys[$0].lexicographicallyPrecedes(keys[$1]) }
       return .list(order.map { .tuple([.string(members.keys[$0]), members.values[$0]]) })
     case .replace:
       guard let part = arguments.value(0, "old")?.text, let other = arguments.value(1, "new")?.text else {

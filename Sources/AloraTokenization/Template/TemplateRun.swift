@@ -40,6 +40,11 @@ struct TemplateRun {
     guard steps <= limits.steps else { throw failure(line, "the template does not come to an end") }
   }
 
+  /// Counts the work of looking through a text.
+  mutating func scan(_ text: String, _ line: Int) throws(TokenizationError) {
+    try step(line, cost: text.utf8.count / 16)
+  }
+
   mutating func nested<Result>(
     _ line: Int, _ body: (inout TemplateRun) throws(TokenizationError) -> Result
   ) throws(TokenizationError) -> Result {
@@ -74,6 +79,9 @@ struct TemplateRun {
   }
 
   // MARK: - Variables
+
+  /// How many places a name is looked for in.
+  var scopeCount: Int { scopes.count }
 
   func variable(_ name: String) -> TemplateValue {
     for scope in scopes.reversed() { if let value = scope[name] { return value } }
@@ -220,7 +228,10 @@ struct TemplateRun {
     case .undefined: elements = []
     case .list(let list), .tuple(let list): elements = list
     case .dictionary(let members): elements = members.keys.map { .string($0) }
-    case .string(let text): elements = text.unicodeScalars.map { .string(String($0)) }
+    case .string(let text):
+      // Counted before a value is made of each.
+      try step(line, cost: text.unicodeScalars.count)
+      elements = text.unicodeScalars.map { .string(String($0)) }
     default: throw failure(line, "a value of type \(value.typeName) cannot be looped over")
     }
     try step(line, cost: elements.count)

@@ -80,6 +80,14 @@ enum TemplateFilter: String, Sendable, CaseIterable {
   case trim, length, count, tojson, join, list, string, int, float, upper, lower, capitalize, title, first, last,
     `default`
   case d, items, selectattr, rejectattr, select, reject, map, replace, indent, dictsort, abs, reverse
+
+  /// Whether its work grows with a text that it is applied to.
+  var looksThroughTexts: Bool {
+    switch self {
+    case .default, .d, .string, .items: false
+    default: true
+    }
+  }
 }
 
 /// Tests of the supported subset.

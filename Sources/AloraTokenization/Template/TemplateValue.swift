@@ -166,7 +166,8 @@ extension TemplateValue {
   func isEqual(to other: TemplateValue) -> Bool {
     switch (self, other) {
     case (.undefined, .undefined), (.none, .none): return true
-    case (.string(let left), .string(let right)): return left.utf8.elementsEqual(right.utf8)
+    case (.string(let left), .string(let right)):
+      return left.utf8.count == right.utf8.count && left.utf8.elementsEqual(right.utf8)
     case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
       return left.count == right.count && zip(left, right).allSatisfy { $0.isEqual(to: $1) }
     case (.dictionary(let left), .dictionary(let right)):
