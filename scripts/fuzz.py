@@ -247,8 +247,8 @@ def prove():
     """Whether the fuzzer finds the fault that is planted for it."""
     with tempfile.TemporaryDirectory(prefix="alora-fuzz-") as directory:
         environment = os.environ | {"ALORA_FUZZ_TARGET": "proof", "ALORA_FUZZ_DIRECTORY": directory, **QUIET}
-        command = [str(BUILD / "release" / "AloraFuzz"), "-max_total_time=60", f"-artifact_prefix={directory}/", "-max_len=64"]
-        result = subprocess.run(command, env=environment, capture_output=True, timeout=100)
+        command = [str(BUILD / "release" / "AloraFuzz"), "-max_total_time=500", "-runs=3000000", f"-artifact_prefix={directory}/", "-max_len=64"]
+        result = subprocess.run(command, env=environment, capture_output=True, timeout=600)
         found = [path.read_bytes() for path in pathlib.Path(directory).glob("crash-*")]
     return result.returncode != 0 and len(found) == 1 and found[0].startswith(b"alor")
 

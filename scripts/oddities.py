@@ -15,6 +15,7 @@ import os
 import pathlib
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -29,21 +30,31 @@ SECONDS, BYTES = 10, 1 << 30
 WRONG, COUNTS = [], collections.Counter()
 
 
-def end_of(call, codes=(0, 1, 2, 3, 4), keep=None, **options):
+def end_of(call, codes=(0, 1, 2, 3, 4), **options):
     """Runs the call and says what is wrong with its end, or None; its exit code; and what it said on both streams."""
     options.setdefault("stdin", subprocess.DEVNULL)
+    before = options.pop("preexec_fn", lambda: None)
+
+    def prepare():
+        # The processor's own seconds: what a busy machine takes from it besides is no fault. A limit on files goes last.
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        before()
+
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         start = time.monotonic()
-        process = subprocess.Popen(call, stdout=options.pop("stdout", out), stderr=options.pop("stderr", errors), **options)
+        process = subprocess.Popen(call, stdout=options.pop("stdout", out), stderr=options.pop("stderr", errors),
+                                   preexec_fn=prepare, **options)
         while True:
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
             if pid:
                 break
-            if time.monotonic() - start > SECONDS:
+            if time.monotonic() - start > 12 * SECONDS:
+                state = "; ".join(pathlib.Path(p).read_text().strip()[:60] for p in (f"/proc/{process.pid}/wchan", f"/proc/{process.pid}/stat"))
                 process.kill()
                 os.wait4(process.pid, 0)
                 process.returncode = -9
-                return f"not done within {SECONDS} s", None, ""
+                return f"waits ({state})", None, ""
             time.sleep(0.002)
         code = process.returncode = os.waitstatus_to_exitcode(status)
         for file in (out, errors):
@@ -51,9 +62,11 @@ def end_of(call, codes=(0, 1, 2, 3, 4), keep=None, **options):
         said, text = out.read(1 << 20).decode("utf-8", "replace"), errors.read(1 << 20).decode("utf-8", "replace")
     COUNTS[code] += 1
     problem = None
+    if code == -signal.SIGXCPU:
+        return f"not done within {SECONDS} s", code, ""
     if code not in codes:
         problem = f"ended with {code}"
-    elif code in (3, 4) and "stderr" not in options and (text.count("\n") != 1 or not text.startswith("alora: ")):
+    elif code in (3, 4) and (text.count("\n") != 1 or not text.startswith("alora: ")):
         problem = "not one line"
     elif any(ord(c) < 32 and c not in "\n\t" or 0x7F <= ord(c) < 0xA0 for c in text + said):
         problem = "control characters"
@@ -64,6 +77,9 @@ def end_of(call, codes=(0, 1, 2, 3, 4), keep=None, **options):
 
 def expect(name, call, codes=(0, 1, 2, 3, 4), **options):
     problem, code, text = end_of(call, codes, **options)
+    # A tree's failures stand in its table.
+    if problem == "not one line" and "--recursive" in call and " adapters converted" in text:
+        problem = None
     if problem:
         WRONG.append(name)
         print(f"{name}: {problem}: {' '.join(map(repr, call[1:]))[:400]}: {text[-400:]!r}", file=sys.stderr, flush=True)
@@ -246,12 +262,13 @@ def surroundings(binary, root):
         "columns": {"env": {"COLUMNS": "-1"}}, "no columns": {"env": {"COLUMNS": "0"}}, "no path": {"env": {"PATH": "", "HOME": ""}},
         "OpenBLAS": {"env": {"OPENBLAS_CORETYPE": "none", "OPENBLAS_NUM_THREADS": "-5", "OMP_NUM_THREADS": "x"}},
         "summaries": {"env": {"GITHUB_STEP_SUMMARY": "/none/x"}}, "tmp": {"env": {"TMPDIR": "/none"}},
-        "standard input closed": {"preexec_fn": closed(0)}, "a file size limit": {"preexec_fn": limited(resource.RLIMIT_FSIZE, 100)},
+        "standard input closed": {"preexec_fn": closed(0)}, "a file size limit": {"preexec_fn": limited(resource.RLIMIT_FSIZE, 4096)},
         "three files": {"preexec_fn": limited(resource.RLIMIT_NOFILE, 3)}, "four files": {"preexec_fn": limited(resource.RLIMIT_NOFILE, 4)},
         "no files": {"preexec_fn": limited(resource.RLIMIT_NOFILE, 0)}, "six files": {"preexec_fn": limited(resource.RLIMIT_NOFILE, 6)},
         "a small stack": {"preexec_fn": limited(resource.RLIMIT_STACK, 256 << 10)}, "no locks": {"preexec_fn": limited(resource.RLIMIT_MEMLOCK, 0)},
         "a directory that is gone": {"preexec_fn": removed}, "a directory of others": {"cwd": readonly},
-        "input full of zeros": {"stdin": open("/dev/zero", "rb")}, "input that is a directory": {"stdin": os.open("/", os.O_RDONLY)},
+        "input full of zeros": {"stdin": open("/dev/zero", "rb")},
+        "input that is a directory": {"stdin": os.open("/", os.O_RDONLY)},
         "input without an end of line": {"stdin": subprocess.DEVNULL},
     }
     count = 0
@@ -309,11 +326,12 @@ def configurations(binary, root):
     return f"{count} models and conversions with strange configurations"
 
 
-def try_detector(binary, root):
+def try_detector(root):
     """What the detector misses."""
     fake, missed = root + "/fake", []
     for script, expected in [("kill -SEGV $$", "ended with -11"), ("exit 9", "ended with 9"), ("echo x >&2; exit 3", "not one line"),
                              ("printf 'alora: \\033[2J\\n' >&2; exit 3", "control"), ("printf '\\033[2J\\n'; exit 0", "control"),
+                             ("while :; do :; done", "not done"), (f"exec {sys.executable} -c 'bytes([97]) * {BYTES + (64 << 20)}'", "MiB resident"),
                              ("echo alora: a >&2; exit 3", None), ("exit 0", None)]:
         pathlib.Path(fake).write_text("#!/bin/sh\n" + script + "\n")
         os.chmod(fake, 0o755)
@@ -331,7 +349,7 @@ def main():
     options = parser.parse_args()
     binary = str(pathlib.Path(options.binary).resolve())
     with tempfile.TemporaryDirectory() as root:
-        missed = try_detector(binary, root)
+        missed = try_detector(root)
     if missed:
         print("\n".join(missed), file=sys.stderr)
         return 1

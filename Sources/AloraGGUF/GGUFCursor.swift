@@ -120,6 +120,11 @@ struct GGUFCursor {
         .implausibleCount, at: offset - 8, subject: subject,
         "an array of \(stated) elements of type \(elementType.name) does not fit in the \(remaining) bytes left")
     }
+    guard elementType.byteCount != nil || count <= limits.elementCount else {
+      throw error(
+        .headerTooLarge, at: offset - 8, subject: subject,
+        "an array of \(count) elements of type \(elementType.name), at most \(limits.elementCount) are read")
+    }
     return (elementType, count)
   }
 

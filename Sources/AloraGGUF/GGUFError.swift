@@ -21,7 +21,7 @@ public struct GGUFError: DiagnosedError, Hashable {
     public static let truncated = Code(value: .truncated)
     /// A number of entries, elements or bytes that the rest of the file cannot hold.
     public static let implausibleCount = Code(value: .implausibleCount)
-    /// The header is longer than ``GGUFLimits/headerByteCount``.
+    /// The header is longer, or holds more, than ``GGUFLimits`` says.
     public static let headerTooLarge = Code(value: .headerTooLarge)
     /// A key that is empty, longer than 65535 bytes or not valid UTF-8.
     public static let invalidKey = Code(value: .invalidKey)

@@ -32,6 +32,11 @@ public struct GGUFLimits: Sendable {
   public var headerByteCount = 1 << 28
   /// How deep arrays may be nested; ggml itself writes none in another.
   public var arrayDepth = 8
+  /// The largest models have some ten thousand tensors and less than a hundred keys.
+  public var tensorCount = 1 << 19
+  public var keyCount = 1 << 16
+  /// The strings or arrays that one array may hold; the largest vocabularies have half a million merges.
+  public var elementCount = 1 << 23
 
   public init() {}
 }

@@ -29,8 +29,10 @@ struct GGUFHeaderParser {
 
   mutating func parse() throws {
     try parseVersion()
-    let tensorCount = try parseCount("tensors", minimalByteCount: GGUFFormat.minimalTensorEntryByteCount)
-    let keyCount = try parseCount("key-values", minimalByteCount: GGUFFormat.minimalKeyValueByteCount)
+    let tensorCount = try parseCount(
+      "tensors", minimalByteCount: GGUFFormat.minimalTensorEntryByteCount, limit: cursor.limits.tensorCount)
+    let keyCount = try parseCount(
+      "key-values", minimalByteCount: GGUFFormat.minimalKeyValueByteCount, limit: cursor.limits.keyCount)
     for _ in 0..<keyCount { try parseKeyValue() }
     try parseAlignment()
     var entries: [Entry] = []
@@ -61,11 +63,14 @@ struct GGUFHeaderParser {
     version = Int(number)
   }
 
-  private mutating func parseCount(_ what: String, minimalByteCount: Int) throws -> Int {
+  private mutating func parseCount(_ what: String, minimalByteCount: Int, limit: Int) throws -> Int {
     let count = try cursor.load(Int64.self, of: "the number of \(what)")
     guard count >= 0, count <= cursor.remaining / minimalByteCount else {
       throw cursor.error(
         .implausibleCount, at: cursor.offset - 8, "\(count) \(what) do not fit in the \(cursor.remaining) bytes left")
+    }
+    guard count <= limit else {
+      throw cursor.error(.headerTooLarge, at: cursor.offset - 8, "\(count) \(what), at most \(limit) are read")
     }
     return Int(count)
   }

@@ -242,6 +242,32 @@ private func keyOfLength(_ byteCount: UInt64) -> [UInt8] {
     }
   }
 
+  /// Counts that the file could hold, and that no model has: millions of keys took minutes.
+  @Test func headersOfMoreThanModelsHaveAreRefused() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/f"
+      var limits = GGUFLimits()
+      (limits.keyCount, limits.tensorCount, limits.elementCount) = (2, 2, 2)
+      let strings = [UInt8](repeating: 0, count: 24)
+      let cases: [(place: String?, change: (inout GGUFBuilder) -> Void)] = [
+        ("byte 16", { $0.keyValues = ["a", "b", "c"].map { .uint32($0, 1) } }),
+        (nil, { $0.keyValues = ["a", "b"].map { .uint32($0, 1) } }),
+        ("byte 8", { $0.tensors = ["a", "b", "c"].map { .init($0, [0]) } }),
+        ("key k, byte 41", { $0.keyValues = [.init("k", type: 9, value: array(8, 3, strings))] }),
+        (nil, { $0.keyValues = [.init("k", type: 9, value: array(8, 2, [UInt8](strings.dropLast(8))))] }),
+        (nil, { $0.keyValues = [.init("k", type: 9, value: array(0, 3, [1, 2, 3]))] }),
+      ]
+      for (place, change) in cases {
+        var builder = GGUFBuilder()
+        change(&builder)
+        try writeFile(builder.bytes, to: path)
+        let error = caught(GGUFError.self) { _ = try GGUFFile(path: path, limits: limits) }
+        #expect(error?.place == place, "\(error.map(\.description) ?? "")")
+        #expect(error == nil || error?.code == .headerTooLarge)
+      }
+    }
+  }
+
   @Test func theBuilderMakesGoodFilesToo() throws {
     try withTemporaryDirectory { directory in
       var builder = GGUFBuilder()

@@ -10,6 +10,7 @@ public import AloraJSON
 /// Source: `chat_template_utils.py` of transformers for the settings and the variables; Jinja 3.1 for the language.
 public struct ChatTemplate: Sendable {
   private let statements: [TemplateStatement]
+  var limits = TemplateRun.Limits()
   /// `bos_token` and the like, by their names.
   public let specialTokens: [String: String]
   /// The file that it came from.
@@ -41,7 +42,7 @@ public struct ChatTemplate: Sendable {
     values["documents"] = TemplateValue.none
     values["add_generation_prompt"] = .boolean(addsGenerationPrompt)
     for (name, value) in try variables?.members() ?? [] { values[name] = try TemplateValue(value) }
-    var run = TemplateRun(variables: values, date: date, limits: TemplateRun.Limits())
+    var run = TemplateRun(variables: values, date: date, limits: limits)
     do throws(TokenizationError) { try run.run(statements) } catch {
       throw TokenizationError(
         error.code, path: path, place: error.place, problem: "the chat template fails: \(error.problem)",

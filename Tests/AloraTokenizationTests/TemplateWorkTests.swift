@@ -1,0 +1,37 @@
+import AloraTestSupport
+import Testing
+
+@testable import AloraTokenization
+
+/// What a template does with long texts is bounded, too.
+@Suite struct TemplateWorkTests {
+  /// Work that grows with a text counts as so much work: each of these took minutes.
+  @Test(arguments: [
+    "s|length", "s[4]", "s == t", "s < t", "(s ~ 'b') in (s ~ s)", "(s ~ s).find(s ~ 'b')", "(s ~ s).count(s ~ 'b')",
+    "s|upper",
+    "s|title", "s|trim", "s|reverse", "s|first", "{s: 1}|dictsort", "{s: 1}[t]", "s|list|length", "s|int",
+  ]) func workOnLongTextsIsCounted(_ expression: String) throws {
+    let source = """
+      {% set s = 'é' * 30000 %}{% set t = 'é' * 30000 %}
+      {% for i in range(100000) %}{% set x = \(expression) %}{% endfor %}
+      """
+    var template = try ChatTemplate(source)
+    // A twentieth, for tests without optimization.
+    template.limits.steps = 100_000
+    let error = caught(TokenizationError.self) { _ = try template.render(messages: parseJSON("[]")) }
+    #expect(
+      error?.code == .templateFailed && error?.problem.contains("does not come to an end") == true,
+      "\(error?.problem ?? "")")
+  }
+
+  /// A search looks at each byte a few times, however the text repeats itself.
+  @Test func searchesAreLinear() throws {
+    func rendered(_ source: String) throws -> String {
+      try ChatTemplate(source).render(messages: parseJSON("[]"))
+    }
+    #expect(try rendered("{{ ('a' * 30000 ~ 'b') in ('a' * 60000) }}") == "False")
+    #expect(try rendered("{{ ('a' * 30000 ~ 'b') in ('a' * 40000 ~ 'b') }}") == "True")
+    #expect(
+      try rendered("{{ 'abababc'.find('ababc') }} {{ 'aaaa'.replace('aa', 'b') }} {{ 'aaa'.count('aa') }}") == "2 bb 1")
+  }
+}
