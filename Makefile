@@ -17,7 +17,7 @@ ADAPTER := testdata/adapters/answerability/adapter-bf16
 BASE := testdata/adapters/answerability/base-config
 MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: help setup build demo test faults mutants mistakes fuzz limits sanitize ci-check report-check kernels lint imports bench clean
+.PHONY: help setup build demo test faults mutants mistakes fuzz limits oddities sanitize ci-check report-check kernels lint imports bench clean
 
 help:
 	@echo "make demo    convert a real adapter, inspect, verify and run it, load it into llama.cpp"
@@ -28,6 +28,7 @@ help:
 	@echo "make mistakes  two dozen wrong adapters and bases through verify; each must be found, with its cause"
 	@echo "make fuzz    libFuzzer on every reader; SECONDS=60 for each, TARGET=gguf for one"
 	@echo "make limits  little memory, few open files, files cut short, many runs at once; QUICK=1 (Linux; strace)"
+	@echo "make oddities  strange files, values, surroundings and configurations; small files that ask for much"
 	@echo "make sanitize  all tests under address, undefined-behaviour and thread sanitizers; some 20 minutes"
 	@echo "make ci-check  the steps of action.yml and of the GitLab example, and JUnit's XML against its schema"
 	@echo "make report-check  HTML reports in a headless Chromium, which has to be installed"
@@ -72,6 +73,11 @@ limits:
 	@scripts/setup.sh strace
 	$(SWIFT) build --product alora $(KERNEL_FLAGS)
 	@$(PYTHON) scripts/limits.py .build/debug/alora $(if $(QUICK),--quick)
+
+# Time counts here, so the release build.
+oddities: build
+	@$(PYTHON) scripts/oddities.py $(RELEASE)
+	@$(PYTHON) scripts/bombs.py $(RELEASE)
 
 SANITIZER ?= all
 sanitize: setup
