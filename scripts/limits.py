@@ -123,6 +123,8 @@ def changing(binary, root):
             call = [binary, *(word.replace("{d}", directory) for word in words)]
             process = subprocess.Popen(call, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT)
             start = time.monotonic()
+            # Some are to be past the header by then.
+            time.sleep(rng.random() * rng.choice([0.01, 0.1, 0.3]))
             with open(path, "r+b") as file:
                 while process.poll() is None and time.monotonic() - start < 60:
                     at = rng.randrange(min(len(whole), rng.choice([64, 4096, len(whole)])))

@@ -54,10 +54,18 @@ struct InspectCommand: ParsableCommand {
     output.write(common.json ? inspection.json.serialized() + "\n" : inspection.text(output))
   }
 
+  /// Twice what the largest vocabularies have in one array.
+  private static let shownElementLimit = 1 << 21
+
   private func printValue(of key: String, in subject: Subject) throws {
     let text: String?
     switch subject {
     case .gguf(let file):
+      if case .array(let array)? = file.metadata[key], array.count > Self.shownElementLimit {
+        throw GGUFError(
+          .valueOutOfRange, path: path, subject: "key \(key)",
+          problem: "it has \(array.count) elements, at most \(Self.shownElementLimit) are shown")
+      }
       text = common.json ? file.metadata[key]?.json.serialized(isPretty: false) : file.metadata[key]?.plainText
     case .safetensors(let file): text = file.files[0].metadata[key]
     case .adapterDirectory(let directory):
@@ -82,6 +90,6 @@ struct InspectCommand: ParsableCommand {
       common.note("\(path): there is no key '\(key)'".escapingControlCharacters())
       throw ExitStatus.checkFailed
     }
-    Console.standardOutput.write(text + "\n")
+    Console.standardOutput.tell(text + "\n")
   }
 }

@@ -114,7 +114,7 @@ struct AdapterInvocation {
     self.path = path
     if FileSystem.kind(of: path) != .directory, !path.hasSuffix(".json") {
       let metadata = try GGUFFileSet(path: path).metadata
-      tokens = try metadata.integers(ifPresent: "adapter.alora.invocation_tokens")
+      tokens = try metadata.integers(ifPresent: "adapter.alora.invocation_tokens", atMost: 1 << 16)
       guard try metadata.string(ifPresent: "general.type") == "adapter" else {
         throw metadata.error(.valueOutOfRange, "general.type", "the file is no adapter")
       }

@@ -106,13 +106,16 @@ extension GGUFMetadata {
     return array
   }
 
-  /// An array of any integer type, or of `elementType` only.
+  /// An array of any integer type, or of `elementType` only, with so many elements at most.
   ///
   /// - Throws: `wrongValueType`, `valueOutOfRange`.
   public func integers(
-    ifPresent key: String, of elementType: GGUFValueType? = nil
+    ifPresent key: String, of elementType: GGUFValueType? = nil, atMost limit: Int = .max
   ) throws(GGUFError) -> [Int]? {
     guard let array = try array(ifPresent: key, of: elementType) else { return nil }
+    guard array.count <= limit else {
+      throw error(.valueOutOfRange, key, "it has \(array.count) elements, at most \(limit) are taken")
+    }
     if let integers = array.integers { return integers }
     guard array.elementType != .uint64 else { throw error(.valueOutOfRange, key, "an element is too large") }
     throw mismatch(key, .array(array), "an array of integers")

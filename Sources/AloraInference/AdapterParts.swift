@@ -75,7 +75,7 @@ struct AdapterParts {
         .wrongBase, "general.architecture", "it is for '\(architecture)', and the base is '\(base.architectureName)'")
     }
     let alpha = Float(try metadata.number(forKey: "adapter.lora.alpha"))
-    let tokens = try metadata.integers(ifPresent: "adapter.alora.invocation_tokens")
+    let tokens = try metadata.integers(ifPresent: "adapter.alora.invocation_tokens", atMost: 1 << 16)
     if let outside = tokens?.first(where: { !(0..<base.hyperparameters.vocabularySize).contains($0) }) {
       throw failure(
         .tokenOutsideVocabulary, "adapter.alora.invocation_tokens",

@@ -124,7 +124,8 @@ extension AdapterSummary {
       base: try metadata.string(ifPresent: "general.base_model.0.repo_url")
         ?? metadata.string(ifPresent: "general.base_model.0.name"),
       alpha: alpha, isRankStabilized: false,
-      invocationTokens: try metadata.integers(ifPresent: "adapter.alora.invocation_tokens"), invocationString: nil,
+      invocationTokens: try metadata.integers(ifPresent: "adapter.alora.invocation_tokens", atMost: 1 << 16),
+      invocationString: nil,
       groups: Self.groups(members), moduleCount: members.count,
       parameterCount: file.tensors.reduce(0) { $0.addingReportingOverflow($1.shape.elementCount).partialValue },
       notes: notes)

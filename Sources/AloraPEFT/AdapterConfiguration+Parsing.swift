@@ -137,7 +137,12 @@ extension AdapterConfiguration {
   private mutating func readInvocation(_ json: JSON) throws {
     if let value = try json[optional: "alora_invocation_tokens"] {
       var tokens: [Int] = []
-      for element in try value.elements() {
+      let elements = try value.elements()
+      guard elements.count <= 1 << 16 else {
+        throw error(
+          .invalidInvocation, value, "an invocation of \(elements.count) tokens, at most \(1 << 16) are taken")
+      }
+      for element in elements {
         let token = try element.integer()
         guard (0...Int(Int32.max)).contains(token) else {
           throw error(.invalidInvocation, element, "\(token) is no token id: ids are whole numbers from 0")

@@ -61,6 +61,8 @@ struct RefusedAdapter: Sendable, CustomTestStringConvertible {
     .field("init_lora_weights", "\"pissa\"", "pissa"), .field("megatron_config", "{\"a\": 1}", "Megatron"),
     .field("future_field", "3", "--ignore-field future_field"),
     .field("alora_invocation_tokens", "[]", "empty"),
+    .field(
+      "alora_invocation_tokens", "[\(String(repeating: "5,", count: 70_000))5]", "an invocation of 70001 tokens"),
     .field("alora_invocation_tokens", "[5, -1]", "alora_invocation_tokens[1]"),
     .field("alora_invocation_tokens", "[5.5]", "alora_invocation_tokens[0]"),
     .field("alora_invocation_tokens", "[\"5\"]", "alora_invocation_tokens[0]"),

@@ -5,6 +5,43 @@ import AloraTestSupport
 import Testing
 
 @Suite struct InspectionTests {
+  /// Twenty million invocation tokens became gigabytes of JSON.
+  @Test func anInvocationOfMillionsIsRefused() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/a.gguf"
+      try writeFile(adapter(invocation: [UInt32](repeating: 1, count: 70_000)), to: path)
+      let error = caught(GGUFError.self) { _ = try Subject(path: path).adapter() }
+      #expect(error?.code == .valueOutOfRange)
+      #expect(error?.place?.contains("adapter.alora.invocation_tokens") == true)
+      try writeFile(adapter(invocation: [1, 2]), to: path)
+      #expect(try Subject(path: path).adapter()?.invocationTokens == [1, 2])
+    }
+  }
+
+  /// A GGUF of metadata alone.
+  private func adapter(invocation: [UInt32]) -> [UInt8] {
+    var file = ByteBuilder()
+    file.append("GGUF")
+    file.append(UInt32(3))
+    file.append(Int64(0))
+    file.append(Int64(4))
+    func string(_ text: String) {
+      file.append(UInt64(text.utf8.count))
+      file.append(text)
+    }
+    for (key, value) in [("general.type", "adapter"), ("adapter.type", "lora"), ("general.architecture", "llama")] {
+      string(key)
+      file.append(UInt32(8))
+      string(value)
+    }
+    string("adapter.alora.invocation_tokens")
+    for field in [9, 4] as [UInt32] { file.append(field) }
+    file.append(UInt64(invocation.count))
+    for token in invocation { file.append(token) }
+    file.pad(to: 32)
+    return file.bytes
+  }
+
   /// Converts a fixture with the built command, for its base's directory unless another base is given.
   private func convert(_ name: String, base: String = "base", _ output: String, type: String = "f32") throws {
     let result = try runAlora([

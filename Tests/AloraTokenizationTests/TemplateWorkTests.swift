@@ -1,3 +1,4 @@
+import AloraJSON
 import AloraTestSupport
 import Testing
 
@@ -33,5 +34,17 @@ import Testing
     #expect(try rendered("{{ ('a' * 30000 ~ 'b') in ('a' * 40000 ~ 'b') }}") == "True")
     #expect(
       try rendered("{{ 'abababc'.find('ababc') }} {{ 'aaaa'.replace('aa', 'b') }} {{ 'aaa'.count('aa') }}") == "2 bb 1")
+  }
+
+  /// A prompt is its messages and a frame around them: a megabyte, and eight times what was given.
+  @Test func aPromptIsNotFarLongerThanItsMessages() throws {
+    let messages = try parseJSON(#"[{"content":"\#(String(repeating: "a", count: 300_000))"}]"#)
+    func length(_ source: String, _ messages: JSON) throws -> Int {
+      try ChatTemplate(source).render(messages: messages).utf8.count
+    }
+    let five = "{% for i in range(5) %}{{ messages[0].content }}{% endfor %}"
+    #expect(try length(five, messages) == 1_500_000)
+    #expect(throws: TokenizationError.self) { try length("{{ 'a' * 1500000 }}", try parseJSON("[]")) }
+    #expect(try length("{{ 'a' * 1000000 }}", try parseJSON("[]")) == 1_000_000)
   }
 }

@@ -22,6 +22,15 @@ public struct ChatTemplate: Sendable {
     self.specialTokens = specialTokens
   }
 
+  /// The limits, with as much text as what the template was given can account for: a prompt is its messages and a frame.
+  private func bounded(by values: [String: TemplateValue]) -> TemplateRun.Limits {
+    var limits = limits
+    var (count, byteCount) = (0, 0)
+    for value in values.values { _ = value.measure(limits, depth: 0, &count, &byteCount) }
+    limits.outputByteCount = min(limits.outputByteCount, 1 << 20 + 8 * byteCount)
+    return limits
+  }
+
   /// The prompt for `messages`.
   ///
   /// - Parameters:
@@ -42,7 +51,7 @@ public struct ChatTemplate: Sendable {
     values["documents"] = TemplateValue.none
     values["add_generation_prompt"] = .boolean(addsGenerationPrompt)
     for (name, value) in try variables?.members() ?? [] { values[name] = try TemplateValue(value) }
-    var run = TemplateRun(variables: values, date: date, limits: limits)
+    var run = TemplateRun(variables: values, date: date, limits: bounded(by: values))
     do throws(TokenizationError) { try run.run(statements) } catch {
       throw TokenizationError(
         error.code, path: path, place: error.place, problem: "the chat template fails: \(error.problem)",
