@@ -180,16 +180,18 @@ class Workshop:
         return path
 
 
-def coarser(tensor, data):
-    """Some Q4_1 with a bit less for each weight, up or down in turn so that no sum is shifted: another quantization."""
-    if tensor["dtype"] != "Q4_1" or "attn_v" not in tensor["name"]:
-        return None
-    # A block: scale and minimum as halves, then 16 bytes with two weights each.
-    lost = bytearray(data)
-    for at in range(4, 20):
-        table = bytes((byte & 0xFE | 0x10) if at % 2 else (byte & 0xEF | 0x01) for byte in range(256))
-        lost[at::20] = data[at::20].translate(table)
-    return bytes(lost)
+def coarser(*names):
+    """Changes some Q4_1 tensors to have a bit less for each weight, up or down in turn so that no sum is shifted."""
+    def change(tensor, data):
+        if tensor["dtype"] != "Q4_1" or not any(name in tensor["name"] for name in names):
+            return None
+        # A block: scale and minimum as halves, then 16 bytes with two weights each.
+        lost = bytearray(data)
+        for at in range(4, 20):
+            table = bytes((byte & 0xFE | 0x10) if at % 2 else (byte & 0xEF | 0x01) for byte in range(256))
+            lost[at::20] = data[at::20].translate(table)
+        return bytes(lost)
+    return change
 
 
 def one_bit_of_one_weight(tensor, data):
@@ -267,17 +269,22 @@ def mistakes(shop):
         "it fits: the factors of ffn_gate and ffn_up exchanged"
     yield "other invocation tokens", lambda: adapter("tokens", config(alora_invocation_tokens=[11247, 1307, 5])) + peft, \
         "structure", "the golden was made with activation start 39, the adapter's tokens give 40"
-    yield "a plain LoRA", lambda: adapter("plain", config(alora_invocation_tokens=None)) + peft, after, "39"
+    yield "a plain LoRA", lambda: adapter("plain", config(alora_invocation_tokens=None)) + peft, after, \
+        "it fits: activation 39 tokens late"
     yield "activation a token late (legacy)", lambda: ["--adapter", ADAPTER, "--golden", shop.moved("legacy")], after, \
         "it fits: activation one token late"
     yield "activation a token early (llama-server)", lambda: ["--adapter", ADAPTER, "--golden", shop.moved("llama-server")], \
         after, "it fits: activation one token early"
     yield "a zero adapter", lambda: adapter("zero", zero(lambda a: a.every("B"))) + peft, after, "its factors are zero"
-    yield "half of the rank", lambda: adapter("rank", half_rank) + peft, after, "hypotheses fits"
+    yield "half of the rank", lambda: adapter("rank", half_rank) + peft, after, "hypotheses fits: another adapter"
     yield "factors cut off to BF16", lambda: adapter("cut", wide, Adapter.cut_off) + ["--golden", precise()], after, \
         "it fits: factors were cut off to BF16 instead of rounded"
-    yield "a coarser base", lambda: base("coarser", coarser) + peft, after, "another quantization of the base"
-    yield "a bit of a weight's exponent flipped", lambda: adapter("exponent", flip(10)) + peft, after, "golden "
+    yield "a base with one tensor quantized anew", lambda: base("anew", coarser("blk.20.attn_v.")) + peft, after, \
+        "another quantization of the base"
+    yield "a much coarser base", lambda: base("coarser", coarser("attn_v")) + peft, after, \
+        "a much coarser quantization of it"
+    yield "a bit of a weight's exponent flipped", lambda: adapter("exponent", flip(10)) + peft, after, \
+        "hypotheses fits: another adapter"
     exact = lambda: ["--golden", shop.golden("right", ADAPTER), "--exact"]
     yield "a weight's lowest bit flipped: digests", lambda: adapter("lowest", flip(0)) + exact(), after, \
         "recorded with another adapter"
