@@ -12,7 +12,8 @@
 #define INLINE static inline __attribute__((always_inline, target("avx2,fma,f16c")))
 #define TILE_VECTORS 1
 #define MICRO_TOKENS 6
-#define SMALL_PANELS 4
+#define WIDEN_VECTORS 1
+#define TOKEN_PANELS 1
 
 typedef struct { __m256 a, b; } v16f;
 typedef __m256 v16f_part;  // what one register holds
@@ -60,6 +61,15 @@ INLINE __m256 lookup8(__m256i i, __m256 low, __m256 high) {
 INLINE v16f i_lookup(v16i x, const float *table) {
   const v16f t = v_load(table);
   return (v16f){lookup8(x.a, t.a, t.b), lookup8(x.b, t.a, t.b)};
+}
+// Bits n ..< n + 4, as a number or less 8.
+INLINE v16f i_nibble(v16i a, int n) { return i_to_float(i_and(i_right(a, n), i_set(15))); }
+INLINE v16f i_nibble_minus_8(v16i a, int n) { return i_to_float(i_sub(i_and(i_right(a, n), i_set(15)), i_set(8))); }
+// 2^24 times byte b, which is signed.
+INLINE v16f i_high_byte(v16i a, int b) { return i_to_float(i_and(i_left(a, 24 - 8 * b), i_set(0xff000000u))); }
+INLINE v16i i_bytes_minus(v16i a, uint8_t x) {
+  const __m256i c = _mm256_set1_epi8((char)x);
+  return (v16i){_mm256_sub_epi8(a.a, c), _mm256_sub_epi8(a.b, c)};
 }
 INLINE v16f v_load_f16(const void *p) {
   return (v16f){_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)), _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p + 1))};

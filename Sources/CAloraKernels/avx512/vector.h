@@ -12,7 +12,13 @@
 #define INLINE static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")))
 #define TILE_VECTORS 2
 #define MICRO_TOKENS 12
-#define SMALL_PANELS 4
+#define WIDEN_VECTORS 2
+#ifndef TOKEN_PANELS
+#define TOKEN_PANELS 2
+#endif
+
+static const float nibble_values[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+static const float nibble_values_minus_8[16] = {-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7};
 
 typedef __m512 v16f;
 typedef __m512 v16f_part;  // what one register holds
@@ -46,6 +52,14 @@ INLINE v16i i_left(v16i a, int n) { return _mm512_sllv_epi32(a, _mm512_set1_epi3
 INLINE v16i i_right(v16i a, int n) { return _mm512_srlv_epi32(a, _mm512_set1_epi32(n)); }
 INLINE v16i i_right_signed(v16i a, int n) { return _mm512_srav_epi32(a, _mm512_set1_epi32(n)); }
 INLINE v16f i_lookup(v16i a, const float *table) { return _mm512_permutexvar_ps(a, _mm512_loadu_ps(table)); }
+INLINE v16f i_nibble(v16i a, int n) { return i_lookup(_mm512_srli_epi32(a, (unsigned)n), nibble_values); }
+INLINE v16f i_nibble_minus_8(v16i a, int n) { return i_lookup(_mm512_srli_epi32(a, (unsigned)n), nibble_values_minus_8); }
+INLINE v16f i_high_byte(v16i a, int b) {
+  const int zero = (int)0x80808080u;  // a shuffle's byte with its top bit set gives 0
+  return _mm512_cvtepi32_ps(_mm512_shuffle_epi8(a, _mm512_set4_epi32(
+    (12 + b) << 24 | (zero & 0xffffff), (8 + b) << 24 | (zero & 0xffffff), (4 + b) << 24 | (zero & 0xffffff), b << 24 | (zero & 0xffffff))));
+}
+INLINE v16i i_bytes_minus(v16i a, uint8_t x) { return _mm512_sub_epi8(a, _mm512_set1_epi8((char)x)); }
 INLINE v16f v_load_f16(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 
 #endif

@@ -12,7 +12,8 @@
 #define INLINE static inline __attribute__((always_inline))
 #define TILE_VECTORS 1
 #define MICRO_TOKENS 6
-#define SMALL_PANELS 4
+#define WIDEN_VECTORS 1
+#define TOKEN_PANELS 1
 
 typedef float32x4x4_t v16f;
 typedef float32x4_t v16f_part;  // what one register holds
@@ -78,6 +79,16 @@ INLINE v16f i_lookup(v16i x, const float *table) {
   float t[16];
   for (int l = 0; l < 16; l++) t[l] = table[index[l] & 15];
   return v_load(t);
+}
+// Bits n ..< n + 4, as a number or less 8.
+INLINE v16f i_nibble(v16i a, int n) { return i_to_float(i_and(i_right(a, n), i_set(15))); }
+INLINE v16f i_nibble_minus_8(v16i a, int n) { return i_to_float(i_sub(i_and(i_right(a, n), i_set(15)), i_set(8))); }
+// 2^24 times byte b, which is signed.
+INLINE v16f i_high_byte(v16i a, int b) { return i_to_float(i_and(i_left(a, 24 - 8 * b), i_set(0xff000000u))); }
+INLINE v16i i_bytes_minus(v16i a, uint8_t x) {
+  for (int i = 0; i < 4; i++)
+    a.val[i] = vreinterpretq_u32_u8(vsubq_u8(vreinterpretq_u8_u32(a.val[i]), vdupq_n_u8(x)));
+  return a;
 }
 INLINE v16f v_load_f16(const void *p) {
   float16x8_t low, high;

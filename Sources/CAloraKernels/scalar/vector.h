@@ -11,7 +11,8 @@
 #define INLINE static inline __attribute__((always_inline))
 #define TILE_VECTORS 1   // vectors of 16 outputs in one micro-kernel
 #define MICRO_TOKENS 4   // tokens in one micro-kernel
-#define SMALL_PANELS 1   // panels together when there is one token
+#define WIDEN_VECTORS 1  // vectors of 16 rows widened together
+#define TOKEN_PANELS 1   // panels of 32 rows together when there is one token
 
 typedef struct { float lane[16]; } v16f;
 typedef v16f v16f_part;  // what one register holds
@@ -50,6 +51,16 @@ INLINE v16i i_right(v16i a, int n) { EACH_LANE a.lane[l] >>= n; return a; }
 INLINE v16i i_right_signed(v16i a, int n) { EACH_LANE a.lane[l] = (uint32_t)((int32_t)a.lane[l] >> n); return a; }
 // table[a & 15]
 INLINE v16f i_lookup(v16i a, const float *table) { v16f r; EACH_LANE r.lane[l] = table[a.lane[l] & 15]; return r; }
+// Bits n ..< n + 4, as a number or less 8.
+INLINE v16f i_nibble(v16i a, int n) { return i_to_float(i_and(i_right(a, n), i_set(15))); }
+INLINE v16f i_nibble_minus_8(v16i a, int n) { return i_to_float(i_sub(i_and(i_right(a, n), i_set(15)), i_set(8))); }
+// 2^24 times byte b, which is signed.
+INLINE v16f i_high_byte(v16i a, int b) { return i_to_float(i_and(i_left(a, 24 - 8 * b), i_set(0xff000000u))); }
+// x less in each byte. No byte borrows from the next: x and the bytes are below 64, and 128 is added and taken away.
+INLINE v16i i_bytes_minus(v16i a, uint8_t x) {
+  EACH_LANE a.lane[l] = ((a.lane[l] | 0x80808080u) - 0x01010101u * x) ^ 0x80808080u;
+  return a;
+}
 // Sixteen f16, widened exactly. Multiplying by 2^112 puts the exponent right and normalises subnormals.
 INLINE v16f v_load_f16(const void *p) {
   const v16i half = i_load_u16(p);

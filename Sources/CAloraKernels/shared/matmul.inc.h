@@ -4,10 +4,6 @@
 
 // Columns widened at a time: 32 outputs of them are 32 KB, which stay in the first-level cache for all tokens.
 #define STRIP_COLUMNS 256
-// How many strips of 32 columns ahead the weights for a single token are asked for.
-#ifndef PREFETCH_STRIPS
-#define PREFETCH_STRIPS 4
-#endif
 
 // Many tokens: one strip of a panel is widened, then run against every tile of tokens.
 TARGET static void panel_times_tiles(alora_type type, const uint8_t *restrict panel, size_t rows_here, size_t columns,
@@ -36,52 +32,23 @@ TARGET static void panel_times_tiles(alora_type type, const uint8_t *restrict pa
   }
 }
 
-// One token: several panels at once, because one panel's sums alone would wait for each fma.
-//   w: panel p's columns at w + p * w_panel, [depth][32] each   sums: [panels][32], updated
-INLINE void micro_panels(const float *restrict w, size_t w_panel, const float *restrict x, size_t depth,
-                         float *restrict sums, const int panels) {
-  for (size_t half = 0; half < 32; half += 16 * TILE_VECTORS) {
-    v16f s[SMALL_PANELS][TILE_VECTORS];
-    _Pragma("GCC unroll 4") for (int p = 0; p < panels; p++)
-      _Pragma("GCC unroll 4") for (int v = 0; v < TILE_VECTORS; v++) s[p][v] = v_load(sums + 32 * p + half + 16 * (size_t)v);
-    for (size_t k = 0; k < depth; k++) {
-      const v16f element = v_set(x[k]);
-      _Pragma("GCC unroll 4") for (int p = 0; p < panels; p++)
-        _Pragma("GCC unroll 4") for (int v = 0; v < TILE_VECTORS; v++)
-          s[p][v] = v_fma(element, v_load(w + (size_t)p * w_panel + 32 * k + half + 16 * (size_t)v), s[p][v]);
-    }
-    _Pragma("GCC unroll 4") for (int p = 0; p < panels; p++)
-      _Pragma("GCC unroll 4") for (int v = 0; v < TILE_VECTORS; v++) v_store(sums + 32 * p + half + 16 * (size_t)v, s[p][v]);
+// One token: the columns of a few panels go from the packed weights into the sums, without a strip in between.
+//   panel: `count` panels, panel_bytes apart     sums: [count][32]
+#define PANELS_TIMES_TOKEN(name, count)                                                                              \
+  TARGET static void name(alora_type type, const uint8_t *restrict panel, size_t panel_bytes, size_t columns,        \
+                          const float *restrict x, float *restrict sums) {                                           \
+    v16f s[2 * (count)];                                                                                             \
+    for (int v = 0; v < 2 * (count); v++) s[v] = v_set(0.0f);                                                        \
+    const columns_target t = {.x = x, .sums = s, .multiplies = 1};                                                   \
+    each_column(type, panel, panel_bytes, 0, columns, (count) == 1 ? WIDEN_VECTORS : 2 * (count), t);                \
+    for (int v = 0; v < 2 * (count); v++) v_store(sums + 16 * v, s[v]);                                              \
   }
-}
-
-// Asks for the bytes of the strips that come a little later. Several short streams at once are more than hardware
-// prefetchers follow: without this, a token waits for memory most of the time. Past the panels' end come the next ones.
-INLINE void prefetch_ahead(const uint8_t *restrict panel, size_t panel_bytes, size_t step, size_t strip, const int panels) {
-  size_t ahead = (strip + PREFETCH_STRIPS) * step, skipped = 0;
-  if (ahead >= panel_bytes) ahead -= panel_bytes, skipped = (size_t)panels * panel_bytes;
-  for (int p = 0; p < panels; p++) {
-    const uintptr_t from = (uintptr_t)panel + (size_t)p * panel_bytes + skipped + ahead;
-    for (size_t i = 0; i < step; i += 64) __builtin_prefetch((const void *)(from + i));
-  }
-}
-
-INLINE void panels_times_token(alora_type type, const uint8_t *restrict panel, size_t panel_bytes, size_t columns,
-                               const float *restrict x, float *restrict sums, const int panels) {
-  _Alignas(64) float strip[SMALL_PANELS * 32 * 32];
-  for (int i = 0; i < 32 * panels; i++) sums[i] = 0.0f;
-  if (type == ALORA_TYPE_F32) {
-    micro_panels((const float *)(const void *)panel, panel_bytes / 4, x, columns, sums, panels);
-    return;
-  }
-  for (size_t first = 0; first < columns; first += 32) {
-    const size_t depth = columns - first < 32 ? columns - first : 32;
-    prefetch_ahead(panel, panel_bytes, panel_bytes * 32 / columns, first / 32, panels);
-    for (int p = 0; p < panels; p++)
-      widen_columns(type, panel + (size_t)p * panel_bytes, first, depth, strip + 1024 * p);
-    micro_panels(strip, 1024, x + first, depth, sums, panels);
-  }
-}
+PANELS_TIMES_TOKEN(panel_times_token, 1)
+#if TOKEN_PANELS > 1
+PANELS_TIMES_TOKEN(panels_times_token, TOKEN_PANELS)
+#else
+#define panels_times_token panel_times_token
+#endif
 
 TARGET void KERNEL(alora_matmul)(alora_type type, const void *restrict weights, size_t rows, size_t columns,
                                  size_t first_panel, size_t panel_count, const float *restrict x, size_t token_count,
@@ -96,11 +63,11 @@ TARGET void KERNEL(alora_matmul)(alora_type type, const void *restrict weights, 
     return;
   }
   for (size_t p = first_panel; p < end;) {
-    _Alignas(64) float sums[SMALL_PANELS * 32];
-    const size_t together = end - p >= SMALL_PANELS ? SMALL_PANELS : 1;
+    _Alignas(64) float sums[TOKEN_PANELS * 32];
+    const size_t together = end - p >= TOKEN_PANELS ? TOKEN_PANELS : 1;
     const uint8_t *panel = panels + p * panel_bytes;
-    if (together == SMALL_PANELS) panels_times_token(type, panel, panel_bytes, columns, x, sums, SMALL_PANELS);
-    else panels_times_token(type, panel, panel_bytes, columns, x, sums, 1);
+    if (together == TOKEN_PANELS) panels_times_token(type, panel, panel_bytes, columns, x, sums);
+    else panel_times_token(type, panel, panel_bytes, columns, x, sums);
     const size_t present = rows - 32 * p < 32 * together ? rows - 32 * p : 32 * together;
     memcpy(y + 32 * p, sums, 4 * present);
     p += together;

@@ -1,13 +1,34 @@
 // Widening of a packed panel to f32, 32 columns at a time, in vectors of 16 rows. Included once per instruction set.
 // Products of scale and integer are exact (at most 11 + 7 + 6 bits), so only a minimum's addition rounds, as in `gguf`.
+//
+// The columns come in ascending order and go one of two ways: into a strip, for many tokens, or at once into one token's
+// sums. A step handles a few vectors together: vector v holds rows 16 * ((h + v) % 2) of panel (h + v) / 2, counted from
+// `block`; panels are `step` bytes apart.
 
-// A field of a panel's block, for rows 16h ..< 16h + 16.   block: the block's first byte   W, H: the format's counts
-#define WORD(i) i_load(block + 128 * (size_t)(i) + 64 * h)
-#define HALF_FIELD(W, i) (block + 128 * (size_t)(W) + 64 * (size_t)(i) + 32 * h)
-#define BYTE_FIELD(W, H) (block + 128 * (size_t)(W) + 64 * (size_t)(H) + 16 * h)
-#define EMIT(column, value) v_store(to + 32 * (size_t)(column) + 16 * h, value)
-#define BITS(word, shift, mask) i_and(i_right(word, shift), i_set(mask))
+typedef struct columns_target {
+  float *to;         // the strip, [column][32]; only for one panel
+  const float *x;    // one token's activations, [column]
+  v16f *sums;        // of vectors 0, 1, …
+  int multiplies;    // constant at each call: x and sums, or to
+} columns_target;
+
+INLINE void emit(const columns_target t, int v, size_t h, size_t column, v16f value) {
+  if (t.multiplies) t.sums[v] = v_fma(v_set(t.x[column]), value, t.sums[v]);
+  else v_store(t.to + 32 * column + 16 * (h + (size_t)v), value);
+}
+
 #define UNROLL _Pragma("GCC unroll 8")
+#define EACH UNROLL for (int v = 0; v < vectors; v++)
+// A field of a block, for the rows of vector v.   W, H: the format's counts of words and halves
+#define PLACE(v) (block + ((h + (size_t)(v)) / 2) * step)
+#define ROWS(v) ((h + (size_t)(v)) % 2)
+#define WORD(i, v) i_load(PLACE(v) + 128 * (size_t)(i) + 64 * ROWS(v))
+#define HALF_FIELD(W, i, v) (PLACE(v) + 128 * (size_t)(W) + 64 * (size_t)(i) + 32 * ROWS(v))
+#define BYTE_FIELD(W, H, v) (PLACE(v) + 128 * (size_t)(W) + 64 * (size_t)(H) + 16 * ROWS(v))
+#define EMIT(column, value) EACH emit(t, v, h, (size_t)(column), value)
+#define BITS(word, shift, mask) i_and(i_right(word, shift), i_set(mask))
+#define WIDENS const uint8_t *block, size_t step, size_t h, const int vectors, const columns_target t
+#define MOST_VECTORS 8
 
 INLINE v16f negative(v16f x) { return v_sub(v_set(-0.0f), x); }
 
@@ -17,206 +38,254 @@ INLINE v16i five_bits(v16i low, int shift, v16i high, int bit) {
   return i_or(BITS(low, shift, 15), i_and(top, i_set(16)));
 }
 
-INLINE void widen_q4_0(const uint8_t *block, float *to, size_t h) {
-  const v16f d = v_load_f16(HALF_FIELD(4, 0));
-  UNROLL for (int i = 0; i < 4; i++) {
-    const v16i w = WORD(i);
-    UNROLL for (int b = 0; b < 4; b++) {
-      EMIT(4 * i + b, v_mul(d, i_to_float(i_sub(BITS(w, 8 * b, 15), i_set(8)))));
-      EMIT(16 + 4 * i + b, v_mul(d, i_to_float(i_sub(BITS(w, 8 * b + 4, 15), i_set(8)))));
-    }
-  }
-}
-
-INLINE void widen_q4_1(const uint8_t *block, float *to, size_t h) {
-  const v16f d = v_load_f16(HALF_FIELD(4, 0)), m = v_load_f16(HALF_FIELD(4, 1));
-  UNROLL for (int i = 0; i < 4; i++) {
-    const v16i w = WORD(i);
-    UNROLL for (int b = 0; b < 4; b++) {
-      EMIT(4 * i + b, v_fma(d, i_to_float(BITS(w, 8 * b, 15)), m));
-      EMIT(16 + 4 * i + b, v_fma(d, i_to_float(BITS(w, 8 * b + 4, 15)), m));
-    }
-  }
-}
-
-INLINE void widen_q5_0(const uint8_t *block, float *to, size_t h) {
-  const v16f d = v_load_f16(HALF_FIELD(5, 0));
-  const v16i high = WORD(0), sixteen = i_set(16);
-  UNROLL for (int i = 0; i < 4; i++) {
-    const v16i w = WORD(1 + i);
-    UNROLL for (int b = 0; b < 4; b++) {
-      const int c = 4 * i + b;
-      EMIT(c, v_mul(d, i_to_float(i_sub(five_bits(w, 8 * b, high, c), sixteen))));
-      EMIT(16 + c, v_mul(d, i_to_float(i_sub(five_bits(w, 8 * b + 4, high, 16 + c), sixteen))));
-    }
-  }
-}
-
-INLINE void widen_q5_1(const uint8_t *block, float *to, size_t h) {
-  const v16f d = v_load_f16(HALF_FIELD(5, 0)), m = v_load_f16(HALF_FIELD(5, 1));
-  const v16i high = WORD(0);
-  UNROLL for (int i = 0; i < 4; i++) {
-    const v16i w = WORD(1 + i);
-    UNROLL for (int b = 0; b < 4; b++) {
-      const int c = 4 * i + b;
-      EMIT(c, v_fma(d, i_to_float(five_bits(w, 8 * b, high, c)), m));
-      EMIT(16 + c, v_fma(d, i_to_float(five_bits(w, 8 * b + 4, high, 16 + c)), m));
-    }
-  }
-}
-
-INLINE void widen_q8_0(const uint8_t *block, float *to, size_t h) {
-  const v16f d = v_load_f16(HALF_FIELD(8, 0));
-  UNROLL for (int i = 0; i < 8; i++) {
-    const v16i w = WORD(i);
+INLINE void widen_q4_0(WIDENS) {
+  v16f d[MOST_VECTORS];
+  EACH d[v] = v_load_f16(HALF_FIELD(4, 0, v));
+  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {
+    v16i w[MOST_VECTORS];
+    EACH w[v] = WORD(i, v);
     UNROLL for (int b = 0; b < 4; b++)
-      EMIT(4 * i + b, v_mul(d, i_to_float(i_right_signed(i_left(w, 24 - 8 * b), 24))));
+      EMIT(16 * high + 4 * i + b, v_mul(d[v], i_nibble_minus_8(w[v], 8 * b + 4 * high)));
   }
 }
 
-INLINE void widen_iq4_nl(const uint8_t *block, float *to, size_t h) {
+INLINE void widen_q4_1(WIDENS) {
+  v16f d[MOST_VECTORS], m[MOST_VECTORS];
+  EACH d[v] = v_load_f16(HALF_FIELD(4, 0, v));
+  EACH m[v] = v_load_f16(HALF_FIELD(4, 1, v));
+  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {
+    v16i w[MOST_VECTORS];
+    EACH w[v] = WORD(i, v);
+    UNROLL for (int b = 0; b < 4; b++)
+      EMIT(16 * high + 4 * i + b, v_fma(d[v], i_nibble(w[v], 8 * b + 4 * high), m[v]));
+  }
+}
+
+INLINE void widen_q5_0(WIDENS) {
+  v16f d[MOST_VECTORS];
+  v16i bits[MOST_VECTORS];
+  EACH d[v] = v_load_f16(HALF_FIELD(5, 0, v));
+  EACH bits[v] = WORD(0, v);
+  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {
+    v16i w[MOST_VECTORS];
+    EACH w[v] = WORD(1 + i, v);
+    UNROLL for (int b = 0; b < 4; b++) {
+      const int c = 16 * high + 4 * i + b;
+      EMIT(c, v_mul(d[v], i_to_float(i_sub(five_bits(w[v], 8 * b + 4 * high, bits[v], c), i_set(16)))));
+    }
+  }
+}
+
+INLINE void widen_q5_1(WIDENS) {
+  v16f d[MOST_VECTORS], m[MOST_VECTORS];
+  v16i bits[MOST_VECTORS];
+  EACH d[v] = v_load_f16(HALF_FIELD(5, 0, v));
+  EACH m[v] = v_load_f16(HALF_FIELD(5, 1, v));
+  EACH bits[v] = WORD(0, v);
+  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {
+    v16i w[MOST_VECTORS];
+    EACH w[v] = WORD(1 + i, v);
+    UNROLL for (int b = 0; b < 4; b++) {
+      const int c = 16 * high + 4 * i + b;
+      EMIT(c, v_fma(d[v], i_to_float(five_bits(w[v], 8 * b + 4 * high, bits[v], c)), m[v]));
+    }
+  }
+}
+
+// A byte stands for 2^24 times its value, so the scale is divided by that: exact, as f16 and small integers are far from
+// the ends of f32's range.
+INLINE void widen_q8_0(WIDENS) {
+  v16f d[MOST_VECTORS];
+  EACH d[v] = v_mul(v_load_f16(HALF_FIELD(8, 0, v)), v_set(0x1p-24f));
+  UNROLL for (int i = 0; i < 8; i++) {
+    v16i w[MOST_VECTORS];
+    EACH w[v] = WORD(i, v);
+    UNROLL for (int b = 0; b < 4; b++) EMIT(4 * i + b, v_mul(d[v], i_high_byte(w[v], b)));
+  }
+}
+
+INLINE void widen_iq4_nl(WIDENS) {
   static const float values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
-  const v16f d = v_load_f16(HALF_FIELD(4, 0));
-  UNROLL for (int i = 0; i < 4; i++) {
-    const v16i w = WORD(i);
-    UNROLL for (int b = 0; b < 4; b++) {
-      EMIT(4 * i + b, v_mul(d, i_lookup(i_right(w, 8 * b), values)));
-      EMIT(16 + 4 * i + b, v_mul(d, i_lookup(i_right(w, 8 * b + 4), values)));
-    }
+  v16f d[MOST_VECTORS];
+  EACH d[v] = v_load_f16(HALF_FIELD(4, 0, v));
+  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {
+    v16i w[MOST_VECTORS];
+    EACH w[v] = WORD(i, v);
+    UNROLL for (int b = 0; b < 4; b++)
+      EMIT(16 * high + 4 * i + b, v_mul(d[v], i_lookup(i_right(w[v], 8 * b + 4 * high), values)));
   }
 }
 
-INLINE void widen_mxfp4(const uint8_t *block, float *to, size_t h) {
+INLINE void widen_mxfp4(WIDENS) {
   static const float values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
-  uint8_t exponents[16];
-  memcpy(exponents, BYTE_FIELD(4, 0), 16);
-  uint32_t bits[16];  // half of 2^(e - 127); subnormal for e < 2
-  for (int l = 0; l < 16; l++)
-    bits[l] = exponents[l] < 2 ? 0x00200000u << exponents[l] : (uint32_t)(exponents[l] - 1) << 23;
-  const v16f d = i_as_float(i_load(bits));
-  UNROLL for (int i = 0; i < 4; i++) {
-    const v16i w = WORD(i);
-    UNROLL for (int b = 0; b < 4; b++) {
-      EMIT(4 * i + b, v_mul(d, i_lookup(i_right(w, 8 * b), values)));
-      EMIT(16 + 4 * i + b, v_mul(d, i_lookup(i_right(w, 8 * b + 4), values)));
-    }
+  v16f d[MOST_VECTORS];
+  EACH {
+    const uint8_t *exponents = BYTE_FIELD(4, 0, v);
+    uint32_t bits[16];  // half of 2^(e - 127); subnormal for e < 2
+    for (int l = 0; l < 16; l++)
+      bits[l] = exponents[l] < 2 ? 0x00200000u << exponents[l] : (uint32_t)(exponents[l] - 1) << 23;
+    d[v] = i_as_float(i_load(bits));
+  }
+  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {
+    v16i w[MOST_VECTORS];
+    EACH w[v] = WORD(i, v);
+    UNROLL for (int b = 0; b < 4; b++)
+      EMIT(16 * high + 4 * i + b, v_mul(d[v], i_lookup(i_right(w[v], 8 * b + 4 * high), values)));
   }
 }
 
 // The K formats hold 256 columns; `j` names the 32 of them to widen, 0 ..< 8.
 
-INLINE void widen_q2_k(const uint8_t *block, float *to, size_t h, int j) {
-  const v16f d = v_load_f16(HALF_FIELD(20, 0)), minus = negative(v_load_f16(HALF_FIELD(20, 1)));
+INLINE void widen_q2_k(WIDENS, int j) {
+  v16f d[MOST_VECTORS], minus[MOST_VECTORS];
+  EACH d[v] = v_load_f16(HALF_FIELD(20, 0, v));
+  EACH minus[v] = negative(v_load_f16(HALF_FIELD(20, 1, v)));
   for (int g = 0; g < 2; g++) {  // sixteen columns with a scale of their own
-    const v16i s = i_right(WORD((2 * j + g) / 4), 8 * ((2 * j + g) % 4));
-    const v16f scale = v_mul(d, i_to_float(i_and(s, i_set(15)))), offset = v_mul(minus, i_to_float(BITS(s, 4, 15)));
+    v16f scale[MOST_VECTORS], offset[MOST_VECTORS];
+    EACH {
+      const v16i s = i_right(WORD((2 * j + g) / 4, v), 8 * ((2 * j + g) % 4));
+      scale[v] = v_mul(d[v], i_to_float(i_and(s, i_set(15))));
+      offset[v] = v_mul(minus[v], i_to_float(BITS(s, 4, 15)));
+    }
     UNROLL for (int i = 0; i < 4; i++) {
-      const v16i w = i_right(WORD(4 + 8 * (j / 4) + 4 * g + i), 2 * (j % 4));
-      UNROLL for (int b = 0; b < 4; b++) EMIT(16 * g + 4 * i + b, v_fma(scale, i_to_float(BITS(w, 8 * b, 3)), offset));
+      v16i w[MOST_VECTORS];
+      EACH w[v] = i_right(WORD(4 + 8 * (j / 4) + 4 * g + i, v), 2 * (j % 4));
+      UNROLL for (int b = 0; b < 4; b++)
+        EMIT(16 * g + 4 * i + b, v_fma(scale[v], i_to_float(BITS(w[v], 8 * b, 3)), offset[v]));
     }
   }
 }
 
-INLINE void widen_q3_k(const uint8_t *block, float *to, size_t h, int j) {
-  const v16f d = v_load_f16(HALF_FIELD(27, 0));
+INLINE void widen_q3_k(WIDENS, int j) {
+  v16f d[MOST_VECTORS];
+  EACH d[v] = v_mul(v_load_f16(HALF_FIELD(27, 0, v)), v_set(0x1p-24f));
   for (int g = 0; g < 2; g++) {
     const int s = 2 * j + g;
-    const v16i low = BITS(WORD(24 + s % 8 / 4), 8 * (s % 4) + 4 * (s / 8), 15);
-    const v16i high = BITS(WORD(26), 8 * (s % 4) + 2 * (s / 4), 3);
-    const v16f scale = v_mul(d, i_to_float(i_sub(i_or(low, i_left(high, 4)), i_set(32))));
+    v16f scale[MOST_VECTORS];
+    EACH {
+      const v16i low = BITS(WORD(24 + s % 8 / 4, v), 8 * (s % 4) + 4 * (s / 8), 15);
+      const v16i high = BITS(WORD(26, v), 8 * (s % 4) + 2 * (s / 4), 3);
+      scale[v] = v_mul(d[v], i_to_float(i_sub(i_or(low, i_left(high, 4)), i_set(32))));
+    }
     UNROLL for (int i = 0; i < 4; i++) {
-      const v16i w = i_right(WORD(8 + 8 * (j / 4) + 4 * g + i), 2 * (j % 4)), mask = i_right(WORD(4 * g + i), j);
-      UNROLL for (int b = 0; b < 4; b++) {
-        const v16i q = i_or(BITS(w, 8 * b, 3), i_left(BITS(mask, 8 * b, 1), 2));
-        EMIT(16 * g + 4 * i + b, v_mul(scale, i_to_float(i_sub(q, i_set(4)))));
+      v16i w[MOST_VECTORS];
+      EACH {  // in each byte a number from 0 to 7, less 4
+        const v16i low = BITS(WORD(8 + 8 * (j / 4) + 4 * g + i, v), 2 * (j % 4), 0x03030303u);
+        const v16i high = i_left(BITS(WORD(4 * g + i, v), j, 0x01010101u), 2);
+        w[v] = i_bytes_minus(i_or(low, high), 4);
       }
+      UNROLL for (int b = 0; b < 4; b++) EMIT(16 * g + 4 * i + b, v_mul(scale[v], i_high_byte(w[v], b)));
     }
   }
 }
 
-// Scale and minimum number j of Q4_K and Q5_K; their twelve bytes are words 0 to 2.
-INLINE void k_scales(const uint8_t *block, size_t h, int j, v16f d, v16f minus, v16f *scale, v16f *offset) {
-  const v16i a = WORD(0), b = WORD(1), c = WORD(2);
+// Scale and minimum number j of Q4_K and Q5_K; their twelve bytes are words a, b and c.
+INLINE void k_scales(v16i a, v16i b, v16i c, int j, v16f d, v16f minus, v16f *scale, v16f *offset) {
   const int s = 8 * (j & 3);
   const v16i q = j < 4 ? BITS(a, s, 63) : i_or(BITS(c, s, 15), i_and(i_right(a, s + 2), i_set(0x30)));
   const v16i m = j < 4 ? BITS(b, s, 63) : i_or(BITS(c, s + 4, 15), i_and(i_right(b, s + 2), i_set(0x30)));
   *scale = v_mul(d, i_to_float(q));
   *offset = v_mul(minus, i_to_float(m));
 }
+#define K_SCALES(W)                                                                               \
+  v16f scale[MOST_VECTORS], offset[MOST_VECTORS];                                                 \
+  EACH k_scales(WORD(0, v), WORD(1, v), WORD(2, v), j, v_load_f16(HALF_FIELD(W, 0, v)),            \
+                negative(v_load_f16(HALF_FIELD(W, 1, v))), &scale[v], &offset[v])
 
-INLINE void widen_q4_k(const uint8_t *block, float *to, size_t h, int j) {
-  v16f scale, offset;
-  k_scales(block, h, j, v_load_f16(HALF_FIELD(35, 0)), negative(v_load_f16(HALF_FIELD(35, 1))), &scale, &offset);
+INLINE void widen_q4_k(WIDENS, int j) {
+  K_SCALES(35);
   UNROLL for (int i = 0; i < 8; i++) {
-    const v16i w = i_right(WORD(3 + 8 * (j / 2) + i), 4 * (j % 2));
-    UNROLL for (int b = 0; b < 4; b++) EMIT(4 * i + b, v_fma(scale, i_to_float(BITS(w, 8 * b, 15)), offset));
+    v16i w[MOST_VECTORS];
+    EACH w[v] = i_right(WORD(3 + 8 * (j / 2) + i, v), 4 * (j % 2));
+    UNROLL for (int b = 0; b < 4; b++) EMIT(4 * i + b, v_fma(scale[v], i_nibble(w[v], 8 * b), offset[v]));
   }
 }
 
-INLINE void widen_q5_k(const uint8_t *block, float *to, size_t h, int j) {
-  v16f scale, offset;
-  k_scales(block, h, j, v_load_f16(HALF_FIELD(43, 0)), negative(v_load_f16(HALF_FIELD(43, 1))), &scale, &offset);
+INLINE void widen_q5_k(WIDENS, int j) {
+  K_SCALES(43);
+  EACH scale[v] = v_mul(scale[v], v_set(0x1p-24f));
   UNROLL for (int i = 0; i < 8; i++) {
-    const v16i w = i_right(WORD(11 + 8 * (j / 2) + i), 4 * (j % 2)), high = i_right(WORD(3 + i), j);
-    UNROLL for (int b = 0; b < 4; b++) {
-      const v16i q = i_or(BITS(w, 8 * b, 15), i_left(BITS(high, 8 * b, 1), 4));
-      EMIT(4 * i + b, v_fma(scale, i_to_float(q), offset));
+    v16i w[MOST_VECTORS];
+    EACH {
+      const v16i low = BITS(WORD(11 + 8 * (j / 2) + i, v), 4 * (j % 2), 0x0f0f0f0fu);
+      w[v] = i_or(low, i_left(BITS(WORD(3 + i, v), j, 0x01010101u), 4));
     }
+    UNROLL for (int b = 0; b < 4; b++) EMIT(4 * i + b, v_fma(scale[v], i_high_byte(w[v], b), offset[v]));
   }
 }
 
-INLINE void widen_q6_k(const uint8_t *block, float *to, size_t h, int j) {
-  const v16f d = v_load_f16(HALF_FIELD(52, 0));
+INLINE void widen_q6_k(WIDENS, int j) {
+  v16f d[MOST_VECTORS];
+  EACH d[v] = v_mul(v_load_f16(HALF_FIELD(52, 0, v)), v_set(0x1p-24f));
   for (int g = 0; g < 2; g++) {
     const int s = 2 * j + g;
-    const v16f scale = v_mul(d, i_to_float(i_right_signed(i_left(WORD(48 + s / 4), 24 - 8 * (s % 4)), 24)));
+    v16f scale[MOST_VECTORS];
+    EACH scale[v] = v_mul(d[v], i_to_float(i_right_signed(i_left(WORD(48 + s / 4, v), 24 - 8 * (s % 4)), 24)));
     UNROLL for (int i = 0; i < 4; i++) {
-      const v16i low = i_right(WORD(16 * (j / 4) + 8 * (j % 2) + 4 * g + i), 4 * (j % 4 / 2));
-      const v16i high = i_right(WORD(32 + 8 * (j / 4) + 4 * g + i), 2 * (j % 4));
-      UNROLL for (int b = 0; b < 4; b++) {
-        const v16i q = i_or(BITS(low, 8 * b, 15), i_left(BITS(high, 8 * b, 3), 4));
-        EMIT(16 * g + 4 * i + b, v_mul(scale, i_to_float(i_sub(q, i_set(32)))));
+      v16i w[MOST_VECTORS];
+      EACH {  // in each byte a number from 0 to 63, less 32
+        const v16i low = BITS(WORD(16 * (j / 4) + 8 * (j % 2) + 4 * g + i, v), 4 * (j % 4 / 2), 0x0f0f0f0fu);
+        const v16i high = BITS(WORD(32 + 8 * (j / 4) + 4 * g + i, v), 2 * (j % 4), 0x03030303u);
+        w[v] = i_bytes_minus(i_or(low, i_left(high, 4)), 32);
       }
+      UNROLL for (int b = 0; b < 4; b++) EMIT(16 * g + 4 * i + b, v_mul(scale[v], i_high_byte(w[v], b)));
     }
   }
 }
 
-INLINE void widen_iq4_xs(const uint8_t *block, float *to, size_t h, int j) {
+INLINE void widen_iq4_xs(WIDENS, int j) {
   static const float values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
-  const v16i low = BITS(WORD(0), 4 * j, 15), high = BITS(i_load_u16(HALF_FIELD(33, 1)), 2 * j, 3);
-  const v16f scale = v_mul(v_load_f16(HALF_FIELD(33, 0)), i_to_float(i_sub(i_or(low, i_left(high, 4)), i_set(32))));
-  UNROLL for (int i = 0; i < 4; i++) {
-    const v16i w = WORD(1 + 4 * j + i);
-    UNROLL for (int b = 0; b < 4; b++) {
-      EMIT(4 * i + b, v_mul(scale, i_lookup(i_right(w, 8 * b), values)));
-      EMIT(16 + 4 * i + b, v_mul(scale, i_lookup(i_right(w, 8 * b + 4), values)));
-    }
+  v16f scale[MOST_VECTORS];
+  EACH {
+    const v16i low = BITS(WORD(0, v), 4 * j, 15), high = BITS(i_load_u16(HALF_FIELD(33, 1, v)), 2 * j, 3);
+    scale[v] = v_mul(v_load_f16(HALF_FIELD(33, 0, v)), i_to_float(i_sub(i_or(low, i_left(high, 4)), i_set(32))));
+  }
+  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {
+    v16i w[MOST_VECTORS];
+    EACH w[v] = WORD(1 + 4 * j + i, v);
+    UNROLL for (int b = 0; b < 4; b++)
+      EMIT(16 * high + 4 * i + b, v_mul(scale[v], i_lookup(i_right(w[v], 8 * b + 4 * high), values)));
   }
 }
 
-#define FOR_32(widen, bytes)                                                                          \
-  for (size_t c = 0; c < count; c += 32)                                                              \
-    for (size_t h = 0; h < 2; h++) widen(panel + (first + c) / 32 * (32 * (bytes)), to + 32 * c, h);  \
+// Types whose block is one column.
+#define FOR_1(bytes, value)                                                                 \
+  for (size_t c = 0; c < count; c++)                                                        \
+    for (size_t h = 0; h < 2; h += (size_t)vectors) {                                       \
+      const uint8_t *block = panel + (first + c) * (32 * (bytes));                          \
+      EACH emit(at_vectors(t, h), v, h, c, value);                                          \
+    }                                                                                       \
   break
-#define FOR_256(widen, bytes)                                                                         \
-  for (size_t c = 0; c < count; c += 32)                                                              \
-    for (size_t h = 0; h < 2; h++)                                                                    \
-      widen(panel + (first + c) / 256 * (32 * (bytes)), to + 32 * c, h, (int)((first + c) % 256 / 32)); \
+#define FOR_32(widen, bytes)                                                                \
+  for (size_t c = 0; c < count; c += 32)                                                    \
+    for (size_t h = 0; h < 2; h += (size_t)vectors)                                         \
+      widen(panel + (first + c) / 32 * (32 * (bytes)), step, h, vectors, at_column(t, h, c)); \
+  break
+#define FOR_256(widen, bytes)                                                               \
+  for (size_t c = 0; c < count; c += 32)                                                    \
+    for (size_t h = 0; h < 2; h += (size_t)vectors)                                         \
+      widen(panel + (first + c) / 256 * (32 * (bytes)), step, h, vectors, at_column(t, h, c), \
+            (int)((first + c) % 256 / 32));                                                 \
   break
 
-// Widens columns first ..< first + count of a panel.   to: [count][32]
-// In block formats first and count are multiples of 32. F32 needs no widening: its panel has this form already.
-TARGET static void widen_columns(alora_type type, const uint8_t *restrict panel, size_t first, size_t count,
-                                 float *restrict to) {
+INLINE columns_target at_vectors(columns_target t, size_t h) {
+  t.sums += t.multiplies ? h : 0;
+  return t;
+}
+INLINE columns_target at_column(columns_target t, size_t h, size_t c) {
+  if (t.multiplies) t.x += c;
+  else t.to += 32 * c;
+  return at_vectors(t, h);
+}
+
+// Columns first ..< first + count of one panel, or of vectors / 2 panels that are `step` bytes apart. In block formats
+// first and count are multiples of 32.
+INLINE void each_column(alora_type type, const uint8_t *restrict panel, size_t step, size_t first, size_t count,
+                        const int vectors, const columns_target t) {
   switch (type) {
-    case ALORA_TYPE_F32: memcpy(to, panel + 128 * first, 128 * count); break;
-    case ALORA_TYPE_F16:
-      for (size_t i = 0; i < 2 * count; i++) v_store(to + 16 * i, v_load_f16(panel + 64 * first + 32 * i));
-      break;
-    case ALORA_TYPE_BF16:
-      for (size_t i = 0; i < 2 * count; i++)
-        v_store(to + 16 * i, i_as_float(i_left(i_load_u16(panel + 64 * first + 32 * i), 16)));
-      break;
+    case ALORA_TYPE_F32: FOR_1(4, v_load((const float *)(const void *)(PLACE(v) + 64 * ROWS(v))));
+    case ALORA_TYPE_F16: FOR_1(2, v_load_f16(PLACE(v) + 32 * ROWS(v)));
+    case ALORA_TYPE_BF16: FOR_1(2, i_as_float(i_left(i_load_u16(PLACE(v) + 32 * ROWS(v)), 16)));
     case ALORA_TYPE_Q4_0: FOR_32(widen_q4_0, 18);
     case ALORA_TYPE_Q4_1: FOR_32(widen_q4_1, 20);
     case ALORA_TYPE_Q5_0: FOR_32(widen_q5_0, 22);
@@ -231,4 +300,12 @@ TARGET static void widen_columns(alora_type type, const uint8_t *restrict panel,
     case ALORA_TYPE_Q6_K: FOR_256(widen_q6_k, 210);
     case ALORA_TYPE_IQ4_XS: FOR_256(widen_iq4_xs, 136);
   }
+}
+
+// Widens columns first ..< first + count of a panel.   to: [count][32]
+// F32 needs no widening: its panel has this form already.
+TARGET static void widen_columns(alora_type type, const uint8_t *restrict panel, size_t first, size_t count,
+                                 float *restrict to) {
+  const columns_target t = {.to = to};
+  each_column(type, panel, 0, first, count, WIDEN_VECTORS, t);
 }
