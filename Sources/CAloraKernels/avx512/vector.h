@@ -12,6 +12,9 @@
 #define INLINE static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")))
 #define TILE_VECTORS 2
 #define MICRO_TOKENS 12
+#ifndef MICRO_PANELS
+#define MICRO_PANELS 2
+#endif
 #define WIDEN_VECTORS 2
 #ifndef TOKEN_PANELS
 #define TOKEN_PANELS 2

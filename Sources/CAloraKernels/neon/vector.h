@@ -12,6 +12,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define TILE_VECTORS 1
 #define MICRO_TOKENS 6
+#define MICRO_PANELS 1
 #define WIDEN_VECTORS 1
 #define TOKEN_PANELS 1
 

@@ -2,32 +2,64 @@
 #include "micro.inc.h"
 #include "widen.inc.h"
 
-// Columns widened at a time: 32 outputs of them are 32 KB, which stay in the first-level cache for all tokens.
+// Columns widened at a time, at most.
+#ifndef STRIP_COLUMNS
 #define STRIP_COLUMNS 256
+#endif
+// Panels that run against one strip of the activations before the next.
+#ifndef GROUP_PANELS
+#define GROUP_PANELS 8
+#endif
 
-// Many tokens: one strip of a panel is widened, then run against every tile of tokens.
-TARGET static void panel_times_tiles(alora_type type, const uint8_t *restrict panel, size_t rows_here, size_t columns,
-                                     const float *restrict x, size_t token_count, float *restrict y, size_t y_stride) {
-  _Alignas(64) float strip[STRIP_COLUMNS * 32];
-  _Alignas(64) float edge[ALORA_TILE_TOKENS * 32];
+// One strip of `panels` neighbouring panels against every tile of tokens.
+//   w: [panels][depth][32], w_panel floats apart     x: the tiles' first column of the strip
+TARGET static void strip_times_tiles(const float *restrict w, size_t w_panel, size_t panels, size_t rows_here, size_t depth,
+                                     const float *restrict x, size_t columns, size_t first, size_t token_count,
+                                     float *restrict y, size_t y_stride) {
+  _Alignas(64) float edge[ALORA_TILE_TOKENS * 64];
   const size_t tiles = alora_tile_count(token_count);
-  for (size_t first = 0; first < columns; first += STRIP_COLUMNS) {
-    const size_t depth = columns - first < STRIP_COLUMNS ? columns - first : STRIP_COLUMNS;
-    const float *w = strip;
-    if (type == ALORA_TYPE_F32) w = (const float *)(const void *)panel + 32 * first;
-    else widen_columns(type, panel, first, depth, strip);
-    for (size_t tile = 0; tile < tiles; tile++) {
-      const size_t start = alora_tile_start(tile, tiles, token_count);
-      const size_t tokens = alora_tile_start(tile + 1, tiles, token_count) - start;
-      const float *x_tile = x + start * columns + first * tokens;
-      float *y_tile = y + start * y_stride;
-      if (rows_here == 32) {
-        tile_near(tokens, w, x_tile, tokens, depth, y_tile, y_stride, first > 0);
-        continue;
+  const int accumulate = first > 0;
+  for (size_t tile = 0; tile < tiles; tile++) {
+    const size_t start = alora_tile_start(tile, tiles, token_count);
+    const size_t tokens = alora_tile_start(tile + 1, tiles, token_count) - start;
+    const float *x_tile = x + start * columns + first * tokens;
+    float *y_tile = y + start * y_stride;
+    if (rows_here == 32 * panels) {
+      if (panels == 2) tile_wide(tokens, w, w_panel, x_tile, depth, y_tile, y_stride, accumulate);
+      else tile_near(tokens, w, x_tile, tokens, depth, y_tile, y_stride, accumulate);
+      continue;
+    }
+    for (size_t i = 0; i < tokens; i++) memcpy(edge + 64 * i, y_tile + i * y_stride, 4 * rows_here);
+    if (panels == 2) tile_wide(tokens, w, w_panel, x_tile, depth, edge, 64, accumulate);
+    else tile_near(tokens, w, x_tile, tokens, depth, edge, 64, accumulate);
+    for (size_t i = 0; i < tokens; i++) memcpy(y_tile + i * y_stride, edge + 64 * i, 4 * rows_here);
+  }
+}
+
+// Many tokens: a strip of a few panels is widened, then run against every tile of tokens; the same strip of the
+// activations serves a group of panels while it is near.
+TARGET static void panels_times_tiles(alora_type type, const uint8_t *restrict panels, size_t panel_bytes, size_t rows_here,
+                                      size_t columns, const float *restrict x, size_t token_count, float *restrict y,
+                                      size_t y_stride) {
+  _Alignas(64) float strip[MICRO_PANELS * STRIP_COLUMNS * 32];
+  const size_t strips = (columns + STRIP_COLUMNS - 1) / STRIP_COLUMNS, even = (columns / strips + 31) / 32 * 32;
+  for (size_t first = 0; first < columns; first += even) {
+    const size_t depth = columns - first < even ? columns - first : even;
+    for (size_t row = 0; row < rows_here;) {
+      const uint8_t *panel = panels + row / 32 * panel_bytes;
+      const size_t left = (rows_here - row + 31) / 32, together = left < MICRO_PANELS ? 1 : MICRO_PANELS;
+      const size_t rows = rows_here - row < 32 * together ? rows_here - row : 32 * together;
+      const float *w = strip;
+      size_t w_panel = 32 * depth;
+      if (type == ALORA_TYPE_F32) {
+        w = (const float *)(const void *)panel + 32 * first;
+        w_panel = panel_bytes / 4;
+      } else {
+        for (size_t p = 0; p < together; p++)
+          widen_columns(type, panel + p * panel_bytes, first, depth, strip + p * w_panel);
       }
-      for (size_t i = 0; i < tokens; i++) memcpy(edge + 32 * i, y_tile + i * y_stride, 4 * rows_here);
-      tile_near(tokens, w, x_tile, tokens, depth, edge, 32, first > 0);
-      for (size_t i = 0; i < tokens; i++) memcpy(y_tile + i * y_stride, edge + 32 * i, 4 * rows_here);
+      strip_times_tiles(w, w_panel, together, rows, depth, x, columns, first, token_count, y + row, y_stride);
+      row += rows;
     }
   }
 }
@@ -57,9 +89,11 @@ TARGET void KERNEL(alora_matmul)(alora_type type, const void *restrict weights, 
   const uint8_t *panels = weights;
   if (token_count == 0) return;
   if (token_count > 1) {
-    for (size_t p = first_panel; p < end; p++)
-      panel_times_tiles(type, panels + p * panel_bytes, rows - 32 * p < 32 ? rows - 32 * p : 32, columns, x, token_count,
-                        y + 32 * p, y_stride);
+    for (size_t p = first_panel; p < end; p += GROUP_PANELS) {
+      const size_t last = p + GROUP_PANELS < end ? p + GROUP_PANELS : end, rows_end = 32 * last < rows ? 32 * last : rows;
+      panels_times_tiles(type, panels + p * panel_bytes, panel_bytes, rows_end - 32 * p, columns, x, token_count, y + 32 * p,
+                         y_stride);
+    }
     return;
   }
   for (size_t p = first_panel; p < end;) {
