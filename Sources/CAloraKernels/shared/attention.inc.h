@@ -8,20 +8,6 @@
 #include "functions.inc.h"
 #include "micro.inc.h"
 
-// The micro-kernel for softmax weights, which lie in rows of their own.
-TARGET static void micro_far(size_t tokens, const float *restrict w, size_t w_stride, const float *restrict x, size_t x_i,
-                             size_t depth, float *restrict y, size_t y_stride, int accumulate) {
-  const size_t x_k = 1;
-  MICRO_SWITCH
-}
-TARGET static void tile_far(size_t tokens, const float *restrict w, const float *restrict x, size_t x_i, size_t depth,
-                            float *restrict y, size_t y_stride, int accumulate) {
-  for (size_t i = 0; i < tokens; i += MICRO_TOKENS)
-    for (size_t v = 0; v < 32; v += 16 * TILE_VECTORS)
-      micro_far(tokens - i < MICRO_TOKENS ? tokens - i : MICRO_TOKENS, w + v, 32, x + i * x_i, x_i, depth,
-                y + i * y_stride + v, y_stride, accumulate);
-}
-
 typedef struct rows_of_pass {
   size_t first_row, count;        // rows of the whole call
   size_t base;                    // position that score column 0 stands for, a multiple of 32
@@ -37,16 +23,80 @@ INLINE size_t first_visible(const alora_attention *shape, size_t position) {
   return shape->window == 0 || position < shape->window ? 0 : position + 1 - shape->window;
 }
 
-// outputs[row] += scores[row][p] * value p for p in begin ..< end, ascending, for `count` rows from `row` of the pass.
-TARGET static void add_values(const alora_attention *shape, const rows_of_pass *pass, size_t row, size_t count,
-                              size_t begin, size_t end, const float *const *value_blocks) {
+// Positions whose values are added while the outputs are in registers: their values stay in the first-level cache for all
+// rows of a pass.
+#define VALUE_POSITIONS 128
+
+// outputs[row] += scores[row][p] * value p for p in begin ..< end, ascending.
+//   scores: [rows][stride], column 0 for position `base`     outputs: [rows][output_stride], from the 16 * `vector`-th element
+// `rows` and `vectors` are constants at each call, so that the accumulators are registers.
+INLINE void micro_values(const float *const *restrict value_blocks, size_t begin, size_t end, const float *restrict scores,
+                         size_t stride, float *restrict outputs, size_t output_stride, size_t vector, const int rows,
+                         const int vectors) {
+  v16f s[MICRO_TOKENS][2 * MICRO_PANELS];
+  _Pragma("GCC unroll 12") for (int i = 0; i < rows; i++)
+    _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
+      s[i][v] = v_load(outputs + (size_t)i * output_stride + 16 * (size_t)v);
   for (size_t p = begin; p < end;) {
     const size_t slot = p % 32, depth = end - p < 32 - slot ? end - p : 32 - slot;
-    const float *block = value_blocks[p / 32] + 32 * slot;
-    for (size_t panel = 0; panel * 32 < shape->head_dim; panel++)
-      tile_far(count, block + 1024 * panel, pass->scores + row * pass->stride + (p - pass->base), pass->stride, depth,
-               pass->outputs + row * pass->output_stride + 32 * panel, pass->output_stride, 1);
+    const float *block = value_blocks[p / 32] + 1024 * (vector / 2) + 16 * (vector % 2) + 32 * slot;
+    const float *weights = scores + (p - begin);
+    for (size_t k = 0; k < depth; k++) {
+      v16f row[2 * MICRO_PANELS];
+      _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
+        row[v] = v_load(block + 32 * k + 1024 * (size_t)(v / 2) + 16 * (size_t)(v % 2));
+      _Pragma("GCC unroll 12") for (int i = 0; i < rows; i++) {
+        const v16f weight = v_set(weights[k + (size_t)i * stride]);
+        _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++) s[i][v] = v_fma(weight, row[v], s[i][v]);
+      }
+    }
     p += depth;
+  }
+  _Pragma("GCC unroll 12") for (int i = 0; i < rows; i++)
+    _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
+      v_store(outputs + (size_t)i * output_stride + 16 * (size_t)v, s[i][v]);
+}
+
+#define VALUE_ROWS (12 / MICRO_PANELS < MICRO_TOKENS ? 12 / MICRO_PANELS : MICRO_TOKENS)
+#define VALUES_CASE(n)                                                                                              \
+  case n:                                                                                                           \
+    micro_values(value_blocks, begin, end, scores, stride, outputs + 16 * vector, output_stride, vector, n, vectors); \
+    break;
+#if MICRO_TOKENS >= 6
+#define VALUES_SWITCH \
+  switch (rows) { VALUES_CASE(1) VALUES_CASE(2) VALUES_CASE(3) VALUES_CASE(4) VALUES_CASE(5) VALUES_CASE(6) }
+#else
+#define VALUES_SWITCH switch (rows) { VALUES_CASE(1) VALUES_CASE(2) VALUES_CASE(3) VALUES_CASE(4) }
+#endif
+
+TARGET static void few_values(const float *const *restrict value_blocks, size_t begin, size_t end, const float *restrict scores,
+                              size_t stride, float *restrict outputs, size_t output_stride, size_t vector, size_t rows) {
+  enum { vectors = TILE_VECTORS };
+  VALUES_SWITCH
+}
+#if MICRO_PANELS > 1
+TARGET static void wide_values(const float *const *restrict value_blocks, size_t begin, size_t end, const float *restrict scores,
+                               size_t stride, float *restrict outputs, size_t output_stride, size_t vector, size_t rows) {
+  enum { vectors = 2 * MICRO_PANELS };
+  VALUES_SWITCH
+}
+#endif
+
+// The same for `count` rows from `row` of the pass and all elements of the values.
+INLINE void add_values(const alora_attention *shape, const rows_of_pass *pass, size_t row, size_t count, size_t begin,
+                       size_t end, const float *const *value_blocks) {
+  const size_t vectors = pass->output_stride / 16;
+  for (size_t i = 0; i < count; i += VALUE_ROWS) {
+    const size_t rows = count - i < VALUE_ROWS ? count - i : VALUE_ROWS;
+    const float *scores = pass->scores + (row + i) * pass->stride + (begin - pass->base);
+    float *outputs = pass->outputs + (row + i) * pass->output_stride;
+    size_t vector = 0;
+#if MICRO_PANELS > 1
+    for (; vector + 2 * MICRO_PANELS <= vectors; vector += 2 * MICRO_PANELS)
+      wide_values(value_blocks, begin, end, scores, pass->stride, outputs, pass->output_stride, vector, rows);
+#endif
+    for (; vector < vectors; vector += TILE_VECTORS)
+      few_values(value_blocks, begin, end, scores, pass->stride, outputs, pass->output_stride, vector, rows);
   }
 }
 
@@ -65,6 +115,23 @@ TARGET static void add_values_of_edges(const alora_attention *shape, const rows_
     if (begin < end) add_values(shape, pass, row + i, same, begin, end, value_blocks);
     i += same;
   }
+}
+
+// row[c] := what the softmax takes; returns the largest. May change columns beyond `count`, which nobody reads: see the
+// stride.
+INLINE float scale_and_find_largest(const alora_attention *shape, float *row, size_t count) {
+  const v16f scale = v_set(shape->scale), cap = v_set(shape->soft_cap);
+  v16f largest = v_set(-__builtin_inff());
+  size_t c = 0;
+  for (; c < count; c += 16) {
+    v16f s = v_mul(v_load(row + c), scale);
+    if (shape->soft_cap != 0.0f) s = v_soft_cap(s, cap);
+    v_store(row + c, s);
+    if (c + 16 <= count) largest = v_max(s, largest);
+  }
+  float m = folded_max(largest);
+  for (c = count / 16 * 16; c < count; c++) m = row[c] > m ? row[c] : m;
+  return m;
 }
 
 // The queries of a pass, tile by tile, each [head_dim][rows of the tile].
@@ -99,13 +166,7 @@ TARGET static void attend_pass(const alora_attention *shape, rows_of_pass *pass,
     const size_t position = position_of(shape, first_position, pass->first_row + i);
     const size_t start = first_visible(shape, position), count = position + 1 - start;
     float *row = pass->scores + i * pass->stride + (start - pass->base);
-    const v16f scale = v_set(shape->scale), cap = v_set(shape->soft_cap);
-    for (size_t c = 0; c < count; c += 16) {  // may run into columns beyond, which nobody reads: see the stride
-      v16f s = v_mul(v_load(row + c), scale);
-      if (shape->soft_cap != 0.0f) s = v_soft_cap(s, cap);
-      v_store(row + c, s);
-    }
-    pass->sums[i] = exp_and_sum(row, row, count);
+    pass->sums[i] = exp_less(row, row, count, scale_and_find_largest(shape, row, count));
   }
 
   memset(pass->outputs, 0, 4 * pass->count * pass->output_stride);
@@ -116,10 +177,10 @@ TARGET static void attend_pass(const alora_attention *shape, rows_of_pass *pass,
     end[t] = position_of(shape, first_position, pass->first_row + tile) + 1;
     add_values_of_edges(shape, pass, first_position, tile, rows, begin[t], end[t], 1, value_blocks);
   }
-  for (size_t p = pass->base; p <= last; p += 32)
+  for (size_t p = pass->base; p <= last; p += VALUE_POSITIONS)
     for (size_t tile = 0, t = 0; tile < pass->count; tile += ALORA_TILE_TOKENS, t++) {
       const size_t rows = pass->count - tile < ALORA_TILE_TOKENS ? pass->count - tile : ALORA_TILE_TOKENS;
-      const size_t from = p < begin[t] ? begin[t] : p, to = p + 32 < end[t] ? p + 32 : end[t];
+      const size_t from = p < begin[t] ? begin[t] : p, to = p + VALUE_POSITIONS < end[t] ? p + VALUE_POSITIONS : end[t];
       if (from < to) add_values(shape, pass, tile, rows, from, to, value_blocks);
     }
   for (size_t tile = 0, t = 0; tile < pass->count; tile += ALORA_TILE_TOKENS, t++) {

@@ -56,16 +56,12 @@ INLINE float folded_max(v16f values) {
   return s[0];
 }
 
-// x[i] := exp(x[i] - max x) in place; returns the lane sum of the results. n >= 1.
-INLINE float exp_and_sum(const float *x, float *y, size_t n) {
-  v16f largest = v_set(x[0]);
-  size_t i = 0;
-  for (; i + 16 <= n; i += 16) largest = v_max(v_load(x + i), largest);
-  float m = folded_max(largest);
-  for (; i < n; i++) m = x[i] > m ? x[i] : m;
+// y[i] := exp(x[i] - m); returns the lane sum of the results. y may be x.
+INLINE float exp_less(const float *x, float *y, size_t n, float m) {
   const v16f shift = v_set(m);
   v16f sums = v_set(0.0f);
-  for (i = 0; i + 16 <= n; i += 16) {
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) {
     const v16f e = v_exp(v_sub(v_load(x + i), shift));
     v_store(y + i, e);
     sums = v_add(sums, e);
@@ -77,4 +73,14 @@ INLINE float exp_and_sum(const float *x, float *y, size_t n) {
     sums = v_add(sums, v_load(rest));
   }
   return folded_sum(sums);
+}
+
+// The same with the largest of x for m. n >= 1.
+INLINE float exp_and_sum(const float *x, float *y, size_t n) {
+  v16f largest = v_set(x[0]);
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) largest = v_max(v_load(x + i), largest);
+  float m = folded_max(largest);
+  for (; i < n; i++) m = x[i] > m ? x[i] : m;
+  return exp_less(x, y, n, m);
 }
