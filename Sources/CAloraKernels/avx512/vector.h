@@ -12,13 +12,9 @@
 #define INLINE static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")))
 #define TILE_VECTORS 2
 #define MICRO_TOKENS 12
-#ifndef MICRO_PANELS
 #define MICRO_PANELS 2
-#endif
 #define WIDEN_VECTORS 2
-#ifndef TOKEN_PANELS
 #define TOKEN_PANELS 2
-#endif
 
 static const float nibble_values[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 static const float nibble_values_minus_8[16] = {-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7};

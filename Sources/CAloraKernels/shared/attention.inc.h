@@ -158,7 +158,7 @@ TARGET static void attend_pass(const alora_attention *shape, rows_of_pass *pass,
   for (size_t p = pass->base; p <= last; p += 32)
     for (size_t tile = 0; tile < pass->count; tile += ALORA_TILE_TOKENS) {
       const size_t rows = pass->count - tile < ALORA_TILE_TOKENS ? pass->count - tile : ALORA_TILE_TOKENS;
-      tile_near(rows, key_blocks[p / 32], pass->queries + tile * shape->head_dim, rows, shape->head_dim,
+      tile_near(rows, key_blocks[p / 32], pass->queries + tile * shape->head_dim, shape->head_dim,
                 pass->scores + tile * pass->stride + (p - pass->base), pass->stride, 0);
     }
 

@@ -1,11 +1,11 @@
 // The micro-kernel: a tile of tokens times a few vectors of outputs, one accumulator each, k ascending. Everything that
 // multiplies matrices goes through it, so there is one place that fixes the order.
 
-// y[i][0 ..< 16 vectors] = or += over k of x[k * x_k + i * x_i] * w[k][…].
-//   w: [depth][w_stride], outputs 32 and up w_panel floats later   y: [tokens][y_stride]
+// y[i][0 ..< 16 vectors] = or += over k of x[k * x_k + i] * w[k][…].
+//   w: [depth][32], outputs 32 and up w_panel floats later   y: [tokens][y_stride]
 //   accumulate: start from y instead of +0
 // `tokens` and `vectors` are constants at each call, so that the accumulators are registers.
-INLINE void micro(const float *restrict w, size_t w_stride, size_t w_panel, const float *restrict x, size_t x_k, size_t x_i, size_t depth,
+INLINE void micro(const float *restrict w, size_t w_panel, const float *restrict x, size_t x_k, size_t depth,
                   float *restrict y, size_t y_stride, int accumulate, const int tokens, const int vectors) {
   v16f s[MICRO_TOKENS][2 * MICRO_PANELS];
   _Pragma("GCC unroll 12") for (int i = 0; i < tokens; i++)
@@ -13,9 +13,10 @@ INLINE void micro(const float *restrict w, size_t w_stride, size_t w_panel, cons
       s[i][v] = accumulate ? v_load(y + (size_t)i * y_stride + 16 * (size_t)v) : v_set(0.0f);
   for (size_t k = 0; k < depth; k++) {
     v16f row[2 * MICRO_PANELS];
-    _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++) row[v] = v_load(w + k * w_stride + (size_t)(v / 2) * w_panel + 16 * (size_t)(v % 2));
+    _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
+      row[v] = v_load(w + 32 * k + (size_t)(v / 2) * w_panel + 16 * (size_t)(v % 2));
     _Pragma("GCC unroll 12") for (int i = 0; i < tokens; i++) {
-      const v16f element = v_set(x[k * x_k + (size_t)i * x_i]);
+      const v16f element = v_set(x[k * x_k + (size_t)i]);
       _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++) s[i][v] = v_fma(element, row[v], s[i][v]);
     }
   }
@@ -25,11 +26,7 @@ INLINE void micro(const float *restrict w, size_t w_stride, size_t w_panel, cons
 }
 
 #define MICRO_CASE(n) \
-  case n: micro(w, w_stride, 0, x, x_k, x_i, depth, y, y_stride, accumulate, n, TILE_VECTORS); break;
-#define MICRO_SWITCH                                                                                      \
-  switch (tokens) {                                                                                       \
-    MICRO_CASE(1) MICRO_CASE(2) MICRO_CASE(3) MICRO_CASE(4) MICRO_MORE                                     \
-  }
+  case n: micro(w, 0, x, x_k, depth, y, y_stride, accumulate, n, TILE_VECTORS); break;
 #if MICRO_TOKENS >= 12
 #define MICRO_MORE MICRO_CASE(5) MICRO_CASE(6) MICRO_CASE(7) MICRO_CASE(8) MICRO_CASE(9) MICRO_CASE(10) MICRO_CASE(11) MICRO_CASE(12)
 #elif MICRO_TOKENS >= 6
@@ -38,34 +35,16 @@ INLINE void micro(const float *restrict w, size_t w_stride, size_t w_panel, cons
 #define MICRO_MORE
 #endif
 
-// Tokens of a tile are neighbours in x, as packed activations are.
-TARGET static void micro_near(size_t tokens, const float *restrict w, size_t w_stride, const float *restrict x, size_t x_k,
-                              size_t depth, float *restrict y, size_t y_stride, int accumulate) {
-  const size_t x_i = 1;
-  MICRO_SWITCH
+TARGET static void micro_near(size_t tokens, const float *restrict w, const float *restrict x, size_t x_k, size_t depth,
+                              float *restrict y, size_t y_stride, int accumulate) {
+  switch (tokens) { MICRO_CASE(1) MICRO_CASE(2) MICRO_CASE(3) MICRO_CASE(4) MICRO_MORE }
 }
 
-// A tile of up to 12 tokens and 32 outputs.
-TARGET static void tile_near(size_t tokens, const float *restrict w, const float *restrict x, size_t x_k, size_t depth,
+// A tile of up to 12 tokens and 32 outputs.   x: [depth][tokens]
+TARGET static void tile_near(size_t tokens, const float *restrict w, const float *restrict x, size_t depth,
                              float *restrict y, size_t y_stride, int accumulate) {
   for (size_t i = 0; i < tokens; i += MICRO_TOKENS)
     for (size_t v = 0; v < 32; v += 16 * TILE_VECTORS)
-      micro_near(tokens - i < MICRO_TOKENS ? tokens - i : MICRO_TOKENS, w + v, 32, x + i, x_k, depth,
+      micro_near(tokens - i < MICRO_TOKENS ? tokens - i : MICRO_TOKENS, w + v, x + i, tokens, depth,
                  y + i * y_stride + v, y_stride, accumulate);
 }
-
-#if MICRO_PANELS > 1
-#define WIDE_CASE(n) \
-  case n: micro(w, 32, w_panel, x + i, x_k, 1, depth, y + i * y_stride, y_stride, accumulate, n, 2 * MICRO_PANELS); break;
-// A tile of up to 12 tokens and the outputs of two panels: fewer loads for each fma.
-TARGET static void tile_wide(size_t tokens, const float *restrict w, size_t w_panel, const float *restrict x, size_t depth,
-                             float *restrict y, size_t y_stride, int accumulate) {
-  const size_t x_k = tokens, first = tokens > 6 ? (tokens + 1) / 2 : tokens;
-  for (size_t i = 0; i < tokens; i += first) switch (tokens - i < first ? tokens - i : first) {
-      WIDE_CASE(1) WIDE_CASE(2) WIDE_CASE(3) WIDE_CASE(4) WIDE_CASE(5) WIDE_CASE(6)
-    }
-}
-#else
-#define tile_wide(tokens, w, w_panel, x, depth, y, y_stride, accumulate) \
-  tile_near(tokens, w, x, tokens, depth, y, y_stride, accumulate)
-#endif
