@@ -128,37 +128,34 @@ extension Evaluator {
     }
   }
 
-  /// Attention: tasks of a few tokens of one head, dealt out in turn, because later tokens have more to see.
+  /// Attention: tasks of a few tokens of one head, the last tokens first, because they have most to see.
   private func attend(_ layer: Int, _ pass: Pass) {
     let (kvHeads, dimension, q) = (h.keyValueHeadCount, h.headDimension, h.queryRowCount)
     let group = h.headCount / kvHeads
     let shape = alora_attention(
       head_dim: dimension, group: group, window: parameters.layers[layer].window ?? 0, scale: parameters.attentionScale,
       soft_cap: parameters.attentionSoftCap ?? 0)
-    let taskRows = 32
-    let (isa, threadCount) = (isa, pool.threadCount)
-    pool.run { thread in
-      var shape = shape
-      var task = 0
-      for segment in pass.segments {
-        for first in stride(from: segment.rows.lowerBound, to: segment.rows.upperBound, by: taskRows) {
-          let count = min(taskRows, segment.rows.upperBound - first)
-          let position = segment.firstPosition + first - segment.rows.lowerBound
-          for head in 0..<kvHeads {
-            task += 1
-            guard task % threadCount == thread else { continue }
-            let bytes = unsafe alora_attention_scratch_byte_count(&shape, position, count)
-            let memory = unsafe self.scratch[thread].attention.reserve(bytes / 4 + 16)
-            let keys = unsafe UnsafeRawPointer(segment.sequence.keyBlocks(layer: layer, head: head))
-              .assumingMemoryBound(to: UnsafePointer<Float>?.self)
-            let values = unsafe UnsafeRawPointer(segment.sequence.valueBlocks(layer: layer, head: head))
-              .assumingMemoryBound(to: UnsafePointer<Float>?.self)
-            let at = first * q + head * group * dimension
-            unsafe alora_attend(
-              isa, &shape, pass.query + at, q, position, count, keys, values, pass.attention + at, q, memory)
-          }
-        }
+    var tasks: [(segment: Segment, rows: Range<Int>, head: Int)] = []
+    for segment in pass.segments {
+      for first in stride(from: segment.rows.lowerBound, to: segment.rows.upperBound, by: 32).reversed() {
+        let rows = first..<min(first + 32, segment.rows.upperBound)
+        for head in 0..<kvHeads { tasks.append((segment, rows, head)) }
       }
+    }
+    let (isa, all) = (isa, tasks)
+    pool.run(tasks: all.count) { thread, index in
+      let (segment, rows, head) = all[index]
+      let position = segment.firstPosition + rows.lowerBound - segment.rows.lowerBound
+      var shape = shape
+      let bytes = unsafe alora_attention_scratch_byte_count(&shape, position, rows.count)
+      let memory = unsafe self.scratch[thread].attention.reserve(bytes / 4 + 16)
+      let keys = unsafe UnsafeRawPointer(segment.sequence.keyBlocks(layer: layer, head: head))
+        .assumingMemoryBound(to: UnsafePointer<Float>?.self)
+      let values = unsafe UnsafeRawPointer(segment.sequence.valueBlocks(layer: layer, head: head))
+        .assumingMemoryBound(to: UnsafePointer<Float>?.self)
+      let at = rows.lowerBound * q + head * group * dimension
+      unsafe alora_attend(
+        isa, &shape, pass.query + at, q, position, rows.count, keys, values, pass.attention + at, q, memory)
     }
   }
 }

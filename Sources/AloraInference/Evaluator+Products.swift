@@ -66,25 +66,50 @@ extension Evaluator {
     } else {
       let input = unsafe rowCount == 1 ? x : packed
       let panelCount = products.reduce(0) { $0 + $1.matrix.panelCount }
-      pool.run { thread in
-        let share = self.pool.share(of: panelCount, thread: thread)
-        var first = 0
-        for product in products {
-          let matrix = product.matrix
-          let panels = share.clamped(to: first..<(first + matrix.panelCount))
-          if !panels.isEmpty {
-            let start = panels.lowerBound - first
-            unsafe self.product(
-              self.isa.rawValue, matrix.type.rawValue, matrix.storage, matrix.rowCount, matrix.columnCount, start,
-              panels.count, input, rowCount, product.output, product.stride)
-            let end = min(matrix.rowCount, (start + panels.count) * 32)
-            self.addBias(product, columns: (start * 32)..<end, rowCount: rowCount)
-          }
-          first += matrix.panelCount
+      if rowCount == 1 {
+        pool.run { thread in
+          unsafe self.multiply(products, panels: self.pool.share(of: panelCount, thread: thread), input, rowCount: 1)
+        }
+      } else {
+        let tasks = panelTasks(panelCount)
+        pool.run(tasks: tasks.count) { _, task in
+          unsafe self.multiply(products, panels: tasks[task], input, rowCount: rowCount)
         }
       }
     }
     unsafe addUpdates(x, columns: columns, products, segments: segments, layer: layer)
+  }
+
+  /// Divides panels into tasks: large ones first, which read the rows less often, and small ones at the end, so that all
+  /// threads end together.
+  private func panelTasks(_ count: Int) -> [Range<Int>] {
+    var (tasks, first) = ([Range<Int>](), 0)
+    while first < count {
+      let fair = (count - first) / (2 * pool.threadCount)
+      let size = fair < 2 ? 1 : min(8, fair / 2 * 2)
+      tasks.append(first..<(first + size))
+      first += size
+    }
+    return tasks
+  }
+
+  /// The named panels of several products, numbered one product after the other.
+  private func multiply(
+    _ products: [Product], panels: Range<Int>, _ input: UnsafeMutablePointer<Float>, rowCount: Int
+  ) {
+    var first = 0
+    for product in products {
+      let matrix = product.matrix
+      let part = panels.clamped(to: first..<(first + matrix.panelCount))
+      if !part.isEmpty {
+        let start = part.lowerBound - first
+        unsafe self.product(
+          isa.rawValue, matrix.type.rawValue, matrix.storage, matrix.rowCount, matrix.columnCount, start, part.count,
+          input, rowCount, product.output, product.stride)
+        addBias(product, columns: (start * 32)..<min(matrix.rowCount, (start + part.count) * 32), rowCount: rowCount)
+      }
+      first += matrix.panelCount
+    }
   }
 
   private func addBias(_ product: Product, columns: Range<Int>, rowCount: Int) {
@@ -119,11 +144,9 @@ extension Evaluator {
       for task in all { unsafe addUpdate(x, columns: columns, task.rows, task.product, task.update, thread: 0) }
       return
     }
-    pool.run { thread in
-      for index in stride(from: thread, to: all.count, by: self.pool.threadCount) {
-        let task = all[index]
-        unsafe self.addUpdate(x, columns: columns, task.rows, task.product, task.update, thread: thread)
-      }
+    pool.run(tasks: all.count) { thread, index in
+      let task = all[index]
+      unsafe self.addUpdate(x, columns: columns, task.rows, task.product, task.update, thread: thread)
     }
   }
 

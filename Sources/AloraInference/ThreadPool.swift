@@ -10,7 +10,7 @@ internal import Synchronization
 
 /// Threads that do one thing together at a time. The calling thread is one of them.
 ///
-/// Work is divided by the thread's number alone, never by who is first; and no result here depends on the division.
+/// Work is divided by the thread's number, or in tasks that go to whoever is free: no result here depends on the division.
 /// Threads wait for the next piece of work by spinning for a moment, then asleep. One caller at a time.
 @safe public final class ThreadPool {
   public let threadCount: Int
@@ -75,6 +75,24 @@ internal import Synchronization
     withoutActuallyEscaping(body) { run($0) }
   }
 
+  /// Calls `body` once for each of `count` tasks, in order, on whichever thread is free. For work whose pieces take long
+  /// enough that one thread may fall behind.
+  func run(tasks count: Int, _ body: @escaping (_ thread: Int, _ task: Int) -> Void) {
+    guard count > 1, shared.workerCount > 0 else {
+      for task in 0..<count { body(0, task) }
+      return
+    }
+    let shared = shared
+    shared.nextTask.store(0, ordering: .relaxed)
+    run { thread in
+      while true {
+        let task = shared.nextTask.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard task < count else { return }
+        body(thread, task)
+      }
+    }
+  }
+
   /// The part of `0 ..< count` that a thread does.
   func share(of count: Int, thread: Int) -> Range<Int> {
     (count * thread / threadCount)..<(count * (thread + 1) / threadCount)
@@ -105,6 +123,7 @@ private func threadMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
   let pending = Atomic<Int>(0)
   let sleepers = Atomic<Int>(0)
   let isStopping = Atomic<Bool>(false)
+  let nextTask = Atomic<Int>(0)
   var job: ((Int) -> Void)?
   var workerCount = 0
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)

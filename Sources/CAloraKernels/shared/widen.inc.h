@@ -29,6 +29,7 @@ INLINE void emit(const columns_target t, int v, size_t h, size_t column, v16f va
 #define BITS(word, shift, mask) i_and(i_right(word, shift), i_set(mask))
 #define WIDENS const uint8_t *block, size_t step, size_t h, const int vectors, const columns_target t
 #define MOST_VECTORS 8
+#define PREFETCH_BYTES 4096
 
 INLINE v16f negative(v16f x) { return v_sub(v_set(-0.0f), x); }
 
@@ -248,24 +249,43 @@ INLINE void widen_iq4_xs(WIDENS, int j) {
   }
 }
 
+// A single token reads all weights once, in short streams that hardware prefetchers lose at every page: asks for what
+// comes a little later, after the panels' end for the next ones.
+//   at: the place in a panel     bytes: what each panel's step reads
+INLINE void prefetch_ahead(const uint8_t *panel, size_t step, size_t at, size_t bytes, const int vectors) {
+  size_t ahead = at + PREFETCH_BYTES / bytes * bytes;
+  if (ahead >= step) ahead += (size_t)(vectors / 2 - 1) * step;
+  for (int p = 0; p < vectors / 2; p++)
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const void *)((uintptr_t)panel + (size_t)p * step + ahead + i));
+}
+
+#define PREFETCH(at, bytes) \
+  if (t.multiplies) prefetch_ahead(panel, step, at, bytes, vectors)
+
 // Types whose block is one column.
 #define FOR_1(bytes, value)                                                                 \
-  for (size_t c = 0; c < count; c++)                                                        \
+  for (size_t c = 0; c < count; c++) {                                                      \
+    PREFETCH(c * (32 * (bytes)), 32 * (bytes));                                             \
     for (size_t h = 0; h < 2; h += (size_t)vectors) {                                       \
       const uint8_t *block = panel + (first + c) * (32 * (bytes));                          \
       EACH emit(at_vectors(t, h), v, h, c, value);                                          \
     }                                                                                       \
+  }                                                                                         \
   break
 #define FOR_32(widen, bytes)                                                                \
-  for (size_t c = 0; c < count; c += 32)                                                    \
+  for (size_t c = 0; c < count; c += 32) {                                                  \
+    PREFETCH(c / 32 * (32 * (bytes)), 32 * (bytes));                                        \
     for (size_t h = 0; h < 2; h += (size_t)vectors)                                         \
       widen(panel + (first + c) / 32 * (32 * (bytes)), step, h, vectors, at_column(t, h, c)); \
+  }                                                                                         \
   break
 #define FOR_256(widen, bytes)                                                               \
-  for (size_t c = 0; c < count; c += 32)                                                    \
+  for (size_t c = 0; c < count; c += 32) {                                                  \
+    PREFETCH(c / 32 * (4 * (bytes)), 4 * (bytes));                                          \
     for (size_t h = 0; h < 2; h += (size_t)vectors)                                         \
       widen(panel + (first + c) / 256 * (32 * (bytes)), step, h, vectors, at_column(t, h, c), \
             (int)((first + c) % 256 / 32));                                                 \
+  }                                                                                         \
   break
 
 INLINE columns_target at_vectors(columns_target t, size_t h) {
