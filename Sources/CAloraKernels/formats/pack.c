@@ -16,18 +16,80 @@ size_t alora_packed_byte_count(alora_type type, size_t rows, size_t columns) {
   return alora_panel_count(rows) * alora_panel_byte_count(type, columns);
 }
 
-//   source: one row's blocks, `blocks` of them      panel: the panel's block 0; `row` is 0 ..< 32
-static inline void pack_row(const alora_format format, const uint8_t *restrict source, size_t blocks, size_t row,
-                            uint8_t *restrict panel) {
+// Four rows of four words, or eight rows of eight halves, change places: bits move, none changes. Without these, packing
+// writes four bytes at a time, each to another line.
+typedef uint32_t words4 __attribute__((vector_size(16)));
+typedef uint16_t halves8 __attribute__((vector_size(16)));
+
+//   source: four rows, row_bytes apart     to: word i of the four rows goes to to + i * step
+static inline void transpose_words(const uint8_t *restrict source, size_t row_bytes, uint8_t *restrict to, size_t step) {
+  words4 r[4];
+  for (size_t i = 0; i < 4; i++) memcpy(&r[i], source + i * row_bytes, 16);
+  const words4 a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5), b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+  const words4 c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7), d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+  r[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+  r[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+  r[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
+  r[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
+  for (size_t i = 0; i < 4; i++) memcpy(to + i * step, &r[i], 16);
+}
+
+//   source: eight rows, row_bytes apart     to: half i of the eight rows goes to to + i * step
+static inline void transpose_halves(const uint8_t *restrict source, size_t row_bytes, uint8_t *restrict to, size_t step) {
+  halves8 r[8], s[8];
+  for (size_t i = 0; i < 8; i++) memcpy(&r[i], source + i * row_bytes, 16);
+  // Three times, rows that lie four apart are interleaved: the numbers of row and column change their bits one by one.
+  for (int round = 0; round < 3; round++) {
+    for (size_t i = 0; i < 4; i++) {
+      s[2 * i] = __builtin_shufflevector(r[i], r[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+      s[2 * i + 1] = __builtin_shufflevector(r[i], r[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+    memcpy(r, s, sizeof r);
+  }
+  for (size_t i = 0; i < 8; i++) memcpy(to + i * step, &r[i], 16);
+}
+
+// A place among `blocks` blocks of 32 rows.
+typedef struct pack_place {
+  const uint8_t *source;  // row 0's blocks
+  size_t row_bytes, blocks;
+  uint8_t *panel;         // where the panel keeps the first of them
+} pack_place;
+
+// The fields of one row from block `block` on, one by one; of the words those from `word` on.
+static inline void pack_row(const alora_format format, const pack_place at, size_t row, size_t block, size_t word) {
   const size_t halves_at = 128 * format.words, bytes_at = halves_at + 64 * format.halves;
-  for (size_t block = 0; block < blocks; block++) {
-    const uint8_t *from = source + block * format.bytes;
-    uint8_t *to = panel + block * 32 * format.bytes;
-    for (size_t i = 0; i < format.words; i++) memcpy(to + 128 * i + 4 * row, from + format.words_offset + 4 * i, 4);
+  for (; block < at.blocks; block++) {
+    const uint8_t *from = at.source + row * at.row_bytes + block * format.bytes;
+    uint8_t *to = at.panel + block * 32 * format.bytes;
+    for (size_t i = word; i < format.words; i++) memcpy(to + 128 * i + 4 * row, from + format.words_offset + 4 * i, 4);
     for (size_t i = 0; i < format.halves; i++)
       memcpy(to + halves_at + 64 * i + 2 * row, from + format.halves_offset + 2 * i, 2);
     for (size_t i = 0; i < format.single_bytes; i++) to[bytes_at + 32 * i + row] = from[i];
   }
+}
+
+// Eight rows, which are all there.
+static inline void pack_rows(const alora_format format, const pack_place at, size_t row) {
+  const uint8_t *rows = at.source + row * at.row_bytes;
+  size_t block = 0, word = 0;
+  if (format.columns == 1) {
+    const size_t step = 32 * format.bytes, lanes = 16 / format.bytes;
+    for (; block + lanes <= at.blocks; block += lanes) {
+      const uint8_t *from = rows + block * format.bytes;
+      uint8_t *to = at.panel + block * step + row * format.bytes;
+      if (format.bytes == 2) transpose_halves(from, at.row_bytes, to, step);
+      else
+        for (size_t r = 0; r < 8; r += 4) transpose_words(from + r * at.row_bytes, at.row_bytes, to + 4 * r, step);
+    }
+  } else {
+    for (size_t b = 0; b < at.blocks; b++)
+      for (word = 0; word + 4 <= format.words; word += 4)
+        for (size_t r = 0; r < 8; r += 4)
+          transpose_words(rows + b * format.bytes + format.words_offset + 4 * word + r * at.row_bytes, at.row_bytes,
+                          at.panel + b * 32 * format.bytes + 128 * word + 4 * (row + r), 128);
+  }
+  for (size_t r = 0; r < 8; r++) pack_row(format, at, row + r, block, word);
 }
 
 void alora_pack(alora_type type, const void *restrict source, size_t rows, size_t columns, size_t first_panel,
@@ -42,10 +104,11 @@ void alora_pack(alora_type type, const void *restrict source, size_t rows, size_
     const size_t first_row = 32 * p, present = rows - first_row < 32 ? rows - first_row : 32;
     if (present < 32) memset(panel, 0, 32 * row_bytes);
     for (size_t start = 0; start < blocks; start += strip) {
-      const size_t count = blocks - start < strip ? blocks - start : strip;
-      for (size_t row = 0; row < present; row++)
-        pack_row(format, (const uint8_t *)source + (first_row + row) * row_bytes + start * format.bytes, count, row,
-                 panel + start * 32 * format.bytes);
+      const pack_place at = {(const uint8_t *)source + first_row * row_bytes + start * format.bytes, row_bytes,
+                             blocks - start < strip ? blocks - start : strip, panel + start * 32 * format.bytes};
+      size_t row = 0;
+      for (; row + 8 <= present; row += 8) pack_rows(format, at, row);
+      for (; row < present; row++) pack_row(format, at, row, 0, 0);
     }
   }
 }
