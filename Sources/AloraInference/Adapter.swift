@@ -92,6 +92,7 @@ public final class Adapter: Sendable {
         a: FloatBuffer(rows), b: FloatBuffer(try pair.b.floats()), rank: rank, scale: pair.scale)
     }
     digest = try parts.digest()
+    arena.endLoading()
   }
 
   private init(_ other: Adapter, factor: Float) {

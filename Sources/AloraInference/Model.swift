@@ -95,5 +95,6 @@ public final class Model: Sendable {
     finalNorm = try vector(graph.finalNorm)
     output = try matrix(graph.output)
     weightByteCount = byteCount
+    arena.endLoading()
   }
 }

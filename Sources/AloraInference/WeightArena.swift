@@ -14,12 +14,37 @@
   private var chunks: [UnsafeMutableRawPointer] = unsafe []
   private var free = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
   private let chunkByteCount: Int
+  private var pieces: [UnsafeMutableRawPointer] = unsafe []
+  private var pieceByteCount = 0
   private static let pageByteCount = 1 << 21
 
   /// - Parameter byteCount: how much will be asked for, about.
   init(byteCount: Int) { chunkByteCount = min(max(byteCount, 1 << 16), 1 << 28) }
 
-  deinit { unsafe chunks.forEach { unsafe $0.deallocate() } }
+  deinit {
+    endLoading()
+    unsafe chunks.forEach { unsafe $0.deallocate() }
+  }
+
+  /// Memory for each of `threadCount` threads to read pieces of a file into; what was in it before may be gone. The same
+  /// memory serves one matrix after the other, so that its pages are not made anew for each.
+  func pieces(threadCount: Int, byteCount: Int) -> [UnsafeMutableRawPointer] {
+    if byteCount > pieceByteCount || unsafe pieces.count < threadCount {
+      endLoading()
+      pieceByteCount = byteCount
+      unsafe pieces = (0..<threadCount).map { _ in
+        UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 64), alignment: 64)
+      }
+    }
+    return unsafe pieces
+  }
+
+  /// Gives the pieces' memory back.
+  func endLoading() {
+    unsafe pieces.forEach { unsafe $0.deallocate() }
+    unsafe pieces = []
+    pieceByteCount = 0
+  }
 
   /// Memory at a multiple of 64 bytes, with undefined contents.
   func allocate(byteCount: Int) -> UnsafeMutableRawPointer {

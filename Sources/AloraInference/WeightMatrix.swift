@@ -78,8 +78,8 @@ struct RowSource: Sendable {
   // Safe to share: written in init only. The arena keeps it.
   nonisolated(unsafe) let storage: UnsafeMutableRawPointer
 
-  /// Reads and packs a matrix; threads share the work. Besides the packed matrix, each thread holds two pieces of about
-  /// a megabyte; the file is read, not mapped, so its pages don't count as this process's memory.
+  /// Reads and packs a matrix; threads share the work. Besides the packed matrix, each thread holds a piece of about a
+  /// quarter of a megabyte, or two; the file is read, not mapped, so its pages don't count as this process's memory.
   ///
   /// - Throws: `unsupportedType`; ``FileError``.
   init(_ source: RowSource, bias: FloatBuffer? = nil, isDense: Bool, pool: ThreadPool, arena: WeightArena) throws {
@@ -97,29 +97,27 @@ struct RowSource: Sendable {
 
     let panelRows = Int(ALORA_PANEL_ROWS)
     let unit = leastCommonMultiple(panelRows, source.permutation.blockRowCount)
-    let chunkRows = max(1, (1 << 20) / max(1, unit * source.rowByteCount)) * unit
+    let chunkRows = max(1, (1 << 18) / max(1, unit * source.rowByteCount)) * unit
     let chunkCount = (rowCount + chunkRows - 1) / chunkRows
     let panelBytes = alora_panel_byte_count(type, columnCount)
     let failures = Failures()
-    pool.run { thread in
-      let chunks = pool.share(of: chunkCount, thread: thread)
-      guard !chunks.isEmpty else { return }
-      let pieceBytes = min(chunkRows, rowCount) * source.rowByteCount
-      let piece = UnsafeMutableRawPointer.allocate(byteCount: max(2 * pieceBytes, 64), alignment: 64)
-      defer { unsafe piece.deallocate() }
-      for chunk in chunks {
-        let rows = (chunk * chunkRows)..<min(rowCount, (chunk + 1) * chunkRows)
-        do { try unsafe source.read(rows, into: piece, scratch: piece + pieceBytes) } catch {
-          return failures.note(error)
-        }
-        if isDense {
-          let target = unsafe storage.assumingMemoryBound(to: Float.self) + rows.lowerBound * columnCount
-          unsafe alora_dequantize(type, piece, target, rows.count * columnCount)
-        } else {
-          unsafe alora_pack(
-            type, piece, rows.count, columnCount, 0, alora_panel_count(rows.count),
-            storage + rows.lowerBound / panelRows * panelBytes)
-        }
+    let pieceBytes = min(chunkRows, rowCount) * source.rowByteCount
+    let pieces = unsafe arena.pieces(
+      threadCount: pool.threadCount, byteCount: source.permutation == .none ? pieceBytes : 2 * pieceBytes)
+    pool.run(tasks: chunkCount) { thread, chunk in
+      // Safe: one piece for each thread.
+      let piece = unsafe pieces[thread]
+      let rows = (chunk * chunkRows)..<min(rowCount, (chunk + 1) * chunkRows)
+      do { try unsafe source.read(rows, into: piece, scratch: piece + pieceBytes) } catch {
+        return failures.note(error)
+      }
+      if isDense {
+        let target = unsafe storage.assumingMemoryBound(to: Float.self) + rows.lowerBound * columnCount
+        unsafe alora_dequantize(type, piece, target, rows.count * columnCount)
+      } else {
+        unsafe alora_pack(
+          type, piece, rows.count, columnCount, 0, alora_panel_count(rows.count),
+          storage + rows.lowerBound / panelRows * panelBytes)
       }
     }
     try failures.check()
