@@ -29,7 +29,7 @@
   /// Memory for each of `threadCount` threads to read pieces of a file into; what was in it before may be gone. The same
   /// memory serves one matrix after the other, so that its pages are not made anew for each.
   func pieces(threadCount: Int, byteCount: Int) -> [UnsafeMutableRawPointer] {
-    if byteCount > pieceByteCount || unsafe pieces.count < threadCount {
+    if unsafe byteCount > pieceByteCount || pieces.count < threadCount {
       endLoading()
       pieceByteCount = byteCount
       unsafe pieces = (0..<threadCount).map { _ in
