@@ -47,4 +47,14 @@ import Testing
     #expect(throws: TokenizationError.self) { try length("{{ 'a' * 1500000 }}", try parseJSON("[]")) }
     #expect(try length("{{ 'a' * 1000000 }}", try parseJSON("[]")) == 1_000_000)
   }
+
+  /// Each escape copied the whole text before it: a quarter of a million took seconds, and a million minutes.
+  @Test func escapesAreLinear() throws {
+    for source in [
+      #"{{ ('"' * 200000)|tojson }}"#, #"{{ ['\n' * 200000] }}"#, "{{ strftime_now('%A' * 50000) }}",
+    ] {
+      let date = TemplateDate(year: 2024, month: 2, day: 29)
+      #expect(try ChatTemplate(source).render(messages: parseJSON("[]"), date: date).utf8.count >= 400_000)
+    }
+  }
 }

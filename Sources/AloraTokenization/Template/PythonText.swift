@@ -72,6 +72,13 @@ enum PythonText {
   }
 }
 
+extension String.UnicodeScalarView {
+  /// Appends a text scalar by scalar: `append(contentsOf:)` makes room for just that text, and copies all before it each time.
+  mutating func add(_ text: String) {
+    for scalar in text.unicodeScalars { append(scalar) }
+  }
+}
+
 /// Bytes that are searched for in a number of steps that the text bounds, whatever it repeats (Knuth, Morris, Pratt).
 private struct SearchedBytes {
   private let bytes: [UInt8]

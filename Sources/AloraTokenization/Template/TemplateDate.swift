@@ -63,7 +63,7 @@ public struct TemplateDate: Hashable, Sendable {
       case "%": text = "%"
       default: return nil
       }
-      result.append(contentsOf: text.unicodeScalars)
+      result.add(text)
     }
     return String(result)
   }

@@ -253,10 +253,10 @@ extension TemplateValue {
     result.append(quote)
     for scalar in scalars {
       switch scalar {
-      case "\\": result.append(contentsOf: "\\\\".unicodeScalars)
-      case "\n": result.append(contentsOf: "\\n".unicodeScalars)
-      case "\r": result.append(contentsOf: "\\r".unicodeScalars)
-      case "\t": result.append(contentsOf: "\\t".unicodeScalars)
+      case "\\": result.add("\\\\")
+      case "\n": result.add("\\n")
+      case "\r": result.add("\\r")
+      case "\t": result.add("\\t")
       case quote:
         result.append("\\")
         result.append(scalar)
@@ -267,7 +267,7 @@ extension TemplateValue {
           let hexadecimal = String(scalar.value, radix: 16)
           let (mark, width) = scalar.value < 0x100 ? ("x", 2) : scalar.value < 0x10000 ? ("u", 4) : ("U", 8)
           let digits = String(repeating: "0", count: max(0, width - hexadecimal.count)) + hexadecimal
-          result.append(contentsOf: "\\\(mark)\(digits)".unicodeScalars)
+          result.add("\\\(mark)\(digits)")
         }
       }
     }
@@ -325,17 +325,17 @@ extension TemplateValue {
     result.append("\"")
     for scalar in text.unicodeScalars {
       switch scalar {
-      case "\"": result.append(contentsOf: "\\\"".unicodeScalars)
-      case "\\": result.append(contentsOf: "\\\\".unicodeScalars)
-      case "\n": result.append(contentsOf: "\\n".unicodeScalars)
-      case "\r": result.append(contentsOf: "\\r".unicodeScalars)
-      case "\t": result.append(contentsOf: "\\t".unicodeScalars)
-      case "\u{8}": result.append(contentsOf: "\\b".unicodeScalars)
-      case "\u{C}": result.append(contentsOf: "\\f".unicodeScalars)
+      case "\"": result.add("\\\"")
+      case "\\": result.add("\\\\")
+      case "\n": result.add("\\n")
+      case "\r": result.add("\\r")
+      case "\t": result.add("\\t")
+      case "\u{8}": result.add("\\b")
+      case "\u{C}": result.add("\\f")
       default:
         if scalar.value < 0x20 {
           let digits = String(scalar.value, radix: 16)
-          result.append(contentsOf: "\\u\(String(repeating: "0", count: 4 - digits.count))\(digits)".unicodeScalars)
+          result.add("\\u\(String(repeating: "0", count: 4 - digits.count))\(digits)")
         } else {
           result.append(scalar)
         }
