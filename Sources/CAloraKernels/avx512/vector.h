@@ -41,7 +41,6 @@ INLINE v16f i_as_float(v16i a) { return _mm512_castsi512_ps(a); }
 INLINE v16f i_to_float(v16i a) { return _mm512_cvtepi32_ps(a); }
 INLINE v16i i_load(const void *p) { return _mm512_loadu_si512(p); }
 INLINE v16i i_load_u16(const void *p) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)); }
-INLINE v16i i_load_u8(const void *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 INLINE v16i i_set(uint32_t x) { return _mm512_set1_epi32((int)x); }
 INLINE v16i i_add(v16i a, v16i b) { return _mm512_add_epi32(a, b); }
 INLINE v16i i_sub(v16i a, v16i b) { return _mm512_sub_epi32(a, b); }

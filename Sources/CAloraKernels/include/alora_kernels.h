@@ -112,7 +112,7 @@ void alora_pack_activations(const float *restrict x, size_t x_stride, size_t tok
 // y[t][o] = sum over k of x[t][k] * w[o][k], in the order of note 2, for the rows of the named panels.
 //   weights: packed [rows, columns], 64-byte aligned     x: packed activations [T, columns]
 //   y: [T][y_stride]; column o of y is row o of the matrix: only columns of the named panels below `rows` are written
-// Threads split a product by panels. Uses about 50 KB of stack.
+// Threads split a product by panels. Uses about 70 KB of stack.
 void alora_matmul(alora_isa isa, alora_type type, const void *restrict weights, size_t rows, size_t columns,
                   size_t first_panel, size_t panel_count, const float *restrict x, size_t token_count,
                   float *restrict y, size_t y_stride);

@@ -253,10 +253,11 @@ INLINE void widen_iq4_xs(WIDENS, int j) {
 // comes a little later, after the panels' end for the next ones.
 //   at: the place in a panel     bytes: what each panel's step reads
 INLINE void prefetch_ahead(const uint8_t *panel, size_t step, size_t at, size_t bytes, const int vectors) {
+  const size_t panels = (size_t)(vectors + 1) / 2;
   size_t ahead = at + PREFETCH_BYTES / bytes * bytes;
-  if (ahead >= step) ahead += (size_t)(vectors / 2 - 1) * step;
-  for (int p = 0; p < vectors / 2; p++)
-    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const void *)((uintptr_t)panel + (size_t)p * step + ahead + i));
+  if (ahead >= step) ahead += (panels - 1) * step;
+  for (size_t p = 0; p < panels; p++)
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const void *)((uintptr_t)panel + p * step + ahead + i));
 }
 
 #define PREFETCH(at, bytes) \
