@@ -5,7 +5,6 @@ time and a gigabyte, with one line, or with what it was asked for.
     scripts/bombs.py BINARY [PART …]
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -158,19 +157,9 @@ def archives(binary, root):
 
 def main():
     parts = {part.__name__: part for part in (values, templates, patterns, headers, archives)}
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("binary")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
-    options = parser.parse_args()
-    binary = str(pathlib.Path(options.binary).resolve())
-    with tempfile.TemporaryDirectory() as root:
-        missed = oddities.try_detector(root)
-    if missed:
-        print("\n".join(missed), file=sys.stderr)
-        return 1
-    oddities.COUNTS.clear()
+    binary, names = oddities.begin(__doc__, parts)
     start = time.monotonic()
-    for name in options.parts or parts:
+    for name in names:
         with tempfile.TemporaryDirectory(prefix="alora-bombs-") as root:
             parts[name](binary, root)
     print(f"{COUNT} bombs in {time.monotonic() - start:.0f} s: exit codes {dict(sorted(oddities.COUNTS.items(), key=str))}; "

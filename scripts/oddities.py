@@ -341,20 +341,25 @@ def try_detector(root):
     return missed
 
 
-def main():
-    parts = {part.__name__: part for part in (inputs, outputs, numbers, surroundings, configurations)}
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def begin(description, parts):
+    """The binary and the names of the parts to run; ends with 1 where the detector misses what is planted for it."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("binary")
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
     options = parser.parse_args()
-    binary = str(pathlib.Path(options.binary).resolve())
     with tempfile.TemporaryDirectory() as root:
         missed = try_detector(root)
     if missed:
         print("\n".join(missed), file=sys.stderr)
-        return 1
+        sys.exit(1)
     COUNTS.clear()
-    for name in options.parts or parts:
+    return str(pathlib.Path(options.binary).resolve()), options.parts or parts
+
+
+def main():
+    parts = {part.__name__: part for part in (inputs, outputs, numbers, surroundings, configurations)}
+    binary, names = begin(__doc__, parts)
+    for name in names:
         start = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="alora-odd-") as root:
             said = parts[name](binary, root)
