@@ -28,17 +28,6 @@ struct EmbeddingUpdate: Sendable {
 
 /// A LoRA adapter's weights, ready to be added to a model's. One value serves any number of sequences.
 public final class Adapter: Sendable {
-  struct Layer: Sendable {
-    var query: LowRankUpdate?
-    var key: LowRankUpdate?
-    var value: LowRankUpdate?
-    var output: LowRankUpdate?
-    var gate: LowRankUpdate?
-    var up: LowRankUpdate?
-    var down: LowRankUpdate?
-    var router: LowRankUpdate?
-  }
-
   public let path: String
   /// What the adapter adds, in one number: SHA-256 over names, scales and factors as f32. A converted adapter whose
   /// factors and scales are the same numbers has the same digest.
@@ -73,13 +62,7 @@ public final class Adapter: Sendable {
       return LowRankUpdate(
         a: a, b: try WeightMatrix(pair.rows(of: matrix), isDense: isDense, pool: pool, arena: arena), scale: pair.scale)
     }
-    layers = try model.graph.layers.map { layer in
-      Layer(
-        query: try update(layer.query), key: try update(layer.key), value: try update(layer.value),
-        output: try update(layer.output), gate: try update(layer.feedForward?.gate),
-        up: try update(layer.feedForward?.up), down: try update(layer.feedForward?.down),
-        router: try update(layer.router))
-    }
+    layers = try model.graph.layers.map { layer in try Layer { try update(layer[$0]) } }
     let isTied = model.graph.base.hyperparameters.tiesEmbeddings
     outputLayer = isTied ? nil : try update(model.graph.output)
     embedding = try parts.pairs[model.graph.embedding.gguf.name].flatMap { pair in
@@ -102,11 +85,7 @@ public final class Adapter: Sendable {
     path = other.path
     invocationTokens = other.invocationTokens
     moduleCount = other.moduleCount
-    layers = other.layers.map {
-      Layer(
-        query: scaled($0.query), key: scaled($0.key), value: scaled($0.value), output: scaled($0.output),
-        gate: scaled($0.gate), up: scaled($0.up), down: scaled($0.down), router: scaled($0.router))
-    }
+    layers = other.layers.map { layer in Layer { scaled(layer[$0]) } }
     outputLayer = scaled(other.outputLayer)
     embedding = other.embedding.map {
       EmbeddingUpdate(a: $0.a, b: $0.b, rank: $0.rank, scale: $0.scale * factor)
@@ -138,9 +117,8 @@ public final class Adapter: Sendable {
 
   /// The largest rank among its modules; 0 where it has none.
   package var largestRank: Int {
-    let updates = layers.flatMap { [$0.query, $0.key, $0.value, $0.output, $0.gate, $0.up, $0.down, $0.router] }
-    return max(
-      (updates + [outputLayer]).compactMap { $0?.a.rowCount }.max() ?? 0, embedding?.rank ?? 0)
+    let updates = layers.flatMap { layer in ModuleKind.allCases.map { layer[$0] } } + [outputLayer]
+    return max(updates.compactMap { $0?.a.rowCount }.max() ?? 0, embedding?.rank ?? 0)
   }
 
   /// Whether it is an aLoRA.

@@ -3,37 +3,18 @@ internal import AloraArchitectures
 /// One adapter with something about it changed: what files and engines are known to get wrong, so that it can be tried
 /// which of it explains logits that are not the expected ones.
 package struct AdapterVariants {
-  /// A product that an adapter may add to.
-  package enum Kind: String, CaseIterable, Sendable {
-    case query = "attn_q", key = "attn_k", value = "attn_v", output = "attn_output"
-    case gate = "ffn_gate", up = "ffn_up", down = "ffn_down", router = "ffn_gate_inp"
-
-    var slot: UpdateSlot {
-      switch self {
-      case .query: .query
-      case .key: .key
-      case .value: .value
-      case .output: .output
-      case .gate: .gate
-      case .up: .up
-      case .down: .down
-      case .router: .router
-      }
-    }
-  }
-
   /// One of the modules in the layers that the adapter changes.
   package struct Module: Hashable, Sendable, CustomStringConvertible {
     package let layer: Int
-    package let kind: Kind
+    package let kind: ModuleKind
 
-    package init(layer: Int, kind: Kind) {
+    package init(layer: Int, kind: ModuleKind) {
       self.layer = layer
       self.kind = kind
     }
 
     /// As the base's tensor is called in GGUF.
-    package var description: String { "blk.\(layer).\(kind.rawValue)" }
+    package var description: String { "blk.\(layer).\(kind.name)" }
   }
 
   /// What may have happened to factors, and is undone.
@@ -63,8 +44,8 @@ package struct AdapterVariants {
     // A legacy adapter's first token does not count: any will do, for the invocation is known.
     parts = try AdapterParts(path: adapter.path, base: model.graph.base) { _ in [0] + tokens }
     modules = adapter.layers.indices.flatMap { layer in
-      Kind.allCases.compactMap { kind in
-        adapter.update(kind.slot, layer: layer) == nil ? nil : Module(layer: layer, kind: kind)
+      ModuleKind.allCases.compactMap { kind in
+        adapter.layers[layer][kind] == nil ? nil : Module(layer: layer, kind: kind)
       }
     }
   }
@@ -77,7 +58,7 @@ package struct AdapterVariants {
     var layers = adapter.layers
     var isChanged = false
     for module in changed {
-      guard let update = adapter.update(module.kind.slot, layer: module.layer), let factors = try factors(of: module),
+      guard let update = adapter.layers[module.layer][module.kind], let factors = try factors(of: module),
         let other = factors.undoing(change, permutation: matrix(module)?.permutation ?? .none)
       else { continue }
       layers[module.layer][module.kind] = other.update(scale: update.scale, isDense: model.backend == .openblas)
@@ -95,7 +76,7 @@ package struct AdapterVariants {
   }
 
   /// The adapter with the updates of two kinds exchanged in every layer; nil where their shapes are not the same.
-  package func adapter(exchanging one: Kind, _ other: Kind) -> Adapter? {
+  package func adapter(exchanging one: ModuleKind, _ other: ModuleKind) -> Adapter? {
     var layers = adapter.layers
     for layer in layers.indices {
       let (first, second) = (layers[layer][one], layers[layer][other])
@@ -110,7 +91,7 @@ package struct AdapterVariants {
   package func adapter(layerOrder order: [Int]) -> Adapter? {
     let layers = adapter.layers
     for (target, source) in order.enumerated() {
-      for kind in Kind.allCases {
+      for kind in ModuleKind.allCases {
         guard let moved = layers[source][kind] else { continue }
         guard let old = layers[target][kind], old.a.columnCount == moved.a.columnCount,
           old.b.rowCount == moved.b.rowCount
@@ -133,7 +114,7 @@ package struct AdapterVariants {
   /// The bytes of all factors as f32.
   package var factorByteCount: Int {
     modules.reduce(0) { sum, module in
-      let update = adapter.update(module.kind.slot, layer: module.layer)
+      let update = adapter.layers[module.layer][module.kind]
       return sum + (update.map { 4 * $0.a.rowCount * ($0.a.columnCount + $0.b.rowCount) } ?? 0)
     }
   }
@@ -141,19 +122,7 @@ package struct AdapterVariants {
   /// How many layers the model has.
   package var layerCount: Int { adapter.layers.count }
 
-  private func matrix(_ module: Module) -> GraphMatrix? {
-    let layer = model.graph.layers[module.layer]
-    return switch module.kind {
-    case .query: layer.query
-    case .key: layer.key
-    case .value: layer.value
-    case .output: layer.output
-    case .gate: layer.feedForward?.gate
-    case .up: layer.feedForward?.up
-    case .down: layer.feedForward?.down
-    case .router: layer.router
-    }
-  }
+  private func matrix(_ module: Module) -> GraphMatrix? { model.graph.layers[module.layer][module.kind] }
 
   private func factors(of module: Module) throws -> Factors? {
     guard let matrix = matrix(module), let pair = parts.pairs[matrix.gguf.name] else { return nil }
@@ -208,34 +177,5 @@ private struct Factors {
     LowRankUpdate(
       a: WeightMatrix(a, rowCount: rank, columnCount: inputCount, isDense: isDense),
       b: WeightMatrix(b, rowCount: outputCount, columnCount: rank, isDense: isDense), scale: scale)
-  }
-}
-
-extension Adapter.Layer {
-  fileprivate subscript(kind: AdapterVariants.Kind) -> LowRankUpdate? {
-    get {
-      switch kind {
-      case .query: query
-      case .key: key
-      case .value: value
-      case .output: output
-      case .gate: gate
-      case .up: up
-      case .down: down
-      case .router: router
-      }
-    }
-    set {
-      switch kind {
-      case .query: query = newValue
-      case .key: key = newValue
-      case .value: value = newValue
-      case .output: output = newValue
-      case .gate: gate = newValue
-      case .up: up = newValue
-      case .down: down = newValue
-      case .router: router = newValue
-      }
-    }
   }
 }

@@ -31,13 +31,14 @@ extension Evaluator {
     unsafe multiply(
       pass.normed, packed: pass.packed, columns: h.hiddenSize, rowCount: count,
       [
-        Product(matrix: network.gate, slot: .gate, output: pass.gate, stride: width),
-        Product(matrix: network.up, slot: .up, output: pass.up, stride: width),
+        Product(matrix: network.gate, slot: .layer(.gate), output: pass.gate, stride: width),
+        Product(matrix: network.up, slot: .layer(.up), output: pass.up, stride: width),
       ], segments: pass.segments, layer: layer)
     unsafe activate(pass.gate, pass.up, width: width, rowCount: count, packed: pass.packed)
     unsafe multiply(
       pass.gate, packed: pass.packed, columns: width, rowCount: count,
-      [Product(matrix: network.down, slot: .down, output: output, stride: h.hiddenSize)], segments: pass.segments,
+      [Product(matrix: network.down, slot: .layer(.down), output: output, stride: h.hiddenSize)],
+      segments: pass.segments,
       layer: layer)
   }
 
@@ -67,7 +68,7 @@ extension Evaluator {
     let weights = unsafe logits + count * expertCount
     unsafe multiply(
       pass.normed, packed: pass.packed, columns: hidden, rowCount: count,
-      [Product(matrix: router, slot: .router, output: logits, stride: expertCount)], segments: pass.segments,
+      [Product(matrix: router, slot: .layer(.router), output: logits, stride: expertCount)], segments: pass.segments,
       layer: layer)
     var tokensOfExpert = [[(row: Int, place: Int)]](repeating: [], count: expertCount)
     for row in 0..<count {

@@ -49,16 +49,17 @@ extension Evaluator {
     unsafe multiply(
       pass.normed, packed: pass.packed, columns: hidden, rowCount: count,
       [
-        Product(matrix: weights.query, slot: .query, output: pass.query, stride: q),
-        Product(matrix: weights.key, slot: .key, output: pass.key, stride: kv),
-        Product(matrix: weights.value, slot: .value, output: pass.value, stride: kv),
+        Product(matrix: weights.query, slot: .layer(.query), output: pass.query, stride: q),
+        Product(matrix: weights.key, slot: .layer(.key), output: pass.key, stride: kv),
+        Product(matrix: weights.value, slot: .layer(.value), output: pass.value, stride: kv),
       ], segments: pass.segments, layer: layer)
     rotateAndStore(layer, pass)
     attend(layer, pass)
     if count > 1 { unsafe rows(count, packing: pass.attention, columns: q, into: pass.packed) { _, _ in } }
     unsafe multiply(
       pass.attention, packed: pass.packed, columns: q, rowCount: count,
-      [Product(matrix: weights.output, slot: .output, output: pass.output, stride: hidden)], segments: pass.segments,
+      [Product(matrix: weights.output, slot: .layer(.output), output: pass.output, stride: hidden)],
+      segments: pass.segments,
       layer: layer)
     unsafe rows(count, packing: pass.normed, columns: hidden, into: pass.packed) { _, rows in
       self.addResidual(pass, rows, norm: weights.postAttentionNorm)

@@ -1,25 +1,5 @@
 internal import CAloraKernels
 
-/// Which of an adapter's updates belongs to a product.
-enum UpdateSlot { case query, key, value, output, gate, up, down, router, outputLayer, none }
-
-extension Adapter {
-  func update(_ slot: UpdateSlot, layer: Int) -> LowRankUpdate? {
-    switch slot {
-    case .query: layers[layer].query
-    case .key: layers[layer].key
-    case .value: layers[layer].value
-    case .output: layers[layer].output
-    case .gate: layers[layer].gate
-    case .up: layers[layer].up
-    case .down: layers[layer].down
-    case .router: layers[layer].router
-    case .outputLayer: outputLayer
-    case .none: nil
-    }
-  }
-}
-
 /// One of several products that read the same rows.
 @safe struct Product {
   let matrix: WeightMatrix

@@ -165,6 +165,15 @@ extension JSON {
     }
   }
 
+  /// The elements of an array of integers in `range`.
+  ///
+  /// - Throws: `wrongType`, `outOfRange`.
+  public func integers(in range: ClosedRange<Int>) throws(JSONError) -> [Int] {
+    var integers: [Int] = []
+    for element in try elements() { integers.append(try element.integer(in: range)) }
+    return integers
+  }
+
   /// The members of an object in the text's order.
   ///
   /// - Throws: `wrongType`.

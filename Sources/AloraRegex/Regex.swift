@@ -68,13 +68,10 @@ public struct RegexError: Error, Hashable {
   /// - Throws: `tooManyRetries`, `tooSlow`.
   public func matchEnd(in text: [UInt8], at offset: Int = 0) throws(RegexError) -> Int? {
     precondition(offset >= 0 && offset <= text.count, "offset outside the text")
+    guard let limits = MatchLimits(retries: Self.retryLimit) else { throw failure(ONIGERR_MEMORY) }
     let result = try timed(text.count - offset) {
-      unsafe withTextPointers(text) { start, end -> Int32 in
-        guard let parameters = unsafe onig_new_match_param() else { return ONIGERR_MEMORY }
-        defer { unsafe onig_free_match_param(parameters) }
-        _ = unsafe onig_initialize_match_param(parameters)
-        _ = unsafe onig_set_retry_limit_in_match_of_match_param(parameters, Self.retryLimit)
-        return unsafe onig_match_with_param(regex, start, end, start + offset, nil, ONIG_OPTION_NONE, parameters)
+      unsafe withTextPointers(text) { start, end in
+        unsafe onig_match_with_param(regex, start, end, start + offset, nil, ONIG_OPTION_NONE, limits.parameters)
       }
     }
     if result == ONIG_MISMATCH { return nil }
@@ -87,16 +84,14 @@ public struct RegexError: Error, Hashable {
   /// - Throws: `tooManyRetries`, `tooSlow`.
   public func firstMatch(in text: [UInt8], from offset: Int = 0) throws(RegexError) -> Range<Int>? {
     precondition(offset >= 0 && offset <= text.count, "offset outside the text")
-    guard let region = unsafe onig_region_new() else { throw failure(ONIGERR_MEMORY) }
+    guard let limits = MatchLimits(retries: Self.retryLimit), let region = unsafe onig_region_new() else {
+      throw failure(ONIGERR_MEMORY)
+    }
     defer { unsafe onig_region_free(region, 1) }
     let result = try timed(text.count - offset) {
-      unsafe withTextPointers(text) { start, end -> Int32 in
-        guard let parameters = unsafe onig_new_match_param() else { return ONIGERR_MEMORY }
-        defer { unsafe onig_free_match_param(parameters) }
-        _ = unsafe onig_initialize_match_param(parameters)
-        _ = unsafe onig_set_retry_limit_in_match_of_match_param(parameters, Self.retryLimit)
-        return unsafe onig_search_with_param(
-          regex, start, end, start + offset, end, region, ONIG_OPTION_NONE, parameters)
+      unsafe withTextPointers(text) { start, end in
+        unsafe onig_search_with_param(
+          regex, start, end, start + offset, end, region, ONIG_OPTION_NONE, limits.parameters)
       }
     }
     if result == ONIG_MISMATCH { return nil }
@@ -112,15 +107,13 @@ public struct RegexError: Error, Hashable {
     in text: [UInt8], range: Range<Int>, to matches: inout [Range<Int>]
   ) throws(RegexError) {
     precondition(range.lowerBound >= 0 && range.upperBound <= text.count, "range outside the text")
-    guard let region = unsafe onig_region_new() else { throw failure(ONIGERR_MEMORY) }
+    guard let limits = MatchLimits(retries: Self.retryLimit), let region = unsafe onig_region_new() else {
+      throw failure(ONIGERR_MEMORY)
+    }
     defer { unsafe onig_region_free(region, 1) }
-    guard let parameters = unsafe onig_new_match_param() else { throw failure(ONIGERR_MEMORY) }
-    defer { unsafe onig_free_match_param(parameters) }
-    _ = unsafe onig_initialize_match_param(parameters)
-    _ = unsafe onig_set_retry_limit_in_match_of_match_param(parameters, Self.retryLimit)
     // A search may fail at each place of the text; all of them together are bounded too.
     let searchLimit = Self.retryLimit + UInt(clamping: range.count.multipliedReportingOverflow(by: 32).partialValue)
-    _ = unsafe onig_set_retry_limit_in_search_of_match_param(parameters, searchLimit)
+    _ = unsafe onig_set_retry_limit_in_search_of_match_param(limits.parameters, searchLimit)
     var offset = 0
     var lastEnd = -1
     while offset <= range.count {
@@ -130,7 +123,7 @@ public struct RegexError: Error, Hashable {
         unsafe withTextPointers(text) { start, _ -> Int32 in
           let (first, end) = unsafe (start + range.lowerBound, start + range.upperBound)
           return unsafe onig_search_with_param(
-            regex, first, end, first + offset, end, region, ONIG_OPTION_NONE, parameters)
+            regex, first, end, first + offset, end, region, ONIG_OPTION_NONE, limits.parameters)
         }
       }
       if result == ONIG_MISMATCH { return }
@@ -169,6 +162,21 @@ public struct RegexError: Error, Hashable {
       code: .tooManyRetries, pattern: pattern,
       detail: retries ? "the pattern backtracks too often" : errorText(code, nil))
   }
+}
+
+/// What one match may take, as Oniguruma has it.
+@safe private struct MatchLimits: ~Copyable {
+  let parameters: OpaquePointer
+
+  /// Nil: no memory.
+  init?(retries: UInt) {
+    guard let parameters = unsafe onig_new_match_param() else { return nil }
+    _ = unsafe onig_initialize_match_param(parameters)
+    _ = unsafe onig_set_retry_limit_in_match_of_match_param(parameters, retries)
+    unsafe self.parameters = parameters
+  }
+
+  deinit { unsafe onig_free_match_param(parameters) }
 }
 
 /// Calls `body` with the ends of the text, which are valid pointers for an empty text too.

@@ -1,7 +1,6 @@
 internal import AloraInference
 
 extension Diagnosis {
-  private typealias Kind = AdapterVariants.Kind
   private typealias Module = AdapterVariants.Module
 
   /// Which mistake about the factors explains the golden rows, or comes nearest to it.
@@ -48,7 +47,7 @@ extension Diagnosis {
   /// What may be wrong, family by family: a family is tried as a whole, and its best member counts.
   private func families(_ variants: AdapterVariants) -> [[() throws -> Hypothesis?]] {
     let all = variants.modules
-    let kinds = Kind.allCases.map { kind in (kind.rawValue, all.filter { $0.kind == kind }) }
+    let kinds = ModuleKind.allCases.map { kind in (kind.name, all.filter { $0.kind == kind }) }
     let layers = (0..<variants.layerCount).map { layer in ("blk.\(layer)", all.filter { $0.layer == layer }) }
     let single = all.map { ($0.description, [$0]) }
     func made(_ name: String, _ adapter: @escaping () throws -> Adapter?) -> () throws -> Hypothesis? {
@@ -71,12 +70,14 @@ extension Diagnosis {
     let rotated = all.filter { $0.kind == .query || $0.kind == .key }
     let permutations: [AdapterVariants.Change] = [.unpermuted, .permutedTwice]
     let transpositions: [AdapterVariants.Change] = [.exchanged, .transposedA, .transposedB, .transposed]
-    let pairs: [(Kind, Kind)] = [(.query, .output), (.key, .value), (.gate, .up), (.query, .key), (.query, .value)]
+    let pairs: [(ModuleKind, ModuleKind)] = [
+      (.query, .output), (.key, .value), (.gate, .up), (.query, .key), (.query, .value),
+    ]
     return [
       changes(permutations, [("attn_q and attn_k", rotated)] + kinds.prefix(2)),
       changes(transpositions, [("every module", all)] + kinds),
       pairs.map { one, other in
-        made("the factors of \(one.rawValue) and \(other.rawValue) exchanged") {
+        made("the factors of \(one.name) and \(other.name) exchanged") {
           variants.adapter(exchanging: one, other)
         }
       },
@@ -106,7 +107,7 @@ extension Diagnosis {
     let idle = Set(try variants.idleModules())
     let active = variants.modules.filter { !idle.contains($0) }
     let kinds = Set(active.map(\.kind))
-    let missing = kinds.sorted { $0.rawValue < $1.rawValue }.flatMap { kind in
+    let missing = kinds.sorted { $0.name < $1.name }.flatMap { kind in
       let layers = Set(active.filter { $0.kind == kind }.map(\.layer))
       // Few of many: adapters for some of the layers are no mistake.
       return layers.count * 2 >= variants.layerCount

@@ -1,0 +1,63 @@
+internal import AloraArchitectures
+
+/// A product in a layer that an adapter may add to.
+package enum ModuleKind: Int, CaseIterable, Sendable {
+  case query, key, value, output, gate, up, down, router
+
+  /// What GGUF calls the base's tensor, without the layer.
+  package var name: String {
+    switch self {
+    case .query: "attn_q"
+    case .key: "attn_k"
+    case .value: "attn_v"
+    case .output: "attn_output"
+    case .gate: "ffn_gate"
+    case .up: "ffn_up"
+    case .down: "ffn_down"
+    case .router: "ffn_gate_inp"
+    }
+  }
+}
+
+extension GraphLayer {
+  subscript(kind: ModuleKind) -> GraphMatrix? {
+    switch kind {
+    case .query: query
+    case .key: key
+    case .value: value
+    case .output: output
+    case .gate: feedForward?.gate
+    case .up: feedForward?.up
+    case .down: feedForward?.down
+    case .router: router
+    }
+  }
+}
+
+/// Which of an adapter's updates belongs to a product.
+enum UpdateSlot {
+  case layer(ModuleKind)
+  case outputLayer, none
+}
+
+extension Adapter {
+  /// What an adapter adds in one layer.
+  struct Layer: Sendable {
+    private var updates: [LowRankUpdate?]
+
+    init(_ update: (ModuleKind) throws -> LowRankUpdate?) rethrows { updates = try ModuleKind.allCases.map(update) }
+
+    subscript(kind: ModuleKind) -> LowRankUpdate? {
+      get { updates[kind.rawValue] }
+      set { updates[kind.rawValue] = newValue }
+    }
+  }
+
+  func update(_ slot: UpdateSlot, layer: Int) -> LowRankUpdate? {
+    switch slot {
+    case .layer(let kind): layers[layer][kind]
+    case .outputLayer: outputLayer
+    case .none: nil
+    }
+  }
+}
