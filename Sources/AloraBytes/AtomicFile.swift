@@ -14,9 +14,11 @@ internal import CLinux
 /// temporary name; ``commit()`` syncs it, gives it its place and syncs the directory. A process that is killed leaves the
 /// old file or the new one; a temporary name that it may leave is removed by the next run to the same path. Two runs may
 /// write one path at once: each has a file of its own, and the last to commit wins where files may be replaced, the first
-/// where not. Not thread-safe.
+/// where not. A link stays: the file that it leads to is replaced. Not thread-safe.
 public final class AtomicFile {
   public let path: String
+  /// `path`, with a link there followed.
+  private let place: String
   /// Bytes written so far.
   public private(set) var byteCount = 0
   private let replacesExisting: Bool
@@ -40,19 +42,25 @@ public final class AtomicFile {
       throw FileError(.notARegularFile, operation: "write", path: path, detail: "it names no file")
     }
     var status = stat()
+    var place = path
     if unsafe lstat(path, &status) == 0 {
-      guard status.st_mode & S_IFMT == S_IFREG || status.st_mode & S_IFMT == S_IFLNK else {
+      let isLink = status.st_mode & S_IFMT == S_IFLNK
+      // A link to nowhere is itself what stands there.
+      let leadsNowhere = unsafe isLink && stat(path, &status) != 0
+      guard leadsNowhere || status.st_mode & S_IFMT == S_IFREG else {
         throw FileError(
           .notARegularFile, operation: "write", path: path, detail: "something that is no file stands there")
       }
       guard replacesExisting else {
         throw FileError(.alreadyExists, operation: "write", path: path, detail: "a file of that name exists")
       }
+      if isLink, let resolved = FileSystem.canonicalPath(path) { place = resolved }
     }
     self.path = path
+    self.place = place
     self.replacesExisting = replacesExisting
     self.syscalls = syscalls
-    temporary = try TemporaryFile(target: path, syscalls: syscalls)
+    temporary = try TemporaryFile(target: place, syscalls: syscalls)
   }
 
   /// Appends `bytes`.
@@ -83,7 +91,7 @@ public final class AtomicFile {
     guard syscalls.sync(temporary.descriptor) == 0 else { throw .current(operation: "sync", path: path) }
     try temporary.publish(replacingExisting: replacesExisting)
     self.temporary = nil
-    let directory = syscalls.open(splitPath(path).directory, O_RDONLY | O_CLOEXEC, 0)
+    let directory = syscalls.open(splitPath(place).directory, O_RDONLY | O_CLOEXEC, 0)
     if directory >= 0 {
       // A directory that cannot be synced (some network file systems) leaves the file in its place all the same.
       _ = syscalls.sync(directory)

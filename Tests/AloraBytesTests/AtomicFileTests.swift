@@ -46,6 +46,40 @@ private func names(_ directory: String) throws -> [String] { try FileSystem.name
     }
   }
 
+  @Test func aLinkIsFollowedAndStays() throws {
+    try withDirectory { directory in
+      try FileManager.default.createDirectory(atPath: directory + "/other", withIntermediateDirectories: true)
+      let (link, target) = (directory + "/link", directory + "/other/target")
+      try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "other/target")
+      func write() throws {
+        let file = try AtomicFile(path: link, replacesExisting: true)
+        try file.writeZeros(3)
+        try file.commit()
+      }
+      try AtomicFile(path: target, replacesExisting: false).commit()
+      #expect(fileCode { _ = try AtomicFile(path: link, replacesExisting: false) } == .alreadyExists)
+      try write()
+      #expect(try FileSystem.entryKind(of: link) == .link && MappedFile(path: target).byteCount == 3)
+      #expect(try names(directory) == ["link", "other"] && names(directory + "/other") == ["target"])
+      try FileManager.default.removeItem(atPath: target)
+      try write()
+      #expect(try FileSystem.entryKind(of: link) == .regularFile)
+    }
+  }
+
+  /// As `/dev/stdout` is a link to: replacing it would take it from the whole machine.
+  @Test func aLinkToADeviceOrDirectoryIsLeftAlone() throws {
+    try withDirectory { directory in
+      for target in ["/dev/null", "/"] {
+        let link = directory + "/link"
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: target)
+        #expect(fileCode { _ = try AtomicFile(path: link, replacesExisting: true) } == .notARegularFile)
+        #expect(try FileSystem.entryKind(of: link) == .link)
+        try FileManager.default.removeItem(atPath: link)
+      }
+    }
+  }
+
   @Test func anExistingFileStaysUnlessReplacementIsAsked() throws {
     try withDirectory { directory in
       let path = directory + "/out"
