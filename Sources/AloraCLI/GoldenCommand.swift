@@ -67,18 +67,13 @@ struct GoldenRecordCommand: ParsableCommand {
       done += prompt.tokens.count
       progress.update(done)
     }
-    let report = report(cases, loaded, adapter, modelDigest: try loaded.model.filesDigest())
-    try writer.add("meta", text: report.serialized(isPretty: false))
-    try writer.finish()
     progress.finish()
-    if common.json {
-      Console.standardOutput.write(report.serialized() + "\n")
-    } else {
-      let rows = cases.reduce(0) { $0 + $1.positions.count }
-      let offCount = cases.count { $0.activationStart == nil }
-      let off = offCount == 0 ? "" : "; the adapter is off in \(offCount), where its invocation does not occur"
-      common.note("\(cases.count) prompts, \(rows) positions written to \(output)\(off)".escapingControlCharacters())
-    }
+    let rows = cases.reduce(0) { $0 + $1.positions.count }
+    let offCount = cases.count { $0.activationStart == nil }
+    let off = offCount == 0 ? "" : "; the adapter is off in \(offCount), where its invocation does not occur"
+    try writer.finish(
+      with: report(cases, loaded, adapter, modelDigest: try loaded.model.filesDigest()), common,
+      summary: "\(cases.count) prompts, \(rows) positions written to \(output)\(off)")
   }
 
   /// Schema: schemas/golden-record.schema.json; also the file's `meta`.

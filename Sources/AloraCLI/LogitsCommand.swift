@@ -108,15 +108,10 @@ struct LogitsCommand: ParsableCommand {
         "sha256": .string(hasher.end().description),
       ])
     }
-    let report = report(loaded, texts: reports)
-    try writer.add("meta", text: report.serialized(isPretty: false))
-    try writer.finish()
     progress.finish()
-    if common.json {
-      Console.standardOutput.write(report.serialized() + "\n")
-    } else {
-      common.note("\(texts.count) texts, \(done) positions written to \(output)".escapingControlCharacters())
-    }
+    try writer.finish(
+      with: report(loaded, texts: reports), common,
+      summary: "\(texts.count) texts, \(done) positions written to \(output)")
   }
 
   /// Schema: schemas/logits.schema.json.
@@ -149,8 +144,9 @@ struct LogitsCommand: ParsableCommand {
     if let listed = listedTokens { return [listed] }
     guard let tokensFile else { return [] }
     let limit = 0...Int(Int32.max)
-    let elements = try JSONDocument(path: tokensFile).root.elements()
-    if elements.allSatisfy({ $0.kind == .integer }) { return [try elements.map { try $0.integer(in: limit) }] }
-    return try elements.map { try $0.elements().map { try $0.integer(in: limit) } }
+    let root = try JSONDocument(path: tokensFile).root
+    let elements = try root.elements()
+    if elements.allSatisfy({ $0.kind == .integer }) { return [try root.integers(in: limit)] }
+    return try elements.map { try $0.integers(in: limit) }
   }
 }

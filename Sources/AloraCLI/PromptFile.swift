@@ -50,9 +50,7 @@ struct PromptFile {
       if let text = try line[optional: key] { found.append(.text(try text.string())) }
     }
     if let tokens = try line[optional: "tokens"] {
-      var ids: [Int] = []
-      for token in try tokens.elements() { ids.append(try token.integer(in: 0...Int(Int32.max))) }
-      found.append(.tokens(ids))
+      found.append(.tokens(try tokens.integers(in: 0...Int(Int32.max))))
     }
     if let messages = try line[optional: "messages"] { found.append(.messages(messages)) }
     guard found.count == 1 else {

@@ -80,6 +80,56 @@ import Testing
     }
   }
 
+  /// The template's text, in which the invocation stands in place of the generation prompt where it is not there already.
+  @Test func messagesGoThroughTheChatTemplate() throws {
+    try withSpellingModel { directory in
+      // By the template, "uHi." and, where an answer is asked for, "a"; the invocation is "HJH".
+      for (name, messages, text, start) in [
+        ("llama-output", #"[{"role": "user", "content": "Hi"}]"#, "uHi.HJH", 4),
+        (
+          "llama-output", #"[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "HJH"}]"#,
+          "uHi.aHJH.a", 5
+        ),
+        ("llama-lora", #"[{"role": "user", "content": "Hi"}]"#, "uHi.a", 0),
+      ] {
+        try writeFile(Array(#"{"id": 3, "messages": \#(messages)}"#.utf8), to: directory + "/p.jsonl")
+        let result = try runAlora(
+          [
+            "golden", "record", "--model", "base", "--adapter", name, "--prompts", "p.jsonl", "--output", "g.npz",
+            "--json",
+          ],
+          directory: directory)
+        #expect(result.status == 0, "\(result.errors)")
+        let item = try #require(parseJSON(result.output)["cases"].elements().first)
+        #expect(try item["activation_start"].integer() == start && item["name"].string() == "3")
+        let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .")
+        let tokens = try NPZFile(path: directory + "/g.npz").integers(named: "tokens_0")
+        #expect(String(tokens.map { letters[$0] }) == text)
+        #expect(
+          try runAlora(
+            ["verify", "--model", "base", "--adapter", name, "--golden", "g.npz", "--exact", "--quiet"],
+            directory: directory
+          ).status == 0)
+        try FileManager.default.removeItem(atPath: directory + "/g.npz")
+        try FileManager.default.removeItem(atPath: directory + "/p.jsonl")
+      }
+      for (line, problem) in [
+        (#"{"messages": 5}"#, "line 1"),
+        (#"{"messages": [{"role": "user"}]}"#, "content"),
+      ] {
+        try writeFile(Array(line.utf8), to: directory + "/p.jsonl")
+        let result = try runAlora(
+          [
+            "golden", "record", "--model", "base", "--adapter", "llama-lora", "--prompts", "p.jsonl", "--output",
+            "g.npz",
+          ],
+          directory: directory)
+        #expect(result.status == 3 && result.errors.contains(problem), "\(line): \(result)")
+        try FileManager.default.removeItem(atPath: directory + "/p.jsonl")
+      }
+    }
+  }
+
   /// The digests as anyone can compute them, from a file that keeps all rows.
   @Test func numPyReadsIt() throws {
     try withTemporaryDirectory { directory in

@@ -5,38 +5,6 @@ import Testing
 
 /// `alora run`, as it is called, with a tiny model whose tokenizer is SmolLM2's.
 @Suite struct RunCommandTests {
-  /// A model with a vocabulary, and two adapters, in a directory of their own.
-  ///
-  /// The tiny models have 64 or 96 tokens; a tokenizer with few tokens is written beside the weights.
-  private func withModel(_ body: (_ directory: String) throws -> Void) throws {
-    try withTemporaryDirectory { directory in
-      let manager = FileManager.default
-      try manager.copyItem(atPath: testData("inference/llama-output/base"), toPath: directory + "/base")
-      for name in ["llama-output", "llama-linear", "llama-lora"] {
-        try manager.copyItem(atPath: testData("inference/\(name)/adapter"), toPath: "\(directory)/\(name)")
-      }
-      // Tokens 0…63: letters, digits and a space; "H" is 7 and "J" is 9, so that the invocation [7, 9, 7] is "HJH".
-      let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .")
-      let vocabulary = letters.enumerated().map { "\"\($1 == " " ? "Ġ" : String($1))\":\($0)" }.joined(separator: ",")
-      try writeFile(
-        Array(
-          """
-          {"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,
-          "pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true},
-          "post_processor":null,"decoder":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true},
-          "model":{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,
-          "end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,
-          "vocab":{\(vocabulary)},"merges":[]}}
-          """.utf8), to: directory + "/base/tokenizer.json")
-      try writeFile(
-        Array(
-          #"{"chat_template":"{% for m in messages %}{{ m['role'][0] + m['content'] + '.' }}{% endfor %}"#.utf8)
-          + Array(#"{% if add_generation_prompt %}a{% endif %}"}"#.utf8),
-        to: directory + "/base/tokenizer_config.json")
-      try body(directory)
-    }
-  }
-
   private func report(_ directory: String, _ arguments: [String]) throws -> JSON {
     let result = try runAlora(["run", "--model", "base", "--json", "--ignore-end"] + arguments, directory: directory)
     #expect(result.status == 0, "\(arguments): \(result.errors)")
@@ -56,7 +24,7 @@ import Testing
 
   /// A conversation with everything in it, with a cache and without: the same texts.
   @Test func theCacheChangesNoText() throws {
-    try withModel { directory in
+    try withSpellingModel { directory in
       let context = String(repeating: "the same words again ", count: 8)
       try write(
         [
@@ -89,7 +57,7 @@ import Testing
   }
 
   @Test func namesAndTheAnswererAreAsGiven() throws {
-    try withModel { directory in
+    try withSpellingModel { directory in
       let arguments = ["--prompt", "xHJH", "-n", "1", "--adapter", "llama-linear", "--adapter", "p=llama-lora"]
       for (more, name) in [([], "\"adapter\""), (["--use", "p"], "\"p\""), (["--use", "base"], "null")] {
         let turns = try report(directory, arguments + more)["turns"].elements()
@@ -100,7 +68,7 @@ import Testing
 
   /// The template writes u<content>. and "a" for the assistant; an Activated LoRA's invocation takes the "a"'s place.
   @Test func chatPutsTheInvocationWhereTheAnswerBegins() throws {
-    try withModel { directory in
+    try withSpellingModel { directory in
       try write(
         [
           #"{"prompt": "Hi", "limit": 3}"#, #"{"prompt": "yo", "adapter": "one", "fork": true}"#,
@@ -120,7 +88,7 @@ import Testing
   }
 
   @Test func stopTextsAndEndTokensEndTheAnswer() throws {
-    try withModel { directory in
+    try withSpellingModel { directory in
       let whole = try report(directory, ["--prompt", "abc", "-n", "12"])["turns"].elements()[0]
       let text = try whole["text"].string()
       let stop = String(text.dropFirst(4).prefix(2))
@@ -140,7 +108,7 @@ import Testing
   }
 
   @Test func aCacheIsSavedAndLoaded() throws {
-    try withModel { directory in
+    try withSpellingModel { directory in
       let arguments = ["--prompt", String(repeating: "the same ", count: 12), "-n", "3"]
       let first = try report(directory, arguments + ["--save-cache", "kv"])["turns"].elements()[0]
       let second = try report(directory, arguments + ["--load-cache", "kv", "--save-cache", "kv", "--force"])
@@ -162,7 +130,7 @@ import Testing
   }
 
   @Test func linesOfStandardInputAreAnswered() throws {
-    try withModel { directory in
+    try withSpellingModel { directory in
       let input = "abc\n/adapter one xHJH\n/fork yes\n/cache\n/adapter base\n\n/reset\nabc\n/quit\nnever\n"
       let result = try runAlora(
         ["run", "--model", "base", "-n", "3", "--ignore-end"] + Self.adapters + ["--use", "base"], directory: directory,
@@ -189,7 +157,7 @@ import Testing
   }
 
   @Test func badScriptsAreRefusedWithTheirLine() throws {
-    try withModel { directory in
+    try withSpellingModel { directory in
       for (line, message) in [
         (#"{"prompt": "a""#, "line 2"), (#"{"prompt": 1}"#, "line 2, $.prompt"), (#"{"adapter": "one"}"#, "line 2"),
         (#"{"prompt": "a", "adaptor": "one"}"#, "no 'adaptor'"), (#"[{"prompt": "a", "reset": true}]"#, "cannot reset"),
