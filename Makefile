@@ -88,8 +88,8 @@ ci-check: setup $(VENV)/checks
 	@$(VENV)/bin/python scripts/check_ci.py .build/debug/alora
 
 report-check: setup $(MODEL)
-	$(SWIFT) build --product alora $(KERNEL_FLAGS)
-	@scripts/check-report.sh .build/debug/alora $(ADAPTER) $(MODEL) $(CACHE)/reports
+	$(SWIFT) build --build-tests $(KERNEL_FLAGS)
+	@SWIFT="$(SWIFT)" scripts/check-report.sh .build/debug/alora $(ADAPTER) $(MODEL) $(CACHE)/reports
 
 # The kernels' bits from every compiler and processor that is at hand.
 kernels:

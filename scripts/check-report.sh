@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Reports of the real adapter, of one with its scaling doubled, of many prompts and of prompts without goldens, in a headless
-# Chromium. Screenshots are left beside them.
+# Reports of the real adapter, of one with its scaling doubled, of many prompts, of prompts without goldens and of servers in the
+# tests, one of them a token early, in a headless Chromium. Screenshots are left beside them.
 #
 #     check-report.sh ALORA ADAPTER_DIR MODEL.gguf DIRECTORY
 set -euo pipefail
@@ -21,4 +21,5 @@ verify real 0 --model "$model" --adapter "$adapter" --golden "$golden"
 verify doubled 1 --model "$model" --adapter "$directory/doubled" --golden "$golden"
 verify without-golden 0 --model "$model" --adapter "$adapter"
 verify many 1 --model $tiny/base --adapter $tiny/adapter --golden $tiny/golden.npz --tolerance 1e-6
+ALORA_PAGES=$PWD/$directory "${SWIFT:-swift}" test --skip-build -Xcc -O2 --filter VerifyServerTests.reportsForCI >/dev/null
 python3 scripts/check_report.py --screenshots "$directory" "$directory"/*.html

@@ -69,7 +69,7 @@ class Runner:
         output.write_text("")
         path.write_text("")
         environment = {
-            "PATH": self.path, "HOME": str(self.directory / "home"), "GITHUB_ACTIONS": "true",
+            "PATH": self.path, "HOME": str(self.directory / "home"), "CI": "true", "GITHUB_ACTIONS": "true",
             "GITHUB_ACTION_PATH": str(self.action_path), "GITHUB_OUTPUT": str(output), "GITHUB_PATH": str(path),
             "GITHUB_STEP_SUMMARY": str(self.summary), "RUNNER_TEMP": str(self.directory / "temp"),
         } | {name: self.expand(text) for name, text in step.get("env", {}).items()}
@@ -131,6 +131,15 @@ def check_action(action, alora, directory):
     check_junit(bad.workspace / "alora.xml")
     assert bad.outputs(action) == {"exit-code": "1", "passed": "false"} and "::error title=alora verify%3A" in bad.log
     assert bad.summary.read_text().startswith("### ❌ alora verify")
+
+    # A baseline that is not there is no success, and one that is there is compared with.
+    baseline = {"baseline": "bits.json", "reports": "junit=alora.xml"}
+    assert "it is not there" in job(4, baseline).log
+    recorded = job(0, baseline | {"args": "--accept"})
+    assert "::warning title=alora verify%3A baseline::" in recorded.log and check_junit(recorded.workspace / "alora.xml") >= 6
+    held = job(0, baseline | {"baseline": str(recorded.workspace / "bits.json")})
+    assert "::warning" not in held.log and "✓ baseline" in held.log
+    assert "not as recorded" in job(1, baseline | {"baseline": str(recorded.workspace / "bits.json"), "golden": golden}).log
 
     # Inputs are text, whatever they hold.
     for text in ("$(touch ran)", "`touch ran`", "'; touch ran; '", "-h", "a\n--help"):

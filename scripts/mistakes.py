@@ -133,7 +133,7 @@ class Workshop:
     def baseline(self):
         path = self.directory / "baseline.json"
         if not path.exists():
-            self.run("verify", "--model", self.model, "--adapter", ADAPTER, "--golden", GOLDEN, "--baseline", path, "--quiet")
+            self.run("verify", "--model", self.model, "--adapter", ADAPTER, "--golden", GOLDEN, "--baseline", path, "--accept", "--quiet")
         return path
 
     def moved(self, rule):

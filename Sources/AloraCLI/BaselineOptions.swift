@@ -8,8 +8,8 @@ internal import ArgumentParser
 struct BaselineOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Hold this run to the bits of an earlier one. Where the file is not there, it is written: keep it with the adapter.",
-      valueName: "json"))
+      "Hold this run to the bits of an earlier one. Where the file is not there, it is written (keep it with the adapter), but "
+        + "not in CI: there it needs --accept.", valueName: "json"))
   var baseline: String?
 
   @Flag(help: "With --baseline: what is found now is right. Replaces the file, if the proofs hold.")
@@ -17,6 +17,23 @@ struct BaselineOptions: ParsableArguments {
 
   func validate() throws {
     if accept, baseline == nil { throw ValidationError("--accept belongs to --baseline.") }
+  }
+
+  /// In CI, nobody would see that a file was written instead of compared, nor keep it: most likely the path is wrong.
+  ///
+  /// - Throws: ``FileError`` `notFound`.
+  func requireFileInCI() throws {
+    guard let path = baseline, !accept, FileSystem.kind(of: path) == nil, let name = Self.variableOfCI else { return }
+    throw FileError(
+      .notFound, operation: "open", path: path,
+      detail: "it is not there, and a run in CI (\(name) is set) records none without --accept")
+  }
+
+  /// What CI systems say that they are: GitHub, GitLab and most others; Jenkins and TeamCity; Azure.
+  private static var variableOfCI: String? {
+    ["CI", "BUILD_NUMBER", "TF_BUILD"].first { name in
+      !["", "0", "false"].contains(FileSystem.environment(name)?.lowercased() ?? "")
+    }
   }
 
   /// Compares with the baseline, or writes it.

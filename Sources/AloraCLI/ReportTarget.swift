@@ -13,13 +13,22 @@ enum ReportTarget: ExpressibleByArgument {
   init?(argument: String) {
     let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     let path = parts.count == 2 ? parts[1] : nil
-    guard path != "" else { return nil }
+    // Standard output is `--json`'s.
+    guard path != "", path != "-" else { return nil }
     switch (parts[0], path) {
     case ("json", let path?): self = .json(path)
     case ("junit", let path?): self = .junit(path)
     case ("html", let path?): self = .html(path)
     case ("github", _): self = .github(path)
     default: return nil
+    }
+  }
+
+  /// The file that was named.
+  var path: String? {
+    switch self {
+    case .json(let path), .junit(let path), .html(let path): path
+    case .github(let path): path
     }
   }
 
@@ -30,7 +39,7 @@ enum ReportTarget: ExpressibleByArgument {
   ///
   /// - Parameter page: the text of the HTML page, made only where one is asked for.
   /// - Throws: ``FileError``; what `page` throws.
-  func write(_ list: CheckList, json: String, page: () throws -> String) throws {
+  private func write(_ list: CheckList, json: String, page: () throws -> String) throws {
     switch self {
     case .json(let path): try Self.write(Array(json.utf8), to: path)
     case .junit(let path): try Self.write(Array(JUnitReport(list).text.utf8), to: path)
@@ -45,6 +54,19 @@ enum ReportTarget: ExpressibleByArgument {
       let earlier = FileSystem.kind(of: path) == .regularFile ? try MappedFile(path: path) : nil
       try Self.write((try earlier.map { try $0.read(0..<$0.byteCount) } ?? []) + summary, to: path)
     }
+  }
+
+  /// Writes several. One that fails hides no other.
+  ///
+  /// - Returns: the first failure.
+  static func write(
+    _ targets: [ReportTarget], _ list: CheckList, json: String, page: () throws -> String
+  ) -> (any Error)? {
+    var failure: (any Error)?
+    for target in targets {
+      do { try target.write(list, json: json, page: page) } catch { failure = failure ?? error }
+    }
+    return failure
   }
 
   private static func write(_ bytes: [UInt8], to path: String) throws {

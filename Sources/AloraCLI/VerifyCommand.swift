@@ -70,15 +70,21 @@ struct VerifyCommand: ParsableCommand {
     guard !common.json || !reports.contains(where: \.writesOutput) else {
       throw ValidationError("--report github writes annotations to standard output, where --json writes, too.")
     }
+    try OutputPlaces.checkDistinct(
+      reports.compactMap(\.path) + (baselineOptions.accept ? [baselineOptions.baseline] : []).compactMap { $0 },
+      inputs: [inference.model, inference.adapter, golden, baselineOptions.accept ? nil : baselineOptions.baseline]
+        .compactMap { $0 })
     guard (1...256).contains(jobs) else { throw ValidationError("--jobs is from 1 to 256.") }
     guard inference.backend == .exact else { throw ValidationError("verify compares bits: it needs --backend exact.") }
   }
 
   func run() throws {
+    try OutputPlaces.checkWritable(reports.compactMap(\.path))
     if let server = serverOptions.server {
       return try VerifyServer(inference: inference, options: serverOptions, reports: reports, common: common).run(
         server)
     }
+    try baselineOptions.requireFileInCI()
     let loaded = try inference.load(common)
     guard let adapter = loaded.adapter else { throw ExitStatus.usage }
     let goldenFile = try golden.map { try GoldenFile(path: $0, vocabularySize: loaded.model.vocabularySize) }
@@ -98,16 +104,15 @@ struct VerifyCommand: ParsableCommand {
     let result = try baselineOptions.check(proven, loaded, adapter, common)
     let report = VerificationReport(model: inference.model, adapter: adapter.path, result: result)
     let json = report.json(adapterDigest: adapter.digest.description, golden: golden).serialized() + "\n"
-    for target in reports {
-      try target.write(CheckList(report), json: json) {
-        HTMLReport(report, context: try context(loaded.model, adapter), piece: piece).text
-      }
+    let failure = ReportTarget.write(reports, CheckList(report), json: json) {
+      HTMLReport(report, context: try context(loaded.model, adapter), piece: piece).text
     }
     if common.json {
       Console.standardOutput.write(json)
     } else if !common.quiet {
       Console.standardOutput.write(text(result.verdicts, .standardOutput))
     }
+    if let failure { throw failure }
     if !result.passed { throw ExitStatus.checkFailed }
   }
 
@@ -135,7 +140,9 @@ struct VerifyCommand: ParsableCommand {
   private func text(_ verdicts: [Verdict], _ console: Console) -> String {
     var text = ""
     for verdict in verdicts {
-      let mark = verdict.passed ? console.styled("✓", .green) : console.styled("✗", .red)
+      let mark =
+        verdict.isRecord
+        ? console.styled("-", .dim) : verdict.passed ? console.styled("✓", .green) : console.styled("✗", .red)
       text += "\(mark) \(verdict.proof.rawValue.padded(to: 18))\(verdict.detail)\n"
       for failure in verdict.failures {
         let name = failure.caseName.map { "\($0): " } ?? ""

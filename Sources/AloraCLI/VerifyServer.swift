@@ -56,19 +56,19 @@ struct VerifyServer {
     ).run(adapter: options.serverAdapter) { progress.update($0 * 100 / max(1, $1)) }
     progress.finish()
     let json = json(report, adapter).serialized() + "\n"
-    for target in reports {
-      try target.write(CheckList(report, model: inference.model, adapter: adapter.path), json: json) {
-        HTMLServerReport(
-          report, model: try .init(loaded.model, path: inference.model), adapter: try .init(adapter),
-          version: aloraVersion
-        ).text
-      }
+    let list = CheckList(report, model: inference.model, adapter: adapter.path)
+    let failure = ReportTarget.write(reports, list, json: json) {
+      HTMLServerReport(
+        report, model: try .init(loaded.model, path: inference.model), adapter: try .init(adapter),
+        version: aloraVersion
+      ).text
     }
     if common.json {
       Console.standardOutput.write(json)
     } else if !common.quiet {
       Console.standardOutput.write(text(report, .standardOutput))
     }
+    if let failure { throw failure }
     if !report.passed { throw ExitStatus.checkFailed }
   }
 

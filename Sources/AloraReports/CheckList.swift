@@ -12,6 +12,8 @@ public struct CheckList: Sendable {
     /// The figures, for people.
     let detail: String
     let failures: [String]
+    /// What did not fail, and is not to be overlooked.
+    var warning: String?
   }
 
   /// What a test report has a line for. `group` and `name` together occur once.
@@ -48,8 +50,8 @@ extension CheckList {
     properties = [("base", report.model)]
     checks = report.verdicts.map {
       Check(
-        name: $0.proof.rawValue, outcome: $0.passed ? .passed : .failed, detail: $0.detail,
-        failures: $0.failures.map(\.description))
+        name: $0.proof.rawValue, outcome: $0.isRecord ? .skipped : $0.passed ? .passed : .failed, detail: $0.detail,
+        failures: $0.failures.map(\.description), warning: $0.isRecord ? $0.detail : nil)
     }
     tests = report.verdicts.flatMap { verdict -> [Test] in
       func test(_ name: String, _ failures: [Verdict.Failure], output: String?) -> Test {
@@ -57,6 +59,13 @@ extension CheckList {
           group: verdict.proof.rawValue, name: name, outcome: failures.isEmpty ? .passed : .failed,
           messages: failures.map(\.textAndCause),
           output: output)
+      }
+      guard !verdict.isRecord else {
+        return [
+          Test(
+            group: verdict.proof.rawValue, name: "all prompts", outcome: .skipped, messages: [verdict.detail],
+            output: nil)
+        ]
       }
       // First what no single prompt is to blame for.
       let all = test("all prompts", verdict.failures(ofCase: nil), output: verdict.detail)

@@ -14,7 +14,7 @@ public struct GitHubReport: Sendable {
     list.checks.flatMap { check in check.failures.map { (check.name, $0) } }
   }
 
-  /// Workflow commands, an annotation for each failure. They belong on standard output.
+  /// Workflow commands, an annotation for each failure and warning. They belong on standard output.
   public var annotations: String {
     let failures = failures
     let shown = failures.count > Self.annotationLimit ? failures.prefix(Self.annotationLimit - 1) : failures[...]
@@ -22,6 +22,11 @@ public struct GitHubReport: Sendable {
     if shown.count < failures.count {
       let rest = failures.count - shown.count
       lines.append("::error title=\(list.title)::\(rest) more failures are in the summary of the job\n")
+    }
+    for check in list.checks {
+      if let warning = check.warning {
+        lines.append("::warning title=\(title(check.name))::\(warning.escapedForWorkflow)\n")
+      }
     }
     return lines.joined()
   }

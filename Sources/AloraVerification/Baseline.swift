@@ -55,7 +55,7 @@ public struct Baseline: Hashable, Sendable {
     modelDigest = try root["model_sha256"].string()
     adapterDigest = try root["adapter_sha256"].string()
     cases = try root["cases"].elements().map { element in
-      let tokens = try element["tokens"].elements().map { try $0.integer(in: 0...Int(Int32.max)) }
+      let tokens = try element["tokens"].integers(in: 0...Int(Int32.max))
       return Case(
         name: try element["name"].string(), tokens: tokens,
         digests: try Self.kinds.map { name, _ in
@@ -115,7 +115,7 @@ public struct Baseline: Hashable, Sendable {
       proof: .baseline,
       failures: result.passed ? [] : [.init(caseName: nil, text: "not recorded, for another proof failed")],
       detail: "\(positionCount) positions in \(cases.count) prompts"
-        + (result.passed ? " recorded now; nothing was there to compare with" : ""))
+        + (result.passed ? " recorded now, and compared with nothing" : ""), isRecord: result.passed)
   }
 
   private var positionCount: Int { cases.reduce(0) { $0 + $1.tokens.count } }

@@ -33,6 +33,8 @@ public struct Verdict: Hashable, Sendable {
   public let failures: [Failure]
   /// The figures, for people.
   public let detail: String
+  /// Whether nothing was compared: what was found is what later runs are held to.
+  public internal(set) var isRecord = false
 
   public var passed: Bool { failures.isEmpty }
 }

@@ -98,6 +98,61 @@ import Testing
     }
   }
 
+  /// There a mistyped path would pass for ever.
+  @Test func aRunInCIRecordsOnlyWhenItIsTold() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/b.json"
+      let call = [
+        "verify", "--model", try testData("inference/llama/base"), "--adapter", try testData("inference/llama/adapter"),
+        "--baseline", path,
+      ]
+      for (name, value) in [("CI", "true"), ("BUILD_NUMBER", "12"), ("TF_BUILD", "True")] {
+        let result = try runAlora(call, environment: [name: value])
+        #expect(result.status == 4 && result.output.isEmpty && !FileManager.default.fileExists(atPath: path))
+        #expect(result.errors.contains("\(path): cannot open: it is not there, and a run in CI (\(name) is set)"))
+        #expect(result.errors.contains("--accept"))
+      }
+      #expect(try runAlora(call + ["--accept"], environment: ["CI": "true"]).status == 0)
+      let held = try runAlora(call, environment: ["CI": "true"])
+      #expect(held.status == 0 && held.output.contains("✓ baseline"))
+      for value in ["", "0", "false"] {
+        try FileManager.default.removeItem(atPath: path)
+        let result = try runAlora(call, environment: ["CI": value])
+        #expect(result.status == 0 && result.output.contains("- baseline"))
+        #expect(result.errors.contains("are now in \(path): commit it"))
+      }
+    }
+  }
+
+  /// What was compared with nothing does not look as if it had passed.
+  @Test func reportsTellARecordFromAComparison() throws {
+    try withTemporaryDirectory { directory in
+      for isRecord in [true, false] {
+        let kinds = ["junit", "html", "github"]
+        let result = try runAlora(
+          [
+            "verify", "--model", testData("inference/llama/base"), "--adapter", testData("inference/llama/adapter"),
+            "--baseline", directory + "/b.json",
+          ] + kinds.flatMap { ["--report", "\($0)=\(directory)/\($0)"] })
+        #expect(result.status == 0)
+        func text(_ kind: String) throws -> String {
+          String(decoding: try readFile("\(directory)/\(kind)"), as: UTF8.self)
+        }
+        let junit = XMLPage(try text("junit"))
+        #expect(junit.error == nil && junit.all("failure").isEmpty && junit.all("skipped").count == (isRecord ? 1 : 0))
+        #expect(junit.all("testsuite").first?.attributes["skipped"] == (isRecord ? "1" : "0"))
+        let page = XMLPage(try text("html"))
+        #expect(page.error == nil && page.all("h1").first?.text == "✓ All \(isRecord ? "five" : "six") proofs hold")
+        #expect(page.all("span", class: "soft").contains { $0.text == "recorded" } == isRecord)
+        let warnings = result.output.split(separator: "\n").filter {
+          $0.hasPrefix("::warning title=alora verify%3A baseline::")
+        }
+        #expect(warnings.count == (isRecord ? 1 : 0))
+        #expect(try text("github").contains("| ➖ | baseline |") == isRecord)
+      }
+    }
+  }
+
   /// What a proof refutes is no baseline.
   @Test func aFailingRunIsNotRecorded() throws {
     try withTemporaryDirectory { directory in

@@ -103,10 +103,33 @@ import Testing
       let call = arguments + ["--report", "github"]
       #expect(try runAlora(call, environment: ["GITHUB_STEP_SUMMARY": step]).status == 0)
       #expect(try text(step).hasPrefix("earlier\n### ✅ alora verify"))
-      for bad in ["html", "html=", "junit", "junit=", "=x"] {
+      for bad in ["html", "html=", "junit", "junit=", "=x", "json=-"] {
         #expect(try runAlora(arguments + ["--report", bad]).status == 2, "\(bad)")
       }
-      #expect(try runAlora(arguments + ["--report", "html=\(directory)/no/such/place.html"]).status == 4)
+    }
+  }
+
+  /// A run is long: what can be seen at its beginning is said then, and nothing that it reads is written over.
+  @Test func placesOfReportsAreLookedAtBeforeTheRun() throws {
+    try withOddAdapter { directory, odd, arguments in
+      for path in ["\(directory)/no/such/place.html", directory, "/dev/null"] {
+        let result = try runAlora(arguments + ["--report", "html=\(path)"])
+        #expect(result.status == 4 && result.output.isEmpty && result.errors.contains(path), "\(result)")
+      }
+      let golden = directory + "/golden.npz"
+      try FileManager.default.copyItem(atPath: testData("inference/llama/golden.npz"), toPath: golden)
+      let bytes = try readFile(golden)
+      try FileManager.default.createSymbolicLink(atPath: directory + "/link", withDestinationPath: "golden.npz")
+      let call = ["verify", "--model", try testData("inference/llama/base"), "--adapter", odd, "--golden", golden]
+      for outputs in [
+        ["--report", "html=\(golden)"], ["--report", "json=\(directory)/./link"], ["--report", "junit=\(odd)"],
+        ["--report", "json=\(directory)/r", "--report", "html=\(odd)/../r"], ["--baseline", golden, "--accept"],
+        ["--baseline", directory + "/b", "--report", "github=\(directory)/b"],
+      ] {
+        let result = try runAlora(call + outputs)
+        #expect(result.status == 2 && result.errors.contains("written over"), "\(outputs): \(result)")
+      }
+      #expect(try readFile(golden) == bytes && FileManager.default.contentsOfDirectory(atPath: directory).count == 3)
     }
   }
 }

@@ -1,6 +1,7 @@
 import AloraInference
 import AloraJSON
 import AloraTestSupport
+import Foundation
 import Testing
 
 /// `alora verify --server` against engines in this process.
@@ -62,6 +63,10 @@ import Testing
       #expect(junit.all("failure").count == failed && junit.all("skipped").count == skipped)
       #expect(page.error == nil && page.all("li").filter { $0.path.last == "ul" }.count == checks.count)
       #expect(page.all("h1").first?.text.contains(fault == .none ? "All" : "failed") == true)
+      // `make report-check` opens it in a browser.
+      if let pages = ProcessInfo.processInfo.environment["ALORA_PAGES"] {
+        try writeFile(Array(text("html").utf8), to: "\(pages)/server-\(fault).html")
+      }
       #expect(try text("github").hasPrefix(fault == .none ? "### ✅ alora verify --server" : "### ❌"))
       #expect(
         result.output.split(separator: "\n").count { $0.hasPrefix("::error title=alora verify --server%3A") } == failed)

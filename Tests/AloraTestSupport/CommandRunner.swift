@@ -27,7 +27,11 @@ public func runAlora(
   process.executableURL = folder.appendingPathComponent("alora")
   process.arguments = arguments
   if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
-  process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+  // The same whether the tests run in CI or not.
+  let surroundings = ProcessInfo.processInfo.environment.filter {
+    !["CI", "BUILD_NUMBER", "TF_BUILD"].contains($0.key)
+  }
+  process.environment = surroundings.merging(environment) { $1 }
   let (output, errors) = (Pipe(), Pipe())
   process.standardOutput = output
   process.standardError = errors

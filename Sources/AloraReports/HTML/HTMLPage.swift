@@ -50,6 +50,8 @@ struct HTMLPage {
       : "<span class=\"mark failed\" aria-hidden=\"true\">✗</span>"
   }
 
+  static let skippedMark: HTML = "<span class=\"mark soft\" aria-hidden=\"true\">–</span>"
+
   /// - Parameter isNamed: whether to say of which prompt each is.
   static func failures(_ failures: [Verdict.Failure], isNamed: Bool) -> HTML {
     guard !failures.isEmpty else { return "" }

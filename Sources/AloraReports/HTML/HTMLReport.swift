@@ -27,7 +27,7 @@ public struct HTMLReport: Sendable {
   private var adapterName: String { context.adapter.name }
 
   private var headline: String {
-    HTMLPage.headline(failed: report.failedCount, of: report.verdicts.count, "proofs", "hold")
+    HTMLPage.headline(failed: report.failedCount, of: report.verdicts.count { !$0.isRecord }, "proofs", "hold")
   }
 
   private var header: HTML {
@@ -67,14 +67,20 @@ public struct HTMLReport: Sendable {
 
   private var proofs: HTML {
     let items = report.verdicts.map { verdict -> HTML in
-      """
-      <li class="\(verdict.passed ? "passed" : "failed")">\(HTMLPage.mark(verdict.passed))<div>
-      <span class="name">\(verdict.proof.title)</span> <span class="soft">\(verdict.passed ? "holds" : "failed")</span>
-      <p>\(verdict.detail)</p>
-      <p class="soft">\(verdict.proof.meaning(hasGolden: context.golden != nil))</p>
-      \(HTMLPage.failures(verdict.failures, isNamed: true))</div></li>
+      let (mark, word): (HTML, HTML) =
+        verdict.isRecord
+        ? (HTMLPage.skippedMark, "recorded") : (HTMLPage.mark(verdict.passed), verdict.passed ? "holds" : "failed")
+      let meaning: HTML =
+        verdict.isRecord
+        ? "Later runs are held to these bits." : "\(verdict.proof.meaning(hasGolden: context.golden != nil))"
+      return """
+        <li class="\(verdict.passed ? "passed" : "failed")">\(mark)<div>
+        <span class="name">\(verdict.proof.title)</span> <span class="soft">\(word)</span>
+        <p>\(verdict.detail)</p>
+        <p class="soft">\(meaning)</p>
+        \(HTMLPage.failures(verdict.failures, isNamed: true))</div></li>
 
-      """
+        """
     }
     return """
       <section aria-labelledby="proofs">

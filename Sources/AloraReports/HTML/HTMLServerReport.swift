@@ -52,7 +52,7 @@ public struct HTMLServerReport: Sendable {
       case .passed: (HTMLPage.mark(true), "as it should be")
       case .failed: (HTMLPage.mark(false), "failed")
       case .undecided: ("<span class=\"mark bad\" aria-hidden=\"true\">?</span>", "cannot be decided")
-      case .skipped: ("<span class=\"mark soft\" aria-hidden=\"true\">–</span>", "skipped")
+      case .skipped: (HTMLPage.skippedMark, "skipped")
       }
     return """
       <li>\(sign)<div><span class="name">\(verdict.kind.title)</span> <span class="soft">\(word)</span>
