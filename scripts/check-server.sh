@@ -4,6 +4,9 @@
 # these faults fails this script, which is then to be changed.
 #
 #     LLAMA_SERVER=…/llama-server scripts/check-server.sh [alora] [model.gguf]
+#
+# One that was built for a processor with AMX ends with an illegal instruction where the kernel does not allow that; LLAMA_SERVER may
+# be a script that adds --no-repack.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 alora=${1:-.build/release/alora}

@@ -74,7 +74,7 @@ FOLLOW = r"""
     link.click();
     await new Promise(done => setTimeout(done, 20));
     const target = document.querySelector(link.getAttribute('href')), details = target.closest('details');
-    if (!details.open || !target.getClientRects().length) closed.push(link.innerText);
+    if (details && !details.open || !target.getClientRects().length) closed.push(link.innerText);
   }
   return closed;
 })()
@@ -129,7 +129,7 @@ class Browser:
     def evaluate(self, expression):
         result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in result, result["exceptionDetails"]
-        return result["result"]["value"]
+        return result["result"].get("value")
 
     def close(self):
         self.session = None

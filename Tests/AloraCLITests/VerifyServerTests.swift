@@ -62,6 +62,10 @@ import Testing
       #expect(junit.error == nil && junit.all("testcase").count == checks.count)
       #expect(junit.all("failure").count == failed && junit.all("skipped").count == skipped)
       #expect(page.error == nil && page.all("li").filter { $0.path.last == "ul" }.count == checks.count)
+      let findings = page.all("li").filter { $0.path.last == "ol" }.map(\.text)
+      #expect(
+        (fault != .none || findings.count == 1) && findings.last?.contains("as it should be") == true)
+      #expect(findings.first?.contains(fault == .none ? "as it should be" : "activation one token early") == true)
       #expect(page.all("h1").first?.text.contains(fault == .none ? "All" : "failed") == true)
       // `make report-check` opens it in a browser.
       if let pages = ProcessInfo.processInfo.environment["ALORA_PAGES"] {

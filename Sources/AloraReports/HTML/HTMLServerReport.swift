@@ -34,7 +34,7 @@ public struct HTMLServerReport: Sendable {
       <dt>Made by</dt><dd>alora \(version), from \(report.requestCount) answers</dd>
       </dl>
       </header>
-      <section aria-labelledby="checks">
+      \(overview)<section aria-labelledby="checks">
       <h2 id="checks">What was asked, and what fits the answers</h2>
       <ul class="proofs">
       \(report.verdicts.map(item).joined())</ul>
@@ -44,7 +44,40 @@ public struct HTMLServerReport: Sendable {
     return HTMLPage(title: "\(headline): \(report.address.description)", body: header).text
   }
 
-  private static let rowLimit = 8
+  /// What the server does, in a line for each finding: checks that found the same stand together.
+  private var overview: HTML {
+    var groups: [(finding: String, verdicts: [ServerVerdict])] = []
+    for verdict in report.verdicts where verdict.outcome != .skipped {
+      let finding = verdict.outcome == .passed ? "" : verdict.finding
+      if let index = groups.firstIndex(where: { $0.finding == finding }) {
+        groups[index].verdicts.append(verdict)
+      } else {
+        groups.append((finding, [verdict]))
+      }
+    }
+    // What is wrong is what is looked for.
+    let items = groups.sorted { !$0.finding.isEmpty && $1.finding.isEmpty }.map { finding, verdicts -> HTML in
+      let links = verdicts.enumerated().map { index, verdict -> HTML in
+        let separator: HTML = index == 0 ? "" : "<span class=\"soft\"> · </span>"
+        return "\(separator)<a href=\"#\(verdict.kind.rawValue)\">\(verdict.kind.title)</a>"
+      }
+      return """
+        <li>\(HTMLPage.mark(finding.isEmpty))<div><span class="name">\(finding.isEmpty ? "as it should be" : finding)</span>
+        <p>\(links.joined())</p></div></li>
+
+        """
+    }
+    return """
+      <section aria-labelledby="found">
+      <h2 id="found">What this server does</h2>
+      <ol class="proofs">
+      \(items.joined())</ol>
+      </section>
+
+      """
+  }
+
+  private static let rowLimit = 5
 
   private func item(_ verdict: ServerVerdict) -> HTML {
     let (sign, word): (HTML, HTML) =
@@ -55,7 +88,7 @@ public struct HTMLServerReport: Sendable {
       case .skipped: (HTMLPage.skippedMark, "skipped")
       }
     return """
-      <li>\(sign)<div><span class="name">\(verdict.kind.title)</span> <span class="soft">\(word)</span>
+      <li id="\(verdict.kind.rawValue)">\(sign)<div><span class="name">\(verdict.kind.title)</span> <span class="soft">\(word)</span>
       <p>\(verdict.detail)</p>
       \(fits(verdict))</div></li>
 
@@ -70,22 +103,41 @@ public struct HTMLServerReport: Sendable {
     }.map(\.element)
     let note: HTML =
       shown.count < fit.entries.count ? ", the nearest \(Self.rowLimit) and what is expected are shown" : ""
+    let greatest = shown.reduce(0) { max($0, $1.residual) }
     let rows = shown.map { entry -> HTML in
-      let isExpected = entry.hypothesis == verdict.expected
+      let fits = verdict.compatible.contains(entry.hypothesis)
+      let words = [fits ? "fits" : "", entry.hypothesis == verdict.expected ? "expected" : ""].filter { !$0.isEmpty }
+      let length = greatest > 0 ? min(100, max(1, 100 * entry.residual / greatest)) : 1
       return """
-        <tr><th scope="row">\(entry.hypothesis.description)</th><td class="n">\(Figure(entry.residual).description)</td>\
-        <td>\(verdict.compatible.contains(entry.hypothesis) ? "fits" : "")\(isExpected ? " (expected)" : "")</td></tr>
+        <tr class="\(fits ? "fits" : "other")"><th scope="row">\(entry.hypothesis.description)</th>\
+        <td class="n">\(Figure(entry.residual).description)</td>\
+        <td class="bar"><svg aria-hidden="true" viewBox="0 0 100 8" preserveAspectRatio="none">\
+        <rect width="\(Figure(length).description)" height="8"/></svg></td>\
+        <td>\(words.joined(separator: ", "))</td></tr>
 
         """
     }
     return """
       <details class="more"\(verdict.outcome == .failed ? " open=\"\"" : "" as HTML)><summary>\(fit.entries.count) explanations tried\(note)</summary>
       <div class="scroll" role="region" aria-label="Explanations of \(verdict.kind.title)" tabindex="0"><table>
-      <thead><tr><th scope="col">explanation</th><th scope="col" class="n">residual, nats</th><th scope="col">verdict</th></tr></thead>
+      <thead><tr><th scope="col">explanation</th><th scope="col" class="n">residual, nats</th><td></td><th scope="col">verdict</th></tr></thead>
       <tbody>
       \(rows.joined())</tbody>
       </table></div></details>
 
       """
+  }
+}
+
+extension ServerVerdict {
+  /// What is wrong, in the words that checks with the same cause have in common.
+  fileprivate var finding: String {
+    switch outcome {
+    case .undecided: "undecided: \(detail)"
+    // There the detail says more: an invocation that is not found.
+    case .failed where kind == .ownLastToken: detail.hasPrefix("fits: ") ? String(detail.dropFirst(6)) : detail
+    case .failed where fit?.isExplained == true: compatible.map(\.description).joined(separator: ", or ")
+    default: detail
+    }
   }
 }

@@ -73,6 +73,13 @@ enum StyleSheet {
     details.more { margin-top: 1.25rem; font-size: 0.9375rem; }
     details.more > summary { cursor: pointer; color: var(--soft); margin-bottom: 0.6rem; }
 
+    details.more tbody th { font-weight: 400; }
+    details.more .fits :is(th, td) { font-weight: 650; }
+    .bar { width: 28%; }
+    .bar svg { display: block; width: 100%; height: 0.5rem; }
+    .bar rect { fill: var(--soft); }
+    .fits .bar rect { fill: var(--accent); }
+
     figure { margin: 0; }
     .plot { display: grid; grid-template-columns: 3.25rem minmax(0, 1fr); }
     .plot svg { display: block; width: 100%; height: 15rem; overflow: visible; font: 0.75rem var(--sans); font-variant-numeric: tabular-nums; }
@@ -116,6 +123,7 @@ enum StyleSheet {
       dl.facts { grid-template-columns: minmax(0, 1fr); gap: 0; }
       dl.facts dt { margin-top: 0.75rem; }
       th, td { padding-right: 0.6rem; }
+      .bar { display: none; }
       .inside, details.case > summary { padding-left: 0.9rem; padding-right: 0.9rem; }
       .plot { grid-template-columns: 2.75rem minmax(0, 1fr); }
       .tops td { vertical-align: top; padding-bottom: 0.5rem; }
