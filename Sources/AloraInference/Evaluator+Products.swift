@@ -61,12 +61,12 @@ extension Evaluator {
   }
 
   /// Divides panels into tasks: large ones first, which read the rows less often, and small ones at the end, so that all
-  /// threads end together.
+  /// threads end together. A panel alone takes longer than half of two, so that only the last ones are alone.
   private func panelTasks(_ count: Int) -> [Range<Int>] {
     var (tasks, first) = ([Range<Int>](), 0)
     while first < count {
-      let fair = (count - first) / (2 * pool.threadCount)
-      let size = fair < 2 ? 1 : min(8, fair / 2 * 2)
+      let left = count - first
+      let size = left <= pool.threadCount ? 1 : max(2, min(8, left / (4 * pool.threadCount) * 2))
       tasks.append(first..<(first + size))
       first += size
     }

@@ -1,5 +1,6 @@
 // Moving floats into the orders that the kernels read: activations in tiles, keys and values in cache blocks.
 #include "../shared/table.h"
+#include "transpose.h"
 
 size_t alora_tile_count(size_t token_count) { return (token_count + ALORA_TILE_TOKENS - 1) / ALORA_TILE_TOKENS; }
 
@@ -15,7 +16,15 @@ void alora_pack_activations(const float *restrict x, size_t x_stride, size_t tok
     const size_t tokens = alora_tile_start(tile + 1, tiles, token_count) - start;
     const float *from = x + start * x_stride;
     float *to = packed + start * columns;
-    for (size_t k = 0; k < columns; k++)
+    size_t k = 0;
+    for (; k + 4 <= columns; k += 4) {
+      size_t i = 0;
+      for (; i + 4 <= tokens; i += 4)
+        transpose_words((const uint8_t *)(from + i * x_stride + k), 4 * x_stride, (uint8_t *)(to + k * tokens + i), 4 * tokens);
+      for (; i < tokens; i++)
+        for (size_t j = 0; j < 4; j++) to[(k + j) * tokens + i] = from[i * x_stride + k + j];
+    }
+    for (; k < columns; k++)
       for (size_t i = 0; i < tokens; i++) to[k * tokens + i] = from[i * x_stride + k];
   }
 }

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "formats.h"
+#include "transpose.h"
 
 // Columns (in blocks) are packed in strips, so that the strip of 32 rows being written stays in the first-level cache.
 #define STRIP_BYTES 16384
@@ -16,23 +17,8 @@ size_t alora_packed_byte_count(alora_type type, size_t rows, size_t columns) {
   return alora_panel_count(rows) * alora_panel_byte_count(type, columns);
 }
 
-// Four rows of four words, or eight rows of eight halves, change places: bits move, none changes. Without these, packing
-// writes four bytes at a time, each to another line.
-typedef uint32_t words4 __attribute__((vector_size(16)));
+// Eight rows of eight halves change places: bits move, none changes. See transpose_words.
 typedef uint16_t halves8 __attribute__((vector_size(16)));
-
-//   source: four rows, row_bytes apart     to: word i of the four rows goes to to + i * step
-static inline void transpose_words(const uint8_t *restrict source, size_t row_bytes, uint8_t *restrict to, size_t step) {
-  words4 r[4];
-  for (size_t i = 0; i < 4; i++) memcpy(&r[i], source + i * row_bytes, 16);
-  const words4 a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5), b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
-  const words4 c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7), d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
-  r[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
-  r[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
-  r[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
-  r[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
-  for (size_t i = 0; i < 4; i++) memcpy(to + i * step, &r[i], 16);
-}
 
 //   source: eight rows, row_bytes apart     to: half i of the eight rows goes to to + i * step
 static inline void transpose_halves(const uint8_t *restrict source, size_t row_bytes, uint8_t *restrict to, size_t step) {

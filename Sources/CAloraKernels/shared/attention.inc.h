@@ -155,12 +155,14 @@ TARGET static void attend_pass(const alora_attention *shape, rows_of_pass *pass,
   pass->base = first_visible(shape, first) / 32 * 32;
   pack_queries(shape, pass, q, q_stride);
 
-  for (size_t p = pass->base; p <= last; p += 32)
+  for (size_t p = pass->base; p <= last; p += 32) {
+    const float *block = key_blocks[p / 32], *next = p + 32 <= last ? key_blocks[p / 32 + 1] : block;
     for (size_t tile = 0; tile < pass->count; tile += ALORA_TILE_TOKENS) {
       const size_t rows = pass->count - tile < ALORA_TILE_TOKENS ? pass->count - tile : ALORA_TILE_TOKENS;
-      tile_near(rows, key_blocks[p / 32], pass->queries + tile * shape->head_dim, shape->head_dim,
-                pass->scores + tile * pass->stride + (p - pass->base), pass->stride, 0);
+      tile_near(rows, block, pass->queries + tile * shape->head_dim, shape->head_dim,
+                pass->scores + tile * pass->stride + (p - pass->base), pass->stride, 0, next);
     }
+  }
 
   for (size_t i = 0; i < pass->count; i++) {
     const size_t position = position_of(shape, first_position, pass->first_row + i);

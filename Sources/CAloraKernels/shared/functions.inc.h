@@ -1,7 +1,18 @@
 // exp and tanh on sixteen lanes. Every operation is spelled out, so all instruction sets round alike.
 
+// y * 2^n for 0.5 <= |y| < 2 and an integer |n| <= 252, rounded once. shifted = n + 1.5 * 2^23.
+#ifndef HAS_TIMES_POWER_OF_TWO
+INLINE v16f v_times_power_of_two(v16f y, v16f n, v16f shifted) {  // in two factors, the first product is exact
+  (void)n;
+  const v16i exponent = i_sub(v_bits(shifted), v_bits(v_set(0x1.8p23f))), half = i_right_signed(exponent, 1);
+  const v16i bias = i_set(127), rest = i_sub(exponent, half);
+  const v16f scaled = v_mul(y, i_as_float(i_left(i_add(half, bias), 23)));
+  return v_mul(scaled, i_as_float(i_left(i_add(rest, bias), 23)));
+}
+#endif
+
 // exp(x) = 2^n (1 + r + r^2 q(r)), n = round(x / ln 2), |r| <= ln 2 / 2; q interpolates at Chebyshev nodes to degree 5.
-// 2^n is applied in two factors: the first product is exact, so that a subnormal result is rounded once.
+// 2^n is applied so that a subnormal result is rounded once.
 INLINE v16f v_exp(v16f x) {
   x = v_max(v_set(-105.0f), x);  // exp(-105) rounds to 0. Order of arguments: a NaN in x stays
   x = v_min(v_set(90.0f), x);    // exp(90) rounds to infinity
@@ -16,10 +27,7 @@ INLINE v16f v_exp(v16f x) {
   q = v_fma(q, r, v_set(0x1.555556p-3f));
   q = v_fma(q, r, v_set(0.5f));
   const v16f y = v_add(v_fma(v_mul(r, r), q, r), v_set(1.0f));
-  const v16i exponent = i_sub(v_bits(shifted), v_bits(magic)), half = i_right_signed(exponent, 1);
-  const v16i bias = i_set(127), rest = i_sub(exponent, half);
-  const v16f scaled = v_mul(y, i_as_float(i_left(i_add(half, bias), 23)));
-  return v_mul(scaled, i_as_float(i_left(i_add(rest, bias), 23)));
+  return v_times_power_of_two(y, n, shifted);
 }
 
 // |x| < 0.625: x + x^3 p(x^2), p of degree 5 on [0, 0.4]; above: 1 - 2 / (exp(2 |x|) + 1), with x's sign.

@@ -3,16 +3,17 @@
 
 // y[i][0 ..< 16 vectors] = or += over k of x[k * x_k + i] * w[k][…].
 //   w: [depth][32], outputs 32 and up w_panel floats later   y: [tokens][y_stride]
-//   accumulate: start from y instead of +0
+//   accumulate: start from y instead of +0     next: what is read after w, laid out like it, to be asked for ahead; or null
 // `tokens` and `vectors` are constants at each call, so that the accumulators are registers.
 INLINE void micro(const float *restrict w, size_t w_panel, const float *restrict x, size_t x_k, size_t depth,
-                  float *restrict y, size_t y_stride, int accumulate, const int tokens, const int vectors) {
+                  float *restrict y, size_t y_stride, int accumulate, const float *next, const int tokens, const int vectors) {
   v16f s[MICRO_TOKENS][2 * MICRO_PANELS];
   _Pragma("GCC unroll 12") for (int i = 0; i < tokens; i++)
     _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
       s[i][v] = accumulate ? v_load(y + (size_t)i * y_stride + 16 * (size_t)v) : v_set(0.0f);
   for (size_t k = 0; k < depth; k++) {
     v16f row[2 * MICRO_PANELS];
+    if (next) __builtin_prefetch(next + 32 * k), __builtin_prefetch(next + 32 * k + 16);
     _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
       row[v] = v_load(w + 32 * k + (size_t)(v / 2) * w_panel + 16 * (size_t)(v % 2));
     _Pragma("GCC unroll 12") for (int i = 0; i < tokens; i++) {
@@ -26,7 +27,7 @@ INLINE void micro(const float *restrict w, size_t w_panel, const float *restrict
 }
 
 #define MICRO_CASE(n) \
-  case n: micro(w, 0, x, x_k, depth, y, y_stride, accumulate, n, TILE_VECTORS); break;
+  case n: micro(w, 0, x, x_k, depth, y, y_stride, accumulate, next, n, TILE_VECTORS); break;
 #if MICRO_TOKENS >= 12
 #define MICRO_MORE MICRO_CASE(5) MICRO_CASE(6) MICRO_CASE(7) MICRO_CASE(8) MICRO_CASE(9) MICRO_CASE(10) MICRO_CASE(11) MICRO_CASE(12)
 #elif MICRO_TOKENS >= 6
@@ -36,15 +37,15 @@ INLINE void micro(const float *restrict w, size_t w_panel, const float *restrict
 #endif
 
 TARGET static void micro_near(size_t tokens, const float *restrict w, const float *restrict x, size_t x_k, size_t depth,
-                              float *restrict y, size_t y_stride, int accumulate) {
+                              float *restrict y, size_t y_stride, int accumulate, const float *next) {
   switch (tokens) { MICRO_CASE(1) MICRO_CASE(2) MICRO_CASE(3) MICRO_CASE(4) MICRO_MORE }
 }
 
 // A tile of up to 12 tokens and 32 outputs.   x: [depth][tokens]
 TARGET static void tile_near(size_t tokens, const float *restrict w, const float *restrict x, size_t depth,
-                             float *restrict y, size_t y_stride, int accumulate) {
+                             float *restrict y, size_t y_stride, int accumulate, const float *next) {
   for (size_t i = 0; i < tokens; i += MICRO_TOKENS)
     for (size_t v = 0; v < 32; v += 16 * TILE_VECTORS)
       micro_near(tokens - i < MICRO_TOKENS ? tokens - i : MICRO_TOKENS, w + v, x + i, tokens, depth,
-                 y + i * y_stride + v, y_stride, accumulate);
+                 y + i * y_stride + v, y_stride, accumulate, next);
 }

@@ -1,0 +1,25 @@
+// Rows and columns of words change places: bits move, none changes. Without this, packing writes four bytes at a time, each
+// to another line.
+#ifndef ALORA_TRANSPOSE_H
+#define ALORA_TRANSPOSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef uint32_t words4 __attribute__((vector_size(16)));
+
+//   source: four rows, row_bytes apart     to: word i of the four rows goes to to + i * step
+static inline void transpose_words(const uint8_t *restrict source, size_t row_bytes, uint8_t *restrict to, size_t step) {
+  words4 r[4];
+  for (size_t i = 0; i < 4; i++) memcpy(&r[i], source + i * row_bytes, 16);
+  const words4 a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5), b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+  const words4 c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7), d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+  r[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+  r[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+  r[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
+  r[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
+  for (size_t i = 0; i < 4; i++) memcpy(to + i * step, &r[i], 16);
+}
+
+#endif
