@@ -24,10 +24,11 @@ struct InferenceOptions: ParsableArguments {
     if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is from 1 to 1024.") }
   }
 
+  /// - Parameter keepsWeights: see ``Model``.
   /// - Throws: what loading throws.
-  func load(_ common: CommonOptions) throws -> LoadedModel {
+  func load(_ common: CommonOptions, keepsWeights: Bool = true) throws -> LoadedModel {
     let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
-    let loaded = try Model(path: model, backend: backend, pool: pool)
+    let loaded = try Model(path: model, backend: backend, keepsWeights: keepsWeights, pool: pool)
     if backend == .openblas {
       let blas = try OpenBLAS()
       common.note(blas.warning ?? "OpenBLAS computes with its kernels for \(blas.coreName)")

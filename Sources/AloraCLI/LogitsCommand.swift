@@ -78,7 +78,9 @@ struct LogitsCommand: ParsableCommand {
 
   func run() throws {
     let texts = try texts()
-    let loaded = try inference.load(common)
+    // Weights that one pass needs are read as it goes.
+    let isOnePass = texts.count == 1 && texts[0].count <= chunk
+    let loaded = try inference.load(common, keepsWeights: !isOnePass)
     let writer = try NPZWriter(path: output, replacesExisting: force, compression: .stored)
     var progress = Progress("computing", total: texts.reduce(0) { $0 + $1.count }, isQuiet: common.quiet)
     var reports: [JSONValue] = []

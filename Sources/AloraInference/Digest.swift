@@ -34,7 +34,7 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
       #if _endian(little)
         let bits = values
       #else
-        let bits = values.map(\.bitPattern.littleEndian)
+        let bits = values.map { $0.bitPattern.littleEndian }
       #endif
       unsafe bits.withUnsafeBytes { unsafe alora_sha256_add(&state, $0.baseAddress, $0.count) }
     }

@@ -48,12 +48,13 @@ extension Evaluator {
       let panelCount = products.reduce(0) { $0 + $1.matrix.panelCount }
       if rowCount == 1 {
         pool.run { thread in
-          unsafe self.multiply(products, panels: self.pool.share(of: panelCount, thread: thread), input, rowCount: 1)
+          let panels = self.pool.share(of: panelCount, thread: thread)
+          unsafe self.multiply(products, panels: panels, input, rowCount: 1, thread: thread)
         }
       } else {
         let tasks = panelTasks(panelCount)
-        pool.run(tasks: tasks.count) { _, task in
-          unsafe self.multiply(products, panels: tasks[task], input, rowCount: rowCount)
+        pool.run(tasks: tasks.count) { thread, task in
+          unsafe self.multiply(products, panels: tasks[task], input, rowCount: rowCount, thread: thread)
         }
       }
     }
@@ -75,7 +76,7 @@ extension Evaluator {
 
   /// The named panels of several products, numbered one product after the other.
   private func multiply(
-    _ products: [Product], panels: Range<Int>, _ input: UnsafeMutablePointer<Float>, rowCount: Int
+    _ products: [Product], panels: Range<Int>, _ input: UnsafeMutablePointer<Float>, rowCount: Int, thread: Int
   ) {
     var first = 0
     for product in products {
@@ -83,9 +84,19 @@ extension Evaluator {
       let part = panels.clamped(to: first..<(first + matrix.panelCount))
       if !part.isEmpty {
         let start = part.lowerBound - first
-        unsafe self.product(
-          isa.rawValue, matrix.type.rawValue, matrix.storage, matrix.rowCount, matrix.columnCount, start, part.count,
-          input, rowCount, product.output, product.stride)
+        if let streamed = matrix.streamed {
+          let scratch = unsafe scratch[thread].weights.reserve(streamed.scratchByteCount / 4)
+          unsafe streamed.forEachPart(of: start..<(start + part.count), in: scratch) { packed, panels in
+            let row = panels.lowerBound * Int(ALORA_PANEL_ROWS)
+            unsafe self.product(
+              isa.rawValue, matrix.type.rawValue, packed, matrix.rowCount - row, matrix.columnCount, 0, panels.count,
+              input, rowCount, product.output + row, product.stride)
+          }
+        } else {
+          unsafe self.product(
+            isa.rawValue, matrix.type.rawValue, matrix.storage, matrix.rowCount, matrix.columnCount, start, part.count,
+            input, rowCount, product.output, product.stride)
+        }
         addBias(product, columns: (start * 32)..<min(matrix.rowCount, (start + part.count) * 32), rowCount: rowCount)
       }
       first += matrix.panelCount

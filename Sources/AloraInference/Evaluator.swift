@@ -61,6 +61,7 @@ public struct Work {
   final class Scratch {
     let attention = GrowingBuffer()
     let update = GrowingBuffer()
+    let weights = GrowingBuffer()
   }
 
   public convenience init(model: Model, pool: ThreadPool, instructionSet: InstructionSet = .best) {
@@ -88,19 +89,23 @@ public struct Work {
   ///
   /// - Parameter work: each sequence at most once.
   /// - Returns: for each piece of work, the logits asked for.
-  /// - Throws: ``InferenceError`` (`tokenOutsideVocabulary`, `noTokens`, `tooLong`); ``FileError`` where the embedding
-  ///   cannot be read. The sequences are then as before.
+  /// - Throws: ``InferenceError`` (`tokenOutsideVocabulary`, `noTokens`, `tooLong`); ``FileError`` where the embedding,
+  ///   or weights that stay in the file, cannot be read. The sequences are then as before.
   public func evaluate(_ work: [Work]) throws -> [Logits] {
     try check(work)
     let pass = begin(work)
-    do { try embed(pass) } catch {
+    do {
+      try embed(pass)
+      if let blas = model.blas { blas.useThreads(pool.threadCount) }
+      rotaryTables(pass)
+      for layer in model.layers.indices { run(layer: layer, pass) }
+      let logits = logits(pass, work)
+      try model.failures.check()
+      return logits
+    } catch {
       for item in work { item.sequence.dropLast(item.tokens.count) }
       throw error
     }
-    if let blas = model.blas { blas.useThreads(pool.threadCount) }
-    rotaryTables(pass)
-    for layer in model.layers.indices { run(layer: layer, pass) }
-    return logits(pass, work)
   }
 
   private func check(_ work: [Work]) throws(InferenceError) {

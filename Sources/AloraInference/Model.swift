@@ -12,7 +12,8 @@ public enum Backend: String, CaseIterable, Sendable {
 /// A base model's weights, ready to compute with.
 ///
 /// Memory: the packed weights take as many bytes as in the file (rows rounded up to 32), the token embedding stays in the
-/// file and is read row by row. With ``Backend/openblas`` all weights are widened to f32.
+/// file and is read row by row. With ``Backend/openblas`` all weights are widened to f32. A model that is to be used once
+/// may leave its weights in the file; each pass reads them then.
 public final class Model: Sendable {
   struct FeedForward: Sendable {
     let gate: WeightMatrix
@@ -49,6 +50,8 @@ public final class Model: Sendable {
   let finalNorm: FloatBuffer
   let output: WeightMatrix
   let blas: OpenBLAS?
+  /// What went wrong while weights that stay in the file were read; such a model is of no more use.
+  let failures = Failures()
 
   public var vocabularySize: Int { graph.base.hyperparameters.vocabularySize }
 
@@ -56,10 +59,12 @@ public final class Model: Sendable {
   ///
   /// - Parameters:
   ///   - path: a directory with config.json and safetensors, or a GGUF.
+  ///   - keepsWeights: false leaves matrices in the file. One pass over them is faster then, by the time that it takes to
+  ///     make memory; more are slower. Has no meaning for ``Backend/openblas``. Results are the same bits.
   ///   - pool: the threads that share the work.
   /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``, ``GGUFError``, ``ArchitectureError``,
   ///   ``InferenceError`` (`missingTensor`, `wrongShape`, `unsupportedType`, `missingLibrary`).
-  public init(path: String, backend: Backend = .exact, pool: ThreadPool) throws {
+  public init(path: String, backend: Backend = .exact, keepsWeights: Bool = true, pool: ThreadPool) throws {
     blas = backend == .openblas ? try OpenBLAS() : nil
     let (file, graph) = try ModelFile.open(path)
     self.path = path
@@ -68,10 +73,13 @@ public final class Model: Sendable {
     let isDense = backend == .openblas
     fileByteCount = file.byteCount
     var byteCount = 0
-    let arena = WeightArena(byteCount: file.byteCount)
+    let streams = !keepsWeights && !isDense
+    let arena = WeightArena(byteCount: streams ? 0 : file.byteCount)
+    let failures = failures
     func matrix(_ matrix: GraphMatrix) throws -> WeightMatrix {
-      let loaded = try WeightMatrix(
-        file.rows(of: matrix), bias: file.bias(of: matrix), isDense: isDense, pool: pool, arena: arena)
+      let (rows, bias) = (try file.rows(of: matrix), try file.bias(of: matrix))
+      if streams { return try WeightMatrix(streaming: rows, bias: bias, failures: failures, arena: arena) }
+      let loaded = try WeightMatrix(rows, bias: bias, isDense: isDense, pool: pool, arena: arena)
       byteCount += loaded.byteCount
       return loaded
     }

@@ -65,7 +65,8 @@ struct RowSource: Sendable {
   }
 }
 
-/// A matrix ready for products: packed at its own bits for the exact kernels, or widened to f32 rows for BLAS.
+/// A matrix ready for products: packed at its own bits for the exact kernels, widened to f32 rows for BLAS, or left in its
+/// file.
 @safe final class WeightMatrix: Sendable {
   let type: alora_type
   let rowCount: Int
@@ -73,7 +74,10 @@ struct RowSource: Sendable {
   /// True where `storage` holds plain f32 rows.
   let isDense: Bool
   let bias: FloatBuffer?
+  /// Bytes in memory.
   let byteCount: Int
+  /// Where the matrix stays in its file; `storage` is empty then.
+  let streamed: StreamedMatrix?
   private let arena: WeightArena
   // Safe to share: written in init only. The arena keeps it.
   nonisolated(unsafe) let storage: UnsafeMutableRawPointer
@@ -93,6 +97,7 @@ struct RowSource: Sendable {
     byteCount = isDense ? rowCount * columnCount * 4 : alora_packed_byte_count(type, rowCount, columnCount)
     let storage = unsafe arena.allocate(byteCount: byteCount)
     self.arena = arena
+    streamed = nil
     unsafe self.storage = unsafe storage
 
     let panelRows = Int(ALORA_PANEL_ROWS)
@@ -123,6 +128,22 @@ struct RowSource: Sendable {
     try failures.check()
   }
 
+  /// A matrix that stays in its file.
+  ///
+  /// - Parameter failures: is told what goes wrong later, when rows are read.
+  /// - Throws: `unsupportedType`.
+  init(streaming source: RowSource, bias: FloatBuffer?, failures: Failures, arena: WeightArena) throws {
+    type = try source.kernelType()
+    rowCount = source.rows.count
+    columnCount = source.columnCount
+    isDense = false
+    self.bias = bias
+    byteCount = 0
+    streamed = StreamedMatrix(source, type: type, failures: failures)
+    self.arena = arena
+    unsafe storage = unsafe arena.allocate(byteCount: 0)
+  }
+
   /// A matrix of these numbers, row by row.
   init(_ values: [Float], rowCount: Int, columnCount: Int, isDense: Bool) {
     precondition(values.count == rowCount * columnCount)
@@ -131,6 +152,7 @@ struct RowSource: Sendable {
     self.rowCount = rowCount
     self.columnCount = columnCount
     bias = nil
+    streamed = nil
     byteCount = isDense ? values.count * 4 : alora_packed_byte_count(ALORA_TYPE_F32, rowCount, columnCount)
     arena = WeightArena(byteCount: byteCount)
     unsafe storage = unsafe arena.allocate(byteCount: byteCount)
@@ -146,10 +168,4 @@ struct RowSource: Sendable {
   }
 
   var panelCount: Int { alora_panel_count(rowCount) }
-}
-
-private func leastCommonMultiple(_ a: Int, _ b: Int) -> Int {
-  var (x, y) = (a, max(b, 1))
-  while y != 0 { (x, y) = (y, x % y) }
-  return a / x * max(b, 1)
 }

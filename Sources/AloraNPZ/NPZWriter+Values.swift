@@ -6,7 +6,7 @@ extension NPZWriter {
   /// Shape: as given; `values` in row-major order.
   /// - Throws: as ``add(_:element:shape:bytes:)``.
   public func add(_ name: String, floats values: [Float], shape: Shape) throws {
-    let bits = values.map(\.bitPattern.littleEndian)
+    let bits = values.map { $0.bitPattern.littleEndian }
     try add(name, element: .number(.f32), shape: shape, bytes: unsafe bits.span.bytes)
   }
 
@@ -43,7 +43,7 @@ extension NPZWriter {
   ///
   /// - Throws: as ``write(_:)-(RawSpan)``.
   public func write(floats values: [Float]) throws {
-    let bits = values.map(\.bitPattern.littleEndian)
+    let bits = values.map { $0.bitPattern.littleEndian }
     try write(unsafe bits.span.bytes)
   }
 }

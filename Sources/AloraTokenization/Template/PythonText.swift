@@ -54,8 +54,8 @@ enum PythonText {
     text.utf8.reversed().starts(with: suffix.utf8.reversed())
   }
 
-  static func upper(_ text: String) -> String { text.unicodeScalars.map(\.properties.uppercaseMapping).joined() }
-  static func lower(_ text: String) -> String { text.unicodeScalars.map(\.properties.lowercaseMapping).joined() }
+  static func upper(_ text: String) -> String { text.unicodeScalars.map { $0.properties.uppercaseMapping }.joined() }
+  static func lower(_ text: String) -> String { text.unicodeScalars.map { $0.properties.lowercaseMapping }.joined() }
   static func capitalized(_ text: String) -> String {
     guard let first = text.unicodeScalars.first else { return text }
     return first.properties.titlecaseMapping + lower(string(text.unicodeScalars.dropFirst()))

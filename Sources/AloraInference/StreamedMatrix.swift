@@ -1,0 +1,59 @@
+internal import AloraArchitectures
+internal import CAloraKernels
+
+/// A matrix that stays in its file: whoever multiplies by it reads and packs a few panels at a time, uses them while they
+/// are in the cache, and forgets them. For weights that are wanted once, that is faster than to make memory for all.
+///
+/// Safe to share: nothing of it changes but the first failure, which is behind a lock. Memory to work in is the caller's.
+final class StreamedMatrix: Sendable {
+  private let source: RowSource
+  private let type: alora_type
+  /// Panels read together: whole blocks of the permutation, and pairs, which the kernels like best.
+  private let panelsTogether: Int
+  let failures: Failures
+
+  init(_ source: RowSource, type: alora_type, failures: Failures) {
+    self.source = source
+    self.type = type
+    self.failures = failures
+    let panelRows = Int(ALORA_PANEL_ROWS)
+    panelsTogether = leastCommonMultiple(2 * panelRows, source.permutation.blockRowCount) / panelRows
+  }
+
+  private var pieceByteCount: Int { panelsTogether * Int(ALORA_PANEL_ROWS) * source.rowByteCount }
+
+  /// Bytes that ``forEachPart(of:in:_:)`` works in: rows as they are read, in the graph's order, and packed.
+  var scratchByteCount: Int { 3 * pieceByteCount }
+
+  /// Calls `body` with packed panels that together are `panels`, and with the number of the first of them. After a failure
+  /// (see `failures`), with nothing more.
+  ///
+  /// - Parameter scratch: `scratchByteCount` bytes at a multiple of 64.
+  func forEachPart(
+    of panels: Range<Int>, in scratch: UnsafeMutableRawPointer,
+    _ body: (_ packed: UnsafeRawPointer, _ panels: Range<Int>) -> Void
+  ) {
+    let (panelRows, rowBytes) = (Int(ALORA_PANEL_ROWS), source.rowByteCount)
+    let packed = unsafe scratch + 2 * pieceByteCount
+    var first = panels.lowerBound / panelsTogether * panelsTogether
+    while first < panels.upperBound {
+      let rows = (first * panelRows)..<min(source.rows.count, (first + panelsTogether) * panelRows)
+      // Safe: the scratch memory holds three times the rows of `panelsTogether` panels.
+      do { try unsafe source.read(rows, into: scratch, scratch: scratch + pieceByteCount) } catch {
+        return failures.note(error)
+      }
+      let part = panels.clamped(to: first..<(first + panelsTogether))
+      let skipped = (part.lowerBound - first) * panelRows
+      unsafe alora_pack(
+        type, scratch + skipped * rowBytes, rows.count - skipped, source.columnCount, 0, part.count, packed)
+      unsafe body(packed, part)
+      first += panelsTogether
+    }
+  }
+}
+
+func leastCommonMultiple(_ a: Int, _ b: Int) -> Int {
+  var (x, y) = (a, max(b, 1))
+  while y != 0 { (x, y) = (y, x % y) }
+  return a / x * max(b, 1)
+}
