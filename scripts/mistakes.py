@@ -9,6 +9,7 @@ for a tolerance, a weight's lowest bit, are there too: only digests find them.
 
 import argparse
 import array
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -16,6 +17,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent.parent / "testdata" / "adapters" / "answerability"
@@ -136,6 +138,16 @@ class Workshop:
             self.run("verify", "--model", self.model, "--adapter", ADAPTER, "--golden", GOLDEN, "--baseline", path, "--accept", "--quiet")
         return path
 
+    def changed(self, name, source, change):
+        """A golden file whose members' bytes are changed: `change` gets name and bytes, and the bytes of the header."""
+        path = self.directory / f"{name}.npz"
+        with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+            for member in old.namelist():
+                data = old.read(member)
+                header = 10 + struct.unpack("<H", data[8:10])[0]
+                new.writestr(member, data[:header] + change(member.removesuffix(".npy"), data[header:]))
+        return path
+
     def moved(self, rule):
         """The logits of an engine that activates elsewhere, as a golden file."""
         path, source = self.directory / f"{rule}.npz", self.directory / f"{rule}-logits.npz"
@@ -178,6 +190,15 @@ class Workshop:
                     file.seek(tensor["byte_offset"])
                     file.write(changed)
         return path
+
+
+def multiplied(step, factor, kind=None):
+    """Multiplies BF16 numbers by a power of two; those next to zero stay."""
+    def change(adapter):
+        for name in adapter.every(factor, kind):
+            values = adapter.values[name]
+            adapter.values[name] = array.array("H", (v + (step << 7) if v & 0x7F00 else v for v in values))
+    return change
 
 
 def coarser(*names):
@@ -227,6 +248,13 @@ def mistakes(shop):
             a.shapes[name] = [rows, rank // 2]
         a.config.update(r=8, lora_alpha=16)
 
+    def rows_exchanged(name, data):
+        half = len(data) // 2
+        return data[half:] + data[:half] if "logits" in name else data
+
+    def last_bit(name, data):
+        return data[:-4] + bytes([data[-4] ^ 1]) + data[-3:] if name == "adapted_logits_0" else data
+
     def flip(bit):
         def change(a):
             values = a.values[a.name(12, "o_proj", "B")]
@@ -267,6 +295,11 @@ def mistakes(shop):
         "it fits: the updates of layer i stand at layer i + 1"
     yield "an adapter of another module", lambda: adapter("other-module", other_module) + peft, after, \
         "it fits: the factors of ffn_gate and ffn_up exchanged"
+    yield "the alpha of one kind halved", lambda: adapter("kind", multiplied(-1, "B", "v_proj")) + peft, after, \
+        "it fits: the scaling of attn_v times 2"
+    yield "rows of the golden at other positions", \
+        lambda: ["--adapter", ADAPTER, "--golden", shop.changed("rows", GOLDEN, rows_exchanged)], after, \
+        "the golden's rows stand at other positions: the one for 39 is that of 45"
     yield "other invocation tokens", lambda: adapter("tokens", config(alora_invocation_tokens=[11247, 1307, 5])) + peft, \
         "structure", "the golden was made with activation start 39, the adapter's tokens give 40"
     yield "a plain LoRA", lambda: adapter("plain", config(alora_invocation_tokens=None)) + peft, after, \
@@ -288,6 +321,9 @@ def mistakes(shop):
     exact = lambda: ["--golden", shop.golden("right", ADAPTER), "--exact"]
     yield "a weight's lowest bit flipped: digests", lambda: adapter("lowest", flip(0)) + exact(), after, \
         "recorded with another adapter"
+    yield "a golden logit's lowest bit flipped", \
+        lambda: ["--adapter", ADAPTER, "--golden", shop.changed("bit", shop.golden("right", ADAPTER), last_bit)], after, \
+        "is not the one that was recorded: the file was changed"
     yield "a weight's lowest bit flipped: baseline", lambda: adapter("lowest", flip(0)) + peft + ["--baseline", shop.baseline()], \
         "baseline", "the adapted logits changed, first at position 39"
     yield "a base weight's bit flipped: baseline", lambda: base("bit", one_bit_of_one_weight) + peft \
@@ -309,20 +345,24 @@ def main():
         model = [] if "--model" in arguments else ["--model", shop.model]
         return json.loads(shop.run("verify", *model, *arguments, "--json", status=status))
 
+    def timed(arguments):
+        begun = time.monotonic()
+        return verify([*arguments, "--threads", 1], 1), time.monotonic() - begun
+
     for arguments in (["--golden", GOLDEN, "--baseline", shop.baseline()], ["--golden", shop.golden("right", ADAPTER), "--exact"]):
         for adapter in (ADAPTER, shop.converted()):
             verify(["--adapter", adapter, *arguments], 0)
+    # The same updates from other factors.
+    same = shop.adapter("rescaled", multiplied(1, "A"), multiplied(-1, "B"))
+    verify(["--adapter", same, "--golden", GOLDEN], 0)
     print("what is right passes")
-    failed = count = 0
-    for name, arguments, proof, cause in mistakes(shop):
-        if options.only and options.only not in name:
-            continue
-        count += 1
-        arguments = arguments()
-        begun = os.times()
-        report = verify(arguments, 1)
-        used = os.times()
-        seconds = used.children_user - begun.children_user
+    # Files are made one after the other, while others are verified.
+    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+    runs = [(name, pool.submit(timed, arguments()), proof, cause) for name, arguments, proof, cause in mistakes(shop)
+            if not options.only or options.only in name]
+    failed, count = 0, len(runs)
+    for name, run, proof, cause in runs:
+        report, seconds = run.result()
         proofs = {item["proof"]: item["failures"] for item in report["proofs"]}
         said = proofs[proof]
         bits = proofs["before-activation"] + proofs["cache-reuse"]

@@ -75,6 +75,18 @@ package struct AdapterVariants {
     return adapter.replacing(layers: layers, named: "without \(dropped)")
   }
 
+  /// The adapter with the scaling of some modules multiplied; nil where it has none of them.
+  package func adapter(scaling scaled: [Module], by factor: Float) -> Adapter? {
+    guard !scaled.isEmpty else { return nil }
+    var layers = adapter.layers
+    for module in scaled {
+      layers[module.layer][module.kind] = layers[module.layer][module.kind].map {
+        LowRankUpdate(a: $0.a, b: $0.b, scale: $0.scale * factor)
+      }
+    }
+    return adapter.replacing(layers: layers, named: "\(scaled) times \(factor)")
+  }
+
   /// The adapter with the updates of two kinds exchanged in every layer; nil where their shapes are not the same.
   package func adapter(exchanging one: ModuleKind, _ other: ModuleKind) -> Adapter? {
     var layers = adapter.layers

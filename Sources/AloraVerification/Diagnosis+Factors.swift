@@ -81,6 +81,15 @@ extension Diagnosis {
           variants.adapter(exchanging: one, other)
         }
       },
+      all.map(\.kind).allSatisfy { $0 == all.first?.kind }
+        ? []
+        : kinds.flatMap { name, modules in
+          [0.5, 2, 0.25, 4].map { factor in
+            made("the scaling of \(name) times \(Figure(factor)): an alpha_pattern or rank_pattern left out, perhaps") {
+              variants.adapter(scaling: modules, by: Float(factor))
+            }
+          }
+        },
       layerOrders(variants.layerCount).map { name, order in made(name) { variants.adapter(layerOrder: order) } },
       dropped(kinds), dropped(layers),
       changes(transpositions.dropLast(), single), dropped(single),

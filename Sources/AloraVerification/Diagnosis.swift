@@ -62,8 +62,8 @@ struct Diagnosis {
     let correlation = Self.correlation(golden, computed)
     let figure = "the logits correlate by \(Figure(correlation, digits: 4))"
     return correlation >= 0.98
-      ? "another quantization of the base, or a close relative of it (\(figure))"
-      : "another base, or a much coarser quantization of it (\(figure))"
+      ? "another quantization of the base, a close relative of it, or a token of the prompt changed (\(figure))"
+      : "another base, a much coarser quantization of it, or another prompt (\(figure))"
   }
 
   /// Pearson's, over all rows, each around its own mean.

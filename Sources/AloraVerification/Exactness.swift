@@ -37,9 +37,18 @@ extension Verification {
   ) {
     for (kind, expected, rows, run) in [
       ("base", record.base, golden.base, base), ("adapted", record.adapted, golden.adapted, adapted),
-    ] where run.digest.description != expected {
+    ] {
       let changed = rows.keys.sorted().first { position in
         rows[position].map { Digest(floats: $0) != run.digests[position] } ?? false
+      }
+      guard run.digest.description != expected else {
+        if let changed {
+          findings.fail(
+            .afterActivation, of: name,
+            "the golden file's \(kind) row at position \(changed) is not the one that was recorded: the file was changed"
+          )
+        }
+        continue
       }
       let place =
         changed.map { "the first in the file at position \($0)" } ?? "at positions that the file does not keep"

@@ -67,12 +67,18 @@ extension Verification {
       isBaseAnother = !isAdapted
       let cause =
         isAdapted
-        ? "it fits: the adapter was on" : diagnosis.baseCause(golden: goldenBase, computed: prompt.baseRows)
+        ? "it fits: the adapter was on"
+        : Diagnosis.rowCause(golden: goldenBase, computed: prompt.baseRows, tolerance: prompt.tolerance)
+          ?? diagnosis.baseCause(golden: goldenBase, computed: prompt.baseRows)
       failures.append((text, cause))
     }
     if let text = failure("adapted", prompt, comparisons.adapted) {
+      let rowCause = Diagnosis.rowCause(
+        golden: prompt.golden, computed: prompt.adaptedRows, tolerance: prompt.tolerance)
       let cause =
-        isBaseAnother ? "the base's rows differ already, so the adapter cannot be judged" : try diagnosis.cause(prompt)
+        try rowCause
+        ?? (isBaseAnother
+          ? "the base's rows differ already, so the adapter cannot be judged" : diagnosis.cause(prompt))
       failures.append((text, cause))
     }
     return failures

@@ -1,4 +1,6 @@
 import AloraJSON
+import AloraNPZ
+import AloraTensors
 import AloraTestSupport
 import Foundation
 import Testing
@@ -88,6 +90,17 @@ import Testing
         let count = try $0.read(1, "self_attn.o_proj", "B").count
         try $0.write(Array(repeating: [0, 0, 0, 0], count: count), 1, "self_attn.o_proj", "B")
       },
+      .init(
+        testDescription: "a kind at half its scaling", cause: "it fits: the scaling of attn_v times 2: an alpha_pattern"
+      ) {
+        for layer in 0..<2 {
+          let values = try $0.read(layer, "self_attn.v_proj", "B").map { bytes in
+            let value = Float(bitPattern: bytes.reversed().reduce(0) { $0 << 8 | UInt32($1) }) / 2
+            return (0..<4).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * $0)) }
+          }
+          try $0.write(values, layer, "self_attn.v_proj", "B")
+        }
+      },
       .init(testDescription: "one number changed", cause: "hypotheses fits") {
         var values = try $0.read(1, "mlp.up_proj", "A")
         // The exponent's lowest bit: half or twice as much.
@@ -114,6 +127,39 @@ import Testing
         try proofs.filter { try !$0["passed"].boolean() }.map { try $0["proof"].string() } == ["after-activation"])
       let failures = try proofs[3]["failures"].elements().map { $0.serialized }
       #expect(failures.contains { $0.contains(mistake.cause) }, "\(failures.map { $0.prefix(600) })")
+    }
+  }
+
+  /// Mistakes of who made the golden, not of the adapter.
+  @Test(arguments: [
+    ("log-probabilities", "log-probabilities (log_softmax), not logits"),
+    ("shifted", "the golden's rows stand at other positions: the one for 0 is that of"), ("NaN", "not finite"),
+  ]) func goldensThatAreNoLogitsOfTheirPositionsAreNamed(_ mistake: String, _ cause: String) throws {
+    try withTemporaryDirectory { directory in
+      let source = try NPZFile(path: testData("inference/llama/golden.npz"))
+      let writer = try NPZWriter(path: directory + "/g.npz", replacesExisting: false, compression: .stored)
+      let tokens = try source.array(named: "tokens_0")
+      try writer.add("tokens_0", integers: source.integers(named: "tokens_0"), shape: tokens.shape)
+      for name in ["base_logits_0", "adapted_logits_0"] {
+        let (values, shape) = (try source.floats(named: name), try source.array(named: name).shape)
+        let width = shape.dimensions[1]
+        var rows = stride(from: 0, to: values.count, by: width).map { Array(values[$0..<($0 + width)]) }
+        switch mistake {
+        case "shifted": rows = Array(rows[1...] + rows[..<1])
+        case "NaN": rows[3][5] = .nan
+        default: rows = rows.map { row in row.map { $0 - log(row.reduce(0) { $0 + exp($1) }) } }
+        }
+        try writer.add(name, floats: Array(rows.joined()), shape: shape)
+      }
+      try writer.finish()
+      let result = try runAlora([
+        "verify", "--model", testData("inference/llama/base"), "--adapter", testData("inference/llama/adapter"),
+        "--golden", directory + "/g.npz", "--json",
+      ])
+      #expect(result.status == 1, "\(result.errors)")
+      let failures = try parseJSON(result.output)["proofs"].elements()[3]["failures"].elements().map { $0.serialized }
+        .filter { $0.contains("case 0") }
+      #expect(failures.count == 2 && failures.allSatisfy { $0.contains(cause) }, "\(failures)")
     }
   }
 
