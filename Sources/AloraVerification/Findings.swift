@@ -75,7 +75,9 @@ extension Verification {
       .sensitivity: least.map {
         "the least visible mistake (\($0.key)) would move logits by \(Figure($0.value)) of their magnitude"
       }
-        ?? "an ordinary LoRA: there is no activation to get wrong",
+        ?? (adapter.isActivated
+          ? "nothing to tell activations apart by" : "an ordinary LoRA: there is no activation to get wrong")
+        ,
     ]
     return Verdict.Proof.always.map {
       Verdict(proof: $0, failures: findings.failures[$0] ?? [], detail: details[$0] ?? "")

@@ -130,6 +130,15 @@ import Testing
     }
   }
 
+  @Test func goldensThatNeverActivateProveNothing() throws {
+    try withTemporaryDirectory { directory in
+      let path = try record([#"{"tokens": [1, 2, 3]}"#], in: directory).path
+      let result = try runAlora(["verify", "--golden", path] + model())
+      #expect(result.status == 1 && result.output.contains("no prompt activates the adapter"))
+      #expect(!result.output.contains("ordinary LoRA"))
+    }
+  }
+
   /// The digests as anyone can compute them, from a file that keeps all rows.
   @Test func numPyReadsIt() throws {
     try withTemporaryDirectory { directory in
