@@ -123,7 +123,8 @@ demo: build $(MODEL)
 
 bench: build $(MODEL)
 	@$(PYTHON) scripts/bench_convert.py $(RELEASE) $(CACHE)
-	@$(PYTHON) scripts/bench_engine.py $(RELEASE) $(or $(BENCH_MODELS),$(MODEL))
+	@$(PYTHON) scripts/bench_engine.py $(RELEASE) $(or $(BENCH_MODELS),$(MODEL)) \
+		--json $(CACHE)/bench.json --plot $(CACHE)/bench.svg
 
 clean:
 	rm -rf .build .build-fuzz .build-sanitize $(CACHE)

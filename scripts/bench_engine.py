@@ -1,12 +1,11 @@
 """Prefill and decoding of models, beside llama.cpp's where LLAMA_BENCH names its llama-bench. Python's standard library only.
 
-usage: bench_engine.py ALORA MODEL.gguf… [--rounds N] [--threads N] [--json FILE]
+usage: bench_engine.py ALORA MODEL.gguf… [--rounds N] [--threads N] [--json FILE] [--plot FILE.svg]
 
 Each round measures every model with one engine and then with the other, so that what slows the machine slows both; medians over the
-rounds. llama-bench warms up before its one measurement; alora measures twice, and the better one counts. No number here is compared with
-another run's.
+rounds. Each measures twice, after llama-bench's warm-up, and the better one counts. No number here is compared with another run's.
 """
-import argparse, json, os, pathlib, statistics, subprocess, sys
+import argparse, html, json, os, pathlib, statistics, subprocess, sys
 
 TASKS = {"prefill": 512, "decode": 64}
 CONTEXT = 64
@@ -28,7 +27,31 @@ def alora(binary, model, task, threads):
 
 def llama(binary, model, task, threads):
     counts = ["-p", str(TASKS[task]), "-n", "0"] if task == "prefill" else ["-p", "0", "-n", str(TASKS[task]), "-d", str(CONTEXT)]
-    return output([binary, "-m", model, "-t", str(threads), "-r", "1", "-o", "json", *counts])[0]["avg_ts"]
+    return max(output([binary, "-m", model, "-t", str(threads), "-r", "2", "-o", "json", *counts])[0]["samples_ts"])
+
+
+def plot(rows):
+    """Two rows of bars: tokens per second of each model, alora's beside the other's."""
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    width, height, left, top = 90 * len(models) + 60, 460, 50, 30
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
+             f'<rect width="{width}" height="{height}" fill="white"/>']
+    for place, task in enumerate(TASKS):
+        of_task = {row["model"]: row for row in rows if row["task"] == task}
+        most = max(row.get(f"{name}_median", 0) for row in of_task.values() for name in ("alora", "llama.cpp"))
+        base = top + 160 + place * 220
+        parts.append(f'<text x="{left}" y="{base - 170}">{task}, {TASKS[task]} tokens, tokens/s: alora (blue), llama.cpp (grey)</text>')
+        for number, model in enumerate(models):
+            x = left + 90 * number
+            for side, (name, color) in enumerate((("alora", "#2563eb"), ("llama.cpp", "#9ca3af"))):
+                value = of_task[model].get(f"{name}_median")
+                if value is None:
+                    continue
+                bar = 150 * value / most
+                parts.append(f'<rect x="{x + 36 * side}" y="{base - bar:.1f}" width="32" height="{bar:.1f}" fill="{color}"/>')
+                parts.append(f'<text x="{x + 36 * side + 16}" y="{base - bar - 3:.1f}" text-anchor="middle" font-size="10">{value:.0f}</text>')
+            parts.append(f'<text x="{x + 34}" y="{base + 15}" text-anchor="middle">{html.escape(model)}</text>')
+    return "\n".join(parts) + "\n</svg>\n"
 
 
 def main():
@@ -38,6 +61,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--json")
+    parser.add_argument("--plot")
     options = parser.parse_args()
     reference = os.environ.get("LLAMA_BENCH")
     found = {}
@@ -66,6 +90,8 @@ def main():
               f"| {row['load_median']:.2f} |")
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(rows, indent=1) + "\n")
+    if options.plot:
+        pathlib.Path(options.plot).write_text(plot(rows))
 
 
 if __name__ == "__main__":

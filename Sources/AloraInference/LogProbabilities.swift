@@ -12,8 +12,10 @@
 /// -infinity is a probability of 0. A row with NaN gives NaN, one with +infinity or of nothing but -infinity is no
 /// distribution and gives NaN, too.
 ///
+/// Not generic: called from another module, a generic one asks for each element at run time.
+///
 /// Shape: `[V]`, V at least 1. Units: nats.
-package func logSumExp(_ row: some Collection<Float>) -> Double {
+package func logSumExp(_ row: ArraySlice<Float>) -> Double {
   let greatest = Double(row.max() ?? 0)
   guard greatest.isFinite else { return .nan }
   return greatest + log(row.reduce(0.0) { $0 + exp(Double($1) - greatest) })
@@ -23,7 +25,7 @@ package func logSumExp(_ row: some Collection<Float>) -> Double {
 /// where `expected` is the truth.
 ///
 /// Shape: both `[V]`. Units: nats. Rows that are no distributions, or a token that only `expected` allows: infinity.
-package func divergence(of found: some Collection<Float>, from expected: some Collection<Float>) -> Double {
+package func divergence(of found: ArraySlice<Float>, from expected: ArraySlice<Float>) -> Double {
   let (foundSum, expectedSum) = (logSumExp(found), logSumExp(expected))
   guard foundSum.isFinite, expectedSum.isFinite else { return .infinity }
   var sum = 0.0

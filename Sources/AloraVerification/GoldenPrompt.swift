@@ -21,7 +21,7 @@ struct GoldenPrompt {
   func misfit(_ row: [Float]?, at position: Int) -> Double {
     guard let row, let expected = golden[position] else { return .infinity }
     let magnitude = expected.reduce(0) { max($0, abs(Double($1))) }
-    let delta = RowComparison.largestDelta(expected, row)
+    let delta = RowComparison.largestDelta(expected[...], row[...])
     return delta == 0 ? 0 : magnitude == 0 ? .infinity : delta / magnitude
   }
 

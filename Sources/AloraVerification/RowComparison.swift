@@ -23,7 +23,7 @@ public struct RowComparison: Hashable, Sendable {
   public let isSameTop: Bool
 
   /// Shape: both `[V]`, V at least 1.
-  public init(expected: some Collection<Float>, found: some Collection<Float>) {
+  public init(expected: [Float], found: [Float]) {
     var (delta, token, at) = (-1.0, 0, (Float(0), Float(0)))
     var magnitude = 0.0
     var (topExpected, topFound) = ((-Float.infinity, 0), (-Float.infinity, 0))
@@ -39,7 +39,7 @@ public struct RowComparison: Hashable, Sendable {
     self.token = token
     (self.expected, self.found) = at
     self.magnitude = magnitude
-    divergence = delta <= 0 ? 0 : AloraInference.divergence(of: found, from: expected)
+    divergence = delta <= 0 ? 0 : AloraInference.divergence(of: found[...], from: expected[...])
     expectedTop = topExpected.1
     rankOfExpectedTop = 1 + found.count { foundAtTop.isNaN ? !$0.isNaN : $0 > foundAtTop }
     isSameTop = topExpected.1 == topFound.1
@@ -49,7 +49,7 @@ public struct RowComparison: Hashable, Sendable {
   public var relative: Double { magnitude == 0 ? (largestDelta == 0 ? 0 : .infinity) : largestDelta / magnitude }
 
   /// What two rows differ by most: 0 where they are equal, infinity where one has NaN and the other not the same bits.
-  static func largestDelta(_ one: some Collection<Float>, _ other: some Collection<Float>) -> Double {
+  static func largestDelta(_ one: ArraySlice<Float>, _ other: ArraySlice<Float>) -> Double {
     zip(one, other).reduce(0) { max($0, difference($1.0, $1.1)) }
   }
 

@@ -19,7 +19,7 @@ extension TopTokens {
       best.insert(token, at: best.firstIndex { logit > row[$0] } ?? best.count)
       if best.count > count { best.removeLast() }
     }
-    let normalizer = logSumExp(row)
+    let normalizer = logSumExp(row[...])
     return best.map { Entry(token: $0, logit: row[$0], probability: exp(Double(row[$0]) - normalizer)) }
   }
 }

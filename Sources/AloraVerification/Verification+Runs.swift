@@ -30,7 +30,8 @@ extension Verification {
       sequence: TokenSequence(
         model: model, adapter: adapter, activationStart: start, declaredLength: tokens.count))
     var effects: [Double] = []
-    let parts = [5, 1, 13, 2]
+    // One alone, two, odd numbers of a tile and of a few; large ones, because each part reads all weights.
+    let parts = [5, 1, 31, 2, 17, 47]
     var index = 0
     // Side by side, so that no more rows are in memory than those of a window.
     for first in stride(from: 0, to: tokens.count, by: Self.window) {
