@@ -26,7 +26,7 @@ PROBE = r"""
 (() => {
   const scroller = document.scrollingElement, wide = [];
   for (const element of document.querySelectorAll('body *')) {
-    if (element.closest('.scroll, svg') || !element.getClientRects().length) continue;
+    if (element.closest('.scroll, svg') || !element.checkVisibility() || !element.getClientRects().length) continue;
     const box = element.getBoundingClientRect();
     if (box.right > innerWidth + 0.5 || box.left < -0.5) wide.push(element.tagName + '.' + element.className);
   }
