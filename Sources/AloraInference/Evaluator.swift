@@ -89,8 +89,8 @@ public struct Work {
   ///
   /// - Parameter work: each sequence at most once.
   /// - Returns: for each piece of work, the logits asked for.
-  /// - Throws: ``InferenceError`` (`tokenOutsideVocabulary`, `noTokens`, `tooLong`); ``FileError`` where the embedding,
-  ///   or weights that stay in the file, cannot be read. The sequences are then as before.
+  /// - Throws: ``InferenceError`` (`tokenOutsideVocabulary`, `noTokens`, `tooLong`, `notFinite`); ``FileError`` where the
+  ///   embedding, or weights that stay in the file, cannot be read. The sequences are then as before.
   public func evaluate(_ work: [Work]) throws -> [Logits] {
     try check(work)
     let pass = begin(work)
@@ -99,9 +99,10 @@ public struct Work {
       if let blas = model.blas { blas.useThreads(pool.threadCount) }
       rotaryTables(pass)
       for layer in model.layers.indices { run(layer: layer, pass) }
-      let logits = logits(pass, work)
+      let result = logits(pass, work)
       try model.failures.check()
-      return logits
+      for (item, logits) in zip(work, result) { try item.sequence.checkFinite(logits) }
+      return result
     } catch {
       for item in work { item.sequence.dropLast(item.tokens.count) }
       throw error

@@ -5,7 +5,7 @@ public struct InferenceError: DiagnosedError, Hashable {
   public struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
       case missingTensor, wrongShape, unsupportedType, notAnAdapter, wrongBase, unknownTensor, incompletePair
-      case tokenOutsideVocabulary, noTokens, tooLong, foreignCache, missingLibrary
+      case tokenOutsideVocabulary, noTokens, tooLong, foreignCache, missingLibrary, notFinite
     }
     let value: Value
     public static let missingTensor = Code(value: .missingTensor)
@@ -27,6 +27,8 @@ public struct InferenceError: DiagnosedError, Hashable {
     public static let foreignCache = Code(value: .foreignCache)
     /// OpenBLAS is not installed.
     public static let missingLibrary = Code(value: .missingLibrary)
+    /// Logits that are NaN or infinite.
+    public static let notFinite = Code(value: .notFinite)
   }
 
   public let code: Code

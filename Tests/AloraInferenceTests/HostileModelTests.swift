@@ -22,6 +22,31 @@ import Testing
     }
   }
 
+  /// Every proof of equal bits holds of NaN, and no difference is ever more than another.
+  @Test(arguments: [Float.nan, .infinity, 3e38]) func logitsThatAreNotFiniteAreRefused(_ value: Float) throws {
+    try withTemporaryDirectory { directory in
+      let base = try testData("inference/llama/base")
+      try FileManager.default.copyItem(atPath: base + "/config.json", toPath: directory + "/config.json")
+      let pool = ThreadPool(threadCount: 1)
+      var bytes = try readFile(base + "/model.safetensors")
+      // The last tensors' values are the last bytes.
+      for index in 0..<6 {
+        withUnsafeBytes(of: value.bitPattern.littleEndian) {
+          bytes.replaceSubrange((bytes.count - 4 * index - 4)..<(bytes.count - 4 * index), with: $0)
+        }
+      }
+      try writeFile(bytes, to: directory + "/model.safetensors")
+      let model = try Model(path: directory, pool: pool)
+      let sequence = TokenSequence(model: model, declaredLength: 3)
+      let evaluator = Evaluator(model: model, pool: pool)
+      let error = caught(InferenceError.self) {
+        _ = try evaluator.evaluate([Work(sequence, tokens: [1, 2, 3], logits: .all)])
+      }
+      #expect(error?.code == .notFinite && error?.path == directory && error?.place == "position 0")
+      #expect(sequence.tokens.isEmpty)
+    }
+  }
+
   @Test(arguments: ["qwen2", "phi3-longrope", "granite-moe", "gemma3-six-layers"])
   func aFlippedByteInTheHeaderOfAGGUFNeverTraps(_ name: String) throws {
     try withTemporaryDirectory { directory in
