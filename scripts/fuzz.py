@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Builds the fuzzer (Fuzz/), seeds it from testdata/ and runs it; what it finds is kept under <home>/<target>/findings.
 
-    scripts/fuzz.py [--target NAME …] [--seconds S] [--lanes N] [--rounds R] [--home DIR] [--merge] [--no-build]
+    scripts/fuzz.py [--target NAME …] [--seconds S] [--lanes N] [--rounds R | --until HH:MM] [--home DIR] [--merge] [--binary FILE]
     scripts/fuzz.py --archive [--target NAME …] [--home DIR]
     scripts/fuzz.py --table [--home DIR]
 
 Each target's corpus goes on from run to run; so that they outlive a checkout, give a --home outside of it (otherwise
-.cache/fuzz). With --lanes, so many targets run at once; with --rounds, all are gone through so many times. An input over
-10 s, over 1 GiB, or that ends the process is a finding. Address sanitizer is on. Totals are appended to
-<home>/totals.jsonl, and --table adds them up.
+.cache/fuzz). With --lanes, so many targets run at once; with --rounds, all are gone through so many times; with --until, the
+target that has had the least of the processor's time is next, up to that time of the day (UTC). An input over
+10 s of the processor, over 1 GiB, or that ends the process is a finding. Address sanitizer is on. Totals are appended to
+<home>/totals.jsonl, and --table adds them up. --binary is a copy of the fuzzer, which a build meanwhile does not change.
 
 testdata/fuzz/<target>.gz is the small corpus that is committed: it is among the seeds, and the tests read it. --archive makes
 it anew: the least inputs that reach what the corpus reaches (libFuzzer's set cover), the shortest first, as far as there is room.
@@ -19,11 +20,13 @@ import concurrent.futures
 import gzip
 import io
 import json
+import math
 import os
 import pathlib
 import random
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -41,20 +44,24 @@ TEXT = "Ein <s> text, 12345 \u00e9\u4e2d ab ab\u0301\u0308".encode()
 CORPUS_BYTES = 400_000
 # The greatest risks first: what comes from strangers most often, and is the least regular.
 TARGETS = ["gguf", "safetensors", "npz", "tokenizer", "template", "convert", "adapter", "shards", "model", "json", "golden", "cache",
-           "response", "script", "card", "pattern", "graph"]
+           "response", "script", "card", "pattern", "graph", "prompts", "baseline", "engine"]
 LOCK = threading.Lock()
 # Swift's own backtracer waits for ever on a process that a sanitizer has ended.
 QUIET = {"SWIFT_BACKTRACE": "enable=no"}
+# An input that takes longer is a finding.
+SLOW_SECONDS = 10
 # The greatest input, in bytes: seeds beyond are left out.
 GREATEST = {"tokenizer": 60_000, "model": 80_000, "convert": 40_000, "gguf": 40_000, "npz": 20_000, "shards": 60_000, "golden": 20_000,
             "cache": 30_000, "pattern": 3_000}
 
 
 def build():
+    """Builds the fuzzer and tells where it is."""
     flags = ["-Xswiftc", "-sanitize=fuzzer,address", "-Xcc", "-fsanitize=fuzzer-no-link,address", "-Xlinker", "-lstdc++", "-Xswiftc", "-Xclang-linker",
              "-Xswiftc", "-fuse-ld=lld"]
     subprocess.run(["swift", "build", "-c", "release", "--scratch-path", str(BUILD), "--product", "AloraFuzz", *flags],
                    cwd=ROOT, env=os.environ | {"ALORA_FUZZ": "1"}, check=True, stdout=sys.stderr)
+    return BUILD / "release" / "AloraFuzz"
 
 
 def files(*patterns):
@@ -84,7 +91,16 @@ def seeds(target):
     if target == "json":
         return [p.read_bytes() for p in files("**/adapter_config.json", "**/config.json", "**/*.index.json")]
     if target == "gguf":
-        return [p.read_bytes() for p in files("**/*.gguf")]
+        return [tiny_model(), tiny_model(types=(2, 3, 6, 7, 20)), tiny_adapter()] + [p.read_bytes() for p in files("**/*.gguf")]
+    if target == "engine":
+        return [SEPARATOR.join([tiny_model(types=types, scale=scale), tiny_adapter(alpha)])
+                for types, scale, alpha in [((8,), 0.01, 4), ((2, 3, 6, 7, 20), 0.01, -1), ((0, 1, 30), 1, 0), ((8, 2), math.nan, math.inf)]]
+    if target == "prompts":
+        return [b'{"text":"a b"}\n{"prompt":"c","id":"x"}\n\n{"tokens":[1,2,3],"id":7}\r\n{"messages":[{"role":"user","content":"a"}]}\n', b'{"tokens":[]}']
+    if target == "baseline":
+        digests = {name: ["0123456789abcdef"] * 2 for name in ("base", "adapted", "base_cache", "adapted_cache")}
+        return [json.dumps({"alora_baseline": 1, "exactness_version": version, "model_sha256": "a" * 64, "adapter_sha256": "b" * 64,
+                            "cases": [{"name": "first", "tokens": [1, 2], **digests}] * count}).encode() for version in (1, 2, 3) for count in (0, 1, 3)]
     if target == "safetensors":
         return [p.read_bytes() for p in files("safetensors/*.safetensors", "inference/*/adapter/*.safetensors")]
     if target == "npz":
@@ -120,7 +136,7 @@ def seeds(target):
             found.append(parts(adapter, adapter.parent / "adapter_model.safetensors", base))
         return found
     assert target == "model"
-    return [parts(p, p.parent / "model.safetensors") for p in files("inference/*/base/config.json")]
+    return [tiny_checkpoint()] + [parts(p, p.parent / "model.safetensors") for p in files("inference/*/base/config.json")]
 
 
 def array(values, kind="<f4", shape=None):
@@ -147,6 +163,78 @@ def golden(path, kind="<f4"):
                 archive.writestr(f"positions_{case}.npy", array(list(range(count)), "<i8"))
                 archive.writestr(f"activation_start_{case}.npy", array([rng.randint(-1, count)], "<i8", ()))
     return buffer.getvalue()
+
+
+def gguf(keys, tensors):
+    """A GGUF: keys with values, tensors as name: (dimensions, type, data)."""
+    def text(value):
+        return struct.pack("<Q", len(value.encode())) + value.encode()
+
+    def value(item):
+        if isinstance(item, list):
+            kinds = {str: (8, text), int: (4, lambda n: struct.pack("<I", n)), float: (6, lambda n: struct.pack("<f", n))}
+            kind, pack = kinds[type(item[0])]
+            return struct.pack("<IIQ", 9, kind, len(item)) + b"".join(map(pack, item))
+        if isinstance(item, str):
+            return struct.pack("<I", 8) + text(item)
+        return struct.pack("<If", 6, item) if isinstance(item, float) else struct.pack("<II", 4, item)
+
+    header, data = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(keys)), b""
+    header += b"".join(text(key) + value(item) for key, item in keys.items())
+    for name, (dimensions, kind, content) in tensors.items():
+        header += text(name) + struct.pack(f"<I{len(dimensions)}QIQ", len(dimensions), *dimensions, kind, len(data))
+        data += content + bytes(-len(content) % 32)
+    return header + bytes(-len(header) % 32) + data
+
+
+def tiny_model(types=(8,), scale=0.01):
+    """A Llama of one layer that computes, with a vocabulary of eight: its matrices are of one type after the other."""
+    rng, width = random.Random(8), 32
+    half = struct.pack("<e", scale)
+    blocks = {0: lambda: struct.pack("<32f", *[scale * rng.uniform(-1, 1) for _ in range(32)]), 1: lambda: half * 32,
+              30: lambda: struct.pack("<f", scale)[2:] * 32, 2: lambda: half + rng.randbytes(16), 3: lambda: half * 2 + rng.randbytes(16),
+              6: lambda: half + rng.randbytes(20), 7: lambda: half * 2 + rng.randbytes(20), 8: lambda: half + rng.randbytes(32),
+              20: lambda: half + rng.randbytes(16)}
+    shapes = {"token_embd": 8, "blk.0.attn_q": 32, "blk.0.attn_k": 16, "blk.0.attn_v": 16, "blk.0.attn_output": 32, "blk.0.ffn_gate": 32,
+              "blk.0.ffn_up": 32, "blk.0.ffn_down": 32}
+    tensors = {}
+    for number, (name, rows) in enumerate(shapes.items()):
+        kind = types[number % len(types)]
+        tensors[f"{name}.weight"] = ((width, rows), kind, b"".join(blocks[kind]() for _ in range(rows)))
+    for name in ("blk.0.attn_norm", "blk.0.ffn_norm", "output_norm"):
+        tensors[f"{name}.weight"] = ((width,), 0, struct.pack("<32f", *[1.0] * 32))
+    keys = {"general.architecture": "llama", "llama.block_count": 1, "llama.context_length": 64, "llama.embedding_length": width,
+            "llama.feed_forward_length": 32, "llama.attention.head_count": 2, "llama.attention.head_count_kv": 1,
+            "llama.attention.layer_norm_rms_epsilon": 1e-5, "llama.rope.dimension_count": 16, "llama.vocab_size": 8,
+            "tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": ["<unk>", "<s>", "</s>", "\u2581", "a", "b", "\u2581a", "ab"],
+            "tokenizer.ggml.scores": [0.0, 0.0, 0.0, -1.0, -2.0, -3.0, -0.5, -0.7], "tokenizer.ggml.token_type": [2, 3, 3, 1, 1, 1, 1, 1],
+            "tokenizer.ggml.bos_token_id": 1, "tokenizer.ggml.eos_token_id": 2, "tokenizer.chat_template": "{{ messages[0].content }}"}
+    return gguf(keys, tensors)
+
+
+def tiny_checkpoint():
+    """The same Llama as config.json and BF16 safetensors."""
+    config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1,
+              "num_attention_heads": 2, "num_key_value_heads": 1, "vocab_size": 8, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
+              "hidden_act": "silu", "tie_word_embeddings": True}
+    shapes = {"embed_tokens": [8, 32], "norm": [32], "layers.0.input_layernorm": [32], "layers.0.post_attention_layernorm": [32],
+              "layers.0.self_attn.q_proj": [32, 32], "layers.0.self_attn.k_proj": [16, 32], "layers.0.self_attn.v_proj": [16, 32],
+              "layers.0.self_attn.o_proj": [32, 32], "layers.0.mlp.gate_proj": [32, 32], "layers.0.mlp.up_proj": [32, 32], "layers.0.mlp.down_proj": [32, 32]}
+    header, data = {}, b""
+    for name, shape in shapes.items():
+        content = struct.pack("<f", 0.5)[2:] * math.prod(shape)
+        header[f"model.{name}.weight"] = {"dtype": "BF16", "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
+        data += content
+    text = json.dumps(header).encode()
+    return json.dumps(config).encode() + SEPARATOR + struct.pack("<Q", len(text)) + text + data
+
+
+def tiny_adapter(alpha=4):
+    """An adapter for the tiny model."""
+    pair = struct.pack("<64f", *[(n % 7 - 3) / 64 for n in range(64)])
+    keys = {"general.type": "adapter", "general.architecture": "llama", "adapter.type": "lora", "adapter.lora.alpha": float(alpha),
+            "adapter.alora.invocation_tokens": [1, 4]}
+    return gguf(keys, {"blk.0.attn_q.weight.lora_a": ((32, 2), 0, pair), "blk.0.attn_q.weight.lora_b": ((2, 32), 0, pair)})
 
 
 def caches():
@@ -243,17 +331,52 @@ def words(target):
     return sorted(found)[:600]
 
 
-def prove():
+def prove(binary):
     """Whether the fuzzer finds the fault that is planted for it."""
     with tempfile.TemporaryDirectory(prefix="alora-fuzz-") as directory:
         environment = os.environ | {"ALORA_FUZZ_TARGET": "proof", "ALORA_FUZZ_DIRECTORY": directory, **QUIET}
-        command = [str(BUILD / "release" / "AloraFuzz"), "-max_total_time=500", "-runs=3000000", f"-artifact_prefix={directory}/", "-max_len=64"]
-        result = subprocess.run(command, env=environment, capture_output=True, timeout=600)
+        command = [str(binary), "-runs=3000000", f"-artifact_prefix={directory}/", "-max_len=64"]
+        result = subprocess.run(command, env=environment, capture_output=True)
         found = [path.read_bytes() for path in pathlib.Path(directory).glob("crash-*")]
     return result.returncode != 0 and len(found) == 1 and found[0].startswith(b"alor")
 
 
-def run(target, seconds, seed, merge, top):
+def processor_seconds(process):
+    """Of a running process, or one that has ended and was not waited for."""
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def finish(process, seconds, end):
+    """Waits for the fuzzer and interrupts it when it has had its time of the processor; its usage."""
+    interrupted = False
+    while True:
+        found, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if found:
+            # libFuzzer's own code where it was interrupted.
+            process.returncode = os.waitstatus_to_exitcode(status) if not interrupted or status != 72 << 8 else 0
+            return usage
+        if time.time() >= end or (seconds and processor_seconds(process) >= seconds):
+            process.send_signal(signal.SIGINT)
+            interrupted, end, seconds = True, time.time() + 60, 0
+        time.sleep(0.2)
+
+
+def starved(findings, before, command, environment):
+    """Whether the only finding is an input over its time that takes less than that of the processor's: another's fault."""
+    found = [path for path in findings.iterdir() if path.name not in before]
+    if not found or not all(path.name.startswith("timeout-") for path in found):
+        return False
+    for path in found:
+        again = subprocess.Popen([*command, str(path)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        usage = finish(again, 30, time.time() + 3600)
+        if again.returncode != 0 or usage.ru_utime + usage.ru_stime >= SLOW_SECONDS:
+            return False
+        path.unlink()
+    return True
+
+
+def run(target, seconds, seed, merge, top, binary, end=math.inf):
     home = top / target
     corpus, given, findings = home / "corpus", home / "seeds", home / "findings"
     for directory in (corpus, findings):
@@ -271,31 +394,33 @@ def run(target, seconds, seed, merge, top):
     (home / "words").write_text("".join(f'"{word}"\n' for word in quoted))
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="alora-fuzz-", dir=memory) as directory:
-        options = [f"-max_total_time={seconds}", f"-max_len={limit}", "-timeout=10", "-rss_limit_mb=1024", "-malloc_limit_mb=1024",
+        options = [f"-max_len={limit}", f"-timeout={SLOW_SECONDS}", "-report_slow_units=3600", "-rss_limit_mb=1024", "-malloc_limit_mb=1024",
                    f"-seed={seed}", "-print_final_stats=1", f"-artifact_prefix={findings}/", f"-dict={home / 'words'}", "-detect_leaks=0"]
-        command = [str(BUILD / "release" / "AloraFuzz"), *options, str(corpus), str(given)]
+        command = [str(binary), *options, str(corpus), str(given)]
         if merge:
             smaller = home / "merged"
             shutil.rmtree(smaller, ignore_errors=True)
             smaller.mkdir()
-            command = [command[0], "-set_cover_merge=1", *options[1:], str(smaller), str(corpus), str(given)]
+            command = [command[0], "-set_cover_merge=1", *options, str(smaller), str(corpus), str(given)]
         start = time.monotonic()
         environment = os.environ | {"ALORA_FUZZ_TARGET": target, "ALORA_FUZZ_DIRECTORY": directory, "ALORA_FUZZ_DATA": str(DATA), **QUIET,
                                     "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=16"}
+        before = {path.name for path in findings.iterdir()}
         with open(home / "log", "wb") as log:
             process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=log)
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+            usage = finish(process, 0 if merge else seconds, end)
+        # Seconds of the clock go by where the machine does something else, too.
+        ok = process.returncode == 0 or starved(findings, before, [str(binary), "-timeout=3600", "-detect_leaks=0"], environment)
     text = (home / "log").read_text("utf-8", "replace")
     found = re.search(r"stat::number_of_executed_units: (\d+)", text)
     coverage = re.findall(r"cov: (\d+) ft: (\d+) corp: (\d+)", text)
     peak = re.search(r"stat::peak_rss_mb: +(\d+)", text)
     slowest = re.search(r"stat::slowest_unit_time_sec: +(\d+)", text)
     # A machine's other work takes time from it: the processor's own seconds are what executions should be held against.
-    total = {"target": target, "seconds": round(time.monotonic() - start), "cpu_seconds": round(usage.ru_utime + usage.ru_stime),
+    total = {"target": target, "fuzzer": binary.name, "seconds": round(time.monotonic() - start), "cpu_seconds": round(usage.ru_utime + usage.ru_stime),
              "slowest_seconds": int(slowest[1]) if slowest else 0, "executions": int(found[1]) if found else 0,
              "edges": int(coverage[-1][0]) if coverage else 0, "corpus": int(coverage[-1][2]) if coverage else 0,
-             "peak_mib": int(peak[1]) if peak else 0, "ok": process.returncode == 0}
+             "peak_mib": int(peak[1]) if peak else 0, "ok": ok}
     if not merge:
         with LOCK, open(top / "totals.jsonl", "a") as file:
             file.write(json.dumps(total) + "\n")
@@ -304,6 +429,41 @@ def run(target, seconds, seed, merge, top):
     if not total["ok"]:
         print("\n".join(text.splitlines()[-60:]), file=sys.stderr)
     return total["ok"]
+
+
+def totals(top):
+    """What has run so far, by target."""
+    runs, path = {}, top / "totals.jsonl"
+    for line in path.read_text().splitlines() if path.exists() else []:
+        total = json.loads(line)
+        runs.setdefault(total["target"], []).append(total)
+    return runs
+
+
+def run_until(end, targets, lanes, top, one):
+    """Runs the targets in turns up to a time, so that each gets as much of the processor's time."""
+    running, results = set(), []
+
+    def next_target():
+        with LOCK:
+            runs = totals(top)
+            free = [target for target in targets if target not in running]
+            chosen = min(free, key=lambda target: sum(total["cpu_seconds"] for total in runs.get(target, [])))
+            running.add(chosen)
+        return chosen
+
+    def lane():
+        while time.time() < end:
+            target = next_target()
+            results.append(one(target, len(results), end))
+            running.discard(target)
+
+    threads = [threading.Thread(target=lane) for _ in range(min(lanes, len(targets)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
 
 
 def put_away(target, top):
@@ -321,10 +481,7 @@ def put_away(target, top):
 
 def table(top):
     """The totals of all runs so far, as a table of the documentation."""
-    runs = {}
-    for line in (top / "totals.jsonl").read_text().splitlines():
-        total = json.loads(line)
-        runs.setdefault(total["target"], []).append(total)
+    runs = totals(top)
     print("| target | wall s | CPU s | executions | per CPU s | edges | peak MiB | slowest s | findings |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     whole = [0, 0, 0, 0]
@@ -341,13 +498,14 @@ def table(top):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--target", action="append", choices=TARGETS)
-    parser.add_argument("--seconds", type=int, default=60, help="for each target")
+    parser.add_argument("--seconds", type=int, default=60, help="of the processor's time, for each target")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--merge", action="store_true", help="only make the corpora smaller, into merged/")
     parser.add_argument("--archive", action="store_true", help="make the committed corpora anew")
-    parser.add_argument("--no-build", action="store_true")
+    parser.add_argument("--binary", type=pathlib.Path, help="this fuzzer instead of one built now")
     parser.add_argument("--lanes", type=int, default=1, help="targets at once")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--until", help="HH:MM of today, UTC; instead of rounds")
     parser.add_argument("--home", type=pathlib.Path, default=ROOT / ".cache" / "fuzz", help="for corpora, findings and totals")
     parser.add_argument("--table", action="store_true", help="only add up what has run")
     options = parser.parse_args()
@@ -355,18 +513,26 @@ def main():
     if options.table:
         table(top)
         return 0
-    if not options.no_build:
-        build()
-    if not prove():
+    binary = options.binary or build()
+    if not prove(binary):
         print("the planted fault was not found", file=sys.stderr)
         return 1
     top.mkdir(parents=True, exist_ok=True)
-    with concurrent.futures.ThreadPoolExecutor(options.lanes) as pool:
-        runs = [pool.submit(run, target, options.seconds, options.seed + number, options.merge or options.archive, top)
-                for number in range(options.rounds) for target in options.target or TARGETS]
-        results = [future.result() for future in runs]
+    targets, merge = options.target or TARGETS, options.merge or options.archive
+
+    def one(target, number, end=math.inf):
+        return run(target, options.seconds, options.seed + number, merge, top, binary, end)
+
+    if options.until:
+        hour, minute = map(int, options.until.split(":"))
+        end = time.time() // 86400 * 86400 + hour * 3600 + minute * 60
+        results = run_until(end, targets, options.lanes, top, one)
+    else:
+        with concurrent.futures.ThreadPoolExecutor(options.lanes) as pool:
+            runs = [pool.submit(one, target, number) for number in range(options.rounds) for target in targets]
+            results = [future.result() for future in runs]
     if options.archive and all(results):
-        for target in options.target or TARGETS:
+        for target in targets:
             put_away(target, top)
     return 0 if all(results) else 1
 

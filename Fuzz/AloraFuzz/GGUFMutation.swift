@@ -29,7 +29,8 @@ struct GGUFText {
   init?(_ bytes: [UInt8]) {
     var reader = ByteReader(bytes: bytes)
     guard reader.take(4) == Array("GGUF".utf8), let version = reader.number(4), version == 2 || version == 3,
-      let tensorCount = reader.number(8), let keyCount = reader.number(8), tensorCount < 5000, keyCount < 5000
+      let tensorCount = reader.number(8), let keyCount = reader.number(8), 0..<5000 ~= tensorCount,
+      0..<5000 ~= keyCount
     else { return nil }
     for _ in 0..<keyCount {
       guard let key = reader.string(), let type = reader.number(4), let value = reader.value(type) else { return nil }

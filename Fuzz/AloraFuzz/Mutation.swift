@@ -142,8 +142,8 @@ struct Mutation {
 extension Target {
   func kind(ofPart part: Int) -> Mutation.Kind {
     switch self {
-    case .json, .graph: .json
-    case .gguf: .gguf
+    case .json, .graph, .baseline: .json
+    case .gguf, .engine: .gguf
     case .safetensors: .safetensors
     case .npz, .golden: .zip
     case .tokenizer: part == 0 ? .json : .bytes
@@ -151,7 +151,7 @@ extension Target {
     case .adapter: part == 0 ? .json : part == 1 ? .safetensors : .lines
     case .convert: part == 1 ? .safetensors : part == 3 ? .lines : .json
     case .shards, .model: part == 0 ? .json : .safetensors
-    case .script, .card: .lines
+    case .script, .card, .prompts: .lines
     case .response: .response
     case .cache, .pattern, .proof: .bytes
     }

@@ -1,5 +1,4 @@
 internal import AloraInference
-internal import AloraJSON
 internal import AloraTokenization
 internal import AloraVerification
 
@@ -9,16 +8,10 @@ struct PromptFile {
   /// What an adapter is switched on by; nil: an ordinary LoRA.
   let invocation: [Int]?
 
-  private enum Content {
-    case text(String)
-    case tokens([Int])
-    case messages(JSON)
-  }
-
   /// - Throws: ``FileError``, ``JSONError``; what the tokenizer and the chat template throw. ``InferenceError`` `noTokens` for
   ///   a file or a prompt without any.
   func prompts(path: String) throws -> [VerificationPrompt] {
-    let items = try JSONLines.map(path: path, Self.content)
+    let items = try PromptLine.all(path: path)
     guard !items.isEmpty else { throw InferenceError(.noTokens, path: path, problem: "there are no prompts") }
     let needsTokenizer = items.contains { if case .tokens = $0.content { false } else { true } }
     let needsTemplate = items.contains { if case .messages = $0.content { true } else { false } }
@@ -42,22 +35,5 @@ struct PromptFile {
       guard !tokens.isEmpty else { throw InferenceError(.noTokens, path: path, problem: "\(name) has no tokens") }
       return VerificationPrompt(name: name, tokens: tokens)
     }
-  }
-
-  private static func content(_ line: JSON) throws(JSONError) -> (name: String?, content: Content) {
-    var found: [Content] = []
-    for key in ["text", "prompt"] {
-      if let text = try line[optional: key] { found.append(.text(try text.string())) }
-    }
-    if let tokens = try line[optional: "tokens"] {
-      found.append(.tokens(try tokens.integers(in: 0...Int(Int32.max))))
-    }
-    if let messages = try line[optional: "messages"] { found.append(.messages(messages)) }
-    guard found.count == 1 else {
-      throw line.error(.missing, "a prompt has one of text, prompt, tokens and messages, found \(found.count)")
-    }
-    let id = try line[optional: "id"]
-    let name = try id.map { (id) throws(JSONError) in id.kind == .integer ? String(try id.integer()) : try id.string() }
-    return (name, found[0])
   }
 }

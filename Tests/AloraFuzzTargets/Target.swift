@@ -25,7 +25,7 @@ import AloraVerification
 /// What an input is read as.
 public enum Target: String, CaseIterable, Sendable {
   case json, gguf, safetensors, shards, npz, adapter, tokenizer, template, convert, model
-  case golden, cache, response, script, card, pattern, graph
+  case golden, cache, response, script, card, pattern, graph, prompts, baseline, engine
   /// A planted fault, to prove that faults are found.
   case proof
 
@@ -48,6 +48,9 @@ public enum Target: String, CaseIterable, Sendable {
     case .script: ["script.jsonl"]
     case .card: ["README.md"]
     case .graph: ["config.json"]
+    case .prompts: ["prompts.jsonl"]
+    case .baseline: ["baseline.json"]
+    case .engine: ["model.gguf", "adapter.gguf"]
     case .response, .pattern: []
     }
   }
@@ -71,6 +74,11 @@ public enum Target: String, CaseIterable, Sendable {
     case .template: try render(parts)
     case .convert: try convert(directory)
     case .model: try evaluate(directory)
+    case .engine: try evaluate(paths[0], adapter: parts.count > 1 ? paths[1] : nil)
+    case .prompts: _ = try PromptLine.all(path: paths[0])
+    case .baseline:
+      let baseline = try Baseline(path: paths[0])
+      precondition(baseline.verdict(against: baseline).passed)
     case .golden: try readGoldens(paths[0])
     case .cache: try FuzzCache.read(paths[0])
     case .response: try readResponse(parts)
@@ -96,11 +104,11 @@ public enum Target: String, CaseIterable, Sendable {
     }
   }
 
+  /// A model is to be what every reader wants; an adapter has tensors only.
   private func readGGUF(_ path: String) throws {
     var failure: (any Error)?
     // Each by itself: what one refuses, another may read.
     let readers: [() throws -> Void] = [
-      { try inspect(path) },
       { _ = try BaseModel(gguf: GGUFFileSet(path: path)) },
       { _ = try ModelGraph(gguf: GGUFFileSet(path: path)) },
       { try tokenize(path, Array("Ein <s> text, 12345 é中 ab ab".utf8)) },
@@ -109,7 +117,8 @@ public enum Target: String, CaseIterable, Sendable {
     for reader in readers {
       do { try reader() } catch let error as any DiagnosedError { failure = error }
     }
-    if let failure { throw failure }
+    try inspect(path)
+    if let failure, try GGUFFile(path: path).metadata.string(ifPresent: "general.type") != "adapter" { throw failure }
   }
 
   private func tokenize(_ path: String, _ text: [UInt8]) throws {
@@ -147,11 +156,13 @@ public enum Target: String, CaseIterable, Sendable {
     }
   }
 
-  private func evaluate(_ directory: String) throws {
+  private func evaluate(_ path: String, adapter adapterPath: String? = nil) throws {
     let pool = ThreadPool(threadCount: 1)
-    let model = try Model(path: directory, pool: pool)
+    let model = try Model(path: path, pool: pool)
+    let adapter = try adapterPath.map { try Adapter(path: $0, model: model, pool: pool) }
     let tokens = [0, 1, 2, 3].filter { $0 < model.vocabularySize }
-    let sequence = TokenSequence(model: model, declaredLength: tokens.count)
+    let sequence = TokenSequence(
+      model: model, adapter: adapter, activationStart: adapter == nil ? nil : 1, declaredLength: tokens.count)
     _ = try Evaluator(model: model, pool: pool).evaluate([Work(sequence, tokens: tokens, logits: .all)])
   }
 
