@@ -29,7 +29,7 @@ help:
 	@echo "make fuzz    libFuzzer on every reader; SECONDS=60 for each, TARGET=gguf for one"
 	@echo "make limits  little memory, few open files, files cut short, many runs at once; QUICK=1 (Linux; strace)"
 	@echo "make oddities  strange files, values, surroundings and configurations; small files that ask for much"
-	@echo "make sanitize  all tests under address, undefined-behaviour and thread sanitizers; some 20 minutes"
+	@echo "make sanitize  kernels under valgrind, all tests under address, undefined-behaviour and thread sanitizers"
 	@echo "make ci-check  the steps of action.yml and of the GitLab example, and JUnit's XML against its schema"
 	@echo "make report-check  HTML reports in a headless Chromium, which has to be installed"
 	@echo "make kernels the same bits from gcc, clang and aarch64 under qemu"
