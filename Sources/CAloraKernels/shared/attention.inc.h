@@ -83,7 +83,7 @@ TARGET static void wide_values(const float *const *restrict value_blocks, size_t
 #endif
 
 // The same for `count` rows from `row` of the pass and all elements of the values.
-INLINE void add_values(const alora_attention *shape, const rows_of_pass *pass, size_t row, size_t count, size_t begin,
+INLINE void add_values(const rows_of_pass *pass, size_t row, size_t count, size_t begin,
                        size_t end, const float *const *value_blocks) {
   const size_t vectors = pass->output_stride / 16;
   for (size_t i = 0; i < count; i += VALUE_ROWS) {
@@ -112,7 +112,7 @@ TARGET static void add_values_of_edges(const alora_attention *shape, const rows_
     const int overlap = common_begin < common_end;
     const size_t begin = early ? start : (overlap ? common_end : position + 1);
     const size_t end = early && overlap ? common_begin : position + 1;
-    if (begin < end) add_values(shape, pass, row + i, same, begin, end, value_blocks);
+    if (begin < end) add_values(pass, row + i, same, begin, end, value_blocks);
     i += same;
   }
 }
@@ -183,7 +183,7 @@ TARGET static void attend_pass(const alora_attention *shape, rows_of_pass *pass,
     for (size_t tile = 0, t = 0; tile < pass->count; tile += ALORA_TILE_TOKENS, t++) {
       const size_t rows = pass->count - tile < ALORA_TILE_TOKENS ? pass->count - tile : ALORA_TILE_TOKENS;
       const size_t from = p < begin[t] ? begin[t] : p, to = p + VALUE_POSITIONS < end[t] ? p + VALUE_POSITIONS : end[t];
-      if (from < to) add_values(shape, pass, tile, rows, from, to, value_blocks);
+      if (from < to) add_values(pass, tile, rows, from, to, value_blocks);
     }
   for (size_t tile = 0, t = 0; tile < pass->count; tile += ALORA_TILE_TOKENS, t++) {
     const size_t rows = pass->count - tile < ALORA_TILE_TOKENS ? pass->count - tile : ALORA_TILE_TOKENS;
