@@ -27,6 +27,16 @@ INLINE void emit(const columns_target t, int v, size_t h, size_t column, v16f va
 #define BYTE_FIELD(W, H, v) (PLACE(v) + 128 * (size_t)(W) + 64 * (size_t)(H) + 16 * ROWS(v))
 #define EMIT(column, value) EACH emit(t, v, h, (size_t)(column), value)
 #define BITS(word, shift, mask) i_and(i_right(word, shift), i_set(mask))
+// The 32 columns of four words, low halves of their bytes first. `value`, of `column`, is made of w[v] from bit `bit` on.
+#define EMIT_NIBBLES(first_word, value)                                                           \
+  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {                \
+    v16i w[MOST_VECTORS];                                                                         \
+    EACH w[v] = WORD((first_word) + i, v);                                                        \
+    UNROLL for (int b = 0; b < 4; b++) {                                                          \
+      const int bit = 8 * b + 4 * high, column = 16 * high + 4 * i + b;                           \
+      EMIT(column, value);                                                                        \
+    }                                                                                             \
+  }
 #define WIDENS const uint8_t *block, size_t step, size_t h, const int vectors, const columns_target t
 #define MOST_VECTORS 8
 #define PREFETCH_BYTES 4096
@@ -42,24 +52,14 @@ INLINE v16i five_bits(v16i low, int shift, v16i high, int bit) {
 INLINE void widen_q4_0(WIDENS) {
   v16f d[MOST_VECTORS];
   EACH d[v] = v_load_f16(HALF_FIELD(4, 0, v));
-  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {
-    v16i w[MOST_VECTORS];
-    EACH w[v] = WORD(i, v);
-    UNROLL for (int b = 0; b < 4; b++)
-      EMIT(16 * high + 4 * i + b, v_mul(d[v], i_nibble_minus_8(w[v], 8 * b + 4 * high)));
-  }
+  EMIT_NIBBLES(0, v_mul(d[v], i_nibble_minus_8(w[v], bit)));
 }
 
 INLINE void widen_q4_1(WIDENS) {
   v16f d[MOST_VECTORS], m[MOST_VECTORS];
   EACH d[v] = v_load_f16(HALF_FIELD(4, 0, v));
   EACH m[v] = v_load_f16(HALF_FIELD(4, 1, v));
-  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {
-    v16i w[MOST_VECTORS];
-    EACH w[v] = WORD(i, v);
-    UNROLL for (int b = 0; b < 4; b++)
-      EMIT(16 * high + 4 * i + b, v_fma(d[v], i_nibble(w[v], 8 * b + 4 * high), m[v]));
-  }
+  EMIT_NIBBLES(0, v_fma(d[v], i_nibble(w[v], bit), m[v]));
 }
 
 INLINE void widen_q5_0(WIDENS) {
@@ -67,14 +67,7 @@ INLINE void widen_q5_0(WIDENS) {
   v16i bits[MOST_VECTORS];
   EACH d[v] = v_load_f16(HALF_FIELD(5, 0, v));
   EACH bits[v] = WORD(0, v);
-  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {
-    v16i w[MOST_VECTORS];
-    EACH w[v] = WORD(1 + i, v);
-    UNROLL for (int b = 0; b < 4; b++) {
-      const int c = 16 * high + 4 * i + b;
-      EMIT(c, v_mul(d[v], i_to_float(i_sub(five_bits(w[v], 8 * b + 4 * high, bits[v], c), i_set(16)))));
-    }
-  }
+  EMIT_NIBBLES(1, v_mul(d[v], i_to_float(i_sub(five_bits(w[v], bit, bits[v], column), i_set(16)))));
 }
 
 INLINE void widen_q5_1(WIDENS) {
@@ -83,14 +76,7 @@ INLINE void widen_q5_1(WIDENS) {
   EACH d[v] = v_load_f16(HALF_FIELD(5, 0, v));
   EACH m[v] = v_load_f16(HALF_FIELD(5, 1, v));
   EACH bits[v] = WORD(0, v);
-  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {
-    v16i w[MOST_VECTORS];
-    EACH w[v] = WORD(1 + i, v);
-    UNROLL for (int b = 0; b < 4; b++) {
-      const int c = 16 * high + 4 * i + b;
-      EMIT(c, v_fma(d[v], i_to_float(five_bits(w[v], 8 * b + 4 * high, bits[v], c)), m[v]));
-    }
-  }
+  EMIT_NIBBLES(1, v_fma(d[v], i_to_float(five_bits(w[v], bit, bits[v], column)), m[v]));
 }
 
 // A byte stands for 2^24 times its value, so the scale is divided by that: exact, as f16 and small integers are far from
@@ -109,12 +95,7 @@ INLINE void widen_iq4_nl(WIDENS) {
   static const float values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
   v16f d[MOST_VECTORS];
   EACH d[v] = v_load_f16(HALF_FIELD(4, 0, v));
-  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {
-    v16i w[MOST_VECTORS];
-    EACH w[v] = WORD(i, v);
-    UNROLL for (int b = 0; b < 4; b++)
-      EMIT(16 * high + 4 * i + b, v_mul(d[v], i_lookup(i_right(w[v], 8 * b + 4 * high), values)));
-  }
+  EMIT_NIBBLES(0, v_mul(d[v], i_lookup(i_right(w[v], bit), values)));
 }
 
 INLINE void widen_mxfp4(WIDENS) {
@@ -127,12 +108,7 @@ INLINE void widen_mxfp4(WIDENS) {
       bits[l] = exponents[l] < 2 ? 0x00200000u << exponents[l] : (uint32_t)(exponents[l] - 1) << 23;
     d[v] = i_as_float(i_load(bits));
   }
-  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {
-    v16i w[MOST_VECTORS];
-    EACH w[v] = WORD(i, v);
-    UNROLL for (int b = 0; b < 4; b++)
-      EMIT(16 * high + 4 * i + b, v_mul(d[v], i_lookup(i_right(w[v], 8 * b + 4 * high), values)));
-  }
+  EMIT_NIBBLES(0, v_mul(d[v], i_lookup(i_right(w[v], bit), values)));
 }
 
 // The K formats hold 256 columns; `j` names the 32 of them to widen, 0 ..< 8.
