@@ -8,7 +8,7 @@ internal import CAloraKernels
 final class StreamedMatrix: Sendable {
   private let source: RowSource
   private let type: alora_type
-  /// Panels read together: whole blocks of the permutation, and pairs, which the kernels like best.
+  /// Panels read together: whole blocks of the permutation, and pairs, which the kernels like best; no more than there are.
   private let panelsTogether: Int
   let failures: Failures
 
@@ -17,7 +17,9 @@ final class StreamedMatrix: Sendable {
     self.type = type
     self.failures = failures
     let panelRows = Int(ALORA_PANEL_ROWS)
-    panelsTogether = leastCommonMultiple(2 * panelRows, source.permutation.blockRowCount) / panelRows
+    panelsTogether = min(
+      leastCommonMultiple(2 * panelRows, source.permutation.blockRowCount) / panelRows,
+      alora_panel_count(source.rows.count))
   }
 
   private var pieceByteCount: Int { panelsTogether * Int(ALORA_PANEL_ROWS) * source.rowByteCount }

@@ -1,8 +1,12 @@
+import AloraArchitectures
 import AloraBytes
-import AloraInference
+import AloraTensors
 import AloraTestSupport
+import CAloraKernels
 import Foundation
 import Testing
+
+@testable import AloraInference
 
 /// Models whose weights stay in their files.
 @Suite struct StreamedModelTests {
@@ -39,6 +43,33 @@ import Testing
       #expect(truncate(path, bytes.count / 2) == 0)
       #expect(throws: FileError.self) { try evaluator.evaluate([Work(sequence, tokens: [3], logits: .all)]) }
       #expect(sequence.tokens == [1, 2])
+    }
+  }
+
+  /// Heads of 126 rows and pairs of panels meet after 4032 rows, of which this matrix has 252.
+  @Test func heightsThatSeldomMeetTakeNoMoreMemoryThanTheMatrix() throws {
+    try withTemporaryDirectory { directory in
+      let (rows, columns) = (252, 8)
+      let bytes = (0..<(rows * columns)).flatMap { index in withUnsafeBytes(of: Float(index)) { Array($0) } }
+      try writeFile(bytes, to: directory + "/weights")
+      let tensor = TensorDescription(
+        name: "w", dtype: .f32, shape: try #require(Shape([rows, columns])), byteRange: 0..<bytes.count)
+      let source = RowSource(
+        file: try MappedFile(path: directory + "/weights"), tensor: tensor, rows: 0..<rows,
+        permutation: .halvesToPairs(headDimension: 126))
+      let kept = try WeightMatrix(
+        source, isDense: false, pool: ThreadPool(threadCount: 1), arena: WeightArena(byteCount: 0))
+      let streamed = StreamedMatrix(source, type: ALORA_TYPE_F32, failures: Failures())
+      let panelBytes = 32 * columns * 4
+      #expect(streamed.scratchByteCount <= 3 * kept.panelCount * panelBytes)
+      let scratch = FloatBuffer(count: streamed.scratchByteCount / 4)
+      var found: [UInt8] = []
+      for panels in [0..<1, 1..<6, 6..<8] {
+        streamed.forEachPart(of: panels, in: scratch.base) { packed, part in
+          found += UnsafeRawBufferPointer(start: packed, count: part.count * panelBytes)
+        }
+      }
+      #expect(found == Array(UnsafeRawBufferPointer(start: kept.storage, count: kept.byteCount)))
     }
   }
 }
