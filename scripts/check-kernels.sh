@@ -27,6 +27,8 @@ check() {
   fi
 }
 
+# Swift's own compiler, which makes the command, before another of that name.
+PATH="$(dirname "$(readlink -f "$(command -v swift)")"):$PATH"
 check clang-O1 "" clang -O1
 if [ "${1:-}" = --all ]; then
   if command -v aarch64-linux-gnu-gcc >/dev/null; then  # for its C library

@@ -85,7 +85,8 @@ public struct ProductSpeed: Hashable, Sendable {
             let part = pool.share(of: panels, thread: thread)
             guard !part.isEmpty else { return }
             unsafe alora_matmul(
-              isa, kernelType, weights, rows, columns, part.lowerBound, part.count, x.base, tokens, y.base, rows)
+              isa, kernelType, weights, rows, columns, part.lowerBound, part.count, x.base, tokens, 0,
+              alora_tile_count(tokens), y.base, rows)
           }
           best = min(best, monotonicSeconds() - start)
         }

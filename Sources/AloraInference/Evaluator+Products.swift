@@ -10,21 +10,28 @@ internal import CAloraKernels
 }
 
 extension Evaluator {
-  /// Runs `body` on parts of the rows, one for each thread, and then packs rows of `x` for the products that follow.
+  /// Runs `body` on parts of the rows, which go to whichever thread is free, and packs rows of `x` for the products that
+  /// follow: tile by tile, while they are near.
   func rows(
     _ count: Int, packing x: UnsafeMutablePointer<Float>?, columns: Int, into packed: UnsafeMutablePointer<Float>,
     _ body: @escaping (_ thread: Int, _ rows: Range<Int>) -> Void
   ) {
     let tileCount = alora_tile_count(count)
     let packs = count > 1 && model.blas == nil
-    func part(_ thread: Int, _ tiles: Range<Int>) {
-      guard !tiles.isEmpty else { return }
-      body(thread, alora_tile_first_token(tiles.lowerBound, count)..<alora_tile_first_token(tiles.upperBound, count))
-      guard packs, let x = unsafe x else { return }
-      unsafe alora_pack_activations(x, columns, count, columns, tiles.lowerBound, tiles.count, packed)
+    func rows(_ tiles: Range<Int>) -> Range<Int> {
+      alora_tile_first_token(tiles.lowerBound, count)..<alora_tile_first_token(tiles.upperBound, count)
     }
-    guard tileCount > 1 else { return part(0, 0..<tileCount) }
-    pool.run { thread in part(thread, self.pool.share(of: tileCount, thread: thread)) }
+    func part(_ thread: Int, _ tiles: Range<Int>) {
+      guard packs, let x = unsafe x else { return body(thread, rows(tiles)) }
+      for tile in tiles {
+        body(thread, rows(tile..<(tile + 1)))
+        unsafe alora_pack_activations(x, columns, count, columns, tile, 1, packed)
+      }
+    }
+    let size = max(1, tileCount / (4 * pool.threadCount))
+    pool.run(tasks: (tileCount + size - 1) / size) { thread, task in
+      part(thread, (task * size)..<min((task + 1) * size, tileCount))
+    }
   }
 
   /// Computes products of the same rows, and adds what adapters change.
@@ -41,47 +48,37 @@ extension Evaluator {
       for product in products {
         unsafe blas.multiply(
           x, stride: columns, rows: rowCount, product.matrix, into: product.output, stride: product.stride)
-        addBias(product, columns: 0..<product.matrix.rowCount, rowCount: rowCount)
+        addBias(product, columns: 0..<product.matrix.rowCount, rows: 0..<rowCount)
       }
     } else {
       let input = unsafe rowCount == 1 ? x : packed
       let panelCount = products.reduce(0) { $0 + $1.matrix.panelCount }
       if rowCount == 1 {
         pool.run { thread in
-          let panels = self.pool.share(of: panelCount, thread: thread)
-          unsafe self.multiply(products, panels: panels, input, rowCount: 1, thread: thread)
+          let task = ProductTask(panels: self.pool.share(of: panelCount, thread: thread), tiles: 0..<1)
+          unsafe self.multiply(products, task, input, rowCount: 1, thread: thread)
         }
       } else {
-        let tasks = panelTasks(panelCount)
+        let tasks = ProductTask.divide(
+          panelCount: panelCount, tileCount: alora_tile_count(rowCount), threadCount: pool.threadCount)
         pool.run(tasks: tasks.count) { thread, task in
-          unsafe self.multiply(products, panels: tasks[task], input, rowCount: rowCount, thread: thread)
+          unsafe self.multiply(products, tasks[task], input, rowCount: rowCount, thread: thread)
         }
       }
     }
     unsafe addUpdates(x, columns: columns, products, segments: segments, layer: layer)
   }
 
-  /// Divides panels into tasks: large ones first, which read the rows less often, and small ones at the end, so that all
-  /// threads end together. A panel alone takes longer than half of two, so that only the last ones are alone.
-  private func panelTasks(_ count: Int) -> [Range<Int>] {
-    var (tasks, first) = ([Range<Int>](), 0)
-    while first < count {
-      let left = count - first
-      let size = left <= pool.threadCount ? 1 : max(2, min(8, left / (4 * pool.threadCount) * 2))
-      tasks.append(first..<(first + size))
-      first += size
-    }
-    return tasks
-  }
-
-  /// The named panels of several products, numbered one product after the other.
+  /// A part of several products, whose panels are numbered one product after the other.
   private func multiply(
-    _ products: [Product], panels: Range<Int>, _ input: UnsafeMutablePointer<Float>, rowCount: Int, thread: Int
+    _ products: [Product], _ task: ProductTask, _ input: UnsafeMutablePointer<Float>, rowCount: Int, thread: Int
   ) {
+    let tiles = task.tiles
+    let rows = alora_tile_first_token(tiles.lowerBound, rowCount)..<alora_tile_first_token(tiles.upperBound, rowCount)
     var first = 0
     for product in products {
       let matrix = product.matrix
-      let part = panels.clamped(to: first..<(first + matrix.panelCount))
+      let part = task.panels.clamped(to: first..<(first + matrix.panelCount))
       if !part.isEmpty {
         let start = part.lowerBound - first
         if let streamed = matrix.streamed {
@@ -90,22 +87,22 @@ extension Evaluator {
             let row = panels.lowerBound * Int(ALORA_PANEL_ROWS)
             unsafe self.product(
               isa.rawValue, matrix.type.rawValue, packed, matrix.rowCount - row, matrix.columnCount, 0, panels.count,
-              input, rowCount, product.output + row, product.stride)
+              input, rowCount, tiles.lowerBound, tiles.count, product.output + row, product.stride)
           }
         } else {
           unsafe self.product(
             isa.rawValue, matrix.type.rawValue, matrix.storage, matrix.rowCount, matrix.columnCount, start, part.count,
-            input, rowCount, product.output, product.stride)
+            input, rowCount, tiles.lowerBound, tiles.count, product.output, product.stride)
         }
-        addBias(product, columns: (start * 32)..<min(matrix.rowCount, (start + part.count) * 32), rowCount: rowCount)
+        addBias(product, columns: (start * 32)..<min(matrix.rowCount, (start + part.count) * 32), rows: rows)
       }
       first += matrix.panelCount
     }
   }
 
-  private func addBias(_ product: Product, columns: Range<Int>, rowCount: Int) {
+  private func addBias(_ product: Product, columns: Range<Int>, rows: Range<Int>) {
     guard let bias = product.matrix.bias else { return }
-    for row in 0..<rowCount {
+    for row in rows {
       let y = unsafe product.output + row * product.stride + columns.lowerBound
       unsafe alora_add(isa, y, bias.base + columns.lowerBound, y, columns.count)
     }
@@ -171,6 +168,6 @@ extension Evaluator {
     if count > 1 { unsafe alora_pack_activations(x, columns, count, columns, 0, alora_tile_count(count), tiles) }
     unsafe product(
       isa.rawValue, matrix.type.rawValue, matrix.storage, matrix.rowCount, columns, 0, matrix.panelCount,
-      count > 1 ? tiles : x, count, y, matrix.rowCount)
+      count > 1 ? tiles : x, count, 0, alora_tile_count(count), y, matrix.rowCount)
   }
 }

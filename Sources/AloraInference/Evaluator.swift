@@ -54,7 +54,8 @@ public struct Work {
   package typealias ProductKernel =
     (
       _ isa: UInt32, _ type: UInt32, _ weights: UnsafeRawPointer, _ rows: Int, _ columns: Int, _ firstPanel: Int,
-      _ panelCount: Int, _ x: UnsafePointer<Float>, _ tokens: Int, _ y: UnsafeMutablePointer<Float>, _ stride: Int
+      _ panelCount: Int, _ x: UnsafePointer<Float>, _ tokens: Int, _ firstTile: Int, _ tileCount: Int,
+      _ y: UnsafeMutablePointer<Float>, _ stride: Int
     ) -> Void
 
   /// What one thread needs for itself.
@@ -227,9 +228,10 @@ struct Segment {
 
 private func exactProduct(
   _ isa: UInt32, _ type: UInt32, _ weights: UnsafeRawPointer, _ rows: Int, _ columns: Int, _ firstPanel: Int,
-  _ panelCount: Int, _ x: UnsafePointer<Float>, _ tokens: Int, _ y: UnsafeMutablePointer<Float>, _ stride: Int
+  _ panelCount: Int, _ x: UnsafePointer<Float>, _ tokens: Int, _ firstTile: Int, _ tileCount: Int,
+  _ y: UnsafeMutablePointer<Float>, _ stride: Int
 ) {
   unsafe alora_matmul(
-    alora_isa(rawValue: isa), alora_type(rawValue: type), weights, rows, columns, firstPanel, panelCount, x, tokens, y,
-    stride)
+    alora_isa(rawValue: isa), alora_type(rawValue: type), weights, rows, columns, firstPanel, panelCount, x, tokens,
+    firstTile, tileCount, y, stride)
 }

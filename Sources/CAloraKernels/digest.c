@@ -5,6 +5,11 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#if defined(__linux__)
+#include <sys/auxv.h>
+#endif
 #endif
 
 static const uint32_t constants[64] = {
@@ -64,6 +69,26 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void mix_with_instructions(ui
   _mm_storeu_si128((__m128i *)(void *)state, _mm_blend_epi16(feba, dchg, 0xF0));
   _mm_storeu_si128((__m128i *)(void *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
 }
+#elif defined(__aarch64__)
+// The same with the processor's instructions, for some blocks. They hold the state as a to d and e to h.
+__attribute__((target("+crypto"))) static void mix_with_instructions(uint32_t state[8], const uint8_t *blocks, size_t count) {
+  uint32x4_t abcd = vld1q_u32(state), efgh = vld1q_u32(state + 4);
+  for (; count > 0; count--, blocks += 64) {
+    const uint32x4_t first_abcd = abcd, first_efgh = efgh;
+    uint32x4_t w[4];  // the last sixteen words of the schedule
+    _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) {
+      if (i < 4) w[i] = vreinterpretq_u32_u8(vrev32q_u8(vld1q_u8(blocks + 16 * i)));
+      else w[i % 4] = vsha256su1q_u32(vsha256su0q_u32(w[i % 4], w[(i + 1) % 4]), w[(i + 2) % 4], w[(i + 3) % 4]);
+      const uint32x4_t words = vaddq_u32(w[i % 4], vld1q_u32(constants + 4 * i)), before = abcd;
+      abcd = vsha256hq_u32(abcd, efgh, words);
+      efgh = vsha256h2q_u32(efgh, before, words);
+    }
+    abcd = vaddq_u32(abcd, first_abcd);
+    efgh = vaddq_u32(efgh, first_efgh);
+  }
+  vst1q_u32(state, abcd);
+  vst1q_u32(state + 4, efgh);
+}
 #endif
 
 int alora_sha256_has_instructions(void) {
@@ -71,13 +96,17 @@ int alora_sha256_has_instructions(void) {
   unsigned a, b, c, d;
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1) && __builtin_cpu_supports("sse4.1") &&
          __builtin_cpu_supports("ssse3");
+#elif defined(__aarch64__) && defined(__linux__)
+  return (getauxval(AT_HWCAP) & 1ul << 6) != 0;  // HWCAP_SHA2
+#elif defined(__aarch64__) && defined(__APPLE__)
+  return 1;
 #else
   return 0;
 #endif
 }
 
 static void mix_blocks(alora_sha256 *hash, const uint8_t *blocks, size_t count) {
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__aarch64__)
   if (hash->uses_instructions) return mix_with_instructions(hash->state, blocks, count);
 #endif
   for (; count > 0; count--, blocks += 64) mix(hash->state, blocks);

@@ -2,6 +2,10 @@
 #include "shared/attention.h"
 #include "shared/table.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 // KERNEL_TABLE(avx2) declares the functions of an instruction set and makes its table of them.
 #define KERNEL_TABLE(isa)                                                                                              \
   extern alora_matmul_function alora_matmul_##isa;                                                                     \
@@ -48,12 +52,20 @@ static inline const alora_table *table_of(alora_isa isa) {
   }
 }
 
+#if defined(__x86_64__)
+// Conversions of f16. clang before 15 does not know the name.
+static int has_f16c(void) {
+  unsigned a, b, c = 0, d;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+#endif
+
 int alora_isa_available(alora_isa isa) {
   switch (isa) {
     case ALORA_ISA_SCALAR: return 1;
 #if defined(__x86_64__)
     case ALORA_ISA_AVX2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     case ALORA_ISA_AVX512:
       return alora_isa_available(ALORA_ISA_AVX2) && __builtin_cpu_supports("avx512f") &&
              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
@@ -81,8 +93,9 @@ const char *alora_isa_name(alora_isa isa) {
 
 void alora_matmul(alora_isa isa, alora_type type, const void *restrict weights, size_t rows, size_t columns,
                   size_t first_panel, size_t panel_count, const float *restrict x, size_t token_count,
-                  float *restrict y, size_t y_stride) {
-  table_of(isa)->matmul(type, weights, rows, columns, first_panel, panel_count, x, token_count, y, y_stride);
+                  size_t first_tile, size_t tile_count, float *restrict y, size_t y_stride) {
+  table_of(isa)->matmul(type, weights, rows, columns, first_panel, panel_count, x, token_count, first_tile, tile_count, y,
+                         y_stride);
 }
 void alora_add(alora_isa isa, const float *a, const float *b, float *y, size_t count) { table_of(isa)->add(a, b, y, count); }
 void alora_scale_by(alora_isa isa, float scale, const float *x, float *y, size_t count) {

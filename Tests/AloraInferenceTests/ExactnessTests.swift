@@ -53,12 +53,14 @@ import Testing
     let adapter = try Adapter(path: fixture.adapter, model: model, pool: pools[0])
     let evaluators = pools.map {
       Evaluator(model: model, pool: $0, instructionSet: .best) {
-        isa, type, weights, rows, columns, panel, count, x, tokens, y, stride in
+        isa, type, weights, rows, columns, panel, count, x, tokens, firstTile, tileCount, y, stride in
         alora_matmul(
-          alora_isa(rawValue: isa), alora_type(rawValue: type), weights, rows, columns, panel, count, x, tokens, y,
-          stride)
+          alora_isa(rawValue: isa), alora_type(rawValue: type), weights, rows, columns, panel, count, x, tokens,
+          firstTile, tileCount, y, stride)
         // The last token's first output, summed from the end.
-        guard tokens > 1, type == ALORA_TYPE_F32.rawValue else { return }
+        guard tokens > 1, firstTile + tileCount == alora_tile_count(tokens), type == ALORA_TYPE_F32.rawValue else {
+          return
+        }
         let start = alora_tile_first_token(alora_tile_count(tokens) - 1, tokens)
         let width = tokens - start
         let panelStart = weights.assumingMemoryBound(to: Float.self) + panel * columns * 32

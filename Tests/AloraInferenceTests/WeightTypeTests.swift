@@ -57,7 +57,8 @@ import Testing
     if together {
       alora_pack_activations(units, columns, columns, columns, 0, alora_tile_count(columns), &packed)
       alora_matmul(
-        set.kernel, matrix.type, matrix.storage, rows, columns, 0, matrix.panelCount, packed, columns, &y, rows)
+        set.kernel, matrix.type, matrix.storage, rows, columns, 0, matrix.panelCount, packed, columns, 0,
+        alora_tile_count(columns), &y, rows)
     } else {
       for k in 0..<columns {
         units.withUnsafeBufferPointer { units in
@@ -65,7 +66,7 @@ import Testing
             guard let x = units.baseAddress, let target = y.baseAddress else { return }
             alora_matmul(
               set.kernel, matrix.type, matrix.storage, rows, columns, 0, matrix.panelCount, x + k * columns, 1,
-              target + k * rows, rows)
+              0, 1, target + k * rows, rows)
           }
         }
       }

@@ -34,10 +34,18 @@ size_t alora_value_block_float_count(size_t head_dim) { return 32 * ((head_dim +
 
 void alora_store_keys(const float *restrict x, size_t x_stride, size_t token_count, size_t head_dim,
                       size_t first_position, float *const *blocks) {
-  for (size_t t = 0; t < token_count; t++) {
+  for (size_t t = 0; t < token_count;) {
     const size_t position = first_position + t;
     float *column = blocks[position / 32] + position % 32;
-    for (size_t d = 0; d < head_dim; d++) column[32 * d] = x[t * x_stride + d];
+    size_t d = 0, together = 1;
+    if (position % 4 == 0 && t + 4 <= token_count) {
+      together = 4;
+      for (; d + 4 <= head_dim; d += 4)
+        transpose_words((const uint8_t *)(x + t * x_stride + d), 4 * x_stride, (uint8_t *)(column + 32 * d), 4 * 32);
+    }
+    for (; d < head_dim; d++)
+      for (size_t i = 0; i < together; i++) column[32 * d + i] = x[(t + i) * x_stride + d];
+    t += together;
   }
 }
 

@@ -9,10 +9,10 @@
 
 typedef uint32_t words4 __attribute__((vector_size(16)));
 
-//   source: four rows, row_bytes apart     to: word i of the four rows goes to to + i * step
-static inline void transpose_words(const uint8_t *restrict source, size_t row_bytes, uint8_t *restrict to, size_t step) {
+//   rows: four places, four words each     to: word i of the four rows goes to to + i * step
+static inline void transpose_words_of(const void *const rows[4], uint8_t *restrict to, size_t step) {
   words4 r[4];
-  for (size_t i = 0; i < 4; i++) memcpy(&r[i], source + i * row_bytes, 16);
+  for (size_t i = 0; i < 4; i++) memcpy(&r[i], rows[i], 16);
   const words4 a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5), b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
   const words4 c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7), d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
   r[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
@@ -20,6 +20,12 @@ static inline void transpose_words(const uint8_t *restrict source, size_t row_by
   r[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
   r[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
   for (size_t i = 0; i < 4; i++) memcpy(to + i * step, &r[i], 16);
+}
+
+// The same for rows that are row_bytes apart.
+static inline void transpose_words(const uint8_t *restrict source, size_t row_bytes, uint8_t *restrict to, size_t step) {
+  const void *const rows[4] = {source, source + row_bytes, source + 2 * row_bytes, source + 3 * row_bytes};
+  transpose_words_of(rows, to, step);
 }
 
 #endif

@@ -109,13 +109,14 @@ size_t alora_tile_first_token(size_t tile, size_t token_count);  // of tile 0 ..
 void alora_pack_activations(const float *restrict x, size_t x_stride, size_t token_count, size_t columns,
                             size_t first_tile, size_t tile_count, float *restrict packed);
 
-// y[t][o] = sum over k of x[t][k] * w[o][k], in the order of note 2, for the rows of the named panels.
+// y[t][o] = sum over k of x[t][k] * w[o][k], in the order of note 2, for the rows of the named panels and the tokens of
+// tiles first_tile ..< first_tile + tile_count.
 //   weights: packed [rows, columns], 64-byte aligned     x: packed activations [T, columns]
 //   y: [T][y_stride]; column o of y is row o of the matrix: only columns of the named panels below `rows` are written
-// Threads split a product by panels. Uses about 70 KB of stack.
+// Threads split a product by panels and tiles. Uses about 70 KB of stack.
 void alora_matmul(alora_isa isa, alora_type type, const void *restrict weights, size_t rows, size_t columns,
                   size_t first_panel, size_t panel_count, const float *restrict x, size_t token_count,
-                  float *restrict y, size_t y_stride);
+                  size_t first_tile, size_t tile_count, float *restrict y, size_t y_stride);
 
 // ------------------------------------------------------------------------------------------ element-wise functions
 

@@ -4,6 +4,7 @@
 // kept whole, so the softmax sees them at once and its order does not depend on blocks. A row must not take part in a
 // sum for a position it does not see, not even with weight 0 (-0 + 0 is +0): positions that all rows of a tile see are
 // done together, those at either end token by token.
+#include "../formats/transpose.h"
 #include "../shared/attention.h"
 #include "functions.inc.h"
 #include "micro.inc.h"
@@ -138,12 +139,24 @@ INLINE float scale_and_find_largest(const alora_attention *shape, float *row, si
 INLINE void pack_queries(const alora_attention *shape, const rows_of_pass *pass, const float *restrict q, size_t q_stride) {
   for (size_t tile = 0; tile < pass->count; tile += ALORA_TILE_TOKENS) {
     const size_t rows = pass->count - tile < ALORA_TILE_TOKENS ? pass->count - tile : ALORA_TILE_TOKENS;
+    const float *from[ALORA_TILE_TOKENS];
     for (size_t i = 0; i < rows; i++) {
       const size_t row = pass->first_row + tile + i;
-      const float *from = q + row / shape->group * q_stride + row % shape->group * shape->head_dim;
-      float *to = pass->queries + tile * shape->head_dim + i;
-      for (size_t d = 0; d < shape->head_dim; d++) to[d * rows] = from[d];
+      from[i] = q + row / shape->group * q_stride + row % shape->group * shape->head_dim;
     }
+    float *to = pass->queries + tile * shape->head_dim;
+    size_t i = 0;
+    for (; i + 4 <= rows; i += 4) {
+      size_t d = 0;
+      for (; d + 4 <= shape->head_dim; d += 4) {
+        const void *const four[4] = {from[i] + d, from[i + 1] + d, from[i + 2] + d, from[i + 3] + d};
+        transpose_words_of(four, (uint8_t *)(to + d * rows + i), 4 * rows);
+      }
+      for (; d < shape->head_dim; d++)
+        for (size_t j = 0; j < 4; j++) to[d * rows + i + j] = from[i + j][d];
+    }
+    for (; i < rows; i++)
+      for (size_t d = 0; d < shape->head_dim; d++) to[d * rows + i] = from[i][d];
   }
 }
 

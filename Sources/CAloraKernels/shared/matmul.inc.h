@@ -23,17 +23,22 @@ TARGET static void tile_wide(size_t tokens, const float *restrict w, size_t w_pa
   tile_near(tokens, w, x, depth, y, y_stride, accumulate, 0)
 #endif
 
-// One strip of `panels` neighbouring panels against every tile of tokens.
+// Tiles of the packed activations of all tokens.
+typedef struct tile_range {
+  size_t first, end, tokens;
+} tile_range;
+
+// One strip of `panels` neighbouring panels against a range of tiles.
 //   w: [panels][depth][32], w_panel floats apart     x: the tiles' first column of the strip
 TARGET static void strip_times_tiles(const float *restrict w, size_t w_panel, size_t panels, size_t rows_here, size_t depth,
-                                     const float *restrict x, size_t columns, size_t first, size_t token_count,
+                                     const float *restrict x, size_t columns, size_t first, tile_range range,
                                      float *restrict y, size_t y_stride) {
   _Alignas(64) float edge[ALORA_TILE_TOKENS * 64];
-  const size_t tiles = alora_tile_count(token_count);
+  const size_t tiles = alora_tile_count(range.tokens);
   const int accumulate = first > 0;
-  for (size_t tile = 0; tile < tiles; tile++) {
-    const size_t start = alora_tile_start(tile, tiles, token_count);
-    const size_t tokens = alora_tile_start(tile + 1, tiles, token_count) - start;
+  for (size_t tile = range.first; tile < range.end; tile++) {
+    const size_t start = alora_tile_start(tile, tiles, range.tokens);
+    const size_t tokens = alora_tile_start(tile + 1, tiles, range.tokens) - start;
     const float *x_tile = x + start * columns + first * tokens;
     float *y_tile = y + start * y_stride;
     if (rows_here == 32 * panels) {
@@ -48,10 +53,10 @@ TARGET static void strip_times_tiles(const float *restrict w, size_t w_panel, si
   }
 }
 
-// Many tokens: a strip of a few panels is widened, then run against every tile of tokens; the same strip of the
+// Many tokens: a strip of a few panels is widened, then run against every tile of the range; the same strip of the
 // activations serves a group of panels while it is near.
 TARGET static void panels_times_tiles(alora_type type, const uint8_t *restrict panels, size_t panel_bytes, size_t rows_here,
-                                      size_t columns, const float *restrict x, size_t token_count, float *restrict y,
+                                      size_t columns, const float *restrict x, tile_range range, float *restrict y,
                                       size_t y_stride) {
   _Alignas(64) float strip[MICRO_PANELS * STRIP_COLUMNS * 32];
   const size_t strips = (columns + STRIP_COLUMNS - 1) / STRIP_COLUMNS, even = (columns / strips + 31) / 32 * 32;
@@ -70,7 +75,7 @@ TARGET static void panels_times_tiles(alora_type type, const uint8_t *restrict p
         for (size_t p = 0; p < together; p++)
           widen_columns(type, panel + p * panel_bytes, first, depth, strip + p * w_panel);
       }
-      strip_times_tiles(w, w_panel, together, rows, depth, x, columns, first, token_count, y + row, y_stride);
+      strip_times_tiles(w, w_panel, together, rows, depth, x, columns, first, range, y + row, y_stride);
       row += rows;
     }
   }
@@ -96,15 +101,15 @@ PANELS_TIMES_TOKEN(panels_times_token, TOKEN_PANELS)
 
 TARGET void KERNEL(alora_matmul)(alora_type type, const void *restrict weights, size_t rows, size_t columns,
                                  size_t first_panel, size_t panel_count, const float *restrict x, size_t token_count,
-                                 float *restrict y, size_t y_stride) {
+                                 size_t first_tile, size_t tile_count, float *restrict y, size_t y_stride) {
   const size_t panel_bytes = alora_panel_byte_count(type, columns), end = first_panel + panel_count;
   const uint8_t *panels = weights;
-  if (token_count == 0) return;
+  if (token_count == 0 || tile_count == 0) return;
   if (token_count > 1) {
+    const tile_range range = {.first = first_tile, .end = first_tile + tile_count, .tokens = token_count};
     for (size_t p = first_panel; p < end; p += GROUP_PANELS) {
       const size_t last = p + GROUP_PANELS < end ? p + GROUP_PANELS : end, rows_end = 32 * last < rows ? 32 * last : rows;
-      panels_times_tiles(type, panels + p * panel_bytes, panel_bytes, rows_end - 32 * p, columns, x, token_count, y + 32 * p,
-                         y_stride);
+      panels_times_tiles(type, panels + p * panel_bytes, panel_bytes, rows_end - 32 * p, columns, x, range, y + 32 * p, y_stride);
     }
     return;
   }

@@ -7,7 +7,7 @@
 // One matrix product's fixed arguments; see alora_matmul.
 typedef void alora_matmul_function(alora_type type, const void *restrict weights, size_t rows, size_t columns,
                                    size_t first_panel, size_t panel_count, const float *restrict x, size_t token_count,
-                                   float *restrict y, size_t y_stride);
+                                   size_t first_tile, size_t tile_count, float *restrict y, size_t y_stride);
 typedef void alora_attend_function(const alora_attention *shape, const float *restrict q, size_t q_stride,
                                    size_t first_position, size_t token_count, const float *const *key_blocks,
                                    const float *const *value_blocks, float *restrict y, size_t y_stride,

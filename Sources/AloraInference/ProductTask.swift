@@ -1,0 +1,33 @@
+/// A part of a matrix product with many tokens, which one thread does: some panels of outputs, some tiles of tokens.
+struct ProductTask {
+  let panels: Range<Int>
+  let tiles: Range<Int>
+
+  /// Fewer tiles than this are not worth widening a panel's weights for.
+  private static let leastTiles = 4
+
+  /// Divides a product into tasks: large ones first, which read the rows less often, and small ones at the end, so that all
+  /// threads end together. Panels go in pairs, which take less time than two alone; the last pairs, at most one for each
+  /// thread, are divided by tiles, or into single panels where there are too few.
+  static func divide(panelCount: Int, tileCount: Int, threadCount: Int) -> [ProductTask] {
+    let partCount = min(threadCount, tileCount / leastTiles)
+    let pairCount = (panelCount + 1) / 2
+    let whole = partCount > 1 ? 2 * (pairCount - (pairCount - 1) % threadCount - 1) : panelCount - threadCount
+    var (tasks, first) = ([ProductTask](), 0)
+    while first < whole {
+      let size = max(2, min(8, (panelCount - first) / (4 * threadCount) * 2))
+      let end = partCount > 1 ? min(first + size, whole) : first + size
+      tasks.append(ProductTask(panels: first..<end, tiles: 0..<tileCount))
+      first = end
+    }
+    while first < panelCount {
+      let panels = first..<min(first + (partCount > 1 ? 2 : 1), panelCount)
+      for part in 0..<max(partCount, 1) {
+        let bounds = [part, part + 1].map { tileCount * $0 / max(partCount, 1) }
+        tasks.append(ProductTask(panels: panels, tiles: bounds[0]..<bounds[1]))
+      }
+      first = panels.upperBound
+    }
+    return tasks
+  }
+}
