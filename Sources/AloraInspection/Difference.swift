@@ -23,8 +23,9 @@ public struct Difference: Sendable {
 
   /// Compares metadata (of two GGUFs) and tensors, by name.
   ///
-  /// - Throws: as reading the tensors.
+  /// - Throws: as reading the tensors; ``InspectionError`` for what has none to compare.
   public init(_ first: Subject, _ second: Subject) throws {
+    for subject in [first, second] { try subject.checkComparable() }
     var entries = try Self.adapterEntries(first, second)
     if case .gguf(let left) = first, case .gguf(let right) = second {
       entries += Self.metadataEntries(left.metadata, right.metadata)

@@ -64,6 +64,22 @@ public enum Subject: Sendable {
     }
   }
 
+  /// Nothing would be found to differ in what is not looked at.
+  ///
+  /// - Throws: ``InspectionError``.
+  func checkComparable() throws(InspectionError) {
+    switch self {
+    case .npz(let file):
+      throw InspectionError(
+        path: file.path, problem: "arrays of NumPy are not compared",
+        remedy: "give adapters, GGUFs or safetensors; alora verify holds an adapter to golden logits")
+    case .baseDirectory(let directory) where directory.weights == nil:
+      throw InspectionError(
+        path: directory.path, problem: "it holds no weights to compare", remedy: "give the whole model, or an adapter")
+    default: break
+    }
+  }
+
   /// The bytes of one of `tensors`, or of a part of it.
   ///
   /// - Throws: ``FileError``; ``GGUFError`` for big-endian data.

@@ -101,6 +101,18 @@ import Testing
     }
   }
 
+  /// Two archives without a tensor had no difference.
+  @Test func whatIsNotComparedIsNoEqual() throws {
+    let weights = try Subject(path: testData("inference/llama/base"))
+    #expect(try Difference(weights, weights).isEmpty)
+    for name in ["inference/llama/golden.npz", "conversion/bases/llama"] {
+      let subject = try Subject(path: testData(name))
+      let error = caught(InspectionError.self) { _ = try Difference(weights, subject) }
+      #expect(error?.path?.hasSuffix(name) == true)
+      #expect(caught(InspectionError.self) { _ = try Difference(subject, subject) } != nil)
+    }
+  }
+
   @Test func aZerosSignIsADifference() throws {
     try withTemporaryDirectory { directory in
       var builder = AdapterBuilder()
