@@ -33,8 +33,12 @@ extension GraphParameters {
       let stated = try reader.number(name, default: fallback ?? 0)
       return stated == 0 ? nil : Float(stated)
     }
+    let epsilonKey = "\(architecture).attention.layer_norm_rms_epsilon"
+    let epsilon = try file.metadata.number(forKey: epsilonKey)
+    guard epsilon >= 0 else { throw reader.error(epsilonKey, "an epsilon of \(epsilon) is not supported") }
+    let contextLength = try reader.integer("context_length", default: 0)
     self.init(
-      normEpsilon: Float(try file.metadata.number(forKey: "\(architecture).attention.layer_norm_rms_epsilon")),
+      normEpsilon: Float(epsilon),
       normOffset: 0,
       embeddingScale: traits.scalesEmbeddingByWidth
         ? Float(Double(h.hiddenSize).squareRoot()) : try multiplier("embedding_scale"),
@@ -43,7 +47,7 @@ extension GraphParameters {
       attentionSoftCap: try softCap("attn_logit_softcapping", traits.softCaps?.attention),
       activation: traits.activation,
       layers: windows.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) },
-      rotaries: rotaries)
+      rotaries: rotaries, contextLength: contextLength > 0 ? contextLength : nil)
   }
 
   private static func windows(

@@ -24,6 +24,8 @@ public struct GraphParameters: Hashable, Sendable {
   public var activation: GateActivation
   public var layers: [Layer]
   public var rotaries: [RotaryEmbedding]
+  /// How many positions the model was made for; nil where nothing is said.
+  public var contextLength: Int?
 }
 
 extension GraphParameters {
@@ -57,8 +59,11 @@ extension GraphParameters {
       guard reader.has(name) else { return fallback.map { Float($0) } }
       return try reader.json[optional: name].map { Float(try $0.number()) }
     }
+    let epsilon = try reader.number("rms_norm_eps", default: traits.normEpsilon)
+    guard epsilon >= 0 else { throw unsupported("rms_norm_eps", "an epsilon of \(epsilon) is not supported") }
+    let contextLength = try reader.integer("max_position_embeddings", default: 0)
     self.init(
-      normEpsilon: Float(try reader.number("rms_norm_eps", default: traits.normEpsilon)), normOffset: traits.normOffset,
+      normEpsilon: Float(epsilon), normOffset: traits.normOffset,
       embeddingScale: traits.scalesEmbeddingByWidth
         ? Float(Double(h.hiddenSize).squareRoot()) : try multiplier("embedding_multiplier"),
       residualScale: try multiplier("residual_multiplier"), logitDivisor: try multiplier("logits_scaling"),
@@ -66,7 +71,7 @@ extension GraphParameters {
       attentionSoftCap: try softCap("attn_logit_softcapping", traits.softCaps?.attention),
       activation: traits.activation,
       layers: isSliding.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) },
-      rotaries: rotaries)
+      rotaries: rotaries, contextLength: contextLength > 0 ? contextLength : nil)
   }
 
   /// The window of each layer.

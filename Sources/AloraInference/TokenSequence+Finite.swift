@@ -13,7 +13,7 @@ extension TokenSequence {
     throw InferenceError(
       .notFinite, path: isAdapted ? adapter?.path ?? model.path : model.path, place: "position \(position)",
       problem: "the \(isAdapted ? "adapted " : "")logits are not finite: token \(index % logits.vocabularySize) has "
-        + "\(logits.values[index])",
+        + (logits.values[index].isNaN ? "nan" : "\(logits.values[index])"),
       remedy: "look for NaN, infinite or huge weights with inspect --tensors --values")
   }
 }

@@ -1,3 +1,4 @@
+import AloraArchitectures
 import AloraBytes
 import AloraInference
 import AloraTestSupport
@@ -44,6 +45,29 @@ import Testing
       }
       #expect(error?.code == .notFinite && error?.path == directory && error?.place == "position 0")
       #expect(sequence.tokens.isEmpty)
+    }
+  }
+
+  /// With the root of a negative number, all logits were NaN, and the weights to blame.
+  @Test func aNegativeEpsilonIsRefusedByName() throws {
+    let pool = ThreadPool(threadCount: 1)
+    try withTemporaryDirectory { directory in
+      let text = String(decoding: try readFile(testData("inference/llama/base/config.json")), as: UTF8.self)
+      let changed = text.replacing(#/"rms_norm_eps": [0-9.e+-]+/#, with: #""rms_norm_eps": -1e-5"#)
+      #expect(changed != text)
+      try writeFile(Array(changed.utf8), to: directory + "/config.json")
+      try writeFile(readFile(testData("inference/llama/base/model.safetensors")), to: directory + "/model.safetensors")
+      let error = caught(ArchitectureError.self) { _ = try Model(path: directory, pool: pool) }
+      #expect(error?.place == "$.rms_norm_eps")
+
+      var bytes = try readFile(testData("inference/qwen2/base.gguf"))
+      let key = Array("qwen2.attention.layer_norm_rms_epsilon".utf8)
+      let start = try #require(bytes.indices.first { bytes[$0...].starts(with: key) })
+      // After the key and its type, an f32, whose sign is in the last byte.
+      bytes[start + key.count + 7] |= 0x80
+      try writeFile(bytes, to: directory + "/model.gguf")
+      let other = caught(ArchitectureError.self) { _ = try Model(path: directory + "/model.gguf", pool: pool) }
+      #expect(other?.place == "qwen2.attention.layer_norm_rms_epsilon")
     }
   }
 
