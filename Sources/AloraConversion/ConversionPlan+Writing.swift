@@ -202,6 +202,12 @@ struct FactorEncoder {
 
   private func check(_ tensor: ConversionPlan.Tensor, largest: Float) throws {
     guard largest.isFinite else {
+      if tensor.factor != 1, let own = largestMagnitude(tensor.source.dtype), own.isFinite {
+        throw ConversionError(
+          .overflow, path: path, place: "tensor \(tensor.source.name)",
+          problem: "the scaling is folded into it, and \(own) times \(tensor.factor) is more than F32 holds",
+          remedy: "look at the alpha and the rank that the adapter states")
+      }
       throw PEFTError(
         .notFinite, path: path, place: "tensor \(tensor.source.name)", problem: "it holds NaN or infinity",
         remedy: "the training has diverged: use an earlier checkpoint")

@@ -16,10 +16,13 @@ struct JSONScan {
   init(_ text: RawSpan, allowsNonFinite: Bool) throws(JSONError) {
     var offset = 0
     var stringHasNUL = false
+    var lastString: Range<Int>?
     while let byte = Self.byte(of: text, at: offset) {
       switch byte {
       case UInt8(ascii: "\""):
-        (offset, stringHasNUL) = try Self.checkString(in: text, from: offset + 1) { misreadPairOffsets.append($0) }
+        let start = offset + 1
+        (offset, stringHasNUL) = try Self.checkString(in: text, from: start) { misreadPairOffsets.append($0) }
+        lastString = start..<offset
       case UInt8(ascii: ":"):
         if stringHasNUL { throw Self.malformed(offset, "a member's name contains U+0000") }
         memberCount += 1
@@ -27,7 +30,9 @@ struct JSONScan {
       case UInt8(ascii: "["): listCount += 1
       case UInt8(ascii: "{"): objectCount += 1
       case UInt8(ascii: "N") where !allowsNonFinite, UInt8(ascii: "I") where !allowsNonFinite:
-        throw Self.malformed(offset, "NaN and Infinity are not JSON")
+        // Python writes them where a number has become one, so it matters which.
+        let after = lastString.flatMap { $0.count <= 60 ? " (after '\(Self.string(of: text, in: $0))')" : nil } ?? ""
+        throw Self.malformed(offset, "NaN and Infinity are not JSON\(after)")
       case UInt8(ascii: "'"):
         throw Self.malformed(offset, "strings stand in double quotes")
       case UInt8(ascii: "."):
@@ -52,6 +57,11 @@ struct JSONScan {
 
   private static func malformed(_ offset: Int, _ problem: String) -> JSONError {
     JSONError(.malformed, path: nil, place: "byte \(offset)", problem: problem)
+  }
+
+  private static func string(of text: RawSpan, in range: Range<Int>) -> String {
+    // Safe: both ends lie within the text.
+    unsafe text.extracting(range).withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
   }
 
   private static func byte(of text: RawSpan, at offset: Int) -> UInt8? {

@@ -28,7 +28,7 @@ struct RefusedAdapter: Sendable, CustomTestStringConvertible {
     RefusedAdapter("a list as configuration", "expected an object") { $0.configurationText = "[]" },
     RefusedAdapter("an empty object", "peft_type") { $0.configurationText = "{}" },
     RefusedAdapter("a duplicate key", "'r'") { $0.configurationText = "{\"peft_type\": \"LORA\", \"r\": 4, \"r\": 8}" },
-    RefusedAdapter("NaN in the configuration", "NaN") {
+    RefusedAdapter("NaN in the configuration", "after 'lora_alpha'") {
       $0.configurationText = "{\"peft_type\": \"LORA\", \"lora_alpha\": NaN}"
     },
     RefusedAdapter("deep nesting", "not valid JSON") {
@@ -45,7 +45,9 @@ struct RefusedAdapter: Sendable, CustomTestStringConvertible {
     .field("r", "1e30", "$.r"), .field("r", "123456789012345678901234567890", "r"),
     .field("lora_alpha", "0", "alpha is 0"), .field("lora_alpha", "\"8\"", "$.lora_alpha"),
     .field("lora_alpha", "1e999", "$.lora_alpha"),
-    .field("lora_alpha", "1e300", "f32"), .field("use_rslora", "\"yes\"", "$.use_rslora"),
+    .field("lora_alpha", "1e300", "f32"),
+    .field("lora_alpha", "1e39", "the scaling is folded into it"),
+    .field("use_rslora", "\"yes\"", "$.use_rslora"),
     .field("rank_pattern", "{\"q_proj\": 0}", "rank_pattern"), .field("rank_pattern", "{\"q_proj\": 2}", "rank is 4"),
     .field("rank_pattern", "{\"(\": 2}", "regular expression"),
     .field("alpha_pattern", "{\"q_proj\": \"8\"}", "alpha_pattern"),
