@@ -25,7 +25,8 @@ extension Diagnosis {
   private static func fits(_ golden: [Float]?, _ found: [Float]?, _ tolerance: Double) -> Bool {
     guard let golden, let found else { return false }
     let magnitude = golden.reduce(0) { max($0, abs(Double($1))) }
-    return RowComparison.largestDelta(golden[...], found[...]) <= tolerance * magnitude
+    // Of an infinite magnitude, any difference would be a small part.
+    return magnitude.isFinite && RowComparison.largestDelta(golden[...], found[...]) <= tolerance * magnitude
   }
 
   private static func fitsButForOneNumber(_ golden: [Float]?, _ found: [Float]?, _ tolerance: Double) -> Bool {

@@ -134,6 +134,7 @@ import Testing
   @Test(arguments: [
     ("log-probabilities", "log-probabilities (log_softmax), not logits"),
     ("shifted", "the golden's rows stand at other positions: the one for 0 is that of"), ("NaN", "not finite"),
+    ("infinite", "not finite"),
   ]) func goldensThatAreNoLogitsOfTheirPositionsAreNamed(_ mistake: String, _ cause: String) throws {
     try withTemporaryDirectory { directory in
       let source = try NPZFile(path: testData("inference/llama/golden.npz"))
@@ -147,6 +148,7 @@ import Testing
         switch mistake {
         case "shifted": rows = Array(rows[1...] + rows[..<1])
         case "NaN": rows[3][5] = .nan
+        case "infinite": rows[3][5] = .infinity
         default: rows = rows.map { row in row.map { $0 - log(row.reduce(0) { $0 + exp($1) }) } }
         }
         try writer.add(name, floats: Array(rows.joined()), shape: shape)
