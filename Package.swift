@@ -84,7 +84,7 @@ let package = Package(
     module(
       "AloraVerification",
       ["AloraArchitectures", "AloraBytes", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors"]),
-    module("AloraReports", ["AloraInference", "AloraServerCheck", "AloraVerification"]),
+    module("AloraReports", ["AloraBytes", "AloraInference", "AloraServerCheck", "AloraVerification"]),
     .executableTarget(
       name: "AloraCLI",
       dependencies: [

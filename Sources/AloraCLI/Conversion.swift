@@ -86,8 +86,8 @@ struct Conversion {
   func text(output: String, summary: ConversionSummary?, console: Console) -> String {
     let ranks = Set(plan.modules.map(\.rank)).sorted().map(String.init).joined(separator: ", ")
     var fields = FieldTable(console)
-    fields.add("adapter", "\(plan.adapter.path), \(plan.modules.count) modules, rank \(ranks)")
-    fields.add("base", "\(base.model.architectureName), \(base.model.hyperparameters.layerCount) layers")
+    fields.add("adapter", "\(plan.adapter.path), \(counted(plan.modules.count, "module")), rank \(ranks)")
+    fields.add("base", "\(base.model.architectureName), \(counted(base.model.hyperparameters.layerCount, "layer"))")
     fields.add("invocation", plan.invocationTokens.map { "\($0)" } ?? "none: a plain LoRA, active everywhere")
     fields.add("scaling", scalingText(summary))
     let size = "\(plan.tensors.count) tensors, \(plan.outputType.rawValue), \(byteText(plan.layout.byteCount))"
@@ -101,7 +101,7 @@ struct Conversion {
     let head = "alpha \(plan.alpha)"
     guard !folded.isEmpty else { return "\(head), exact for every module" }
     let factors = Set(folded.map(\.foldedFactor)).sorted().map { "× \($0)" }.joined(separator: ", ")
-    var text = "\(head); folded into lora_b of \(folded.count) of \(plan.modules.count) modules (\(factors))"
+    var text = "\(head); folded into lora_b of \(folded.count) of \(counted(plan.modules.count, "module")) (\(factors))"
     if let summary {
       text +=
         summary.roundedElementCount == 0

@@ -35,7 +35,7 @@ struct DiffCommand: ParsableCommand {
 
   private func text(_ difference: Difference, _ console: Console) -> String {
     guard !difference.isEmpty else {
-      return "no difference in \(difference.comparedTensorCount) tensors and their metadata\n"
+      return "no difference in \(counted(difference.comparedTensorCount, "tensor")) and their metadata\n"
     }
     var table = ColumnTable()
     for entry in difference.entries {
@@ -50,7 +50,7 @@ struct DiffCommand: ParsableCommand {
       }
     }
     return "\(console.styled("− \(first)", .red))\n\(console.styled("+ \(second)", .green))\n" + table.text
-      + "\(difference.entries.count) differences; \(difference.comparedTensorCount) tensors in both\n"
+      + "\(counted(difference.entries.count, "difference")); \(counted(difference.comparedTensorCount, "tensor")) in both\n"
   }
 
   /// For machines (schemas/diff.schema.json).

@@ -58,8 +58,9 @@ struct GoldenRecordCommand: ParsableCommand {
     let loaded = try inference.load(common)
     guard let adapter = loaded.adapter else { throw ExitStatus.usage }
     let list = try PromptFile(model: inference.model, invocation: adapter.invocationTokens).prompts(path: prompts)
-    let writer = try NPZWriter(path: output, replacesExisting: force, compression: .deflated)
     let recorder = GoldenRecorder(model: loaded.model, adapter: adapter, evaluator: loaded.evaluator)
+    try recorder.checkLengths(of: list, path: prompts)
+    let writer = try NPZWriter(path: output, replacesExisting: force, compression: .deflated)
     var progress = Progress("recording", total: list.reduce(0) { $0 + $1.tokens.count }, isQuiet: common.quiet)
     var (cases, done): ([GoldenRecorder.Case], Int) = ([], 0)
     for (index, prompt) in list.enumerated() {
@@ -73,7 +74,7 @@ struct GoldenRecordCommand: ParsableCommand {
     let off = offCount == 0 ? "" : "; the adapter is off in \(offCount), where its invocation does not occur"
     try writer.finish(
       with: report(cases, loaded, adapter, modelDigest: try loaded.model.filesDigest()), common,
-      summary: "\(cases.count) prompts, \(rows) positions written to \(output)\(off)")
+      summary: "\(counted(cases.count, "prompt")), \(counted(rows, "position")) written to \(output)\(off)")
   }
 
   /// Schema: schemas/golden-record.schema.json; also the file's `meta`.

@@ -1,3 +1,4 @@
+internal import AloraBytes
 internal import AloraInspection
 internal import AloraJSON
 internal import AloraNPZ
@@ -7,7 +8,7 @@ extension Inspection {
   /// The cases of a golden file, then the arrays.
   func archiveText(_ file: NPZFile, _ console: Console) -> String {
     var fields = FieldTable(console)
-    fields.add("file", "\(path)  NumPy, \(file.arrays.count) arrays", style: .bold)
+    fields.add("file", "\(path)  NumPy, \(counted(file.arrays.count, "array"))", style: .bold)
     if let meta = archive?.meta { fields.add("meta", meta) }
     var text = fields.text
     if let cases = archive?.cases, !cases.isEmpty {

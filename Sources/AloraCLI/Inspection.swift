@@ -89,7 +89,7 @@ struct Inspection {
     let isActivated = adapter.invocationTokens != nil || adapter.invocationString != nil
     fields.add(
       "adapter",
-      "\(isActivated ? "aLoRA" : "LoRA")\(architecture), \(adapter.moduleCount) modules, "
+      "\(isActivated ? "aLoRA" : "LoRA")\(architecture), \(counted(adapter.moduleCount, "module")), "
         + "\(adapter.parameterCount) parameters")
     fields.add("base", adapter.base ?? "not recorded")
     let stabilized = adapter.isRankStabilized ? ", rank-stabilized (alpha / √r)" : ""
@@ -118,8 +118,8 @@ struct Inspection {
     let experts = h.expertCount > 0 ? ", \(h.expertCount) experts (\(h.expertsPerToken) per token)" : ""
     fields.add(
       "model",
-      "\(model.architectureName), \(h.layerCount) layers, hidden \(h.hiddenSize), "
-        + "\(h.headCount) heads (\(h.keyValueHeadCount) key-value) of \(h.headDimension), feed-forward \(h.feedForwardSize)\(experts)"
+      "\(model.architectureName), \(counted(h.layerCount, "layer")), hidden \(h.hiddenSize), "
+        + "\(counted(h.headCount, "head")) (\(h.keyValueHeadCount) key-value) of \(h.headDimension), feed-forward \(h.feedForwardSize)\(experts)"
     )
     fields.add(
       "vocabulary",
@@ -150,7 +150,7 @@ struct Inspection {
       let row =
         last < 128 && !group.layers.isEmpty
         ? (0...last).map { present.contains($0) ? "■" : "·" }.joined()
-        : group.layers.isEmpty ? "" : "\(group.layers.count) layers"
+        : group.layers.isEmpty ? "" : "\(counted(group.layers.count, "layer"))"
       table.add([
         group.name, group.weightShape.map { $0.map(String.init).joined(separator: "×") } ?? "various",
         group.ranks.map(String.init).joined(separator: ", "),

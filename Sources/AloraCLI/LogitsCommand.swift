@@ -113,7 +113,7 @@ struct LogitsCommand: ParsableCommand {
     progress.finish()
     try writer.finish(
       with: report(loaded, texts: reports), common,
-      summary: "\(texts.count) texts, \(done) positions written to \(output)")
+      summary: "\(counted(texts.count, "text")), \(counted(done, "position")) written to \(output)")
   }
 
   /// Schema: schemas/logits.schema.json.
@@ -141,14 +141,24 @@ struct LogitsCommand: ParsableCommand {
         throw FileError(
           .notFound, operation: "open", path: inference.model, detail: "the model has no tokenizer for --prompt")
       }
-      return [try Tokenizer(path: path).encode(prompt)]
+      let tokens = try Tokenizer(path: path).encode(prompt)
+      guard !tokens.isEmpty else {
+        throw InferenceError(.noTokens, path: path, problem: "the prompt has no tokens, and so no logits")
+      }
+      return [tokens]
     }
     if let listed = listedTokens { return [listed] }
     guard let tokensFile else { return [] }
     let limit = 0...Int(Int32.max)
     let root = try JSONDocument(path: tokensFile).root
     let elements = try root.elements()
-    if elements.allSatisfy({ $0.kind == .integer }) { return [try root.integers(in: limit)] }
-    return try elements.map { try $0.integers(in: limit) }
+    let texts =
+      elements.allSatisfy { $0.kind == .integer }
+      ? [try root.integers(in: limit)] : try elements.map { try $0.integers(in: limit) }
+    if let empty = texts.firstIndex(of: []) {
+      let place = elements.isEmpty ? root.jsonPath : elements[empty].jsonPath
+      throw InferenceError(.noTokens, path: tokensFile, place: place, problem: "a text without tokens has no logits")
+    }
+    return texts
   }
 }

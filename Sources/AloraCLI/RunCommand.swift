@@ -119,7 +119,7 @@ struct RunCommand: ParsableCommand {
     if let file {
       let cache = session.generator.cache
       try cache.save(to: file, filesDigest: try cache.model.filesDigest())
-      common.note("\(cache.blockCount) blocks written to \(file.path)".escapingControlCharacters())
+      common.note("\(counted(cache.blockCount, "block")) written to \(file.path)".escapingControlCharacters())
     }
   }
 

@@ -1,3 +1,4 @@
+internal import AloraBytes
 internal import AloraGeneration
 internal import AloraInference
 internal import AloraJSON
@@ -32,7 +33,7 @@ extension RunSession.Answer {
     let count = generation.tokens.count
     let decoding = generation.seconds - generation.secondsToFirstToken
     var text =
-      "\(who ?? "base"): \(promptTokenCount) tokens, \(generation.reusedCount) of them from the cache; "
+      "\(who ?? "base"): \(counted(promptTokenCount, "token")), \(generation.reusedCount) of them from the cache; "
       + "first token after \(Self.milliseconds(generation.secondsToFirstToken))"
     if count > 1, decoding > 0 { text += ", then \(Int(Double(count - 1) / decoding)) a second" }
     return text

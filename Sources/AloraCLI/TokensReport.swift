@@ -1,3 +1,4 @@
+internal import AloraBytes
 internal import AloraJSON
 internal import AloraTokenization
 
@@ -93,7 +94,7 @@ struct TokensReport {
     }
     if invocation != nil, tokenizerPath != nil, findings.isEmpty { fields.add("findings", "none", style: .green) }
     guard let prompt else { return fields.text }
-    fields.add("prompt", "\(prompt.tokens.count) tokens, \(activationText(prompt))")
+    fields.add("prompt", "\(counted(prompt.tokens.count, "token")), \(activationText(prompt))")
     if invocation != nil { fields.add("llama-server", serverText(prompt)) }
     var table = ColumnTable(rightAligned: [0, 2])
     for (index, token) in prompt.tokens.enumerated() {

@@ -22,7 +22,7 @@ struct TreeRow {
         "result": conversion.json(output: output, summary: summary),
       ] : nil
     let kind = conversion.plan.invocationTokens.map { "aLoRA \($0)" } ?? "LoRA"
-    line = "\(kind), \(conversion.plan.modules.count) modules → \(output.escapingControlCharacters())"
+    line = "\(kind), \(counted(conversion.plan.modules.count, "module")) → \(output.escapingControlCharacters())"
   }
 
   /// An adapter that failed, or a directory that could not be looked through.

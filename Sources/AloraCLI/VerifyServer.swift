@@ -92,7 +92,7 @@ struct VerifyServer {
       "llama-server \(server.build ?? "of unknown build") at \(report.address), adapter \(report.adapter.identifier): "
     text += "\(report.adapter.path)\n"
     text +=
-      "\(report.requestCount) requests; noise \(Figure(report.noise)) nats (base answers against the reference)\n"
+      "\(counted(report.requestCount, "request")); noise \(Figure(report.noise)) nats (base answers against the reference)\n"
     text = text.split(separator: "\n").map { String($0).escapingControlCharacters() + "\n" }.joined()
     for verdict in report.verdicts {
       let mark =

@@ -1,3 +1,5 @@
+internal import AloraBytes
+
 /// What GitHub Actions shows: annotations, and the summary of a job.
 public struct GitHubReport: Sendable {
   let list: CheckList
@@ -76,7 +78,7 @@ public struct GitHubReport: Sendable {
 
   private func addTable(to text: inout String) {
     guard list.prompts.count > 1 else { return }
-    text += "\n<details><summary>\(list.prompts.count) prompts</summary>\n\n"
+    text += "\n<details><summary>\(counted(list.prompts.count, "prompt"))</summary>\n\n"
     text += "| | prompt | tokens | on from | effect | golden \\|Δ\\| |\n|---|---|--:|--:|--:|--:|\n"
     let rows = list.prompts.lazy.map { prompt in
       let cells = ([prompt.name] + prompt.cells).map(\.escapedForMarkdown)

@@ -1,3 +1,4 @@
+internal import AloraBytes
 public import AloraInference
 public import AloraJSON
 
@@ -105,7 +106,7 @@ public struct Baseline: Hashable, Sendable {
     return Verdict(
       proof: .baseline, failures: failures,
       detail: failures.isEmpty
-        ? "\(positionCount) positions in \(cases.count) prompts, logits, keys and values, bit for bit as recorded"
+        ? "\(counted(positionCount, "position")) in \(counted(cases.count, "prompt")), logits, keys and values, bit for bit as recorded"
         : "not as recorded; if the change is meant, accept it with --accept")
   }
 
@@ -114,7 +115,7 @@ public struct Baseline: Hashable, Sendable {
     Verdict(
       proof: .baseline,
       failures: result.passed ? [] : [.init(caseName: nil, text: "not recorded, for another proof failed")],
-      detail: "\(positionCount) positions in \(cases.count) prompts"
+      detail: "\(counted(positionCount, "position")) in \(counted(cases.count, "prompt"))"
         + (result.passed ? " recorded now, and compared with nothing" : ""), isRecord: result.passed)
   }
 

@@ -1,3 +1,4 @@
+internal import AloraBytes
 internal import AloraInference
 
 /// What the proofs have found, for one prompt or over all.
@@ -62,7 +63,8 @@ extension Verification {
     func outcome(_ proof: Verdict.Proof) -> String { findings.failures[proof] == nil ? "bit for bit" : "compared" }
     let least = findings.sensitivity.min { $0.value < $1.value }
     let details: [Verdict.Proof: String] = [
-      .structure: "\(adapter.moduleCount) modules, invocation \(adapter.invocationTokens.map { "\($0)" } ?? "none")",
+      .structure: "\(counted(adapter.moduleCount, "module")), invocation "
+        + "\(adapter.invocationTokens.map { "\($0)" } ?? "none")",
       .beforeActivation:
         "\(findings.rowsBefore) positions, \(findings.entriesBefore) keys and values, \(outcome(.beforeActivation))",
       .cacheReuse:

@@ -268,6 +268,8 @@ import Testing
         (#"{"text": "a"}"#, "tokenizer"), (#"{"messages": []}"#, "tokenizer"), (#"{}"#, "line 1"),
         (#"{"text": "a", "tokens": [1]}"#, "found 2"), (#"{"tokens": []}"#, "no tokens"), (#"{"tokens": [96]}"#, "96"),
         (#"{"tokens": ["a"]}"#, "line 1"), ("[", "line 1"), ("", "no prompts"),
+        // The fixture's context is 512.
+        ("{\"tokens\": [\([String](repeating: "1", count: 513).joined(separator: ", "))]}", "513 tokens"),
       ] {
         try writeFile(Array(line.utf8), to: prompts)
         let result = try runAlora(

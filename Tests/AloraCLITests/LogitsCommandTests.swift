@@ -78,7 +78,21 @@ import Testing
       let missing = try runAlora(["logits", "--tokens", "1", "--output", path, "--model", directory + "/none"])
       #expect(missing.status == 4)
       #expect(caught(NPZError.self) { _ = try NPZFile(path: path) } == nil)
+      for (text, place) in [("[]", "$"), ("[[]]", "$[0]"), ("[[1], []]", "$[1]")] {
+        let texts = directory + "/texts.json"
+        try writeFile(Array(text.utf8), to: texts)
+        let empty = try runAlora(["logits", "--tokens-file", texts, "--output", path] + model())
+        #expect(empty.status == 3)
+        #expect(empty.errors.contains(": \(place): a text without tokens"), "\(empty.errors)")
+      }
       #expect((try? readFile(path)) == nil)
+    }
+  }
+
+  @Test func oneTextIsNotCalledTexts() throws {
+    try withTemporaryDirectory { directory in
+      let result = try runAlora(["logits", "--tokens", "1", "--output", directory + "/out.npz"] + model())
+      #expect(result.errors.hasPrefix("alora: 1 text, 1 position written"), "\(result.errors)")
     }
   }
 

@@ -1,3 +1,4 @@
+internal import AloraBytes
 internal import AloraInference
 internal import AloraVerification
 
@@ -28,7 +29,7 @@ struct CaseSection {
 
   private var summary: HTML {
     let start: HTML = item.isActivated ? "adapter on from position \(item.activationStart ?? 0)" : "adapter off"
-    return "\(item.tokens.count) tokens, \(start), \(failures.isEmpty ? "holds" : "failed")"
+    return "\(counted(item.tokens.count, "token")), \(start), \(failures.isEmpty ? "holds" : "failed")"
   }
 
   private var chart: HTML {

@@ -1,3 +1,4 @@
+internal import AloraBytes
 internal import AloraVerification
 
 extension HTMLReport {
@@ -21,7 +22,7 @@ extension HTMLReport {
     }
     return """
       <section aria-labelledby="overview">
-      <h2 id="overview">\(report.cases.count) prompts</h2>
+      <h2 id="overview">\(counted(report.cases.count, "prompt"))</h2>
       <div class="scroll" role="region" aria-label="Table of prompts" tabindex="0"><table>
       <thead><tr><th scope="col">prompt</th><th scope="col" class="n">tokens</th><th scope="col" class="n">on from</th>\
       <th scope="col" class="n">effect</th>\(golden)<th scope="col">verdict</th></tr></thead>
