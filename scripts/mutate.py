@@ -7,10 +7,11 @@ seconds and a gigabyte; and never by a signal. Failures are kept in a directory,
 Every call must succeed before anything is damaged, so that what is refused is refused for the damage. Before all that
 the detector is tried on commands that do each wrong thing it looks for.
 
-    scripts/mutate.py BINARY [--count N] [--seed S] [--seconds T] [--keep DIR] [--tool zzuf]
+    scripts/mutate.py BINARY [--count N] [--seed S] [--seconds T] [--keep DIR] [--tool zzuf|radamsa]
 
 With --tool zzuf, the damage is Sam Hocevar's (Debian has it): bits flipped anywhere, or in the first bytes only, as
-many as a ratio says.
+many as a ratio says. With --tool radamsa, it is Aki Helin's (PyPI's pyradamsa is the library in a wheel): numbers, text,
+lines, brackets and bytes changed, repeated, exchanged and left out, anywhere or in the first bytes only.
 """
 
 import argparse
@@ -27,6 +28,11 @@ import tempfile
 import time
 
 import faults
+
+try:
+    import pyradamsa
+except ImportError:
+    pyradamsa = None
 
 DATA = pathlib.Path(__file__).resolve().parent.parent / "testdata"
 SECONDS = 10
@@ -83,7 +89,22 @@ def zzuf(data, rng):
     return subprocess.run(words, input=bytes(data), stdout=subprocess.PIPE, check=True).stdout
 
 
-TOOLS = {"own": damage, "zzuf": zzuf}
+def radamsa(data, rng):
+    """The bytes as radamsa leaves them. It takes half a second for some hundred thousand bytes, so mostly the first few of a long file."""
+    head = rng.choice([64, 1024, 8192, 8192, len(data)])
+    return pyradamsa.Radamsa().fuzz(bytes(data[:head]), seed=rng.randrange(1 << 31)) + bytes(data[head:])
+
+
+TOOLS = {"own": damage, "zzuf": zzuf, "radamsa": radamsa}
+
+
+def missing(tool):
+    """What has to be installed before the tool can be called, or None."""
+    if tool == "zzuf" and not shutil.which("zzuf"):
+        return "zzuf is not installed; Debian's package of that name has it"
+    if tool == "radamsa" and not pyradamsa:
+        return f"{sys.executable} has no pyradamsa; install it from PyPI, or give make the interpreter that has it: PYTHON=…"
+    return None
 
 
 def targets(models):
@@ -250,6 +271,9 @@ def main():
     parser.add_argument("--seconds", type=float, help="stop after this time")
     parser.add_argument("--tool", choices=TOOLS, default="own")
     options = parser.parse_args()
+    if problem := missing(options.tool):
+        print(problem, file=sys.stderr)
+        return 1
     binary = str(pathlib.Path(options.binary).resolve())
     codes, failures, done, unchanged, start = collections.Counter(), 0, 0, 0, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="alora-mutants-") as root:
