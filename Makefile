@@ -24,11 +24,11 @@ help:
 	@echo "make test    build and run all tests"
 	@echo "make build   the release binary, $(RELEASE), with Swift's libraries inside"
 	@echo "make faults  kill the command, or fail a system call, at every step of writing (Linux; strace)"
-	@echo "make mutants damaged fixtures through the command; N=300 SEED=1 TOOL=zzuf"
+	@echo "make mutants damaged fixtures through the command; N=300 SEED=1 TOOL=zzuf (or radamsa)"
 	@echo "make mistakes  two dozen wrong adapters and bases through verify; each must be found, with its cause"
 	@echo "make fuzz    libFuzzer on every reader; SECONDS=60 for each, TARGET=gguf for one"
 	@echo "make limits  little memory, few open files, files cut short, many runs at once; QUICK=1 (Linux; strace)"
-	@echo "make oddities  strange files, values, surroundings and configurations; small files that ask for much"
+	@echo "make oddities  strange files, values, surroundings and configurations; small files that ask for much; QUICK=1"
 	@echo "make sanitize  kernels under valgrind, all tests under address, undefined-behaviour and thread sanitizers"
 	@echo "make ci-check  the steps of action.yml and of the GitLab example, and JUnit's XML against its schema"
 	@echo "make report-check  HTML reports in a headless Chromium, which has to be installed"
@@ -76,8 +76,8 @@ limits:
 
 # Time counts here, so the release build.
 oddities: build
-	@$(PYTHON) scripts/oddities.py $(RELEASE)
-	@$(PYTHON) scripts/bombs.py $(RELEASE)
+	@$(PYTHON) scripts/oddities.py $(RELEASE) $(if $(QUICK),--quick)
+	@$(PYTHON) scripts/bombs.py $(RELEASE) $(if $(QUICK),templates patterns --quick)
 
 SANITIZER ?= all
 sanitize: setup
