@@ -11,7 +11,7 @@
 
 typedef struct rows_of_pass {
   size_t first_row, count;        // rows of the whole call
-  size_t base;                    // position that score column 0 stands for, a multiple of 32
+  size_t base, last;              // position that score column 0 stands for, a multiple of 32; the last that a row sees
   size_t stride;                  // floats between rows of scores
   float *scores, *queries, *sums, *outputs;
   size_t output_stride;
@@ -30,10 +30,11 @@ INLINE size_t first_visible(const alora_attention *shape, size_t position) {
 
 // outputs[row] += scores[row][p] * value p for p in begin ..< end, ascending.
 //   scores: [rows][stride], column 0 for position `base`     outputs: [rows][output_stride], from the 16 * `vector`-th element
+//   next: a line for each position, to be asked for ahead; or null
 // `rows` and `vectors` are constants at each call, so that the accumulators are registers.
 INLINE void micro_values(const float *const *restrict value_blocks, size_t begin, size_t end, const float *restrict scores,
-                         size_t stride, float *restrict outputs, size_t output_stride, size_t vector, const int rows,
-                         const int vectors) {
+                         size_t stride, float *restrict outputs, size_t output_stride, size_t vector, const float *next,
+                         const int rows, const int vectors) {
   v16f s[MICRO_TOKENS][2 * MICRO_PANELS];
   _Pragma("GCC unroll 12") for (int i = 0; i < rows; i++)
     _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
@@ -44,6 +45,7 @@ INLINE void micro_values(const float *const *restrict value_blocks, size_t begin
     const float *weights = scores + (p - begin);
     for (size_t k = 0; k < depth; k++) {
       v16f row[2 * MICRO_PANELS];
+      if (next) __builtin_prefetch(next + 16 * (p + k - begin), 0, 2);
       _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
         row[v] = v_load(block + 32 * k + 1024 * (size_t)(v / 2) + 16 * (size_t)(v % 2));
       _Pragma("GCC unroll 12") for (int i = 0; i < rows; i++) {
@@ -61,7 +63,8 @@ INLINE void micro_values(const float *const *restrict value_blocks, size_t begin
 #define VALUE_ROWS (12 / MICRO_PANELS < MICRO_TOKENS ? 12 / MICRO_PANELS : MICRO_TOKENS)
 #define VALUES_CASE(n)                                                                                              \
   case n:                                                                                                           \
-    micro_values(value_blocks, begin, end, scores, stride, outputs + 16 * vector, output_stride, vector, n, vectors); \
+    micro_values(value_blocks, begin, end, scores, stride, outputs + 16 * vector, output_stride, vector, next, n,   \
+                 vectors);                                                                                          \
     break;
 #if MICRO_TOKENS >= 6
 #define VALUES_SWITCH \
@@ -73,11 +76,13 @@ INLINE void micro_values(const float *const *restrict value_blocks, size_t begin
 TARGET static void few_values(const float *const *restrict value_blocks, size_t begin, size_t end, const float *restrict scores,
                               size_t stride, float *restrict outputs, size_t output_stride, size_t vector, size_t rows) {
   enum { vectors = TILE_VECTORS };
+  const float *const next = 0;
   VALUES_SWITCH
 }
 #if MICRO_PANELS > 1
 TARGET static void wide_values(const float *const *restrict value_blocks, size_t begin, size_t end, const float *restrict scores,
-                               size_t stride, float *restrict outputs, size_t output_stride, size_t vector, size_t rows) {
+                               size_t stride, float *restrict outputs, size_t output_stride, size_t vector, size_t rows,
+                               const float *next) {
   enum { vectors = 2 * MICRO_PANELS };
   VALUES_SWITCH
 }
@@ -93,8 +98,12 @@ INLINE void add_values(const rows_of_pass *pass, size_t row, size_t count, size_
     float *outputs = pass->outputs + (row + i) * pass->output_stride;
     size_t vector = 0;
 #if MICRO_PANELS > 1
+    // Each call for all VALUE_POSITIONS asks for a block of the values that follow them.
+    const size_t later = end / 32 + (row + i) / VALUE_ROWS;
+    const float *next = end - begin == VALUE_POSITIONS && later <= pass->last / 32 ? value_blocks[later] : 0;
     for (; vector + 2 * MICRO_PANELS <= vectors; vector += 2 * MICRO_PANELS)
-      wide_values(value_blocks, begin, end, scores, pass->stride, outputs, pass->output_stride, vector, rows);
+      wide_values(value_blocks, begin, end, scores, pass->stride, outputs, pass->output_stride, vector, rows,
+                  next ? next + 1024 * (vector / 2) : 0);
 #endif
     for (; vector < vectors; vector += TILE_VECTORS)
       few_values(value_blocks, begin, end, scores, pass->stride, outputs, pass->output_stride, vector, rows);
@@ -164,7 +173,7 @@ TARGET static void attend_pass(const alora_attention *shape, rows_of_pass *pass,
                                size_t first_position, const float *const *key_blocks, const float *const *value_blocks,
                                float *restrict y, size_t y_stride) {
   const size_t first = position_of(shape, first_position, pass->first_row);
-  const size_t last = position_of(shape, first_position, pass->first_row + pass->count - 1);
+  const size_t last = pass->last = position_of(shape, first_position, pass->first_row + pass->count - 1);
   pass->base = first_visible(shape, first) / 32 * 32;
   pack_queries(shape, pass, q, q_stride);
 
@@ -173,7 +182,8 @@ TARGET static void attend_pass(const alora_attention *shape, rows_of_pass *pass,
     for (size_t tile = 0; tile < pass->count; tile += ALORA_TILE_TOKENS) {
       const size_t rows = pass->count - tile < ALORA_TILE_TOKENS ? pass->count - tile : ALORA_TILE_TOKENS;
       tile_near(rows, block, pass->queries + tile * shape->head_dim, shape->head_dim,
-                pass->scores + tile * pass->stride + (p - pass->base), pass->stride, 0, next);
+                pass->scores + tile * pass->stride + (p - pass->base), pass->stride, 0,
+                next + tile / ALORA_TILE_TOKENS * 16 * shape->head_dim);
     }
   }
 

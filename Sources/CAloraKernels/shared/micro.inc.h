@@ -3,7 +3,7 @@
 
 // y[i][0 ..< 16 vectors] = or += over k of x[k * x_k + i] * w[k][…].
 //   w: [depth][32], outputs 32 and up w_panel floats later   y: [tokens][y_stride]
-//   accumulate: start from y instead of +0     next: what is read after w, laid out like it, to be asked for ahead; or null
+//   accumulate: start from y instead of +0     next: a line for each k, to be asked for ahead; or null
 // `tokens` and `vectors` are constants at each call, so that the accumulators are registers. With several panels, the rows
 // of y that follow, which the next call begins with, are asked for one after the other: all at once they would hold up the
 // weights on their way from the second-level cache.
@@ -20,7 +20,7 @@ INLINE void micro(const float *restrict w, size_t w_panel, const float *restrict
     if (parts > 1) for (int v = 0; v < vectors; v++) __builtin_prefetch((const void *)(ahead + 64 * (size_t)v));
     for (const size_t end = depth * (size_t)(part + 1) / (size_t)parts; k < end; k++) {
       v16f row[2 * MICRO_PANELS];
-      if (next) __builtin_prefetch(next + 32 * k), __builtin_prefetch(next + 32 * k + 16);
+      if (next) __builtin_prefetch(next + 16 * k, 0, 2);
       _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
         row[v] = v_load(w + 32 * k + (size_t)(v / 2) * w_panel + 16 * (size_t)(v % 2));
       _Pragma("GCC unroll 12") for (int i = 0; i < tokens; i++) {
