@@ -9,8 +9,8 @@ the detector is tried on commands that do each wrong thing it looks for.
 
     scripts/mutate.py BINARY [--count N] [--seed S] [--seconds T] [--keep DIR] [--tool zzuf|radamsa]
 
-With --tool zzuf, the damage is Sam Hocevar's (Debian has it): bits flipped anywhere, or in the first bytes only, as
-many as a ratio says. With --tool radamsa, it is Aki Helin's (PyPI's pyradamsa is the library in a wheel): numbers, text,
+With --tool zzuf, the damage is zzuf's (Debian has it): bits flipped anywhere, or in the first bytes only, as
+many as a ratio says. With --tool radamsa, it is radamsa's (PyPI's pyradamsa is the library in a wheel): numbers, text,
 lines, brackets and bytes changed, repeated, exchanged and left out, anywhere or in the first bytes only.
 """
 

@@ -10,7 +10,8 @@ kind=${1:-all}
 # Swift's own backtracer waits for ever on a process that a sanitizer has ended.
 export SWIFT_BACKTRACE=enable=no
 # Leaks are looked for by scripts/limits.py: what Swift keeps for the whole of a process looks like one here.
-export ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=halt_on_error=1 UBSAN_OPTIONS=print_stacktrace=1
+export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/scripts/tsan.suppressions"
 
 run() {
   # lld, because the gold linker that Swift calls by default does not read what clang makes for the sanitizers.

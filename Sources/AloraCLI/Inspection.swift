@@ -150,7 +150,7 @@ struct Inspection {
       let row =
         last < 128 && !group.layers.isEmpty
         ? (0...last).map { present.contains($0) ? "■" : "·" }.joined()
-        : group.layers.isEmpty ? "" : "\(counted(group.layers.count, "layer"))"
+        : group.layers.isEmpty ? "" : counted(group.layers.count, "layer")
       table.add([
         group.name, group.weightShape.map { $0.map(String.init).joined(separator: "×") } ?? "various",
         group.ranks.map(String.init).joined(separator: ", "),

@@ -101,7 +101,8 @@ extension JSON {
     // json-c saturates: an unsigned value above Int64.max is told by its unsigned reading.
     let unsigned = unsafe json_object_get_uint64(object)
     guard value != .max || unsigned == UInt64(Int64.max) else {
-      throw error(.outOfRange, "\(excerpt) is too large")
+      // Its largest reading may not be what stands there.
+      throw error(.outOfRange, "\(unsigned == .max ? "the number" : excerpt) is too large")
     }
     return Int(value)
   }

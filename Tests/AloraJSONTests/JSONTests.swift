@@ -57,6 +57,8 @@ private func code(_ body: () throws -> Void) -> (JSONError.Code, String?)? {
     #expect(try parse("9223372036854775807").integer() == .max)
     #expect(try parse("-9223372036854775808").integer() == .min)
     #expect(code { _ = try parse("16").integer(in: 0...15) }?.0 == .outOfRange)
+    let huge = #expect(throws: JSONError.self) { try parse("1000000000000000000000000").integer() }
+    #expect(huge?.problem == "the number is too large")
   }
 
   @Test func surrogatePairsAreOneCharacter() throws {
