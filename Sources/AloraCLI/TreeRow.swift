@@ -47,7 +47,7 @@ struct TreeRow {
     let adapters = rows.filter(\.isAdapter)
     text += "\(adapters.count { $0.failure == nil }) of \(adapters.count) adapters converted"
     let unread = rows.count - adapters.count
-    return text + (unread == 0 ? "\n" : ", \(unread) \(unread == 1 ? "place" : "places") could not be looked through\n")
+    return text + (unread == 0 ? "\n" : ", \(counted(unread, "place")) could not be looked through\n")
   }
 }
 

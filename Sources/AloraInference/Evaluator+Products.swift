@@ -18,13 +18,10 @@ extension Evaluator {
   ) {
     let tileCount = alora_tile_count(count)
     let packs = count > 1 && model.blas == nil
-    func rows(_ tiles: Range<Int>) -> Range<Int> {
-      alora_tile_first_token(tiles.lowerBound, count)..<alora_tile_first_token(tiles.upperBound, count)
-    }
     func part(_ thread: Int, _ tiles: Range<Int>) {
-      guard packs, let x = unsafe x else { return body(thread, rows(tiles)) }
+      guard packs, let x = unsafe x else { return body(thread, tokens(ofTiles: tiles, of: count)) }
       for tile in tiles {
-        body(thread, rows(tile..<(tile + 1)))
+        body(thread, tokens(ofTiles: tile..<(tile + 1), of: count))
         unsafe alora_pack_activations(x, columns, count, columns, tile, 1, packed)
       }
     }
@@ -32,6 +29,11 @@ extension Evaluator {
     pool.run(tasks: (tileCount + size - 1) / size) { thread, task in
       part(thread, (task * size)..<min((task + 1) * size, tileCount))
     }
+  }
+
+  /// The tokens that some tiles hold, out of `count`.
+  private func tokens(ofTiles tiles: Range<Int>, of count: Int) -> Range<Int> {
+    alora_tile_first_token(tiles.lowerBound, count)..<alora_tile_first_token(tiles.upperBound, count)
   }
 
   /// Computes products of the same rows, and adds what adapters change.
@@ -74,7 +76,7 @@ extension Evaluator {
     _ products: [Product], _ task: ProductTask, _ input: UnsafeMutablePointer<Float>, rowCount: Int, thread: Int
   ) {
     let tiles = task.tiles
-    let rows = alora_tile_first_token(tiles.lowerBound, rowCount)..<alora_tile_first_token(tiles.upperBound, rowCount)
+    let rows = tokens(ofTiles: tiles, of: rowCount)
     var first = 0
     for product in products {
       let matrix = product.matrix

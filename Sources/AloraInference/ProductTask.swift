@@ -10,7 +10,7 @@ struct ProductTask {
   /// threads end together. Panels go in pairs, which take less time than two alone; the last pairs, at most one for each
   /// thread, are divided by tiles, or into single panels where there are too few.
   static func divide(panelCount: Int, tileCount: Int, threadCount: Int) -> [ProductTask] {
-    let partCount = min(threadCount, tileCount / leastTiles)
+    let partCount = max(1, min(threadCount, tileCount / leastTiles))
     let pairCount = (panelCount + 1) / 2
     let whole = partCount > 1 ? 2 * (pairCount - (pairCount - 1) % threadCount - 1) : panelCount - threadCount
     var (tasks, first) = ([ProductTask](), 0)
@@ -22,9 +22,9 @@ struct ProductTask {
     }
     while first < panelCount {
       let panels = first..<min(first + (partCount > 1 ? 2 : 1), panelCount)
-      for part in 0..<max(partCount, 1) {
-        let bounds = [part, part + 1].map { tileCount * $0 / max(partCount, 1) }
-        tasks.append(ProductTask(panels: panels, tiles: bounds[0]..<bounds[1]))
+      for part in 0..<partCount {
+        tasks.append(
+          ProductTask(panels: panels, tiles: (tileCount * part / partCount)..<(tileCount * (part + 1) / partCount)))
       }
       first = panels.upperBound
     }

@@ -68,7 +68,7 @@ extension Verification {
       .beforeActivation:
         "\(findings.rowsBefore) positions, \(findings.entriesBefore) keys and values, \(outcome(.beforeActivation))",
       .cacheReuse:
-        "\(findings.reuses) continuations of caches in \(promptCount) prompt\(promptCount == 1 ? "" : "s"), \(outcome(.cacheReuse))",
+        "\(findings.reuses) continuations of caches in \(counted(promptCount, "prompt")), \(outcome(.cacheReuse))",
       .afterActivation: exactness != nil
         ? "\(findings.goldenRows) golden rows, greatest |Δ| \(Figure(findings.worstGolden)) of the row's magnitude, "
           + "divergence up to \(Figure(findings.greatestDivergence)) nats, \(findings.sameTop) with the same top token"

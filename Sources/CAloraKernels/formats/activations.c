@@ -14,18 +14,9 @@ void alora_pack_activations(const float *restrict x, size_t x_stride, size_t tok
   for (size_t tile = first_tile; tile < first_tile + tile_count; tile++) {
     const size_t start = alora_tile_start(tile, tiles, token_count);
     const size_t tokens = alora_tile_start(tile + 1, tiles, token_count) - start;
-    const float *from = x + start * x_stride;
-    float *to = packed + start * columns;
-    size_t k = 0;
-    for (; k + 4 <= columns; k += 4) {
-      size_t i = 0;
-      for (; i + 4 <= tokens; i += 4)
-        transpose_words((const uint8_t *)(from + i * x_stride + k), 4 * x_stride, (uint8_t *)(to + k * tokens + i), 4 * tokens);
-      for (; i < tokens; i++)
-        for (size_t j = 0; j < 4; j++) to[(k + j) * tokens + i] = from[i * x_stride + k + j];
-    }
-    for (; k < columns; k++)
-      for (size_t i = 0; i < tokens; i++) to[k * tokens + i] = from[i * x_stride + k];
+    const float *rows[ALORA_TILE_TOKENS];
+    for (size_t i = 0; i < tokens; i++) rows[i] = x + (start + i) * x_stride;
+    transpose_rows(rows, tokens, columns, packed + start * columns);
   }
 }
 

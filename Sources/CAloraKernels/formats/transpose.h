@@ -22,7 +22,23 @@ static inline void transpose_words_of(const void *const rows[4], uint8_t *restri
   for (size_t i = 0; i < 4; i++) memcpy(to + i * step, &r[i], 16);
 }
 
-// The same for rows that are row_bytes apart.
+// Rows of floats: column k of all of them goes to to + k * count.
+static inline void transpose_rows(const float *const *rows, size_t count, size_t columns, float *restrict to) {
+  size_t k = 0;
+  for (; k + 4 <= columns; k += 4) {
+    size_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+      const void *const four[4] = {rows[i] + k, rows[i + 1] + k, rows[i + 2] + k, rows[i + 3] + k};
+      transpose_words_of(four, (uint8_t *)(to + k * count + i), 4 * count);
+    }
+    for (; i < count; i++)
+      for (size_t j = 0; j < 4; j++) to[(k + j) * count + i] = rows[i][k + j];
+  }
+  for (; k < columns; k++)
+    for (size_t i = 0; i < count; i++) to[k * count + i] = rows[i][k];
+}
+
+// The same as the first for rows that are row_bytes apart.
 static inline void transpose_words(const uint8_t *restrict source, size_t row_bytes, uint8_t *restrict to, size_t step) {
   const void *const rows[4] = {source, source + row_bytes, source + 2 * row_bytes, source + 3 * row_bytes};
   transpose_words_of(rows, to, step);

@@ -153,19 +153,7 @@ INLINE void pack_queries(const alora_attention *shape, const rows_of_pass *pass,
       const size_t row = pass->first_row + tile + i;
       from[i] = q + row / shape->group * q_stride + row % shape->group * shape->head_dim;
     }
-    float *to = pass->queries + tile * shape->head_dim;
-    size_t i = 0;
-    for (; i + 4 <= rows; i += 4) {
-      size_t d = 0;
-      for (; d + 4 <= shape->head_dim; d += 4) {
-        const void *const four[4] = {from[i] + d, from[i + 1] + d, from[i + 2] + d, from[i + 3] + d};
-        transpose_words_of(four, (uint8_t *)(to + d * rows + i), 4 * rows);
-      }
-      for (; d < shape->head_dim; d++)
-        for (size_t j = 0; j < 4; j++) to[d * rows + i + j] = from[i + j][d];
-    }
-    for (; i < rows; i++)
-      for (size_t d = 0; d < shape->head_dim; d++) to[d * rows + i] = from[i][d];
+    transpose_rows(from, rows, shape->head_dim, pass->queries + tile * shape->head_dim);
   }
 }
 
