@@ -125,20 +125,25 @@ public func peakResidentByteCount() -> Int {
 extension Model {
   /// Floating-point operations for tokens at some positions: products and attention, two for a multiply-add.
   ///
-  /// - Parameter outputRows: for how many of them logits are computed.
+  /// - Parameter outputRows: for how many of them, the last ones, logits are computed: the last layer has only keys and values of
+  ///   the others.
   public func operationCount(positions: Range<Int>, outputRows: Int) -> Double {
     let h = graph.base.hyperparameters
+    func elements(_ matrices: [WeightMatrix?]) -> Double {
+      matrices.reduce(0) { sum, matrix in sum + (matrix.map { Double($0.rowCount * $0.columnCount) } ?? 0) }
+    }
     func elements(_ network: FeedForward) -> Double {
-      [network.gate, network.up, network.down].reduce(0) { $0 + Double($1.rowCount * $1.columnCount) }
+      elements([network.gate, network.up, network.down])
     }
     var total = 0.0
-    for (layer, numbers) in zip(layers, graph.parameters.layers) {
-      var weights = [layer.query, layer.key, layer.value, layer.output, layer.router].compactMap { $0 }
-        .reduce(0) { $0 + Double($1.rowCount * $1.columnCount) }
+    for (index, layer) in layers.enumerated() {
+      let window = graph.parameters.layers[index].window ?? .max
+      let computed = index + 1 < layers.count ? positions : positions.suffix(outputRows)
+      var weights = elements([layer.query, layer.output, layer.router])
       weights += layer.feedForward.map(elements) ?? 0
       weights += (layer.experts.first.map(elements) ?? 0) * Double(h.expertsPerToken)
-      total += weights * Double(positions.count)
-      for position in positions { total += 2 * Double(min(position + 1, numbers.window ?? .max) * h.queryRowCount) }
+      total += weights * Double(computed.count) + elements([layer.key, layer.value]) * Double(positions.count)
+      for position in computed { total += 2 * Double(min(position + 1, window) * h.queryRowCount) }
     }
     return 2 * (total + Double(output.rowCount * output.columnCount * outputRows))
   }

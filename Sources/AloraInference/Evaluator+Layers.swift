@@ -34,26 +34,53 @@ extension Evaluator {
 
   /// One layer, without the sum of its feed-forward network's output, which the next layer begins with.
   func run(layer: Int, _ pass: Pass) {
-    let weights = model.layers[layer]
-    let (hidden, count, epsilon) = (h.hiddenSize, pass.rowCount, parameters.normEpsilon)
-    let isa = isa
+    normalize(layer, pass)
+    project(queries(layer, pass) + keysAndValues(layer, pass), layer, pass)
+    unsafe rows(pass.rowCount, packing: nil, columns: 0, into: pass.packed) { _, rows in
+      self.rotateQueries(layer, pass, rows)
+      self.rotateAndStoreKeys(layer, pass, rows)
+    }
+    attendAndFeedForward(layer, pass)
+  }
+
+  /// The sum of the layer before, and this one's first norm.
+  func normalize(_ layer: Int, _ pass: Pass) {
+    let (weights, hidden, epsilon, isa) = (model.layers[layer], h.hiddenSize, parameters.normEpsilon, isa)
     let previous = layer > 0 ? model.layers[layer - 1] : nil
-    unsafe rows(count, packing: pass.normed, columns: hidden, into: pass.packed) { _, rows in
+    unsafe rows(pass.rowCount, packing: pass.normed, columns: hidden, into: pass.packed) { _, rows in
       if let previous { self.addResidual(pass, rows, norm: previous.postFeedForwardNorm) }
       let at = rows.lowerBound * hidden
       unsafe alora_rms_norm(
         isa, pass.hidden + at, hidden, weights.attentionNorm.base, epsilon, pass.normed + at, hidden, rows.count, hidden
       )
     }
-    let (q, kv) = (h.queryRowCount, h.keyValueRowCount)
+  }
+
+  func queries(_ layer: Int, _ pass: Pass) -> [Product] {
+    let matrix = model.layers[layer].query
+    return unsafe [Product(matrix: matrix, slot: .layer(.query), output: pass.query, stride: h.queryRowCount)]
+  }
+
+  func keysAndValues(_ layer: Int, _ pass: Pass) -> [Product] {
+    let (weights, stride) = (model.layers[layer], h.keyValueRowCount)
+    return unsafe [
+      Product(matrix: weights.key, slot: .layer(.key), output: pass.key, stride: stride),
+      Product(matrix: weights.value, slot: .layer(.value), output: pass.value, stride: stride),
+    ]
+  }
+
+  /// Products of the normed rows.
+  func project(_ products: [Product], _ layer: Int, _ pass: Pass) {
     unsafe multiply(
-      pass.normed, packed: pass.packed, columns: hidden, rowCount: count,
-      [
-        Product(matrix: weights.query, slot: .layer(.query), output: pass.query, stride: q),
-        Product(matrix: weights.key, slot: .layer(.key), output: pass.key, stride: kv),
-        Product(matrix: weights.value, slot: .layer(.value), output: pass.value, stride: kv),
-      ], segments: pass.segments, layer: layer)
-    rotateAndStore(layer, pass)
+      pass.normed, packed: pass.packed, columns: h.hiddenSize, rowCount: pass.rowCount, products,
+      segments: pass.segments, layer: layer)
+  }
+
+  /// What follows on queries, keys and values.
+  func attendAndFeedForward(_ layer: Int, _ pass: Pass) {
+    let weights = model.layers[layer]
+    let (hidden, q, count, epsilon) = (h.hiddenSize, h.queryRowCount, pass.rowCount, parameters.normEpsilon)
+    let isa = isa
     attend(layer, pass)
     if count > 1 { unsafe rows(count, packing: pass.attention, columns: q, into: pass.packed) { _, _ in } }
     unsafe multiply(
@@ -83,50 +110,47 @@ extension Evaluator {
       isa, parameters.residualScale, pass.output + at, pass.hidden + at, rows.count * hidden)
   }
 
-  /// Norms of heads, rotation, and the way of keys and values into the cache.
-  private func rotateAndStore(_ layer: Int, _ pass: Pass) {
-    let weights = model.layers[layer]
-    let (heads, kvHeads, dimension) = (h.headCount, h.keyValueHeadCount, h.headDimension)
-    let (q, kv, count, epsilon) = (h.queryRowCount, h.keyValueRowCount, pass.rowCount, parameters.normEpsilon)
-    let isa = isa
-    let rotary = parameters.layers[layer].rotary
-    let pairCounts = model.rotaryPairCounts
-    let pairCount = rotary.map { pairCounts[$0] } ?? 0
-    let offset = 2 * count * pairCounts[..<(rotary ?? 0)].reduce(0, +)
-    let cosines = unsafe pass.rotary + offset
-    let sines = unsafe cosines + count * pairCount
-    unsafe rows(count, packing: nil, columns: 0, into: pass.packed) { _, range in
-      for row in range {
-        if let norm = weights.queryNorm {
-          let x = unsafe pass.query + row * q
-          unsafe alora_rms_norm(isa, x, dimension, norm.base, epsilon, x, dimension, heads, dimension)
-        }
-        if let norm = weights.keyNorm {
-          let x = unsafe pass.key + row * kv
-          unsafe alora_rms_norm(isa, x, dimension, norm.base, epsilon, x, dimension, kvHeads, dimension)
-        }
-      }
-      if rotary != nil {
-        let at = range.lowerBound * pairCount
-        unsafe alora_rope(
-          isa, ALORA_ROPE_HALVES, pass.query + range.lowerBound * q, q, range.count, heads, dimension, cosines + at,
-          sines + at, pairCount)
-        unsafe alora_rope(
-          isa, ALORA_ROPE_HALVES, pass.key + range.lowerBound * kv, kv, range.count, kvHeads, dimension, cosines + at,
-          sines + at, pairCount)
-      }
-      pass.forEachSegment(in: range) { segment, rows in
-        let position = segment.firstPosition + rows.lowerBound - segment.rows.lowerBound
-        for head in 0..<kvHeads {
-          let at = rows.lowerBound * kv + head * dimension
-          unsafe alora_store_keys(
-            pass.key + at, kv, rows.count, dimension, position, segment.sequence.keyBlocks(layer: layer, head: head))
-          unsafe alora_store_values(
-            pass.value + at, kv, rows.count, dimension, position,
-            segment.sequence.valueBlocks(layer: layer, head: head))
-        }
+  /// Norms of the queries' heads, and rotation.
+  func rotateQueries(_ layer: Int, _ pass: Pass, _ rows: Range<Int>) {
+    unsafe rotate(
+      pass.query, headCount: h.headCount, norm: model.layers[layer].queryNorm, layer, pass, rows)
+  }
+
+  /// Norms of the keys' heads, rotation, and the way of keys and values into the cache.
+  func rotateAndStoreKeys(_ layer: Int, _ pass: Pass, _ rows: Range<Int>) {
+    let (headCount, dimension, kv) = (h.keyValueHeadCount, h.headDimension, h.keyValueRowCount)
+    unsafe rotate(pass.key, headCount: headCount, norm: model.layers[layer].keyNorm, layer, pass, rows)
+    pass.forEachSegment(in: rows) { segment, rows in
+      let position = segment.firstPosition + rows.lowerBound - segment.rows.lowerBound
+      for head in 0..<headCount {
+        let at = rows.lowerBound * kv + head * dimension
+        unsafe alora_store_keys(
+          pass.key + at, kv, rows.count, dimension, position, segment.sequence.keyBlocks(layer: layer, head: head))
+        unsafe alora_store_values(
+          pass.value + at, kv, rows.count, dimension, position,
+          segment.sequence.valueBlocks(layer: layer, head: head))
       }
     }
+  }
+
+  /// - Parameter x: [T][heads · head dimension]
+  private func rotate(
+    _ x: UnsafeMutablePointer<Float>, headCount: Int, norm: FloatBuffer?, _ layer: Int, _ pass: Pass, _ rows: Range<Int>
+  ) {
+    let dimension = h.headDimension
+    let stride = headCount * dimension
+    let first = unsafe x + rows.lowerBound * stride
+    if let norm {
+      unsafe alora_rms_norm(
+        isa, first, dimension, norm.base, parameters.normEpsilon, first, dimension, rows.count * headCount, dimension)
+    }
+    guard let rotary = parameters.layers[layer].rotary else { return }
+    let pairCounts = model.rotaryPairCounts
+    let cosines = unsafe pass.rotary + 2 * pass.rowCount * pairCounts[..<rotary].reduce(0, +)
+    let at = rows.lowerBound * pairCounts[rotary]
+    unsafe alora_rope(
+      isa, ALORA_ROPE_HALVES, first, stride, rows.count, headCount, dimension, cosines + at,
+      cosines + pass.rowCount * pairCounts[rotary] + at, pairCounts[rotary])
   }
 
   /// Attention: tasks of a few tokens of one head, the last tokens first, because they have most to see.

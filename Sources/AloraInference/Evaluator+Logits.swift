@@ -2,68 +2,92 @@ internal import AloraArchitectures
 internal import CAloraKernels
 
 extension Evaluator {
-  /// The end of the graph, for the rows that are asked for and no others.
-  func logits(_ pass: Pass, _ work: [Work]) -> [Logits] {
-    var selected: [Int] = []
-    var segments: [Segment] = []
-    for (item, segment) in zip(work, pass.segments) {
-      let count = item.tokens.count
-      let wanted: Range<Int> =
-        switch item.logits {
-        case .none: 0..<0
-        case .last: (count - 1)..<count
-        case .all: 0..<count
-        case .rows(let rows): rows.clamped(to: 0..<count)
+  /// The last layer, whose output is only for the logits: all rows leave keys and values, and the rest is computed for the
+  /// rows that logits are wanted for.
+  ///
+  /// - Parameter wanted: some consecutive rows of each segment.
+  /// - Returns: a pass of the wanted rows alone.
+  func runLastLayer(_ pass: Pass, wanted: [Range<Int>]) -> Pass {
+    guard let layer = model.layers.indices.last else { return narrow(pass, to: wanted) }
+    guard wanted.reduce(0, { $0 + $1.count }) < pass.rowCount else {
+      run(layer: layer, pass)
+      return pass
+    }
+    let hidden = model.graph.base.hyperparameters.hiddenSize
+    normalize(layer, pass)
+    project(keysAndValues(layer, pass), layer, pass)
+    unsafe rows(pass.rowCount, packing: nil, columns: 0, into: pass.packed) { _, rows in
+      self.rotateAndStoreKeys(layer, pass, rows)
+    }
+    let rest = narrow(pass, to: wanted)
+    guard rest.rowCount > 0 else { return rest }
+    rotaryTables(rest)
+    unsafe rows(rest.rowCount, packing: rest.normed, columns: hidden, into: rest.packed) { _, _ in }
+    project(queries(layer, rest), layer, rest)
+    unsafe rows(rest.rowCount, packing: nil, columns: 0, into: rest.packed) { _, rows in
+      self.rotateQueries(layer, rest, rows)
+    }
+    attendAndFeedForward(layer, rest)
+    return rest
+  }
+
+  /// Moves the hidden and the normed rows that are wanted to the front, in their order.
+  private func narrow(_ pass: Pass, to wanted: [Range<Int>]) -> Pass {
+    let hidden = model.graph.base.hyperparameters.hiddenSize
+    var rest = pass
+    (rest.segments, rest.rowCount) = ([], 0)
+    for (segment, rows) in zip(pass.segments, wanted) {
+      let first = rest.rowCount
+      for (index, row) in rows.enumerated() where row > first + index {
+        // To the front only, so over no row that is still to be moved.
+        for unsafe memory in unsafe [pass.hidden, pass.normed] {
+          unsafe (memory + (first + index) * hidden).update(from: memory + row * hidden, count: hidden)
         }
-      let first = selected.count
-      selected += wanted.map { segment.rows.lowerBound + $0 }
-      let active = wanted.count { segment.rows.lowerBound + $0 < segment.firstActiveRow }
-      segments.append(
-        Segment(
-          sequence: segment.sequence, rows: first..<selected.count,
-          firstPosition: segment.firstPosition + wanted.lowerBound, firstActiveRow: first + active))
-    }
-    let vocabulary = model.vocabularySize
-    guard !selected.isEmpty else {
-      return segments.map {
-        Logits(
-          positions: $0.firstPosition..<$0.firstPosition, vocabularySize: vocabulary, values: [])
       }
+      rest.rowCount += rows.count
+      let active = min(max(segment.firstActiveRow, rows.lowerBound), rows.upperBound) - rows.lowerBound
+      rest.segments.append(
+        Segment(
+          sequence: segment.sequence, rows: first..<rest.rowCount,
+          firstPosition: segment.firstPosition + rows.lowerBound - segment.rows.lowerBound,
+          firstActiveRow: first + active))
     }
-    let all = unsafe [Float](unsafeUninitializedCapacity: selected.count * vocabulary) { buffer, count in
-      if let base = buffer.baseAddress { unsafe outputLayer(pass, selected, segments, into: base) }
-      count = selected.count * vocabulary
+    return rest
+  }
+
+  /// The end of the graph.
+  func logits(_ pass: Pass) -> [Logits] {
+    let (vocabulary, rowCount) = (model.vocabularySize, pass.rowCount)
+    let all = unsafe [Float](unsafeUninitializedCapacity: rowCount * vocabulary) { buffer, count in
+      if let base = buffer.baseAddress, rowCount > 0 { unsafe outputLayer(pass, into: base) }
+      count = rowCount * vocabulary
     }
-    return segments.map { segment in
+    return pass.segments.map { segment in
       let positions = segment.firstPosition..<(segment.firstPosition + segment.rows.count)
-      let isWhole = segment.rows.count == selected.count
+      let isWhole = segment.rows.count == rowCount
       let part = (segment.rows.lowerBound * vocabulary)..<(segment.rows.upperBound * vocabulary)
       return Logits(positions: positions, vocabularySize: vocabulary, values: isWhole ? all : Array(all[part]))
     }
   }
 
-  private func outputLayer(
-    _ pass: Pass, _ selected: [Int], _ segments: [Segment], into output: UnsafeMutablePointer<Float>
-  ) {
+  private func outputLayer(_ pass: Pass, into output: UnsafeMutablePointer<Float>) {
     let parameters = model.graph.parameters
     let (hidden, vocabulary, count) = (
-      model.graph.base.hyperparameters.hiddenSize, model.vocabularySize, selected.count
+      model.graph.base.hyperparameters.hiddenSize, model.vocabularySize, pass.rowCount
     )
     let (isa, model) = (isa, model)
     let last = model.layers.last
     unsafe rows(count, packing: pass.normed, columns: hidden, into: pass.packed) { _, rows in
-      for row in rows {
-        let source = selected[row]
-        self.addResidual(pass, source..<(source + 1), norm: last?.postFeedForwardNorm)
-        unsafe alora_rms_norm(
-          isa, pass.hidden + source * hidden, hidden, model.finalNorm.base, parameters.normEpsilon,
-          pass.normed + row * hidden, hidden, 1, hidden)
-      }
+      if let last { self.addResidual(pass, rows, norm: last.postFeedForwardNorm) }
+      let at = rows.lowerBound * hidden
+      unsafe alora_rms_norm(
+        isa, pass.hidden + at, hidden, model.finalNorm.base, parameters.normEpsilon, pass.normed + at, hidden,
+        rows.count, hidden)
     }
     unsafe multiply(
       pass.normed, packed: pass.packed, columns: hidden, rowCount: count,
-      [Product(matrix: model.output, slot: .outputLayer, output: output, stride: vocabulary)], segments: segments,
-      layer: 0)
+      [Product(matrix: model.output, slot: .outputLayer, output: output, stride: vocabulary)],
+      segments: pass.segments, layer: 0)
     let (divisor, cap) = (parameters.logitDivisor, parameters.logitSoftCap)
     guard divisor != 1 || cap != nil else { return }
     unsafe rows(count, packing: nil, columns: 0, into: pass.packed) { _, rows in

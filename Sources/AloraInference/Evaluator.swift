@@ -32,6 +32,19 @@ public struct Work {
     self.tokens = tokens
     self.logits = logits
   }
+
+  /// The rows of a pass that logits are wanted for.
+  func wantedRows(of segment: Segment) -> Range<Int> {
+    let (count, first) = (segment.rows.count, segment.rows.lowerBound)
+    let wanted =
+      switch logits {
+      case .none: 0..<0
+      case .last: (count - 1)..<count
+      case .all: 0..<count
+      case .rows(let range): range.clamped(to: 0..<count)
+      }
+    return (first + wanted.lowerBound)..<(first + wanted.upperBound)
+  }
 }
 
 /// Computes a model's graph for one sequence or several at once.
@@ -99,8 +112,9 @@ public struct Work {
       try embed(pass)
       if let blas = model.blas { blas.useThreads(pool.threadCount) }
       rotaryTables(pass)
-      for layer in model.layers.indices { run(layer: layer, pass) }
-      let result = logits(pass, work)
+      for layer in model.layers.indices.dropLast() { run(layer: layer, pass) }
+      let wanted = zip(work, pass.segments).map { $0.wantedRows(of: $1) }
+      let result = logits(runLastLayer(pass, wanted: wanted))
       try model.failures.check()
       for (item, logits) in zip(work, result) { try item.sequence.checkFinite(logits) }
       return result
@@ -202,8 +216,8 @@ struct Segment {
 
 /// One call's rows, and the memory that they go through. Pointers are good until the next call.
 @safe struct Pass {
-  let segments: [Segment]
-  let rowCount: Int
+  var segments: [Segment]
+  var rowCount: Int
   let hidden: UnsafeMutablePointer<Float>  // [T][hidden]
   let normed: UnsafeMutablePointer<Float>  // [T][hidden]
   let packed: UnsafeMutablePointer<Float>  // in the kernels' tiles

@@ -34,23 +34,33 @@ extension Verification {
   ) throws {
     let tokens = prompt.tokens
     let shared = min(start ?? tokens.count, tokens.count - 1)
-    func check(_ order: String, from source: Run, count: Int, start: Int?, expected: Run) throws -> TokenSequence {
-      let sequence = try TokenSequence(
-        continuing: source.sequence, count: count, adapter: adapter, activationStart: start)
-      let rest = Array(tokens[count...])
-      let logits = try evaluator.evaluate([Work(sequence, tokens: rest, logits: .all)])[0]
-      findings.reuses += 1
-      for position in count..<tokens.count where Digest(floats: Array(logits[position])) != expected.digests[position] {
-        findings.fail(.cacheReuse, of: prompt.name, "\(order): the logits of position \(position) differ")
-        break
+    /// Texts that begin with positions of others, computed to their ends side by side.
+    func check(
+      _ texts: [(order: String, source: TokenSequence, count: Int, start: Int?, expected: Run)]
+    ) throws -> [TokenSequence] {
+      let sequences = try texts.map {
+        try TokenSequence(continuing: $0.source, count: $0.count, adapter: adapter, activationStart: $0.start)
       }
-      return sequence
+      var failures = [String?](repeating: nil, count: texts.count)
+      try finish(sequences, tokens, allLogits: true) { index, logits in
+        let text = texts[index]
+        guard failures[index] == nil,
+          let position = logits.positions.first(where: {
+            Digest(floats: Array(logits[$0])) != text.expected.digests[$0]
+          })
+        else { return }
+        failures[index] = "\(text.order): the logits of position \(position) differ"
+      }
+      findings.reuses += texts.count
+      for failure in failures.compactMap({ $0 }) { findings.fail(.cacheReuse, of: prompt.name, failure) }
+      return sequences
     }
-    let first = try check("base, then adapter", from: base, count: shared, start: start, expected: adapted)
-    _ = try check("adapter, then base", from: adapted, count: shared, start: nil, expected: base)
-    _ = try check("adapter twice", from: adapted, count: tokens.count - 1, start: start, expected: adapted)
-    _ = try check(
-      "base, adapter, base", from: Run(sequence: first), count: shared, start: nil, expected: base)
+    let continued = try check([
+      ("base, then adapter", base.sequence, shared, start, adapted),
+      ("adapter, then base", adapted.sequence, shared, nil, base),
+      ("adapter twice", adapted.sequence, tokens.count - 1, start, adapted),
+    ])
+    _ = try check([("base, adapter, base", continued[0], shared, nil, base)])
     guard let start, start < tokens.count else { return }
     // What the adapter has changed must not pass for the base's.
     if !isRefused(continuing: adapted.sequence, count: tokens.count) {

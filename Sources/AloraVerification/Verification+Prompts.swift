@@ -124,9 +124,14 @@ extension Verification {
     if start + 1 < tokens.count { others.append(("activation one token late", start + 1)) }
     if start > 0 { others.append(("activation one token early", start - 1)) }
     if start > 1 { others.append(("adapted from the first token", 0)) }
-    return try others.reduce(into: [:]) { result, other in
-      let rows = try rows(tokens, start: other.1, at: [last], continuing: base, adapter: adapter)
-      result[other.0] = rows[last].map { RowComparison(expected: truth, found: $0).relative }
+    let sequences = try others.map { _, start in
+      try TokenSequence(
+        continuing: base.sequence, count: min(start ?? last, last), adapter: adapter, activationStart: start)
     }
+    var effects: [String: Double] = [:]
+    try finish(sequences, tokens, allLogits: false) { index, logits in
+      effects[others[index].0] = RowComparison(expected: truth, found: logits.values).relative
+    }
+    return effects
   }
 }

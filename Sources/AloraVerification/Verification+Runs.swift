@@ -77,4 +77,29 @@ extension Verification {
     }
     return rows
   }
+
+  /// Computes the rest of a text for several sequences, side by side: the weights are read once for all of them.
+  ///
+  /// - Parameters:
+  ///   - allLogits: whether `body` gets the logits of all positions, in parts, or those of the text's last alone.
+  ///   - body: is given the number of a sequence, and logits.
+  func finish(
+    _ sequences: [TokenSequence], _ tokens: [Int], allLogits: Bool, _ body: (_ index: Int, _ logits: Logits) -> Void
+  ) throws {
+    while true {
+      let unfinished = sequences.indices.filter { sequences[$0].tokens.count < tokens.count }
+      guard !unfinished.isEmpty else { return }
+      // No more rows of logits in memory than those of a window, and no more of the graph than those of a few windows.
+      let share = max(1, Self.window * (allLogits ? 1 : 8) / unfinished.count)
+      let work = unfinished.map { index in
+        let part = tokens[sequences[index].tokens.count...].prefix(share)
+        return Work(
+          sequences[index], tokens: Array(part),
+          logits: allLogits ? .all : part.endIndex == tokens.count ? .last : .none)
+      }
+      for (index, logits) in zip(unfinished, try evaluator.evaluate(work)) where !logits.positions.isEmpty {
+        body(index, logits)
+      }
+    }
+  }
 }

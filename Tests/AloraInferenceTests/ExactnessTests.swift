@@ -140,7 +140,12 @@ struct Scenario {
     let sequences = try zip(texts, bases).map { text, base in
       try TokenSequence(continuing: base.0, count: text.prefix, adapter: text.adapter, activationStart: text.start)
     }
-    var found = zip(texts, bases).map { Array($1.1[..<($0.prefix * model.vocabularySize)]) }
+    // Rows that no logits are asked for stay as expected; the rest is overwritten.
+    let row = model.vocabularySize
+    var found = texts.indices.map { index -> [Float] in
+      let prefix = texts[index].prefix * row
+      return Array(bases[index].1[..<prefix]) + expected[index].1[prefix...]
+    }
     while true {
       let unfinished = texts.indices.filter { sequences[$0].tokens.count < texts[$0].tokens.count }
       guard !unfinished.isEmpty else { break }
@@ -149,15 +154,22 @@ struct Scenario {
       let work = chosen.map { index in
         let rest = texts[index].tokens[sequences[index].tokens.count...]
         let count = Int.random(in: 1...rest.count, using: &random)
-        return Work(sequences[index], tokens: Array(rest.prefix(count)), logits: .all)
+        return Work(sequences[index], tokens: Array(rest.prefix(count)), logits: Self.selection(of: count, &random))
       }
+      let firsts = chosen.map { sequences[$0].tokens.count }
       let evaluator = evaluators[Int.random(in: 0..<evaluators.count, using: &random)]
-      for (index, logits) in zip(chosen, try evaluator.evaluate(work)) { found[index] += logits.values }
+      let results = try evaluator.evaluate(work)
+      for (place, index) in chosen.enumerated() {
+        let (logits, first) = (results[place], firsts[place])
+        guard logits.positions == Self.positions(work[place], first: first), logits.values.count == logits.positions.count * row
+        else { return "positions \(logits.positions) of text \(index), \(work[place].logits) from \(first) on" }
+        found[index].replaceSubrange(
+          (logits.positions.lowerBound * row)..<(logits.positions.upperBound * row), with: logits.values)
+      }
     }
     for index in texts.indices {
       if !sameBits(found[index], expected[index].1) { return "logits of text \(index)" }
       let before = min(texts[index].start ?? .max, texts[index].tokens.count)
-      let row = model.vocabularySize
       if !sameBits(Array(found[index][..<(before * row)]), Array(bases[index].1[..<(before * row)])) {
         return "logits before the activation of text \(index)"
       }
@@ -172,6 +184,28 @@ struct Scenario {
       }
     }
     return nil
+  }
+
+  private static func selection(of count: Int, _ random: inout SeededRandom) -> Work.LogitSelection {
+    switch Int.random(in: 0..<6, using: &random) {
+    case 0: return .none
+    case 1: return .last
+    case 2:
+      let first = Int.random(in: 0...count, using: &random)
+      return .rows(first..<Int.random(in: first...count, using: &random))
+    default: return .all
+    }
+  }
+
+  /// The positions that logits are due for, of work that begins at a position.
+  private static func positions(_ work: Work, first: Int) -> Range<Int> {
+    let end = first + work.tokens.count
+    return switch work.logits {
+    case .none: first..<first
+    case .last: (end - 1)..<end
+    case .all: first..<end
+    case .rows(let rows): (first + rows.lowerBound)..<(first + rows.upperBound)
+    }
   }
 
   private func entries(_ sequence: TokenSequence, _ position: Int) -> [Float] {

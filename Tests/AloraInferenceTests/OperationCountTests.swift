@@ -1,0 +1,47 @@
+import AloraArchitectures
+import AloraTestSupport
+import CAloraKernels
+import Synchronization
+import Testing
+
+@testable import AloraInference
+
+/// How much is computed for the logits that are asked for.
+@Suite struct OperationCountTests {
+  private static let count = 37
+
+  /// What `bench` takes for a model's work is what the products do, and rows without logits end at the last layer's keys
+  /// and values.
+  @Test(arguments: Fixture.all, [0, 1, 5, 37])
+  func theProductsDoTheWorkThatIsCounted(_ fixture: Fixture, outputRows: Int) throws {
+    let pool = ThreadPool(threadCount: 2)
+    let model = try Model(path: fixture.base, pool: pool)
+    let done = Mutex(0)
+    let evaluator = Evaluator(model: model, pool: pool, instructionSet: .best) {
+      isa, type, weights, rows, columns, panel, count, x, tokens, firstTile, tileCount, y, stride in
+      alora_matmul(
+        alora_isa(rawValue: isa), alora_type(rawValue: type), weights, rows, columns, panel, count, x, tokens,
+        firstTile, tileCount, y, stride)
+      let outputs = min(count * Int(ALORA_PANEL_ROWS), rows - panel * Int(ALORA_PANEL_ROWS))
+      let inputs =
+        alora_tile_first_token(firstTile + tileCount, tokens) - alora_tile_first_token(firstTile, tokens)
+      done.withLock { $0 += outputs * inputs * columns }
+    }
+    let count = Self.count
+    let tokens = (0..<count).map { ($0 * 31) % model.vocabularySize }
+    let sequence = TokenSequence(model: model, declaredLength: count)
+    let logits = try evaluator.evaluate([
+      Work(sequence, tokens: tokens, logits: .rows((count - outputRows)..<count))
+    ])
+    #expect(logits[0].positions == (count - outputRows)..<count)
+
+    let h = model.graph.base.hyperparameters
+    var attention = 0
+    for (index, layer) in model.graph.parameters.layers.enumerated() {
+      let first = index + 1 < h.layerCount ? 0 : count - outputRows
+      for position in first..<count { attention += 2 * h.queryRowCount * min(position + 1, layer.window ?? .max) }
+    }
+    let counted = model.operationCount(positions: 0..<count, outputRows: outputRows)
+    #expect(Double(2 * (done.withLock { $0 } + attention)) == counted)
+  }
+}
