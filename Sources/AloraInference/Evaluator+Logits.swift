@@ -40,9 +40,9 @@ extension Evaluator {
       let first = rest.rowCount
       for (index, row) in rows.enumerated() where row > first + index {
         // To the front only, so over no row that is still to be moved.
-        for unsafe memory in unsafe [pass.hidden, pass.normed] {
-          unsafe (memory + (first + index) * hidden).update(from: memory + row * hidden, count: hidden)
-        }
+        let (source, target) = (row * hidden, (first + index) * hidden)
+        unsafe (pass.hidden + target).update(from: pass.hidden + source, count: hidden)
+        unsafe (pass.normed + target).update(from: pass.normed + source, count: hidden)
       }
       rest.rowCount += rows.count
       let active = min(max(segment.firstActiveRow, rows.lowerBound), rows.upperBound) - rows.lowerBound

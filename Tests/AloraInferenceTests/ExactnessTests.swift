@@ -161,7 +161,8 @@ struct Scenario {
       let results = try evaluator.evaluate(work)
       for (place, index) in chosen.enumerated() {
         let (logits, first) = (results[place], firsts[place])
-        guard logits.positions == Self.positions(work[place], first: first), logits.values.count == logits.positions.count * row
+        guard logits.positions == Self.positions(work[place], first: first),
+          logits.values.count == logits.positions.count * row
         else { return "positions \(logits.positions) of text \(index), \(work[place].logits) from \(first) on" }
         found[index].replaceSubrange(
           (logits.positions.lowerBound * row)..<(logits.positions.upperBound * row), with: logits.values)
