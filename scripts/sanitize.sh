@@ -22,6 +22,8 @@ run() {
 }
 
 more=("$@")
+# Swift's own compiler, which makes the command, before another of that name.
+PATH="$(dirname "$(readlink -f "$(command -v swift)")"):$PATH"
 case $kind in kernels|all)
   command -v valgrind >/dev/null || scripts/setup.sh valgrind
   build=.cache/kernels; mkdir -p "$build"
