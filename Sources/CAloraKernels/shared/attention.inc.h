@@ -134,7 +134,8 @@ INLINE float scale_and_find_largest(const alora_attention *shape, float *row, si
   v16f largest = v_set(-__builtin_inff());
   size_t c = 0;
   for (; c < count; c += 16) {
-    v16f s = v_mul(v_load(row + c), scale);
+    // Of the last vector only what was written: a cap may branch on it.
+    v16f s = v_mul(c + 16 <= count ? v_load(row + c) : v_load_part(row + c, count - c), scale);
     if (shape->soft_cap != 0.0f) s = v_soft_cap(s, cap);
     v_store(row + c, s);
     if (c + 16 <= count) largest = v_max(s, largest);
