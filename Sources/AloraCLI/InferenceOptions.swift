@@ -29,13 +29,13 @@ struct InferenceOptions: ParsableArguments {
   func load(_ common: CommonOptions, keepsWeights: Bool = true) throws -> LoadedModel {
     let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
     let loaded = try Model(path: model, backend: backend, keepsWeights: keepsWeights, pool: pool)
+    let adapter = try adapter.map { try Adapter(path: $0, modelPath: model, model: loaded, pool: pool) }
+    // Once nothing is refused any more: a refusal is one line.
     if backend == .openblas {
       let blas = try OpenBLAS()
       common.note(blas.warning ?? "OpenBLAS computes with its kernels for \(blas.coreName)")
     }
-    return LoadedModel(
-      model: loaded, adapter: try adapter.map { try Adapter(path: $0, modelPath: model, model: loaded, pool: pool) },
-      evaluator: Evaluator(model: loaded, pool: pool))
+    return LoadedModel(model: loaded, adapter: adapter, evaluator: Evaluator(model: loaded, pool: pool))
   }
 }
 
