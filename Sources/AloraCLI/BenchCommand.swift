@@ -1,3 +1,4 @@
+internal import AloraBytes
 internal import AloraInference
 internal import AloraJSON
 internal import ArgumentParser
@@ -97,7 +98,7 @@ struct ModelBenchmark: ParsableArguments {
     guard !common.json else { return Console.standardOutput.write(report.serialized() + "\n") }
     Console.standardOutput.write(
       """
-      \(task.rawValue) of \(count) tokens, \(loaded.evaluator.pool.threadCount) threads, \
+      \(task.rawValue) of \(counted(count, "token")), \(counted(loaded.evaluator.pool.threadCount, "thread")), \
       \(inference.backend == .exact ? loaded.evaluator.instructionSet.rawValue : "OpenBLAS")
         \(rounded(Double(count) / seconds)) tokens/s
         \(rounded(rate / 1e9)) GFLOP/s, \(percent(rate, of: machine.operationsPerSecond)) of \
@@ -188,7 +189,7 @@ struct KernelBenchmark: ParsableCommand {
       String(repeating: " ", count: max(0, width - text.count)) + text
     }
     var text =
-      "products of \(rows) x \(columns), \(pool.threadCount) threads, \(InstructionSet.best.rawValue); measured: "
+      "products of \(rows) x \(columns), \(counted(pool.threadCount, "thread")), \(InstructionSet.best.rawValue); measured: "
       + "\(rounded(machine.operationsPerSecond / 1e9)) GFLOP/s, \(rounded(machine.bytesPerSecond / 1e9)) GB/s\n"
     text += "type       \(padded("\(tokens) tokens", 22))\(padded("1 token", 20))\n"
     for speed in speeds {

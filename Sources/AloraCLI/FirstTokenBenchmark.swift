@@ -144,7 +144,7 @@ struct FirstTokenBenchmark: ParsableCommand {
       ])
     }
     var text =
-      "milliseconds to the first token; \(loaded.evaluator.pool.threadCount) threads, "
+      "milliseconds to the first token; \(counted(loaded.evaluator.pool.threadCount, "thread")), "
       + "\(loaded.evaluator.instructionSet.rawValue)\n" + table.text
     let costs = continuations.map { "\($0.newCount): \(ms($0.seconds)) ms" }
     text += "the aLoRA behind \(pipelineContext) tokens, by new tokens   \(costs.joined(separator: ", "))\n"
@@ -153,7 +153,7 @@ struct FirstTokenBenchmark: ParsableCommand {
       let megabytes = { (count: Int) in "\(count * loaded.model.cacheBlockByteCount / 1_000_000) MB" }
       text += """
         pipeline: \(pipeline.contextCount) tokens and a base turn (\(ms(pipeline.baseFirst)) ms), then \
-        \(pipeline.activated.count) adapters, \(pipeline.generatedCount) tokens each
+        \(counted(pipeline.activated.count, "adapter")), \(counted(pipeline.generatedCount, "token")) each
           adapters' calls   aLoRA \(ms(alora)) ms, LoRA \(ms(lora)) ms: \((lora / alora * 10).rounded() / 10) ×
           base again        \(ms(pipeline.baseLast)) ms
           cache             base \(megabytes(pipeline.baseBlockCount)), with the aLoRAs \

@@ -51,8 +51,8 @@ struct RunDialogue {
     case "/reset": session.reset()
     case "/cache":
       let cache = session.generator.cache
-      Console.standardError.write(
-        "\(cache.blockCount) blocks, \(cache.blockCounts.base) of them the base's; \(cache.byteCount / 1_000_000) MB\n")
+      let blocks = "\(counted(cache.blockCount, "block")), \(cache.blockCounts.base) of them the base's"
+      Console.standardError.write("\(blocks); \(cache.byteCount / 1_000_000) MB\n")
     case "/adapter":
       let name = words.count > 1 ? String(words[1]) : "base"
       _ = try session.adapter(named: name)

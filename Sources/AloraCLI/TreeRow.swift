@@ -45,7 +45,7 @@ struct TreeRow {
       text += "\(mark) \(name)  \(row.line)\n"
     }
     let adapters = rows.filter(\.isAdapter)
-    text += "\(adapters.count { $0.failure == nil }) of \(adapters.count) adapters converted"
+    text += "\(adapters.count { $0.failure == nil }) of \(counted(adapters.count, "adapter")) converted"
     let unread = rows.count - adapters.count
     return text + (unread == 0 ? "\n" : ", \(counted(unread, "place")) could not be looked through\n")
   }

@@ -1,4 +1,5 @@
 internal import AloraArchitectures
+internal import AloraBytes
 public import AloraGGUF
 public import AloraPEFT
 internal import AloraTensors
@@ -118,7 +119,9 @@ extension AdapterSummary {
     }
     if alpha == 0 { notes.append("adapter.lora.alpha is 0 or missing, which llama.cpp reads as scale 1") }
     let ignored = file.tensors.filter { !$0.name.hasSuffix(".lora_a") && !$0.name.hasSuffix(".lora_b") }
-    if let first = ignored.first { notes.append("\(ignored.count) tensors are no LoRA factors (\(first.name))") }
+    if let first = ignored.first {
+      notes.append("no LoRA factors: \(counted(ignored.count, "tensor")), the first \(first.name)")
+    }
     self.init(
       architecture: try metadata.string(ifPresent: "general.architecture"),
       base: try metadata.string(ifPresent: "general.base_model.0.repo_url")

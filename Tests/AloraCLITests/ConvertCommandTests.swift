@@ -135,7 +135,7 @@ import Testing
         "convert", "--recursive", tree, "--base", try testData("conversion/bases/llama"), "--outdir", directory + "/o",
       ])
       #expect(result.status == 4, "\(result.errors)")
-      #expect(result.output.contains("1 of 1 adapters converted, 1 place could not be looked through"))
+      #expect(result.output.contains("1 of 1 adapter converted, 1 place could not be looked through"))
       #expect(result.errors.contains("tree/out: this link leads out of the tree"), "\(result.errors)")
       #expect(result.errors.split(separator: "\n").count == 1)
       #expect(FileManager.default.fileExists(atPath: directory + "/o/a"))
