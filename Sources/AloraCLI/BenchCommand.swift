@@ -76,7 +76,7 @@ struct ModelBenchmark: ParsableArguments {
     for _ in 0..<repeats { seconds = min(seconds, try measure(task, loaded, text, count)) }
     // Before the machine is measured, which takes memory of its own.
     let peak = peakResidentByteCount()
-    let machine = MachineSpeed(pool: loaded.evaluator.pool)
+    let machine = MachineSpeed(pool: loaded.evaluator.pool, instructionSet: loaded.evaluator.instructionSet)
     let positions = task == .prefill ? 0..<count : context..<(context + count)
     let operations = loaded.model.operationCount(positions: positions, outputRows: task == .prefill ? 1 : count)
     let rate = operations / seconds
@@ -159,6 +159,7 @@ struct KernelBenchmark: ParsableCommand {
   @Option(help: ArgumentHelp("Threads; by default one for each processor.", valueName: "n"))
   var threads: Int?
 
+  @OptionGroup var kernels: KernelOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -169,10 +170,12 @@ struct KernelBenchmark: ParsableCommand {
 
   func run() throws {
     let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
-    let speeds = ProductSpeed.measured(rows: rows, columns: columns, tokens: tokens, pool: pool)
-    let machine = MachineSpeed(pool: pool)
+    let set = kernels.instructionSet
+    let speeds = ProductSpeed.measured(
+      rows: rows, columns: columns, tokens: tokens, pool: pool, instructionSet: set)
+    let machine = MachineSpeed(pool: pool, instructionSet: set)
     let report: JSONValue = [
-      "instruction_set": .string(InstructionSet.best.rawValue), "threads": .integer(pool.threadCount),
+      "instruction_set": .string(set.rawValue), "threads": .integer(pool.threadCount),
       "rows": .integer(rows), "columns": .integer(columns), "tokens": .integer(tokens),
       "peak_gflops": .number(machine.operationsPerSecond / 1e9),
       "memory_gigabytes_per_second": .number(machine.bytesPerSecond / 1e9),
@@ -189,7 +192,7 @@ struct KernelBenchmark: ParsableCommand {
       String(repeating: " ", count: max(0, width - text.count)) + text
     }
     var text =
-      "products of \(rows) x \(columns), \(counted(pool.threadCount, "thread")), \(InstructionSet.best.rawValue); measured: "
+      "products of \(rows) x \(columns), \(counted(pool.threadCount, "thread")), \(set.rawValue); measured: "
       + "\(rounded(machine.operationsPerSecond / 1e9)) GFLOP/s, \(rounded(machine.bytesPerSecond / 1e9)) GB/s\n"
     text += "type       \(padded("\(tokens) tokens", 22))\(padded("1 token", 20))\n"
     for speed in speeds {

@@ -20,6 +20,8 @@ struct InferenceOptions: ParsableArguments {
       valueName: "name"), transform: named)
   var backend = Backend.exact
 
+  @OptionGroup var kernels: KernelOptions
+
   func validate() throws {
     if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is from 1 to 1024.") }
   }
@@ -35,7 +37,23 @@ struct InferenceOptions: ParsableArguments {
       let blas = try OpenBLAS()
       common.note(blas.warning ?? "OpenBLAS computes with its kernels for \(blas.coreName)")
     }
-    return LoadedModel(model: loaded, adapter: adapter, evaluator: Evaluator(model: loaded, pool: pool))
+    let evaluator = Evaluator(model: loaded, pool: pool, instructionSet: kernels.instructionSet)
+    return LoadedModel(model: loaded, adapter: adapter, evaluator: evaluator)
+  }
+}
+
+/// Which of the kernels compute.
+struct KernelOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The processor's instructions: scalar, avx2, avx512 or neon, the fastest by default. The bits are the same.",
+      valueName: "name"), transform: named)
+  var instructionSet = InstructionSet.best
+
+  func validate() throws {
+    guard !InstructionSet.available.contains(instructionSet) else { return }
+    let available = InstructionSet.available.map(\.rawValue).joined(separator: ", ")
+    throw ValidationError("This processor has no '\(instructionSet.rawValue)', but \(available).")
   }
 }
 

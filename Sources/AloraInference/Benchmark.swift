@@ -64,8 +64,10 @@ public struct ProductSpeed: Hashable, Sendable {
   /// Measures every type: the best of a few products with many tokens, and of some with one.
   ///
   /// - Parameter columns: a multiple of 256.
-  public static func measured(rows: Int, columns: Int, tokens: Int, pool: ThreadPool) -> [ProductSpeed] {
-    let isa = InstructionSet.best.kernel
+  public static func measured(
+    rows: Int, columns: Int, tokens: Int, pool: ThreadPool, instructionSet: InstructionSet = .best
+  ) -> [ProductSpeed] {
+    let isa = instructionSet.kernel
     let x = FloatBuffer(count: tokens * columns, isZeroed: true)
     let y = FloatBuffer(count: tokens * rows, isZeroed: true)
     return types.compactMap { type in

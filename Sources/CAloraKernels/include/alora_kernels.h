@@ -215,7 +215,7 @@ double alora_cos_f64(double x);
 // ---------------------------------------------------------------------------------------------------- measurements
 
 // Does `iterations` rounds of independent fmas in registers and returns the number of floating-point operations done
-// (an fma is two). The caller takes the time. `sink` keeps the work from being optimised away.
+// (an fma is two). The caller takes the time. `sink`, 16 finite floats, keeps the work from being optimised away.
 double alora_measure_fma(alora_isa isa, size_t iterations, float *restrict sink);
 // Reads `byte_count` bytes (a multiple of 4096) once, with the widest loads, and returns a checksum.
 uint32_t alora_measure_read(alora_isa isa, const void *restrict data, size_t byte_count);
