@@ -14,6 +14,7 @@
 #define MICRO_PANELS 1    // panels in one micro-kernel, where it has more vectors and fewer tokens
 #define WIDEN_VECTORS 1  // vectors of 16 rows widened together
 #define TOKEN_PANELS 1   // panels of 32 rows together when there is one token
+#define TOKEN_VECTORS 1  // vectors of one panel together when there is one token
 
 typedef struct { float lane[16]; } v16f;
 typedef v16f v16f_part;  // what one register holds

@@ -81,22 +81,40 @@ TARGET static void panels_times_tiles(alora_type type, const uint8_t *restrict p
   }
 }
 
-// One token: the columns of a few panels go from the packed weights into the sums, without a strip in between.
+// One token: the columns of a few panels go from the packed weights into the sums, without a strip in between. A function for
+// each type, so that the sums of each stay in registers.
 //   panel: `count` panels, panel_bytes apart     sums: [count][32]
-#define PANELS_TIMES_TOKEN(name, count)                                                                              \
-  TARGET static void name(alora_type type, const uint8_t *restrict panel, size_t panel_bytes, size_t columns,        \
-                          const float *restrict x, float *restrict sums) {                                           \
-    v16f s[2 * (count)];                                                                                             \
-    for (int v = 0; v < 2 * (count); v++) s[v] = v_set(0.0f);                                                        \
-    const columns_target t = {.x = x, .sums = s, .multiplies = 1};                                                   \
-    each_column(type, panel, panel_bytes, 0, columns, (count) == 1 ? WIDEN_VECTORS : 2 * (count), t);                \
-    for (int v = 0; v < 2 * (count); v++) v_store(sums + 16 * v, s[v]);                                              \
+typedef void token_product(const uint8_t *panel, size_t panel_bytes, size_t columns, const float *restrict x,
+                           float *restrict sums);
+#define TOKEN_PRODUCT(name, type, count, vectors)                                                                     \
+  TARGET static void name##_##type(const uint8_t *panel, size_t panel_bytes, size_t columns, const float *restrict x, \
+                                   float *restrict sums) {                                                            \
+    v16f s[2 * (count)];                                                                                              \
+    for (int v = 0; v < 2 * (count); v++) s[v] = v_set(0.0f);                                                         \
+    const columns_target t = {.x = x, .sums = s, .multiplies = 1};                                                    \
+    each_column(ALORA_TYPE_##type, panel, panel_bytes, 0, columns, vectors, t);                                       \
+    for (int v = 0; v < 2 * (count); v++) v_store(sums + 16 * v, s[v]);                                               \
   }
-PANELS_TIMES_TOKEN(panel_times_token, 1)
+#define EACH_TYPE(DO)                                                                                                 \
+  DO(F32) DO(F16) DO(BF16) DO(Q4_0) DO(Q4_1) DO(Q5_0) DO(Q5_1) DO(Q8_0) DO(IQ4_NL) DO(MXFP4) DO(Q2_K) DO(Q3_K) DO(Q4_K) \
+  DO(Q5_K) DO(Q6_K) DO(IQ4_XS)
+#define ONE_PANEL(type) TOKEN_PRODUCT(panel_times_token, type, 1, TOKEN_VECTORS)
+#define ONE_PANEL_CASE(type) case ALORA_TYPE_##type: return panel_times_token_##type;
+EACH_TYPE(ONE_PANEL)
+INLINE token_product *panel_product(alora_type type) {
+  switch (type) { EACH_TYPE(ONE_PANEL_CASE) }
+  return 0;
+}
 #if TOKEN_PANELS > 1
-PANELS_TIMES_TOKEN(panels_times_token, TOKEN_PANELS)
+#define PANELS(type) TOKEN_PRODUCT(panels_times_token, type, TOKEN_PANELS, 2 * TOKEN_PANELS)
+#define PANELS_CASE(type) case ALORA_TYPE_##type: return panels_times_token_##type;
+EACH_TYPE(PANELS)
+INLINE token_product *panels_product(alora_type type) {
+  switch (type) { EACH_TYPE(PANELS_CASE) }
+  return 0;
+}
 #else
-#define panels_times_token panel_times_token
+#define panels_product panel_product
 #endif
 
 TARGET void KERNEL(alora_matmul)(alora_type type, const void *restrict weights, size_t rows, size_t columns,
@@ -113,12 +131,12 @@ TARGET void KERNEL(alora_matmul)(alora_type type, const void *restrict weights, 
     }
     return;
   }
+  token_product *const one = panel_product(type), *const several = panels_product(type);
   for (size_t p = first_panel; p < end;) {
     _Alignas(64) float sums[TOKEN_PANELS * 32];
     const size_t together = end - p >= TOKEN_PANELS ? TOKEN_PANELS : 1;
     const uint8_t *panel = panels + p * panel_bytes;
-    if (together == TOKEN_PANELS) panels_times_token(type, panel, panel_bytes, columns, x, sums);
-    else panel_times_token(type, panel, panel_bytes, columns, x, sums);
+    (together == TOKEN_PANELS ? several : one)(panel, panel_bytes, columns, x, sums);
     const size_t present = rows - 32 * p < 32 * together ? rows - 32 * p : 32 * together;
     memcpy(y + 32 * p, sums, 4 * present);
     p += together;

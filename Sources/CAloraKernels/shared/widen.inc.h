@@ -39,6 +39,9 @@ INLINE void emit(const columns_target t, int v, size_t h, size_t column, v16f va
   }
 #define WIDENS const uint8_t *block, size_t step, size_t h, const int vectors, const columns_target t
 #define MOST_VECTORS 8
+#ifndef NIBBLE_MINUS_8_UNIT
+#define NIBBLE_MINUS_8_UNIT 1.0f
+#endif
 #define PREFETCH_BYTES 4096
 
 INLINE v16f negative(v16f x) { return v_sub(v_set(-0.0f), x); }
@@ -51,7 +54,7 @@ INLINE v16i five_bits(v16i low, int shift, v16i high, int bit) {
 
 INLINE void widen_q4_0(WIDENS) {
   v16f d[MOST_VECTORS];
-  EACH d[v] = v_load_f16(HALF_FIELD(4, 0, v));
+  EACH d[v] = v_mul(v_load_f16(HALF_FIELD(4, 0, v)), v_set(NIBBLE_MINUS_8_UNIT));
   EMIT_NIBBLES(0, v_mul(d[v], i_nibble_minus_8(w[v], bit)));
 }
 
