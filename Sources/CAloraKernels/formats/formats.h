@@ -6,7 +6,7 @@
 
 // A block of `columns` elements takes `bytes` bytes. It consists of one run of 4-byte words, one run of 2-byte halves and
 // `single_bytes` bytes at offset 0. A panel's block holds, for its 32 rows: word 0 of each row, word 1 of each row, …;
-// then the halves likewise; then the bytes. Its size is 32 * bytes.
+// then the halves likewise; then the bytes. Its size is 32 * bytes. Within a word, bits move in Q5_0 and Q5_1: see pack.c.
 typedef struct alora_format {
   size_t columns, bytes;
   size_t words_offset, words;

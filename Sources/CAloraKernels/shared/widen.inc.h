@@ -46,12 +46,6 @@ INLINE void emit(const columns_target t, int v, size_t h, size_t column, v16f va
 
 INLINE v16f negative(v16f x) { return v_sub(v_set(-0.0f), x); }
 
-// Bits shift, shift + 1, … of `low` (4 of them) below bit `bit` of `high`.
-INLINE v16i five_bits(v16i low, int shift, v16i high, int bit) {
-  const v16i top = bit >= 4 ? i_right(high, bit - 4) : i_left(high, 4 - bit);
-  return i_or(BITS(low, shift, 15), i_and(top, i_set(16)));
-}
-
 INLINE void widen_q4_0(WIDENS) {
   v16f d[MOST_VECTORS];
   EACH d[v] = v_mul(v_load_f16(HALF_FIELD(4, 0, v)), v_set(NIBBLE_MINUS_8_UNIT));
@@ -65,23 +59,6 @@ INLINE void widen_q4_1(WIDENS) {
   EMIT_NIBBLES(0, v_fma(d[v], i_nibble(w[v], bit), m[v]));
 }
 
-INLINE void widen_q5_0(WIDENS) {
-  v16f d[MOST_VECTORS];
-  v16i bits[MOST_VECTORS];
-  EACH d[v] = v_load_f16(HALF_FIELD(5, 0, v));
-  EACH bits[v] = WORD(0, v);
-  EMIT_NIBBLES(1, v_mul(d[v], i_to_float(i_sub(five_bits(w[v], bit, bits[v], column), i_set(16)))));
-}
-
-INLINE void widen_q5_1(WIDENS) {
-  v16f d[MOST_VECTORS], m[MOST_VECTORS];
-  v16i bits[MOST_VECTORS];
-  EACH d[v] = v_load_f16(HALF_FIELD(5, 0, v));
-  EACH m[v] = v_load_f16(HALF_FIELD(5, 1, v));
-  EACH bits[v] = WORD(0, v);
-  EMIT_NIBBLES(1, v_fma(d[v], i_to_float(five_bits(w[v], bit, bits[v], column)), m[v]));
-}
-
 // A byte stands for 2^24 times its value, so the scale is divided by that: exact, as f16 and small integers are far from
 // the ends of f32's range.
 INLINE void widen_q8_0(WIDENS) {
@@ -92,6 +69,39 @@ INLINE void widen_q8_0(WIDENS) {
     EACH w[v] = WORD(i, v);
     UNROLL for (int b = 0; b < 4; b++) EMIT(4 * i + b, v_mul(d[v], i_high_byte(w[v], b)));
   }
+}
+
+// Four numbers of five bits, a byte each: `low` of their bits from a word, and the fifth from where packing has put it (see
+// gather_fifth_bits): bit `group` of each byte of `high` is that of the group's four columns.
+INLINE v16i five_bits(v16i low, int shift, v16i high, int group) {
+  const v16i top = group >= 4 ? i_right(high, group - 4) : i_left(high, 4 - group);
+  return i_or(BITS(low, shift, 0x0f0f0f0fu), i_and(top, i_set(0x10101010u)));
+}
+// `value`, of `column`, is made of byte b of w[v].
+#define EMIT_FIVE_BITS(prepared, value)                                                           \
+  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {                \
+    v16i w[MOST_VECTORS];                                                                         \
+    EACH w[v] = prepared(five_bits(WORD(1 + i, v), 4 * high, bits[v], 4 * high + i));             \
+    UNROLL for (int b = 0; b < 4; b++) EMIT(16 * high + 4 * i + b, value);                        \
+  }
+#define LESS_16(w) i_bytes_minus(w, 16)
+#define AS_IT_IS(w) w
+
+INLINE void widen_q5_0(WIDENS) {
+  v16f d[MOST_VECTORS];
+  v16i bits[MOST_VECTORS];
+  EACH d[v] = v_mul(v_load_f16(HALF_FIELD(5, 0, v)), v_set(0x1p-24f));
+  EACH bits[v] = WORD(0, v);
+  EMIT_FIVE_BITS(LESS_16, v_mul(d[v], i_high_byte(w[v], b)));
+}
+
+INLINE void widen_q5_1(WIDENS) {
+  v16f d[MOST_VECTORS], m[MOST_VECTORS];
+  v16i bits[MOST_VECTORS];
+  EACH d[v] = v_mul(v_load_f16(HALF_FIELD(5, 0, v)), v_set(0x1p-24f));
+  EACH m[v] = v_load_f16(HALF_FIELD(5, 1, v));
+  EACH bits[v] = WORD(0, v);
+  EMIT_FIVE_BITS(AS_IT_IS, v_fma(d[v], i_high_byte(w[v], b), m[v]));
 }
 
 INLINE void widen_iq4_nl(WIDENS) {
