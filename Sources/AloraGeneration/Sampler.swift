@@ -84,13 +84,17 @@ public struct Sampler: Sendable {
 
   private static func topTwo(_ logits: ArraySlice<Float>) -> (Int, Int) {
     var (first, second) = (0, min(1, logits.count - 1))
-    if logits.count > 1, value(logits, 1) > value(logits, 0) { (first, second) = (1, 0) }
-    for token in 0..<logits.count where token > 1 {
-      let value = value(logits, token)
-      if value > Self.value(logits, first) {
-        (first, second) = (token, first)
-      } else if value > Self.value(logits, second) {
-        second = token
+    if value(logits, second) > value(logits, first) { swap(&first, &second) }
+    var (greatest, next) = (value(logits, first), value(logits, second))
+    var token = 1
+    for logit in logits.dropFirst(2) {
+      token += 1
+      // Nearly always; and always for NaN.
+      guard logit > next else { continue }
+      if logit > greatest {
+        (first, second, greatest, next) = (token, first, logit, greatest)
+      } else {
+        (second, next) = (token, logit)
       }
     }
     return (first, second)

@@ -23,6 +23,20 @@ import Testing
     }
   }
 
+  /// Against sorting, with many equal logits, infinities and NaN.
+  @Test func theGreatestTwoAreThoseOfSorting() {
+    var (sampler, random) = (Sampler(.greedy), SeededRandom(seed: 11))
+    for _ in 0..<2000 {
+      let values: [Float] = [-.infinity, -2, -0.0, 0, 1, 1.5, .infinity, .nan]
+      let logits = (0..<Int.random(in: 2...40, using: &random)).map { _ in
+        values[Int.random(in: 0..<values.count, using: &random)]
+      }
+      let known = logits.map { $0.isNaN ? -.infinity : $0 }
+      let sorted = known.indices.sorted { known[$0] != known[$1] ? known[$0] > known[$1] : $0 < $1 }
+      #expect(sampler.sample(logits[...]).top == Array(sorted.prefix(2)), "\(logits)")
+    }
+  }
+
   /// Of a slice that does not begin at 0, tokens are still counted from 0.
   @Test func tokensAreCountedFromTheSlicesStart() {
     var sampler = Sampler(.greedy)
