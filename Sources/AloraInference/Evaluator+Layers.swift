@@ -145,12 +145,14 @@ extension Evaluator {
         isa, first, dimension, norm.base, parameters.normEpsilon, first, dimension, rows.count * headCount, dimension)
     }
     guard let rotary = parameters.layers[layer].rotary else { return }
-    let pairCounts = model.rotaryPairCounts
-    let cosines = unsafe pass.rotary + 2 * pass.rowCount * pairCounts[..<rotary].reduce(0, +)
-    let at = rows.lowerBound * pairCounts[rotary]
+    let rotaries = parameters.rotaries
+    let pairCount = rotaries[rotary].inverseFrequencies.count
+    let before = rotaries[..<rotary].reduce(0) { $0 + $1.inverseFrequencies.count }
+    let cosines = unsafe pass.rotary + 2 * pass.rowCount * before
+    let at = rows.lowerBound * pairCount
     unsafe alora_rope(
       isa, ALORA_ROPE_HALVES, first, stride, rows.count, headCount, dimension, cosines + at,
-      cosines + pass.rowCount * pairCounts[rotary] + at, pairCounts[rotary])
+      cosines + pass.rowCount * pairCount + at, pairCount)
   }
 
   /// Attention: tasks of a few tokens of one head, the last tokens first, because they have most to see.

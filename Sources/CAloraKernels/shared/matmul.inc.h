@@ -132,7 +132,7 @@ TARGET void KERNEL(alora_matmul)(alora_type type, const void *restrict weights, 
     return;
   }
   token_product *const one = panel_product(type), *const several = panels_product(type);
-  if (!one || !several) return;
+  if (!one) return;
   for (size_t p = first_panel; p < end;) {
     _Alignas(64) float sums[TOKEN_PANELS * 32];
     const size_t together = end - p >= TOKEN_PANELS ? TOKEN_PANELS : 1;
