@@ -57,6 +57,7 @@ struct GoldenRecordCommand: ParsableCommand {
   func run() throws {
     let loaded = try inference.load(common)
     guard let adapter = loaded.adapter else { throw ExitStatus.usage }
+    let modelDigest = try loaded.model.filesDigest()
     let list = try PromptFile(model: inference.model, invocation: adapter.invocationTokens).prompts(path: prompts)
     let recorder = GoldenRecorder(model: loaded.model, adapter: adapter, evaluator: loaded.evaluator)
     try recorder.checkLengths(of: list, path: prompts)
@@ -73,7 +74,7 @@ struct GoldenRecordCommand: ParsableCommand {
     let offCount = cases.count { $0.activationStart == nil }
     let off = offCount == 0 ? "" : "; the adapter is off in \(offCount), where its invocation does not occur"
     try writer.finish(
-      with: report(cases, loaded, adapter, modelDigest: try loaded.model.filesDigest()), common,
+      with: report(cases, loaded, adapter, modelDigest: modelDigest), common,
       summary: "\(counted(cases.count, "prompt")), \(counted(rows, "position")) written to \(output)\(off)")
   }
 

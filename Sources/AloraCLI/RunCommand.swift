@@ -105,7 +105,7 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     let batches = try script.map { try RunScript.turns(path: $0) }
     let file = try saveCache.map { try AtomicFile(path: $0, replacesExisting: force) }
-    let session = try session()
+    let (session, modelDigest) = try session()
     let first = use ?? session.adapters.first?.name
     if let batches {
       for turn in batches.flatMap({ $0 }) { _ = try session.adapter(named: turn.adapter) }
@@ -116,16 +116,19 @@ struct RunCommand: ParsableCommand {
       var dialogue = RunDialogue(session: session, adapter: first, isQuiet: common.quiet)
       try dialogue.run()
     }
-    if let file {
+    if let file, let modelDigest {
       let cache = session.generator.cache
-      try cache.save(to: file, filesDigest: try cache.model.filesDigest())
+      try cache.save(to: file, filesDigest: modelDigest)
       common.note("\(counted(cache.blockCount, "block")) written to \(file.path)".escapingControlCharacters())
     }
   }
 
-  private func session() throws -> RunSession {
+  /// - Returns: also the digest of the model's files where a cache is loaded or saved: of what is computed with, whatever
+  ///   stands under that name at the end of a long dialogue.
+  private func session() throws -> (RunSession, modelDigest: Digest?) {
     let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
     let loaded = try Model(path: model, pool: pool)
+    let modelDigest = loadCache == nil && saveCache == nil ? nil : try loaded.filesDigest()
     let adapters = try namedAdapters.map { name, path in
       (name: name, adapter: try Adapter(path: path, modelPath: model, model: loaded, pool: pool))
     }
@@ -140,12 +143,13 @@ struct RunCommand: ParsableCommand {
     let product = cacheLimit.multipliedReportingOverflow(by: 1_000_000)
     let byteLimit = product.overflow ? .max : product.partialValue
     let cache =
-      try loadCache.map {
-        try PrefixCache(model: loaded, byteLimit: byteLimit, path: $0, filesDigest: try loaded.filesDigest())
-      } ?? PrefixCache(model: loaded, byteLimit: byteLimit)
-    return RunSession(
+      if let loadCache, let modelDigest {
+        try PrefixCache(model: loaded, byteLimit: byteLimit, path: loadCache, filesDigest: modelDigest)
+      } else { PrefixCache(model: loaded, byteLimit: byteLimit) }
+    let session = RunSession(
       generator: Generator(evaluator: Evaluator(model: loaded, pool: pool), cache: cache),
       tokenizer: try Tokenizer(path: model), template: template, adapters: adapters, settings: settings)
+    return (session, modelDigest)
   }
 
   private func answer(_ batches: [[RunTurn]], _ session: RunSession) throws {

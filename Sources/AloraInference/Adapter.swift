@@ -78,9 +78,10 @@ public final class Adapter: Sendable {
     arena.endLoading()
   }
 
-  private init(_ other: Adapter, factor: Float) {
+  /// - Parameter scale: gives the new scale for one there is.
+  private init(_ other: Adapter, named name: [Float], scale: (Float) -> Float) {
     func scaled(_ update: LowRankUpdate?) -> LowRankUpdate? {
-      update.map { LowRankUpdate(a: $0.a, b: $0.b, scale: $0.scale * factor) }
+      update.map { LowRankUpdate(a: $0.a, b: $0.b, scale: scale($0.scale)) }
     }
     path = other.path
     invocationTokens = other.invocationTokens
@@ -88,11 +89,11 @@ public final class Adapter: Sendable {
     layers = other.layers.map { layer in Layer { scaled(layer[$0]) } }
     outputLayer = scaled(other.outputLayer)
     embedding = other.embedding.map {
-      EmbeddingUpdate(a: $0.a, b: $0.b, rank: $0.rank, scale: $0.scale * factor)
+      EmbeddingUpdate(a: $0.a, b: $0.b, rank: $0.rank, scale: scale($0.scale))
     }
     var hasher = Digest.Hasher()
     hasher.add(other.digest.bytes)
-    hasher.add([factor])
+    hasher.add(name)
     digest = hasher.end()
   }
 
@@ -113,12 +114,24 @@ public final class Adapter: Sendable {
   func replacing(layers: [Layer], named name: String) -> Adapter { Adapter(self, layers: layers, name: name) }
 
   /// The same adapter with its scaling multiplied, as engines do that take a scale with each request. Factors are shared.
-  package func scaled(by factor: Float) -> Adapter { factor == 1 ? self : Adapter(self, factor: factor) }
+  package func scaled(by factor: Float) -> Adapter {
+    factor == 1 ? self : Adapter(self, named: [factor]) { $0 * factor }
+  }
+
+  /// The same adapter with B · A taken as it is, its scaling left out; nil where that changes nothing.
+  package func unscaled() -> Adapter? {
+    let scales = updates.map(\.scale) + (embedding.map { [$0.scale] } ?? [])
+    return scales.allSatisfy { $0 == 1 } ? nil : Adapter(self, named: [0, 1]) { _ in 1 }
+  }
+
+  /// All updates of linear modules.
+  private var updates: [LowRankUpdate] {
+    (layers.flatMap { layer in ModuleKind.allCases.map { layer[$0] } } + [outputLayer]).compactMap { $0 }
+  }
 
   /// The largest rank among its modules; 0 where it has none.
   package var largestRank: Int {
-    let updates = layers.flatMap { layer in ModuleKind.allCases.map { layer[$0] } } + [outputLayer]
-    return max(updates.compactMap { $0?.a.rowCount }.max() ?? 0, embedding?.rank ?? 0)
+    max(updates.map(\.a.rowCount).max() ?? 0, embedding?.rank ?? 0)
   }
 
   /// Whether it is an aLoRA.

@@ -11,6 +11,8 @@ struct Findings {
   var worstGolden = 0.0
   var greatestDivergence = 0.0
   var goldenRows = 0
+  /// Those of them that an active adapter has made.
+  var activeGoldenRows = 0
   var sameTop = 0
   var activatedCount = 0
   /// For each change of the activation, the largest relative effect.
@@ -35,6 +37,7 @@ extension Findings {
     worstGolden = max(worstGolden, other.worstGolden)
     greatestDivergence = max(greatestDivergence, other.greatestDivergence)
     goldenRows += other.goldenRows
+    activeGoldenRows += other.activeGoldenRows
     sameTop += other.sameTop
     activatedCount += other.activatedCount
     sensitivity.merge(other.sensitivity, uniquingKeysWith: max)
@@ -50,6 +53,11 @@ extension Verification {
       findings.fail(.afterActivation, "no prompt activates the adapter")
     } else if findings.effect == 0 {
       findings.fail(.afterActivation, "the adapter changes nothing: its factors are zero")
+    } else if exactness != nil, findings.activeGoldenRows == 0 {
+      findings.fail(
+        .afterActivation,
+        "no golden row is of the adapter while it is active (adapted_logits_i at or behind the activation), "
+          + "so nothing holds what it computes")
     }
     if demandsExactness, exactness != .comparable {
       let reason = exactness?.description ?? "there are no goldens"
@@ -58,7 +66,8 @@ extension Verification {
     let dull = findings.sensitivity.keys.filter { !findings.shown.contains($0) }.sorted()
     for name in dull { findings.fail(.sensitivity, "these prompts would not show: \(name)") }
     if adapter.isActivated, findings.sensitivity.isEmpty {
-      findings.fail(.sensitivity, "no prompt activates the adapter, so none would show a wrong activation")
+      let reason = findings.activatedCount == 0 ? "no prompt activates the adapter" : "there are no adapted golden rows"
+      findings.fail(.sensitivity, "\(reason), so none would show a wrong activation")
     }
     func outcome(_ proof: Verdict.Proof) -> String { findings.failures[proof] == nil ? "bit for bit" : "compared" }
     let least = findings.sensitivity.min { $0.value < $1.value }

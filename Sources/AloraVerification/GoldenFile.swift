@@ -35,10 +35,27 @@ public struct GoldenFile: Sendable {
     while file["tokens_\(cases.count)"] != nil {
       cases.append(try Self.read(cases.count, file, vocabularySize))
     }
+    try Self.checkNumbers(file, caseCount: cases.count)
     self.file = file
     self.cases = cases
     record = try GoldenRecord(file, caseCount: cases.count)
   }
+
+  /// A case behind a gap would never be looked at.
+  private static func checkNumbers(_ file: NPZFile, caseCount: Int) throws(NPZError) {
+    for array in file.arrays {
+      guard let mark = array.name.lastIndex(of: "_"), let number = Int(array.name[array.name.index(after: mark)...]),
+        caseArrays.contains(String(array.name[..<mark])), number >= caseCount
+      else { continue }
+      throw file.failure(
+        .missingArray, "tokens_\(caseCount)",
+        "it is missing, though \(array.name) is there: cases are numbered from 0 without a gap, and each has its tokens")
+    }
+  }
+
+  private static let caseArrays: Set = [
+    "tokens", "base_logits", "adapted_logits", "positions", "activation_start", "tolerance",
+  ]
 
   private static func read(_ index: Int, _ file: NPZFile, _ vocabularySize: Int) throws -> Case {
     let tokens = try file.integers(named: "tokens_\(index)")

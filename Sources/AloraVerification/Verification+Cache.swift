@@ -42,7 +42,7 @@ extension Verification {
         try TokenSequence(continuing: $0.source, count: $0.count, adapter: adapter, activationStart: $0.start)
       }
       var failures = [String?](repeating: nil, count: texts.count)
-      try finish(sequences, tokens, allLogits: true) { index, logits in
+      try finish(sequences, tokens) { index, logits in
         let text = texts[index]
         guard failures[index] == nil,
           let position = logits.positions.first(where: {

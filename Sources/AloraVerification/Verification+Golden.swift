@@ -39,7 +39,9 @@ struct GoldenComparisons {
 }
 
 extension Findings {
-  mutating func take(_ comparisons: GoldenComparisons) {
+  /// - Parameter start: the first adapted position; nil where the adapter is off.
+  mutating func take(_ comparisons: GoldenComparisons, start: Int?) {
+    activeGoldenRows += comparisons.adapted.keys.count { position in start.map { position >= $0 } ?? false }
     for row in comparisons.all {
       worstGolden = max(worstGolden, row.relative)
       greatestDivergence = max(greatestDivergence, row.divergence)

@@ -45,7 +45,8 @@ extension Verification {
       }
     }
     let tolerance = self.tolerance ?? golden?.item.tolerance ?? Self.defaultTolerance
-    for (name, effect) in try sensitivities(tokens, start, base, adapted) {
+    let held = golden.map { $0.item.hasAdapted ? $0.item.positions : [] } ?? [last]
+    for (name, effect) in try sensitivities(tokens, start, held, base, adapted) {
       findings.sensitivity[name] = effect
       if effect > tolerance { findings.shown.insert(name) }
     }
@@ -53,7 +54,7 @@ extension Verification {
     let comparisons = GoldenComparisons(rows, base: base.rows, adapted: adapted.rows)
     var missed: MissedGolden?
     if let golden, let rows {
-      findings.take(comparisons)
+      findings.take(comparisons, start: start)
       if exactness == .comparable, let record = golden.file.record {
         compareBits(prompt.name, record.cases[golden.item.index], rows, base, adapted, &findings)
       }
@@ -114,24 +115,5 @@ extension Verification {
       .structure, of: prompt.name,
       "it has \(prompt.tokens.count) tokens, and the base can be computed for \(evaluator.positionLimit) at most")
     return Examination(findings: findings, name: prompt.name, report: report)
-  }
-
-  /// How far the last row would be from what other engines and known mistakes compute, as a part of its magnitude.
-  private func sensitivities(_ tokens: [Int], _ start: Int?, _ base: Run, _ adapted: Run) throws -> [String: Double] {
-    let last = tokens.count - 1
-    guard let start, adapter.isActivated, start < tokens.count, let truth = adapted.rows[last] else { return [:] }
-    var others: [(String, Int?)] = [("adapter off", nil)]
-    if start + 1 < tokens.count { others.append(("activation one token late", start + 1)) }
-    if start > 0 { others.append(("activation one token early", start - 1)) }
-    if start > 1 { others.append(("adapted from the first token", 0)) }
-    let sequences = try others.map { _, start in
-      try TokenSequence(
-        continuing: base.sequence, count: min(start ?? last, last), adapter: adapter, activationStart: start)
-    }
-    var effects: [String: Double] = [:]
-    try finish(sequences, tokens, allLogits: false) { index, logits in
-      effects[others[index].0] = RowComparison(expected: truth, found: logits.values).relative
-    }
-    return effects
   }
 }

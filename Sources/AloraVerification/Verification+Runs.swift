@@ -30,8 +30,9 @@ extension Verification {
       sequence: TokenSequence(
         model: model, adapter: adapter, activationStart: start, declaredLength: tokens.count))
     var effects: [Double] = []
-    // One alone, two, odd numbers of a tile and of a few; large ones, because each part reads all weights.
-    let parts = [5, 1, 31, 2, 17, 47]
+    // One alone, first, so that short texts are divided too; two, odd numbers of a tile and of a few; large ones, because
+    // each part reads all weights.
+    let parts = [1, 5, 31, 2, 17, 47]
     var index = 0
     // Side by side, so that no more rows are in memory than those of a window.
     for first in stride(from: 0, to: tokens.count, by: Self.window) {
@@ -81,25 +82,36 @@ extension Verification {
   /// Computes the rest of a text for several sequences, side by side: the weights are read once for all of them.
   ///
   /// - Parameters:
-  ///   - allLogits: whether `body` gets the logits of all positions, in parts, or those of the text's last alone.
-  ///   - body: is given the number of a sequence, and logits.
+  ///   - wanted: the positions whose logits `body` gets, rising; nil for all. Nothing is computed behind the last of them.
+  ///   - body: is given the number of a sequence, and logits, in parts.
   func finish(
-    _ sequences: [TokenSequence], _ tokens: [Int], allLogits: Bool, _ body: (_ index: Int, _ logits: Logits) -> Void
+    _ sequences: [TokenSequence], _ tokens: [Int], at wanted: [Int]? = nil, _ body: (_ index: Int, _ logits: Logits) -> Void
   ) throws {
+    let end = wanted.map { ($0.last ?? -1) + 1 } ?? tokens.count
     while true {
-      let unfinished = sequences.indices.filter { sequences[$0].tokens.count < tokens.count }
+      let unfinished = sequences.indices.filter { sequences[$0].tokens.count < end }
       guard !unfinished.isEmpty else { return }
       // No more rows of logits in memory than those of a window, and no more of the graph than those of a few windows.
-      let share = max(1, Self.window * (allLogits ? 1 : 8) / unfinished.count)
+      let share = max(1, Self.window * (wanted == nil ? 1 : 8) / unfinished.count)
       let work = unfinished.map { index in
-        let part = tokens[sequences[index].tokens.count...].prefix(share)
+        let done = sequences[index].tokens.count
+        let run = wanted.map { Self.nextRun(of: $0, from: done) } ?? done..<end
+        let last = min(run.upperBound, done + share)
         return Work(
-          sequences[index], tokens: Array(part),
-          logits: allLogits ? .all : part.endIndex == tokens.count ? .last : .none)
+          sequences[index], tokens: Array(tokens[done..<last]),
+          logits: run.lowerBound < last ? .rows((run.lowerBound - done)..<(last - done)) : .none)
       }
       for (index, logits) in zip(unfinished, try evaluator.evaluate(work)) where !logits.positions.isEmpty {
         body(index, logits)
       }
     }
+  }
+
+  /// The first of the rising `positions` from `first` on, with those that follow it without a gap; one of them is there.
+  private static func nextRun(of positions: [Int], from first: Int) -> Range<Int> {
+    let rest = positions.drop { $0 < first }
+    let lower = rest.first ?? first
+    let count = zip(rest, lower...).prefix { $0 == $1 }.count
+    return lower..<(lower + count)
   }
 }

@@ -107,6 +107,37 @@ import Testing
     }
   }
 
+  /// Whatever stands under the model's name when a dialogue ends, its cache is of what was computed with.
+  @Test func aSavedCacheIsOfTheModelThatWasLoaded() throws {
+    try withSpellingModel { directory in
+      let weights = directory + "/base/model.safetensors"
+      let before = try readFile(weights)
+      var after = before
+      after[after.count - 1] ^= 1
+      try writeFile(after, to: directory + "/other")
+      let script = """
+        mkfifo in
+        "$0" run --model base --save-cache kv -n 3 < in > out 2> errors &
+        exec 3> in
+        echo hello >&3
+        for try in $(seq 400); do [ -s out ] && break; sleep 0.05; done
+        mv other base/model.safetensors
+        echo /quit >&3
+        exec 3>&-
+        wait
+        """
+      _ = try ChildProcess("/bin/sh", ["-c", script, aloraPath], directory: directory).end()
+      func load() throws -> CommandResult {
+        try runAlora(["run", "--model", "base", "--load-cache", "kv", "--prompt", "hello"], directory: directory)
+      }
+      let refused = try load()
+      #expect(refused.status == 3 && refused.errors.contains("model"), "\(refused.errors)")
+      try writeFile(before, to: weights)
+      let taken = try load()
+      #expect(taken.status == 0, "\(taken.errors)")
+    }
+  }
+
   @Test func aCacheIsSavedAndLoaded() throws {
     try withSpellingModel { directory in
       let arguments = ["--prompt", String(repeating: "the same ", count: 12), "-n", "3"]

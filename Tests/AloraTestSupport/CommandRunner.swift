@@ -9,6 +9,16 @@ public struct CommandResult {
   public let exitedNormally: Bool
 }
 
+/// The `alora` that was built with the tests.
+public var aloraPath: String {
+  let tests = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+  var folder = tests.deletingLastPathComponent()
+  while !FileManager.default.isExecutableFile(atPath: folder.appendingPathComponent("alora").path), folder.path != "/" {
+    folder = folder.deletingLastPathComponent()
+  }
+  return folder.appendingPathComponent("alora").path
+}
+
 /// Runs the `alora` that was built with the tests.
 ///
 /// - Parameter interruption: a signal, and after how many seconds it is sent where the command still runs.
@@ -18,18 +28,12 @@ public func runAlora(
 )
   throws -> CommandResult
 {
-  let tests = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
-  var folder = tests.deletingLastPathComponent()
-  while !FileManager.default.isExecutableFile(atPath: folder.appendingPathComponent("alora").path), folder.path != "/" {
-    folder = folder.deletingLastPathComponent()
-  }
   // The same whether the tests run in CI or not.
   let surroundings = ProcessInfo.processInfo.environment.filter {
     !["CI", "BUILD_NUMBER", "TF_BUILD"].contains($0.key)
   }
   let process = try ChildProcess(
-    folder.appendingPathComponent("alora").path, arguments, directory: directory,
-    environment: surroundings.merging(environment) { $1 }, input: input)
+    aloraPath, arguments, directory: directory, environment: surroundings.merging(environment) { $1 }, input: input)
   if let interruption {
     Thread.sleep(forTimeInterval: interruption.seconds)
     process.send(interruption.signal)
