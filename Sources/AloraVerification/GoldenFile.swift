@@ -49,7 +49,8 @@ public struct GoldenFile: Sendable {
       else { continue }
       throw file.failure(
         .missingArray, "tokens_\(caseCount)",
-        "it is missing, though \(array.name) is there: cases are numbered from 0 without a gap, and each has its tokens")
+        "it is missing, though \(array.name) is there: cases are numbered from 0 without a gap, and each has its tokens"
+      )
     }
   }
 

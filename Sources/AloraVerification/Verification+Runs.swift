@@ -85,7 +85,8 @@ extension Verification {
   ///   - wanted: the positions whose logits `body` gets, rising; nil for all. Nothing is computed behind the last of them.
   ///   - body: is given the number of a sequence, and logits, in parts.
   func finish(
-    _ sequences: [TokenSequence], _ tokens: [Int], at wanted: [Int]? = nil, _ body: (_ index: Int, _ logits: Logits) -> Void
+    _ sequences: [TokenSequence], _ tokens: [Int], at wanted: [Int]? = nil,
+    _ body: (_ index: Int, _ logits: Logits) -> Void
   ) throws {
     let end = wanted.map { ($0.last ?? -1) + 1 } ?? tokens.count
     while true {

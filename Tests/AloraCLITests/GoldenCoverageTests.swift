@@ -18,7 +18,8 @@ import Testing
     static let all: [Part] = [
       .init(testDescription: "tokens alone", failed: ["after-activation", "sensitivity"]),
       .init(
-        testDescription: "base rows", names: ["base_logits": "base_logits"], failed: ["after-activation", "sensitivity"]),
+        testDescription: "base rows", names: ["base_logits": "base_logits"],
+        failed: ["after-activation", "sensitivity"]),
       .init(
         testDescription: "a misspelt name", names: ["base_logits": "base_logits", "adapted_logit": "adapted_logits"],
         failed: ["after-activation", "sensitivity"]),
@@ -79,7 +80,9 @@ import Testing
   /// A tolerance that hides everything hides the scaling, too.
   @Test func everyKnownMistakeIsHeldAgainstTheTolerance() throws {
     let result = try verify("llama", testData("inference/llama/golden.npz"), ["--tolerance", "0.999999"])
-    let failures = try result.report["proofs"].elements().flatMap { try $0["failures"].elements().map { try $0.string() } }
+    let failures = try result.report["proofs"].elements().flatMap {
+      try $0["failures"].elements().map { try $0.string() }
+    }
     #expect(failures.contains("these prompts would not show: scaling left out"), "\(failures)")
   }
 

@@ -152,7 +152,8 @@ extension Verdict.Proof {
       hasGolden
         ? "The adapter does something, and what it does agrees with the golden logits."
         : "The adapter does something. Whether it is what was trained, golden logits would tell."
-    case .sensitivity: "These prompts would have shown an activation moved by a token, or an adapter that is off."
+    case .sensitivity:
+      "These rows would have shown an activation moved by a token, an adapter that is off, or its scaling left out."
     case .baseline: "Logits, keys and values are the bits that an earlier run has recorded."
     }
   }
