@@ -95,7 +95,7 @@ extension ConversionPlan {
         problem: "the scaling that alpha and rank give is not a number that f32 can hold")
     }
     var notes = adapter.configuration.notes.map { Note(place: $0.place, text: $0.text) }
-    notes += try Self.missingModules(adapter, base: base, matcher: matcher)
+    notes += try Self.missingModules(adapter, located: pairs, base: base, matcher: matcher)
     identity = AdapterIdentity(
       directory: adapter.path, baseModelName: adapter.configuration.baseModelName, baseModelID: options.baseModelID,
       weightCount: Self.weightCount(pairs.map(\.pair)))
