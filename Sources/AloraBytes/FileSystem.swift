@@ -21,6 +21,13 @@ public enum FileSystem {
     }
   }
 
+  /// True where both paths lead to one file of the system, links followed; false where either cannot be seen.
+  public static func isSameFile(_ path: String, _ other: String) -> Bool {
+    var (mine, theirs) = (stat(), stat())
+    guard unsafe stat(path, &mine) == 0, unsafe stat(other, &theirs) == 0 else { return false }
+    return mine.st_dev == theirs.st_dev && mine.st_ino == theirs.st_ino
+  }
+
   public enum EntryKind: Sendable { case regularFile, directory, link, other }
 
   /// What stands at `path` itself, a link not followed.

@@ -11,16 +11,22 @@ internal import AloraTokenization
 struct ConversionBase {
   let path: String
   let model: BaseModel
+  /// The files behind the first of a GGUF in several.
+  let furtherParts: [String]
 
   /// - Throws: ``FileError``, ``JSONError``, ``GGUFError``, ``ArchitectureError``.
   init(path: String) throws {
     self.path = path
     if FileSystem.kind(of: path) == .directory {
+      furtherParts = []
       model = try BaseModel(configuration: JSONDocument(path: path + "/config.json", allowsNonFinite: true).root)
     } else if path.hasSuffix("config.json") {
+      furtherParts = []
       model = try BaseModel(configuration: JSONDocument(path: path, allowsNonFinite: true).root)
     } else {
-      model = try BaseModel(gguf: GGUFFileSet(path: path))
+      let file = try GGUFFileSet(path: path)
+      furtherParts = file.parts.dropFirst().map(\.path)
+      model = try BaseModel(gguf: file)
     }
   }
 }
@@ -48,8 +54,10 @@ struct Conversion {
     var options = ConversionPlan.Options()
     options.outputType = outputType
     options.baseModelID = baseModelID
+    options.inputs = base.furtherParts.map { ConversionPlan.Input("a part of the base", path: $0) }
     // The base's tokenizer; a trainer may also have saved it beside the adapter.
     if let path = base.tokenizerPath ?? Tokenizer.tokenizerPath(ofModel: adapter.path) {
+      options.inputs.append(ConversionPlan.Input("the tokenizer", path: path))
       options.tokenize = { try Tokenizer(path: path).encode($0, addsSpecialTokens: false) }
     }
     plan = try ConversionPlan(adapter: adapter, base: base.model, options: options)

@@ -7,7 +7,7 @@ internal import ArgumentParser
 struct DiffCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "diff",
-    abstract: "Compare two adapters or two GGUFs: metadata, tensors, largest difference.",
+    abstract: "Compare two adapters, GGUFs, safetensors or bases: metadata, tensors, largest difference.",
     discussion: """
       Example:
         alora diff reference.gguf mine.gguf
@@ -35,7 +35,9 @@ struct DiffCommand: ParsableCommand {
 
   private func text(_ difference: Difference, _ console: Console) -> String {
     guard !difference.isEmpty else {
-      return "no difference in \(counted(difference.comparedTensorCount, "tensor")) and their metadata\n"
+      let tensors = "no difference in \(counted(difference.comparedTensorCount, "tensor"))"
+      return difference.comparesWholeMetadata
+        ? "\(tensors) and their metadata\n" : "\(tensors); metadata of two kinds of files are not compared\n"
     }
     var table = ColumnTable()
     for entry in difference.entries {

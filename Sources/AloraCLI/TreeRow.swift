@@ -10,6 +10,7 @@ struct TreeRow {
   let failure: (status: ExitStatus, message: String)?
   private let isAdapter: Bool
   private let line: String
+  private let notes: [String]
 
   init(adapter: String, conversion: Conversion, output: String, summary: ConversionSummary?, hasJSON: Bool) {
     self.adapter = adapter
@@ -23,6 +24,7 @@ struct TreeRow {
       ] : nil
     let kind = conversion.plan.invocationTokens.map { "aLoRA \($0)" } ?? "LoRA"
     line = "\(kind), \(counted(conversion.plan.modules.count, "module")) → \(output.escapingControlCharacters())"
+    notes = conversion.plan.notes.map { "\($0.place): \($0.text)".escapingControlCharacters() }
   }
 
   /// An adapter that failed, or a directory that could not be looked through.
@@ -34,6 +36,7 @@ struct TreeRow {
     failure = (diagnosed.map { ExitStatus($0.category) } ?? .inputRefused, message)
     json = ["adapter": .string(adapter), "converted": false, "error": .string(message)]
     line = message
+    notes = []
   }
 
   static func table(_ rows: [TreeRow], console: Console) -> String {
@@ -43,6 +46,7 @@ struct TreeRow {
       let name = row.adapter.escapingControlCharacters().padded(to: width)
       let mark = row.failure == nil ? console.styled("✓", .green) : console.styled("✗", .red)
       text += "\(mark) \(name)  \(row.line)\n"
+      for note in row.notes { text += "  \(console.styled("note", .yellow))  \(note)\n" }
     }
     let adapters = rows.filter(\.isAdapter)
     text += "\(adapters.count { $0.failure == nil }) of \(counted(adapters.count, "adapter")) converted"

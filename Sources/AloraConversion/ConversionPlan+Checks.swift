@@ -13,8 +13,7 @@ extension ConversionPlan {
     _ pair: FactorPair, in base: BaseModel, adapter: AdapterDirectory, matcher: ModuleMatcher
   ) throws -> Located {
     let place = "module \(pair.module)"
-    // Adapters trained on the bare model (without the output layer's wrapper) name their modules one level lower.
-    guard let module = base.module(named: pair.module) ?? base.module(named: "model." + pair.module) else {
+    guard let module = Self.module(named: pair.module, in: base) else {
       throw ConversionError(
         .unknownModule, path: adapter.weightsPath, place: place,
         problem: "the base (\(base.architectureName), \(base.hyperparameters.layerCount) layers) has no such module",
@@ -52,6 +51,22 @@ extension ConversionPlan {
     }
     if module.kind == .embedding { try checkEmbedding(place, base: base, adapter: adapter) }
     return (pair, module)
+  }
+
+  /// The base's module that the adapter calls `name`.
+  ///
+  /// Adapters trained on the bare model (without the output layer's wrapper) name their modules one level lower; those
+  /// trained on a multimodal model have `language_model` in their modules' names, as transformers wraps the model.
+  ///
+  /// Source: llama.cpp `convert_lora_to_gguf.py` (`modify_tensors`).
+  private static func module(named name: String, in base: BaseModel) -> WeightModule? {
+    var name = name
+    for (prefix, replacement) in [("model.language_model.", "model."), ("language_model.", "")]
+    where name.hasPrefix(prefix) {
+      name = replacement + name.dropFirst(prefix.count)
+      break
+    }
+    return base.module(named: name) ?? base.module(named: "model." + name)
   }
 
   private static func checkEmbedding(_ place: String, base: BaseModel, adapter: AdapterDirectory)
@@ -93,16 +108,18 @@ extension ConversionPlan {
   }
 
   /// A note on modules that the configuration targets and the file does not hold: PEFT leaves them as they are.
+  ///
+  /// They are named as the adapter's others are, which is how the configuration targets them.
   static func missingModules(
-    _ adapter: AdapterDirectory, base: BaseModel, matcher: ModuleMatcher
+    _ adapter: AdapterDirectory, located: [Located], base: BaseModel, matcher: ModuleMatcher
   ) throws(PEFTError) -> [Note] {
     if case .unspecified = adapter.configuration.targets { return [] }
-    let present = Set(adapter.pairs.map(\.module))
+    let present = Set(located.map(\.module.name))
+    let prefix = modulePrefix(located)
     var missing: [String] = []
     for module in base.modules where module.kind == .linear && !present.contains(module.name) {
-      // A path without the leading component, as `located` accepts it.
-      guard !present.contains(String(module.name.dropFirst("model.".count))) else { continue }
-      if try matcher.targets(module: module.name, isOutputLayer: false) { missing.append(module.name) }
+      let name = "\(prefix)\(module.name.dropFirst("model.".count))"
+      if try matcher.targets(module: name, isOutputLayer: false) { missing.append(name) }
     }
     guard let first = missing.first else { return [] }
     return [
@@ -111,6 +128,15 @@ extension ConversionPlan {
         text: "adapter_config.json targets \(missing.count) more modules than the file adapts (\(first)"
           + "\(missing.count > 1 ? ", …" : "")); they stay as in the base")
     ]
+  }
+
+  /// What the adapter's names have in the place of the base's `model.`: `model.language_model.`, or nothing.
+  private static func modulePrefix(_ located: [Located]) -> String {
+    for (pair, module) in located where module.name.hasPrefix("model.") {
+      let rest = module.name.dropFirst("model.".count)
+      if pair.module.hasSuffix(rest) { return String(pair.module.dropLast(rest.count)) }
+    }
+    return "model."
   }
 
   /// A note where the base calls itself something else than the adapter calls its base.

@@ -26,9 +26,9 @@ extension ConversionPlan {
   public func write(
     to path: String, replacesExisting: Bool, progress: (Int) -> Void = { _ in }
   ) throws -> ConversionSummary {
-    guard !adapter.weights.isSameFile(asPath: path) else {
+    if let name = inputName(ofOutput: path) {
       throw ConversionError(
-        .outputIsInput, path: path, problem: "the output would replace the adapter itself",
+        .outputIsInput, path: path, problem: "the output would replace \(name), which is read for it",
         remedy: "give another --outfile")
     }
     let writer = try GGUFWriter(path: path, replacesExisting: replacesExisting, layout: layout)
@@ -45,6 +45,23 @@ extension ConversionPlan {
     return ConversionSummary(
       byteCount: layout.byteCount, roundedElementCount: encoder.roundedElementCount,
       foldedElementCount: encoder.foldedElementCount)
+  }
+
+  /// Which input an output at `path` would replace.
+  private func inputName(ofOutput path: String) -> String? {
+    if adapter.weights.isSameFile(asPath: path) { return "the adapter's weights" }
+    return inputs.first { FileSystem.isSameFile($0.path, path) }?.name
+  }
+
+  static func inputs(_ adapter: AdapterDirectory, base: BaseModel, options: Options) -> [Input] {
+    var inputs = [
+      Input("the adapter's adapter_config.json", path: adapter.configurationPath),
+      Input("the adapter's README.md", path: adapter.path + "/README.md"),
+    ]
+    if let path = base.path {
+      inputs.append(Input(path.hasSuffix("config.json") ? "the base's config.json" : "the base", path: path))
+    }
+    return inputs + options.inputs
   }
 
   /// How many bytes of the source are handled at a time: small enough for the second-level cache.

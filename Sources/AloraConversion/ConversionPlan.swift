@@ -45,7 +45,21 @@ public struct ConversionPlan: Sendable {
     }
   }
 
+  /// A file that the conversion reads, and that its output must not replace.
+  public struct Input: Hashable, Sendable {
+    /// What it is, for the error: `the base's config.json`.
+    public let name: String
+    public let path: String
+
+    public init(_ name: String, path: String) {
+      self.name = name
+      self.path = path
+    }
+  }
+
   public let adapter: AdapterDirectory
+  /// What is read besides the adapter's weights.
+  public let inputs: [Input]
   public let metadata: GGUFMetadata
   public let tensors: [Tensor]
   public let modules: [Module]
@@ -69,6 +83,8 @@ extension ConversionPlan {
     public var baseModelID: String?
     /// Tokenizes a legacy adapter's invocation string without added special tokens; nil where there is no tokenizer.
     public var tokenize: (@Sendable (String) throws -> [Int])?
+    /// What is read besides the adapter's directory and ``BaseModel/path``: a tokenizer, the further parts of a GGUF.
+    public var inputs: [Input] = []
 
     public init() {}
   }
@@ -95,7 +111,7 @@ extension ConversionPlan {
         problem: "the scaling that alpha and rank give is not a number that f32 can hold")
     }
     var notes = adapter.configuration.notes.map { Note(place: $0.place, text: $0.text) }
-    notes += try Self.missingModules(adapter, base: base, matcher: matcher)
+    notes += try Self.missingModules(adapter, located: pairs, base: base, matcher: matcher)
     identity = AdapterIdentity(
       directory: adapter.path, baseModelName: adapter.configuration.baseModelName, baseModelID: options.baseModelID,
       weightCount: Self.weightCount(pairs.map(\.pair)))
@@ -120,6 +136,7 @@ extension ConversionPlan {
       metadata: metadata,
       tensors: tensors.map { TensorDeclaration(name: $0.name, dtype: $0.dtype, shape: $0.shape) })
     self.adapter = adapter
+    inputs = Self.inputs(adapter, base: base, options: options)
     self.tensors = tensors
     self.alpha = scaling.alpha
     self.invocationTokens = invocation

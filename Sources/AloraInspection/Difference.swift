@@ -1,5 +1,4 @@
-internal import AloraGGUF
-internal import AloraPEFT
+internal import AloraBytes
 internal import AloraTensors
 
 /// What differs between two adapters, or two files of tensors.
@@ -18,70 +17,47 @@ public struct Difference: Sendable {
   public let entries: [Entry]
   /// How many tensors both have.
   public let comparedTensorCount: Int
+  /// Whether the metadata were compared as a whole, which only those of two of one kind are.
+  public let comparesWholeMetadata: Bool
 
   public var isEmpty: Bool { entries.isEmpty }
 
-  /// Compares metadata (of two GGUFs) and tensors, by name.
+  /// Compares metadata and tensors, by name.
   ///
-  /// - Throws: as reading the tensors; ``InspectionError`` for what has none to compare.
+  /// Of an adapter's directory and its GGUF, what both say is compared; of two other kinds, the tensors alone.
+  /// - Throws: as reading the configurations and the tensors; ``InspectionError`` for what has none to compare.
   public init(_ first: Subject, _ second: Subject) throws {
     for subject in [first, second] { try subject.checkComparable() }
-    var entries = try Self.adapterEntries(first, second)
-    if case .gguf(let left) = first, case .gguf(let right) = second {
-      entries += Self.metadataEntries(left.metadata, right.metadata)
-    }
+    let metadata = try Self.metadataEntries(first, second)
+    var entries = metadata.entries
     var compared = 0
-    let others = Dictionary(second.tensors.map { ($0.name, $0) }) { first, _ in first }
-    let names = Set(first.tensors.map(\.name))
-    for tensor in first.tensors {
-      guard let other = others[tensor.name] else {
+    let (tensors, others) = (first.tensors, second.tensors)
+    let (names, otherNames) = (Self.index(tensors), Self.index(others))
+    for tensor in tensors {
+      guard let position = otherNames[tensor.name] else {
         entries.append(
           Entry(kind: .onlyInFirst, name: tensor.name, first: Self.text(tensor), second: nil, largestDelta: nil))
         continue
       }
       compared += 1
-      entries += try Self.tensorEntries(tensor, other, first, second)
+      entries += try Self.tensorEntries(tensor, others[position], first, second)
     }
-    for tensor in second.tensors where !names.contains(tensor.name) {
+    for tensor in others where names[tensor.name] == nil {
       entries.append(
         Entry(kind: .onlyInSecond, name: tensor.name, first: nil, second: Self.text(tensor), largestDelta: nil))
     }
     self.entries = entries
     comparedTensorCount = compared
+    comparesWholeMetadata = metadata.isWhole
+  }
+
+  private static func index(_ tensors: [TensorDescription]) -> TensorIndex {
+    var index = TensorIndex()
+    for (position, tensor) in tensors.enumerated() { _ = index.insert(tensor.name, index: position) }
+    return index
   }
 
   private static func text(_ tensor: TensorDescription) -> String { "\(tensor.dtype) \(tensor.shape)" }
-
-  /// What two PEFT directories, or a directory and a GGUF, say in their configurations.
-  private static func adapterEntries(_ first: Subject, _ second: Subject) throws -> [Entry] {
-    if case .gguf = first, case .gguf = second { return [] }
-    guard let left = try first.adapter(), let right = try second.adapter() else { return [] }
-    let fields: [(String, String, String)] = [
-      ("alpha", "\(left.alpha)", "\(right.alpha)"),
-      ("rank-stabilized", "\(left.isRankStabilized)", "\(right.isRankStabilized)"),
-      ("invocation tokens", "\(left.invocationTokens ?? [])", "\(right.invocationTokens ?? [])"),
-      ("base", left.base ?? "", right.base ?? ""),
-    ]
-    return fields.filter { $0.1 != $0.2 }.map {
-      Entry(kind: .metadata, name: $0.0, first: $0.1, second: $0.2, largestDelta: nil)
-    }
-  }
-
-  private static func metadataEntries(_ left: GGUFMetadata, _ right: GGUFMetadata) -> [Entry] {
-    var entries: [Entry] = []
-    for entry in left.entries {
-      let other = right[entry.key]
-      guard other != entry.value else { continue }
-      entries.append(
-        Entry(
-          kind: .metadata, name: entry.key, first: entry.value.excerpt(), second: other?.excerpt(), largestDelta: nil))
-    }
-    for entry in right.entries where left[entry.key] == nil {
-      entries.append(
-        Entry(kind: .metadata, name: entry.key, first: nil, second: entry.value.excerpt(), largestDelta: nil))
-    }
-    return entries
-  }
 
   private static func tensorEntries(
     _ tensor: TensorDescription, _ other: TensorDescription, _ first: Subject, _ second: Subject

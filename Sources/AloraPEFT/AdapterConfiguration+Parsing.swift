@@ -117,19 +117,29 @@ extension AdapterConfiguration {
     return .names(try value.elements().map { try $0.string() })
   }
 
-  /// Some initializations subtract the adapter from the base weights: the trained factors then fit only that base.
+  /// Some initializations change the base weights before the training: the trained factors then fit only that base.
+  ///
+  /// PiSSA, OLoRA and LoftQ do it again when PEFT loads the adapter; CorDA and LoRA-GA cannot. The others, MiCA among
+  /// them, set only the factors, which loading replaces.
+  ///
+  /// Source: PEFT `tuners/lora/layer.py` (`update_layer`), `tuners/lora/variants.py` (`MiCALinearVariant`).
   private func readInitialization(_ json: JSON) throws {
     guard let value = try json[optional: "init_lora_weights"], value.kind != .boolean else { return }
     let name = try value.string().lowercased()
-    let changesBase = ["pissa", "corda", "olora", "loftq", "lora_ga", "mica"].contains { name.hasPrefix($0) }
+    let changesBase = ["pissa", "corda", "olora", "loftq", "lora_ga"].contains { name.hasPrefix($0) }
     if changesBase {
+      // PEFT turns the others into plain LoRAs, but not this one, which quantizes the base.
+      let remedy =
+        name.hasPrefix("loftq")
+        ? "merge the adapter into the base that it was trained on, and convert the merged model"
+        : "save the adapter with save_pretrained(…, path_initial_model_for_weight_conversion=…), "
+          + "which makes it a plain LoRA"
       throw error(
         .unsupportedField, value,
-        "init_lora_weights is \(value.excerpt), which changes the base weights when it is loaded",
-        "save the adapter with save_pretrained(…, path_initial_model_for_weight_conversion=…), which makes it a plain LoRA"
-      )
+        "init_lora_weights is \(value.excerpt), which changes the base weights before the training, "
+          + "so the factors do not fit the base as it is", remedy)
     }
-    guard ["gaussian", "eva", "orthogonal", "true", "false"].contains(name) else {
+    guard ["gaussian", "eva", "orthogonal", "mica", "true", "false"].contains(name) else {
       throw error(.unknownField, value, "unknown initialization \(value.excerpt), which may change the base weights")
     }
   }
@@ -151,8 +161,9 @@ extension AdapterConfiguration {
       }
       guard !tokens.isEmpty else {
         throw error(
-          .invalidInvocation, value, "the list of invocation tokens is empty, so the adapter would never be active",
-          "write the tokens of the invocation sequence, or null for a plain LoRA")
+          .invalidInvocation, value,
+          "the list of invocation tokens is empty, which PEFT takes for a plain LoRA that is active everywhere",
+          "write the tokens of the invocation sequence, or null if a plain LoRA is meant")
       }
       invocationTokens = tokens
     }

@@ -35,4 +35,16 @@ private func fileCode(_ body: () throws -> Void) -> FileError.Code? {
       #expect(try file.read(0..<100).count == 100)
     }
   }
+
+  @Test func oneFileHasSeveralNames() throws {
+    try withDirectory { directory in
+      let (path, other) = (directory + "/f", directory + "/g")
+      for name in [path, other] { #expect(FileManager.default.createFile(atPath: name, contents: Data([1]))) }
+      try FileManager.default.createSymbolicLink(atPath: directory + "/l", withDestinationPath: "f")
+      #expect(link(path, directory + "/h") == 0)
+      for name in ["/f", "/l", "/h", "/./f"] { #expect(FileSystem.isSameFile(path, directory + name)) }
+      #expect(!FileSystem.isSameFile(path, other) && !FileSystem.isSameFile(path, directory + "/none"))
+      #expect(!FileSystem.isSameFile(directory + "/none", directory + "/none"))
+    }
+  }
 }

@@ -95,6 +95,63 @@ import Testing
     }
   }
 
+  /// All but the weights were written over.
+  @Test func anOutputThatIsAnotherInputIsRefused() throws {
+    try withTemporaryDirectory { directory in
+      let (adapter, base) = (directory + "/adapter", directory + "/base")
+      try AdapterBuilder().write(to: adapter)
+      try FileManager.default.createDirectory(atPath: base, withIntermediateDirectories: false)
+      try writeFile(readFile(testData("conversion/bases/llama/config.json")), to: base + "/config.json")
+      try writeFile(Array("{}".utf8), to: base + "/tokenizer.json")
+      try writeFile(Array("A card.".utf8), to: adapter + "/README.md")
+      try FileManager.default.createSymbolicLink(
+        atPath: directory + "/link", withDestinationPath: base + "/config.json")
+      for (path, name) in [
+        (adapter + "/adapter_config.json", "the adapter's adapter_config.json"),
+        (adapter + "/README.md", "the adapter's README.md"), (base + "/config.json", "the base's config.json"),
+        (directory + "/link", "the base's config.json"), (base + "/tokenizer.json", "the tokenizer"),
+      ] {
+        let before = try readFile(path)
+        let result = try runAlora(["convert", adapter, "--base", base, "--outfile", path, "--force"])
+        #expect(result.status == 3 && result.errors.contains("would replace \(name),"), "\(result.errors)")
+        #expect(try readFile(path) == before)
+      }
+    }
+  }
+
+  @Test func anOutputThatIsTheBaseGGUFIsRefused() throws {
+    try withTemporaryDirectory { directory in
+      let base = directory + "/base.gguf"
+      let before = try readFile(testData("inference/qwen2/base.gguf"))
+      try writeFile(before, to: base)
+      let result = try runAlora([
+        "convert", try testData("inference/qwen2/adapter"), "--base", base, "--outfile", base, "--force",
+      ])
+      #expect(result.status == 3 && result.errors.contains("would replace the base,"), "\(result.errors)")
+      #expect(try readFile(base) == before)
+    }
+  }
+
+  /// The notes of a tree were said nowhere.
+  @Test func aTreeTellsItsNotes() throws {
+    try withTemporaryDirectory { directory in
+      for name in ["a", "b"] {
+        var builder = AdapterBuilder()
+        if name == "a" { builder.set(#"new\u001b[2J"#, "null") }
+        try builder.write(to: "\(directory)/tree/\(name)")
+      }
+      let result = try runAlora([
+        "convert", "--recursive", directory + "/tree", "--base", try testData("conversion/bases/llama"), "--outdir",
+        directory + "/out",
+      ])
+      #expect(result.status == 0 && !result.output.contains("\u{1B}"), "\(result.errors)")
+      let lines = result.output.split(separator: "\n")
+      #expect(lines.count == 4 && lines[0].hasPrefix("✓ a") && lines[2].hasPrefix("✓ b"), "\(result.output)")
+      #expect(lines[1] == #"  note  $.new\u{1b}[2J: unknown field that is off"#)
+      #expect(lines.last == "2 of 2 adapters converted")
+    }
+  }
+
   @Test func aTreeIsConvertedPastItsFailures() throws {
     try withTemporaryDirectory { directory in
       for (name, rank) in [("certainty", "4"), ("answerability", "4"), ("broken", "8")] {

@@ -47,6 +47,8 @@ private func configuration(_ fields: String, ignoring: Set<String> = []) throws 
     (#""megatron_config": {"x": 1}"#, "$.megatron_config"),
     (#""init_lora_weights": "pissa_niter_4""#, "$.init_lora_weights"),
     (#""init_lora_weights": "olora""#, "$.init_lora_weights"),
+    (#""init_lora_weights": "lora_ga""#, "$.init_lora_weights"),
+    (#""init_lora_weights": "loftq""#, "$.init_lora_weights"),
     (#""init_lora_weights": "novel""#, "$.init_lora_weights"),
     (#""brand_new_field": 2"#, "$.brand_new_field"), (#""alora_invocation_tokens": []"#, "$.alora_invocation_tokens"),
     (#""alora_invocation_tokens": [1, -2]"#, "$.alora_invocation_tokens[1]"),
@@ -65,6 +67,19 @@ private func configuration(_ fields: String, ignoring: Set<String> = []) throws 
       #expect(error.category == .refusedInput)
       #expect(!error.problem.isEmpty)
     }
+  }
+
+  /// They set the factors only, and those of the file replace them.
+  @Test(arguments: ["mica", "eva", "orthogonal", "gaussian"])
+  func initializationsThatLeaveTheBaseAreAccepted(_ name: String) throws {
+    #expect(try configuration(#""init_lora_weights": "\#(name)""#).notes.isEmpty)
+  }
+
+  /// PEFT asks whether the list is there and not empty.
+  @Test func anEmptyInvocationIsNoNeverActiveOne() throws {
+    let error = caught(PEFTError.self) { _ = try configuration(#""alora_invocation_tokens": []"#) }
+    #expect(error?.code == .invalidInvocation && error?.problem.contains("active everywhere") == true)
+    #expect(error?.remedy?.contains("null if a plain LoRA is meant") == true)
   }
 
   @Test func unknownFieldsThatAreOffAreOnlyNoted() throws {
