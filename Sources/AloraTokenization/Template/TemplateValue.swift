@@ -13,6 +13,8 @@ indirect enum TemplateValue: Sendable {
   /// A `namespace(…)` by its number in the run: the one kind of value that can be changed.
   case namespace(Int)
   case macro(Int)
+  /// What a filter like `select` gives, by its number in the run: it is gone through once.
+  case generator(Int)
   case loop(TemplateLoop)
   case function(TemplateFunction)
   /// A method on its value.
@@ -86,7 +88,17 @@ extension TemplateValue {
     case .string(let text): !text.isEmpty
     case .list(let elements), .tuple(let elements): !elements.isEmpty
     case .dictionary(let members): members.count > 0
-    case .namespace, .macro, .loop, .function, .method: true
+    case .namespace, .macro, .generator, .loop, .function, .method: true
+    }
+  }
+
+  /// Whether Python writes it without an address in memory.
+  var hasText: Bool {
+    switch self {
+    case .undefined, .none, .boolean, .integer, .number, .string: true
+    case .list(let elements), .tuple(let elements): elements.allSatisfy(\.hasText)
+    case .dictionary(let members): members.values.allSatisfy(\.hasText)
+    case .namespace, .macro, .generator, .loop, .function, .method: false
     }
   }
 
@@ -103,6 +115,7 @@ extension TemplateValue {
     case .tuple: "tuple"
     case .dictionary: "dict"
     case .namespace: "namespace"
+    case .generator: "generator"
     case .loop: "loop"
     case .macro, .function, .method: "function"
     }
@@ -174,10 +187,33 @@ extension TemplateValue {
       return left.count == right.count
         && zip(left.keys, left.values).allSatisfy { key, value in right[key].map { value.isEqual(to: $0) } ?? false }
     case (.namespace(let left), .namespace(let right)): return left == right
+    case (.generator(let left), .generator(let right)): return left == right
     default:
       if let left = whole, let right = other.whole { return left == right }
       guard let left = numeric, let right = other.numeric else { return false }
       return left == right
+    }
+  }
+}
+
+extension TemplateValue {
+  /// -1, 0 or 1 as Python orders two values; nil where it does not.
+  ///
+  /// - Parameter isPart: whether they are elements of lists, where what has no order may still be equal.
+  func order(to other: TemplateValue, isPart: Bool = false) -> Int? {
+    if let left = whole, let right = other.whole { return left < right ? -1 : left > right ? 1 : 0 }
+    if let left = numeric, let right = other.numeric { return left < right ? -1 : left > right ? 1 : 0 }
+    switch (self, other) {
+    case (.string(let left), .string(let right)):
+      let (a, b) = (left.unicodeScalars, right.unicodeScalars)
+      return a.lexicographicallyPrecedes(b) ? -1 : a.elementsEqual(b) ? 0 : 1
+    case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
+      for (a, b) in zip(left, right) {
+        guard let order = a.order(to: b, isPart: true) else { return nil }
+        if order != 0 { return order }
+      }
+      return left.count < right.count ? -1 : left.count > right.count ? 1 : 0
+    default: return isPart && isEqual(to: other) ? 0 : nil
     }
   }
 }
@@ -212,6 +248,7 @@ extension TemplateValue {
         + "}"
     case .namespace: "<Namespace>"
     case .macro, .function, .method: "<function>"
+    case .generator: "<generator>"
     case .loop: "<LoopContext>"
     }
   }
