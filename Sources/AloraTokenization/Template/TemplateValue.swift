@@ -148,14 +148,6 @@ extension TemplateValue {
     }
   }
 
-  /// The elements of a list or a tuple.
-  var elements: [TemplateValue]? {
-    switch self {
-    case .list(let elements), .tuple(let elements): elements
-    default: nil
-    }
-  }
-
   /// A number as a double; Booleans count, as in Python.
   var numeric: Double? {
     switch self {
