@@ -75,8 +75,8 @@ extension PythonText {
     let isNegative = rest.first == UInt8(ascii: "-")
     if isNegative || rest.first == UInt8(ascii: "+") { rest = rest.dropFirst() }
     switch String(decoding: rest, as: UTF8.self).lowercased() {
-    case "inf", "infinity": return isNegative ? -.infinity : .infinity
-    case "nan": return .nan
+    case "inf", "infinity": return isNegative ? -Double.infinity : Double.infinity
+    case "nan": return Double.nan
     default: break
     }
     // The digits at the start, with single underscores between them; nil where one ends them.

@@ -115,7 +115,7 @@ enum PythonText {
     guard scalars[index] == "\u{3A3}" else { return scalars[index].properties.lowercaseMapping }
     // A sigma ends a word where a letter is before and none behind, whatever marks are in between.
     let before = scalars[..<index].last { !$0.properties.isCaseIgnorable }
-    guard let before, before.properties.isCased else { return "\u{3C3}" }
+    guard before?.properties.isCased == true else { return "\u{3C3}" }
     let behind = scalars[(index + 1)...].first { !$0.properties.isCaseIgnorable }
     return behind?.properties.isCased == true ? "\u{3C3}" : "\u{3C2}"
   }
