@@ -80,8 +80,7 @@ struct TemplateMacro: Sendable {
 enum TemplateFilter: String, Sendable, CaseIterable {
   case trim, length, count, tojson, join, list, string, int, float, upper, lower, capitalize, title, first, last,
     `default`
-  case d, items, selectattr, rejectattr, select, reject, map, replace, indent, dictsort, abs, reverse,
-    sort
+  case d, items, selectattr, rejectattr, select, reject, map, replace, indent, dictsort, abs, reverse, sort
 
   /// Whether its work grows with a text that it is applied to.
   var looksThroughTexts: Bool {
