@@ -25,8 +25,9 @@ extension TemplateRun {
     case .dictionary(let members):
       var dictionary = TemplateDictionary()
       for (key, member) in members {
-        guard case .string(let name) = try value(of: key) else {
-          throw failure(line, "a dictionary's keys are strings")
+        let name = try value(of: key)
+        guard TemplateDictionary.isKey(name) else {
+          throw failure(line, "a dictionary's keys are strings or whole numbers here")
         }
         dictionary[name] = try value(of: member)
       }
@@ -154,6 +155,7 @@ extension TemplateRun {
       try scan(key, line)
       if let member = members[key] { return member }
       return Self.dictionaryMethods.contains(key) ? .method(value, key) : .undefined(key)
+    case (.dictionary(let members), _): return members[index] ?? .undefined(index.text)
     case (_, .string(let name)): return try attribute(name, of: value, line)
     case (.list(let elements), _), (.tuple(let elements), _):
       guard let position = index.whole else { return .undefined(index.text) }
@@ -284,11 +286,11 @@ extension TemplateRun {
     default:
       for pair in try iterated(first, line) {
         let parts = try iterated(pair, line)
-        guard parts.count == 2, case .string(let name) = parts[0] else {
-          throw failure(line, "'\(function.rawValue)' takes a dictionary or pairs of a string and a value here")
+        guard parts.count == 2, TemplateDictionary.isKey(parts[0]) else {
+          throw failure(line, "'\(function.rawValue)' takes a dictionary or pairs of a key and a value here")
         }
-        try scan(name, line)
-        members[name] = parts[1]
+        if case .string(let name) = parts[0] { try scan(name, line) }
+        members[parts[0]] = parts[1]
       }
       return members
     }

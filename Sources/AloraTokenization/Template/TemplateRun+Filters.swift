@@ -41,10 +41,14 @@ extension TemplateRun {
       guard case .dictionary(let members) = value, arguments.positional.isEmpty, arguments.named.isEmpty else {
         throw failure(line, "'dictsort' takes a dictionary, and no arguments here")
       }
-      for key in members.keys { try scan(key, line) }
-      let keys = members.keys.map { Array(PythonText.lower($0).unicodeScalars) }
+      var keys: [[Unicode.Scalar]] = []
+      for key in members.keys {
+        guard case .string(let name) = key else { throw failure(line, "'dictsort' takes keys that are strings here") }
+        try scan(name, line)
+        keys.append(Array(PythonText.lower(name).unicodeScalars))
+      }
       let order = keys.indices.sorted { keys[$0].lexicographicallyPrecedes(keys[$1]) }
-      return .list(order.map { .tuple([.string(members.keys[$0]), members.values[$0]]) })
+      return .list(order.map { .tuple([members.keys[$0], members.values[$0]]) })
     case .replace:
       guard let part = arguments.value(0, "old"), let other = arguments.value(1, "new") else {
         throw failure(line, "'replace' takes two strings")

@@ -34,17 +34,17 @@ extension TemplateRun {
     try check(arguments, of: name, name == "get" ? 1...2 : 0...0, line)
     switch name {
     case "items": return .list(Self.items(members))
-    case "keys": return .list(members.keys.map { .string($0) })
+    case "keys": return .list(members.keys)
     case "values": return .list(members.values)
     default:
       guard let key = arguments.positional.first else { throw failure(line, "'get' takes a key") }
-      if case .string(let key) = key, let value = members[key] { return value }
+      if let value = members[key] { return value }
       return arguments.positional.count > 1 ? arguments.positional[1] : .none
     }
   }
 
   static func items(_ members: TemplateDictionary) -> [TemplateValue] {
-    zip(members.keys, members.values).map { .tuple([.string($0), $1]) }
+    zip(members.keys, members.values).map { .tuple([$0, $1]) }
   }
 
   /// How many arguments each method takes. Only those of `split` have names.

@@ -141,9 +141,7 @@ extension TemplateRun {
       let place = rest.firstIndex { $0.isEqual(to: element) }
       generators[number] = place.map { Array(rest[($0 + 1)...]) } ?? []
       return place != nil
-    case .dictionary(let members):
-      guard case .string(let key) = element else { return false }
-      return members[key] != nil
+    case .dictionary(let members): return members[element] != nil
     case .string(let text):
       guard case .string(let part) = element else {
         throw failure(line, "'in' a string takes a string, not a value of type \(element.typeName)")

@@ -275,7 +275,7 @@ struct TemplateRun {
     case .generator(let number):
       elements = try rest(of: number, line)
       generators[number] = []
-    case .dictionary(let members): elements = members.keys.map { .string($0) }
+    case .dictionary(let members): elements = members.keys
     case .string(let text):
       // Counted before a value is made of each.
       try step(line, cost: text.unicodeScalars.count)

@@ -51,17 +51,38 @@ struct TemplateLoop: Sendable {
   }
 }
 
-/// An object with its members in order. Keys are compared by their bytes.
+/// An object with its members in order. Its keys are strings, compared by their bytes, and whole numbers.
 struct TemplateDictionary: Sendable {
-  private(set) var keys: [String] = []
+  private(set) var keys: [TemplateValue] = []
   private(set) var values: [TemplateValue] = []
   private var indices: [[UInt8]: Int] = [:]
 
-  subscript(key: String) -> TemplateValue? {
-    get { indices[Array(key.utf8)].map { values[$0] } }
+  static func isKey(_ value: TemplateValue) -> Bool {
+    switch value {
+    case .string, .integer, .boolean: true
+    default: false
+    }
+  }
+
+  /// What tells keys apart: numbers that are equal are one key, as in Python. Nil for what is never a key.
+  private static func bytes(of key: TemplateValue) -> [UInt8]? {
+    let whole: Int?
+    switch key {
+    case .string(let text): return Array(text.utf8)
+    case .number(let value): whole = Int(exactly: value)
+    default: whole = key.whole
+    }
+    // No text begins with this byte.
+    return whole.map { [0xFF] + Array(String($0).utf8) }
+  }
+
+  subscript(key: TemplateValue) -> TemplateValue? {
+    get {
+      guard let bytes = Self.bytes(of: key), let index = indices[bytes] else { return nil }
+      return values[index]
+    }
     set {
-      let bytes = Array(key.utf8)
-      guard let newValue else { return }
+      guard let newValue, let bytes = Self.bytes(of: key) else { return }
       if let index = indices[bytes] {
         values[index] = newValue
       } else {
@@ -70,6 +91,11 @@ struct TemplateDictionary: Sendable {
         values.append(newValue)
       }
     }
+  }
+
+  subscript(key: String) -> TemplateValue? {
+    get { self[TemplateValue.string(key)] }
+    set { self[TemplateValue.string(key)] = newValue }
   }
 
   var count: Int { keys.count }
@@ -141,7 +167,7 @@ extension TemplateValue {
     case .list(let elements), .tuple(let elements):
       return elements.allSatisfy { $0.measure(limits, depth: depth + 1, &count, &byteCount) }
     case .dictionary(let members):
-      byteCount += members.keys.reduce(0) { $0 + $1.utf8.count }
+      for case .string(let key) in members.keys { byteCount += key.utf8.count }
       return members.values.allSatisfy { $0.measure(limits, depth: depth + 1, &count, &byteCount) }
     case .method(let value, _): return value.measure(limits, depth: depth + 1, &count, &byteCount)
     default: return true
@@ -236,7 +262,7 @@ extension TemplateValue {
       "(" + elements.map(\.representation).joined(separator: ", ") + (elements.count == 1 ? ",)" : ")")
     case .dictionary(let members):
       "{"
-        + zip(members.keys, members.values).map { "\(Self.quoted($0)): \($1.representation)" }.joined(separator: ", ")
+        + zip(members.keys, members.values).map { "\($0.representation): \($1.representation)" }.joined(separator: ", ")
         + "}"
     case .namespace: "<Namespace>"
     case .macro, .function, .method: "<function>"
@@ -331,8 +357,9 @@ extension TemplateValue {
       guard parts.count == elements.count else { return nil }
       return Self.enclosed(parts, "[", "]", indent, level)
     case .dictionary(let members):
-      let parts = zip(members.keys, members.values).compactMap { key, value in
-        value.json(indent: indent, level: level + 1).map { "\(Self.jsonQuoted(key)): \($0)" }
+      let parts = zip(members.keys, members.values).compactMap { key, value -> String? in
+        let name = if case .string(let text) = key { text } else { key.json(indent: nil) ?? "" }
+        return value.json(indent: indent, level: level + 1).map { "\(Self.jsonQuoted(name)): \($0)" }
       }
       guard parts.count == members.count else { return nil }
       return Self.enclosed(parts, "{", "}", indent, level)
