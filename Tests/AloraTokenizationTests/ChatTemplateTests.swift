@@ -145,4 +145,40 @@ import Testing
       #expect(caught(TokenizationError.self) { _ = try ChatTemplate.ofModel(directory) }?.code == .invalidUTF8)
     }
   }
+
+  /// As transformers chooses among named templates: `tool_use` where tools are given, even none of them.
+  @Test func toolsTakeTheTemplateForTools() throws {
+    let messages = try parseJSON("[1]")
+    let tools = try parseJSON("[]")
+    func rendered(_ directory: String) throws -> [String] {
+      let template = try #require(try ChatTemplate.ofModel(directory))
+      return [
+        try template.render(messages: messages), try template.render(messages: messages, tools: tools),
+        try template.render(messages: messages, tools: parseJSON("null")),
+        try template.render(messages: messages, variables: parseJSON(#"{"tools":[]}"#)),
+      ]
+    }
+    try withTemporaryDirectory { directory in
+      func write(_ text: String, _ name: String) throws {
+        try writeFile(Array(text.utf8), to: directory + "/" + name)
+      }
+      try write(
+        #"{"chat_template":[{"name":"tool_use","template":"t"},{"name":"default","template":"d"}]}"#,
+        "tokenizer_config.json")
+      #expect(try rendered(directory) == ["d", "t", "d", "t"])
+      try write("file", "chat_template.jinja")
+      #expect(try rendered(directory) == ["file", "file", "file", "file"])
+      try FileManager.default.createDirectory(
+        atPath: directory + "/additional_chat_templates", withIntermediateDirectories: true)
+      try write("more", "additional_chat_templates/tool_use.jinja")
+      #expect(try rendered(directory) == ["file", "more", "file", "more"])
+      // One that cannot be read fails where it is needed.
+      try write("{% bad %}", "additional_chat_templates/tool_use.jinja")
+      let template = try #require(try ChatTemplate.ofModel(directory))
+      #expect(try template.render(messages: messages) == "file")
+      let error = caught(TokenizationError.self) { _ = try template.render(messages: messages, tools: tools) }
+      #expect(error?.code == .invalidTemplate)
+      #expect(error?.path?.hasSuffix("tool_use.jinja") == true)
+    }
+  }
 }

@@ -10,6 +10,8 @@ public import AloraJSON
 /// Source: `chat_template_utils.py` of transformers for the settings and the variables; Jinja 3.1 for the language.
 public struct ChatTemplate: Sendable {
   private let statements: [TemplateStatement]
+  /// The model's own template for conversations with tools. One that cannot be read fails where it is needed.
+  private var toolUse: (statements: Result<[TemplateStatement], TokenizationError>, path: String)?
   var limits = TemplateRun.Limits()
   /// `bos_token` and the like, by their names.
   public let specialTokens: [String: String]
@@ -20,6 +22,12 @@ public struct ChatTemplate: Sendable {
   public init(_ source: String, specialTokens: [String: String] = [:]) throws(TokenizationError) {
     statements = try TemplateParser.statements(of: source)
     self.specialTokens = specialTokens
+  }
+
+  private init(_ statements: [TemplateStatement], specialTokens: [String: String], path: String) {
+    self.statements = statements
+    self.specialTokens = specialTokens
+    self.path = path
   }
 
   /// The limits, with as much text as what the template was given can account for: a prompt is its messages and a frame.
@@ -39,7 +47,7 @@ public struct ChatTemplate: Sendable {
   ///   - addsGenerationPrompt: whether the prompt ends where the assistant begins.
   ///   - variables: an object with whatever else the template reads (`enable_thinking`, `documents`).
   ///   - date: what `strftime_now` takes for now; without it, such a template fails.
-  /// - Throws: `templateFailed`.
+  /// - Throws: `templateFailed`; `invalidTemplate` and `tooLarge` where the template for tools cannot be read.
   public func render(
     messages: JSON, tools: JSON? = nil, addsGenerationPrompt: Bool = true, variables: JSON? = nil,
     date: TemplateDate? = nil
@@ -51,6 +59,7 @@ public struct ChatTemplate: Sendable {
     values["documents"] = TemplateValue.none
     values["add_generation_prompt"] = .boolean(addsGenerationPrompt)
     for (name, value) in try variables?.members() ?? [] { values[name] = try TemplateValue(value) }
+    let (statements, path) = try chosen(for: values["tools"] ?? TemplateValue.none)
     var run = TemplateRun(variables: values, date: date, limits: bounded(by: values))
     do throws(TokenizationError) { try run.run(statements) } catch {
       throw TokenizationError(
@@ -58,6 +67,15 @@ public struct ChatTemplate: Sendable {
         remedy: error.remedy)
     }
     return run.output
+  }
+
+  /// What runs with such tools, and the file that it is in: an empty list counts as tools, too.
+  private func chosen(
+    for tools: TemplateValue
+  ) throws(TokenizationError) -> (statements: [TemplateStatement], path: String?) {
+    if case .none = tools { return (statements, path) }
+    guard let toolUse else { return (statements, path) }
+    return (try toolUse.statements.get(), toolUse.path)
   }
 
   /// A message's reasoning under each of the names that templates read it by.
@@ -103,10 +121,14 @@ extension ChatTemplate {
     "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
   ]
 
+  /// A template's text, and the file that it is in.
+  private typealias Source = (text: String, path: String)
+
   /// The template of a model; nil where it has none.
   ///
   /// A Hugging Face directory keeps it in chat_template.jinja, or in tokenizer_config.json; a GGUF under
-  /// `tokenizer.chat_template`.
+  /// `tokenizer.chat_template`. Where a model has one named `tool_use` besides, that one runs when tools are given.
+  /// Source: `get_chat_template` of transformers.
   /// - Throws: ``FileError``, ``JSONError``, ``GGUFError``, ``TokenizationError`` (`invalidTemplate`, `tooLarge`).
   public static func ofModel(_ path: String) throws -> ChatTemplate? {
     if FileSystem.kind(of: path) == .directory { return try ofDirectory(path) }
@@ -116,43 +138,53 @@ extension ChatTemplate {
   private static func ofDirectory(_ path: String) throws -> ChatTemplate? {
     let configurationPath = path + "/tokenizer_config.json"
     var tokens: [String: String] = [:]
-    var source: (text: String, path: String)?
+    var source: Source?
+    var toolUse: Source?
     if FileSystem.kind(of: configurationPath) == .regularFile {
       let configuration = try JSONDocument(path: configurationPath).root
       for name in tokenNames {
         guard let token = try configuration[optional: name] else { continue }
         tokens[name] = try token.kind == .object ? token["content"].string() : token.string()
       }
-      if let text = try text(ofConfiguration: configuration) { source = (text, configurationPath) }
+      let named = try texts(ofConfiguration: configuration)
+      source = named["default"].map { (text: $0, path: configurationPath) }
+      toolUse = named["tool_use"].map { (text: $0, path: configurationPath) }
     }
-    let filePath = path + "/chat_template.jinja"
-    if FileSystem.kind(of: filePath) == .regularFile {
-      let file = try MappedFile(path: filePath)
-      guard file.byteCount <= TemplateLexer.largestSource else {
-        throw TokenizationError(
-          .tooLarge, path: filePath, problem: "the template has more than \(TemplateLexer.largestSource) bytes")
-      }
-      guard let text = String(validating: try file.read(0..<file.byteCount), as: UTF8.self) else {
-        throw TokenizationError(.invalidUTF8, path: filePath, problem: "the template is not valid UTF-8")
-      }
-      source = (text, filePath)
-    }
-    return try source.map { try located($0.text, tokens, path: $0.path) }
+    // A file of its own counts instead of whatever the configuration names.
+    if let file = try self.source(ofFile: path + "/chat_template.jinja") { (source, toolUse) = (file, nil) }
+    if let file = try self.source(ofFile: path + "/additional_chat_templates/tool_use.jinja") { toolUse = file }
+    return try source.map { try template($0, toolUse: toolUse, tokens) }
   }
 
-  /// `chat_template`: a text, or a list of named ones, of which `default` counts.
-  private static func text(ofConfiguration configuration: JSON) throws -> String? {
-    guard let value = try configuration[optional: "chat_template"] else { return nil }
-    if value.kind == .string { return try value.string() }
-    for entry in try value.elements() where try entry["name"].string() == "default" {
-      return try entry["template"].string()
+  private static func source(ofFile path: String) throws -> Source? {
+    guard FileSystem.kind(of: path) == .regularFile else { return nil }
+    let file = try MappedFile(path: path)
+    guard file.byteCount <= TemplateLexer.largestSource else {
+      throw TokenizationError(
+        .tooLarge, path: path, problem: "the template has more than \(TemplateLexer.largestSource) bytes")
     }
-    return nil
+    guard let text = String(validating: try file.read(0..<file.byteCount), as: UTF8.self) else {
+      throw TokenizationError(.invalidUTF8, path: path, problem: "the template is not valid UTF-8")
+    }
+    return (text: text, path: path)
+  }
+
+  /// `chat_template` by name: a text is `default`, a list holds named ones.
+  private static func texts(ofConfiguration configuration: JSON) throws -> [String: String] {
+    guard let value = try configuration[optional: "chat_template"] else { return [:] }
+    if value.kind == .string { return ["default": try value.string()] }
+    var texts: [String: String] = [:]
+    for entry in try value.elements() {
+      let name = try entry["name"].string()
+      if name == "default" || name == "tool_use" { texts[name] = try entry["template"].string() }
+    }
+    return texts
   }
 
   private static func ofGGUF(_ path: String) throws -> ChatTemplate? {
     let metadata = try GGUFFileSet(path: path).metadata
-    guard let source = try metadata.string(ifPresent: "tokenizer.chat_template") else { return nil }
+    guard let text = try metadata.string(ifPresent: "tokenizer.chat_template") else { return nil }
+    let toolUse = try metadata.string(ifPresent: "tokenizer.chat_template.tool_use")
     let pieces = try metadata.array(ifPresent: "tokenizer.ggml.tokens", of: .string)?.byteStrings ?? []
     var tokens: [String: String] = [:]
     let keys = ["bos": "bos", "eos": "eos", "unk": "unknown", "sep": "seperator", "pad": "padding"]
@@ -163,18 +195,26 @@ extension ChatTemplate {
       }
       tokens["\(name)_token"] = String(decoding: pieces[id], as: UTF8.self)
     }
-    return try located(source, tokens, path: path)
+    return try template((text: text, path: path), toolUse: toolUse.map { (text: $0, path: path) }, tokens)
   }
 
-  private static func located(_ source: String, _ tokens: [String: String], path: String) throws -> ChatTemplate {
-    do throws(TokenizationError) {
-      var template = try ChatTemplate(source, specialTokens: tokens)
-      template.path = path
-      return template
-    } catch {
+  private static func template(
+    _ source: Source, toolUse: Source?, _ tokens: [String: String]
+  ) throws(TokenizationError) -> ChatTemplate {
+    var template = ChatTemplate(try parsed(source), specialTokens: tokens, path: source.path)
+    if let toolUse {
+      let statements: Result<[TemplateStatement], TokenizationError>
+      do throws(TokenizationError) { statements = .success(try parsed(toolUse)) } catch { statements = .failure(error) }
+      template.toolUse = (statements: statements, path: toolUse.path)
+    }
+    return template
+  }
+
+  private static func parsed(_ source: Source) throws(TokenizationError) -> [TemplateStatement] {
+    do throws(TokenizationError) { return try TemplateParser.statements(of: source.text) } catch {
       throw TokenizationError(
-        error.code, path: path, place: error.place, problem: "the chat template cannot be read: \(error.problem)",
-        remedy: error.remedy)
+        error.code, path: source.path, place: error.place,
+        problem: "the chat template cannot be read: \(error.problem)", remedy: error.remedy)
     }
   }
 }

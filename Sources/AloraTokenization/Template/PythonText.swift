@@ -40,13 +40,63 @@ enum PythonText {
     return parts + [String(decoding: bytes[start...], as: UTF8.self)]
   }
 
-  static func splitOnSpace(_ text: String) -> [String] {
-    text.unicodeScalars.split(whereSeparator: isSpace).map { string($0) }
+  /// The words between white space; behind `limit` of them the rest as it is.
+  static func splitOnSpace(_ text: String, limit: Int) -> [String] {
+    let scalars = Array(text.unicodeScalars)
+    var parts: [String] = []
+    var start = 0
+    while true {
+      while start < scalars.count, isSpace(scalars[start]) { start += 1 }
+      guard start < scalars.count else { return parts }
+      var end = scalars.count
+      if limit < 0 || parts.count < limit { end = scalars[start...].firstIndex { isSpace($0) } ?? end }
+      parts.append(string(scalars[start..<end]))
+      start = end
+    }
+  }
+
+  /// Python's `splitlines`.
+  static func lines(_ text: String) -> [String] {
+    let scalars = Array(text.unicodeScalars)
+    var lines: [String] = []
+    var start = 0
+    for index in scalars.indices where index >= start {
+      switch scalars[index].value {
+      case 0x0A...0x0D, 0x1C...0x1E, 0x85, 0x2028, 0x2029:
+        lines.append(string(scalars[start..<index]))
+        let isPair = scalars[index] == "\r" && index + 1 < scalars.count && scalars[index + 1] == "\n"
+        start = index + (isPair ? 2 : 1)
+      default: break
+      }
+    }
+    if start < scalars.count { lines.append(string(scalars[start...])) }
+    return lines
+  }
+
+  /// How often it occurs, one behind the other.
+  static func count(of part: String, in text: String) -> Int {
+    guard !part.isEmpty else { return text.unicodeScalars.count + 1 }
+    let (bytes, searched) = (Array(text.utf8), SearchedBytes(Array(part.utf8)))
+    var count = 0
+    var start = 0
+    while let range = searched.firstRange(in: bytes, from: start) {
+      count += 1
+      start = range.upperBound
+    }
+    return count
   }
 
   static func replaced(_ text: String, _ part: String, by other: String, limit: Int) -> String {
-    guard !part.isEmpty else { return text }
-    return split(text, by: part, limit: limit).joined(separator: other)
+    guard part.isEmpty else { return split(text, by: part, limit: limit).joined(separator: other) }
+    var result = String.UnicodeScalarView()
+    var count = 0
+    for scalar in text.unicodeScalars {
+      if limit < 0 || count < limit { result.add(other) }
+      count += 1
+      result.append(scalar)
+    }
+    if limit < 0 || count < limit { result.add(other) }
+    return String(result)
   }
 
   static func hasPrefix(_ text: String, _ prefix: String) -> Bool { text.utf8.starts(with: prefix.utf8) }
@@ -55,18 +105,50 @@ enum PythonText {
   }
 
   static func upper(_ text: String) -> String { text.unicodeScalars.map { $0.properties.uppercaseMapping }.joined() }
-  static func lower(_ text: String) -> String { text.unicodeScalars.map { $0.properties.lowercaseMapping }.joined() }
-  static func capitalized(_ text: String) -> String {
-    guard let first = text.unicodeScalars.first else { return text }
-    return first.properties.titlecaseMapping + lower(string(text.unicodeScalars.dropFirst()))
+
+  static func lower(_ text: String) -> String {
+    let scalars = Array(text.unicodeScalars)
+    return scalars.indices.map { lower(scalars, at: $0) }.joined()
   }
 
+  private static func lower(_ scalars: Scalars, at index: Int) -> String {
+    guard scalars[index] == "\u{3A3}" else { return scalars[index].properties.lowercaseMapping }
+    // A sigma ends a word where a letter is before and none behind, whatever marks are in between.
+    let before = scalars[..<index].last { !$0.properties.isCaseIgnorable }
+    guard before?.properties.isCased == true else { return "\u{3C3}" }
+    let behind = scalars[(index + 1)...].first { !$0.properties.isCaseIgnorable }
+    return behind?.properties.isCased == true ? "\u{3C3}" : "\u{3C2}"
+  }
+
+  static func capitalized(_ text: String) -> String {
+    let scalars = Array(text.unicodeScalars)
+    guard let first = scalars.first else { return text }
+    return first.properties.titlecaseMapping + scalars.indices.dropFirst().map { lower(scalars, at: $0) }.joined()
+  }
+
+  /// Python's `title`: whatever is no letter ends a word.
   static func titled(_ text: String) -> String {
+    let scalars = Array(text.unicodeScalars)
     var result = ""
     var followsLetter = false
-    for scalar in text.unicodeScalars {
-      result += followsLetter ? scalar.properties.lowercaseMapping : scalar.properties.titlecaseMapping
+    for (index, scalar) in scalars.enumerated() {
+      result += followsLetter ? lower(scalars, at: index) : scalar.properties.titlecaseMapping
       followsLetter = scalar.properties.isCased
+    }
+    return result
+  }
+
+  /// Jinja's filter `title`: white space, dashes and opening brackets end a word.
+  static func titledWords(_ text: String) -> String {
+    func isBetween(_ scalar: Unicode.Scalar) -> Bool { isSpace(scalar) || "-({[<".unicodeScalars.contains(scalar) }
+    let scalars = Array(text.unicodeScalars)
+    var result = ""
+    var start = 0
+    while start < scalars.count {
+      let startsBetween = isBetween(scalars[start])
+      let end = scalars[start...].firstIndex { isBetween($0) != startsBetween } ?? scalars.count
+      result += scalars[start].properties.uppercaseMapping + lower(string(scalars[(start + 1)..<end]))
+      start = end
     }
     return result
   }

@@ -96,7 +96,7 @@ struct TemplateLexer {
   private mutating func readText() throws(TokenizationError) {
     let startLine = line
     if stripsAll {
-      while let scalar = peek(), scalar.properties.isWhitespace { advance() }
+      while let scalar = peek(), PythonText.isSpace(scalar) { advance() }
     } else if trimsNewline, peek() == "\n" {
       advance()
       startsLine = true
@@ -114,10 +114,10 @@ struct TemplateLexer {
     if offset < source.count {
       let (opening, control) = (source[offset + 1], peek(2))
       if control == "-" {
-        while let last = text.last, last.properties.isWhitespace { text.removeLast() }
+        while let last = text.last, PythonText.isSpace(last) { text.removeLast() }
       } else if control != "+", opening != "{" {
         let lineStart = text.lastIndex(of: "\n").map { $0 + 1 } ?? 0
-        if lineStart > 0 || startsLine, text[lineStart...].allSatisfy({ $0 == " " || $0 == "\t" }) {
+        if lineStart > 0 || startsLine, text[lineStart...].allSatisfy({ PythonText.isSpace($0) }) {
           text.removeSubrange(lineStart...)
         }
       }
@@ -128,8 +128,8 @@ struct TemplateLexer {
     tokens.append((.text(String(view)), startLine))
   }
 
-  private mutating func endTag(trims: Bool) {
-    let control = offset > 0 ? source[offset - 1] : " "
+  private mutating func endTag(trims: Bool, from start: Int = 0) {
+    let control = offset > start ? source[offset - 1] : " "
     advance(2)
     stripsAll = control == "-"
     trimsNewline = trims && control != "+"
@@ -137,20 +137,21 @@ struct TemplateLexer {
   }
 
   private mutating func skipComment() throws(TokenizationError) {
+    // The sign of the comment's beginning is not that of its end, as in `{#-#}`.
+    let start = offset
     while offset < source.count, !starts("#}") { advance() }
     guard offset < source.count else { throw error("a comment does not end") }
-    endTag(trims: true)
+    endTag(trims: true, from: start)
   }
 
   private mutating func readTag(_ close: String, _ end: Token) throws(TokenizationError) {
     var depth = 0
     while let scalar = peek() {
-      if scalar.properties.isWhitespace {
+      if PythonText.isSpace(scalar) {
         advance()
-      } else if depth == 0, starts(close) || ((scalar == "-" || scalar == "+") && starts("\(scalar)\(close)")) {
+      } else if depth == 0, starts(close) || (isControl(scalar, end) && starts("\(scalar)\(close)")) {
         if !starts(close) { advance() }
         tokens.append((end, line))
-        // `+}}` is an addition in Jinja, not a control; `}}` does not trim either way.
         endTag(trims: end == .blockEnd)
         return
       } else if scalar == "\"" || scalar == "'" {
@@ -164,6 +165,11 @@ struct TemplateLexer {
       }
     }
     throw error("a tag does not end")
+  }
+
+  /// `+}}` is an addition in Jinja, and not a control; `}}` does not trim either way.
+  private func isControl(_ scalar: Unicode.Scalar, _ end: Token) -> Bool {
+    scalar == "-" || (scalar == "+" && end == .blockEnd)
   }
 
   private mutating func readName() {

@@ -24,7 +24,7 @@ extension TemplateParser {
     let first = try expression()
     guard isSymbol(",") else { return first }
     var elements = [first]
-    while take(","), token != .blockEnd { elements.append(try expression()) }
+    while take(","), token != .blockEnd, token != .outputEnd { elements.append(try expression()) }
     return node(.tuple(elements), line)
   }
 
@@ -288,6 +288,7 @@ extension TemplateParser {
     case .string, .integer, .number, .symbol("["), .symbol("{"): arguments.positional = [try postfix(primary())]
     default: break
     }
+    guard arguments.named.isEmpty else { throw error("the test '\(name)' takes its argument without a name here") }
     return node(.test(value, test, arguments, isNegated: isNegated), line)
   }
 }

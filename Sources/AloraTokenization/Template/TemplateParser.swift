@@ -5,6 +5,8 @@ struct TemplateParser {
   var tokens: [TemplateLexer.Located]
   var index = 0
   private var depth = 0
+  /// Whether `break` and `continue` have a loop to act on.
+  private var isInLoop = false
 
   /// Deeper nesting is refused: parsing and rendering recurse.
   static let deepestNesting = 100
@@ -79,7 +81,7 @@ struct TemplateParser {
           statements.append(TemplateStatement(kind: .text(text), line: line))
         case .outputStart:
           parser.advance()
-          let expression = try parser.expression()
+          let expression = try parser.tuple()
           guard parser.token == .outputEnd else { throw parser.error("expected '}}'") }
           parser.advance()
           statements.append(TemplateStatement(kind: .output(expression), line: line))
@@ -101,6 +103,15 @@ struct TemplateParser {
     }
   }
 
+  private mutating func body(
+    until ends: Set<String>, inLoop: Bool
+  ) throws(TokenizationError) -> ([TemplateStatement], end: String) {
+    let before = isInLoop
+    isInLoop = inLoop
+    defer { isInLoop = before }
+    return try body(until: ends)
+  }
+
   private mutating func statement(_ name: String) throws(TokenizationError) -> TemplateStatement.Kind? {
     switch name {
     case "if": return try condition()
@@ -108,13 +119,14 @@ struct TemplateParser {
     case "set": return try assignment()
     case "macro": return try macro()
     case "break", "continue":
+      guard isInLoop else { throw error("'\(name)' has no loop around it, or a block between them") }
       try endBlock()
       return name == "break" ? .breakLoop : .continueLoop
     case "generation":
       try endBlock()
-      let (statements, _) = try body(until: ["endgeneration"])
+      let (statements, _) = try body(until: ["endgeneration"], inLoop: false)
       try endBlock()
-      return .group(statements)
+      return .generation(statements)
     case "elif", "else", "endif", "endfor", "endset", "endmacro", "endgeneration":
       throw error("'\(name)' stands without its beginning")
     default: throw error("the statement '\(name)' is not supported")
@@ -140,16 +152,26 @@ struct TemplateParser {
   private mutating func loop() throws(TokenizationError) -> TemplateStatement.Kind {
     let target = try target(allowsAttribute: false)
     guard takeName("in") else { throw error("expected 'in'") }
-    let sequence = try disjunction()
+    let sequence = try sequence()
     let filter = takeName("if") ? try expression() : nil
     if isName("recursive") { throw error("recursive loops are not supported") }
     try endBlock()
-    let (statements, end) = try body(until: ["else", "endfor"])
+    let (statements, end) = try body(until: ["else", "endfor"], inLoop: true)
     try endBlock()
     guard end == "else" else { return .loop(target, sequence, filter: filter, body: statements, otherwise: []) }
     let (otherwise, _) = try body(until: ["endfor"])
     try endBlock()
     return .loop(target, sequence, filter: filter, body: statements, otherwise: otherwise)
+  }
+
+  /// What a loop goes over: several operands with commas between are a tuple.
+  private mutating func sequence() throws(TokenizationError) -> TemplateExpression {
+    let line = line
+    let first = try disjunction()
+    guard isSymbol(",") else { return first }
+    var elements = [first]
+    while take(","), token != .blockEnd { elements.append(try disjunction()) }
+    return TemplateExpression(kind: .tuple(elements), line: line)
   }
 
   private mutating func target(allowsAttribute: Bool) throws(TokenizationError) -> TemplateTarget {
@@ -174,7 +196,7 @@ struct TemplateParser {
     }
     guard token == .blockEnd else { throw error("filters in a 'set' block are not supported") }
     try endBlock()
-    let (statements, _) = try body(until: ["endset"])
+    let (statements, _) = try body(until: ["endset"], inLoop: false)
     try endBlock()
     return .setBlock(target, statements)
   }
@@ -190,7 +212,7 @@ struct TemplateParser {
     }
     try expect(")")
     try endBlock()
-    let (statements, _) = try body(until: ["endmacro"])
+    let (statements, _) = try body(until: ["endmacro"], inLoop: false)
     try endBlock()
     return .macro(TemplateMacro(name: name, parameters: parameters, body: statements))
   }

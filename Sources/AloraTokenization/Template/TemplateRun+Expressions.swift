@@ -25,8 +25,9 @@ extension TemplateRun {
     case .dictionary(let members):
       var dictionary = TemplateDictionary()
       for (key, member) in members {
-        guard case .string(let name) = try value(of: key) else {
-          throw failure(line, "a dictionary's keys are strings")
+        let name = try value(of: key)
+        guard TemplateDictionary.isKey(name) else {
+          throw failure(line, "a dictionary's keys are strings or whole numbers here")
         }
         dictionary[name] = try value(of: member)
       }
@@ -66,7 +67,8 @@ extension TemplateRun {
     case .arithmetic(let left, let sign, let right):
       return try arithmetic(try value(of: left), sign, try value(of: right), line)
     case .concatenation(let operands):
-      return try checked(try values(operands).map(\.text).joined(), line)
+      let values = try values(operands)
+      return try checked(try texts(of: values, line).joined(), line)
     case .comparison(let first, let rest):
       var left = try value(of: first)
       for (comparison, operand) in rest {
@@ -98,6 +100,25 @@ extension TemplateRun {
     return result
   }
 
+  /// Makes sure that a call has as many arguments as are understood, and none by a name that is not.
+  ///
+  /// - Parameter names: the parameters that can be given by name, in order.
+  func check(
+    _ arguments: Arguments, of callee: String, _ counts: ClosedRange<Int>, names: [String] = [], _ line: Int
+  ) throws(TokenizationError) {
+    let count = arguments.positional.count
+    guard counts.contains(count) else {
+      let least = counts.lowerBound == counts.upperBound ? "" : "\(counts.lowerBound) to "
+      throw failure(line, "'\(callee)' takes \(least)\(counts.upperBound) arguments here, not \(count)")
+    }
+    for (name, _) in arguments.named {
+      guard let place = names.firstIndex(of: name) else {
+        throw failure(line, "'\(callee)' takes no argument '\(name)' here")
+      }
+      guard place >= count else { throw failure(line, "'\(callee)' is given '\(name)' twice") }
+    }
+  }
+
   // MARK: - Parts of values
 
   func attribute(_ name: String, of value: TemplateValue, _ line: Int) throws(TokenizationError) -> TemplateValue {
@@ -125,15 +146,16 @@ extension TemplateRun {
     }
   }
 
-  private mutating func item(_ index: TemplateValue, of value: TemplateValue, _ line: Int) throws(TokenizationError)
-    -> TemplateValue
-  {
+  mutating func item(
+    _ index: TemplateValue, of value: TemplateValue, _ line: Int
+  ) throws(TokenizationError) -> TemplateValue {
     switch (value, index) {
     case (.undefined(let what), _): throw failure(line, "'\(what)' is undefined, and has no items")
     case (.dictionary(let members), .string(let key)):
       try scan(key, line)
       if let member = members[key] { return member }
       return Self.dictionaryMethods.contains(key) ? .method(value, key) : .undefined(key)
+    case (.dictionary(let members), _): return members[index] ?? .undefined(index.text)
     case (_, .string(let name)): return try attribute(name, of: value, line)
     case (.list(let elements), _), (.tuple(let elements), _):
       guard let position = index.whole else { return .undefined(index.text) }
@@ -192,118 +214,6 @@ extension TemplateRun {
     }
   }
 
-  // MARK: - Operators
-
-  private mutating func arithmetic(
-    _ left: TemplateValue, _ sign: TemplateOperator, _ right: TemplateValue, _ line: Int
-  ) throws(TokenizationError) -> TemplateValue {
-    switch (left, sign, right) {
-    case (.string(let first), .plus, .string(let second)): return try checked(first + second, line)
-    case (.list(let first), .plus, .list(let second)):
-      guard first.count + second.count <= limits.elementCount else { throw failure(line, "a list grows too long") }
-      return try measured(.list(first + second), line)
-    case (.string(let text), .times, _), (_, .times, .string(let text)):
-      guard let count = left.whole ?? right.whole else { break }
-      let (total, overflow) = text.utf8.count.multipliedReportingOverflow(by: max(count, 0))
-      guard !overflow, total <= limits.outputByteCount else {
-        throw failure(line, "the template makes too long a text")
-      }
-      return try checked(String(repeating: text, count: max(count, 0)), line)
-    default: break
-    }
-    for value in [left, right] {
-      if case .undefined(let name) = value { throw failure(line, "'\(name)' is undefined") }
-    }
-    if sign != .divide, let first = left.whole, let second = right.whole {
-      return .integer(try whole(first, sign, second, line))
-    }
-    guard let first = left.numeric, let second = right.numeric else {
-      throw failure(line, "'\(sign.rawValue)' between values of type \(left.typeName) and \(right.typeName)")
-    }
-    switch sign {
-    case .plus: return .number(first + second)
-    case .minus: return .number(first - second)
-    case .times: return .number(first * second)
-    case .divide, .floorDivide, .modulo:
-      guard second != 0 else { throw failure(line, "division by 0") }
-      if sign == .divide { return .number(first / second) }
-      let quotient = (first / second).rounded(.down)
-      return .number(sign == .floorDivide ? quotient : first - quotient * second)
-    }
-  }
-
-  private func whole(_ left: Int, _ sign: TemplateOperator, _ right: Int, _ line: Int) throws(TokenizationError) -> Int
-  {
-    let (result, overflow): (Int, Bool)
-    switch sign {
-    case .plus: (result, overflow) = left.addingReportingOverflow(right)
-    case .minus: (result, overflow) = left.subtractingReportingOverflow(right)
-    case .times: (result, overflow) = left.multipliedReportingOverflow(by: right)
-    case .divide, .floorDivide, .modulo:
-      guard right != 0 else { throw failure(line, "division by 0") }
-      let (quotient, tooLarge) = left.dividedReportingOverflow(by: right)
-      let remainder = tooLarge ? 0 : left % right
-      // Rounded down, as in Python.
-      let isAbove = remainder != 0 && (remainder < 0) != (right < 0)
-      result = sign == .modulo ? (isAbove ? remainder + right : remainder) : (isAbove ? quotient - 1 : quotient)
-      overflow = tooLarge
-    }
-    guard !overflow else { throw failure(line, "a number becomes too large") }
-    return result
-  }
-
-  mutating func compare(
-    _ left: TemplateValue, _ comparison: TemplateComparison, _ right: TemplateValue, _ line: Int
-  ) throws(TokenizationError) -> Bool {
-    _ = try measured(left, line)
-    _ = try measured(right, line)
-    if case .string(let first) = left, case .string(let second) = right {
-      try scan(first.utf8.count < second.utf8.count ? first : second, line)
-    }
-    switch comparison {
-    case .equal: return left.isEqual(to: right)
-    case .unequal: return !left.isEqual(to: right)
-    case .contained: return try contains(right, left, line)
-    case .notContained: return !(try contains(right, left, line))
-    default: break
-    }
-    let order: Int
-    if let first = left.numeric, let second = right.numeric {
-      order = first < second ? -1 : first > second ? 1 : 0
-    } else if case .string(let first) = left, case .string(let second) = right {
-      let (a, b) = (first.unicodeScalars, second.unicodeScalars)
-      order = a.lexicographicallyPrecedes(b) ? -1 : a.elementsEqual(b) ? 0 : 1
-    } else {
-      throw failure(line, "'\(comparison.rawValue)' between values of type \(left.typeName) and \(right.typeName)")
-    }
-    switch comparison {
-    case .less: return order < 0
-    case .lessOrEqual: return order <= 0
-    case .greater: return order > 0
-    default: return order >= 0
-    }
-  }
-
-  private mutating func contains(_ container: TemplateValue, _ element: TemplateValue, _ line: Int)
-    throws(TokenizationError)
-    -> Bool
-  {
-    switch container {
-    case .undefined: return false
-    case .list(let elements), .tuple(let elements): return elements.contains { $0.isEqual(to: element) }
-    case .dictionary(let members):
-      guard case .string(let key) = element else { return false }
-      return members[key] != nil
-    case .string(let text):
-      guard case .string(let part) = element else {
-        throw failure(line, "'in' a string takes a string, not a value of type \(element.typeName)")
-      }
-      try scan(text, line)
-      return part.isEmpty || PythonText.firstRange(of: part, in: text) != nil
-    default: throw failure(line, "'in' a value of type \(container.typeName)")
-    }
-  }
-
   // MARK: - Calls
 
   private mutating func call(
@@ -312,7 +222,7 @@ extension TemplateRun {
     let function = try value(of: callee)
     let arguments = try evaluated(arguments)
     switch function {
-    case .macro(let index): return try call(macros[index], arguments.positional, arguments.named, line)
+    case .macro(let number): return try callMacro(number, arguments.positional, arguments.named, line)
     case .method(let value, let name): return try callMethod(name, of: value, arguments, line)
     case .function(let function): return try callFunction(function, arguments, line)
     case .undefined(let name): throw failure(line, "'\(name)' is undefined, and cannot be called")
@@ -325,24 +235,26 @@ extension TemplateRun {
   ) throws(TokenizationError) -> TemplateValue {
     switch function {
     case .raise_exception:
+      try check(arguments, of: function.rawValue, 0...1, names: ["message"], line)
       throw failure(line, "the template says: \(arguments.value(0, "message")?.text ?? "")")
     case .strftime_now:
+      try check(arguments, of: function.rawValue, 0...1, names: ["format"], line)
       guard let date else { throw failure(line, "the template asks for the date, and none was given") }
       guard let text = date.formatted(arguments.value(0, "format")?.text ?? "") else {
         throw failure(line, "the date's format is not supported")
       }
       return try checked(text, line)
     case .namespace, .dict:
-      var members = TemplateDictionary()
-      if case .dictionary(let given)? = arguments.positional.first { members = given }
+      var members = try members(function, arguments.positional, line)
       for (name, value) in arguments.named { members[name] = value }
       if function == .dict { return .dictionary(members) }
       guard namespaces.count < limits.elementCount else { throw failure(line, "too many namespaces") }
       namespaces.append(members)
       return .namespace(namespaces.count - 1)
     case .range:
+      try check(arguments, of: function.rawValue, 1...3, line)
       let numbers = arguments.positional.compactMap(\.whole)
-      guard (1...3).contains(numbers.count), numbers.count == arguments.positional.count else {
+      guard numbers.count == arguments.positional.count else {
         throw failure(line, "range takes one to three whole numbers")
       }
       let (first, end) = numbers.count == 1 ? (0, numbers[0]) : (numbers[0], numbers[1])
@@ -358,6 +270,29 @@ extension TemplateRun {
       }
       try self.step(line, cost: elements.count)
       return .list(elements)
+    }
+  }
+
+  /// What `dict` and `namespace` are given without names: nothing, a dictionary, or pairs.
+  private mutating func members(
+    _ function: TemplateFunction, _ positional: [TemplateValue], _ line: Int
+  ) throws(TokenizationError) -> TemplateDictionary {
+    var members = TemplateDictionary()
+    guard let first = positional.first else { return members }
+    guard positional.count == 1 else { throw failure(line, "'\(function.rawValue)' takes one argument without a name") }
+    switch first {
+    case .dictionary(let given): return given
+    case .undefined(let what): throw failure(line, "'\(what)' is undefined")
+    default:
+      for pair in try iterated(first, line) {
+        let parts = try iterated(pair, line)
+        guard parts.count == 2, TemplateDictionary.isKey(parts[0]) else {
+          throw failure(line, "'\(function.rawValue)' takes a dictionary or pairs of a key and a value here")
+        }
+        if case .string(let name) = parts[0] { try scan(name, line) }
+        members[parts[0]] = parts[1]
+      }
+      return members
     }
   }
 }

@@ -2,26 +2,26 @@ extension TemplateRun {
   mutating func apply(
     _ filter: TemplateFilter, to value: TemplateValue, _ arguments: Arguments, _ line: Int
   ) throws(TokenizationError) -> TemplateValue {
+    if let parameters = filter.parameters {
+      try check(arguments, of: filter.rawValue, 0...parameters.count, names: parameters, line)
+    }
     switch filter {
-    case .trim:
-      var characters: String?
-      if case .string(let given)? = arguments.value(0, "chars") { characters = given }
-      return try checked(PythonText.stripped(value.text, characters, left: true, right: true), line)
-    case .upper: return try checked(PythonText.upper(value.text), line)
-    case .lower: return try checked(PythonText.lower(value.text), line)
-    case .capitalize: return try checked(PythonText.capitalized(value.text), line)
-    case .title: return try checked(PythonText.titled(value.text), line)
-    case .string: return try checked(value.text, line)
+    case .trim, .upper, .lower, .capitalize, .title, .string:
+      return try checked(try changed(try text(of: value, line), filter, arguments, line), line)
     case .length, .count: return .integer(try length(of: value, line))
     case .tojson: return try json(value, arguments, line)
     case .list: return .list(try iterated(value, line))
-    case .first, .last:
-      let elements = try iterated(value, line)
-      return (filter == .first ? elements.first : elements.last)
-        ?? .undefined("the \(filter.rawValue) of an empty list")
+    case .sort: return .list(try sorted(value, arguments, line))
+    case .first: return try firstElement(of: value, line) ?? .undefined("the first of an empty list")
+    case .last:
+      if case .generator = value { throw failure(line, "'last' takes no generator: write '|list' before it") }
+      return try iterated(value, line).last ?? .undefined("the last of an empty list")
     case .reverse:
-      if case .string(let text) = value { return .string(PythonText.string(text.unicodeScalars.reversed())) }
-      return .list(try iterated(value, line).reversed())
+      switch value {
+      case .string(let text): return .string(PythonText.string(text.unicodeScalars.reversed()))
+      case .generator: return .list(try iterated(value, line).reversed())
+      default: return try generator(try iterated(value, line).reversed(), line)
+      }
     case .default, .d:
       let other = arguments.value(0, "default_value") ?? .string("")
       let countsFalse = arguments.value(1, "boolean")?.isTrue ?? false
@@ -29,31 +29,77 @@ extension TemplateRun {
     case .int, .float, .abs: return try number(value, filter, arguments, line)
     case .join:
       var elements = try iterated(value, line)
-      if let attribute = arguments.value(1, "attribute") {
-        elements = try attributes(elements, attribute.text, line)
+      if let attribute = given(arguments.value(1, "attribute")) {
+        elements = try attributes(elements, try path(attribute, line), line)
       }
-      return try joined(elements, by: arguments.value(0, "d")?.text ?? "", line)
+      return try joined(elements, by: try text(of: arguments.value(0, "d") ?? .string(""), line), line)
     case .items:
-      if value.isUndefined { return .list([]) }
+      if value.isUndefined { return try generator([], line) }
       guard case .dictionary(let members) = value else { throw failure(line, "'items' takes a dictionary") }
-      return .list(Self.items(members))
+      return try generator(Self.items(members), line)
     case .dictsort:
       guard case .dictionary(let members) = value, arguments.positional.isEmpty, arguments.named.isEmpty else {
         throw failure(line, "'dictsort' takes a dictionary, and no arguments here")
       }
-      for key in members.keys { try scan(key, line) }
-      let keys = members.keys.map { Array(PythonText.lower($0).unicodeScalars) }
+      var keys: [[Unicode.Scalar]] = []
+      for key in members.keys {
+        guard case .string(let name) = key else { throw failure(line, "'dictsort' takes keys that are strings here") }
+        try scan(name, line)
+        keys.append(Array(PythonText.lower(name).unicodeScalars))
+      }
       let order = keys.indices.sorted { keys[$0].lexicographicallyPrecedes(keys[$1]) }
-      return .list(order.map { .tuple([.string(members.keys[$0]), members.values[$0]]) })
+      return .list(order.map { .tuple([members.keys[$0], members.values[$0]]) })
     case .replace:
-      guard let part = arguments.value(0, "old")?.text, let other = arguments.value(1, "new")?.text else {
+      guard let part = arguments.value(0, "old"), let other = arguments.value(1, "new") else {
         throw failure(line, "'replace' takes two strings")
       }
-      return try replaced(value.text, part, by: other, limit: arguments.value(2, "count")?.whole ?? -1, line)
-    case .indent: return try indented(value.text, arguments, line)
+      var limit = -1
+      if let count = given(arguments.value(2, "count")) { limit = try whole(count, "count", of: "replace", line) }
+      return try replaced(
+        try text(of: value, line), try text(of: part, line), by: try text(of: other, line), limit: limit, line)
+    case .indent: return try indented(value, arguments, line)
     case .select, .reject, .selectattr, .rejectattr: return try selected(value, filter, arguments, line)
     case .map: return try mapped(value, arguments, line)
     }
+  }
+
+  private func changed(
+    _ text: String, _ filter: TemplateFilter, _ arguments: Arguments, _ line: Int
+  ) throws(TokenizationError) -> String {
+    switch filter {
+    case .trim:
+      let characters = try characters(arguments.value(0, "chars"), of: "trim", line)
+      return PythonText.stripped(text, characters, left: true, right: true)
+    case .upper: return PythonText.upper(text)
+    case .lower: return PythonText.lower(text)
+    case .capitalize: return PythonText.capitalized(text)
+    case .title: return PythonText.titledWords(text)
+    default: return text
+    }
+  }
+
+  /// An argument that is there and not None.
+  func given(_ argument: TemplateValue?) -> TemplateValue? {
+    if case .none? = argument { nil } else { argument }
+  }
+
+  /// What `strip` takes off: None and no argument are white space.
+  func characters(
+    _ argument: TemplateValue?, of callee: String, _ line: Int
+  ) throws(TokenizationError) -> String? {
+    guard let argument = given(argument) else { return nil }
+    guard case .string(let characters) = argument else { throw failure(line, "'\(callee)' takes a string") }
+    return characters
+  }
+
+  /// An argument that is a whole number.
+  func whole(
+    _ argument: TemplateValue, _ name: String, of callee: String, _ line: Int
+  ) throws(TokenizationError) -> Int {
+    guard let whole = argument.whole else {
+      throw failure(line, "'\(callee)' takes a whole number as \(name), not a value of type \(argument.typeName)")
+    }
+    return whole
   }
 
   func length(of value: TemplateValue, _ line: Int) throws(TokenizationError) -> Int {
@@ -90,116 +136,67 @@ extension TemplateRun {
       if let whole = value.whole, whole != .min { return .integer(abs(whole)) }
       guard let number = value.numeric else { throw failure(line, "'abs' takes a number") }
       return .number(number.magnitude)
-    case .int:
-      if let whole = value.whole { return .integer(whole) }
-      if let number = value.numeric ?? Double(value.text.filter { !$0.isWhitespace }),
-        let whole = Int(exactly: number.rounded(.towardZero))
-      {
-        return .integer(whole)
-      }
-      return arguments.value(0, "default") ?? .integer(0)
+    case .int: return try wholeNumber(value, arguments, line)
     default:
       if let number = value.numeric { return .number(number) }
-      if case .string(let text) = value, let number = Double(PythonText.stripped(text, nil, left: true, right: true)) {
-        return .number(number)
-      }
+      if case .undefined(let name) = value { throw failure(line, "'\(name)' is undefined, and no number") }
+      if case .string(let text) = value, let number = PythonText.number(text) { return .number(number) }
       return arguments.value(0, "default") ?? .number(0)
     }
   }
 
-  private mutating func indented(
-    _ text: String, _ arguments: Arguments, _ line: Int
+  private func wholeNumber(
+    _ value: TemplateValue, _ arguments: Arguments, _ line: Int
   ) throws(TokenizationError) -> TemplateValue {
+    if let whole = value.whole { return .integer(whole) }
+    var read: Double?
+    switch value {
+    case .undefined(let name): throw failure(line, "'\(name)' is undefined, and no number")
+    case .number(let given):
+      guard !given.isInfinite else { throw failure(line, "a whole number is not infinite") }
+      read = given
+    case .string(let text):
+      let base = try self.whole(arguments.value(1, "base") ?? .integer(10), "base", of: "int", line)
+      if let (whole, overflow) = PythonText.whole(text, base: base) {
+        guard !overflow else { throw failure(line, "a number becomes too large") }
+        return .integer(whole)
+      }
+      read = PythonText.number(text)
+    default: break
+    }
+    guard let number = read, number.isFinite else { return arguments.value(0, "default") ?? .integer(0) }
+    guard let truncated = Int(exactly: number.rounded(.towardZero)) else {
+      throw failure(line, "a number becomes too large")
+    }
+    return .integer(truncated)
+  }
+
+  private mutating func indented(
+    _ value: TemplateValue, _ arguments: Arguments, _ line: Int
+  ) throws(TokenizationError) -> TemplateValue {
+    guard case .string(let text) = value else {
+      throw failure(line, "'indent' takes a string, not a value of type \(value.typeName)")
+    }
     let width = arguments.value(0, "width") ?? .integer(4)
     let prefix: String
     if case .string(let given) = width {
       prefix = given
     } else {
-      prefix = String(repeating: " ", count: min(max(width.whole ?? 4, 0), 64))
+      let count = max(try whole(width, "width", of: "indent", line), 0)
+      guard count <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
+      try step(line, cost: count / 64)
+      prefix = String(repeating: " ", count: count)
     }
     let (first, blank) = (arguments.value(1, "first")?.isTrue ?? false, arguments.value(2, "blank")?.isTrue ?? false)
-    let lines = PythonText.split(text, by: "\n", limit: -1)
+    // A line's end goes behind it: one at the text's end stays, as the end before an empty line.
+    let lines = PythonText.lines(text + "\n")
     let (growth, overflow) = lines.count.multipliedReportingOverflow(by: prefix.utf8.count)
     guard !overflow, growth <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
+    try step(line, cost: lines.count / 4)
     let indented = lines.enumerated().map { index, line in
       (index == 0 ? first : blank || !line.isEmpty) ? prefix + line : line
     }
     return try checked(indented.joined(separator: "\n"), line)
-  }
-
-  /// Dotted attributes, as `selectattr` and `map` take them.
-  private func attribute(
-    _ path: String, ofElement element: TemplateValue, default other: TemplateValue? = nil, _ line: Int
-  ) throws(TokenizationError) -> TemplateValue {
-    var value = element
-    for name in path.split(separator: ".") {
-      if case .dictionary(let members) = value {
-        value = members[String(name)] ?? .undefined(String(name))
-      } else {
-        value = try attribute(String(name), of: value, line)
-      }
-      if value.isUndefined, let other { value = other }
-    }
-    return value
-  }
-
-  private mutating func attributes(
-    _ elements: [TemplateValue], _ path: String, default other: TemplateValue? = nil, _ line: Int
-  ) throws(TokenizationError) -> [TemplateValue] {
-    var result: [TemplateValue] = []
-    for element in elements { result.append(try attribute(path, ofElement: element, default: other, line)) }
-    return result
-  }
-
-  private mutating func selected(
-    _ value: TemplateValue, _ filter: TemplateFilter, _ arguments: Arguments, _ line: Int
-  ) throws(TokenizationError) -> TemplateValue {
-    let byAttribute = filter == .selectattr || filter == .rejectattr
-    var rest = arguments.positional
-    var path: String?
-    if byAttribute {
-      guard case .string(let name)? = rest.first else {
-        throw failure(line, "'\(filter.rawValue)' takes an attribute's name")
-      }
-      path = name
-      rest.removeFirst()
-    }
-    var test: TemplateTest?
-    if let name = rest.first {
-      guard let known = TemplateTest(rawValue: name.text) else {
-        throw failure(line, "the test '\(name.text)' is not supported")
-      }
-      test = known
-      rest.removeFirst()
-    }
-    var kept: [TemplateValue] = []
-    // Whatever counts as false has no elements here, None too.
-    for element in value.isTrue ? try iterated(value, line) : [] {
-      let tested =
-        try path.map { (name) throws(TokenizationError) in try attribute(name, ofElement: element, line) } ?? element
-      let holds =
-        try test.map { (test) throws(TokenizationError) in try self.test(test, tested, rest, line) } ?? tested.isTrue
-      if holds == (filter == .select || filter == .selectattr) { kept.append(element) }
-    }
-    return .list(kept)
-  }
-
-  private mutating func mapped(
-    _ value: TemplateValue, _ arguments: Arguments, _ line: Int
-  ) throws(TokenizationError) -> TemplateValue {
-    let elements = value.isTrue ? try iterated(value, line) : []
-    if let attribute = arguments.value(.max, "attribute") {
-      return .list(try attributes(elements, attribute.text, default: arguments.value(.max, "default"), line))
-    }
-    guard let name = arguments.positional.first?.text, let filter = TemplateFilter(rawValue: name), filter != .map
-    else {
-      throw failure(line, "'map' takes an attribute or a supported filter")
-    }
-    var rest = arguments
-    rest.positional.removeFirst()
-    var result: [TemplateValue] = []
-    for element in elements { result.append(try apply(filter, to: element, rest, line)) }
-    return .list(result)
   }
 
   // MARK: - Tests
@@ -210,6 +207,9 @@ extension TemplateRun {
     func argument() throws(TokenizationError) -> TemplateValue {
       guard let first = arguments.first else { throw failure(line, "the test '\(test.rawValue)' takes a value") }
       return first
+    }
+    guard arguments.count == (test.takesValue ? 1 : 0) else {
+      throw failure(line, "the test '\(test.rawValue)' takes \(test.takesValue ? "one value" : "no values")")
     }
     switch test {
     case .defined: return !value.isUndefined
@@ -225,6 +225,7 @@ extension TemplateRun {
     case .false: if case .boolean(false) = value { return true } else { return false }
     case .iterable, .sequence:
       switch value {
+      case .generator: return test == .iterable
       case .undefined, .string, .list, .tuple, .dictionary: return true
       default: return false
       }

@@ -31,72 +31,137 @@ extension TemplateRun {
   private func callDictionaryMethod(
     _ name: String, _ members: TemplateDictionary, _ arguments: Arguments, _ line: Int
   ) throws(TokenizationError) -> TemplateValue {
+    try check(arguments, of: name, name == "get" ? 1...2 : 0...0, line)
     switch name {
     case "items": return .list(Self.items(members))
-    case "keys": return .list(members.keys.map { .string($0) })
+    case "keys": return .list(members.keys)
     case "values": return .list(members.values)
     default:
       guard let key = arguments.positional.first else { throw failure(line, "'get' takes a key") }
-      if case .string(let key) = key, let value = members[key] { return value }
+      if let value = members[key] { return value }
       return arguments.positional.count > 1 ? arguments.positional[1] : .none
     }
   }
 
   static func items(_ members: TemplateDictionary) -> [TemplateValue] {
-    zip(members.keys, members.values).map { .tuple([.string($0), $1]) }
+    zip(members.keys, members.values).map { .tuple([$0, $1]) }
+  }
+
+  /// How many arguments each method takes. Only those of `split` have names.
+  private static func argumentCounts(ofStringMethod name: String) -> ClosedRange<Int> {
+    switch name {
+    case "strip", "lstrip", "rstrip": 0...1
+    case "split": 0...2
+    case "startswith", "endswith", "find", "count": 1...3
+    case "replace": 2...3
+    case "join": 1...1
+    default: 0...0
+    }
   }
 
   private mutating func callStringMethod(
     _ name: String, _ text: String, _ arguments: Arguments, _ line: Int
   ) throws(TokenizationError) -> TemplateValue {
+    let names = name == "split" ? ["sep", "maxsplit"] : []
+    try check(arguments, of: name, Self.argumentCounts(ofStringMethod: name), names: names, line)
     func string(_ index: Int) throws(TokenizationError) -> String {
       guard index < arguments.positional.count, case .string(let text) = arguments.positional[index] else {
         throw failure(line, "'\(name)' takes a string as argument \(index + 1)")
       }
       return text
     }
-    func limit(_ index: Int, _ name: String) -> Int { arguments.value(index, name)?.whole ?? -1 }
     switch name {
     case "strip", "lstrip", "rstrip":
-      var characters: String?
-      if case .string(let given)? = arguments.positional.first { characters = given }
+      let characters = try characters(arguments.positional.first, of: name, line)
       return .string(
         PythonText.stripped(text, characters, left: name != "rstrip", right: name != "lstrip"))
-    case "split":
-      if arguments.positional.isEmpty { return .list(PythonText.splitOnSpace(text).map { .string($0) }) }
-      if case .none = arguments.positional[0] { return .list(PythonText.splitOnSpace(text).map { .string($0) }) }
-      let separator = try string(0)
-      guard !separator.isEmpty else { throw failure(line, "'split' takes a separator that is not empty") }
-      let parts = PythonText.split(text, by: separator, limit: limit(1, "maxsplit"))
-      guard parts.count <= limits.elementCount else { throw failure(line, "a list grows too long") }
-      return .list(parts.map { .string($0) })
+    case "split": return try split(text, arguments, line)
     case "startswith", "endswith":
-      var candidates: [TemplateValue] = Array(arguments.positional.prefix(1))
-      if let list = candidates.first?.elements { candidates = list }
-      var holds = false
-      for case .string(let part) in candidates {
-        holds = holds || (name == "startswith" ? PythonText.hasPrefix(text, part) : PythonText.hasSuffix(text, part))
+      let first = arguments.positional[0]
+      var candidates = [first]
+      if case .tuple(let elements) = first { candidates = elements }
+      let part = try window(of: text, name, arguments, line)?.text
+      for candidate in candidates {
+        guard case .string(let affix) = candidate else {
+          throw failure(line, "'\(name)' takes a string or a tuple of strings")
+        }
+        guard let part else { continue }
+        try scan(affix, line)
+        if name == "startswith" ? PythonText.hasPrefix(part, affix) : PythonText.hasSuffix(part, affix) {
+          return .boolean(true)
+        }
       }
-      return .boolean(holds)
-    case "replace": return try replaced(text, try string(0), by: try string(1), limit: limit(2, "count"), line)
+      return .boolean(false)
+    case "replace":
+      let limit = try arguments.positional.count > 2 ? whole(arguments.positional[2], "count", of: name, line) : -1
+      return try replaced(text, try string(0), by: try string(1), limit: limit, line)
     case "upper": return .string(PythonText.upper(text))
     case "lower": return .string(PythonText.lower(text))
     case "title": return .string(PythonText.titled(text))
     case "capitalize": return .string(PythonText.capitalized(text))
     case "find":
-      guard let range = PythonText.firstRange(of: try string(0), in: text) else { return .integer(-1) }
-      return .integer(String(decoding: Array(text.utf8.prefix(range.lowerBound)), as: UTF8.self).unicodeScalars.count)
-    case "count": return .integer(PythonText.split(text, by: try string(0), limit: -1).count - 1)
-    default: return try joined(try iterated(arguments.positional.first ?? .none, line), by: text, line)
+      let sought = try string(0)
+      guard let part = try window(of: text, name, arguments, line),
+        let range = PythonText.firstRange(of: sought, in: part.text)
+      else { return .integer(-1) }
+      let before = String(decoding: Array(part.text.utf8.prefix(range.lowerBound)), as: UTF8.self)
+      return .integer(part.start + before.unicodeScalars.count)
+    case "count":
+      let sought = try string(0)
+      guard let part = try window(of: text, name, arguments, line) else { return .integer(0) }
+      return .integer(PythonText.count(of: sought, in: part.text))
+    default:
+      let elements = try iterated(arguments.positional[0], line)
+      for (index, element) in elements.enumerated() {
+        guard case .string = element else {
+          throw failure(line, "'join' takes strings, and element \(index) is of type \(element.typeName)")
+        }
+      }
+      return try joined(elements, by: text, line)
     }
+  }
+
+  private mutating func split(
+    _ text: String, _ arguments: Arguments, _ line: Int
+  ) throws(TokenizationError) -> TemplateValue {
+    var limit = -1
+    if let given = arguments.value(1, "maxsplit") { limit = try whole(given, "maxsplit", of: "split", line) }
+    let parts: [String]
+    switch arguments.value(0, "sep") ?? TemplateValue.none {
+    case .none: parts = PythonText.splitOnSpace(text, limit: limit)
+    case .string(let separator):
+      guard !separator.isEmpty else { throw failure(line, "'split' takes a separator that is not empty") }
+      parts = PythonText.split(text, by: separator, limit: limit)
+    default: throw failure(line, "'split' takes a string as separator")
+    }
+    guard parts.count <= limits.elementCount else { throw failure(line, "a list grows too long") }
+    return .list(parts.map { .string($0) })
+  }
+
+  /// What a method looks at: from the second argument on, and up to the third, as Python's slices count. Nil where the
+  /// end is before the start.
+  private func window(
+    of text: String, _ name: String, _ arguments: Arguments, _ line: Int
+  ) throws(TokenizationError) -> (text: String, start: Int)? {
+    guard arguments.positional.count > 1 else { return (text: text, start: 0) }
+    let scalars = Array(text.unicodeScalars)
+    var bounds = [0, scalars.count]
+    for (index, argument) in arguments.positional.dropFirst().enumerated() {
+      guard let argument = given(argument) else { continue }
+      let bound = try whole(argument, index == 0 ? "start" : "end", of: name, line)
+      bounds[index] = bound < 0 ? max(bound + scalars.count, 0) : bound
+    }
+    let (start, end) = (bounds[0], min(bounds[1], scalars.count))
+    return start <= end ? (text: PythonText.string(scalars[start..<end]), start: start) : nil
   }
 
   /// - Throws: `templateFailed` before a text grows beyond the limit.
   mutating func replaced(
     _ text: String, _ part: String, by other: String, limit: Int, _ line: Int
   ) throws(TokenizationError) -> TemplateValue {
-    guard !part.isEmpty else { throw failure(line, "'replace' takes a part that is not empty") }
-    let (growth, overflow) = (text.utf8.count / part.utf8.count).multipliedReportingOverflow(by: other.utf8.count)
+    // Nothing stands before each character and at the end.
+    let places = part.isEmpty ? text.unicodeScalars.count + 1 : text.utf8.count / part.utf8.count
+    let (growth, overflow) = places.multipliedReportingOverflow(by: other.utf8.count)
     guard !overflow, growth <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
     return try checked(PythonText.replaced(text, part, by: other, limit: limit), line)
   }
@@ -104,9 +169,10 @@ extension TemplateRun {
   mutating func joined(
     _ elements: [TemplateValue], by separator: String, _ line: Int
   ) throws(TokenizationError) -> TemplateValue {
+    let texts = try texts(of: elements, line)
     var total = 0
-    for element in elements { total += element.text.utf8.count + separator.utf8.count }
+    for text in texts { total += text.utf8.count + separator.utf8.count }
     guard total <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
-    return try checked(elements.map(\.text).joined(separator: separator), line)
+    return try checked(texts.joined(separator: separator), line)
   }
 }

@@ -19,13 +19,16 @@ struct TemplateRun {
   private var outputByteCount = 0
   private var steps = 0
   private var depth = 0
-  /// The variables, the innermost scope last.
-  private var scopes: [[String: TemplateValue]]
+  /// The innermost scope.
+  private var scope: TemplateScope
   var namespaces: [TemplateDictionary] = []
-  var macros: [TemplateMacro] = []
+  /// Each macro with the scope that it stands in, whose variables it reads.
+  private var macros: [(macro: TemplateMacro, home: TemplateScope)] = []
+  /// What each generator has left to give; nil where that is not known.
+  var generators: [[TemplateValue]?] = []
 
   init(variables: [String: TemplateValue], date: TemplateDate?, limits: Limits) {
-    scopes = [variables]
+    scope = TemplateScope(variables)
     self.date = date
     self.limits = limits
   }
@@ -72,6 +75,22 @@ struct TemplateRun {
     return value
   }
 
+  /// Python's `str` of a value.
+  /// - Throws: `templateFailed` for functions, generators and whatever else it writes with an address.
+  func text(of value: TemplateValue, _ line: Int) throws(TokenizationError) -> String {
+    guard value.hasText else {
+      throw failure(
+        line, "a value of type \(value.typeName) has no text here, or holds one ('|list' makes a list of a generator)")
+    }
+    return value.text
+  }
+
+  func texts(of values: [TemplateValue], _ line: Int) throws(TokenizationError) -> [String] {
+    var result: [String] = []
+    for value in values { result.append(try text(of: value, line)) }
+    return result
+  }
+
   mutating func write(_ text: String, _ line: Int) throws(TokenizationError) {
     outputByteCount += text.utf8.count
     guard outputByteCount <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
@@ -81,22 +100,33 @@ struct TemplateRun {
   // MARK: - Variables
 
   /// How many places a name is looked for in.
-  var scopeCount: Int { scopes.count }
+  var scopeCount: Int { scope.depth }
 
   func variable(_ name: String) -> TemplateValue {
-    for scope in scopes.reversed() { if let value = scope[name] { return value } }
+    if let value = scope.variable(name) { return value }
     return TemplateFunction(rawValue: name).map { .function($0) } ?? .undefined(name)
+  }
+
+  /// Runs `body` in a scope of its own.
+  private mutating func scoped<Result>(
+    _ body: (inout TemplateRun) throws(TokenizationError) -> Result
+  ) throws(TokenizationError) -> Result {
+    let outer = scope
+    scope = TemplateScope(outer: outer)
+    defer { scope = outer }
+    return try body(&self)
   }
 
   private mutating func assign(_ target: TemplateTarget, _ value: TemplateValue, _ line: Int) throws(TokenizationError)
   {
     switch target {
-    case .name(let name): scopes[scopes.count - 1][name] = value
+    case .name(let name): scope.variables[name] = value
     case .names(let names):
-      guard let elements = value.elements, elements.count == names.count else {
+      let elements = try iterated(value, line)
+      guard elements.count == names.count else {
         throw failure(line, "\(names.count) names take a list of as many values")
       }
-      for (name, element) in zip(names, elements) { scopes[scopes.count - 1][name] = element }
+      for (name, element) in zip(names, elements) { scope.variables[name] = element }
     case .attribute(let name, let attribute):
       guard case .namespace(let index) = variable(name) else {
         throw failure(line, "only attributes of a namespace can be set, and '\(name)' is none")
@@ -123,14 +153,16 @@ struct TemplateRun {
     try step(line)
     switch statement.kind {
     case .text(let text): try write(text, line)
-    case .output(let expression): try write(try value(of: expression).text, line)
+    case .output(let expression):
+      let value = try value(of: expression)
+      try write(try text(of: value, line), line)
     case .condition(let branches, let otherwise):
       for branch in branches where try value(of: branch.condition).isTrue {
         return try nested(line) { (run) throws(TokenizationError) in try run.execute(branch.body) }
       }
       return try nested(line) { (run) throws(TokenizationError) in try run.execute(otherwise) }
     case .loop(let target, let sequence, let filter, let body, let otherwise):
-      try nested(line) { (run) throws(TokenizationError) in
+      return try nested(line) { (run) throws(TokenizationError) in
         try run.loop(target, sequence, filter, body, otherwise, line)
       }
     case .set(let target, let expression): try assign(target, try value(of: expression), line)
@@ -138,9 +170,12 @@ struct TemplateRun {
       let text = try captured(line) { (run) throws(TokenizationError) in try run.run(body) }
       try assign(target, text, line)
     case .macro(let macro):
-      macros.append(macro)
-      scopes[scopes.count - 1][macro.name] = .macro(macros.count - 1)
-    case .group(let body): return try nested(line) { (run) throws(TokenizationError) in try run.execute(body) }
+      macros.append((macro: macro, home: scope))
+      scope.variables[macro.name] = .macro(macros.count - 1)
+    case .generation(let body):
+      return try nested(line) { (run) throws(TokenizationError) in
+        try run.scoped { (run) throws(TokenizationError) in try run.execute(body) }
+      }
     case .breakLoop: return .leaveLoop
     case .continueLoop: return .nextTurn
     }
@@ -150,73 +185,83 @@ struct TemplateRun {
   private mutating func loop(
     _ target: TemplateTarget, _ sequence: TemplateExpression, _ filter: TemplateExpression?,
     _ body: [TemplateStatement], _ otherwise: [TemplateStatement], _ line: Int
-  ) throws(TokenizationError) {
-    var elements = try iterated(try value(of: sequence), line)
+  ) throws(TokenizationError) -> Flow {
+    let value = try value(of: sequence)
+    var elements = try iterated(value, line)
     if let filter {
       var kept: [TemplateValue] = []
       for element in elements {
-        scopes.append([:])
-        defer { scopes.removeLast() }
-        try assign(target, element, line)
-        if try value(of: filter).isTrue { kept.append(element) }
+        let isKept = try scoped { (run) throws(TokenizationError) -> Bool in
+          try run.assign(target, element, line)
+          return try run.value(of: filter).isTrue
+        }
+        if isKept { kept.append(element) }
       }
       elements = kept
     }
-    guard !elements.isEmpty else {
-      _ = try execute(otherwise)
-      return
-    }
+    var reachesEnd = false
     for (index, element) in elements.enumerated() {
       try step(line)
-      scopes.append([:])
-      defer { scopes.removeLast() }
-      try assign(target, element, line)
-      scopes[scopes.count - 1]["loop"] = .loop(
-        TemplateLoop(
-          index0: index, count: elements.count, previous: index > 0 ? elements[index - 1] : .undefined("previtem"),
-          next: index + 1 < elements.count ? elements[index + 1] : .undefined("nextitem")))
-      if try execute(body) == .leaveLoop { break }
+      let state = TemplateLoop(
+        index0: index, count: elements.count, previous: index > 0 ? elements[index - 1] : .undefined("previtem"),
+        next: index + 1 < elements.count ? elements[index + 1] : .undefined("nextitem"))
+      let flow = try scoped { (run) throws(TokenizationError) -> Flow in
+        try run.assign(target, element, line)
+        run.scope.variables["loop"] = .loop(state)
+        return try run.execute(body)
+      }
+      if flow == .goOn { reachesEnd = true }
+      if flow == .leaveLoop {
+        // How much of it was looked at depends on what the loop asked about itself.
+        if case .generator(let number) = value, filter != nil || index + 1 < elements.count { generators[number] = nil }
+        break
+      }
     }
+    // Jinja's rule: `else` runs unless the body came to its end once.
+    if reachesEnd { return .goOn }
+    return try scoped { (run) throws(TokenizationError) -> Flow in try run.execute(otherwise) }
   }
 
   /// Runs `body` in a scope of its own and takes what it writes.
-  mutating func captured(
-    _ line: Int, _ body: (inout TemplateRun) throws(TokenizationError) -> Void
+  private mutating func captured(
+    within outer: TemplateScope? = nil, _ line: Int, _ body: (inout TemplateRun) throws(TokenizationError) -> Void
   ) throws(TokenizationError) -> TemplateValue {
-    let before = output
-    let count = outputByteCount
+    let (before, count, inner) = (output, outputByteCount, scope)
     output = ""
+    scope = TemplateScope(outer: outer ?? inner)
     defer {
       output = before
       outputByteCount = count
+      scope = inner
     }
-    scopes.append([:])
-    defer { scopes.removeLast() }
     try nested(line, body)
     return try checked(output, line)
   }
 
-  /// Calls a macro: its parameters, the template's own variables, and nothing of the caller's.
-  mutating func call(
-    _ macro: TemplateMacro, _ positional: [TemplateValue], _ named: [(name: String, value: TemplateValue)], _ line: Int
+  /// Calls a macro: it has its parameters and the variables of where it stands, and nothing of the caller's.
+  mutating func callMacro(
+    _ number: Int, _ positional: [TemplateValue], _ named: [(name: String, value: TemplateValue)], _ line: Int
   ) throws(TokenizationError) -> TemplateValue {
+    let (macro, home) = macros[number]
     guard positional.count <= macro.parameters.count else {
       throw failure(line, "the macro '\(macro.name)' takes \(macro.parameters.count) arguments at most")
     }
-    for (name, _) in named where !macro.parameters.contains(where: { $0.name == name }) {
-      throw failure(line, "the macro '\(macro.name)' has no parameter '\(name)'")
+    for (name, _) in named {
+      guard let place = macro.parameters.firstIndex(where: { $0.name == name }) else {
+        throw failure(line, "the macro '\(macro.name)' has no parameter '\(name)'")
+      }
+      guard place >= positional.count else { throw failure(line, "the macro '\(macro.name)' is given '\(name)' twice") }
     }
-    let callers = scopes
-    scopes = [scopes[0]]
-    defer { scopes = callers }
-    return try captured(line) { (run) throws(TokenizationError) in
+    return try captured(within: home, line) { (run) throws(TokenizationError) in
+      // A default sees what was given and the defaults before it; `n=n` reads the parameter.
+      var defaults: [(name: String, value: TemplateExpression)] = []
       for (index, parameter) in macro.parameters.enumerated() {
         let given =
           index < positional.count ? positional[index] : named.first(where: { $0.name == parameter.name })?.value
-        var value = given ?? .undefined(parameter.name)
-        if given == nil, let expression = parameter.value { value = try run.value(of: expression) }
-        try run.assign(.name(parameter.name), value, line)
+        try run.assign(.name(parameter.name), given ?? .undefined(parameter.name), line)
+        if given == nil, let expression = parameter.value { defaults.append((parameter.name, expression)) }
       }
+      for (name, expression) in defaults { try run.assign(.name(name), try run.value(of: expression), line) }
       try run.run(macro.body)
     }
   }
@@ -227,7 +272,10 @@ struct TemplateRun {
     switch value {
     case .undefined: elements = []
     case .list(let list), .tuple(let list): elements = list
-    case .dictionary(let members): elements = members.keys.map { .string($0) }
+    case .generator(let number):
+      elements = try rest(of: number, line)
+      generators[number] = []
+    case .dictionary(let members): elements = members.keys
     case .string(let text):
       // Counted before a value is made of each.
       try step(line, cost: text.unicodeScalars.count)
@@ -236,5 +284,28 @@ struct TemplateRun {
     }
     try step(line, cost: elements.count)
     return elements
+  }
+}
+
+/// A scope's variables, and the scope around it. Macros keep theirs, so it is an object.
+final class TemplateScope {
+  var variables: [String: TemplateValue]
+  private let outer: TemplateScope?
+  /// How many scopes there are from the outermost to this one.
+  let depth: Int
+
+  init(_ variables: [String: TemplateValue] = [:], outer: TemplateScope? = nil) {
+    self.variables = variables
+    self.outer = outer
+    depth = (outer?.depth ?? 0) + 1
+  }
+
+  func variable(_ name: String) -> TemplateValue? {
+    var scope: TemplateScope? = self
+    while let current = scope {
+      if let value = current.variables[name] { return value }
+      scope = current.outer
+    }
+    return nil
   }
 }

@@ -60,7 +60,8 @@ struct TemplateStatement: Sendable {
     case set(TemplateTarget, TemplateExpression)
     case setBlock(TemplateTarget, [TemplateStatement])
     case macro(TemplateMacro)
-    case group([TemplateStatement])
+    /// What transformers marks as the assistant's: a scope of its own, and nothing else here.
+    case generation([TemplateStatement])
     case breakLoop
     case continueLoop
   }
@@ -79,13 +80,29 @@ struct TemplateMacro: Sendable {
 enum TemplateFilter: String, Sendable, CaseIterable {
   case trim, length, count, tojson, join, list, string, int, float, upper, lower, capitalize, title, first, last,
     `default`
-  case d, items, selectattr, rejectattr, select, reject, map, replace, indent, dictsort, abs, reverse
+  case d, items, selectattr, rejectattr, select, reject, map, replace, indent, dictsort, abs, reverse, sort
 
   /// Whether its work grows with a text that it is applied to.
   var looksThroughTexts: Bool {
     switch self {
     case .default, .d, .string, .items: false
     default: true
+    }
+  }
+
+  /// The parameters behind the value, in order; nil for a filter that looks at its arguments itself.
+  var parameters: [String]? {
+    switch self {
+    case .trim: ["chars"]
+    case .join: ["d", "attribute"]
+    case .int: ["default", "base"]
+    case .float: ["default"]
+    case .default, .d: ["default_value", "boolean"]
+    case .replace: ["old", "new", "count"]
+    case .indent: ["width", "first", "blank"]
+    case .sort: ["reverse", "case_sensitive", "attribute"]
+    case .tojson, .dictsort, .selectattr, .rejectattr, .select, .reject, .map: nil
+    case .length, .count, .list, .string, .upper, .lower, .capitalize, .title, .first, .last, .items, .abs, .reverse: []
     }
   }
 }
@@ -96,4 +113,12 @@ enum TemplateTest: String, Sendable, CaseIterable {
   case divisibleby, equalto, eq, ne, `in`, `true`, `false`
   case equalSign = "=="
   case unequalSign = "!="
+
+  /// Whether it compares with a value.
+  var takesValue: Bool {
+    switch self {
+    case .divisibleby, .equalto, .eq, .ne, .in, .equalSign, .unequalSign: true
+    default: false
+    }
+  }
 }

@@ -13,6 +13,8 @@ indirect enum TemplateValue: Sendable {
   /// A `namespace(…)` by its number in the run: the one kind of value that can be changed.
   case namespace(Int)
   case macro(Int)
+  /// What a filter like `select` gives, by its number in the run: it is gone through once.
+  case generator(Int)
   case loop(TemplateLoop)
   case function(TemplateFunction)
   /// A method on its value.
@@ -49,17 +51,38 @@ struct TemplateLoop: Sendable {
   }
 }
 
-/// An object with its members in order. Keys are compared by their bytes.
+/// An object with its members in order. Its keys are strings, compared by their bytes, and whole numbers.
 struct TemplateDictionary: Sendable {
-  private(set) var keys: [String] = []
+  private(set) var keys: [TemplateValue] = []
   private(set) var values: [TemplateValue] = []
   private var indices: [[UInt8]: Int] = [:]
 
-  subscript(key: String) -> TemplateValue? {
-    get { indices[Array(key.utf8)].map { values[$0] } }
+  static func isKey(_ value: TemplateValue) -> Bool {
+    switch value {
+    case .string, .integer, .boolean: true
+    default: false
+    }
+  }
+
+  /// What tells keys apart: numbers that are equal are one key, as in Python. Nil for what is never a key.
+  private static func bytes(of key: TemplateValue) -> [UInt8]? {
+    let whole: Int?
+    switch key {
+    case .string(let text): return Array(text.utf8)
+    case .number(let value): whole = Int(exactly: value)
+    default: whole = key.whole
+    }
+    // No text begins with this byte.
+    return whole.map { [0xFF] + Array(String($0).utf8) }
+  }
+
+  subscript(key: TemplateValue) -> TemplateValue? {
+    get {
+      guard let bytes = Self.bytes(of: key), let index = indices[bytes] else { return nil }
+      return values[index]
+    }
     set {
-      let bytes = Array(key.utf8)
-      guard let newValue else { return }
+      guard let newValue, let bytes = Self.bytes(of: key) else { return }
       if let index = indices[bytes] {
         values[index] = newValue
       } else {
@@ -68,6 +91,11 @@ struct TemplateDictionary: Sendable {
         values.append(newValue)
       }
     }
+  }
+
+  subscript(key: String) -> TemplateValue? {
+    get { self[TemplateValue.string(key)] }
+    set { self[TemplateValue.string(key)] = newValue }
   }
 
   var count: Int { keys.count }
@@ -86,7 +114,17 @@ extension TemplateValue {
     case .string(let text): !text.isEmpty
     case .list(let elements), .tuple(let elements): !elements.isEmpty
     case .dictionary(let members): members.count > 0
-    case .namespace, .macro, .loop, .function, .method: true
+    case .namespace, .macro, .generator, .loop, .function, .method: true
+    }
+  }
+
+  /// Whether Python writes it without an address in memory.
+  var hasText: Bool {
+    switch self {
+    case .undefined, .none, .boolean, .integer, .number, .string: true
+    case .list(let elements), .tuple(let elements): elements.allSatisfy(\.hasText)
+    case .dictionary(let members): members.values.allSatisfy(\.hasText)
+    case .namespace, .macro, .generator, .loop, .function, .method: false
     }
   }
 
@@ -103,6 +141,7 @@ extension TemplateValue {
     case .tuple: "tuple"
     case .dictionary: "dict"
     case .namespace: "namespace"
+    case .generator: "generator"
     case .loop: "loop"
     case .macro, .function, .method: "function"
     }
@@ -128,18 +167,10 @@ extension TemplateValue {
     case .list(let elements), .tuple(let elements):
       return elements.allSatisfy { $0.measure(limits, depth: depth + 1, &count, &byteCount) }
     case .dictionary(let members):
-      byteCount += members.keys.reduce(0) { $0 + $1.utf8.count }
+      for case .string(let key) in members.keys { byteCount += key.utf8.count }
       return members.values.allSatisfy { $0.measure(limits, depth: depth + 1, &count, &byteCount) }
     case .method(let value, _): return value.measure(limits, depth: depth + 1, &count, &byteCount)
     default: return true
-    }
-  }
-
-  /// The elements of a list or a tuple.
-  var elements: [TemplateValue]? {
-    switch self {
-    case .list(let elements), .tuple(let elements): elements
-    default: nil
     }
   }
 
@@ -174,10 +205,33 @@ extension TemplateValue {
       return left.count == right.count
         && zip(left.keys, left.values).allSatisfy { key, value in right[key].map { value.isEqual(to: $0) } ?? false }
     case (.namespace(let left), .namespace(let right)): return left == right
+    case (.generator(let left), .generator(let right)): return left == right
     default:
       if let left = whole, let right = other.whole { return left == right }
       guard let left = numeric, let right = other.numeric else { return false }
       return left == right
+    }
+  }
+}
+
+extension TemplateValue {
+  /// -1, 0 or 1 as Python orders two values; nil where it does not.
+  ///
+  /// - Parameter isPart: whether they are elements of lists, where what has no order may still be equal.
+  func order(to other: TemplateValue, isPart: Bool = false) -> Int? {
+    if let left = whole, let right = other.whole { return left < right ? -1 : left > right ? 1 : 0 }
+    if let left = numeric, let right = other.numeric { return left < right ? -1 : left > right ? 1 : 0 }
+    switch (self, other) {
+    case (.string(let left), .string(let right)):
+      let (a, b) = (left.unicodeScalars, right.unicodeScalars)
+      return a.lexicographicallyPrecedes(b) ? -1 : a.elementsEqual(b) ? 0 : 1
+    case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
+      for (a, b) in zip(left, right) {
+        guard let order = a.order(to: b, isPart: true) else { return nil }
+        if order != 0 { return order }
+      }
+      return left.count < right.count ? -1 : left.count > right.count ? 1 : 0
+    default: return isPart && isEqual(to: other) ? 0 : nil
     }
   }
 }
@@ -208,10 +262,11 @@ extension TemplateValue {
       "(" + elements.map(\.representation).joined(separator: ", ") + (elements.count == 1 ? ",)" : ")")
     case .dictionary(let members):
       "{"
-        + zip(members.keys, members.values).map { "\(Self.quoted($0)): \($1.representation)" }.joined(separator: ", ")
+        + zip(members.keys, members.values).map { "\($0.representation): \($1.representation)" }.joined(separator: ", ")
         + "}"
     case .namespace: "<Namespace>"
     case .macro, .function, .method: "<function>"
+    case .generator: "<generator>"
     case .loop: "<LoopContext>"
     }
   }
@@ -302,8 +357,9 @@ extension TemplateValue {
       guard parts.count == elements.count else { return nil }
       return Self.enclosed(parts, "[", "]", indent, level)
     case .dictionary(let members):
-      let parts = zip(members.keys, members.values).compactMap { key, value in
-        value.json(indent: indent, level: level + 1).map { "\(Self.jsonQuoted(key)): \($0)" }
+      let parts = zip(members.keys, members.values).compactMap { key, value -> String? in
+        let name = if case .string(let text) = key { text } else { key.json(indent: nil) ?? "" }
+        return value.json(indent: indent, level: level + 1).map { "\(Self.jsonQuoted(name)): \($0)" }
       }
       guard parts.count == members.count else { return nil }
       return Self.enclosed(parts, "{", "}", indent, level)
