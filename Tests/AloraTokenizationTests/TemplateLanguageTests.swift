@@ -1,3 +1,4 @@
+import AloraBytes
 import AloraJSON
 import AloraTestSupport
 import AloraTokenization
