@@ -123,7 +123,7 @@ let package = Package(
       "AloraInference",
       [
         "AloraArchitectures", "AloraBytes", "AloraConversion", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraPEFT",
-        "AloraTensors", "AloraTestSupport", "CAloraKernels",
+        "AloraSafetensors", "AloraTensors", "AloraTestSupport", "CAloraKernels",
       ]),
     tests(
       "AloraGeneration",

@@ -5,7 +5,8 @@ extension Architecture {
   static let gemma3 = Architecture(
     name: "gemma3", huggingFaceName: "Gemma3ForCausalLM", modelType: "gemma3_text",
     graph: GraphTraits(
-      activation: .geluTanh, window: .allButEvery(period: 6), attentionScale: .queryScalar, positions: .perLayerKind,
+      activation: .geluTanh, window: .allButEvery(period: 6, windowOfGGUF: nil), attentionScale: .queryScalar,
+      positions: .perLayerKind,
       biases: .asConfigured, hasPostNorms: true, hasHeadNorms: true, normOffset: 1, scalesEmbeddingByWidth: true,
       softCaps: (attention: nil, logits: nil))
   ) { h in

@@ -53,10 +53,10 @@ extension GraphParameters {
   private static func windows(
     _ reader: GGUFReader, _ h: Hyperparameters, _ rule: GraphTraits.Window
   ) throws -> [Int?] {
-    let isPatterned = if case .allButEvery = rule { true } else { false }
-    let size = try reader.integer("attention.sliding_window", default: isPatterned ? 4096 : 0)
+    let fallback = if case .allButEvery(_, let window) = rule { window } else { nil as Int? }
+    let size = try reader.integer("attention.sliding_window", default: fallback ?? 0)
     guard size > 0 else { return [Int?](repeating: nil, count: h.layerCount) }
-    guard case .allButEvery(let period) = rule else { return [Int?](repeating: size, count: h.layerCount) }
+    guard case .allButEvery(let period, _) = rule else { return [Int?](repeating: size, count: h.layerCount) }
     let key = "\(reader.prefix).attention.sliding_window_pattern"
     if case .array(let pattern)? = reader.file.metadata[key] {
       let flags = pattern.booleans ?? pattern.integers?.map { $0 != 0 } ?? []

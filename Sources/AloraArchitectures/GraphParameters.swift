@@ -93,7 +93,7 @@ extension GraphParameters {
       size = reader.has("sliding_window") ? try reader.window() : 4096
       let first = try reader.integer("max_window_layers", default: 28)
       isSliding = (0..<h.layerCount).map { $0 >= first }
-    case .allButEvery(let period):
+    case .allButEvery(let period, _):
       size = reader.has("sliding_window") ? try reader.window() : 4096
       let stated = try reader.integer("sliding_window_pattern", default: period)
       isSliding = (0..<h.layerCount).map { stated == 0 || ($0 + 1) % stated != 0 }

@@ -14,8 +14,9 @@ struct GraphTraits: Sendable {
     case everyLayer(fallback: Int?)
     /// Only where `use_sliding_window` says so, from layer `max_window_layers` on.
     case fromLayer
-    /// Every layer but each `period`th, unless `layer_types` says otherwise.
-    case allButEvery(period: Int)
+    /// Every layer but each `period`th, unless `layer_types` says otherwise. `windowOfGGUF` is what a GGUF without one
+    /// means, where a config.json without one means 4096.
+    case allButEvery(period: Int, windowOfGGUF: Int?)
   }
 
   /// What a score is multiplied by.

@@ -32,6 +32,18 @@ extension TensorSource {
     let start = tensor.byteRange.lowerBound
     return try file(of: tensor).read((start + part.lowerBound)..<(start + part.upperBound))
   }
+
+  /// Whether two tensors of this source have the same type, shape and bytes.
+  ///
+  /// - Throws: as ``readBytes(of:in:)``.
+  public func haveEqualBytes(_ tensor: TensorDescription, _ other: TensorDescription) throws -> Bool {
+    guard tensor.dtype == other.dtype, tensor.shape == other.shape else { return false }
+    for start in stride(from: 0, to: tensor.byteRange.count, by: 1 << 20) {
+      let range = start..<min(start + (1 << 20), tensor.byteRange.count)
+      guard try readBytes(of: tensor, in: range) == readBytes(of: other, in: range) else { return false }
+    }
+    return true
+  }
 }
 
 /// Tensors by name. Names are told apart by their bytes: `String` holds canonically equal ones for the same.

@@ -6,10 +6,13 @@ public struct InferenceError: DiagnosedError, Hashable {
     enum Value: Hashable, Sendable {
       case missingTensor, wrongShape, unsupportedType, notAnAdapter, wrongBase, unknownTensor, incompletePair
       case tokenOutsideVocabulary, noTokens, tooLong, foreignCache, missingLibrary, notFinite
+      case ambiguousOutput
     }
     let value: Value
     public static let missingTensor = Code(value: .missingTensor)
     public static let wrongShape = Code(value: .wrongShape)
+    /// Weights of an output layer that the configuration ties to other ones.
+    public static let ambiguousOutput = Code(value: .ambiguousOutput)
     /// An element type that no kernel reads.
     public static let unsupportedType = Code(value: .unsupportedType)
     /// A GGUF that is no LoRA adapter.

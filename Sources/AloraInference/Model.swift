@@ -63,10 +63,11 @@ public final class Model: Sendable {
   ///     make memory; more are slower. Has no meaning for ``Backend/openblas``. Results are the same bits.
   ///   - pool: the threads that share the work.
   /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``, ``GGUFError``, ``ArchitectureError``,
-  ///   ``InferenceError`` (`missingTensor`, `wrongShape`, `unsupportedType`, `missingLibrary`).
+  ///   ``InferenceError`` (`missingTensor`, `wrongShape`, `unsupportedType`, `ambiguousOutput`, `missingLibrary`).
   public init(path: String, backend: Backend = .exact, keepsWeights: Bool = true, pool: ThreadPool) throws {
     blas = backend == .openblas ? try OpenBLAS() : nil
     let (file, graph) = try ModelFile.open(path)
+    try file.checkTiedOutput(graph)
     self.path = path
     self.graph = graph
     self.backend = backend

@@ -50,6 +50,23 @@ enum ModelFile {
       problem: "its shape is \(tensor.shape), expected \(expected)")
   }
 
+  /// An output layer that is tied to the embedding has no weights of its own, or the same.
+  ///
+  /// Source: `tie_weights` of transformers, which up to version 4 passes over such weights, and from 5 on uses them.
+  /// - Throws: `ambiguousOutput`; ``FileError``.
+  func checkTiedOutput(_ graph: ModelGraph) throws {
+    guard case .huggingFace(let files) = self, graph.base.hyperparameters.tiesEmbeddings,
+      let output = files.tensor(named: "lm_head.weight"),
+      let embedding = files.tensor(named: graph.embedding.huggingFace.name),
+      try !files.haveEqualBytes(output, embedding)
+    else { return }
+    throw InferenceError(
+      .ambiguousOutput, path: path, place: "tensor lm_head.weight",
+      problem: "config.json ties the output layer to the embedding, and this is another matrix: "
+        + "transformers 4 passes over it, transformers 5 uses it",
+      remedy: "set tie_word_embeddings to false, or leave the tensor out, whichever the model was trained with")
+  }
+
   /// Where the rows of a matrix lie.
   ///
   /// - Throws: `missingTensor`, `wrongShape`.

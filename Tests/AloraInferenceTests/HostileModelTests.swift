@@ -1,6 +1,9 @@
 import AloraArchitectures
 import AloraBytes
+import AloraGGUF
 import AloraInference
+import AloraSafetensors
+import AloraTensors
 import AloraTestSupport
 import Foundation
 import Testing
@@ -68,6 +71,53 @@ import Testing
       try writeFile(bytes, to: directory + "/model.gguf")
       let other = caught(ArchitectureError.self) { _ = try Model(path: directory + "/model.gguf", pool: pool) }
       #expect(other?.place == "qwen2.attention.layer_norm_rms_epsilon")
+    }
+  }
+
+  /// The weights of an output layer that is said to be tied were passed over without a word.
+  @Test func aTiedOutputLayerWithOtherWeightsIsRefused() throws {
+    try withTemporaryDirectory { directory in
+      let base = try testData("inference/llama/base")
+      for file in try FileManager.default.contentsOfDirectory(atPath: base) where file != "config.json" {
+        try FileManager.default.copyItem(atPath: "\(base)/\(file)", toPath: "\(directory)/\(file)")
+      }
+      let text = String(decoding: try readFile(base + "/config.json"), as: UTF8.self)
+      let tied = text.replacing(#""tie_word_embeddings": false"#, with: #""tie_word_embeddings": true"#)
+      #expect(tied != text)
+      try writeFile(Array(tied.utf8), to: directory + "/config.json")
+      let pool = ThreadPool(threadCount: 1)
+      let error = caught(InferenceError.self) { _ = try Model(path: directory, pool: pool) }
+      #expect(error?.code == .ambiguousOutput)
+
+      // The same weights twice are no contradiction.
+      let path = directory + "/model.safetensors"
+      let file = try SafetensorsFile(path: path)
+      let (output, embedding) = (
+        try #require(file.tensor(named: "lm_head.weight")),
+        try #require(file.tensor(named: "model.embed_tokens.weight"))
+      )
+      var bytes = try readFile(path)
+      bytes.replaceSubrange(output.byteRange, with: bytes[embedding.byteRange])
+      try writeFile(bytes, to: path)
+      #expect(try Model(path: directory, pool: pool).graph.base.hyperparameters.tiesEmbeddings)
+    }
+  }
+
+  /// As llama.cpp's converter writes a Gemma 3 whose layers all see everything: no window, and the one rotary embedding.
+  @Test func aGemma3WithoutAWindowSeesEverything() throws {
+    try withTemporaryDirectory { directory in
+      var bytes = try readFile(testData("inference/gemma3-six-layers/base.gguf"))
+      let name = "gemma3.attention.sliding_window"
+      // With its length before it: another key begins with the same letters.
+      let key = [UInt8(name.utf8.count), 0, 0, 0, 0, 0, 0, 0] + Array(name.utf8)
+      let start = try #require(bytes.indices.first { bytes[$0...].starts(with: key) })
+      #expect(
+        try ModelGraph(gguf: GGUFFileSet(path: testData("inference/gemma3-six-layers/base.gguf")))
+          .parameters.layers.contains { $0.window != nil })
+      bytes[start + key.count - 1] = UInt8(ascii: "X")
+      try writeFile(bytes, to: directory + "/base.gguf")
+      let layers = try ModelGraph(gguf: GGUFFileSet(path: directory + "/base.gguf")).parameters.layers
+      #expect(layers.allSatisfy { $0.window == nil && $0.rotary == layers[5].rotary })
     }
   }
 
