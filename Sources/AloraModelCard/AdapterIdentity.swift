@@ -55,7 +55,7 @@ public struct AdapterIdentity: Hashable, Sendable {
     ])
     addModels(bases, "general.base_model", weightCount: weightCount)
     addModels(
-      card["datasets"] ?? card["dataset"] ?? card["dataset_sources"], "general.dataset", weightCount: weightCount)
+      card.firstPresent(of: ["datasets", "dataset", "dataset_sources"]), "general.dataset", weightCount: weightCount)
     var tags: [String] = []
     for tag in texts(of: ["tags", "pipeline_tag"]) where !setsAsideTag(tag) { tags.append(tag) }
     add("general.tags", .strings(tags))

@@ -136,6 +136,14 @@ import Testing
     #expect(found.entries.contains { $0.key == "general.base_model.0.name" && $0.value == .string("Base 7B") })
   }
 
+  /// As gguf-py: a field that is there and null counts nothing, and hides the field that would come after it.
+  @Test(arguments: ["datasets:\n", "datasets: null\n", "datasets: []\n", "datasets:\ndataset: a/b\n"])
+  func aCardWithoutDataSetsCountsNone(_ text: String) throws {
+    let found = try identity(card: "---\n\(text)---\n", baseModelName: nil)
+    let entries = found.entries.filter { $0.key.hasPrefix("general.dataset.") }
+    #expect(entries.map(\.key) == ["general.dataset.count"] && entries.first?.value == .uint32(0))
+  }
+
   @Test func anEmptyNameIsTheDirectorys() throws {
     let found = try identity(card: "---\nname: ''\nauthor: ''\n---\n", baseModelName: nil)
     #expect(found.entries.first?.key == "general.name")
