@@ -25,10 +25,15 @@ struct Console: Sendable {
     hasColor = isTerminal && noColor.isEmpty && FileSystem.environment("TERM") != "dumb"
   }
 
-  /// Writes all of `text`. A stream that cannot take it (closed, full) ends the
+  /// Writes all of `text`, in which a CI system finds no commands. A stream that cannot take it (closed, full) ends the
   /// process with the code for I/O failures, and with a line that says why. A reader that has gone ends it by SIGPIPE,
   /// as it does every command; where that signal is ignored, with the code and no line.
   func write(_ text: String) {
+    writeAsItIs(WorkflowCommands.areRead ? text.escapingWorkflowCommands() : text)
+  }
+
+  /// As ``write(_:)``, for commands of our own, and for text that was asked for and may be caught by a script.
+  func writeAsItIs(_ text: String) {
     let bytes = Array(text.utf8)
     var done = 0
     while done < bytes.count {

@@ -1,3 +1,4 @@
+import AloraJSON
 import AloraTestSupport
 import Foundation
 import Testing
@@ -39,5 +40,54 @@ import Testing
     #expect(result.exitedNormally && result.status == 0 && result.errors.isEmpty, "\(result.errors)")
     let said = String(decoding: received.dropFirst(filledCount), as: UTF8.self)
     #expect(try said == runAlora(["--help"]).output)
+  }
+
+  /// Names that a CI system would take for commands, in an error, in a table whose lines they begin, and in JSON.
+  @Test func namesAreNoCommandsOfAWorkflow() throws {
+    try withTemporaryDirectory { directory in
+      let (anywhere, atStart) = ("##[stop-commands]x", "::stop-commands::x")
+      var builder = AdapterBuilder()
+      builder.tensors.append(AdapterBuilder.Tensor(anywhere, [1], [1]))
+      try builder.write(to: directory + "/adapter")
+      builder.tensors += [atStart, "  \(atStart)"].map { AdapterBuilder.Tensor($0, [1], [1]) }
+      let file = directory + "/x.safetensors"
+      try writeFile(builder.safetensors(), to: file)
+      let refused = [
+        "convert", directory + "/adapter", "--base", try testData("conversion/bases/llama"), "--outfile",
+        directory + "/x.gguf",
+      ]
+      func run(_ arguments: [String], _ name: String? = "GITHUB_ACTIONS") throws -> (status: Int32, text: String) {
+        let result = try runAlora(arguments, environment: name.map { [$0: "true"] } ?? [:])
+        return (result.status, result.output + result.errors)
+      }
+      for name in ["GITHUB_ACTIONS", "TF_BUILD"] {
+        for (arguments, status) in [
+          (refused, 3), (["inspect", file, "--tensors"], 0), (["inspect", file, "--tensors", "--json"], 0),
+          (["inspect", "\(anywhere)\n\(atStart)"], 4), (["\(anywhere)\n\(atStart)"], 2),
+        ] as [([String], Int32)] {
+          let found = try run(arguments, name)
+          #expect(found.status == status, "\(found.text)")
+          let lines = found.text.split(whereSeparator: \.isNewline).map { $0.drop(while: \.isWhitespace) }
+          #expect(!found.text.contains("##") && !lines.contains { $0.hasPrefix("::") }, "\(found.text)")
+          #expect(found.text.contains("#\\u0023[stop-commands]x"), "\(found.text)")
+        }
+      }
+      // JSON says the same; elsewhere, names are as they are.
+      let json = ["inspect", file, "--tensors", "--json"]
+      let (inWorkflow, elsewhere) = (try run(json).text, try run(json, nil).text)
+      #expect(inWorkflow != elsewhere)
+      #expect(try parseJSON(inWorkflow).serialized == parseJSON(elsewhere).serialized)
+      #expect(try run(["inspect", file, "--tensors"], nil).text.contains("\n\(atStart)"))
+    }
+  }
+
+  /// Our own annotations stay commands.
+  @Test func annotationsAreCommands() throws {
+    let result = try runAlora(
+      [
+        "verify", "--model", testData("inference/llama/base"), "--adapter", testData("inference/llama/adapter"),
+        "--golden", testData("inference/llama/golden.npz"), "--tolerance", "1e-12", "--report", "github",
+      ], environment: ["GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": ""])
+    #expect(result.status == 1 && result.output.hasPrefix("::error title=alora verify%3A "), "\(result.errors)")
   }
 }
