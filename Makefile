@@ -16,6 +16,8 @@ KERNEL_FLAGS := -Xcc -O2
 ADAPTER := testdata/adapters/answerability/adapter-bf16
 BASE := testdata/adapters/answerability/base-config
 MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
+# The goldens are of this file.
+MODEL_SHA256 := b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 
 .PHONY: help setup build demo test faults mutants mistakes fuzz limits oddities sanitize ci-check report-check kernels lint imports bench clean
 
@@ -116,6 +118,8 @@ $(VENV)/ready: scripts/demo-requirements.txt
 
 $(MODEL): $(VENV)/ready
 	cp "$$(find $(VENV) -name 'SmolLM2-135M-Instruct.Q4_1.gguf' | head -n 1)" $@.part
+	@$(PYTHON) -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' $@.part \
+		| grep -qx $(MODEL_SHA256) || { echo "$@.part: not the model of the goldens, by its SHA-256" >&2; exit 1; }
 	mv $@.part $@
 
 demo: build $(MODEL)

@@ -3,8 +3,8 @@
 
     check_ci.py ALORA
 
-The action's steps run in order, with GitHub's files and variables and the expressions that action.yml uses; `actions/cache` is played
-by its answer. Nothing here is a mock of alora. Needs PyYAML and xmlschema.
+The action's steps run in order, with GitHub's files and variables and the expressions that action.yml uses; `actions/cache/restore` is
+played by its answer, `actions/cache/save` only counted. Nothing here is a mock of alora. Needs PyYAML and xmlschema.
 """
 import hashlib
 import json
@@ -48,7 +48,8 @@ class Runner:
                 continue
             self.steps_run.append(step["id"])
             if "uses" in step:
-                self.values[f"steps.{step['id']}.outputs.cache-hit"] = "true" if self.cache_hit else ""
+                if step["uses"].startswith("actions/cache/restore@"):
+                    self.values[f"steps.{step['id']}.outputs.cache-hit"] = "true" if self.cache_hit else ""
                 continue
             status = self.step(step)
             if status != 0:
@@ -98,6 +99,8 @@ def check_form(action):
     for name, value in action["inputs"].items():
         assert value.get("description") and f"inputs.{name}" in text, f"input {name} is not described or not used"
         assert value.get("required") or "default" in value, f"input {name} is neither required nor has a default"
+    restore, save = (step for step in action["runs"]["steps"] if "uses" in step)
+    assert restore["uses"].replace("restore", "save") == save["uses"] and restore["with"] == save["with"], "cache"
     for step in action["runs"]["steps"]:
         if "run" in step:
             assert step["shell"] == "bash" and "${{" not in step["run"], f"step {step['id']}"
@@ -125,7 +128,7 @@ def check_action(action, alora, directory):
     assert good.outputs(action) == {"exit-code": "0", "passed": "true"}, good.outputs(action)
     assert good.summary.read_text().startswith("### ✅ alora verify")
     assert json.loads((good.workspace / "r e p.json").read_text())["passed"] is True
-    assert check_junit(good.workspace / "alora.xml") >= 5 and "cache" not in good.steps_run
+    assert check_junit(good.workspace / "alora.xml") >= 5 and good.steps_run == ["prepare", "install", "verify"]
 
     bad = job(1, {"golden": golden, "tolerance": "1e-12", "reports": "junit=alora.xml"})
     check_junit(bad.workspace / "alora.xml")
@@ -163,16 +166,22 @@ def check_action(action, alora, directory):
     (sources / "Makefile").write_text(
         f"build:\n\techo built >> built.log\n\tmkdir -p .build/release\n\tcp '{alora}' .build/release/alora\n")
     first = job(0, {"binary": ""}, action_path=sources)
-    assert first.steps_run == ["prepare", "cache", "install", "verify"] and (sources / "built.log").exists()
+    assert first.steps_run == ["prepare", "cache", "install", "save", "verify"] and (sources / "built.log").exists()
     (sources / "built.log").unlink()
     key = first.values["steps.prepare.outputs.key"]
     again = Runner(directory / f"job-{count}", action_path=sources, cache_hit=True)
     assert again.run(action, inputs | {"binary": ""}) == 0 and not (sources / "built.log").exists(), again.log
+    assert "save" not in again.steps_run
     assert again.values["steps.prepare.outputs.key"] == key
     with open(sources / "Package.swift", "a") as package:
         package.write("// changed\n")
     changed = job(0, {"binary": ""}, action_path=sources)
     assert changed.values["steps.prepare.outputs.key"] != key, "other sources, the same key"
+    (sources / "Package.resolved").write_text("{}\n")
+    pinned = job(0, {"binary": ""}, action_path=sources)
+    assert pinned.values["steps.prepare.outputs.key"] != changed.values["steps.prepare.outputs.key"], "other dependencies"
+    # What was built is kept also where the adapter fails.
+    assert "save" in job(1, {"binary": "", "golden": golden, "tolerance": "1e-12"}, action_path=sources).steps_run
     return count + 1
 
 

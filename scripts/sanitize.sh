@@ -18,7 +18,8 @@ run() {
   local name=$1; shift
   local flags=(--scratch-path ".build-sanitize/$name" "$@" -Xcc -O1 -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld)
   swift build --build-tests "${flags[@]}"
-  swift test --skip-build "${flags[@]}" "${more[@]}"
+  # bash 3.2 takes an empty array for one that is not set.
+  swift test --skip-build "${flags[@]}" ${more[@]+"${more[@]}"}
 }
 
 more=("$@")

@@ -25,18 +25,36 @@ struct Console: Sendable {
     hasColor = isTerminal && noColor.isEmpty && FileSystem.environment("TERM") != "dumb"
   }
 
-  /// Writes all of `text`; a stream that cannot take it (closed, full) ends the process with the code for I/O failures, and
-  /// with a line that says why, unless its reader has simply gone.
+  /// Writes all of `text`, in which a CI system finds no commands. A stream that cannot take it (closed, full) ends the
+  /// process with the code for I/O failures, and with a line that says why. A reader that has gone ends it by SIGPIPE,
+  /// as it does every command; where that signal is ignored, with the code and no line.
   func write(_ text: String) {
+    writeAsItIs(WorkflowCommands.areRead ? text.escapingWorkflowCommands() : text)
+  }
+
+  /// As ``write(_:)``, for commands of our own, and for text that was asked for and may be caught by a script.
+  func writeAsItIs(_ text: String) {
     let bytes = Array(text.utf8)
     var done = 0
     while done < bytes.count {
       // Safe: the slice lies within the array for the time of the call.
       let wrote = unsafe bytes[done...].withUnsafeBytes { unsafe systemWrite(descriptor, $0.baseAddress, $0.count) }
       if wrote < 0 && errno == EINTR { continue }
+      if wrote < 0 && errno == EAGAIN {
+        waitForRoom()
+        continue
+      }
       guard wrote > 0 else { fail(errno) }
       done += wrote
     }
+  }
+
+  /// Waits until a stream that does not block takes more.
+  private func waitForRoom() {
+    var item = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    // Safe: the one item, for the time of the call.
+    let count = unsafe poll(&item, 1, -1)
+    if count < 0 && errno != EINTR { fail(errno) }
   }
 
   private func fail(_ code: Int32) -> Never {

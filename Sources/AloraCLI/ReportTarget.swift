@@ -46,7 +46,7 @@ enum ReportTarget: ExpressibleByArgument {
     case .html(let path): try Self.write(Array(try page().utf8), to: path)
     case .github(let named):
       let github = GitHubReport(list)
-      Console.standardOutput.write(github.annotations)
+      Console.standardOutput.writeAsItIs(github.annotations)
       let summary = Array(github.summary.utf8)
       if let named { return try Self.write(summary, to: named) }
       guard let path = FileSystem.environment("GITHUB_STEP_SUMMARY"), !path.isEmpty else { return }

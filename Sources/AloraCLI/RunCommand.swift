@@ -212,7 +212,7 @@ struct SamplingArguments: ParsableArguments {
 extension Console {
   /// Writes a model's words: on a terminal without what would steer it.
   func tell(_ text: String) {
-    guard isTerminal else { return write(text) }
+    guard isTerminal else { return writeAsItIs(text) }
     write(
       text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
         line.split(separator: "\t", omittingEmptySubsequences: false).map { String($0).escapingControlCharacters() }

@@ -2,8 +2,8 @@ internal import AloraBytes
 
 /// Who made an adapter, from what, and under which terms: the `general.*` keys of its GGUF.
 ///
-/// Source: llama.cpp `gguf-py/gguf/metadata.py` (`Metadata`), for the keys, their order and where they come from; the
-/// fallback to `base_model_name_or_path` where the card names no base is ours.
+/// Source: llama.cpp `gguf-py/gguf/metadata.py` (`Metadata`), for the keys, their order and where they come from. The
+/// fallback to `base_model_name_or_path` where the card names no base is ours; so is leaving out bases that are paths.
 public struct AdapterIdentity: Hashable, Sendable {
   public enum Value: Hashable, Sendable {
     case string(String)
@@ -23,6 +23,8 @@ public struct AdapterIdentity: Hashable, Sendable {
 
   private var card = YAMLValue.null
   private var fields: [String: String] = [:]
+  /// Bases that are named by a path of some machine, and so not recorded.
+  private var localPaths: [String] = []
 
   /// - Parameters:
   ///   - directory: the adapter's directory; its README.md is the model card.
@@ -32,7 +34,7 @@ public struct AdapterIdentity: Hashable, Sendable {
   public init(directory: String, baseModelName: String?, baseModelID: String?, weightCount: Int) {
     readCard(directory + "/README.md")
     readFields()
-    var bases = card.firstPresent(of: ["base_model", "base_models", "base_model_sources"])
+    var bases = withoutPaths(card.firstPresent(of: ["base_model", "base_models", "base_model_sources"]))
     if let baseModelID {
       bases = .text(baseModelID)
     } else if let baseModelName, [nil, .null, .text(""), .list([])].contains(bases) {
@@ -53,9 +55,12 @@ public struct AdapterIdentity: Hashable, Sendable {
     ])
     addModels(bases, "general.base_model", weightCount: weightCount)
     addModels(
-      card["datasets"] ?? card["dataset"] ?? card["dataset_sources"], "general.dataset", weightCount: weightCount)
-    addList("general.tags", ["tags", "pipeline_tag"])
-    addList("general.languages", ["languages", "language"])
+      card.firstPresent(of: ["datasets", "dataset", "dataset_sources"]), "general.dataset", weightCount: weightCount)
+    var tags: [String] = []
+    for tag in texts(of: ["tags", "pipeline_tag"]) where !setsAsideTag(tag) { tags.append(tag) }
+    add("general.tags", .strings(tags))
+    add("general.languages", .strings(texts(of: ["languages", "language"])))
+    if baseModelID == nil { noteLocalPaths() }
   }
 
   /// The file name of GGUF's naming convention: `Name-Size-Finetune-Version-F32-LoRA.gguf`.
@@ -135,19 +140,70 @@ extension AdapterIdentity {
     fields["size_label"] = fields["size_label"] ?? identifier.sizeLabel
   }
 
-  /// A hub id as it is; a path of the machine that trained the adapter says nothing to anybody else.
+  private func texts(of names: [String]) -> [String] { names.flatMap { card[$0]?.texts ?? [] } }
+}
+
+// MARK: - Bases named by a path
+
+extension AdapterIdentity {
+  /// The configuration's base where it is a hub id. A path of the machine that trained the adapter says nothing to
+  /// anybody else, and much about that machine.
   private mutating func usableBase(_ name: String) -> YAMLValue? {
+    setsAside(name) || !name.contains("/") ? nil : .text(name)
+  }
+
+  /// The card's bases but for local paths, with which PEFT fills the card, too; nil where there were no others.
+  private mutating func withoutPaths(_ bases: YAMLValue?) -> YAMLValue? {
+    switch bases {
+    case .text(let name): return setsAside(name) ? nil : bases
+    case .list(let values):
+      var usable: [YAMLValue] = []
+      for value in values {
+        if let name = value.text, setsAside(name) { continue }
+        usable.append(value)
+      }
+      return usable.isEmpty && !values.isEmpty ? nil : .list(usable)
+    case .null, .map, nil: return bases
+    }
+  }
+
+  /// Whether a tag names the base by a local path: `base_model:PATH`, `base_model:adapter:PATH`.
+  private mutating func setsAsideTag(_ tag: String) -> Bool {
+    let prefix = "base_model:"
+    guard tag.hasPrefix(prefix) else { return false }
+    var name = tag.dropFirst(prefix.count)
+    for relation in ["adapter:", "finetune:", "merge:", "quantized:"] where name.hasPrefix(relation) {
+      name = name.dropFirst(relation.count)
+      break
+    }
+    return setsAside(String(name))
+  }
+
+  /// Whether a name is a local path, which is then kept for the notes.
+  private mutating func setsAside(_ name: String) -> Bool {
+    guard Self.isLocalPath(name) else { return false }
+    if !localPaths.contains(name) { localPaths.append(name) }
+    return true
+  }
+
+  /// Whether a name has separators, and is neither an address nor a hub id (`org/name`).
+  private static func isLocalPath(_ name: String) -> Bool {
+    guard name.contains("/") || name.contains("\\"), !isAddress(name) else { return false }
     let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-    let isID =
-      parts.count == 2 && !parts.contains("") && !name.hasPrefix(".") && !name.hasPrefix("~") && !name.contains("\\")
-    if isID { return .text(name) }
-    let looksLikePath = name.contains("/") || name.contains("\\")
-    if looksLikePath {
+    let isWindows = name.contains("\\") || name.dropFirst().first == ":"
+    return parts.count != 2 || parts.contains("") || name.hasPrefix(".") || name.hasPrefix("~") || isWindows
+  }
+
+  private mutating func noteLocalPaths() {
+    for path in localPaths {
       notes.append(
-        "the adapter names its base by a path of the machine it was trained on (\(name)), which is not recorded; "
+        "the adapter names its base by a path of the machine it was trained on (\(path)), which is not recorded; "
           + "give --base-model-id org/name to record the base")
     }
-    return nil
+  }
+
+  private static func isAddress(_ text: String) -> Bool {
+    ["http://", "https://", "ssh://"].contains { text.hasPrefix($0) }
   }
 }
 
@@ -166,10 +222,6 @@ extension AdapterIdentity {
     for (field, key) in keys {
       if let text = fields[field] { add("general.\(key)", .string(text)) }
     }
-  }
-
-  private mutating func addList(_ key: String, _ names: [String]) {
-    add(key, .strings(names.flatMap { card[$0]?.texts ?? [] }))
   }
 
   /// The models or data sets that the adapter was made from, each with what its name or its entry says.
@@ -194,7 +246,7 @@ extension AdapterIdentity {
 
   private static func field(_ field: String, of model: YAMLValue, weightCount: Int) -> String? {
     guard let text = model.text else { return model[field]?.text }
-    let isURL = ["http://", "https://", "ssh://"].contains { text.hasPrefix($0) }
+    let isURL = isAddress(text)
     let identifier = isURL ? hubIdentifier(text) : text
     if field == "repo_url" && isURL { return text }
     guard let identifier else { return nil }

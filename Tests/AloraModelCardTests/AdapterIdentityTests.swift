@@ -31,7 +31,13 @@ import Testing
         try "---\n\(card)---\n# Title\n".write(toFile: directory + "/README.md", atomically: true, encoding: .utf8)
         let found = AdapterIdentity(
           directory: directory, baseModelName: nil, baseModelID: nil, weightCount: try item["weights"].integer())
-        let expected = try item["entries"].elements().map { try $0.elements() }
+        // Of a base that is a path we record nothing.
+        let namesPath = ["base_model: ./models/local-7B\n", "base_model: org/name/extra\n"].contains(card)
+        let entries = try item["entries"].elements().map { try $0.elements() }
+        let expected = try entries.filter { entry in
+          let key = try entry[0].string()
+          return !namesPath || !key.hasPrefix("general.base_model.")
+        }
         #expect(found.entries.map(\.key) == (try expected.map { try $0[0].string() }), "\(card)")
         for (entry, wanted) in zip(found.entries, expected) {
           switch entry.value {
@@ -68,10 +74,46 @@ import Testing
     #expect(named.entries.contains { $0.key == "general.base_model.0.organization" && $0.value == .string("C") })
   }
 
-  @Test(arguments: ["/home/me/models/base", "./out/base", "~/x", "C:\\models\\x", "a/b/c", "out/"])
-  func aPathOfTheTrainingMachineIsNotRecorded(_ path: String) throws {
-    let found = try identity(baseModelName: path)
-    #expect(!found.entries.contains { $0.key.hasPrefix("general.base_model") })
+  /// PEFT writes what it was given as the base's name into the configuration, and into the card three times.
+  @Test(arguments: [
+    "/home/me/models/base", "./out/base", "../base", "~/x", "C:\\models\\x", "C:/x", ".\\x", "a/b/c", "out/",
+    "file:///x",
+  ]) func aPathOfTheTrainingMachineIsNotRecorded(_ path: String) throws {
+    let configured = try identity(baseModelName: path)
+    #expect(!configured.entries.contains { $0.key.hasPrefix("general.base_model") })
+    #expect(configured.notes.count == 1)
+
+    let card = """
+      ---
+      base_model: '\(path)'
+      tags:
+      - 'base_model:adapter:\(path)'
+      - 'base_model:\(path)'
+      - lora
+      ---
+
+      """
+    for name in [path, nil] {
+      let found = try identity(card: card, baseModelName: name)
+      #expect(!found.entries.contains { $0.key.hasPrefix("general.base_model") })
+      #expect(found.entries.first { $0.key == "general.tags" }?.value == .strings(["lora"]))
+      #expect(found.notes == configured.notes)
+    }
+    // A base that is known is recorded, whoever names it.
+    for (name, id) in [("org/Base-7B", nil), (path, "org/Base-7B")] as [(String, String?)] {
+      let found = try identity(card: card, baseModelName: name, baseModelID: id)
+      #expect(found.entries.contains { $0.key == "general.base_model.0.name" && $0.value == .string("Base 7B") })
+      #expect(found.notes == (id == nil ? configured.notes : []))
+    }
+  }
+
+  @Test func pathsAreLeftOutOfAListOfBases() throws {
+    let tag = "base_model:adapter:org/Base-7B"
+    let card = "---\nbase_model: [/home/me/x, org/Base-7B, plain]\ntags: ['\(tag)']\n---\n"
+    let found = try identity(card: card, baseModelName: nil)
+    #expect(found.entries.contains { $0.key == "general.base_model.count" && $0.value == .uint32(2) })
+    #expect(found.entries.contains { $0.key == "general.base_model.0.name" && $0.value == .string("Base 7B") })
+    #expect(found.entries.contains { $0.key == "general.tags" && $0.value == .strings([tag]) })
     #expect(found.notes.count == 1)
   }
 
@@ -92,6 +134,14 @@ import Testing
   func aCardWithoutABaseFallsBackToTheConfiguration(_ text: String) throws {
     let found = try identity(card: "---\n\(text)---\n", baseModelName: "org/Base-7B")
     #expect(found.entries.contains { $0.key == "general.base_model.0.name" && $0.value == .string("Base 7B") })
+  }
+
+  /// As gguf-py: a field that is there and null counts nothing, and hides the field that would come after it.
+  @Test(arguments: ["datasets:\n", "datasets: null\n", "datasets: []\n", "datasets:\ndataset: a/b\n"])
+  func aCardWithoutDataSetsCountsNone(_ text: String) throws {
+    let found = try identity(card: "---\n\(text)---\n", baseModelName: nil)
+    let entries = found.entries.filter { $0.key.hasPrefix("general.dataset.") }
+    #expect(entries.map(\.key) == ["general.dataset.count"] && entries.first?.value == .uint32(0))
   }
 
   @Test func anEmptyNameIsTheDirectorys() throws {

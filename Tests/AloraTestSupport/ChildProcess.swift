@@ -9,10 +9,12 @@ public final class ChildProcess {
   private let output: Int32
   private let errors: Int32
 
-  /// - Parameter environment: nil: the tests' own.
+  /// - Parameters:
+  ///   - environment: nil: the tests' own.
+  ///   - standardOutput: a descriptor, which stays the caller's, instead of a file; the result's output is empty then.
   public init(
     _ path: String, _ arguments: [String], directory: String? = nil,
-    environment: [String: String]? = nil, input: String? = nil
+    environment: [String: String]? = nil, input: String? = nil, standardOutput: Int32? = nil
   ) throws {
     let given = try Self.namelessFile(holding: input ?? "")
     (output, errors) = (try Self.namelessFile(), try Self.namelessFile())
@@ -24,7 +26,7 @@ public final class ChildProcess {
     #endif
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
-    for (number, descriptor) in [given, output, errors].enumerated() {
+    for (number, descriptor) in [given, standardOutput ?? output, errors].enumerated() {
       posix_spawn_file_actions_adddup2(&actions, descriptor, Int32(number))
     }
     // Threads of a pool block most signals, and what they start would, too.

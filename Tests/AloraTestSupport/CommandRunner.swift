@@ -30,7 +30,7 @@ public func runAlora(
 {
   // The same whether the tests run in CI or not.
   let surroundings = ProcessInfo.processInfo.environment.filter {
-    !["CI", "BUILD_NUMBER", "TF_BUILD"].contains($0.key)
+    !["CI", "BUILD_NUMBER", "TF_BUILD", "GITHUB_ACTIONS"].contains($0.key)
   }
   let process = try ChildProcess(
     aloraPath, arguments, directory: directory, environment: surroundings.merging(environment) { $1 }, input: input)
