@@ -111,6 +111,13 @@ import Testing
     #expect(error?.code == .badAddress && error?.category == .usage)
   }
 
+  @Test func addressesShareTheTimeThatIsLeft() {
+    let deadline = Deadline(after: 600)
+    #expect((100_000...200_000).contains(deadline.share(of: 3).milliseconds))
+    #expect((500_000...600_001).contains(deadline.share(of: 1).milliseconds))
+    #expect(Deadline(after: -1).share(of: 2).milliseconds == 0)
+  }
+
   @Test func encryptionIsDeclined() {
     let error = #expect(throws: ServerError.self) { try ServerAddress("https://127.0.0.1") }
     #expect(error?.code == .encryptedAddress)
