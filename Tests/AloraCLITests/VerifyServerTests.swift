@@ -85,6 +85,10 @@ import Testing
     #expect(try runAlora(["verify", "--model", "m", "--adapter", "a", "--server-adapter", "0"]).status == 2)
     let golden = try testData("inference/llama/golden.npz")
     #expect(try runAlora(arguments(server, ["--golden", golden])).status == 2)
+    for option in [["--tolerance", "0.1"], ["--jobs", "1"]] {
+      let result = try runAlora(arguments(server, option))
+      #expect(result.status == 2 && result.errors.contains("--server takes no \(option[0])"))
+    }
     let broken = try FakeServer { _ in .init(json: "{") }
     #expect(try runAlora(arguments(broken)).status == 3)
     let gone = try FakeServer { _ in .init(text: "") }
