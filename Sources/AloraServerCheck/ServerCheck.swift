@@ -84,12 +84,7 @@ public struct ServerCheck {
       }
       var answers: [CompletionAnswer] = []
       for probe in plan.probes {
-        for request in probe.before {
-          _ = try client.complete(request)
-          session.requestCount += 1
-        }
-        answers.append(try client.complete(probe.request))
-        session.requestCount += 1
+        answers.append(try ask(probe, &session))
         done += 1
         progress(done, total)
       }
@@ -98,5 +93,29 @@ public struct ServerCheck {
     return Report(
       address: client.address, properties: properties, adapter: chosen, noise: session.noise,
       verdicts: session.verdicts, requestCount: session.requestCount)
+  }
+
+  /// The answer to a probe.
+  ///
+  /// A server that would say a part of a character gives no probabilities. It is then asked once more, all of the probe,
+  /// and made to say a whole one: a token it has said before, or one of the prompt's.
+  /// - Throws: ``ServerError``.
+  private func ask(_ probe: ServerProbe, _ session: inout ServerSession) throws(ServerError) -> CompletionAnswer {
+    let others = session.wholeToken.map { [$0] } ?? Array(probe.request.tokens.prefix(4))
+    let forcedTokens: [Int?] = [nil] + others.map { Optional($0) }
+    for token in forcedTokens {
+      for request in probe.before {
+        _ = try client.answer(request)
+        session.requestCount += 1
+      }
+      var request = probe.request
+      request.forcedToken = token
+      session.requestCount += 1
+      guard let answer = try client.answer(request) else { continue }
+      let said = token ?? answer.candidates.max { $0.logProbability < $1.logProbability }?.token
+      session.wholeToken = session.wholeToken ?? said
+      return answer
+    }
+    throw client.withoutProbabilities(probe.request)
   }
 }

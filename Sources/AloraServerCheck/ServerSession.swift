@@ -5,6 +5,8 @@ struct ServerSession {
   var noise = EngineFit.noiseFloor
   var verdicts: [ServerVerdict] = []
   var requestCount = 0
+  /// A token that ends no server's answer within a character.
+  var wholeToken: Int?
 
   private func entries(
     _ plan: ServerCheckPlan, _ answers: [CompletionAnswer], _ hypotheses: [EngineHypothesis]

@@ -171,6 +171,18 @@ import Testing
     }
   }
 
+  @Test func aPartOfACharacterIsNoObstacle() throws {
+    let loaded = try Loaded()
+    let engine = FakeEngine(model: loaded.model, adapter: loaded.adapter, fault: .cutsText)
+    let report = try check(loaded, engine)
+    #expect(report.passed, "\(failures(report))")
+    #expect(engine.bodies.first?.contains("logit_bias") == false)
+    #expect(engine.bodies.dropFirst().first?.contains(#""logit_bias":[["#) == true)
+    let silent = FakeEngine(model: loaded.model, adapter: loaded.adapter, fault: .saysNothing)
+    let error = #expect(throws: ServerError.self) { try check(loaded, silent) }
+    #expect(error?.code == .malformedResponse && silent.bodies.count == 5)
+  }
+
   /// An adapter that does next to nothing: nothing is passed that could not have failed.
   @Test func whatCannotBeDecidedIsNotPassed() throws {
     let loaded = try Loaded()

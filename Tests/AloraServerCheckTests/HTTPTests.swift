@@ -219,6 +219,24 @@ import Testing
     #expect(code { _ = try client.complete(request) } == .malformedResponse)
   }
 
+  @Test(
+    arguments: [
+      (.native, #"{}"#), (.native, #"{"completion_probabilities": []}"#),
+      (.native, #"{"completion_probabilities": null, "tokens_evaluated": 2}"#),
+      (.openAI, #"{"choices": [{}]}"#), (.openAI, #"{"choices": [{"logprobs": null}]}"#),
+      (.openAI, #"{"choices": [{"logprobs": {"content": []}}], "usage": {"prompt_tokens": 2}}"#),
+    ] as [(CompletionRequest.Endpoint, String)]) func probabilitiesMayBeMissing(
+      _ endpoint: CompletionRequest.Endpoint, _ json: String
+    )
+    throws
+  {
+    let server = try FakeServer { _ in .init(json: json) }
+    let client = try client(server)
+    let request = CompletionRequest(tokens: [1, 2], scales: [0: 1], endpoint: endpoint)
+    #expect(try client.answer(request) == nil)
+    #expect(code { _ = try client.complete(request) } == .malformedResponse)
+  }
+
   @Test func candidatesAreRead() throws {
     let list =
       #"[{"top_logprobs": [{"id": 5, "logprob": 0}, {"id": 9, "logprob": -3.25}, {"id": 2, "logprob": -3e38}]}]"#

@@ -6,6 +6,10 @@ import Foundation
 public final class FakeEngine: @unchecked Sendable {
   public enum Fault: String, CaseIterable, Sendable {
     case none, early, late, missed, halfScale, off, everywhere, requestScaleIgnored, keepsCache, openAIOff
+    /// The token that it would say first is no whole character: no probabilities are given beside it.
+    case cutsText
+    /// No probabilities are given at all.
+    case saysNothing
   }
 
   private let evaluator: Evaluator
@@ -16,6 +20,7 @@ public final class FakeEngine: @unchecked Sendable {
   private let adapterCount: Int
   private let lock = NSLock()
   private var slot: TokenSequence?
+  private var cutToken: Int?
   private var random = SeededRandom(seed: 11)
   public private(set) var bodies: [String] = []
 
@@ -84,17 +89,23 @@ public final class FakeEngine: @unchecked Sendable {
       let error = noise * (Double(random.next() % 2001) / 1000 - 1)
       return #"{"id": \#(token), "token": "?", "logprob": \#(min(0, Double(row[token]) - normalizer + error))}"#
     }
-    let content = #"[{"id": \#(order[0]), "top_logprobs": [\#(list.joined(separator: ","))]}]"#
-    return isNative
-      ? #"{"completion_probabilities": \#(content), "tokens_evaluated": \#(tokens.count), "timings": {"cache_n": \#(kept)}}"#
-      : #"{"choices": [{"logprobs": {"content": \#(content)}}], "usage": {"prompt_tokens": \#(tokens.count)}}"#
+    let said = try root[optional: "logit_bias"]?.elements().first?.elements().first?.integer() ?? order[0]
+    if fault == .cutsText, cutToken == nil { cutToken = said }
+    let isSilent = fault == .saysNothing || said == cutToken
+    let content = #"[{"id": \#(said), "top_logprobs": [\#(list.joined(separator: ","))]}]"#
+    if isNative {
+      let probabilities = isSilent ? "" : #""completion_probabilities": \#(content), "#
+      return #"{\#(probabilities)"tokens_evaluated": \#(tokens.count), "timings": {"cache_n": \#(kept)}}"#
+    }
+    let probabilities = isSilent ? "null" : #"{"content": \#(content)}"#
+    return #"{"choices": [{"logprobs": \#(probabilities)}], "usage": {"prompt_tokens": \#(tokens.count)}}"#
   }
 
   private func start(_ tokens: [Int]) -> Int? {
     guard let invocation = adapter.invocationTokens else { return 0 }
     let start = ActivationRule.peft.start(in: tokens, invocation: invocation)
     switch fault {
-    case .none, .halfScale, .requestScaleIgnored, .keepsCache, .openAIOff: return start
+    case .none, .halfScale, .requestScaleIgnored, .keepsCache, .openAIOff, .cutsText, .saysNothing: return start
     case .early: return start.map { max(0, $0 - 1) }
     case .late: return start.map { $0 + 1 }
     case .off: return nil
