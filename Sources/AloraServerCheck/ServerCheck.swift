@@ -12,6 +12,13 @@ public struct ServerCheck {
     public let verdicts: [ServerVerdict]
     public let requestCount: Int
 
+    /// What is no fault of the server's, but may not be meant.
+    public var notes: [String] {
+      guard let scale = adapter.defaultScale, scale != 1 else { return [] }
+      let cause = scale == 0 ? " (started with --lora-init-without-apply, or set by POST /lora-adapters?)" : ""
+      return ["requests that name no adapter get it times \(scale.rounded(toPlaces: 4))\(cause)"]
+    }
+
     /// Whether every check that ran passed; one that cannot be decided has not.
     public var passed: Bool { verdicts.allSatisfy { $0.outcome == .passed || $0.outcome == .skipped } }
   }
@@ -70,7 +77,7 @@ public struct ServerCheck {
     let chosen = try choose(adapters, identifier: identifier)
     let planner = ServerPlanner(
       contexts: contexts, invocation: adapter.invocationTokens, identifier: chosen.identifier,
-      identifiers: adapters.map(\.identifier))
+      adapters: adapters)
     let runs = ReferenceRuns(evaluator: evaluator, adapter: adapter, contextLength: properties.contextLength)
     let plans = try planner.plans(runs)
     let total = plans.reduce(0) { $0 + $1.probes.count }

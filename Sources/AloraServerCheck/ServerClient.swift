@@ -17,6 +17,8 @@ public struct ServerAdapter: Hashable, Sendable {
   public let path: String
   /// Nil for an ordinary LoRA.
   public let invocationTokens: [Int]?
+  /// `scale`: what a request gets that names no adapter; nil where the server does not tell.
+  public var defaultScale: Double?
 }
 
 /// One token to be predicted.
@@ -134,7 +136,7 @@ public struct ServerClient: Sendable {
       adapters.append(
         ServerAdapter(
           identifier: try item["id"].integer(in: limit), path: try item[optional: "path"]?.string() ?? "",
-          invocationTokens: tokens))
+          invocationTokens: tokens, defaultScale: try item[optional: "scale"]?.number()))
     }
     return adapters
   }

@@ -5,7 +5,7 @@ public struct ServerProbe: Hashable, Sendable {
   /// The scale that they ask for, of this adapter; nil where that is another's.
   var beforeScale: Double?
   var request: CompletionRequest
-  /// The scale that the request asks for.
+  /// The scale that the request asks for, or gets where it names none.
   var scale = 1.0
 }
 
@@ -13,7 +13,8 @@ public struct ServerCheckPlan: Hashable, Sendable {
   public enum Kind: String, CaseIterable, Sendable {
     case base, middle, scaling, halfScale = "half-scale", ownLastToken = "own-last-token", atStart = "at-start", twice,
       none
-    case openAI = "openai", baseThenAdapter = "base-adapter", adapterThenBase = "adapter-base"
+    case openAI = "openai", defaultScale = "default-scale"
+    case baseThenAdapter = "base-adapter", adapterThenBase = "adapter-base"
     case adapterThenOther = "adapter-other", otherThenAdapter = "other-adapter", adapterTwice = "adapter-twice"
     case adapterFurtherOn = "adapter-further-on", baseThenAdapterAtStart = "base-adapter-at-start"
   }
@@ -38,6 +39,7 @@ extension ServerCheckPlan.Kind {
     case .twice: "invocation twice"
     case .none: "no invocation"
     case .openAI: "/v1/completions"
+    case .defaultScale: "default scale"
     case .baseThenAdapter: "cache: base, adapter"
     case .adapterThenBase: "cache: adapter, base"
     case .adapterThenOther: "cache: adapter, scale ½"

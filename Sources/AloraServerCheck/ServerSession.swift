@@ -32,7 +32,7 @@ struct ServerSession {
     }
     verdicts.append(
       ServerVerdict(
-        plan.kind, expected: expected, fit: fit, excluded: excluded(for: plan.kind), note: note(plan, answers, fit)))
+        plan.kind, expected: expected, fit: fit, excluded: excluded(for: plan), note: note(plan, answers, fit)))
     if plan.kind == .middle { try judgeScaling(plan, answers, fit) }
   }
 
@@ -65,21 +65,22 @@ struct ServerSession {
   }
 
   /// The check that asks the same prompts, or such, without a cache and at scale 1.
-  private func plainer(than kind: ServerCheckPlan.Kind) -> ServerVerdict? {
+  private func plainer(than plan: ServerCheckPlan) -> ServerVerdict? {
     let plainer: ServerCheckPlan.Kind? =
-      switch kind {
+      switch plan.kind {
       case .base, .middle, .scaling, .ownLastToken, .atStart, .twice, .none: nil
       case .adapterFurtherOn: .twice
       case .baseThenAdapterAtStart: .atStart
       case .adapterThenBase: .base
+      case .defaultScale: plan.expected == .off ? .base : .middle
       case .halfScale, .openAI, .baseThenAdapter, .adapterThenOther, .otherThenAdapter, .adapterTwice: .middle
       }
     return verdicts.first { $0.kind == plainer }
   }
 
   /// What the plainer check has excluded.
-  private func excluded(for kind: ServerCheckPlan.Kind) -> Set<EngineHypothesis.Activation> {
-    guard let verdict = plainer(than: kind), let fit = verdict.fit, fit.isExplained else { return [] }
+  private func excluded(for plan: ServerCheckPlan) -> Set<EngineHypothesis.Activation> {
+    guard let verdict = plainer(than: plan), let fit = verdict.fit, fit.isExplained else { return [] }
     return Set(fit.entries.map(\.hypothesis.activation)).subtracting(verdict.compatible.map(\.activation))
   }
 
@@ -90,7 +91,7 @@ struct ServerSession {
       return "the invocation is missed where its own last token follows"
     }
     guard plan.probes.contains(where: { !$0.before.isEmpty }) else { return nil }
-    let before = plainer(than: plan.kind)
+    let before = plainer(than: plan)
     if let before, before.outcome == .failed, before.fit?.best?.hypothesis == fit.best?.hypothesis {
       return "as without a cache"
     }

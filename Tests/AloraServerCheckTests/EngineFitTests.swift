@@ -171,6 +171,39 @@ import Testing
     }
   }
 
+  @Test(arguments: [0, 0.5, 1]) func requestsThatNameNoAdapterAreAsked(_ scale: Double) throws {
+    let loaded = try Loaded()
+    func report(_ fault: FakeEngine.Fault) throws -> ServerCheck.Report {
+      try check(loaded, FakeEngine(model: loaded.model, adapter: loaded.adapter, fault: fault, defaultScale: scale))
+    }
+    let right = try report(.none)
+    #expect(right.passed, "\(failures(right))")
+    #expect(right.verdicts.first { $0.kind == .defaultScale }?.outcome == .passed)
+    #expect(right.notes.count == (scale == 1 ? 0 : 1))
+    #expect(right.notes.first?.contains("times \(scale)") ?? true)
+    #expect(right.notes.contains { $0.contains("--lora-init-without-apply") } == (scale == 0))
+    let expected: [ServerCheckPlan.Kind: String] = scale == 0 ? [:] : [.defaultScale: "fits: adapter off"]
+    #expect(failures(try report(.defaultIgnored)) == expected)
+  }
+
+  @Test func defaultScalesThatSayNothingAreSkipped() {
+    func plan(_ scale: Double?, other: Double? = 0) -> ServerCheckPlan {
+      ServerPlanner(
+        contexts: ServerContexts(texts: [], invocation: [1], vocabularySize: 64), invocation: [1], identifier: 0,
+        adapters: [
+          ServerAdapter(identifier: 0, path: "", invocationTokens: [1], defaultScale: scale),
+          ServerAdapter(identifier: 1, path: "", invocationTokens: nil, defaultScale: other),
+        ]
+      ).defaultScalePlan([[2, 1, 3]])
+    }
+    #expect(plan(1).skipReason == nil && plan(1).expected == .shifted(0) && plan(0).expected == .off)
+    #expect(plan(nil).skipReason == "the server does not tell its default scales")
+    #expect(plan(-1).skipReason?.contains("-1.0") == true)
+    for other in [1, nil] as [Double?] {
+      #expect(plan(1, other: other).skipReason == "the default scale of adapter 1 is not 0")
+    }
+  }
+
   @Test func aPartOfACharacterIsNoObstacle() throws {
     let loaded = try Loaded()
     let engine = FakeEngine(model: loaded.model, adapter: loaded.adapter, fault: .cutsText)

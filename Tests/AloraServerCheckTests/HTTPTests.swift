@@ -255,10 +255,11 @@ import Testing
   }
 
   @Test func adaptersAreRead() throws {
-    let text = #"[{"id": 0, "path": "a", "alora_invocation_tokens": [1, 2]}, {"id": 1}]"#
+    let text = #"[{"id": 0, "path": "a", "scale": 0.5, "alora_invocation_tokens": [1, 2]}, {"id": 1}]"#
     let server = try FakeServer { _ in .init(json: text) }
     let adapters = try client(server).adapters()
     #expect(adapters.map(\.invocationTokens) == [[1, 2], nil] && adapters.map(\.path) == ["a", ""])
+    #expect(adapters.map(\.defaultScale) == [0.5, nil])
     let twice = try FakeServer { _ in .init(json: #"[{"id": 0}, {"id": 0}]"#) }
     let other = try client(twice)
     #expect(code { _ = try other.adapters() } == .malformedResponse)

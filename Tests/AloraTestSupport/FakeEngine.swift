@@ -10,6 +10,8 @@ public final class FakeEngine: @unchecked Sendable {
     case cutsText
     /// No probabilities are given at all.
     case saysNothing
+    /// Requests that name no adapter get none, whatever the default scale.
+    case defaultIgnored
   }
 
   private let evaluator: Evaluator
@@ -18,18 +20,23 @@ public final class FakeEngine: @unchecked Sendable {
   /// How far a log-probability may be off, by chance.
   private let noise: Double
   private let adapterCount: Int
+  private let defaultScale: Double
   private let lock = NSLock()
   private var slot: TokenSequence?
   private var cutToken: Int?
   private var random = SeededRandom(seed: 11)
   public private(set) var bodies: [String] = []
 
-  public init(model: Model, adapter: Adapter, fault: Fault = .none, noise: Double = 0, adapterCount: Int = 1) {
+  public init(
+    model: Model, adapter: Adapter, fault: Fault = .none, noise: Double = 0, adapterCount: Int = 1,
+    defaultScale: Double = 0
+  ) {
     evaluator = Evaluator(model: model, pool: ThreadPool(threadCount: 1))
     self.adapter = adapter
     self.fault = fault
     self.noise = noise
     self.adapterCount = adapterCount
+    self.defaultScale = defaultScale
   }
 
   public func serve() throws -> FakeServer {
@@ -50,7 +57,7 @@ public final class FakeEngine: @unchecked Sendable {
     case "/lora-adapters":
       let tokens = adapter.invocationTokens.map { #", "alora_invocation_tokens": \#($0)"# } ?? ""
       let list = (0..<adapterCount).map {
-        #"{"id": \#($0), "path": "a\#($0).gguf", "scale": 0.0\#($0 == 0 ? tokens : "")}"#
+        #"{"id": \#($0), "path": "a\#($0).gguf", "scale": \#($0 == 0 ? "\(defaultScale)\(tokens)" : "0.0")}"#
       }
       return .init(json: "[\(list.joined(separator: ","))]")
     case "/completion", "/v1/completions":
@@ -64,8 +71,12 @@ public final class FakeEngine: @unchecked Sendable {
     let root = try parseJSON(String(decoding: body, as: UTF8.self))
     let tokens = try root["prompt"].elements().map { try $0.integer() }
     let count = try root[isNative ? "n_probs" : "logprobs"].integer()
-    var scale = 0.0
-    for item in try root["lora"].elements() where try item["id"].integer() == 0 { scale = try item["scale"].number() }
+    var scales = [0: fault == .defaultIgnored ? 0 : defaultScale]
+    if let list = try root[optional: "lora"] {
+      scales = [:]
+      for item in try list.elements() { scales[try item["id"].integer()] = try item["scale"].number() }
+    }
+    var scale = scales[0] ?? 0
     if fault == .requestScaleIgnored, scale != 0 { scale = 1 }
     if fault == .halfScale { scale /= 2 }
     var start = scale == 0 ? nil : start(tokens)
@@ -105,7 +116,8 @@ public final class FakeEngine: @unchecked Sendable {
     guard let invocation = adapter.invocationTokens else { return 0 }
     let start = ActivationRule.peft.start(in: tokens, invocation: invocation)
     switch fault {
-    case .none, .halfScale, .requestScaleIgnored, .keepsCache, .openAIOff, .cutsText, .saysNothing: return start
+    case .none, .halfScale, .requestScaleIgnored, .keepsCache, .openAIOff, .cutsText, .saysNothing, .defaultIgnored:
+      return start
     case .early: return start.map { max(0, $0 - 1) }
     case .late: return start.map { $0 + 1 }
     case .off: return nil
