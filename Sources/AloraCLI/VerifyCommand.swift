@@ -68,7 +68,7 @@ struct VerifyCommand: ParsableCommand {
       throw ValidationError("--server takes no --baseline.")
     }
     guard tolerance == nil || serverOptions.server == nil else {
-      throw ValidationError("--server takes no --tolerance: the noise of the server's base answers stands in its place.")
+      throw ValidationError("--server takes no --tolerance: the noise of the base's answers is measured.")
     }
     guard jobs == nil || serverOptions.server == nil else {
       throw ValidationError("--server takes no --jobs: a server is asked one thing after the other.")

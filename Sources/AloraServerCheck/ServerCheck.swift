@@ -104,8 +104,8 @@ public struct ServerCheck {
 
   /// The answer to a probe.
   ///
-  /// A server that would say a part of a character gives no probabilities. It is then asked once more, all of the probe,
-  /// and made to say a whole one: a token it has said before, or one of the prompt's.
+  /// A server that would say a part of a character gives no probabilities. It is then asked all of the probe once more,
+  /// and made to say another token: one it has said before, or one of the prompt's.
   /// - Throws: ``ServerError``.
   private func ask(_ probe: ServerProbe, _ session: inout ServerSession) throws(ServerError) -> CompletionAnswer {
     let others = session.wholeToken.map { [$0] } ?? Array(probe.request.tokens.prefix(4))

@@ -155,7 +155,8 @@ public struct ServerClient: Sendable {
 
   /// Nil where the answer holds no probabilities.
   ///
-  /// Source: `process_token` in tools/server/server-context.cpp leaves them out where the token is a part of a character.
+  /// Source: `process_token` in tools/server/server-context.cpp, which leaves them out where the token is a part of a
+  /// character.
   /// - Throws: ``ServerError``.
   func answer(_ request: CompletionRequest) throws(ServerError) -> CompletionAnswer? {
     let isNative = request.endpoint == .native

@@ -15,7 +15,9 @@ public struct ServerCheckPlan: Hashable, Sendable {
       none
     case openAI = "openai", defaultScale = "default-scale"
     case baseThenAdapter = "base-adapter", adapterThenBase = "adapter-base"
-    case adapterThenOther = "adapter-other", otherThenAdapter = "other-adapter", adapterTwice = "adapter-twice"
+    case adapterThenOther = "adapter-other", otherThenAdapter = "other-adapter"
+    case secondOtherThenAdapter = "other-adapter-2", thirdOtherThenAdapter = "other-adapter-3"
+    case adapterTwice = "adapter-twice"
     case adapterFurtherOn = "adapter-further-on", baseThenAdapterAtStart = "base-adapter-at-start"
   }
   public let kind: Kind
@@ -24,6 +26,8 @@ public struct ServerCheckPlan: Hashable, Sendable {
   let expected: EngineHypothesis.Activation
   /// Why nothing is asked.
   var skipReason: String?
+  /// Which other adapter is asked before, for people.
+  var other: String?
 }
 
 extension ServerCheckPlan.Kind {
@@ -44,6 +48,8 @@ extension ServerCheckPlan.Kind {
     case .adapterThenBase: "cache: adapter, base"
     case .adapterThenOther: "cache: adapter, scale ½"
     case .otherThenAdapter: "cache: another, adapter"
+    case .secondOtherThenAdapter: "cache: a second, adapter"
+    case .thirdOtherThenAdapter: "cache: a third, adapter"
     case .adapterTwice: "cache: adapter twice"
     case .adapterFurtherOn: "cache: adapter, further on"
     case .baseThenAdapterAtStart: "cache: base, at index 0"

@@ -1,7 +1,8 @@
 extension ServerPlanner {
   /// What a request gets that names no adapter.
   ///
-  /// Source: `launch_slot_with_task` in tools/server/server-context.cpp, which takes the scales of `/lora-adapters` then.
+  /// Source: `launch_slot_with_task` in tools/server/server-context.cpp, which then takes the scales of
+  /// `/lora-adapters`.
   func defaultScalePlan(_ prompts: [[Int]]) -> ServerCheckPlan {
     let scale = adapters.first { $0.identifier == identifier }?.defaultScale
     let probes = prompts.map { tokens in

@@ -65,18 +65,9 @@ struct ServerPlanner {
       plan(.adapterThenOther, short.map { after($0, 1, $0, scale: 0.5) }, whenOn),
       plan(.adapterTwice, short.map { after($0, 1, $0) }, whenOn),
     ]
-    var others: [ServerProbe] = []
-    if let other = adapters.first(where: { $0.identifier != identifier })?.identifier {
-      others = short.map { tokens in
-        // Its weights are not known here, only that they are not this adapter's.
-        ServerProbe(before: [request(tokens, 1, of: other)], request: request(tokens, 1, reuses: true))
-      }
-    }
-    var plan = plan(.otherThenAdapter, others, whenOn)
-    plan.skipReason = others.isEmpty ? "the server has one adapter only" : nil
-    plans += [plan, defaultScalePlan(short)]
+    plans += otherPlans(short, vocabularySize: runs.vocabularySize) + [defaultScalePlan(short)]
     plans.append(
-      self.plan(
+      plan(
         .openAI,
         middles.map { tokens in
           var probe = fresh(tokens)

@@ -32,7 +32,8 @@ struct ServerSession {
     }
     verdicts.append(
       ServerVerdict(
-        plan.kind, expected: expected, fit: fit, excluded: excluded(for: plan), note: note(plan, answers, fit)))
+        plan.kind, expected: expected, fit: fit, excluded: excluded(for: plan), note: note(plan, answers, fit),
+        other: plan.other))
     if plan.kind == .middle { try judgeScaling(plan, answers, fit) }
   }
 
@@ -73,7 +74,8 @@ struct ServerSession {
       case .baseThenAdapterAtStart: .atStart
       case .adapterThenBase: .base
       case .defaultScale: plan.expected == .off ? .base : .middle
-      case .halfScale, .openAI, .baseThenAdapter, .adapterThenOther, .otherThenAdapter, .adapterTwice: .middle
+      case .halfScale, .openAI, .baseThenAdapter, .adapterThenOther, .adapterTwice: .middle
+      case .otherThenAdapter, .secondOtherThenAdapter, .thirdOtherThenAdapter: .middle
       }
     return verdicts.first { $0.kind == plainer }
   }
@@ -98,7 +100,9 @@ struct ServerSession {
     let reused = zip(plan.probes, answers).compactMap { probe, answer in
       answer.cachedTokenCount.map { "\($0) of \(probe.request.tokens.count)" }
     }
-    return reused.isEmpty ? nil : "tokens taken from the cache: \(reused.joined(separator: ", "))"
+    let taken = reused.isEmpty ? nil : "tokens taken from the cache: \(reused.joined(separator: ", "))"
+    guard plan.other != nil, !fit.isExplained else { return taken }
+    return "keys and values of the other adapter may be kept" + (taken.map { "; \($0)" } ?? "")
   }
 
   /// The factor of the scaling that fits best, with the activation that fits best.

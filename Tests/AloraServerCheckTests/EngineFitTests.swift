@@ -171,6 +171,46 @@ import Testing
     }
   }
 
+  @Test(arguments: ["llama", "llama-lora"]) func anotherAdaptersKeysAndValuesAreFound(_ name: String) throws {
+    let loaded = try Loaded(name)
+    let other = (adapter: loaded.adapter.scaled(by: -1), invocation: [20, 21])
+    func engine(_ fault: FakeEngine.Fault) -> FakeEngine {
+      FakeEngine(model: loaded.model, adapter: loaded.adapter, fault: fault, adapterCount: 3, other: other)
+    }
+    let right = engine(.none)
+    let report = try check(loaded, right, identifier: 0)
+    #expect(report.passed, "\(failures(report))")
+    let details = report.verdicts.filter { $0.detail.contains("asked before") }
+    #expect(details.map(\.kind) == [.otherThenAdapter, .secondOtherThenAdapter])
+    #expect(details.first?.detail.hasSuffix("asked before: adapter 1, a1.gguf") == true)
+    // It was on, and its invocation there.
+    #expect(right.bodies.contains { $0.contains("20,21,") && $0.contains(#"{"id":1,"scale":1.0}"#) })
+    let found = failures(try check(loaded, engine(.keepsOthers), identifier: 0))
+    // An ordinary LoRA is active from the first token on: up to there nothing is kept.
+    let expected: Set<ServerCheckPlan.Kind> = name == "llama" ? [.otherThenAdapter] : []
+    #expect(Set(found.keys) == expected, "\(found)")
+    if name == "llama" { #expect(found[.otherThenAdapter]?.contains("other adapter may be kept") == true, "\(found)") }
+  }
+
+  @Test func ofTheOthersTwoWithAnInvocationAndOneWithoutAreAsked() {
+    let invocations: [[Int]?] = [nil, nil, [1], [7, 8], [64], [1], [9]]
+    let planner = ServerPlanner(
+      contexts: ServerContexts(texts: [], invocation: [1], vocabularySize: 64), invocation: [1], identifier: 2,
+      adapters: invocations.enumerated().map { index, tokens in
+        ServerAdapter(identifier: index, path: "", invocationTokens: tokens)
+      })
+    #expect(planner.others(vocabularySize: 64).map(\.identifier) == [3, 5, 0])
+    for plan in planner.otherPlans([[2, 1, 3]], vocabularySize: 64).prefix(2) {
+      let other = plan.kind == .otherThenAdapter ? [7, 8] : [1]
+      for probe in plan.probes {
+        let (before, tokens) = (probe.before[0].tokens, probe.request.tokens)
+        #expect(tokens.starts(with: before) && tokens.count > before.count && tokens[before.count] == 1)
+        // The other has tokens to leave its mark on, and this adapter's invocation is not among them.
+        #expect((EngineHypothesis.occurrences(of: other, in: before).last ?? 99) + other.count < before.count)
+      }
+    }
+  }
+
   @Test(arguments: [0, 0.5, 1]) func requestsThatNameNoAdapterAreAsked(_ scale: Double) throws {
     let loaded = try Loaded()
     func report(_ fault: FakeEngine.Fault) throws -> ServerCheck.Report {
