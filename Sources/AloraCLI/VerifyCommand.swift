@@ -53,7 +53,7 @@ struct VerifyCommand: ParsableCommand {
     help: ArgumentHelp(
       "Prompts verified side by side, each on a share of the threads (default 1). The reports do not depend on it.",
       valueName: "n"))
-  var jobs = 1
+  var jobs: Int?
 
   @OptionGroup var serverOptions: ServerOptions
 
@@ -67,6 +67,12 @@ struct VerifyCommand: ParsableCommand {
     guard baselineOptions.baseline == nil || serverOptions.server == nil else {
       throw ValidationError("--server takes no --baseline.")
     }
+    guard tolerance == nil || serverOptions.server == nil else {
+      throw ValidationError("--server takes no --tolerance: the noise of the base's answers is measured.")
+    }
+    guard jobs == nil || serverOptions.server == nil else {
+      throw ValidationError("--server takes no --jobs: a server is asked one thing after the other.")
+    }
     guard !common.json || !reports.contains(where: \.writesOutput) else {
       throw ValidationError("--report github writes annotations to standard output, where --json writes, too.")
     }
@@ -74,7 +80,7 @@ struct VerifyCommand: ParsableCommand {
       reports.compactMap(\.path) + (baselineOptions.accept ? [baselineOptions.baseline] : []).compactMap { $0 },
       inputs: [inference.model, inference.adapter, golden, baselineOptions.accept ? nil : baselineOptions.baseline]
         .compactMap { $0 })
-    guard (1...256).contains(jobs) else { throw ValidationError("--jobs is from 1 to 256.") }
+    if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs is from 1 to 256.") }
     guard inference.backend == .exact else { throw ValidationError("verify compares bits: it needs --backend exact.") }
   }
 
@@ -97,7 +103,7 @@ struct VerifyCommand: ParsableCommand {
     let proven = try Verification(
       model: loaded.model, adapter: adapter, evaluator: loaded.evaluator, tolerance: tolerance,
       demandsExactness: exact, piece: piece
-    ).run(prompts: prompts, golden: goldenFile, jobCount: jobs) { done, total in
+    ).run(prompts: prompts, golden: goldenFile, jobCount: jobs ?? 1) { done, total in
       progress.withLock { $0.update(done * 10_000 / max(1, total)) }
     }
     progress.withLock { $0.finish() }

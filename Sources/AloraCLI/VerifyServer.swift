@@ -113,6 +113,7 @@ struct VerifyServer {
       }
       text += "  \("".padded(to: 27))\(console.styled(figures, .dim))\n"
     }
+    for note in report.notes { text += "note: \(note)\n" }
     return text
   }
 
@@ -128,9 +129,10 @@ struct VerifyServer {
         "context_length": server.contextLength.map { .integer($0) } ?? .null,
         "adapter_id": .integer(report.adapter.identifier), "adapter_path": .string(report.adapter.path),
         "invocation_tokens": report.adapter.invocationTokens.map { .array($0.map { .integer($0) }) } ?? .null,
+        "default_scale": report.adapter.defaultScale.map { .number($0) } ?? .null,
       ],
       "passed": .boolean(report.passed), "noise": .number(report.noise), "request_count": .integer(report.requestCount),
-      "checks": .array(report.verdicts.map(json)),
+      "notes": .array(report.notes.map { .string($0) }), "checks": .array(report.verdicts.map(json)),
     ]
   }
 

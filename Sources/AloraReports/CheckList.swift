@@ -99,7 +99,8 @@ extension CheckList {
         }
       return Check(
         name: verdict.kind.title, outcome: outcome, detail: verdict.detail,
-        failures: outcome == .failed ? ["\(verdict.outcome == .undecided ? "undecided: " : "")\(verdict.detail)"] : [])
+        failures: outcome == .failed ? ["\(verdict.outcome == .undecided ? "undecided: " : "")\(verdict.detail)"] : [],
+        warning: verdict.kind == .defaultScale ? report.notes.first : nil)
     }
     tests = zip(report.verdicts, checks).map { verdict, check in
       Test(

@@ -32,6 +32,8 @@ final class ReferenceRuns {
     self.contextLength = contextLength
   }
 
+  var vocabularySize: Int { evaluator.model.vocabularySize }
+
   private func adapter(scaledBy factor: Double) -> Adapter {
     if let made = scaled[factor] { return made }
     let made = adapter.scaled(by: Float(factor))

@@ -12,6 +12,13 @@ public struct ServerCheck {
     public let verdicts: [ServerVerdict]
     public let requestCount: Int
 
+    /// What is no fault of the server's, but may not be meant.
+    public var notes: [String] {
+      guard let scale = adapter.defaultScale, scale != 1 else { return [] }
+      let cause = scale == 0 ? " (started with --lora-init-without-apply, or set by POST /lora-adapters?)" : ""
+      return ["requests that name no adapter get it times \(scale.rounded(toPlaces: 4))\(cause)"]
+    }
+
     /// Whether every check that ran passed; one that cannot be decided has not.
     public var passed: Bool { verdicts.allSatisfy { $0.outcome == .passed || $0.outcome == .skipped } }
   }
@@ -70,7 +77,7 @@ public struct ServerCheck {
     let chosen = try choose(adapters, identifier: identifier)
     let planner = ServerPlanner(
       contexts: contexts, invocation: adapter.invocationTokens, identifier: chosen.identifier,
-      identifiers: adapters.map(\.identifier))
+      adapters: adapters)
     let runs = ReferenceRuns(evaluator: evaluator, adapter: adapter, contextLength: properties.contextLength)
     let plans = try planner.plans(runs)
     let total = plans.reduce(0) { $0 + $1.probes.count }
@@ -84,12 +91,7 @@ public struct ServerCheck {
       }
       var answers: [CompletionAnswer] = []
       for probe in plan.probes {
-        for request in probe.before {
-          _ = try client.complete(request)
-          session.requestCount += 1
-        }
-        answers.append(try client.complete(probe.request))
-        session.requestCount += 1
+        answers.append(try ask(probe, &session))
         done += 1
         progress(done, total)
       }
@@ -98,5 +100,29 @@ public struct ServerCheck {
     return Report(
       address: client.address, properties: properties, adapter: chosen, noise: session.noise,
       verdicts: session.verdicts, requestCount: session.requestCount)
+  }
+
+  /// The answer to a probe.
+  ///
+  /// A server that would say a part of a character gives no probabilities. It is then asked all of the probe once more,
+  /// and made to say another token: one it has said before, or one of the prompt's.
+  /// - Throws: ``ServerError``.
+  private func ask(_ probe: ServerProbe, _ session: inout ServerSession) throws(ServerError) -> CompletionAnswer {
+    let others = session.wholeToken.map { [$0] } ?? Array(probe.request.tokens.prefix(4))
+    let forcedTokens: [Int?] = [nil] + others.map { Optional($0) }
+    for token in forcedTokens {
+      for request in probe.before {
+        _ = try client.answer(request)
+        session.requestCount += 1
+      }
+      var request = probe.request
+      request.forcedToken = token
+      session.requestCount += 1
+      guard let answer = try client.answer(request) else { continue }
+      let said = token ?? answer.candidates.max { $0.logProbability < $1.logProbability }?.token
+      session.wholeToken = session.wholeToken ?? said
+      return answer
+    }
+    throw client.withoutProbabilities(probe.request)
   }
 }

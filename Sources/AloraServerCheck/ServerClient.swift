@@ -17,6 +17,8 @@ public struct ServerAdapter: Hashable, Sendable {
   public let path: String
   /// Nil for an ordinary LoRA.
   public let invocationTokens: [Int]?
+  /// `scale`: what a request gets that names no adapter; nil where the server does not tell.
+  public var defaultScale: Double?
 }
 
 /// One token to be predicted.
@@ -31,6 +33,11 @@ public struct CompletionRequest: Hashable, Sendable {
   public var endpoint = Endpoint.native
   /// Whether keys and values of the slot's previous text may be used again.
   public var reusesCache = false
+  /// The token that the server is made to say; nil: the likeliest. What it tells of all tokens is the same.
+  ///
+  /// Source: `get_token_probabilities` in tools/server/server-common.cpp reads the model's logits, which `logit_bias`
+  /// does not change.
+  public var forcedToken: Int?
 
   public init(tokens: [Int], scales: [Int: Double], endpoint: Endpoint = .native, reusesCache: Bool = false) {
     self.tokens = tokens
@@ -129,13 +136,29 @@ public struct ServerClient: Sendable {
       adapters.append(
         ServerAdapter(
           identifier: try item["id"].integer(in: limit), path: try item[optional: "path"]?.string() ?? "",
-          invocationTokens: tokens))
+          invocationTokens: tokens, defaultScale: try item[optional: "scale"]?.number()))
     }
     return adapters
   }
 
-  /// - Throws: ``ServerError``.
+  /// - Throws: ``ServerError``, also where the answer holds no probabilities.
   public func complete(_ request: CompletionRequest) throws(ServerError) -> CompletionAnswer {
+    guard let answer = try self.answer(request) else { throw withoutProbabilities(request) }
+    return answer
+  }
+
+  func withoutProbabilities(_ request: CompletionRequest) -> ServerError {
+    ServerError(
+      .malformedResponse, url: "\(address)\(request.endpoint.rawValue)",
+      "the answer holds no probabilities of the next token")
+  }
+
+  /// Nil where the answer holds no probabilities.
+  ///
+  /// Source: `process_token` in tools/server/server-context.cpp, which leaves them out where the token is a part of a
+  /// character.
+  /// - Throws: ``ServerError``.
+  func answer(_ request: CompletionRequest) throws(ServerError) -> CompletionAnswer? {
     let isNative = request.endpoint == .native
     var members: [JSONValue.Member] = [
       .init("prompt", .array(request.tokens.map { .integer($0) })), .init("temperature", 0),
@@ -150,6 +173,10 @@ public struct ServerClient: Sendable {
       }
       members.append(.init("lora", .array(list)))
     }
+    if let token = request.forcedToken {
+      // More than logits are apart.
+      members.append(.init("logit_bias", .array([.array([.integer(token), .integer(1000)])])))
+    }
     let path = request.endpoint.rawValue
     let (answer, promptCount) = try ask("POST", path, .object(members)) { root throws(JSONError) in
       isNative ? try Self.nativeAnswer(root) : try Self.openAIAnswer(root)
@@ -162,25 +189,27 @@ public struct ServerClient: Sendable {
     return answer
   }
 
-  package static func nativeAnswer(_ root: JSON) throws(JSONError) -> (CompletionAnswer, Int?) {
-    let list = try root["completion_probabilities"].elements()
-    guard let first = list.first else {
-      throw try root["completion_probabilities"].error(.missing, "it holds no token")
-    }
+  /// The answer, nil where it holds no probabilities, and how many tokens the prompt has.
+  package static func nativeAnswer(_ root: JSON) throws(JSONError) -> (CompletionAnswer?, Int?) {
     let cached = try root[optional: "timings"]?[optional: "cache_n"]?.integer()
-    let answer = CompletionAnswer(candidates: try candidates(first), cachedTokenCount: cached)
-    return (answer, try root[optional: "tokens_evaluated"]?.integer())
+    let list = try root[optional: "completion_probabilities"]
+    return (try answer(list, cached), try root[optional: "tokens_evaluated"]?.integer())
   }
 
-  package static func openAIAnswer(_ root: JSON) throws(JSONError) -> (CompletionAnswer, Int?) {
+  /// The same of the other endpoint.
+  package static func openAIAnswer(_ root: JSON) throws(JSONError) -> (CompletionAnswer?, Int?) {
     let choices = try root["choices"]
     guard let choice = try choices.elements().first else { throw choices.error(.missing, "it holds no choice") }
-    let content = try choice["logprobs"]["content"]
-    guard let first = try content.elements().first else { throw content.error(.missing, "it holds no token") }
     let usage = try root[optional: "usage"]
     let cached = try usage?[optional: "prompt_tokens_details"]?[optional: "cached_tokens"]?.integer()
-    let answer = CompletionAnswer(candidates: try candidates(first), cachedTokenCount: cached)
-    return (answer, try usage?[optional: "prompt_tokens"]?.integer())
+    let count = try usage?[optional: "prompt_tokens"]?.integer()
+    guard let probabilities = try choice[optional: "logprobs"], !probabilities.isNull else { return (nil, count) }
+    return (try answer(try probabilities["content"], cached), count)
+  }
+
+  private static func answer(_ list: JSON?, _ cachedTokenCount: Int?) throws(JSONError) -> CompletionAnswer? {
+    guard let list, !list.isNull, let first = try list.elements().first else { return nil }
+    return CompletionAnswer(candidates: try candidates(first), cachedTokenCount: cachedTokenCount)
   }
 
   private static func candidates(_ token: JSON) throws(JSONError) -> [CompletionAnswer.Candidate] {

@@ -39,6 +39,20 @@ public struct ServerContexts: Sendable {
     contexts.prefix(1).map { $0.dropLast(2) + invocation + $0.suffix(2) }
   }
 
+  /// Prompts with another adapter's invocation near the beginning, and then this one's.
+  func behind(_ other: [Int], _ invocation: [Int]) -> [[Int]] {
+    let marked = Set(other)
+    return contexts.enumerated().map { index, text in
+      // None of the other's tokens but its invocation: it has to be found there.
+      let words = text.filter { !marked.contains($0) }
+      var tokens = Array(words.prefix(2)) + other
+      tokens += words.dropFirst(2).prefix(4)
+      tokens += invocation
+      tokens += words.dropFirst(6).prefix(1 + index % 3)
+      return tokens
+    }
+  }
+
   /// Prompts with the invocation twice.
   func twices(_ invocation: [Int]) -> [[Int]] {
     [(1, 3), (2, 6), (5, 4), (9, 2)].flatMap { length, between in

@@ -5,7 +5,7 @@ public struct ServerProbe: Hashable, Sendable {
   /// The scale that they ask for, of this adapter; nil where that is another's.
   var beforeScale: Double?
   var request: CompletionRequest
-  /// The scale that the request asks for.
+  /// The scale that the request asks for, or gets where it names none.
   var scale = 1.0
 }
 
@@ -13,8 +13,11 @@ public struct ServerCheckPlan: Hashable, Sendable {
   public enum Kind: String, CaseIterable, Sendable {
     case base, middle, scaling, halfScale = "half-scale", ownLastToken = "own-last-token", atStart = "at-start", twice,
       none
-    case openAI = "openai", baseThenAdapter = "base-adapter", adapterThenBase = "adapter-base"
-    case adapterThenOther = "adapter-other", otherThenAdapter = "other-adapter", adapterTwice = "adapter-twice"
+    case openAI = "openai", defaultScale = "default-scale"
+    case baseThenAdapter = "base-adapter", adapterThenBase = "adapter-base"
+    case adapterThenOther = "adapter-other", otherThenAdapter = "other-adapter"
+    case secondOtherThenAdapter = "other-adapter-2", thirdOtherThenAdapter = "other-adapter-3"
+    case adapterTwice = "adapter-twice"
     case adapterFurtherOn = "adapter-further-on", baseThenAdapterAtStart = "base-adapter-at-start"
   }
   public let kind: Kind
@@ -23,6 +26,8 @@ public struct ServerCheckPlan: Hashable, Sendable {
   let expected: EngineHypothesis.Activation
   /// Why nothing is asked.
   var skipReason: String?
+  /// Which other adapter is asked before, for people.
+  var other: String?
 }
 
 extension ServerCheckPlan.Kind {
@@ -38,10 +43,13 @@ extension ServerCheckPlan.Kind {
     case .twice: "invocation twice"
     case .none: "no invocation"
     case .openAI: "/v1/completions"
+    case .defaultScale: "default scale"
     case .baseThenAdapter: "cache: base, adapter"
     case .adapterThenBase: "cache: adapter, base"
     case .adapterThenOther: "cache: adapter, scale ½"
     case .otherThenAdapter: "cache: another, adapter"
+    case .secondOtherThenAdapter: "cache: a second, adapter"
+    case .thirdOtherThenAdapter: "cache: a third, adapter"
     case .adapterTwice: "cache: adapter twice"
     case .adapterFurtherOn: "cache: adapter, further on"
     case .baseThenAdapterAtStart: "cache: base, at index 0"

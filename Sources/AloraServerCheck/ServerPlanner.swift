@@ -5,12 +5,12 @@ struct ServerPlanner {
   /// The adapter's number at the server.
   let identifier: Int
   /// All of the server's adapters.
-  let identifiers: [Int]
+  let adapters: [ServerAdapter]
 
-  private func request(_ tokens: [Int], _ scale: Double, reuses: Bool = false, of chosen: Int? = nil)
+  func request(_ tokens: [Int], _ scale: Double, reuses: Bool = false, of chosen: Int? = nil)
     -> CompletionRequest
   {
-    var scales = Dictionary(uniqueKeysWithValues: identifiers.map { ($0, 0.0) })
+    var scales = Dictionary(uniqueKeysWithValues: adapters.map { ($0.identifier, 0.0) })
     scales[chosen ?? identifier] = scale
     return CompletionRequest(tokens: tokens, scales: scales, reusesCache: reuses)
   }
@@ -25,7 +25,7 @@ struct ServerPlanner {
       scale: scale)
   }
 
-  private var whenOn: EngineHypothesis.Activation { invocation == nil ? .everywhere : .shifted(0) }
+  var whenOn: EngineHypothesis.Activation { invocation == nil ? .everywhere : .shifted(0) }
 
   /// - Throws: what the reference cannot compute.
   func plans(_ runs: ReferenceRuns) throws -> [ServerCheckPlan] {
@@ -65,18 +65,9 @@ struct ServerPlanner {
       plan(.adapterThenOther, short.map { after($0, 1, $0, scale: 0.5) }, whenOn),
       plan(.adapterTwice, short.map { after($0, 1, $0) }, whenOn),
     ]
-    var others: [ServerProbe] = []
-    if let other = identifiers.first(where: { $0 != identifier }) {
-      others = short.map { tokens in
-        // Its weights are not known here, only that they are not this adapter's.
-        ServerProbe(before: [request(tokens, 1, of: other)], request: request(tokens, 1, reuses: true))
-      }
-    }
-    var plan = plan(.otherThenAdapter, others, whenOn)
-    plan.skipReason = others.isEmpty ? "the server has one adapter only" : nil
-    plans.append(plan)
+    plans += otherPlans(short, vocabularySize: runs.vocabularySize) + [defaultScalePlan(short)]
     plans.append(
-      self.plan(
+      plan(
         .openAI,
         middles.map { tokens in
           var probe = fresh(tokens)
@@ -87,7 +78,7 @@ struct ServerPlanner {
     return plans.sorted { (order.firstIndex(of: $0.kind) ?? 0) < (order.firstIndex(of: $1.kind) ?? 0) }
   }
 
-  private func plan(
+  func plan(
     _ kind: ServerCheckPlan.Kind, _ probes: [ServerProbe], _ expected: EngineHypothesis.Activation
   ) -> ServerCheckPlan { ServerCheckPlan(kind: kind, probes: probes, expected: expected) }
 

@@ -5,6 +5,8 @@ struct ServerSession {
   var noise = EngineFit.noiseFloor
   var verdicts: [ServerVerdict] = []
   var requestCount = 0
+  /// A token that ends no server's answer within a character.
+  var wholeToken: Int?
 
   private func entries(
     _ plan: ServerCheckPlan, _ answers: [CompletionAnswer], _ hypotheses: [EngineHypothesis]
@@ -30,7 +32,8 @@ struct ServerSession {
     }
     verdicts.append(
       ServerVerdict(
-        plan.kind, expected: expected, fit: fit, excluded: excluded(for: plan.kind), note: note(plan, answers, fit)))
+        plan.kind, expected: expected, fit: fit, excluded: excluded(for: plan), note: note(plan, answers, fit),
+        other: plan.other))
     if plan.kind == .middle { try judgeScaling(plan, answers, fit) }
   }
 
@@ -63,21 +66,23 @@ struct ServerSession {
   }
 
   /// The check that asks the same prompts, or such, without a cache and at scale 1.
-  private func plainer(than kind: ServerCheckPlan.Kind) -> ServerVerdict? {
+  private func plainer(than plan: ServerCheckPlan) -> ServerVerdict? {
     let plainer: ServerCheckPlan.Kind? =
-      switch kind {
+      switch plan.kind {
       case .base, .middle, .scaling, .ownLastToken, .atStart, .twice, .none: nil
       case .adapterFurtherOn: .twice
       case .baseThenAdapterAtStart: .atStart
       case .adapterThenBase: .base
-      case .halfScale, .openAI, .baseThenAdapter, .adapterThenOther, .otherThenAdapter, .adapterTwice: .middle
+      case .defaultScale: plan.expected == .off ? .base : .middle
+      case .halfScale, .openAI, .baseThenAdapter, .adapterThenOther, .adapterTwice: .middle
+      case .otherThenAdapter, .secondOtherThenAdapter, .thirdOtherThenAdapter: .middle
       }
     return verdicts.first { $0.kind == plainer }
   }
 
   /// What the plainer check has excluded.
-  private func excluded(for kind: ServerCheckPlan.Kind) -> Set<EngineHypothesis.Activation> {
-    guard let verdict = plainer(than: kind), let fit = verdict.fit, fit.isExplained else { return [] }
+  private func excluded(for plan: ServerCheckPlan) -> Set<EngineHypothesis.Activation> {
+    guard let verdict = plainer(than: plan), let fit = verdict.fit, fit.isExplained else { return [] }
     return Set(fit.entries.map(\.hypothesis.activation)).subtracting(verdict.compatible.map(\.activation))
   }
 
@@ -88,14 +93,16 @@ struct ServerSession {
       return "the invocation is missed where its own last token follows"
     }
     guard plan.probes.contains(where: { !$0.before.isEmpty }) else { return nil }
-    let before = plainer(than: plan.kind)
+    let before = plainer(than: plan)
     if let before, before.outcome == .failed, before.fit?.best?.hypothesis == fit.best?.hypothesis {
       return "as without a cache"
     }
     let reused = zip(plan.probes, answers).compactMap { probe, answer in
       answer.cachedTokenCount.map { "\($0) of \(probe.request.tokens.count)" }
     }
-    return reused.isEmpty ? nil : "tokens taken from the cache: \(reused.joined(separator: ", "))"
+    let taken = reused.isEmpty ? nil : "tokens taken from the cache: \(reused.joined(separator: ", "))"
+    guard plan.other != nil, !fit.isExplained else { return taken }
+    return "keys and values of the other adapter may be kept" + (taken.map { "; \($0)" } ?? "")
   }
 
   /// The factor of the scaling that fits best, with the activation that fits best.

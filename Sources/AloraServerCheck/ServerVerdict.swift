@@ -43,9 +43,10 @@ public struct ServerVerdict: Hashable, Sendable {
   /// - Parameters:
   ///   - excluded: what other prompts have excluded; not offered again, unless nothing else is left.
   ///   - note: what else is to be said of a check that did not pass.
+  ///   - other: which other adapter was asked before.
   init(
     _ kind: ServerCheckPlan.Kind, expected: EngineHypothesis, fit: EngineFit,
-    excluded: Set<EngineHypothesis.Activation> = [], note: String? = nil
+    excluded: Set<EngineHypothesis.Activation> = [], note: String? = nil, other: String? = nil
   ) {
     let best = fit.best?.hypothesis ?? expected
     let open = fit.compatible.filter { !excluded.contains($0.activation) }
@@ -65,6 +66,7 @@ public struct ServerVerdict: Hashable, Sendable {
       detail = "\(expected), or else: " + Self.list(others)
     }
     if outcome != .passed, let note { detail += "; \(note)" }
+    if let other { detail += "; asked before: \(other)" }
     self.init(kind, outcome, expected: expected, fit: fit, detail: detail)
     self.compatible = compatible
   }

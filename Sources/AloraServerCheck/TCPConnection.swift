@@ -20,6 +20,9 @@ struct Deadline {
 
   /// What is left, rounded up, as poll(2) takes it; 0 once the moment has passed.
   var milliseconds: Int32 { Int32(max(0, min(1e9, ((end - Self.now) * 1000).rounded(.up)))) }
+
+  /// The moment by which the first of so many things has to be done, for each to have the same time.
+  func share(of count: Int) -> Deadline { Deadline(after: (end - Self.now) / Double(max(1, count))) }
 }
 
 /// A connection to a server. The socket never blocks: every wait is a poll(2) that ends by the deadline.
@@ -32,6 +35,7 @@ struct TCPConnection: ~Copyable {
 
   /// Connects to the first of the host's addresses that answers.
   ///
+  /// Each has its share of the time that is left: one that is silent hides no other.
   /// - Throws: `unreachable`, `timedOut`.
   init(to address: ServerAddress, url: String, deadline: Deadline) throws(ServerError) {
     var hints = unsafe addrinfo()
@@ -51,10 +55,17 @@ struct TCPConnection: ~Copyable {
         "the host '\(address.host)' is not found: \(unsafe String(cString: gai_strerror(status)))")
     }
     defer { unsafe freeaddrinfo(list) }
+    var left = 0
+    var counted = unsafe list
+    while let info = unsafe counted {
+      left += 1
+      unsafe counted = info.pointee.ai_next
+    }
     var reason = "it has no address"
     var next = unsafe list
     while let info = unsafe next {
-      let result = unsafe Self.connected(info.pointee, deadline)
+      let result = unsafe Self.connected(info.pointee, deadline.share(of: left))
+      left -= 1
       switch result {
       case .success(let descriptor):
         self.descriptor = descriptor

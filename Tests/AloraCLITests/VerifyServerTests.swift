@@ -31,6 +31,8 @@ import Testing
     let validator = try SchemaValidator(path: testData("../schemas/verify-server.schema.json"))
     #expect(try validator.violations(in: report) == [])
     #expect(try report["passed"].boolean() == (fault == .none))
+    #expect(try report["server"]["default_scale"].number() == 0)
+    #expect(try report["notes"].elements().count == 1)
     for check in try report["checks"].elements() where try check["outcome"].string() == "passed" {
       #expect(try check["compatible"].elements().first != nil)
     }
@@ -42,7 +44,7 @@ import Testing
       .keepsCache: "active from the invocation on",
     ]
     #expect(line.hasSuffix(expected[fault] ?? "?") && line.hasPrefix(fault == .early || fault == .off ? "✗" : "✓"))
-    #expect(text.output.contains("noise"))
+    #expect(text.output.contains("noise") && text.output.contains("note: requests that name no adapter get it times 0"))
   }
 
   @Test(arguments: [FakeEngine.Fault.none, .early]) func reportsForCI(_ fault: FakeEngine.Fault) throws {
@@ -85,6 +87,10 @@ import Testing
     #expect(try runAlora(["verify", "--model", "m", "--adapter", "a", "--server-adapter", "0"]).status == 2)
     let golden = try testData("inference/llama/golden.npz")
     #expect(try runAlora(arguments(server, ["--golden", golden])).status == 2)
+    for option in [["--tolerance", "0.1"], ["--jobs", "1"]] {
+      let result = try runAlora(arguments(server, option))
+      #expect(result.status == 2 && result.errors.contains("--server takes no \(option[0])"))
+    }
     let broken = try FakeServer { _ in .init(json: "{") }
     #expect(try runAlora(arguments(broken)).status == 3)
     let gone = try FakeServer { _ in .init(text: "") }

@@ -171,6 +171,91 @@ import Testing
     }
   }
 
+  @Test(arguments: ["llama", "llama-lora"]) func anotherAdaptersKeysAndValuesAreFound(_ name: String) throws {
+    let loaded = try Loaded(name)
+    let other = (adapter: loaded.adapter.scaled(by: -1), invocation: [20, 21])
+    func engine(_ fault: FakeEngine.Fault) -> FakeEngine {
+      FakeEngine(model: loaded.model, adapter: loaded.adapter, fault: fault, adapterCount: 3, other: other)
+    }
+    let right = engine(.none)
+    let report = try check(loaded, right, identifier: 0)
+    #expect(report.passed, "\(failures(report))")
+    let details = report.verdicts.filter { $0.detail.contains("asked before") }
+    #expect(details.map(\.kind) == [.otherThenAdapter, .secondOtherThenAdapter])
+    #expect(details.first?.detail.hasSuffix("asked before: adapter 1, a1.gguf") == true)
+    // It was on, and its invocation there.
+    #expect(right.bodies.contains { $0.contains("20,21,") && $0.contains(#"{"id":1,"scale":1.0}"#) })
+    let found = failures(try check(loaded, engine(.keepsOthers), identifier: 0))
+    // An ordinary LoRA is active from the first token on: up to there nothing is kept.
+    let expected: Set<ServerCheckPlan.Kind> = name == "llama" ? [.otherThenAdapter] : []
+    #expect(Set(found.keys) == expected, "\(found)")
+    if name == "llama" { #expect(found[.otherThenAdapter]?.contains("other adapter may be kept") == true, "\(found)") }
+  }
+
+  @Test func ofTheOthersTwoWithAnInvocationAndOneWithoutAreAsked() {
+    let invocations: [[Int]?] = [nil, nil, [1], [7, 8], [64], [1], [9]]
+    let planner = ServerPlanner(
+      contexts: ServerContexts(texts: [], invocation: [1], vocabularySize: 64), invocation: [1], identifier: 2,
+      adapters: invocations.enumerated().map { index, tokens in
+        ServerAdapter(identifier: index, path: "", invocationTokens: tokens)
+      })
+    #expect(planner.others(vocabularySize: 64).map(\.identifier) == [3, 5, 0])
+    for plan in planner.otherPlans([[2, 1, 3]], vocabularySize: 64).prefix(2) {
+      let other = plan.kind == .otherThenAdapter ? [7, 8] : [1]
+      for probe in plan.probes {
+        let (before, tokens) = (probe.before[0].tokens, probe.request.tokens)
+        #expect(tokens.starts(with: before) && tokens.count > before.count && tokens[before.count] == 1)
+        // The other has tokens to leave its mark on, and this adapter's invocation is not among them.
+        #expect((EngineHypothesis.occurrences(of: other, in: before).last ?? 99) + other.count < before.count)
+      }
+    }
+  }
+
+  @Test(arguments: [0, 0.5, 1]) func requestsThatNameNoAdapterAreAsked(_ scale: Double) throws {
+    let loaded = try Loaded()
+    func report(_ fault: FakeEngine.Fault) throws -> ServerCheck.Report {
+      try check(loaded, FakeEngine(model: loaded.model, adapter: loaded.adapter, fault: fault, defaultScale: scale))
+    }
+    let right = try report(.none)
+    #expect(right.passed, "\(failures(right))")
+    #expect(right.verdicts.first { $0.kind == .defaultScale }?.outcome == .passed)
+    #expect(right.notes.count == (scale == 1 ? 0 : 1))
+    #expect(right.notes.first?.contains("times \(scale)") ?? true)
+    #expect(right.notes.contains { $0.contains("--lora-init-without-apply") } == (scale == 0))
+    let expected: [ServerCheckPlan.Kind: String] = scale == 0 ? [:] : [.defaultScale: "fits: adapter off"]
+    #expect(failures(try report(.defaultIgnored)) == expected)
+  }
+
+  @Test func defaultScalesThatSayNothingAreSkipped() {
+    func plan(_ scale: Double?, other: Double? = 0) -> ServerCheckPlan {
+      ServerPlanner(
+        contexts: ServerContexts(texts: [], invocation: [1], vocabularySize: 64), invocation: [1], identifier: 0,
+        adapters: [
+          ServerAdapter(identifier: 0, path: "", invocationTokens: [1], defaultScale: scale),
+          ServerAdapter(identifier: 1, path: "", invocationTokens: nil, defaultScale: other),
+        ]
+      ).defaultScalePlan([[2, 1, 3]])
+    }
+    #expect(plan(1).skipReason == nil && plan(1).expected == .shifted(0) && plan(0).expected == .off)
+    #expect(plan(nil).skipReason == "the server does not tell its default scales")
+    #expect(plan(-1).skipReason?.contains("-1.0") == true)
+    for other in [1, nil] as [Double?] {
+      #expect(plan(1, other: other).skipReason == "the default scale of adapter 1 is not 0")
+    }
+  }
+
+  @Test func aPartOfACharacterIsNoObstacle() throws {
+    let loaded = try Loaded()
+    let engine = FakeEngine(model: loaded.model, adapter: loaded.adapter, fault: .cutsText)
+    let report = try check(loaded, engine)
+    #expect(report.passed, "\(failures(report))")
+    #expect(engine.bodies.first?.contains("logit_bias") == false)
+    #expect(engine.bodies.dropFirst().first?.contains(#""logit_bias":[["#) == true)
+    let silent = FakeEngine(model: loaded.model, adapter: loaded.adapter, fault: .saysNothing)
+    let error = #expect(throws: ServerError.self) { try check(loaded, silent) }
+    #expect(error?.code == .malformedResponse && silent.bodies.count == 5)
+  }
+
   /// An adapter that does next to nothing: nothing is passed that could not have failed.
   @Test func whatCannotBeDecidedIsNotPassed() throws {
     let loaded = try Loaded()

@@ -111,6 +111,13 @@ import Testing
     #expect(error?.code == .badAddress && error?.category == .usage)
   }
 
+  @Test func addressesShareTheTimeThatIsLeft() {
+    let deadline = Deadline(after: 600)
+    #expect((100_000...200_000).contains(deadline.share(of: 3).milliseconds))
+    #expect((500_000...600_001).contains(deadline.share(of: 1).milliseconds))
+    #expect(Deadline(after: -1).share(of: 2).milliseconds == 0)
+  }
+
   @Test func encryptionIsDeclined() {
     let error = #expect(throws: ServerError.self) { try ServerAddress("https://127.0.0.1") }
     #expect(error?.code == .encryptedAddress)
@@ -212,6 +219,24 @@ import Testing
     #expect(code { _ = try client.complete(request) } == .malformedResponse)
   }
 
+  @Test(
+    arguments: [
+      (.native, #"{}"#), (.native, #"{"completion_probabilities": []}"#),
+      (.native, #"{"completion_probabilities": null, "tokens_evaluated": 2}"#),
+      (.openAI, #"{"choices": [{}]}"#), (.openAI, #"{"choices": [{"logprobs": null}]}"#),
+      (.openAI, #"{"choices": [{"logprobs": {"content": []}}], "usage": {"prompt_tokens": 2}}"#),
+    ] as [(CompletionRequest.Endpoint, String)]) func probabilitiesMayBeMissing(
+      _ endpoint: CompletionRequest.Endpoint, _ json: String
+    )
+    throws
+  {
+    let server = try FakeServer { _ in .init(json: json) }
+    let client = try client(server)
+    let request = CompletionRequest(tokens: [1, 2], scales: [0: 1], endpoint: endpoint)
+    #expect(try client.answer(request) == nil)
+    #expect(code { _ = try client.complete(request) } == .malformedResponse)
+  }
+
   @Test func candidatesAreRead() throws {
     let list =
       #"[{"top_logprobs": [{"id": 5, "logprob": 0}, {"id": 9, "logprob": -3.25}, {"id": 2, "logprob": -3e38}]}]"#
@@ -230,10 +255,11 @@ import Testing
   }
 
   @Test func adaptersAreRead() throws {
-    let text = #"[{"id": 0, "path": "a", "alora_invocation_tokens": [1, 2]}, {"id": 1}]"#
+    let text = #"[{"id": 0, "path": "a", "scale": 0.5, "alora_invocation_tokens": [1, 2]}, {"id": 1}]"#
     let server = try FakeServer { _ in .init(json: text) }
     let adapters = try client(server).adapters()
     #expect(adapters.map(\.invocationTokens) == [[1, 2], nil] && adapters.map(\.path) == ["a", ""])
+    #expect(adapters.map(\.defaultScale) == [0.5, nil])
     let twice = try FakeServer { _ in .init(json: #"[{"id": 0}, {"id": 0}]"#) }
     let other = try client(twice)
     #expect(code { _ = try other.adapters() } == .malformedResponse)

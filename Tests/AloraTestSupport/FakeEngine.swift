@@ -6,6 +6,14 @@ import Foundation
 public final class FakeEngine: @unchecked Sendable {
   public enum Fault: String, CaseIterable, Sendable {
     case none, early, late, missed, halfScale, off, everywhere, requestScaleIgnored, keepsCache, openAIOff
+    /// The token that it would say first is no whole character: no probabilities are given beside it.
+    case cutsText
+    /// No probabilities are given at all.
+    case saysNothing
+    /// Requests that name no adapter get none, whatever the default scale.
+    case defaultIgnored
+    /// Between two adapters, the cache is kept up to the activation.
+    case keepsOthers
   }
 
   private let evaluator: Evaluator
@@ -14,17 +22,27 @@ public final class FakeEngine: @unchecked Sendable {
   /// How far a log-probability may be off, by chance.
   private let noise: Double
   private let adapterCount: Int
+  private let defaultScale: Double
+  /// Has the number 1, and is invoked by these tokens whatever its file says.
+  private let other: (adapter: Adapter, invocation: [Int])?
   private let lock = NSLock()
   private var slot: TokenSequence?
+  private var isSlotOfOther = false
+  private var cutToken: Int?
   private var random = SeededRandom(seed: 11)
   public private(set) var bodies: [String] = []
 
-  public init(model: Model, adapter: Adapter, fault: Fault = .none, noise: Double = 0, adapterCount: Int = 1) {
+  public init(
+    model: Model, adapter: Adapter, fault: Fault = .none, noise: Double = 0, adapterCount: Int = 1,
+    defaultScale: Double = 0, other: (adapter: Adapter, invocation: [Int])? = nil
+  ) {
     evaluator = Evaluator(model: model, pool: ThreadPool(threadCount: 1))
     self.adapter = adapter
     self.fault = fault
     self.noise = noise
-    self.adapterCount = adapterCount
+    self.adapterCount = max(adapterCount, other == nil ? 1 : 2)
+    self.defaultScale = defaultScale
+    self.other = other
   }
 
   public func serve() throws -> FakeServer {
@@ -43,9 +61,16 @@ public final class FakeEngine: @unchecked Sendable {
     switch request.path {
     case "/props": return .init(json: #"{"build_info": "fake", "total_slots": 1}"#)
     case "/lora-adapters":
-      let tokens = adapter.invocationTokens.map { #", "alora_invocation_tokens": \#($0)"# } ?? ""
-      let list = (0..<adapterCount).map {
-        #"{"id": \#($0), "path": "a\#($0).gguf", "scale": 0.0\#($0 == 0 ? tokens : "")}"#
+      let list = (0..<adapterCount).map { identifier -> String in
+        let invocation: [Int]? =
+          switch identifier {
+          case 0: adapter.invocationTokens
+          case 1: other?.invocation
+          default: nil
+          }
+        let tokens = invocation.map { #", "alora_invocation_tokens": \#($0)"# } ?? ""
+        let scale = identifier == 0 ? defaultScale : 0
+        return #"{"id": \#(identifier), "path": "a\#(identifier).gguf", "scale": \#(scale)\#(tokens)}"#
       }
       return .init(json: "[\(list.joined(separator: ","))]")
     case "/completion", "/v1/completions":
@@ -59,17 +84,32 @@ public final class FakeEngine: @unchecked Sendable {
     let root = try parseJSON(String(decoding: body, as: UTF8.self))
     let tokens = try root["prompt"].elements().map { try $0.integer() }
     let count = try root[isNative ? "n_probs" : "logprobs"].integer()
-    var scale = 0.0
-    for item in try root["lora"].elements() where try item["id"].integer() == 0 { scale = try item["scale"].number() }
+    var scales = [0: fault == .defaultIgnored ? 0 : defaultScale]
+    if let list = try root[optional: "lora"] {
+      scales = [:]
+      for item in try list.elements() { scales[try item["id"].integer()] = try item["scale"].number() }
+    }
+    var scale = scales[0] ?? 0
     if fault == .requestScaleIgnored, scale != 0 { scale = 1 }
     if fault == .halfScale { scale /= 2 }
     var start = scale == 0 ? nil : start(tokens)
     if fault == .openAIOff, !isNative { start = nil }
+    var scaled = start == nil ? nil : adapter.scaled(by: Float(scale))
+    var isOfOther = false
+    if let other, let otherScale = scales[1], otherScale != 0,
+      let otherStart = ActivationRule.peft.start(in: tokens, invocation: other.invocation)
+    {
+      start = otherStart
+      scaled = other.adapter.scaled(by: Float(otherScale))
+      isOfOther = true
+    }
     var kept = 0
     let sequence: TokenSequence
-    let scaled = start == nil ? nil : adapter.scaled(by: Float(scale))
-    if fault == .keepsCache, let slot, try root["cache_prompt"].boolean() {
+    if fault == .keepsCache || (fault == .keepsOthers && isSlotOfOther), let slot,
+      try root["cache_prompt"].boolean()
+    {
       kept = min(zip(slot.tokens, tokens).prefix { $0 == $1 }.count, tokens.count - 1)
+      if fault == .keepsOthers, let start { kept = min(kept, start) }
       sequence = TokenSequence(keeping: kept, of: slot, adapter: scaled, activationStart: start)
     } else {
       sequence = TokenSequence(
@@ -77,6 +117,7 @@ public final class FakeEngine: @unchecked Sendable {
     }
     let row = try evaluator.evaluate([Work(sequence, tokens: Array(tokens[kept...]), logits: .last)])[0].values
     slot = sequence
+    isSlotOfOther = isOfOther
     let greatest = Double(row.max() ?? 0)
     let normalizer = greatest + log(row.reduce(0.0) { $0 + exp(Double($1) - greatest) })
     let order = row.indices.sorted { row[$0] > row[$1] }.prefix(count)
@@ -84,17 +125,25 @@ public final class FakeEngine: @unchecked Sendable {
       let error = noise * (Double(random.next() % 2001) / 1000 - 1)
       return #"{"id": \#(token), "token": "?", "logprob": \#(min(0, Double(row[token]) - normalizer + error))}"#
     }
-    let content = #"[{"id": \#(order[0]), "top_logprobs": [\#(list.joined(separator: ","))]}]"#
-    return isNative
-      ? #"{"completion_probabilities": \#(content), "tokens_evaluated": \#(tokens.count), "timings": {"cache_n": \#(kept)}}"#
-      : #"{"choices": [{"logprobs": {"content": \#(content)}}], "usage": {"prompt_tokens": \#(tokens.count)}}"#
+    let said = try root[optional: "logit_bias"]?.elements().first?.elements().first?.integer() ?? order[0]
+    if fault == .cutsText, cutToken == nil { cutToken = said }
+    let isSilent = fault == .saysNothing || said == cutToken
+    let content = #"[{"id": \#(said), "top_logprobs": [\#(list.joined(separator: ","))]}]"#
+    if isNative {
+      let probabilities = isSilent ? "" : #""completion_probabilities": \#(content), "#
+      return #"{\#(probabilities)"tokens_evaluated": \#(tokens.count), "timings": {"cache_n": \#(kept)}}"#
+    }
+    let probabilities = isSilent ? "null" : #"{"content": \#(content)}"#
+    return #"{"choices": [{"logprobs": \#(probabilities)}], "usage": {"prompt_tokens": \#(tokens.count)}}"#
   }
 
   private func start(_ tokens: [Int]) -> Int? {
     guard let invocation = adapter.invocationTokens else { return 0 }
     let start = ActivationRule.peft.start(in: tokens, invocation: invocation)
     switch fault {
-    case .none, .halfScale, .requestScaleIgnored, .keepsCache, .openAIOff: return start
+    case .none, .halfScale, .requestScaleIgnored, .keepsCache, .openAIOff, .cutsText, .saysNothing, .defaultIgnored,
+      .keepsOthers:
+      return start
     case .early: return start.map { max(0, $0 - 1) }
     case .late: return start.map { $0 + 1 }
     case .off: return nil

@@ -31,7 +31,7 @@ public struct HTMLServerReport: Sendable {
       <dt>Its adapter</dt><dd>\(report.adapter.identifier): \(report.adapter.path)</dd>
       \(adapter.html("Adapter"))\(model.html("Base"))<dt>Noise</dt><dd>\(Figure(report.noise).description) nats: what its base \
       answers differ from the reference by</dd>
-      <dt>Made by</dt><dd>alora \(version), from \(report.requestCount) answers</dd>
+      \(notes)<dt>Made by</dt><dd>alora \(version), from \(report.requestCount) answers</dd>
       </dl>
       </header>
       \(overview)<section aria-labelledby="checks">
@@ -42,6 +42,10 @@ public struct HTMLServerReport: Sendable {
 
       """
     return HTMLPage(title: "\(headline): \(report.address.description)", body: header).text
+  }
+
+  private var notes: HTML {
+    report.notes.map { note -> HTML in "<dt>Note</dt><dd>\(note)</dd>\n" }.joined()
   }
 
   /// What the server does, in a line for each finding: checks that found the same stand together.
