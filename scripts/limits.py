@@ -150,7 +150,7 @@ def memory(binary, root):
         ("logits", ["logits", "--model", BASE, "--tokens", "1,2", "--output", root + "/little", "--force"]),
         ("inspect", ["inspect", str(LLAMA / "golden.npz"), "--values"]),
     ]
-    count = 0
+    count, refused = 0, 0
     for name, words in calls:
         codes = collections.Counter()
         for mebibytes in [*range(20, 100), 150, 300, 2000]:
@@ -161,7 +161,10 @@ def memory(binary, root):
                    f"{name} with {mebibytes} MiB: {result.returncode}, {result.stderr[-300:]!r}")
             codes[result.returncode] += 1
             count += 1
-        expect(result.returncode == 0 and codes[4], f"{name}: none of the limits fails, or all do: {dict(codes)}")
+        expect(result.returncode == 0 and len(codes) > 1, f"{name}: none of the limits fails, or all do: {dict(codes)}")
+        refused += codes[4]
+    # Where a call needs hardly more than the loader does, the steps may pass over the sizes between.
+    expect(refused, "no call has begun with too little memory")
     return f"{count} runs in too little memory, or nearly"
 
 
