@@ -62,19 +62,8 @@ extension Verification {
     let sequence = try TokenSequence(
       continuing: base.sequence, count: min(start ?? first, first), adapter: adapter, activationStart: start)
     var rows: [Int: [Float]] = [:]
-    var index = 0
-    while index < positions.count {
-      // Neighbours at once; of what lies between, no logits.
-      var end = index + 1
-      while end < positions.count, positions[end] == positions[end - 1] + 1, end - index < Self.window { end += 1 }
-      let done = sequence.tokens.count
-      let logits = try evaluator.evaluate([
-        Work(
-          sequence, tokens: Array(tokens[done...positions[end - 1]]),
-          logits: .rows((positions[index] - done)..<(positions[end - 1] + 1 - done)))
-      ])[0]
+    try finish([sequence], tokens, at: positions) { _, logits in
       for position in logits.positions { rows[position] = Array(logits[position]) }
-      index = end
     }
     return rows
   }
@@ -93,11 +82,11 @@ extension Verification {
       let unfinished = sequences.indices.filter { sequences[$0].tokens.count < end }
       guard !unfinished.isEmpty else { return }
       // No more rows of logits in memory than those of a window, and no more of the graph than those of a few windows.
-      let share = max(1, Self.window * (wanted == nil ? 1 : 8) / unfinished.count)
+      let rowLimit = max(1, Self.window / unfinished.count)
       let work = unfinished.map { index in
         let done = sequences[index].tokens.count
         let run = wanted.map { Self.nextRun(of: $0, from: done) } ?? done..<end
-        let last = min(run.upperBound, done + share)
+        let last = min(run.upperBound, run.lowerBound + rowLimit, done + 8 * rowLimit)
         return Work(
           sequences[index], tokens: Array(tokens[done..<last]),
           logits: run.lowerBound < last ? .rows((run.lowerBound - done)..<(last - done)) : .none)
