@@ -52,6 +52,11 @@ public struct TensorIndex: Sendable {
 
   public init() {}
 
+  /// The places of tensors in a list; of two with one name, the first.
+  public init(_ tensors: [TensorDescription]) {
+    for (position, tensor) in tensors.enumerated() { _ = insert(tensor.name, index: position) }
+  }
+
   /// Remembers a name; false where it is known already.
   public mutating func insert(_ name: String, index: Int) -> Bool {
     let key = [UInt8](name.utf8)

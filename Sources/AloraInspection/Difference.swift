@@ -32,7 +32,7 @@ public struct Difference: Sendable {
     var entries = metadata.entries
     var compared = 0
     let (tensors, others) = (first.tensors, second.tensors)
-    let (names, otherNames) = (Self.index(tensors), Self.index(others))
+    let (names, otherNames) = (TensorIndex(tensors), TensorIndex(others))
     for tensor in tensors {
       guard let position = otherNames[tensor.name] else {
         entries.append(
@@ -49,12 +49,6 @@ public struct Difference: Sendable {
     self.entries = entries
     comparedTensorCount = compared
     comparesWholeMetadata = metadata.isWhole
-  }
-
-  private static func index(_ tensors: [TensorDescription]) -> TensorIndex {
-    var index = TensorIndex()
-    for (position, tensor) in tensors.enumerated() { _ = index.insert(tensor.name, index: position) }
-    return index
   }
 
   private static func text(_ tensor: TensorDescription) -> String { "\(tensor.dtype) \(tensor.shape)" }

@@ -27,9 +27,7 @@ public final class SafetensorsFile: TensorSource {
     metadata = header.metadata
     tensors = header.tensors
     headerByteCount = header.byteCount
-    var index = TensorIndex()
-    for (position, tensor) in tensors.enumerated() { _ = index.insert(tensor.name, index: position) }
-    self.index = index
+    index = TensorIndex(tensors)
   }
 
   public func tensor(named name: String) -> TensorDescription? { index[name].map { tensors[$0] } }
