@@ -35,6 +35,7 @@ help:
 	@echo "make ci-check  the steps of action.yml and of the GitLab example, and JUnit's XML against its schema"
 	@echo "make report-check  HTML reports in a headless Chromium, which has to be installed"
 	@echo "make kernels the same bits from gcc, clang and aarch64 under qemu"
+	@echo "make wheel   the Python wheels alora-gguf and pytest-alora, in dist/; python-test tests them, wheel-check in a bare Debian (root)"
 	@echo "make lint    formatting and the direction of imports"
 	@echo "make bench   conversion against cp and the reference converter, BENCH_MODELS=... against LLAMA_BENCH, as ratios"
 	@echo "make clean   remove what was built and downloaded"
@@ -131,4 +132,6 @@ bench: build $(MODEL)
 		--json $(CACHE)/bench.json --plot $(CACHE)/bench.svg
 
 clean:
-	rm -rf .build .build-fuzz .build-sanitize $(CACHE)
+	rm -rf .build .build-fuzz .build-sanitize $(CACHE) dist
+
+include packaging/targets.mk

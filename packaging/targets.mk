@@ -1,0 +1,42 @@
+# Wheels, packages and their checks. Included by the Makefile.
+
+DIST := dist
+PACKAGING := $(CACHE)/packaging
+# What CI's Python tests need; small wheels only.
+PYTHON_TESTS := $(CACHE)/python-tests
+
+.PHONY: wheel python-results python-test python-lint wheel-check
+
+wheel: build $(PACKAGING)/ready
+	@packaging/make-wheels.sh $(RELEASE) $(PACKAGING)/bin/python $(DIST)
+
+# The Python types of what the commands print, from schemas/.
+python-results:
+	@$(PYTHON) scripts/make_python_results.py
+
+# Tests the wheels themselves, installed, and not the sources.
+python-test: wheel $(PYTHON_TESTS)/ready
+	@$(PYTHON_TESTS)/bin/pip install --quiet --disable-pip-version-check --no-index --no-deps --force-reinstall $(DIST)/*.whl
+	@env -u ALORA_BINARY $(PYTHON_TESTS)/bin/python -m pytest -q -p no:cacheprovider python/alora-gguf/tests
+	@env -u ALORA_BINARY $(PYTHON_TESTS)/bin/python -m pytest -q -p no:cacheprovider python/pytest-alora/tests
+
+python-lint: $(PYTHON_TESTS)/ready
+	@$(PYTHON_TESTS)/bin/ruff check --config python/ruff.toml python
+	@$(PYTHON_TESTS)/bin/ruff format --check --config python/ruff.toml python
+	@cd python && ../$(PYTHON_TESTS)/bin/mypy --config-file mypy.ini alora-gguf/src pytest-alora/src
+
+# In a bare Debian root without Swift: SUITES="bookworm trixie"; needs root and debootstrap.
+SUITES ?= bookworm trixie
+wheel-check: wheel
+	@packaging/check-wheel.sh $(DIST) $(CACHE)/roots $(SUITES)
+
+$(PACKAGING)/ready: packaging/requirements.txt packaging/requirements-macos.txt
+	$(PYTHON) -m venv $(PACKAGING)
+	$(PACKAGING)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps \
+		-r packaging/requirements$(if $(filter Darwin,$(shell uname)),-macos).txt
+	touch $@
+
+$(PYTHON_TESTS)/ready: packaging/test-requirements.txt
+	$(PYTHON) -m venv $(PYTHON_TESTS)
+	$(PYTHON_TESTS)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps -r $<
+	touch $@

@@ -1,0 +1,604 @@
+"""What the commands report, as frozen dataclasses.
+
+Made from schemas/ by scripts/make_python_results.py (`make python-results`): do not edit.
+A newer command may report more; fields that a class does not know are passed over.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = [
+    "AdapterSummary",
+    "AdapterSummaryTarget",
+    "ArraySummary",
+    "CacheBlock",
+    "Conversion",
+    "ConversionNote",
+    "ConvertedAdapter",
+    "ConvertedModule",
+    "ConvertedTree",
+    "Difference",
+    "DifferenceEntry",
+    "FailedAdapter",
+    "GoldenCase",
+    "GoldenRecord",
+    "Inspection",
+    "Invocation",
+    "InvocationFinding",
+    "InvocationReport",
+    "LogitsReport",
+    "LogitsText",
+    "MetadataEntry",
+    "ModelSummary",
+    "PromptActivation",
+    "Proof",
+    "RecordedCase",
+    "RowComparison",
+    "ServerCheck",
+    "ServerCheckExpected",
+    "ServerCheckFit",
+    "ServerCheckScaling",
+    "ServerDescription",
+    "ServerVerification",
+    "TensorSummary",
+    "TensorSummaryValues",
+    "Tokenization",
+    "TopEntry",
+    "TopTokens",
+    "Verification",
+    "VerifiedCase",
+    "VerifiedPosition",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertedModule:
+    """Part of `alora convert --json`."""
+
+    #: The module's path in the Hugging Face model.
+    name: str
+    #: r.
+    rank: int
+    #: What PEFT multiplies B · A by.
+    scaling: float
+    #: What was multiplied into lora_b, because one alpha cannot express the scaling; 1 for nothing.
+    folded_factor: float
+    #: The base tensors in GGUF that the module becomes.
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionNote:
+    """Part of `alora convert --json`."""
+
+    #: The field or the tensor.
+    place: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """One adapter's conversion."""
+
+    #: The adapter's directory.
+    adapter: str
+    #: general.architecture.
+    architecture: str
+    #: The path of the GGUF.
+    outfile: str
+    #: False for --dry-run.
+    written: bool
+    #: With auto, the one that was chosen.
+    outtype: Literal["f32", "f16", "bf16", "q8_0"]
+    #: The size of the GGUF.
+    byte_count: int
+    #: adapter.lora.alpha.
+    alpha: float
+    #: Token ids; null for a plain LoRA.
+    invocation_tokens: tuple[int, ...] | None
+    tensor_count: int
+    modules: tuple[ConvertedModule, ...]
+    #: What one should know about this conversion.
+    notes: tuple[ConversionNote, ...]
+    #: Elements that a scaling was multiplied into; once written.
+    folded_element_count: int | None = None
+    #: How many of those had to be rounded; once written.
+    rounded_element_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertedAdapter:
+    """Part of `alora convert --json`."""
+
+    #: The path below the tree's root.
+    adapter: str
+    #: False for --dry-run.
+    converted: bool
+    result: Conversion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedAdapter:
+    """Part of `alora convert --json`."""
+
+    #: The path below the tree's root.
+    adapter: str
+    converted: Literal[False]
+    #: The line that a single conversion would have printed.
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertedTree:
+    """The adapters of a tree (--recursive), in the order of their paths."""
+
+    adapters: tuple[ConvertedAdapter | FailedAdapter, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterSummaryTarget:
+    """Part of `alora inspect --json`."""
+
+    #: The module within a layer: self_attn.q_proj in PEFT, attn_q in GGUF.
+    name: str
+    #: The layers that have it; empty for a module outside of the layers.
+    layers: tuple[int, ...]
+    ranks: tuple[int, ...]
+    #: The effective multipliers of B · A.
+    scalings: tuple[float, ...]
+    #: [out, in] of the weight; null where the layers differ.
+    weight_shape: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterSummary:
+    """Part of `alora inspect --json`."""
+
+    alpha: float
+    rank_stabilized: bool
+    #: Token ids; null for a plain LoRA.
+    invocation_tokens: tuple[int, ...] | None
+    module_count: int
+    parameter_count: int
+    targets: tuple[AdapterSummaryTarget, ...]
+    notes: tuple[str, ...]
+    #: Missing where only the base could tell.
+    architecture: str | None = None
+    #: The base as the adapter records it.
+    base: str | None = None
+    #: How the tokens read, where a tokenizer is at hand.
+    invocation_text: str | None = None
+    #: Of a legacy adapter.
+    invocation_string: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSummary:
+    """Part of `alora inspect --json`."""
+
+    architecture: str
+    layer_count: int
+    hidden_size: int
+    head_count: int
+    key_value_head_count: int
+    head_dimension: int
+    feed_forward_size: int
+    expert_count: int
+    vocabulary_size: int
+    ties_embeddings: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataEntry:
+    """Part of `alora inspect --json`."""
+
+    key: str
+    #: GGUF's name of the type.
+    type: str
+    #: Of an array.
+    count: int | None = None
+    #: Missing for arrays of more than 64 elements.
+    value: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorSummaryValues:
+    """With --values."""
+
+    minimum: float | None
+    maximum: float | None
+    norm: float | None
+    zero_count: int
+    #: The first elements; null for what is not finite.
+    head: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorSummary:
+    """Part of `alora inspect --json`."""
+
+    name: str
+    dtype: str
+    #: Row-major, outermost first.
+    shape: tuple[int, ...]
+    #: In the file.
+    byte_offset: int
+    byte_count: int
+    #: With --values.
+    values: TensorSummaryValues | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArraySummary:
+    """Part of `alora inspect --json`."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    fortran_order: bool
+    big_endian: bool
+    compressed: bool
+    stored_byte_count: int
+    #: With --values.
+    values: TensorSummaryValues | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenCase:
+    """Part of `alora inspect --json`."""
+
+    index: int
+    token_count: int
+    logits: tuple[Literal["base", "adapted", "plain"], ...]
+    row_count: int | None = None
+    vocabulary_size: int | None = None
+    #: -1: the adapter is off.
+    activation_start: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What `alora inspect --json` prints."""
+
+    path: str
+    kind: Literal["gguf", "safetensors", "peft", "base", "npz"]
+    adapter: AdapterSummary | None = None
+    model: ModelSummary | None = None
+    metadata: tuple[MetadataEntry, ...] | None = None
+    tensor_count: int | None = None
+    #: With --tensors or --values.
+    tensors: tuple[TensorSummary, ...] | None = None
+    #: Of an .npz.
+    arrays: tuple[ArraySummary, ...] | None = None
+    #: Of a golden file.
+    cases: tuple[GoldenCase, ...] | None = None
+    #: Of a golden file.
+    meta: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceEntry:
+    """Part of `alora diff --json`."""
+
+    kind: Literal["metadata", "onlyInFirst", "onlyInSecond", "shape", "type", "values"]
+    #: The key or the tensor.
+    name: str
+    first: str | None = None
+    second: str | None = None
+    #: The largest |Δ| of the widened elements.
+    largest_delta: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What `alora diff --json` prints."""
+
+    first: str
+    second: str
+    equal: bool
+    compared_tensor_count: int
+    differences: tuple[DifferenceEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """Part of `alora tokens --json`."""
+
+    tokens: tuple[int, ...]
+    #: The vocabulary's entries; null for an id without one.
+    pieces: tuple[str | None, ...]
+    #: What stands for it in a prompt; a legacy adapter's whole string.
+    text: str | None
+    legacy: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationFinding:
+    """Part of `alora tokens --json`."""
+
+    id: Literal["outside-vocabulary", "empty", "retokenizes-differently", "first-token-merges", "last-token-merges", "in-generation-prompt", "contains-bos", "server-misses", "tokenizers-differ", "legacy-first-token-dropped"]
+    severity: Literal["info", "warning", "error"]
+    explanation: str
+    fix: str
+    #: A text, or a list of tokens, that shows it.
+    example: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptActivation:
+    """With --prompt only."""
+
+    tokens: tuple[int, ...]
+    pieces: tuple[str, ...]
+    #: The first adapted token by PEFT's rule; null where the invocation does not occur.
+    activation_start: int | None
+    adapted_count: int
+    #: The first adapted token in llama-server; null where it does not find the invocation.
+    llama_server_start: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationReport:
+    """What `alora tokens --json` prints."""
+
+    adapter: str
+    #: The file that the tokenizer was read from; null where there was none.
+    tokenizer: str | None
+    #: Null for a plain LoRA.
+    invocation: Invocation | None
+    findings: tuple[InvocationFinding, ...]
+    #: With --prompt only.
+    prompt: PromptActivation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokenization:
+    """What `alora tokenize --json` prints."""
+
+    #: The file that the tokenizer was read from.
+    model: str
+    adds_special_tokens: bool
+    count: int
+    tokens: tuple[int, ...]
+    #: The vocabulary's entry of each token.
+    pieces: tuple[str, ...]
+    #: With --messages only: what the chat template makes of them.
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogitsText:
+    """Part of `alora logits --json`."""
+
+    token_count: int
+    #: -1: the adapter is off.
+    activation_start: int
+    #: Of the logits as little-endian f32.
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogitsReport:
+    """The same object is in the file, as `meta`."""
+
+    model: str
+    adapter: str | None
+    #: Over names, scales and factors as f32: the same for a PEFT adapter and a lossless conversion of it.
+    adapter_sha256: str | None
+    activation: Literal["peft", "legacy", "llama-server", "given"]
+    backend: Literal["exact", "openblas"]
+    vocabulary_size: int
+    texts: tuple[LogitsText, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedCase:
+    """Part of `alora golden record --json`."""
+
+    name: str
+    token_count: int
+    #: -1: the adapter is off.
+    activation_start: int
+    #: Of the rows that the file keeps, which are consecutive.
+    first_position: int
+    position_count: int
+    #: SHA-256 of the SHA-256 of each position's row (f32, little-endian), kept or not.
+    base_sha256: str
+    adapted_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenRecord:
+    """What `alora golden record --json` prints."""
+
+    by: str
+    model: str
+    adapter: str
+    #: Bits of different versions are not comparable.
+    exactness_version: int
+    #: Of the bytes of the model's files.
+    model_sha256: str
+    #: Of the names, scales and factors: the same for a PEFT directory and what it is converted to, where the
+    #: numbers are.
+    adapter_sha256: str
+    vocabulary_size: int
+    cases: tuple[RecordedCase, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """Part of `alora verify --json`."""
+
+    proof: Literal["structure", "before-activation", "cache-reuse", "after-activation", "sensitivity", "baseline"]
+    passed: bool
+    detail: str
+    failures: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowComparison:
+    """A computed row against the golden one."""
+
+    largest_delta: float | None
+    #: largest_delta as a part of the greatest golden magnitude; what the tolerance is about.
+    relative_delta: float | None
+    #: Where they differ most.
+    token: int
+    golden: float | None
+    found: float | None
+    #: Kullback-Leibler, golden || found.
+    divergence_nats: float | None
+    golden_top: int
+    #: The place among the found logits of the token that the golden has on top.
+    rank_of_golden_top: int
+    same_top: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedPosition:
+    """Part of `alora verify --json`."""
+
+    position: int
+    #: The greatest |adapted - base| among the logits; exactly 0 before the activation.
+    effect: float | None
+    base: RowComparison | None = None
+    adapted: RowComparison | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopEntry:
+    """Part of `alora verify --json`."""
+
+    token: int
+    logit: float | None
+    probability: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopTokens:
+    """Part of `alora verify --json`."""
+
+    position: int
+    base: tuple[TopEntry, ...]
+    adapted: tuple[TopEntry, ...]
+    golden: tuple[TopEntry, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheBlock:
+    """Part of `alora verify --json`."""
+
+    first: int
+    count: int
+    adapted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedCase:
+    """Part of `alora verify --json`."""
+
+    name: str
+    tokens: tuple[int, ...]
+    #: How the vocabulary spells the tokens; null where the model has no tokenizer.
+    pieces: tuple[str | None, ...] | None
+    #: The first adapted position; null: the adapter is off.
+    activation_start: int | None
+    positions: tuple[VerifiedPosition, ...]
+    #: At golden positions and the last one, likeliest first.
+    top_tokens: tuple[TopTokens, ...]
+    #: Which weights made the cached keys and values.
+    cache: tuple[CacheBlock, ...]
+    #: The relative_delta that is allowed; null without goldens.
+    tolerance: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What `alora verify --json` prints."""
+
+    model: str
+    adapter: str
+    adapter_sha256: str
+    golden: str | None
+    passed: bool
+    proofs: tuple[Proof, ...]
+    #: The figures of each prompt. A number that is not finite is null.
+    cases: tuple[VerifiedCase, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerDescription:
+    """Part of `alora verify --server --json`."""
+
+    url: str
+    build: str | None
+    model_path: str | None
+    context_length: int | None
+    adapter_id: int
+    adapter_path: str
+    invocation_tokens: tuple[int, ...] | None
+    #: What a request gets that names no adapter.
+    default_scale: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerCheckExpected:
+    """What an engine may have done."""
+
+    activation: Literal["invocation", "first-occurrence", "behind-kept", "everywhere", "last-token-only", "off"]
+    #: How many tokens after the invocation's start the first adapted token is.
+    shift: int | None
+    #: What the scaling asked for was multiplied with.
+    factor: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerCheckScaling:
+    """Part of `alora verify --server --json`."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerCheckFit:
+    """Part of `alora verify --server --json`."""
+
+    #: What an engine may have done.
+    hypothesis: ServerCheckExpected
+    residual: float
+    residuals: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerCheck:
+    """Part of `alora verify --server --json`."""
+
+    check: Literal["base", "middle", "scaling", "half-scale", "own-last-token", "at-start", "twice", "none", "openai", "default-scale", "base-adapter", "adapter-base", "adapter-other", "other-adapter", "other-adapter-2", "other-adapter-3", "adapter-twice", "adapter-further-on", "base-adapter-at-start"]
+    outcome: Literal["passed", "failed", "undecided", "skipped"]
+    detail: str
+    #: What an engine may have done.
+    expected: ServerCheckExpected
+    scaling: ServerCheckScaling | None
+    compatible: tuple[ServerCheckExpected, ...]
+    #: From the best to the worst.
+    fits: tuple[ServerCheckFit, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerVerification:
+    """What `alora verify --server --json` prints."""
+
+    model: str
+    adapter: str
+    adapter_sha256: str
+    server: ServerDescription
+    passed: bool
+    #: Nats.
+    noise: float
+    request_count: int
+    #: What is no fault of the server's, but may not be meant.
+    notes: tuple[str, ...]
+    checks: tuple[ServerCheck, ...]
