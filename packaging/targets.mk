@@ -5,7 +5,7 @@ PACKAGING := $(CACHE)/packaging
 # What CI's Python tests need; small wheels only.
 PYTHON_TESTS := $(CACHE)/python-tests
 
-.PHONY: wheel python-results python-test python-lint wheel-check
+.PHONY: wheel python-results python-test python-integration python-lint wheel-check
 
 wheel: build $(PACKAGING)/ready
 	@packaging/make-wheels.sh $(RELEASE) $(PACKAGING)/bin/python $(DIST)
@@ -19,6 +19,12 @@ python-test: wheel $(PYTHON_TESTS)/ready
 	@$(PYTHON_TESTS)/bin/pip install --quiet --disable-pip-version-check --no-index --no-deps --force-reinstall $(DIST)/*.whl
 	@env -u ALORA_BINARY $(PYTHON_TESTS)/bin/python -m pytest -q -p no:cacheprovider python/alora-gguf/tests
 	@env -u ALORA_BINARY $(PYTHON_TESTS)/bin/python -m pytest -q -p no:cacheprovider python/pytest-alora/tests
+
+# With torch, PEFT, Dask, Ray and a server that plays S3, from an environment that has them; never in CI.
+INTEGRATION_PYTHON ?= $(PYTHON)
+python-integration: build
+	@ALORA_BINARY=$(abspath $(RELEASE)) PYTHONPATH=python/alora-gguf/src $(INTEGRATION_PYTHON) -m pytest -q -p no:cacheprovider \
+		python/alora-gguf/integration
 
 python-lint: $(PYTHON_TESTS)/ready
 	@$(PYTHON_TESTS)/bin/ruff check --config python/ruff.toml python

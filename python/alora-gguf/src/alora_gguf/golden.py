@@ -138,15 +138,29 @@ def _computing(model: Any, torch: Any) -> Iterator[None]:
     modes = {module: module.training for module in model.modules()}
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = (matmul.allow_tf32, cudnn.allow_tf32)
+    device = next(model.parameters()).device.type
+    # Accelerate patches autocast into the forward of the model that it trains, and keeps the original.
+    patched = model.__dict__.get("forward") if hasattr(model, "_original_forward") else None
+
+    def refuse_autocast(*_: object) -> None:
+        if torch.is_autocast_enabled(device):
+            raise ValueError("the model computes under autocast, which rounds goldens too coarsely; give it unwrapped")
+
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
-        stack.enter_context(torch.autocast(next(model.parameters()).device.type, enabled=False))
+        stack.enter_context(torch.autocast(device, enabled=False))
+        hook = model.get_base_model().register_forward_pre_hook(refuse_autocast)
+        stack.callback(hook.remove)
+        if patched is not None:
+            model.forward = model._original_forward
         model.eval()
         matmul.allow_tf32 = cudnn.allow_tf32 = False
         try:
             yield
         finally:
             matmul.allow_tf32, cudnn.allow_tf32 = before
+            if patched is not None:
+                model.forward = patched
             for module, training in modes.items():
                 module.training = training
 
