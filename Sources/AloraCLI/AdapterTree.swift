@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 
 /// The adapters in a tree of directories, such as IBM's Granite libraries, and what of it could not be looked through.
 ///

@@ -1,3 +1,5 @@
+internal import AloraAdapters
+internal import AloraTemplates
 internal import AloraJSON
 internal import AloraTokenization
 

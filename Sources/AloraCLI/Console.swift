@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 
 #if canImport(Glibc)
   internal import Glibc

@@ -1,10 +1,10 @@
-internal import AloraArchitectures
-internal import AloraBytes
+internal import AloraModels
+internal import AloraSystem
 internal import AloraConversion
 internal import AloraGGUF
 internal import AloraJSON
 internal import AloraModelCard
-internal import AloraPEFT
+internal import AloraAdapters
 internal import AloraTokenization
 
 /// The base that adapters are converted for, read once.

@@ -1,9 +1,9 @@
-internal import AloraArchitectures
-internal import AloraBytes
+internal import AloraModels
+internal import AloraSystem
 internal import AloraConversion
 internal import AloraGGUF
 internal import AloraJSON
-internal import AloraPEFT
+internal import AloraAdapters
 internal import ArgumentParser
 
 /// `alora convert`: a PEFT adapter becomes a GGUF adapter.

@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 internal import AloraInspection
 internal import AloraJSON
 internal import ArgumentParser

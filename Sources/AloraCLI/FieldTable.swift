@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 
 /// Lines of a label and a value, the values in one column.
 struct FieldTable {

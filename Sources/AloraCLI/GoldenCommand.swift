@@ -1,4 +1,5 @@
-internal import AloraBytes
+internal import AloraTensors
+internal import AloraSystem
 internal import AloraInference
 internal import AloraJSON
 internal import AloraNPZ

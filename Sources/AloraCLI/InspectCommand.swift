@@ -1,9 +1,9 @@
-internal import AloraBytes
+internal import AloraSystem
 internal import AloraGGUF
 internal import AloraInspection
 internal import AloraJSON
 internal import AloraNPZ
-internal import AloraPEFT
+internal import AloraAdapters
 internal import AloraSafetensors
 internal import AloraTensors
 internal import ArgumentParser

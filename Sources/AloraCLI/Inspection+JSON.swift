@@ -1,4 +1,4 @@
-internal import AloraArchitectures
+internal import AloraModels
 internal import AloraGGUF
 internal import AloraInspection
 internal import AloraJSON

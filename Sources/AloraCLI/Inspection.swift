@@ -1,9 +1,9 @@
-internal import AloraArchitectures
-internal import AloraBytes
+internal import AloraModels
+internal import AloraSystem
 internal import AloraGGUF
 internal import AloraInspection
 internal import AloraNPZ
-internal import AloraPEFT
+internal import AloraAdapters
 internal import AloraSafetensors
 internal import AloraTensors
 internal import AloraTokenization

@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 internal import ArgumentParser
 
 /// The files that a long run will write, looked at before it begins.

@@ -1,3 +1,4 @@
+internal import AloraTemplates
 internal import AloraInference
 internal import AloraTokenization
 internal import AloraVerification

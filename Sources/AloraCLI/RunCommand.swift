@@ -1,4 +1,6 @@
-internal import AloraBytes
+internal import AloraTemplates
+internal import AloraTensors
+internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference
 internal import AloraJSON

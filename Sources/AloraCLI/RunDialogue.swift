@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 internal import AloraGeneration
 internal import AloraTokenization
 

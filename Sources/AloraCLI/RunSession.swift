@@ -1,3 +1,4 @@
+internal import AloraTemplates
 internal import AloraGeneration
 internal import AloraInference
 internal import AloraJSON

@@ -1,3 +1,4 @@
+internal import AloraTemplates
 internal import AloraTokenization
 
 #if canImport(Glibc)

@@ -1,4 +1,5 @@
-internal import AloraBytes
+internal import AloraTemplates
+internal import AloraSystem
 internal import AloraJSON
 internal import AloraTokenization
 internal import ArgumentParser

@@ -1,7 +1,8 @@
-internal import AloraBytes
+internal import AloraTemplates
+internal import AloraSystem
 internal import AloraGGUF
 internal import AloraJSON
-internal import AloraPEFT
+internal import AloraAdapters
 internal import AloraTokenization
 internal import ArgumentParser
 

@@ -1,8 +1,9 @@
-internal import AloraBytes
+internal import AloraTensors
+internal import AloraSystem
 internal import AloraInference
 internal import AloraJSON
 internal import AloraReports
-internal import AloraServerCheck
+internal import AloraEngineCheck
 internal import AloraTokenization
 internal import AloraVerification
 internal import ArgumentParser

@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 
 /// What a CI system takes for a command where it stands in a log: GitHub Actions a line that begins with `::`, and
 /// `##[…]` anywhere; Azure Pipelines `##vso[…]`. Names in a file that is not trusted may hold either.

@@ -1,4 +1,4 @@
-public import AloraBytes
+public import AloraSystem
 
 /// An adapter and a base that do not go together, or an adapter that GGUF cannot express.
 public struct ConversionError: DiagnosedError, Hashable {

@@ -1,6 +1,6 @@
-internal import AloraArchitectures
+internal import AloraModels
 internal import AloraModelCard
-internal import AloraPEFT
+internal import AloraAdapters
 internal import AloraTensors
 
 extension ConversionPlan {

@@ -1,7 +1,7 @@
-internal import AloraArchitectures
-internal import AloraBytes
+internal import AloraModels
+internal import AloraSystem
 internal import AloraGGUF
-internal import AloraPEFT
+internal import AloraAdapters
 internal import AloraTensors
 internal import CAloraKernels
 

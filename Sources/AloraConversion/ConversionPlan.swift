@@ -1,7 +1,7 @@
-public import AloraArchitectures
+public import AloraModels
 public import AloraGGUF
 public import AloraModelCard
-public import AloraPEFT
+public import AloraAdapters
 public import AloraTensors
 
 /// Everything that a conversion will write, decided and checked before a byte is written.

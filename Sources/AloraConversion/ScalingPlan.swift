@@ -1,4 +1,4 @@
-internal import AloraPEFT
+internal import AloraAdapters
 
 /// How the scalings of an adapter's modules are expressed by the one alpha that a GGUF adapter has.
 ///

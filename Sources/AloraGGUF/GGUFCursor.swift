@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 
 /// Reads the header of a file front to back, from a private copy that grows as far as the header turns out to reach.
 ///

@@ -1,4 +1,4 @@
-public import AloraBytes
+public import AloraSystem
 
 /// A GGUF file that cannot be read as what it has to be, or content that cannot be written as GGUF.
 public struct GGUFError: DiagnosedError, Hashable {

@@ -1,4 +1,4 @@
-public import AloraBytes
+public import AloraSystem
 public import AloraTensors
 
 /// A model in one GGUF file or in several, opened by the first.

@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 internal import AloraTensors
 
 /// The parsing of one header, step by step as ``GGUFFormat`` lists them.

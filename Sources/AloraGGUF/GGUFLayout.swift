@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 public import AloraTensors
 
 public typealias GGUFTensorDeclaration = TensorDeclaration

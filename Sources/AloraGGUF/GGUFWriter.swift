@@ -1,4 +1,4 @@
-public import AloraBytes
+public import AloraSystem
 internal import AloraTensors
 
 /// Writes a GGUF file whose tensors are known beforehand, their data in chunks as they come.

@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 internal import AloraGGUF
 internal import AloraJSON
 

@@ -1,4 +1,4 @@
-public import AloraBytes
+public import AloraSystem
 
 /// A file of cached keys and values that cannot be used.
 public struct GenerationError: DiagnosedError, Hashable {

@@ -1,4 +1,5 @@
-public import AloraInference
+public import AloraTensors
+internal import AloraInference
 
 extension PrefixCache {
   /// Moves blocks to the front of the list, the first of the path foremost.

@@ -1,6 +1,7 @@
-internal import AloraArchitectures
-public import AloraBytes
-public import AloraInference
+public import AloraTensors
+internal import AloraModels
+public import AloraSystem
+package import AloraInference
 
 // A file of cached keys and values. All numbers are little-endian.
 // 1. `ALORAKV` and a zero byte

@@ -1,4 +1,5 @@
-internal import AloraBytes
+public import AloraTensors
+internal import AloraSystem
 public import AloraInference
 
 extension PrefixCache {

@@ -1,3 +1,4 @@
+internal import AloraTensors
 public import AloraInference
 
 /// Keys and values of texts that were computed, for texts that begin alike.

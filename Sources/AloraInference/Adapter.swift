@@ -1,4 +1,5 @@
-internal import AloraArchitectures
+public import AloraTensors
+internal import AloraModels
 internal import CAloraKernels
 
 /// What an adapter adds to one matrix: scale · B · A.

@@ -1,8 +1,8 @@
-internal import AloraArchitectures
-internal import AloraBytes
+internal import AloraModels
+internal import AloraSystem
 internal import AloraConversion
 internal import AloraGGUF
-internal import AloraPEFT
+internal import AloraAdapters
 internal import AloraTensors
 
 /// The factors of an adapter, found and checked, whichever file they are in.

@@ -1,4 +1,4 @@
-internal import AloraArchitectures
+internal import AloraModels
 
 /// One adapter with something about it changed: what files and engines are known to get wrong, so that it can be tried
 /// which of it explains logits that are not the expected ones.

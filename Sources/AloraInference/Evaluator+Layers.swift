@@ -1,4 +1,4 @@
-internal import AloraArchitectures
+internal import AloraModels
 internal import CAloraKernels
 
 extension Model {

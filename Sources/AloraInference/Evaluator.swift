@@ -1,4 +1,4 @@
-internal import AloraArchitectures
+internal import AloraModels
 internal import CAloraKernels
 
 /// The logits of consecutive positions of one sequence.

@@ -1,4 +1,4 @@
-public import AloraBytes
+public import AloraSystem
 
 /// A model, adapter or prompt that cannot be computed with.
 public struct InferenceError: DiagnosedError, Hashable {

@@ -1,3 +1,4 @@
+public import AloraTensors
 internal import CAloraKernels
 
 /// Which weights made the keys and values of some positions.

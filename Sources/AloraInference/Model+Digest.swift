@@ -1,4 +1,5 @@
-internal import AloraBytes
+public import AloraTensors
+internal import AloraSystem
 internal import AloraGGUF
 internal import AloraSafetensors
 internal import CAloraKernels

@@ -1,4 +1,4 @@
-public import AloraArchitectures
+public import AloraModels
 internal import CAloraKernels
 
 /// How matrix products are computed.

@@ -1,5 +1,5 @@
-internal import AloraArchitectures
-internal import AloraBytes
+internal import AloraModels
+internal import AloraSystem
 internal import AloraGGUF
 internal import AloraJSON
 internal import AloraSafetensors

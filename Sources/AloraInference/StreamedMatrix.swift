@@ -1,4 +1,4 @@
-internal import AloraArchitectures
+internal import AloraModels
 internal import CAloraKernels
 
 /// A matrix that stays in its file: whoever multiplies by it reads and packs a few panels at a time, uses them while they

@@ -1,4 +1,4 @@
-internal import AloraArchitectures
+internal import AloraModels
 
 /// Keys and values of a block of positions, in the hands of a cache.
 ///

@@ -1,4 +1,4 @@
-internal import AloraArchitectures
+internal import AloraModels
 internal import CAloraKernels
 
 /// A text as tokens, with the keys and values of those that were computed.

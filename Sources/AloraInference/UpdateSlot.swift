@@ -1,4 +1,4 @@
-internal import AloraArchitectures
+internal import AloraModels
 
 /// A product in a layer that an adapter may add to.
 package enum ModuleKind: Int, CaseIterable, Sendable {

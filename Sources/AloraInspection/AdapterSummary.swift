@@ -1,7 +1,7 @@
-internal import AloraArchitectures
-internal import AloraBytes
+internal import AloraModels
+internal import AloraSystem
 public import AloraGGUF
-public import AloraPEFT
+public import AloraAdapters
 internal import AloraTensors
 
 /// What an adapter is, from a PEFT directory or a GGUF alike.

@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 internal import AloraTensors
 
 /// What differs between two adapters, or two files of tensors.

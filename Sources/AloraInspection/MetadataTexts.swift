@@ -1,5 +1,5 @@
 internal import AloraJSON
-internal import AloraPEFT
+internal import AloraAdapters
 internal import AloraSafetensors
 
 /// Metadata as texts by name, in a file's order; equal values have equal texts.

@@ -1,9 +1,9 @@
-public import AloraArchitectures
-public import AloraBytes
+public import AloraModels
+public import AloraSystem
 public import AloraGGUF
 internal import AloraJSON
 public import AloraNPZ
-public import AloraPEFT
+public import AloraAdapters
 public import AloraSafetensors
 public import AloraTensors
 

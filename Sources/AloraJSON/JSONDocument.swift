@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 internal import CJSON
 
 /// A parsed JSON text. Values refer to it and keep it alive.

@@ -1,4 +1,4 @@
-public import AloraBytes
+public import AloraSystem
 
 /// JSON that cannot be read, or a value that is not what it has to be.
 public struct JSONError: DiagnosedError, Hashable {

@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 
 /// A file with a JSON value on each line.
 package enum JSONLines {

@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 
 /// Who made an adapter, from what, and under which terms: the `general.*` keys of its GGUF.
 ///

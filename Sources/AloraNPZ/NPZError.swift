@@ -1,4 +1,4 @@
-public import AloraBytes
+public import AloraSystem
 
 /// An `.npz` or `.npy` file that cannot be read as what it has to be, or content that cannot be written in it.
 public struct NPZError: DiagnosedError, Hashable {

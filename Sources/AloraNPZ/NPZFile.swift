@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 public import AloraTensors
 
 /// What is known of an array without reading it.

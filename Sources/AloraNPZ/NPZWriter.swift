@@ -1,4 +1,4 @@
-public import AloraBytes
+public import AloraSystem
 public import AloraTensors
 
 /// Writes an `.npz` archive that `numpy.load` reads. The same arrays give the same bytes: every member is dated

@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 
 /// A member of an archive, its local header checked against the directory.
 struct ZipMember {

@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 
 /// The data of one member, front to back. Checks length and checksum when the last byte has been read.
 final class ZipMemberStream {

@@ -1,4 +1,4 @@
-public import AloraServerCheck
+public import AloraEngineCheck
 public import AloraVerification
 
 /// What was checked, as CI systems count it: a run's checks, and the tests that each of them is made of.

@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 
 /// What GitHub Actions shows: annotations, and the summary of a job.
 public struct GitHubReport: Sendable {

@@ -1,4 +1,5 @@
-public import AloraInference
+public import AloraTensors
+internal import AloraInference
 
 /// What a report tells besides the findings: which files they are of, and how to find them again.
 public struct ReportContext: Sendable {

@@ -1,4 +1,4 @@
-public import AloraBytes
+public import AloraSystem
 
 /// A safetensors file or index that breaks the format's rules, or content that cannot be written in it.
 public struct SafetensorsError: DiagnosedError, Hashable {

@@ -1,4 +1,4 @@
-public import AloraBytes
+public import AloraSystem
 public import AloraTensors
 
 /// A safetensors file: its metadata, and where its tensors lie.

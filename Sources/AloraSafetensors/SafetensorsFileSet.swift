@@ -1,4 +1,4 @@
-public import AloraBytes
+public import AloraSystem
 internal import AloraJSON
 public import AloraTensors
 

@@ -1,5 +1,5 @@
 public import AloraTensors
-internal import AloraBytes
+internal import AloraSystem
 
 /// A safetensors file before its data: the bytes of its header, and where each tensor will lie.
 ///

@@ -1,4 +1,4 @@
-public import AloraBytes
+public import AloraSystem
 internal import AloraTensors
 
 /// Writes a safetensors file, the tensors' data in chunks in the order of its layout.

@@ -1,11 +1,10 @@
-public import AloraBytes
+public import AloraSystem
 
 /// A tokenizer that cannot be used, or a text that it cannot take.
 public struct TokenizationError: DiagnosedError, Hashable {
   public struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
       case missingTokenizer, malformed, unsupported, invalidUTF8, patternFailed, unknownPiece, tooLarge
-      case invalidTemplate, templateFailed
     }
     let value: Value
     /// There is no tokenizer where one was looked for.
@@ -21,15 +20,11 @@ public struct TokenizationError: DiagnosedError, Hashable {
     /// The text has a character that the vocabulary cannot express, or a number that is no token.
     public static let unknownPiece = Code(value: .unknownPiece)
     public static let tooLarge = Code(value: .tooLarge)
-    /// The chat template is malformed or uses what the supported subset does not have.
-    public static let invalidTemplate = Code(value: .invalidTemplate)
-    /// The chat template ended with an error of its own, or went over a limit.
-    public static let templateFailed = Code(value: .templateFailed)
   }
 
   public let code: Code
   public var path: String?
-  /// A JSON path, a metadata key or a line of the template.
+  /// A JSON path or a metadata key.
   public let place: String?
   public let problem: String
   public let remedy: String?

@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 internal import AloraJSON
 
 /// `tokenizer.json`, the file of Hugging Face's tokenizers.

@@ -1,5 +1,6 @@
-internal import AloraBytes
-public import AloraInference
+public import AloraTensors
+internal import AloraSystem
+internal import AloraInference
 public import AloraJSON
 
 /// The bits of a verification, to hold later ones to: with a digest of every position's logits, keys and values it says

@@ -1,6 +1,7 @@
-package import AloraInference
+package import AloraTensors
+internal import AloraInference
 
-internal import AloraArchitectures
+internal import AloraModels
 
 /// What identifies every bit of a prompt's two runs, position by position.
 package struct CaseDigests: Sendable {

@@ -1,3 +1,4 @@
+internal import AloraTensors
 internal import AloraInference
 
 /// Whether the bits of a golden file can be compared with those computed here.

@@ -1,4 +1,4 @@
-internal import AloraBytes
+internal import AloraSystem
 internal import AloraInference
 
 /// What the proofs have found, for one prompt or over all.

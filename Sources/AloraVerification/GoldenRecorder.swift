@@ -1,7 +1,7 @@
-internal import AloraArchitectures
+internal import AloraModels
 public import AloraInference
 public import AloraNPZ
-internal import AloraTensors
+public import AloraTensors
 
 /// Writes a golden file of what this engine computes, with the digests of all of it.
 public struct GoldenRecorder {

@@ -1,4 +1,5 @@
-internal import AloraArchitectures
+internal import AloraTensors
+internal import AloraModels
 internal import AloraInference
 
 extension Verification {

@@ -1,4 +1,4 @@
-internal import AloraArchitectures
+internal import AloraModels
 public import AloraInference
 internal import AloraNPZ
 

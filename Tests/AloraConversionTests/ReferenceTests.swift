@@ -1,9 +1,9 @@
-import AloraArchitectures
-import AloraBytes
+import AloraModels
+import AloraSystem
 import AloraConversion
 import AloraGGUF
 import AloraJSON
-import AloraPEFT
+import AloraAdapters
 import AloraTensors
 import AloraTestSupport
 import AloraTokenization

@@ -1,7 +1,7 @@
-import AloraArchitectures
+import AloraModels
 import AloraConversion
 import AloraJSON
-import AloraPEFT
+import AloraAdapters
 import AloraTestSupport
 import Testing
 

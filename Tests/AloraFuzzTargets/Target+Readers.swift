@@ -1,8 +1,8 @@
-import AloraBytes
+import AloraSystem
 import AloraJSON
 import AloraNPZ
 import AloraRegex
-import AloraServerCheck
+import AloraEngineCheck
 import AloraTensors
 import AloraTokenization
 import AloraVerification

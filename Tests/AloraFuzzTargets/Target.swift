@@ -1,5 +1,6 @@
-import AloraArchitectures
-import AloraBytes
+import AloraTemplates
+import AloraModels
+import AloraSystem
 import AloraConversion
 import AloraGGUF
 import AloraGeneration
@@ -8,9 +9,9 @@ import AloraInspection
 import AloraJSON
 import AloraModelCard
 import AloraNPZ
-import AloraPEFT
+import AloraAdapters
 import AloraRegex
-import AloraServerCheck
+import AloraEngineCheck
 import AloraTokenization
 import AloraVerification
 

@@ -1,4 +1,4 @@
-import AloraBytes
+import AloraSystem
 import AloraFuzzTargets
 import AloraTestSupport
 import CZlib

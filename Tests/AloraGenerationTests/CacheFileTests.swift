@@ -1,4 +1,5 @@
-import AloraBytes
+import AloraTensors
+import AloraSystem
 import AloraInference
 import AloraTestSupport
 import Foundation

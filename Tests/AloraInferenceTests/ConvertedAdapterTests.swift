@@ -1,8 +1,8 @@
-import AloraArchitectures
-import AloraBytes
+import AloraModels
+import AloraSystem
 import AloraConversion
 import AloraInference
-import AloraPEFT
+import AloraAdapters
 import AloraTestSupport
 import Testing
 

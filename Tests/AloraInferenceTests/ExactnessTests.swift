@@ -1,4 +1,5 @@
-import AloraArchitectures
+import AloraTensors
+import AloraModels
 import AloraTestSupport
 import CAloraKernels
 import Foundation

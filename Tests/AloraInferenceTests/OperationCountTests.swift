@@ -1,4 +1,4 @@
-import AloraArchitectures
+import AloraModels
 import AloraTestSupport
 import CAloraKernels
 import Synchronization

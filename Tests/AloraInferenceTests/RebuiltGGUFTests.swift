@@ -1,5 +1,5 @@
-import AloraArchitectures
-import AloraBytes
+import AloraModels
+import AloraSystem
 import AloraGGUF
 import AloraTensors
 import AloraTestSupport

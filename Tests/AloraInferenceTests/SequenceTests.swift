@@ -1,3 +1,4 @@
+import AloraTensors
 import AloraInference
 import AloraTestSupport
 import Foundation

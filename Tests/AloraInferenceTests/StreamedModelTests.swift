@@ -1,5 +1,5 @@
-import AloraArchitectures
-import AloraBytes
+import AloraModels
+import AloraSystem
 import AloraTensors
 import AloraTestSupport
 import CAloraKernels

@@ -1,4 +1,4 @@
-import AloraBytes
+import AloraSystem
 import AloraTensors
 import AloraTestSupport
 import Testing

@@ -1,3 +1,4 @@
+import AloraTensors
 @testable import AloraInference
 @testable import AloraVerification
 @testable import AloraReports

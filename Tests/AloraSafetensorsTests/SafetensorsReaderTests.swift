@@ -1,4 +1,4 @@
-import AloraBytes
+import AloraSystem
 import AloraJSON
 import AloraTensors
 import AloraTestSupport

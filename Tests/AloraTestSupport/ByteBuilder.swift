@@ -1,4 +1,4 @@
-import AloraBytes
+import AloraSystem
 import Foundation
 
 /// Bytes put together piece by piece, for files that no writer here would write.

@@ -1,4 +1,5 @@
-import AloraBytes
+import AloraTemplates
+import AloraSystem
 import AloraTestSupport
 import AloraTokenization
 import Foundation

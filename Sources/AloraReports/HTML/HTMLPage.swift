@@ -1,3 +1,4 @@
+internal import AloraTensors
 internal import AloraInference
 internal import AloraVerification
 

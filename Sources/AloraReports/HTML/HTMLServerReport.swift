@@ -1,4 +1,4 @@
-public import AloraServerCheck
+public import AloraEngineCheck
 internal import AloraVerification
 
 /// The checks of a server as one self-contained page.

@@ -1,0 +1,310 @@
+/// One run of a template: its variables, its output, and what it has used of its limits.
+struct TemplateRun {
+  /// What a template may use. The numbers are far above what chat templates need.
+  struct Limits: Sendable {
+    var steps = 2_000_000
+    var outputByteCount = 1 << 24
+    var depth = 300
+    var elementCount = 100_000
+    /// How many values one value holds, at any depth, and how deep.
+    var valueCount = 500_000
+    var valueDepth = 160
+  }
+
+  private enum Flow { case goOn, leaveLoop, nextTurn }
+
+  let limits: Limits
+  let date: TemplateDate?
+  private(set) var output = ""
+  private var outputByteCount = 0
+  private var steps = 0
+  private var depth = 0
+  /// The innermost scope.
+  private var scope: TemplateScope
+  var namespaces: [TemplateDictionary] = []
+  /// Each macro with the scope that it stands in, whose variables it reads.
+  private var macros: [(macro: TemplateMacro, home: TemplateScope)] = []
+  /// What each generator has left to give; nil where that is not known.
+  var generators: [[TemplateValue]?] = []
+
+  init(variables: [String: TemplateValue], date: TemplateDate?, limits: Limits) {
+    scope = TemplateScope(variables)
+    self.date = date
+    self.limits = limits
+  }
+
+  func failure(_ line: Int, _ problem: String) -> TemplateError {
+    TemplateError(.templateFailed, place: "line \(line)", problem: problem)
+  }
+
+  /// Counts a step of work, `cost` times.
+  mutating func step(_ line: Int, cost: Int = 1) throws(TemplateError) {
+    steps += max(cost, 1)
+    guard steps <= limits.steps else { throw failure(line, "the template does not come to an end") }
+  }
+
+  /// Counts the work of looking through a text.
+  mutating func scan(_ text: String, _ line: Int) throws(TemplateError) {
+    try step(line, cost: text.utf8.count / 16)
+  }
+
+  mutating func nested<Result>(
+    _ line: Int, _ body: (inout TemplateRun) throws(TemplateError) -> Result
+  ) throws(TemplateError) -> Result {
+    depth += 1
+    defer { depth -= 1 }
+    guard depth <= limits.depth else { throw failure(line, "the template calls itself too deeply") }
+    return try body(&self)
+  }
+
+  /// Makes sure that a text stays within what a template may make.
+  mutating func checked(_ text: String, _ line: Int) throws(TemplateError) -> TemplateValue {
+    let count = text.utf8.count
+    guard count <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
+    try step(line, cost: count / 64)
+    return .string(text)
+  }
+
+  /// Makes sure that a value stays within what a template may make: lists that hold a list twice, again and again, are
+  /// small in memory and endless to write or to compare.
+  mutating func measured(_ value: TemplateValue, _ line: Int) throws(TemplateError) -> TemplateValue {
+    guard value.isContainer else { return value }
+    var (count, byteCount) = (0, 0)
+    guard value.measure(limits, depth: 0, &count, &byteCount) else { throw failure(line, "a value grows too large") }
+    try step(line, cost: count / 4 + byteCount / 256)
+    return value
+  }
+
+  /// Python's `str` of a value.
+  /// - Throws: `templateFailed` for functions, generators and whatever else it writes with an address.
+  func text(of value: TemplateValue, _ line: Int) throws(TemplateError) -> String {
+    guard value.hasText else {
+      throw failure(
+        line, "a value of type \(value.typeName) has no text here, or holds one ('|list' makes a list of a generator)")
+    }
+    return value.text
+  }
+
+  func texts(of values: [TemplateValue], _ line: Int) throws(TemplateError) -> [String] {
+    var result: [String] = []
+    for value in values { result.append(try text(of: value, line)) }
+    return result
+  }
+
+  mutating func write(_ text: String, _ line: Int) throws(TemplateError) {
+    outputByteCount += text.utf8.count
+    guard outputByteCount <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
+    output += text
+  }
+
+  // MARK: - Variables
+
+  /// How many places a name is looked for in.
+  var scopeCount: Int { scope.depth }
+
+  func variable(_ name: String) -> TemplateValue {
+    if let value = scope.variable(name) { return value }
+    return TemplateFunction(rawValue: name).map { .function($0) } ?? .undefined(name)
+  }
+
+  /// Runs `body` in a scope of its own.
+  private mutating func scoped<Result>(
+    _ body: (inout TemplateRun) throws(TemplateError) -> Result
+  ) throws(TemplateError) -> Result {
+    let outer = scope
+    scope = TemplateScope(outer: outer)
+    defer { scope = outer }
+    return try body(&self)
+  }
+
+  private mutating func assign(_ target: TemplateTarget, _ value: TemplateValue, _ line: Int) throws(TemplateError) {
+    switch target {
+    case .name(let name): scope.variables[name] = value
+    case .names(let names):
+      let elements = try iterated(value, line)
+      guard elements.count == names.count else {
+        throw failure(line, "\(names.count) names take a list of as many values")
+      }
+      for (name, element) in zip(names, elements) { scope.variables[name] = element }
+    case .attribute(let name, let attribute):
+      guard case .namespace(let index) = variable(name) else {
+        throw failure(line, "only attributes of a namespace can be set, and '\(name)' is none")
+      }
+      guard namespaces[index].count < limits.elementCount else { throw failure(line, "a namespace grows too large") }
+      namespaces[index][attribute] = value
+    }
+  }
+
+  // MARK: - Statements
+
+  mutating func run(_ statements: [TemplateStatement]) throws(TemplateError) { _ = try execute(statements) }
+
+  private mutating func execute(_ statements: [TemplateStatement]) throws(TemplateError) -> Flow {
+    for statement in statements {
+      let flow = try execute(statement)
+      if flow != .goOn { return flow }
+    }
+    return .goOn
+  }
+
+  private mutating func execute(_ statement: TemplateStatement) throws(TemplateError) -> Flow {
+    let line = statement.line
+    try step(line)
+    switch statement.kind {
+    case .text(let text): try write(text, line)
+    case .output(let expression):
+      let value = try value(of: expression)
+      try write(try text(of: value, line), line)
+    case .condition(let branches, let otherwise):
+      for branch in branches where try value(of: branch.condition).isTrue {
+        return try nested(line) { (run) throws(TemplateError) in try run.execute(branch.body) }
+      }
+      return try nested(line) { (run) throws(TemplateError) in try run.execute(otherwise) }
+    case .loop(let target, let sequence, let filter, let body, let otherwise):
+      return try nested(line) { (run) throws(TemplateError) in
+        try run.loop(target, sequence, filter, body, otherwise, line)
+      }
+    case .set(let target, let expression): try assign(target, try value(of: expression), line)
+    case .setBlock(let target, let body):
+      let text = try captured(line) { (run) throws(TemplateError) in try run.run(body) }
+      try assign(target, text, line)
+    case .macro(let macro):
+      macros.append((macro: macro, home: scope))
+      scope.variables[macro.name] = .macro(macros.count - 1)
+    case .generation(let body):
+      return try nested(line) { (run) throws(TemplateError) in
+        try run.scoped { (run) throws(TemplateError) in try run.execute(body) }
+      }
+    case .breakLoop: return .leaveLoop
+    case .continueLoop: return .nextTurn
+    }
+    return .goOn
+  }
+
+  private mutating func loop(
+    _ target: TemplateTarget, _ sequence: TemplateExpression, _ filter: TemplateExpression?,
+    _ body: [TemplateStatement], _ otherwise: [TemplateStatement], _ line: Int
+  ) throws(TemplateError) -> Flow {
+    let value = try value(of: sequence)
+    var elements = try iterated(value, line)
+    if let filter {
+      var kept: [TemplateValue] = []
+      for element in elements {
+        let isKept = try scoped { (run) throws(TemplateError) -> Bool in
+          try run.assign(target, element, line)
+          return try run.value(of: filter).isTrue
+        }
+        if isKept { kept.append(element) }
+      }
+      elements = kept
+    }
+    var reachesEnd = false
+    for (index, element) in elements.enumerated() {
+      try step(line)
+      let state = TemplateLoop(
+        index0: index, count: elements.count, previous: index > 0 ? elements[index - 1] : .undefined("previtem"),
+        next: index + 1 < elements.count ? elements[index + 1] : .undefined("nextitem"))
+      let flow = try scoped { (run) throws(TemplateError) -> Flow in
+        try run.assign(target, element, line)
+        run.scope.variables["loop"] = .loop(state)
+        return try run.execute(body)
+      }
+      if flow == .goOn { reachesEnd = true }
+      if flow == .leaveLoop {
+        // How much of it was looked at depends on what the loop asked about itself.
+        if case .generator(let number) = value, filter != nil || index + 1 < elements.count { generators[number] = nil }
+        break
+      }
+    }
+    // Jinja's rule: `else` runs unless the body came to its end once.
+    if reachesEnd { return .goOn }
+    return try scoped { (run) throws(TemplateError) -> Flow in try run.execute(otherwise) }
+  }
+
+  /// Runs `body` in a scope of its own and takes what it writes.
+  private mutating func captured(
+    within outer: TemplateScope? = nil, _ line: Int, _ body: (inout TemplateRun) throws(TemplateError) -> Void
+  ) throws(TemplateError) -> TemplateValue {
+    let (before, count, inner) = (output, outputByteCount, scope)
+    output = ""
+    scope = TemplateScope(outer: outer ?? inner)
+    defer {
+      output = before
+      outputByteCount = count
+      scope = inner
+    }
+    try nested(line, body)
+    return try checked(output, line)
+  }
+
+  /// Calls a macro: it has its parameters and the variables of where it stands, and nothing of the caller's.
+  mutating func callMacro(
+    _ number: Int, _ positional: [TemplateValue], _ named: [(name: String, value: TemplateValue)], _ line: Int
+  ) throws(TemplateError) -> TemplateValue {
+    let (macro, home) = macros[number]
+    guard positional.count <= macro.parameters.count else {
+      throw failure(line, "the macro '\(macro.name)' takes \(macro.parameters.count) arguments at most")
+    }
+    for (name, _) in named {
+      guard let place = macro.parameters.firstIndex(where: { $0.name == name }) else {
+        throw failure(line, "the macro '\(macro.name)' has no parameter '\(name)'")
+      }
+      guard place >= positional.count else { throw failure(line, "the macro '\(macro.name)' is given '\(name)' twice") }
+    }
+    return try captured(within: home, line) { (run) throws(TemplateError) in
+      // A default sees what was given and the defaults before it; `n=n` reads the parameter.
+      var defaults: [(name: String, value: TemplateExpression)] = []
+      for (index, parameter) in macro.parameters.enumerated() {
+        let given =
+          index < positional.count ? positional[index] : named.first(where: { $0.name == parameter.name })?.value
+        try run.assign(.name(parameter.name), given ?? .undefined(parameter.name), line)
+        if given == nil, let expression = parameter.value { defaults.append((parameter.name, expression)) }
+      }
+      for (name, expression) in defaults { try run.assign(.name(name), try run.value(of: expression), line) }
+      try run.run(macro.body)
+    }
+  }
+
+  /// The elements that a loop over the value takes.
+  mutating func iterated(_ value: TemplateValue, _ line: Int) throws(TemplateError) -> [TemplateValue] {
+    let elements: [TemplateValue]
+    switch value {
+    case .undefined: elements = []
+    case .list(let list), .tuple(let list): elements = list
+    case .generator(let number):
+      elements = try rest(of: number, line)
+      generators[number] = []
+    case .dictionary(let members): elements = members.keys
+    case .string(let text):
+      // Counted before a value is made of each.
+      try step(line, cost: text.unicodeScalars.count)
+      elements = text.unicodeScalars.map { .string(String($0)) }
+    default: throw failure(line, "a value of type \(value.typeName) cannot be looped over")
+    }
+    try step(line, cost: elements.count)
+    return elements
+  }
+}
+
+/// A scope's variables, and the scope around it. Macros keep theirs, so it is an object.
+final class TemplateScope {
+  var variables: [String: TemplateValue]
+  private let outer: TemplateScope?
+  /// How many scopes there are from the outermost to this one.
+  let depth: Int
+
+  init(_ variables: [String: TemplateValue] = [:], outer: TemplateScope? = nil) {
+    self.variables = variables
+    self.outer = outer
+    depth = (outer?.depth ?? 0) + 1
+  }
+
+  func variable(_ name: String) -> TemplateValue? {
+    var scope: TemplateScope? = self
+    while let current = scope {
+      if let value = current.variables[name] { return value }
+      scope = current.outer
+    }
+    return nil
+  }
+}
