@@ -2,14 +2,6 @@ internal import AloraSystem
 internal import AloraRegex
 internal import ArgumentParser
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 /// The command `alora`: from the words of a call to one of the subcommands, and from its end to an exit code.
 @main struct AloraCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

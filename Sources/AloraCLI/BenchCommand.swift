@@ -65,9 +65,9 @@ struct ModelBenchmark: ParsableArguments {
   }
 
   func run(_ task: Task) throws {
-    let loadStart = monotonicSeconds()
+    let loadStart = MonotonicClock.seconds
     let loaded = try inference.load(common)
-    let loadSeconds = monotonicSeconds() - loadStart
+    let loadSeconds = MonotonicClock.seconds - loadStart
     let count = tokens ?? (task == .prefill ? 512 : 64)
     let vocabulary = loaded.model.vocabularySize
     // Any tokens will do; these are spread over the vocabulary.
@@ -116,19 +116,19 @@ struct ModelBenchmark: ParsableArguments {
       model: loaded.model, adapter: loaded.adapter, activationStart: 0, declaredLength: text.count)
     let evaluator = loaded.evaluator
     if task == .prefill {
-      let start = monotonicSeconds()
+      let start = MonotonicClock.seconds
       for first in stride(from: 0, to: count, by: 512) {
         let end = min(first + 512, count)
         _ = try evaluator.evaluate([
           Work(sequence, tokens: Array(text[first..<end]), logits: end == count ? .last : .none)
         ])
       }
-      return monotonicSeconds() - start
+      return MonotonicClock.seconds - start
     }
     _ = try evaluator.evaluate([Work(sequence, tokens: Array(text[..<context]), logits: .none)])
-    let start = monotonicSeconds()
+    let start = MonotonicClock.seconds
     for token in text[context...] { _ = try evaluator.evaluate([Work(sequence, tokens: [token], logits: .last)]) }
-    return monotonicSeconds() - start
+    return MonotonicClock.seconds - start
   }
 }
 

@@ -1,13 +1,5 @@
 internal import AloraSystem
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 /// One of the two standard streams, and whether it may carry colour.
 struct Console: Sendable {
   let descriptor: Int32

@@ -1,12 +1,5 @@
+internal import AloraSystem
 internal import AloraGeneration
-
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
 
 /// Times to the first token against the context, both axes logarithmic, as SVG.
 struct FirstTokenPlot {

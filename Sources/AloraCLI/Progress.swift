@@ -1,17 +1,11 @@
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
+internal import AloraSystem
 
 /// A line on standard error that tells how far a long run has come: only on a terminal, and only after a second.
 struct Progress {
   private let label: String
   private let total: Int
   private let isShown: Bool
-  private let start = monotonicSeconds()
+  private let start = MonotonicClock.seconds
   private var lastShown = 0.0
   private var isLineOpen = false
 
@@ -23,7 +17,7 @@ struct Progress {
 
   /// - Parameter done: how much of the total is done, in the total's unit.
   mutating func update(_ done: Int) {
-    let now = monotonicSeconds()
+    let now = MonotonicClock.seconds
     guard isShown, now - start > 1, now - lastShown > 0.1 else { return }
     lastShown = now
     let fraction = min(1, Double(done) / Double(total))
@@ -37,10 +31,4 @@ struct Progress {
     if isLineOpen { Console.standardError.write("\r\u{1B}[K") }
     isLineOpen = false
   }
-}
-
-private func monotonicSeconds() -> Double {
-  var time = timespec()
-  _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }

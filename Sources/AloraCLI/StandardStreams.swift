@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
+internal import AloraSystem
 
 /// What a process may be started with, and must not fall for.
 enum StandardStreams {

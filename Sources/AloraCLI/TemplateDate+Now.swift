@@ -1,13 +1,6 @@
+internal import AloraSystem
 internal import AloraTemplates
 internal import AloraTokenization
-
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
 
 extension TemplateDate {
   /// The local time.

@@ -1,28 +1,16 @@
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
+internal import AloraSystem
 
 /// A moment by which something has to be done.
 struct Deadline {
   private let end: Double
 
-  init(after seconds: Double) { end = Self.now + seconds }
-
-  private static var now: Double {
-    var time = timespec()
-    _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-  }
+  init(after seconds: Double) { end = MonotonicClock.seconds + seconds }
 
   /// What is left, rounded up, as poll(2) takes it; 0 once the moment has passed.
-  var milliseconds: Int32 { Int32(max(0, min(1e9, ((end - Self.now) * 1000).rounded(.up)))) }
+  var milliseconds: Int32 { Int32(max(0, min(1e9, ((end - MonotonicClock.seconds) * 1000).rounded(.up)))) }
 
   /// The moment by which the first of so many things has to be done, for each to have the same time.
-  func share(of count: Int) -> Deadline { Deadline(after: (end - Self.now) / Double(max(1, count))) }
+  func share(of count: Int) -> Deadline { Deadline(after: (end - MonotonicClock.seconds) / Double(max(1, count))) }
 }
 
 /// A connection to a server. The socket never blocks: every wait is a poll(2) that ends by the deadline.

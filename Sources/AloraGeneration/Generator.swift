@@ -1,3 +1,4 @@
+internal import AloraSystem
 public import AloraInference
 
 /// A text to be continued.
@@ -79,7 +80,7 @@ public final class Generator {
     throws
     -> [Generation]
   {
-    let start = monotonicSeconds()
+    let start = MonotonicClock.seconds
     var results = requests.map { _ in Generation() }
     var texts: [(held: CachedSequence, sampler: Sampler)] = []
     var running: [Int] = []
@@ -88,7 +89,7 @@ public final class Generator {
       let request = requests[index]
       let choice = texts[index].sampler.sample(logits)
       results[index].choices.append(choice)
-      let now = monotonicSeconds() - start
+      let now = MonotonicClock.seconds - start
       if results[index].choices.count == 1 { results[index].secondsToFirstToken = now }
       results[index].seconds = now
       if try !isWanted(GenerationStep(request: index, choice: choice, logits: logits)) {

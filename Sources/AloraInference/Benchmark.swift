@@ -1,15 +1,8 @@
+internal import AloraSystem
 internal import AloraModels
 internal import AloraGGUF
 internal import AloraTensors
 internal import CAloraKernels
-
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
 
 /// What this machine can do at best, measured.
 public struct MachineSpeed: Hashable, Sendable {
@@ -30,18 +23,18 @@ public struct MachineSpeed: Hashable, Sendable {
     let operations = FloatBuffer(count: pool.threadCount)
     var (best, read) = (0.0, 0.0)
     for _ in 0..<4 {
-      let start = monotonicSeconds()
+      let start = MonotonicClock.seconds
       pool.run { thread in
         unsafe operations.base[thread] = Float(alora_measure_fma(isa, rounds, sinks[thread].base))
       }
-      let time = monotonicSeconds() - start
+      let time = MonotonicClock.seconds - start
       best = max(best, Double(operations.values.reduce(0, +)) / time)
-      let readStart = monotonicSeconds()
+      let readStart = MonotonicClock.seconds
       pool.run { thread in
         let from = unsafe UnsafeRawPointer(memory.base) + thread * part
         unsafe sinks[thread].base[0] = Float(alora_measure_read(isa, from, part))
       }
-      read = max(read, Double(part * pool.threadCount) / (monotonicSeconds() - readStart))
+      read = max(read, Double(part * pool.threadCount) / (MonotonicClock.seconds - readStart))
     }
     operationsPerSecond = best
     bytesPerSecond = read
@@ -82,7 +75,7 @@ public struct ProductSpeed: Hashable, Sendable {
       func seconds(_ tokens: Int, rounds: Int) -> Double {
         var best = Double.infinity
         for _ in 0..<rounds {
-          let start = monotonicSeconds()
+          let start = MonotonicClock.seconds
           pool.run { thread in
             let part = pool.share(of: panels, thread: thread)
             guard !part.isEmpty else { return }
@@ -90,7 +83,7 @@ public struct ProductSpeed: Hashable, Sendable {
               isa, kernelType, weights, rows, columns, part.lowerBound, part.count, x.base, tokens, 0,
               alora_tile_count(tokens), y.base, rows)
           }
-          best = min(best, monotonicSeconds() - start)
+          best = min(best, MonotonicClock.seconds - start)
         }
         return best
       }
@@ -99,13 +92,6 @@ public struct ProductSpeed: Hashable, Sendable {
         bytesPerSecond: Double(byteCount) / seconds(1, rounds: 12))
     }
   }
-}
-
-/// Seconds of a clock that only goes forward.
-public func monotonicSeconds() -> Double {
-  var time = timespec()
-  _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }
 
 /// The most memory that this process has had resident so far.

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
+internal import AloraSystem
 
 /// The logarithm of the sum of a row's exponentials: what turns its logits into log-probabilities.
 ///

@@ -1,12 +1,5 @@
+internal import AloraSystem
 internal import CAloraKernels
-
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
 
 /// OpenBLAS, loaded when it is first asked for, so that nothing else waits for its threads to start.
 @safe public final class OpenBLAS: Sendable {

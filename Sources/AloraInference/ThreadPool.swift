@@ -1,12 +1,5 @@
+internal import AloraSystem
 internal import Synchronization
-
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
 
 /// Threads that do one thing together at a time. The calling thread is one of them.
 ///

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
+internal import AloraSystem
 
 /// Memory for the matrices of one model or adapter, side by side in large pages where the system has them: a token
 /// reads all weights once, and with small pages much of its time goes into finding them.

@@ -1,12 +1,5 @@
+internal import AloraSystem
 internal import Synchronization
-
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
 
 /// What matching may take altogether: five seconds, and two microseconds for each byte that is looked at.
 ///
@@ -36,20 +29,13 @@ package enum MatchingBudget {
   static func spend<Result>(byteCount: Int, _ body: () -> Result) -> Result? {
     guard isLimited.load(ordering: .relaxed) else { return body() }
     watch()
-    let start = now()
+    let start = MonotonicClock.nanoseconds
     allowed.add(byteCount.multipliedReportingOverflow(by: 2000).partialValue, ordering: .relaxed)
     begin.store(start, ordering: .relaxed)
     let result = body()
     begin.store(0, ordering: .relaxed)
-    spent.add(now() - start, ordering: .relaxed)
+    spent.add(MonotonicClock.nanoseconds - start, ordering: .relaxed)
     return spent.load(ordering: .relaxed) > allowed.load(ordering: .relaxed) ? nil : result
-  }
-
-  /// Units: nanoseconds of a clock that only goes forward.
-  private static func now() -> Int {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int(time.tv_sec) * 1_000_000_000 + Int(time.tv_nsec)
   }
 
   /// Starts the thread that looks, where somebody wants to know.
@@ -75,7 +61,7 @@ package enum MatchingBudget {
       usleep(200_000)
       let start = begin.load(ordering: .relaxed)
       guard start != 0 else { continue }
-      let total = spent.load(ordering: .relaxed) + now() - start
+      let total = spent.load(ordering: .relaxed) + MonotonicClock.nanoseconds - start
       if total > allowed.load(ordering: .relaxed) {
         handler.withLock { $0 }?()
         return nil

@@ -1,13 +1,5 @@
 internal import CLinux
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 /// A file that appears at its path complete or not at all.
 ///
 /// Bytes go to a file without a name in the same directory, or, where the file system has no such files, to one with a

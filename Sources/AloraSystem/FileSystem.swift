@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 /// What is asked of the file system besides reading and writing files.
 public enum FileSystem {
   public enum Kind: Sendable { case regularFile, directory, other }

@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 /// Lines of a stream as they come, of which none can take more memory than a limit.
 public struct LineReader {
   private let descriptor: Int32

@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 /// A regular file, open for reading and mapped into memory.
 ///
 /// Nothing is read until a page is touched. The mapping ends with the last reference. It is private and read-only;

@@ -1,13 +1,5 @@
 internal import CLinux
 
-#if canImport(Glibc)
-  package import Glibc
-#elseif canImport(Musl)
-  package import Musl
-#else
-  package import Darwin
-#endif
-
 /// The system calls that can fail half-way, in one replaceable place, so that a full disk or a short write is a test.
 ///
 /// Each returns what the C function returns; a negative result leaves the reason in `errno`.

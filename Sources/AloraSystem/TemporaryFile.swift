@@ -1,13 +1,5 @@
 internal import CLinux
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 /// The file that bytes go to until they are complete.
 ///
 /// Where the file system can have it so (`O_TMPFILE`), it has no name before it takes its place, and nothing is left of

@@ -1,12 +1,5 @@
+internal import AloraSystem
 internal import AloraInference
-
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
 
 extension TopTokens {
   /// The greatest logits of a row; of equals, the first. NaN is none of them.

@@ -1,12 +1,5 @@
+internal import AloraSystem
 internal import AloraVerification
-
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
 
 /// What adapted logits differ from the base's by, over the positions: a lane for exactly zero, and a logarithmic scale above it.
 ///
