@@ -155,7 +155,7 @@ let package = Package(
         "AloraSystem", "AloraGGUF", "AloraJSON", "AloraTemplates", "AloraTestSupport",
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
-    tests("AloraJSON", ["AloraSystem"]),
+    tests("AloraJSON", ["AloraSystem", "AloraTestSupport"]),
     tests("AloraSafetensors", ["AloraJSON", "AloraTensors", "AloraSystem", "AloraTestSupport"]),
     tests("AloraNPZ", ["AloraJSON", "AloraTensors", "AloraSystem", "AloraTestSupport"]),
     tests("AloraGGUF", ["AloraJSON", "AloraTensors", "AloraSystem", "AloraTestSupport"]),

@@ -51,15 +51,43 @@ internal import CJSON
     return text.utf8.count <= 60 ? text : "\(text.prefix(57))…"
   }
 
-  /// The value as compact JSON.
+  /// The value as compact JSON, its numbers as the text writes them.
   public var serialized: String {
-    // json-c serializes into a buffer that belongs to the object, which threads share: only a deep copy may be used.
-    var copy: OpaquePointer?
-    guard unsafe json_object_deep_copy(object, &copy, nil) == 0 else { return "null" }
-    defer { _ = unsafe json_object_put(copy) }
-    let flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE
-    guard let text = unsafe json_object_to_json_string_ext(copy, flags) else { return "null" }
-    return unsafe String(cString: text)
+    var writer = JSONWriter(isPretty: false)
+    write(to: &writer)
+    return writer.text
+  }
+
+  private func write(to writer: inout JSONWriter) {
+    switch kind {
+    case .null: writer.raw("null")
+    case .boolean: writer.raw(unsafe json_object_get_boolean(object) != 0 ? "true" : "false")
+    case .integer:
+      let value = unsafe json_object_get_int64(object)
+      writer.raw(value == .max ? "\(unsafe json_object_get_uint64(object))" : "\(value)")
+    case .number: writer.raw(numberText)
+    case .string: unsafe writer.string(stringBytes)
+    case .array:
+      writer.container(("[", "]"), (try? elements()) ?? []) { value, writer in value.write(to: &writer) }
+    case .object:
+      writer.container(("{", "}"), (try? members()) ?? []) { member, writer in
+        writer.name(member.name)
+        member.value.write(to: &writer)
+      }
+    }
+  }
+
+  /// A number with a fraction, an exponent, or more digits than 64 bits hold, as the text writes it.
+  private var numberText: String {
+    let value = unsafe json_object_get_double(object)
+    // json-c keeps a number's spelling as the object's user data, which only it sets; NaN and infinities have none.
+    guard let spelling = unsafe json_object_get_userdata(object) else {
+      return value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity"
+    }
+    // Safe: the spelling is NUL-terminated and lives as long as the object.
+    let text = unsafe String(cString: spelling.assumingMemoryBound(to: CChar.self))
+    // The scan gave an integer of more than 64 bits this fraction.
+    return abs(value) >= 0x1p63 && text.hasSuffix(".0") ? String(text.dropLast(2)) : text
   }
 }
 
@@ -95,14 +123,15 @@ extension JSON {
 
   /// - Throws: `wrongType`, `outOfRange` for a number with a fraction or outside of `Int`.
   public func integer() throws(JSONError) -> Int {
-    if kind == .number { throw error(.outOfRange, "expected a whole number, found \(excerpt)") }
+    if kind == .number {
+      let isLarge = unsafe abs(json_object_get_double(object)) >= 0x1p63
+      throw error(.outOfRange, isLarge ? "\(excerpt) is too large" : "expected a whole number, found \(excerpt)")
+    }
     guard kind == .integer else { throw mismatch("a whole number") }
     let value = unsafe json_object_get_int64(object)
-    // json-c saturates: an unsigned value above Int64.max is told by its unsigned reading.
-    let unsigned = unsafe json_object_get_uint64(object)
-    guard value != .max || unsigned == UInt64(Int64.max) else {
-      // Its largest reading may not be what stands there.
-      throw error(.outOfRange, "\(unsigned == .max ? "the number" : excerpt) is too large")
+    // json-c saturates: only the unsigned reading of a value above Int64.max is right.
+    guard unsafe value != .max || json_object_get_uint64(object) == UInt64(Int64.max) else {
+      throw error(.outOfRange, "\(excerpt) is too large")
     }
     return Int(value)
   }

@@ -3,15 +3,14 @@ internal import CJSON
 
 /// A parsed JSON text. Values refer to it and keep it alive.
 ///
-/// json-c does the parsing, strictly (RFC 8259, valid UTF-8, no trailing text, nesting of 64 at most). What json-c lets
-/// pass is refused here: duplicate names, NUL in names, `NaN` and `Infinity`.
+/// ``JSONScan`` decides what is valid: RFC 8259 in UTF-8, or in UTF-16 with a byte order mark, nested 64 deep at most. json-c
+/// builds the tree. Names that occur twice in one object are refused.
 @safe public final class JSONDocument: Sendable {
   /// The file that the text came from, for error messages.
   public let path: String?
   // Safe to share: the tree is never changed after init, and read without touching its reference counts.
   private nonisolated(unsafe) let object: OpaquePointer?
 
-  private static let depthLimit: Int32 = 64
   /// What the tree may take. The largest tokenizers' (half a million merges) takes less than half of it.
   private static let treeByteLimit = 1 << 29
 
@@ -28,19 +27,37 @@ internal import CJSON
         .tooLarge, path: path, place: nil, problem: "the file has \(file.byteCount) bytes, at most \(limit) are read")
     }
     // A private copy: the scanner and json-c must see the same bytes even while another process writes the file.
-    let text = try file.read(0..<file.byteCount)
-    try self.init(parsing: unsafe text.span.bytes, path: path, allowsNonFinite: allowsNonFinite)
+    try self.init(file: file.read(0..<file.byteCount), path: path, allowsNonFinite: allowsNonFinite)
   }
 
-  /// Parses `text` (UTF-8).
+  /// Parses `text`: UTF-8, or UTF-16 with a byte order mark.
   ///
   /// - Throws: `malformed`, `duplicateKey`, `tooLarge`.
   public convenience init(
     parsing text: RawSpan, path: String? = nil, allowsNonFinite: Bool = false
   ) throws(JSONError) {
+    // Safe: the copy is made within the call.
+    let bytes = unsafe text.withUnsafeBytes { unsafe [UInt8]($0) }
+    try self.init(file: bytes, path: path, allowsNonFinite: allowsNonFinite)
+  }
+
+  private convenience init(file: [UInt8], path: String?, allowsNonFinite: Bool) throws(JSONError) {
+    let text = try JSONText(file, path: path)
+    try self.init(text, range: 0..<text.bytes.count, path: path, allowsNonFinite: allowsNonFinite)
+  }
+
+  /// Parses a part of a text; places are those in the whole.
+  ///
+  /// - Throws: `malformed`, `duplicateKey`, `tooLarge`.
+  convenience init(
+    _ text: JSONText, range: Range<Int>, path: String?, allowsNonFinite: Bool = false
+  ) throws(JSONError) {
+    let part = unsafe text.bytes.span.bytes.extracting(range)
     let scan: JSONScan
-    do throws(JSONError) { scan = try JSONScan(text, allowsNonFinite: allowsNonFinite) } catch {
-      throw JSONError(error.code, path: path, place: error.place, problem: error.problem)
+    do throws(JSONFault) { scan = try JSONScan(part, allowsNonFinite: allowsNonFinite) } catch {
+      throw JSONError(
+        .malformed, path: path, place: text.place(of: range.lowerBound + error.byteOffset),
+        problem: "not valid JSON: \(error.problem)")
     }
     guard scan.treeByteCount <= Self.treeByteLimit else {
       throw JSONError(
@@ -49,22 +66,30 @@ internal import CJSON
           "its values would take \(scan.treeByteCount >> 20) MiB of memory, at most \(Self.treeByteLimit >> 20) are taken"
       )
     }
-    if scan.misreadPairOffsets.isEmpty {
-      try self.init(scanned: text, scan, path: path)
+    if scan.misreadOffsets.isEmpty {
+      try self.init(valid: part, path: path)
     } else {
-      try self.init(scanned: unsafe scan.rewritten(text).span.bytes, scan, path: path)
+      let rewritten = JSONString.rewritten(part, at: scan.misreadOffsets)
+      try self.init(valid: unsafe rewritten.span.bytes, path: path)
+    }
+    guard root.memberCountOfTree == scan.memberCount else {
+      let found = JSONString.firstDuplicate(in: part)
+      throw JSONError(
+        .duplicateKey, path: path, place: found.map { text.place(of: range.lowerBound + $0.byteOffset) },
+        problem: "two members of one object are named \(found.map { "'\($0.name)'" } ?? "alike")")
     }
   }
 
-  private init(scanned text: RawSpan, _ scan: JSONScan, path: String?) throws(JSONError) {
+  private init(valid text: RawSpan, path: String?) throws(JSONError) {
     guard let length = Int32(exactly: text.byteCount) else {
       throw JSONError(.tooLarge, path: path, place: nil, problem: "a JSON text of more than 2 GB")
     }
-    guard let tokener = unsafe json_tokener_new_ex(Self.depthLimit) else {
+    // A value within the deepest container counts as a level too.
+    guard let tokener = unsafe json_tokener_new_ex(Int32(JSONScan.depthLimit) + 2) else {
       throw JSONError(.tooLarge, path: path, place: nil, problem: "not enough memory for the parser")
     }
     defer { unsafe json_tokener_free(tokener) }
-    unsafe json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8)
+    // No flags: what the strict ones refuse differs between json-c's versions.
     // Safe: json-c reads `length` bytes within the call and copies what it keeps.
     let parsed = unsafe text.withUnsafeBytes { bytes in
       unsafe json_tokener_parse_ex(tokener, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), length)
@@ -77,22 +102,24 @@ internal import CJSON
       error = unsafe json_tokener_get_error(tokener)
     }
     guard error == json_tokener_success else {
-      let offset = unsafe json_tokener_get_parse_end(tokener)
       let reason = unsafe String(cString: json_tokener_error_desc(error))
-      throw JSONError(.malformed, path: path, place: "byte \(offset)", problem: "not valid JSON: \(reason)")
+      throw JSONError(.malformed, path: path, place: nil, problem: "json-c cannot read it: \(reason)")
     }
     unsafe self.object = object
     self.path = path
-    guard root.memberCountOfTree == scan.memberCount else {
-      let name = scan.firstDuplicate(in: text)
-      throw JSONError(
-        .duplicateKey, path: path, place: name.map { "byte \($0.byteOffset)" },
-        problem: "two members of one object are named \(name.map { "'\($0.name)'" } ?? "alike")")
-    }
   }
 
   deinit { _ = unsafe json_object_put(object) }
 
   /// The outermost value.
   public var root: JSON { unsafe JSON(document: self, object: object, step: .root, parent: nil) }
+}
+
+extension JSONText {
+  /// - Throws: `malformed`.
+  init(_ file: [UInt8], path: String?) throws(JSONError) {
+    do throws(JSONFault) { try self.init(file) } catch {
+      throw JSONError(.malformed, path: path, place: "byte \(error.byteOffset)", problem: error.problem)
+    }
+  }
 }

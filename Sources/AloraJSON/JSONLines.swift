@@ -10,14 +10,12 @@ package enum JSONLines {
     guard file.byteCount <= 1 << 26 else {
       throw JSONError(.tooLarge, path: path, place: nil, problem: "the file has \(file.byteCount) bytes")
     }
+    let text = try JSONText(file.read(0..<file.byteCount), path: path)
     var results: [Result] = []
-    let lines = try file.read(0..<file.byteCount).split(
-      separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    let lines = text.bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (index, line) in lines.enumerated() where !line.allSatisfy({ [0x20, 0x09, 0x0D].contains($0) }) {
-      do throws(JSONError) {
-        let bytes = Array(line)
-        results.append(try body(JSONDocument(parsing: unsafe bytes.span.bytes, path: path).root))
-      } catch {
+      let document = try JSONDocument(text, range: line.startIndex..<line.endIndex, path: path)
+      do throws(JSONError) { results.append(try body(document.root)) } catch {
         throw JSONError(
           error.code, path: path, place: ["line \(index + 1)", error.place].compactMap { $0 }.joined(separator: ", "),
           problem: error.problem)

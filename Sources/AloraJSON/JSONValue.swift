@@ -1,5 +1,3 @@
-internal import CJSON
-
 /// A JSON value to be written. Members keep their order, so the same value always gives the same text.
 public indirect enum JSONValue: Hashable, Sendable {
   case null
@@ -29,40 +27,25 @@ extension JSONValue {
 
   /// The text: indented by two spaces, or without any white space.
   public func serialized(isPretty: Bool = true) -> String {
-    let object = unsafe makeObject()
-    defer { _ = unsafe json_object_put(object) }
-    let layout = isPretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : JSON_C_TO_STRING_PLAIN
-    // Safe: the text belongs to the object, which is released after the copy.
-    guard let text = unsafe json_object_to_json_string_ext(object, layout | JSON_C_TO_STRING_NOSLASHESCAPE) else {
-      return "null"
-    }
-    return unsafe String(cString: text)
+    var writer = JSONWriter(isPretty: isPretty)
+    write(to: &writer)
+    return writer.text
   }
 
-  /// A json-c object that the caller owns; nil stands for null.
-  private func makeObject() -> OpaquePointer? {
+  private func write(to writer: inout JSONWriter) {
     switch self {
-    case .null: return nil
-    case .boolean(let value): return unsafe json_object_new_boolean(value ? 1 : 0)
-    case .integer(let value): return unsafe json_object_new_int64(Int64(value))
-    case .number(let value):
-      // Swift's description is the shortest text that reads back as the same number.
-      return value.isFinite ? unsafe json_object_new_double_s(value, value.description) : nil
-    case .string(let text):
-      let bytes = Array(text.utf8)
-      return unsafe bytes.withUnsafeBytes { buffer in
-        guard let start = buffer.baseAddress else { return unsafe json_object_new_string("") }
-        return unsafe json_object_new_string_len(
-          start.assumingMemoryBound(to: CChar.self), Int32(clamping: buffer.count))
-      }
-    case .array(let values):
-      let array = unsafe json_object_new_array_ext(Int32(clamping: values.count))
-      for value in values { _ = unsafe json_object_array_add(array, value.makeObject()) }
-      return unsafe array
+    case .null: writer.raw("null")
+    case .boolean(let value): writer.raw(value ? "true" : "false")
+    case .integer(let value): writer.raw("\(value)")
+    // Swift's description is the shortest text that reads back as the same number.
+    case .number(let value): writer.raw(value.isFinite ? value.description : "null")
+    case .string(let text): writer.string(text.utf8)
+    case .array(let values): writer.container(("[", "]"), values) { value, writer in value.write(to: &writer) }
     case .object(let members):
-      let object = unsafe json_object_new_object()
-      for member in members { _ = unsafe json_object_object_add(object, member.name, member.value.makeObject()) }
-      return unsafe object
+      writer.container(("{", "}"), members) { member, writer in
+        writer.name(member.name)
+        member.value.write(to: &writer)
+      }
     }
   }
 }
