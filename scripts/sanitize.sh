@@ -9,7 +9,7 @@ kind=${1:-all}
 [ $# -eq 0 ] || shift
 # Swift's own backtracer waits for ever on a process that a sanitizer has ended.
 export SWIFT_BACKTRACE=enable=no
-# Leaks are looked for by scripts/limits.py: what Swift keeps for the whole of a process looks like one here.
+# Leaks are looked for by scripts/robustness limits: what Swift keeps for the whole of a process looks like one here.
 export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/scripts/tsan.suppressions"
 

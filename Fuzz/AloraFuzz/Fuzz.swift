@@ -6,7 +6,7 @@ import Glibc
 /// libFuzzer on the readers: ALORA_FUZZ_TARGET names what to feed, ALORA_FUZZ_DIRECTORY where files may be written.
 ///
 /// A reader must return or throw a ``DiagnosedError`` of one line; anything else ends the process, and libFuzzer keeps the
-/// input. `scripts/fuzz.py` builds, seeds and runs it.
+/// input. `scripts/robustness fuzz` builds, seeds and runs it.
 @main struct Fuzz {
   static let target: Target = {
     let name = FileSystem.environment("ALORA_FUZZ_TARGET") ?? ""

@@ -6,7 +6,7 @@ import Foundation
 import Testing
 
 /// What `alora verify` says of mistakes with an adapter's factors, on a tiny model with PEFT's logits. The real adapter and
-/// more mistakes are in scripts/mistakes.py.
+/// more mistakes are in scripts/robustness mistakes.
 @Suite struct DiagnosisTests {
   /// The tensors of a safetensors file of f32, to be changed in place.
   struct Factors {

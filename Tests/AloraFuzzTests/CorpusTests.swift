@@ -5,7 +5,7 @@ import CZlib
 import Foundation
 import Testing
 
-/// The fuzzer's corpus, which scripts/fuzz.py wrote, is read once by the ordinary tests.
+/// The fuzzer's corpus, which scripts/robustness fuzz wrote, is read once by the ordinary tests.
 @Suite struct CorpusTests {
   /// A gzip file of inputs, each behind its length as a little-endian u32.
   private func inputs(_ path: String) throws -> [[UInt8]] {

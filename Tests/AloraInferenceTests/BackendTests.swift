@@ -3,7 +3,7 @@ import AloraTestSupport
 import Testing
 
 /// The second opinion: the same graph on OpenBLAS, where it is installed.
-@Suite(.enabled(if: (try? OpenBLAS()) != nil)) struct BackendTests {
+@Suite(.enabled(if: (try? OpenBLAS()) != nil, "OpenBLAS is not installed")) struct BackendTests {
   @Test(arguments: Fixture.all) func openBLASAgreesWithTheExactBackend(_ fixture: Fixture) throws {
     let pool = ThreadPool(threadCount: 2)
     func results(_ backend: Backend) throws -> [Float] {
@@ -25,7 +25,8 @@ import Testing
   }
 
   /// As OpenBLAS chooses by itself on processors that it does not know.
-  @Test(.enabled(if: InstructionSet.available.contains(.avx2))) func aCoreFarBelowTheProcessorIsWarnedOf() throws {
+  @Test(.enabled(if: InstructionSet.available.contains(.avx2), "no AVX2 here"))
+  func aCoreFarBelowTheProcessorIsWarnedOf() throws {
     try withTemporaryDirectory { directory in
       let fixture = try #require(Fixture.all.first { $0.name == "llama" })
       let result = try runAlora(

@@ -3,7 +3,6 @@ import AloraSystem
 import AloraJSON
 import AloraTestSupport
 import AloraTokenization
-import Crypto
 import Foundation
 import Testing
 
@@ -36,9 +35,7 @@ import Testing
         messages: data["conversations"][name], tools: hasTools ? tools : nil, addsGenerationPrompt: addsPrompt,
         variables: variables[item[4].integer()], date: date)
       let expected = item[5].isNull ? nil : try item[5].string()
-      let digest = found.map { text in
-        SHA256.hash(data: Data(text.utf8)).prefix(8).map { String(format: "%02x", $0) }.joined()
-      }
+      let digest = found.map { text in String(sha256(text.utf8).prefix(16)) }
       #expect(digest == expected, "\(file) \(name) \(hasTools) \(addsPrompt): \(found ?? "fails")")
       count += 1
     }

@@ -1,4 +1,5 @@
 public import AloraJSON
+internal import AloraTensors
 import Foundation
 
 /// The path of a file under `testdata/`.
@@ -11,6 +12,13 @@ public func testData(_ path: String) throws -> String {
 public func parseJSON(_ text: String) throws -> JSON {
   let bytes = [UInt8](text.utf8)
   return try JSONDocument(parsing: bytes.span.bytes).root
+}
+
+/// The SHA-256 of some bytes in hexadecimal, by the project's own code, which `SequenceTests` checks against known vectors.
+public func sha256(_ bytes: some Sequence<UInt8>) -> String {
+  var hasher = Digest.Hasher()
+  hasher.add(Array(bytes))
+  return hasher.end().description
 }
 
 /// Calls `body` with a new directory, which is removed afterwards.

@@ -1,7 +1,6 @@
 import AloraJSON
 import AloraTestSupport
 import AloraTokenization
-import Crypto
 import Foundation
 import Testing
 
@@ -40,19 +39,18 @@ struct TokenizerCase: CustomTestStringConvertible, Sendable {
       seed: UInt64(expected["seed"].integer()), inserted: expected["inserted"].elements().map { try $0.string() })
     var wrong: [Int] = []
     for (block, digest) in try expected["digests"].elements().enumerated() {
-      var hash = SHA256()
+      var lines = ""
       for _ in 0..<blockCount {
         let text = texts.next()
         let (full, bare) = (try tokenizer.encode(text), try tokenizer.encode(text, addsSpecialTokens: false))
         for tokens in [full, bare] {
-          hash.update(data: Data((tokens.map(String.init).joined(separator: " ") + "\n").utf8))
+          lines += tokens.map(String.init).joined(separator: " ") + "\n"
         }
         guard decodes else { continue }
-        hash.update(data: Data((try tokenizer.decode(bare) + "\n").utf8))
-        hash.update(data: Data((try tokenizer.decode(full, skipsSpecialTokens: true) + "\n").utf8))
+        lines += try tokenizer.decode(bare) + "\n"
+        lines += try tokenizer.decode(full, skipsSpecialTokens: true) + "\n"
       }
-      let found = hash.finalize().prefix(8).map { String(format: "%02x", $0) }.joined()
-      if try found != digest.string() { wrong.append(block) }
+      if try sha256(lines.utf8).prefix(16) != digest.string() { wrong.append(block) }
     }
     #expect(wrong.isEmpty, "\(item.name): blocks of \(blockCount) texts that differ")
   }

@@ -2,32 +2,22 @@
 """Small files that ask for much: time or memory out of proportion. Each call has to end within ten seconds of the processor's
 time and a gigabyte, with one line, or with what it was asked for.
 
-    scripts/bombs.py BINARY [--quick] [PART …]
+    scripts/robustness bombs BINARY [--quick] [PART …]
 
 With --quick, one call in 37; `templates` and `patterns` are the parts whose files are quickly made.
 """
 
 import json
-import os
 import pathlib
 import shutil
 import struct
 import sys
-import tempfile
-import time
 import zipfile
 
-import faults
-import oddities
-
-LLAMA = oddities.LLAMA
+from shared import LLAMA, Trial, make_model
 
 
-def check(name, call):
-    oddities.expect(f"bombs, {name}", call)
-
-
-def values(binary, root):
+def values(trial, root):
     """JSON whose values take hundreds of times the file's size."""
     adapter = root + "/adapter"
     shutil.copytree(LLAMA / "adapter", adapter)
@@ -36,16 +26,16 @@ def values(binary, root):
         pathlib.Path(root, "a.safetensors").write_bytes(struct.pack("<Q", len(text)) + text)
         pathlib.Path(adapter, "adapter_config.json").write_bytes(text)
         path = adapter + "/adapter_config.json"
-        check(f"safetensors of {name}", [binary, "inspect", root + "/a.safetensors"])
-        check(f"adapter of {name}", [binary, "inspect", adapter])
-        check(f"tokenizer of {name}", [binary, "tokenize", "--model", path, "--text", "a"])
-        check(f"tokens of {name}", [binary, "logits", "--model", str(LLAMA / "base"), "--tokens-file", path, "--output", root + "/o"])
+        trial.call(f"safetensors of {name}", ["inspect", root + "/a.safetensors"])
+        trial.call(f"adapter of {name}", ["inspect", adapter])
+        trial.call(f"tokenizer of {name}", ["tokenize", "--model", path, "--text", "a"])
+        trial.call(f"tokens of {name}", ["logits", "--model", str(LLAMA / "base"), "--tokens-file", path, "--output", root + "/o"])
 
 
-def templates(binary, root):
+def templates(trial, root):
     """Chat templates without an end, or whose texts grow."""
     model = root + "/generator"
-    faults.make_model(model)
+    make_model(model)
     pathlib.Path(root, "messages.json").write_text(json.dumps([{"role": "user", "content": "a" * 50}] * 3))
     long = "{% set s = 'é' * 1000000 %}{% set t = 'é' * 1000000 %}{% set d = {s: 1} %}"
     loop = long + "{% for i in range(100000) %}{% set x = EXPRESSION %}{% endfor %}"
@@ -62,13 +52,13 @@ def templates(binary, root):
                 "{{ strftime_now('%A' * 1000000) }}", "{% for i in range(100) %}" + "{% set a = 1 %}" * 30_000 + "{% endfor %}"]
     for source in sources:
         pathlib.Path(model, "tokenizer_config.json").write_text(json.dumps({"chat_template": source}))
-        check(f"template {source[:200]}", [binary, "tokenize", "--model", model, "--messages", root + "/messages.json", "--json"])
+        trial.call(f"template {source[:200]}", ["tokenize", "--model", model, "--messages", root + "/messages.json", "--json"])
 
 
-def patterns(binary, root):
+def patterns(trial, root):
     """Regular expressions of tokenizers on texts that they were made for."""
     model = root + "/generator"
-    faults.make_model(model)
+    make_model(model)
     path = pathlib.Path(model, "tokenizer.json")
     tokenizer = json.loads(path.read_text())
     found = ["(a*)*b", "(a|aa)+$", r"(a*)\1\1b", "(?:(a))*b", r"(?=(a+))\1*b", r"(?<a>a\g<a>?)b", "((a{1000}){1000}){1000}", "(?~b)*c",
@@ -80,13 +70,13 @@ def patterns(binary, root):
             plain = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}
             path.write_text(json.dumps({**tokenizer, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, plain]}}))
             pathlib.Path(root, "text").write_bytes(b"a" * size)
-            check(f"pattern {pattern[:40]} on {size}", [binary, "tokenize", "--model", model, "--file", root + "/text", "--json"])
+            trial.call(f"pattern {pattern[:40]} on {size}", ["tokenize", "--model", model, "--file", root + "/text", "--json"])
     adapter = root + "/adapter"
     shutil.copytree(LLAMA / "adapter", adapter)
     config = json.loads((LLAMA / "adapter" / "adapter_config.json").read_text())
     for pattern in found:
         pathlib.Path(adapter, "adapter_config.json").write_text(json.dumps({**config, "target_modules": pattern}))
-        check(f"target_modules {pattern[:40]}", [binary, "convert", adapter, "--base", str(LLAMA / "base"), "--outfile", root + "/o", "--force"])
+        trial.call(f"target_modules {pattern[:40]}", ["convert", adapter, "--base", str(LLAMA / "base"), "--outfile", root + "/o", "--force"])
 
 
 def string(text):
@@ -94,7 +84,7 @@ def string(text):
     return struct.pack("<Q", len(data)) + data
 
 
-def headers(binary, root):
+def headers(trial, root):
     """GGUF headers of tens of megabytes: keys, tensors, strings, numbers and arrays without number."""
     path = root + "/a.gguf"
     count = 2_000_000
@@ -117,7 +107,7 @@ def headers(binary, root):
         pathlib.Path(path).write_bytes(data + bytes(-len(data) % 32 + 32))
         for words in (["inspect", path, "--json"], ["inspect", path, "--key", "a"], ["tokens", path], ["tokenize", "--model", path, "--text", "a"],
                       ["convert", str(LLAMA / "adapter"), "--base", path, "--outfile", root + "/o"]):
-            check(f"header {number}", [binary, *words])
+            trial.call(f"header {number}", words)
 
 
 def array(shape, kind="|u1"):
@@ -126,7 +116,7 @@ def array(shape, kind="|u1"):
     return b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text.encode()
 
 
-def archives(binary, root):
+def archives(trial, root):
     """Archives that unpack to a thousand times their size."""
     path = root + "/a.npz"
 
@@ -147,23 +137,17 @@ def archives(binary, root):
         write(members)
         for words in (["inspect", path, "--values"], ["inspect", path, "--json"],
                       ["verify", "--model", str(LLAMA / "base"), "--adapter", str(LLAMA / "adapter"), "--golden", path]):
-            check(f"archive {number}", [binary, *words])
+            trial.call(f"archive {number}", words)
     with zipfile.ZipFile(path, "w") as archive:
         for index in range(100_000):
             archive.writestr(f"a{index}.npy", array("()") + b"\0")
-    check("a hundred thousand members", [binary, "inspect", path, "--values", "--json"])
+    trial.call("a hundred thousand members", ["inspect", path, "--values", "--json"])
 
 
 def main():
-    parts = {part.__name__: part for part in (values, templates, patterns, headers, archives)}
-    binary, names = oddities.begin(__doc__, parts)
-    start = time.monotonic()
-    for name in names:
-        with tempfile.TemporaryDirectory(prefix="alora-bombs-") as root:
-            parts[name](binary, root)
-    print(f"{sum(oddities.COUNTS.values())} bombs in {time.monotonic() - start:.0f} s: exit codes {dict(sorted(oddities.COUNTS.items(), key=str))}; "
-          f"{len(oddities.WRONG)} failures")
-    return 1 if oddities.WRONG else 0
+    trial = Trial(__doc__, (values, templates, patterns, headers, archives))
+    trial.prove()
+    return trial.run()
 
 
 if __name__ == "__main__":

@@ -2,12 +2,11 @@
 """What surrounds the command: files that become shorter while they are read, disks that cannot be read, little memory,
 few open files, many adapters in one process, runs that write one path at once, and names that lead elsewhere.
 
-    scripts/limits.py BINARY [--quick] [PART …]
+    scripts/robustness limits BINARY [--quick] [PART …]
 
 --quick, for CI, tries some forty reads of each command and a thousand adapters instead of all and ten thousand.
 """
 
-import argparse
 import collections
 import concurrent.futures
 import json
@@ -18,23 +17,12 @@ import resource
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
-import faults
+from shared import DATA, LLAMA, Trial, can_trace, is_one_line, make_model
 
-DATA = pathlib.Path(__file__).resolve().parent.parent / "testdata"
-LLAMA = DATA / "inference" / "llama"
 BASE, ADAPTER = str(LLAMA / "base"), str(LLAMA / "adapter")
-WRONG = []
-QUICK = False
 ENVIRONMENT = os.environ | {"SWIFT_BACKTRACE": "enable=no"}
-
-
-def expect(condition, text):
-    if not condition:
-        WRONG.append(text)
-        print(text, file=sys.stderr)
 
 
 def run(call, **options):
@@ -42,11 +30,10 @@ def run(call, **options):
 
 
 def is_refused(result, codes):
-    lines = result.stderr.decode("utf-8", "replace").split("\n")
-    return result.returncode in codes and len(lines) == 2 and lines[0].startswith("alora: ") and not lines[1]
+    return result.returncode in codes and is_one_line(result.stderr.decode("utf-8", "replace"))
 
 
-def reads(binary, root):
+def reads(trial, root):
     """Every read of a file gives nothing, as behind the end of one that was cut short, or an error."""
     count = 0
     commands = [
@@ -58,19 +45,19 @@ def reads(binary, root):
     ]
     for name, words in commands:
         trace = root + "/trace"
-        run(["strace", "-o", trace, "-e", "trace=pread64", binary, *words])
+        run(["strace", "-o", trace, "-e", "trace=pread64", trial.binary, *words])
         calls = sum(line.startswith("pread64(") for line in pathlib.Path(trace).read_text().splitlines())
         # The dynamic loader's own, which come first, are not the command's.
-        run(["strace", "-o", trace, "-e", "trace=pread64", binary, "--version"])
+        run(["strace", "-o", trace, "-e", "trace=pread64", trial.binary, "--version"])
         first = 1 + sum(line.startswith("pread64(") for line in pathlib.Path(trace).read_text().splitlines())
-        numbers = range(first, calls + 1, max(1, (calls + 1 - first) // 40) if QUICK else 1)
-        expect(len(numbers) > 2, f"{name}: {len(numbers)} reads")
+        numbers = range(first, calls + 1, max(1, (calls + 1 - first) // 40) if trial.quick else 1)
+        trial.expect(len(numbers) > 2, f"{name}: {len(numbers)} reads")
 
         def attempt(at):
             number, effect = at
             result = run(["strace", "-f", "-o", "/dev/null", "-e", "trace=pread64", "-e",
-                          f"inject=pread64:{effect}:when={number}", binary, *words])
-            expect(is_refused(result, (3, 4)), f"{name}, {effect} at read {number}: {result.returncode}, {result.stderr[:200]!r}")
+                          f"inject=pread64:{effect}:when={number}", trial.binary, *words])
+            trial.expect(is_refused(result, (3, 4)), f"{name}, {effect} at read {number}: {result.returncode}, {result.stderr[:200]!r}")
 
         # Two at once: where two outputs collide, --force lets the last win, and all of these fail anyway.
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -78,30 +65,30 @@ def reads(binary, root):
     return f"{count} reads failed or cut short"
 
 
-def shrinking(binary, root):
+def shrinking(trial, root):
     """Files that become shorter while the command reads them, in earnest."""
     source, count = root + "/shrinking", 0
     for delay in range(0, 40):
         shutil.rmtree(source, ignore_errors=True)
         shutil.copytree(DATA / "adapters" / "answerability" / "adapter-bf16", source)
         base = str(DATA / "adapters" / "answerability" / "base-config")
-        process = subprocess.Popen([binary, "convert", source, "--base", base, "--outfile", root + "/shrunk", "--force"],
+        process = subprocess.Popen([trial.binary, "convert", source, "--base", base, "--outfile", root + "/shrunk", "--force"],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT)
         time.sleep(delay / 400)
         os.truncate(source + "/adapter_model.safetensors", 5000)
         errors = process.communicate(timeout=60)[1]
         if process.returncode:
             count += 1
-            expect(process.returncode in (3, 4) and errors.count(b"\n") == 1, f"shrunk: {process.returncode}, {errors[:300]!r}")
+            trial.expect(process.returncode in (3, 4) and errors.count(b"\n") == 1, f"shrunk: {process.returncode}, {errors[:300]!r}")
     return f"40 files cut short under a conversion, {count} noticed in time"
 
 
-def changing(binary, root):
+def changing(trial, root):
     """Files that are overwritten again and again, not cut, while the command reads them: what holds of a header when it is
     read need not hold a moment later."""
     rng, count = random.Random(1), collections.Counter()
     tokenizer = root + "/generator"
-    faults.make_model(tokenizer)
+    make_model(tokenizer)
     cases = [
         (ADAPTER, "adapter_model.safetensors", ["convert", "{d}", "--base", BASE, "--outfile", root + "/o", "--force"]),
         (BASE, "model.safetensors", ["logits", "--model", "{d}", "--tokens", "1,2,3", "--output", root + "/o", "--force"]),
@@ -119,8 +106,8 @@ def changing(binary, root):
         shutil.copytree(source, directory)
         path = directory + "/" + name
         whole = pathlib.Path(path).read_bytes()
-        for _ in range(3 if QUICK else 25):
-            call = [binary, *(word.replace("{d}", directory) for word in words)]
+        for _ in range(3 if trial.quick else 25):
+            call = [trial.binary, *(word.replace("{d}", directory) for word in words)]
             process = subprocess.Popen(call, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT)
             start = time.monotonic()
             # Some are to be past the header by then.
@@ -136,12 +123,12 @@ def changing(binary, root):
                 file.write(whole)
             errors = process.communicate(timeout=60)[1]
             count[process.returncode] += 1
-            expect(process.returncode in (0, 1) or (process.returncode in (3, 4) and errors.count(b"\n") == 1),
+            trial.expect(process.returncode in (0, 1) or (process.returncode in (3, 4) and errors.count(b"\n") == 1),
                    f"changed, {words[0]} {name}: {process.returncode}, {errors[:300]!r}")
     return f"{sum(count.values())} files changed under a command: {dict(sorted(count.items()))}"
 
 
-def memory(binary, root):
+def memory(trial, root):
     """From far too little address space to enough: success, one line and 4, or the dynamic loader's refusal; no crash."""
     answerability = DATA / "adapters" / "answerability"
     calls = [
@@ -155,23 +142,23 @@ def memory(binary, root):
         codes = collections.Counter()
         for mebibytes in [*range(20, 100), 150, 300, 2000]:
             limit = mebibytes << 20
-            result = run([binary, *words], preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+            result = run([trial.binary, *words], preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
             is_loader = result.returncode == 127 and b"error while loading shared libraries" in result.stderr
-            expect(result.returncode == 0 or is_loader or is_refused(result, (4,)),
+            trial.expect(result.returncode == 0 or is_loader or is_refused(result, (4,)),
                    f"{name} with {mebibytes} MiB: {result.returncode}, {result.stderr[-300:]!r}")
             codes[result.returncode] += 1
             count += 1
-        expect(result.returncode == 0 and len(codes) > 1, f"{name}: none of the limits fails, or all do: {dict(codes)}")
+        trial.expect(result.returncode == 0 and len(codes) > 1, f"{name}: none of the limits fails, or all do: {dict(codes)}")
         refused += codes[4]
     # Where a call needs hardly more than the loader does, the steps may pass over the sizes between.
-    expect(refused, "no call has begun with too little memory")
+    trial.expect(refused, "no call has begun with too little memory")
     return f"{count} runs in too little memory, or nearly"
 
 
-def many(binary, root):
+def many(trial, root):
     """One process converts many adapters with few files open, and its memory does not grow with them."""
     peaks = {}
-    for count in (200, 1000 if QUICK else 10_000):
+    for count in (200, 1000 if trial.quick else 10_000):
         tree = f"{root}/tree{count}"
         for index in range(count):
             directory = f"{tree}/{index % 100}/a{index}"
@@ -179,47 +166,47 @@ def many(binary, root):
             for name in ("adapter_config.json", "adapter_model.safetensors"):
                 # The adapter's first tensors only would do; a link costs nothing.
                 os.symlink(f"{ADAPTER}/{name}", f"{directory}/{name}")
-        process = subprocess.Popen([binary, "convert", "--recursive", tree, "--base", BASE, "--outdir", f"{root}/many", "--force"],
+        process = subprocess.Popen([trial.binary, "convert", "--recursive", tree, "--base", BASE, "--outdir", f"{root}/many", "--force"],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT,
                                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32)))
         output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         peaks[count] = usage.ru_maxrss
-        expect(process.returncode == 0 and output.endswith(f"{count} of {count} adapters converted\n".encode()),
+        trial.expect(process.returncode == 0 and output.endswith(f"{count} of {count} adapters converted\n".encode()),
                f"{count} adapters: {process.returncode}, {output[-200:]!r}")
         shutil.rmtree(tree)
         shutil.rmtree(f"{root}/many", ignore_errors=True)
     small, large = peaks.values()
     # A line is kept of each: its text is what may grow.
-    expect(large - small < 10_000, f"{max(peaks)} conversions take {large} KiB, 200 take {small} KiB")
+    trial.expect(large - small < 10_000, f"{max(peaks)} conversions take {large} KiB, 200 take {small} KiB")
     return f"{max(peaks)} conversions in one process: {large} KiB at the peak, 200: {small} KiB"
 
 
-def together(binary, root):
+def together(trial, root):
     """Runs that write one path at once."""
     output = root + "/together"
     types = ["f32", "f16", "bf16", "q8_0"]
     whole = {}
     for kind in types:
-        run([binary, "convert", ADAPTER, "--base", BASE, "--outfile", output + kind, "--outtype", kind])
+        run([trial.binary, "convert", ADAPTER, "--base", BASE, "--outfile", output + kind, "--outtype", kind])
         whole[kind] = pathlib.Path(output + kind).read_bytes() if os.path.exists(output + kind) else None
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         for force in ([], ["--force"]):
             for _ in range(10):
                 pathlib.Path(output).unlink(missing_ok=True)
-                calls = [[binary, "convert", ADAPTER, "--base", BASE, "--outfile", output, "--outtype", k, *force] for k in types * 2]
+                calls = [[trial.binary, "convert", ADAPTER, "--base", BASE, "--outfile", output, "--outtype", k, *force] for k in types * 2]
                 results = list(pool.map(run, calls))
-                expect(pathlib.Path(output).read_bytes() in whole.values(), "a mixture of two runs' files")
+                trial.expect(pathlib.Path(output).read_bytes() in whole.values(), "a mixture of two runs' files")
                 won = [result for result in results if result.returncode == 0]
-                expect(len(won) == (8 if force else 1), f"{len(won)} of 8 runs wrote the file, --force {bool(force)}")
-                expect(all(is_refused(r, (4,)) for r in results if r.returncode), "a run that lost says something else")
+                trial.expect(len(won) == (8 if force else 1), f"{len(won)} of 8 runs wrote the file, --force {bool(force)}")
+                trial.expect(all(is_refused(r, (4,)) for r in results if r.returncode), "a run that lost says something else")
     left = [name for name in os.listdir(root) if "alora-" in name]
-    expect(not left, f"left behind: {left}")
+    trial.expect(not left, f"left behind: {left}")
     return "160 runs, 8 at a time, on one path"
 
 
-def names(binary, root):
+def names(trial, root):
     """Outputs that are inputs, and names that lead elsewhere."""
     adapter = root + "/adapter"
     shutil.copytree(ADAPTER, adapter)
@@ -228,9 +215,9 @@ def names(binary, root):
     os.symlink(weights, root + "/link")
     os.link(weights, root + "/hardlink")
     for output in (weights, root + "/hardlink", adapter + "/../adapter/adapter_model.safetensors", root + "/link"):
-        result = run([binary, "convert", adapter, "--base", BASE, "--outfile", output, "--force"])
-        expect(pathlib.Path(weights).read_bytes() == before, f"{output}: the input was replaced")
-        expect(is_refused(result, (3,)), f"{output}: {result.returncode}, {result.stderr[:200]!r}")
+        result = run([trial.binary, "convert", adapter, "--base", BASE, "--outfile", output, "--force"])
+        trial.expect(pathlib.Path(weights).read_bytes() == before, f"{output}: the input was replaced")
+        trial.expect(is_refused(result, (3,)), f"{output}: {result.returncode}, {result.stderr[:200]!r}")
     for name in ("../x.safetensors", "/etc/passwd", "a/../../x.safetensors", "", ".", "..", "a\u0000b", "x\n", "\x1b[2J", "sub/x.safetensors"):
         model = root + "/sharded"
         shutil.rmtree(model, ignore_errors=True)
@@ -239,38 +226,22 @@ def names(binary, root):
         os.unlink(model + "/model.safetensors")
         index = {"metadata": {}, "weight_map": {"model.embed_tokens.weight": name}}
         pathlib.Path(model, "model.safetensors.index.json").write_text(json.dumps(index))
-        result = run([binary, "logits", "--model", model, "--tokens", "1", "--output", root + "/o", "--force"])
-        expect(is_refused(result, (3, 4)), f"shard {name!r}: {result.returncode}, {result.stderr[:300]!r}")
+        result = run([trial.binary, "logits", "--model", model, "--tokens", "1", "--output", root + "/o", "--force"])
+        trial.expect(is_refused(result, (3, 4)), f"shard {name!r}: {result.returncode}, {result.stderr[:300]!r}")
     for depth in (100, 1000, 100_000, 5_000_000):
         for text in ("[" * depth, "[" * depth + "]" * depth, '{"a":' * depth, '{"a":' * depth + "1" + "}" * depth):
             pathlib.Path(adapter, "adapter_config.json").write_text(text)
-            result = run([binary, "convert", adapter, "--base", BASE, "--outfile", root + "/o", "--force"])
-            expect(is_refused(result, (3,)), f"{depth} deep: {result.returncode}, {result.stderr[:200]!r}")
+            result = run([trial.binary, "convert", adapter, "--base", BASE, "--outfile", root + "/o", "--force"])
+            trial.expect(is_refused(result, (3,)), f"{depth} deep: {result.returncode}, {result.stderr[:200]!r}")
     return "names that lead elsewhere, outputs that are inputs, deep nesting"
 
 
 def main():
-    global QUICK
-    parts = {part.__name__: part for part in (reads, shrinking, changing, memory, many, together, names)}
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("binary")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
-    parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args()
-    binary, QUICK = str(pathlib.Path(options.binary).resolve()), options.quick
-    if subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode:
-        # Containers may forbid it; that says nothing of the command.
+    trial = Trial(__doc__, (reads, shrinking, changing, memory, many, together, names), "some reads of each command, a thousand adapters")
+    if reads in trial.parts and not can_trace():
         print("limits: reads are SKIPPED, strace may not trace a process here", file=sys.stderr)
-        parts.pop("reads")
-    for name, part in parts.items():
-        if options.parts and name not in options.parts:
-            continue
-        start = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="alora-limits-") as root:
-            said = part(binary, root)
-        print(f"{said} ({time.monotonic() - start:.0f} s)", flush=True)
-    print(f"{len(WRONG)} failures")
-    return 1 if WRONG else 0
+        trial.parts.remove(reads)
+    return trial.run()
 
 
 if __name__ == "__main__":

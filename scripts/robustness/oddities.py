@@ -1,103 +1,23 @@
 #!/usr/bin/env python3
 """Arguments, surroundings and numbers that nobody means to give: each call has to end as DESIGN.md says.
 
-    scripts/oddities.py BINARY [--quick] [PART …]
+    scripts/robustness oddities BINARY [--quick] [PART …]
 
 Ten seconds, a gigabyte, exit code 0 to 4, one line with 3 and 4, no signal, and no control character on a stream that
 might be a terminal. The detector is tried first. With --quick, one call in 37 is made.
 """
 
-import argparse
-import collections
 import concurrent.futures
 import json
 import os
 import pathlib
 import resource
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import threading
-import time
 
-import faults
-
-DATA = pathlib.Path(__file__).resolve().parent.parent / "testdata"
-LLAMA = DATA / "inference" / "llama"
-SECONDS, BYTES = 10, 1 << 30
-WRONG, COUNTS = [], collections.Counter()
-# With --quick, one call in so many is made.
-QUICK = 37
-EVERY, NUMBER, LOCK = 1, 0, threading.Lock()
-
-
-def end_of(call, codes=(0, 1, 2, 3, 4), seconds=SECONDS, **options):
-    """Runs the call and says what is wrong with its end, or None; its exit code; and what it said on both streams."""
-    options.setdefault("stdin", subprocess.DEVNULL)
-    before = options.pop("preexec_fn", lambda: None)
-
-    def prepare():
-        # The processor's own seconds: what a busy machine takes from it besides is no fault. A limit on files goes last.
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        before()
-
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-        start = time.monotonic()
-        process = subprocess.Popen(call, stdout=options.pop("stdout", out), stderr=options.pop("stderr", errors),
-                                   preexec_fn=prepare, **options)
-        while True:
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                break
-            if time.monotonic() - start > 12 * SECONDS:
-                state = "; ".join(pathlib.Path(p).read_text().strip()[:60] for p in (f"/proc/{process.pid}/wchan", f"/proc/{process.pid}/stat"))
-                process.kill()
-                os.wait4(process.pid, 0)
-                process.returncode = -9
-                return f"waits ({state})", None, ""
-            time.sleep(0.002)
-        code = process.returncode = os.waitstatus_to_exitcode(status)
-        for file in (out, errors):
-            file.seek(0)
-        said, text = out.read(1 << 20).decode("utf-8", "replace"), errors.read(1 << 20).decode("utf-8", "replace")
-    COUNTS[code] += 1
-    problem = None
-    if code == -signal.SIGXCPU:
-        return f"not done within {seconds} s", code, ""
-    if code not in codes:
-        problem = f"ended with {code}"
-    elif code in (3, 4) and (text.count("\n") != 1 or not text.startswith("alora: ")):
-        problem = "not one line"
-    elif any(ord(c) < 32 and c not in "\n\t" or 0x7F <= ord(c) < 0xA0 for c in text + said):
-        problem = "control characters"
-    elif usage.ru_maxrss * 1024 > BYTES:
-        problem = f"{usage.ru_maxrss >> 10} MiB resident"
-    return problem, code, said + text
-
-
-def is_left_out():
-    """Whether the next call is not among those that --quick makes."""
-    global NUMBER
-    with LOCK:
-        NUMBER += 1
-        return NUMBER % EVERY > 0
-
-
-def expect(name, call, codes=(0, 1, 2, 3, 4), **options):
-    if is_left_out():
-        return None
-    problem, code, text = end_of(call, codes, **options)
-    # A tree's failures stand in its table.
-    if problem == "not one line" and "--recursive" in call and (" adapters converted" in text or " adapter converted" in text):
-        problem = None
-    if problem:
-        WRONG.append(name)
-        print(f"{name}: {problem}: {' '.join(map(repr, call[1:]))[:400]}: {text[-400:]!r}", file=sys.stderr, flush=True)
-    return code
+from shared import DATA, LLAMA, Trial, make_model
 
 
 def strange_files(root):
@@ -150,10 +70,10 @@ def reading_calls(root, generator):
     ]
 
 
-def inputs(binary, root):
+def inputs(trial, root):
     """Every kind of strange file for every argument that is read."""
     generator = root + "/generator"
-    faults.make_model(generator)
+    make_model(generator)
     strange = root + "/strange"
     os.mkdir(strange)
     paths = strange_files(strange)
@@ -161,17 +81,17 @@ def inputs(binary, root):
 
     def attempt(at):
         call, path = at
-        expect("inputs", [binary, *(word.replace("{p}", path) for word in call)], cwd=strange + "/directory")
+        trial.call("inputs", [*(word.replace("{p}", path) for word in call)], cwd=strange + "/directory")
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         list(pool.map(attempt, calls))
     return f"{len(calls)} calls with {len(paths)} strange files"
 
 
-def outputs(binary, root):
+def outputs(trial, root):
     """Every strange place for what is written; what stood there stays, or is replaced whole."""
     generator = root + "/generator"
-    faults.make_model(generator)
+    make_model(generator)
     strange = root + "/strange"
     os.mkdir(strange)
     base, adapter = str(LLAMA / "base"), str(LLAMA / "adapter")
@@ -187,10 +107,10 @@ def outputs(binary, root):
     ]
     for call in calls:
         for path in paths:
-            expect("outputs", [binary, *(word.replace("{p}", path) for word in call)], cwd=strange + "/directory")
+            trial.call("outputs", [*(word.replace("{p}", path) for word in call)], cwd=strange + "/directory")
     left = [name for name in os.listdir(strange) + os.listdir(strange + "/directory") if "alora-" in name]
     if left:
-        WRONG.append(f"left behind: {left}")
+        trial.fail(f"left behind: {left}")
     return f"{len(calls) * len(paths)} calls with strange outputs"
 
 
@@ -199,10 +119,10 @@ NUMBERS = ["", " ", "0", "-0", "-1", "1", "1.5", "1e3", "1e400", "-1e400", "nan"
            "1000000000000", "1_000", "\u0661", "1,2", "1,", ",", "1,,2", "1e", "+5", "5e-324", "\x1b[2J", "\u202e5"]
 
 
-def numbers(binary, root):
+def numbers(trial, root):
     """Every option that takes a number."""
     generator = root + "/generator"
-    faults.make_model(generator)
+    make_model(generator)
     base, adapter, golden = str(LLAMA / "base"), str(LLAMA / "adapter"), str(LLAMA / "golden.npz")
     logits = ["logits", "--model", base, "--adapter", adapter, "--output", root + "/o", "--force"]
     run = ["run", "--model", generator, "--prompt", "a", "-n", "4", "--ignore-end"]
@@ -232,21 +152,21 @@ def numbers(binary, root):
             if call[0] == "bench" and value.isdigit() and int(value) > 100:
                 continue
             # Written as one word, a value may begin with a dash.
-            words = [binary]
+            words = []
             for word in call:
                 if word == "{v}":
                     words[-1] += "=" + value
                 else:
                     words.append(word.replace("{v}", value))
-            expect("numbers", words)
+            trial.call("numbers", words)
             count += 1
     return f"{count} calls with strange values"
 
 
-def surroundings(binary, root):
+def surroundings(trial, root):
     """Streams, variables, directories and limits that a process may start with."""
     generator = root + "/generator"
-    faults.make_model(generator)
+    make_model(generator)
     base, adapter = str(LLAMA / "base"), str(LLAMA / "adapter")
     output = root + "/o"
     calls = [
@@ -292,7 +212,7 @@ def surroundings(binary, root):
         for call in calls:
             if name == "a directory that is gone" and not os.path.isdir(gone):
                 os.mkdir(gone)
-            expect(f"surroundings, {name}", [binary, *call], codes=codes, **options)
+            trial.call(f"surroundings, {name}", [*call], codes=codes, **options)
             count += 1
     return f"{count} calls in strange surroundings"
 
@@ -316,7 +236,7 @@ JSON_VALUES = ["0", "-1", "1", "3", "65536", "2147483647", "2147483648", "429496
                "{\"rope_type\":\"dynamic\",\"factor\":2}", "{\"rope_theta\":NaN}", "{\"rope_theta\":-1}", "{\"rope_theta\":0}"]
 
 
-def configurations(binary, root):
+def configurations(trial, root):
     """Every member of config.json with every strange value."""
     count = 0
     for name in ("llama", "granite-moe-hybrid-experts", "phi3-longrope", "gemma3"):
@@ -330,59 +250,20 @@ def configurations(binary, root):
                 rest = {key: value for key, value in given.items() if key != member}
                 text = json.dumps(rest)[:-1] + f', "{member}": {value}}}'
                 pathlib.Path(model, "config.json").write_text(text)
-                expect(f"configurations, {name}, {member}: {value}",
-                       [binary, "logits", "--model", model, "--tokens", "1,2,3", "--output", root + "/o", "--force"])
+                trial.call(f"configurations, {name}, {member}: {value}",
+                       ["logits", "--model", model, "--tokens", "1,2,3", "--output", root + "/o", "--force"])
                 count += 1
                 if name == "llama":
-                    expect(f"configurations, convert, {member}: {value}",
-                           [binary, "convert", str(LLAMA / "adapter"), "--base", model, "--outfile", root + "/o", "--force"])
+                    trial.call(f"configurations, convert, {member}: {value}",
+                           ["convert", str(LLAMA / "adapter"), "--base", model, "--outfile", root + "/o", "--force"])
                     count += 1
     return f"{count} models and conversions with strange configurations"
 
 
-def try_detector(root):
-    """What the detector misses."""
-    fake, missed = root + "/fake", []
-    for script, expected in [("kill -SEGV $$", "ended with -11"), ("exit 9", "ended with 9"), ("echo x >&2; exit 3", "not one line"),
-                             ("printf 'alora: \\033[2J\\n' >&2; exit 3", "control"), ("printf '\\033[2J\\n'; exit 0", "control"),
-                             ("while :; do :; done", "not done"), (f"exec {sys.executable} -c 'bytes([97]) * {BYTES + (64 << 20)}'", "MiB resident"),
-                             ("echo alora: a >&2; exit 3", None), ("exit 0", None)]:
-        pathlib.Path(fake).write_text("#!/bin/sh\n" + script + "\n")
-        os.chmod(fake, 0o755)
-        problem = end_of([fake], seconds=2)[0]
-        if (problem is None) != (expected is None) or (expected and expected not in problem):
-            missed.append(f"the detector says '{problem}' of: {script}")
-    return missed
-
-
-def begin(description, parts):
-    """The binary and the names of the parts to run; ends with 1 where the detector misses what is planted for it."""
-    parser = argparse.ArgumentParser(description=description.splitlines()[0])
-    parser.add_argument("binary")
-    parser.add_argument("--quick", action="store_true", help=f"one call in {QUICK}")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as root:
-        missed = try_detector(root)
-    if missed:
-        print("\n".join(missed), file=sys.stderr)
-        sys.exit(1)
-    COUNTS.clear()
-    global EVERY
-    EVERY = QUICK if options.quick else 1
-    return str(pathlib.Path(options.binary).resolve()), options.parts or parts
-
-
 def main():
-    parts = {part.__name__: part for part in (inputs, outputs, numbers, surroundings, configurations)}
-    binary, names = begin(__doc__, parts)
-    for name in names:
-        start = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="alora-odd-") as root:
-            said = parts[name](binary, root)
-        print(f"{said}{f', one in {EVERY}' if EVERY > 1 else ''} ({time.monotonic() - start:.0f} s)", flush=True)
-    print(f"exit codes {dict(sorted(COUNTS.items(), key=str))}; {len(WRONG)} failures")
-    return 1 if WRONG else 0
+    trial = Trial(__doc__, (inputs, outputs, numbers, surroundings, configurations))
+    trial.prove()
+    return trial.run()
 
 
 if __name__ == "__main__":

@@ -8,25 +8,23 @@ while it replaces a file may leave it under a temporary name, which the next run
 on a file system without nameless files (O_TMPFILE). At last come a real file system that is full, a limit on file sizes,
 and standard streams that are closed or full.
 
-    scripts/faults.py BINARY [--only NAME]
+    scripts/robustness faults BINARY [--only NAME]
 """
 
 import argparse
 import collections
-import json
 import os
 import pathlib
 import re
 import resource
 import shutil
-import string
 import subprocess
 import sys
 import tempfile
 import time
 
-DATA = pathlib.Path(__file__).resolve().parent.parent / "testdata"
-LLAMA = DATA / "inference" / "llama"
+from shared import LLAMA, can_trace, is_one_line, make_model
+
 # Calls that change what a directory or a file holds, or promise that it is on the disk, and what each may fail with.
 ERRORS = {
     "openat": ["ENOSPC", "EACCES"], "write": ["ENOSPC", "EIO"], "fsync": ["EIO", "ENOSPC"], "linkat": ["ENOSPC", "EIO"],
@@ -36,21 +34,6 @@ ERRORS = {
 # Failures that change nothing: hints, tidying, and closing what has been synced.
 HARMLESS = {"unlink", "sync_file_range", "flock", "close"}
 STEP = re.compile(r"^(?:\[pid +\d+\] |\d+ +)?(\w+)\((.*)$")
-
-
-def make_model(directory):
-    """A tiny model with a tokenizer of 64 letters, to generate from."""
-    shutil.copytree(DATA / "inference" / "llama-output" / "base", directory)
-    letters = string.ascii_letters + string.digits + "Ġ."
-    settings = {"add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-    tokenizer = {
-        "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None,
-        "pre_tokenizer": {"type": "ByteLevel", **settings}, "post_processor": None,
-        "decoder": {"type": "ByteLevel", **settings},
-        "model": {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
-                  "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
-                  "vocab": {letter: index for index, letter in enumerate(letters)}, "merges": []}}
-    pathlib.Path(directory, "tokenizer.json").write_text(json.dumps(tokenizer))
 
 
 def calls(generator):
@@ -171,10 +154,9 @@ def check_error(place, new, replacing, step, result):
         require(content == new, "ended with 0 without the new file")
         return
     require(code == 4, f"ended with {code}: {result.stderr[-300:]!r}")
-    lines = result.stderr.decode("utf-8", "replace").splitlines()
     if step.name == "write" and step.descriptor == 2:
         return
-    require(len(lines) == 1 and lines[0].startswith("alora: "), f"{len(lines)} lines: {result.stderr[:300]!r}")
+    require(is_one_line(result.stderr.decode("utf-8", "replace")), f"not one line: {result.stderr[:300]!r}")
     if not ends_at_once:
         require(content == before, "ended with 4 and the new file")
 
@@ -254,8 +236,7 @@ def full_disk(binary, generator):
 def bad_end(name, call, options):
     """What is wrong with a run that must end with 4 and one line, in a list."""
     result = subprocess.run(call, stdin=subprocess.DEVNULL, timeout=60, **({"capture_output": True} | options))
-    lines = result.stderr.decode("utf-8", "replace").splitlines()
-    if result.returncode == 4 and len(lines) == 1 and lines[0].startswith("alora: "):
+    if result.returncode == 4 and is_one_line(result.stderr.decode("utf-8", "replace")):
         return []
     return [f"{name}: ends with {result.returncode}: {result.stderr[:300]!r}"]
 
@@ -294,8 +275,7 @@ def main():
     parser.add_argument("--only")
     options = parser.parse_args()
     binary = str(pathlib.Path(options.binary).resolve())
-    if subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode:
-        # Containers may forbid it; that says nothing of the command.
+    if not can_trace():
         print("faults: SKIPPED, strace may not trace a process here: nothing was tested", file=sys.stderr)
         return 0
     start, total, wrong = time.monotonic(), 0, []

@@ -4,7 +4,7 @@
 Each is one that files, trainers or engines are known to make. Before all, what is right has to pass. Mistakes too small
 for a tolerance, a weight's lowest bit, are there too: only digests find them.
 
-    scripts/mistakes.py BINARY MODEL WORK_DIR [--only NAME]
+    scripts/robustness mistakes BINARY MODEL WORK_DIR [--only NAME]
 """
 
 import argparse
@@ -20,7 +20,9 @@ import sys
 import time
 import zipfile
 
-HERE = pathlib.Path(__file__).resolve().parent.parent / "testdata" / "adapters" / "answerability"
+from shared import DATA
+
+HERE = DATA / "adapters" / "answerability"
 ADAPTER, BASE, GOLDEN = HERE / "adapter-bf16", HERE / "base-config", HERE / "golden.npz"
 LAYERS, HEAD = 30, 64
 KINDS = {"q_proj": "self_attn", "k_proj": "self_attn", "v_proj": "self_attn", "o_proj": "self_attn",
@@ -376,8 +378,8 @@ def main():
                 print(f"    {other}: {text}")
     shutil.rmtree(options.directory)
     print(f"{count - failed} of {count} mistakes found, with their cause")
-    sys.exit(1 if failed else 0)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

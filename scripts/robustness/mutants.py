@@ -7,7 +7,7 @@ seconds and a gigabyte; and never by a signal. Failures are kept in a directory,
 Every call must succeed before anything is damaged, so that what is refused is refused for the damage. Before all that
 the detector is tried on commands that do each wrong thing it looks for.
 
-    scripts/mutate.py BINARY [--count N] [--seed S] [--seconds T] [--keep DIR] [--tool zzuf|radamsa]
+    scripts/robustness mutants BINARY [--count N] [--seed S] [--seconds T] [--keep DIR] [--tool zzuf|radamsa]
 
 With --tool zzuf, the damage is zzuf's (Debian has it): bits flipped anywhere, or in the first bytes only, as
 many as a ratio says. With --tool radamsa, it is radamsa's (PyPI's pyradamsa is the library in a wheel): numbers, text,
@@ -20,23 +20,18 @@ import json
 import os
 import pathlib
 import random
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 
-import faults
+from shared import BYTES, DATA, SECONDS, make_model, misses, run
 
 try:
     import pyradamsa
 except ImportError:
     pyradamsa = None
-
-DATA = pathlib.Path(__file__).resolve().parent.parent / "testdata"
-SECONDS = 10
-BYTES = 1 << 30
 
 INTERESTING = [0, 1, 2, 3, 4, 7, 8, 16, 31, 32, 33, 64, 127, 128, 255, 256, 65535, 1 << 20, 1 << 30, (1 << 31) - 1, 1 << 31,
                (1 << 32) - 1, 1 << 32, 1 << 40, 1 << 61, (1 << 62) - 1, 1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 1]
@@ -126,7 +121,7 @@ def targets(models):
          ["verify", "--model", "{d}/base", "--adapter", "{d}/adapter", "--golden", "{d}/golden.npz", "--quiet"]),
         (inference, ["golden.npz"], ["inspect", "{d}/golden.npz", "--values"]),
     ]
-    faults.make_model(os.path.join(models, "generator"))
+    make_model(os.path.join(models, "generator"))
     template = "{% for m in messages %}{{ m['role'][0] + m.content + '.' }}{% endfor %}{% if add_generation_prompt %}a{% endif %}"
     pathlib.Path(models, "generator", "tokenizer_config.json").write_text(json.dumps({"chat_template": template}))
     found.append((pathlib.Path(models, "generator"), ["tokenizer.json", "tokenizer_config.json"] * 2 + ["config.json"],
@@ -160,43 +155,6 @@ def targets(models):
     return found
 
 
-def limit():
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.nice(5)
-
-
-def run(call, seconds=SECONDS):
-    """What is wrong with the end of the call, or None, and its exit code."""
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(call, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
-                                   preexec_fn=limit)
-        end = time.monotonic() + seconds
-        while True:
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                break
-            if time.monotonic() > end:
-                process.kill()
-                os.wait4(process.pid, 0)
-                process.returncode = -9
-                return f"not done within {seconds} s", None
-            time.sleep(0.002)
-        code = process.returncode = os.waitstatus_to_exitcode(status)
-        errors.seek(0)
-        text = errors.read().decode("utf-8", "replace")
-    if code not in (0, 1, 3, 4):
-        return f"ended with {code}: {text[-300:]}", code
-    if code in (3, 4):
-        lines = text.split("\n")
-        if len(lines) != 2 or not lines[0].startswith("alora: ") or lines[1]:
-            return f"not one line: {text[:300]!r}", code
-    if any(ord(c) < 32 and c != "\n" for c in text):
-        return f"control characters: {text[:300]!r}", code
-    if usage.ru_maxrss * 1024 > BYTES:
-        return f"{usage.ru_maxrss >> 10} MiB resident", code
-    return None, code
-
-
 class Bench:
     """A directory for one damaged copy and one output at a time."""
 
@@ -223,9 +181,12 @@ class Bench:
         return bytes(before) != bytes(after)
 
     def run(self, binary, call):
-        """As `run`, and whether anything is left behind."""
-        problem, code = run([binary, *(w.replace("{d}", self.directory).replace("{o}", self.output) for w in call)],
-                            self.seconds)
+        """What is wrong with the end of the call, a file left behind too, or None; and its exit code."""
+        words = [word.replace("{d}", self.directory).replace("{o}", self.output) for word in call]
+        end = run([binary, *words], wall=self.seconds, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.nice(5))
+        problem, code = end.problem((0, 1, 3, 4)), end.code
+        if problem:
+            problem += f": {end.errors[-300:]!r}"
         left = [name for name in os.listdir(self.root) if name not in ("d", "out")]
         if not problem and (left or (code in (3, 4) and os.path.exists(self.output))):
             problem = f"left behind with code {code}: {left or 'an output'}"
@@ -248,18 +209,14 @@ FAKES = [
 
 def try_detector(root):
     """What the detector misses, or sees where nothing is."""
-    wrong = []
     bench = Bench(os.path.join(root, "fakes"), seconds=8)
     os.mkdir(bench.root)
-    fake = os.path.join(root, "fake")
-    for script, expected in FAKES:
-        pathlib.Path(fake).write_text("#!/bin/sh\n" + script + "\n")
-        os.chmod(fake, 0o755)
+
+    def judge(fake):
         bench.copy(DATA / "README.md")
-        problem, _ = bench.run(fake, ["{d}"])
-        if (expected is None) != (problem is None) or (expected and expected not in problem):
-            wrong.append(f"the detector says '{problem}' of: {script}")
-    return wrong
+        return bench.run(fake, ["{d}"])[0]
+
+    return misses(FAKES, judge)
 
 
 def main():
