@@ -63,13 +63,13 @@ build: setup
 
 demo: build
 	@scripts/setup.sh --python
-	@$(MAKE) --no-print-directory -k $(MODEL) $(VENV)/llama || true
+	@$(MAKE) --no-print-directory -sk $(MODEL) $(VENV)/llama || true
 	@scripts/demo.sh $(RELEASE) $(ADAPTER) $(BASE) $(MODEL) $(VENV)/bin/python $(CACHE)
 
 # Without the model some tests are skipped, which they say; where CI is set, it has to be there.
 test:
 	@scripts/setup.sh --python
-	@$(MAKE) --no-print-directory $(MODEL) || [ -z "$${CI:-}" ]
+	@$(MAKE) --no-print-directory -s $(MODEL) || [ -z "$${CI:-}" ]
 	@scripts/check-kernels.sh
 	@$(call quietly,test build) $(SWIFT) build --build-tests $(KERNEL_FLAGS)
 	@$(call quietly,tests) $(SWIFT) test --skip-build $(KERNEL_FLAGS)
@@ -97,7 +97,7 @@ debug: setup
 
 ci-check: debug
 	@scripts/setup.sh --python
-	@$(MAKE) --no-print-directory $(VENV)/checks
+	@$(MAKE) --no-print-directory -s $(VENV)/checks
 	@$(VENV)/bin/python scripts/check_ci.py .build/debug/alora
 
 report-check: setup $(MODEL)
