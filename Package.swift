@@ -57,7 +57,7 @@ let package = Package(
     module("AloraTokenization", ["AloraSystem", "AloraGGUF", "AloraJSON", "AloraRegex"]),
     module("AloraTemplates", ["AloraSystem", "AloraGGUF", "AloraJSON"]),
     module(
-      "AloraModels", ["AloraSystem", "AloraGGUF", "AloraJSON", "AloraSafetensors", "AloraTensors", "CAloraKernels"]),
+      "AloraModels", ["AloraSystem", "AloraGGUF", "AloraJSON", "AloraSafetensors", "AloraTensors"]),
     module(
       "AloraAdapters",
       [
@@ -66,12 +66,12 @@ let package = Package(
       ]),
     module(
       "AloraConversion",
-      ["AloraModels", "AloraSystem", "AloraGGUF", "AloraModelCard", "AloraAdapters", "AloraTensors", "CAloraKernels"]),
+      ["AloraModels", "AloraSystem", "AloraGGUF", "AloraModelCard", "AloraAdapters", "AloraTensors"]),
     module(
       "AloraInspection",
       [
         "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraSafetensors",
-        "AloraTensors", "CAloraKernels",
+        "AloraTensors",
       ]),
     module(
       "AloraInference",
@@ -83,7 +83,6 @@ let package = Package(
       "AloraGeneration",
       [
         "AloraModels", "AloraSystem", "AloraGGUF", "AloraInference", "AloraJSON", "AloraTensors", "AloraTokenization",
-        "CAloraKernels",
       ]),
     module("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON"]),
     module(

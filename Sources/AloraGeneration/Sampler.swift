@@ -1,4 +1,4 @@
-internal import CAloraKernels
+internal import AloraTensors
 
 /// How the next token is chosen.
 public struct SamplingOptions: Hashable, Sendable {
@@ -106,7 +106,7 @@ public struct Sampler: Sendable {
       // Without this, one infinite logit would make every weight a NaN.
       let value = Self.value(logits, token)
       let distance = value == greatest ? 0 : Double(value) - Double(greatest)
-      return (token: token, weight: alora_exp_f64(max(-745, distance / options.temperature)))
+      return (token: token, weight: ExactMath.exp(max(-745, distance / options.temperature)))
     }
     candidates.sort { $0.weight != $1.weight ? $0.weight > $1.weight : $0.token < $1.token }
     if let count = options.topCount, count < candidates.count { candidates.removeSubrange(max(1, count)...) }

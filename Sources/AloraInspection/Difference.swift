@@ -78,7 +78,7 @@ public struct Difference: Sendable {
   private static func largestDelta(
     _ tensor: TensorDescription, _ other: TensorDescription, _ first: Subject, _ second: Subject
   ) throws -> Double? {
-    guard TensorValues.canWiden(tensor.dtype), TensorValues.canWiden(other.dtype) else { return nil }
+    guard ElementConversion.canWiden(tensor.dtype), ElementConversion.canWiden(other.dtype) else { return nil }
     let (values, others) = (TensorValues(first), TensorValues(second))
     var largest = 0.0
     for range in values.chunks(of: tensor) {

@@ -1,4 +1,4 @@
-internal import CAloraKernels
+internal import AloraTensors
 
 /// The frequencies of a rotary position embedding, as f32, computed the same way on every machine.
 ///
@@ -66,7 +66,7 @@ struct RotaryDescription {
     // base ^ (2 i / dimension), rounded as PyTorch rounds it: the exponent and the power to f32.
     let base = Double(Float(theta))
     let powers = (0..<pairCount).map { index in
-      Float(alora_pow_f64(base, Double(Float(2 * index) / Float(dimensionCount))))
+      Float(ExactMath.pow(base, Double(Float(2 * index) / Float(dimensionCount))))
     }
     func divided(_ factors: [Float]) -> [Float] { zip(powers, factors).map { 1 / ($1 * $0) } }
     var plain = powers.map { 1 / $0 }
@@ -103,8 +103,8 @@ struct RotaryDescription {
 
   private func yarnFrequencies(_ powers: [Float], _ yarn: Yarn) -> [Float] {
     func correction(_ rotations: Double) -> Double {
-      Double(dimensionCount) * alora_log_f64(Double(originalLength) / (rotations * 2 * Double.pi))
-        / (2 * alora_log_f64(theta))
+      Double(dimensionCount) * ExactMath.log(Double(originalLength) / (rotations * 2 * Double.pi))
+        / (2 * ExactMath.log(theta))
     }
     var (low, high) = (correction(yarn.betaFast), correction(yarn.betaSlow))
     if yarn.truncates { (low, high) = (low.rounded(.down), high.rounded(.up)) }
@@ -119,9 +119,9 @@ struct RotaryDescription {
 
   /// YaRN's and longrope's attention factors where none is stated.
   static func yarnAttentionFactor(_ factor: Double, scale: Double = 1) -> Double {
-    factor <= 1 ? 1 : 0.1 * scale * alora_log_f64(factor) + 1
+    factor <= 1 ? 1 : 0.1 * scale * ExactMath.log(factor) + 1
   }
   static func longropeAttentionFactor(_ factor: Double, originalLength: Int) -> Double {
-    factor <= 1 ? 1 : (1 + alora_log_f64(factor) / alora_log_f64(Double(originalLength))).squareRoot()
+    factor <= 1 ? 1 : (1 + ExactMath.log(factor) / ExactMath.log(Double(originalLength))).squareRoot()
   }
 }

@@ -1,5 +1,3 @@
-public import AloraTensors
-
 extension DType {
   /// The number of this type in GGUF files; nil for the types that GGUF cannot hold.
   ///
@@ -53,7 +51,7 @@ extension DType {
   }
 
   /// The name of a type that GGUF files had once and llama.cpp reads no more.
-  static func removedTypeName(ggmlTypeID: UInt32) -> String? {
+  package static func removedTypeName(ggmlTypeID: UInt32) -> String? {
     switch ggmlTypeID {
     case 4: "Q4_2"
     case 5: "Q4_3"

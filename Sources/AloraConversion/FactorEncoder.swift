@@ -1,0 +1,113 @@
+internal import AloraAdapters
+internal import AloraGGUF
+internal import AloraModels
+internal import AloraSystem
+internal import AloraTensors
+
+/// The buffers of a conversion. A chunk is read, reordered, widened, scaled, checked, narrowed and written.
+struct FactorEncoder {
+  private let path: String
+  private var source: [UInt8] = []
+  private var reordered: [UInt8] = []
+  private var values: [Float] = []
+  private var output: [UInt8] = []
+  private(set) var roundedElementCount = 0
+  private(set) var foldedElementCount = 0
+
+  init(path: String) { self.path = path }
+
+  mutating func read(_ file: MappedFile, at offset: Int, byteCount: Int) throws {
+    Self.resize(&source, to: byteCount)
+    var elements = source.mutableSpan
+    var bytes = unsafe elements.mutableBytes
+    try file.read(at: offset, into: &bytes)
+  }
+
+  mutating func permuteRows(_ permutation: RowPermutation, rowByteCount: Int, rowCount: Int) {
+    Self.resize(&reordered, to: source.count)
+    precondition(rowByteCount * rowCount <= source.count, "more rows than were read")
+    // Safe: a permutation's source rows are rows, and both buffers hold `rowCount` of them.
+    unsafe source.withUnsafeBytes { from in
+      unsafe reordered.withUnsafeMutableBytes { to in
+        guard let from = from.baseAddress, let to = to.baseAddress else { return }
+        for row in 0..<rowCount {
+          let sourceRow = permutation.sourceRow(of: row)
+          precondition(sourceRow >= 0 && sourceRow < rowCount, "a row from outside the chunk")
+          unsafe (to + row * rowByteCount).copyMemory(from: from + sourceRow * rowByteCount, byteCount: rowByteCount)
+        }
+      }
+    }
+    swap(&source, &reordered)
+  }
+
+  /// Fills the buffer with the transpose of a run of columns.
+  mutating func gather(
+    _ file: MappedFile, _ tensor: TensorDescription, columns: Range<Int>, elementByteCount: Int
+  ) throws {
+    let (rowCount, rowByteCount) = (tensor.shape.rowCount, tensor.shape.columnCount * elementByteCount)
+    Self.resize(&reordered, to: columns.count * rowCount * elementByteCount)
+    for row in 0..<rowCount {
+      let offset = tensor.byteRange.lowerBound + row * rowByteCount + columns.lowerBound * elementByteCount
+      try read(file, at: offset, byteCount: columns.count * elementByteCount)
+      for column in 0..<columns.count {
+        let (from, to) = (column * elementByteCount, (column * rowCount + row) * elementByteCount)
+        for byte in 0..<elementByteCount { reordered[to + byte] = source[from + byte] }
+      }
+    }
+    swap(&source, &reordered)
+  }
+
+  /// Turns the bytes in the buffer into elements of the output and writes them.
+  ///
+  /// - Throws: ``PEFTError`` `notFinite`; ``ConversionError`` `overflow`; ``FileError``.
+  mutating func write(_ tensor: ConversionPlan.Tensor, elementCount: Int, to writer: GGUFWriter) throws {
+    if tensor.source.dtype == tensor.dtype && tensor.factor == 1,
+      let largest = ElementConversion.largestMagnitude(source, tensor.dtype)
+    {
+      // Nothing changes, so nothing is copied.
+      try check(tensor, largest: largest)
+      return try writer.write(unsafe source.span.bytes, of: tensor.name)
+    }
+    ElementConversion.widen(source, tensor.source.dtype, count: elementCount, into: &values)
+    if tensor.factor != 1 {
+      foldedElementCount += elementCount
+      roundedElementCount += ElementConversion.scale(&values, by: tensor.factor)
+    }
+    try check(tensor, largest: ElementConversion.largestMagnitude(values))
+    ElementConversion.narrow(values, to: tensor.dtype, into: &output)
+    try writer.write(unsafe output.span.bytes, of: tensor.name)
+  }
+
+  private func check(_ tensor: ConversionPlan.Tensor, largest: Float) throws {
+    guard largest.isFinite else {
+      if tensor.factor != 1, let own = ElementConversion.largestMagnitude(source, tensor.source.dtype), own.isFinite {
+        throw ConversionError(
+          .overflow, path: path, place: "tensor \(tensor.source.name)",
+          problem: "the scaling is folded into it, and \(own) times \(tensor.factor) is more than F32 holds",
+          remedy: "look at the alpha and the rank that the adapter states")
+      }
+      throw PEFTError(
+        .notFinite, path: path, place: "tensor \(tensor.source.name)", problem: "it holds NaN or infinity",
+        remedy: "the training has diverged: use an earlier checkpoint")
+    }
+    let limit: Float? =
+      switch tensor.dtype {
+      case .f16: 65520
+      case .bf16: 0x1.ffp127
+      case .q8_0: 65520 * 127
+      default: nil
+      }
+    guard let limit, largest >= limit else { return }
+    throw ConversionError(
+      .overflow, path: path, place: "tensor \(tensor.source.name)",
+      problem: "it holds \(largest), which \(tensor.dtype) cannot", remedy: "give --outtype f32")
+  }
+
+  private static func resize(_ buffer: inout [UInt8], to count: Int) {
+    if buffer.count > count {
+      buffer.removeLast(buffer.count - count)
+    } else if buffer.count < count {
+      buffer += [UInt8](repeating: 0, count: count - buffer.count)
+    }
+  }
+}

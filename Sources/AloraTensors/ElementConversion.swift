@@ -1,0 +1,105 @@
+internal import CAloraKernels
+
+/// Elements of a type, as f32 and back. Widening is exact (but for F64, which rounds); narrowing rounds once, to nearest
+/// even.
+///
+/// Contract of every buffer here: it holds whole elements of the type that is named beside it, at any alignment. The count
+/// is checked before the kernels see a pointer.
+package enum ElementConversion {
+  /// Whether ``widen(_:_:count:into:)`` reads this type.
+  package static func canWiden(_ dtype: DType) -> Bool {
+    [.f32, .f16, .bf16, .f64].contains(dtype) || blockFormat(dtype) != nil
+  }
+
+  /// The kernels' number of a block format; nil for one without a kernel.
+  private static func blockFormat(_ dtype: DType) -> alora_type? {
+    guard dtype.isBlockFormat, let id = dtype.ggmlTypeID else { return nil }
+    let format = alora_type(rawValue: id)
+    return alora_type_supported(format) != 0 ? format : nil
+  }
+
+  /// Widens the first `count` elements in `bytes` to f32.
+  ///
+  /// - Parameter values: becomes `count` elements long.
+  /// - Precondition: ``canWiden(_:)``, and `bytes` holds `count` elements of `dtype`.
+  package static func widen(_ bytes: [UInt8], _ dtype: DType, count: Int, into values: inout [Float]) {
+    guard let byteCount = dtype.byteCount(elementCount: count), byteCount <= bytes.count else {
+      preconditionFailure("fewer bytes than elements")
+    }
+    if values.count != count { values = [Float](repeating: 0, count: count) }
+    unsafe bytes.withUnsafeBytes { source in
+      unsafe values.withUnsafeMutableBufferPointer { target in
+        guard let from = source.baseAddress, let to = target.baseAddress else { return }
+        switch dtype {
+        case .f16: unsafe alora_widen_f16(from.assumingMemoryBound(to: UInt16.self), to, count)
+        case .bf16: unsafe alora_widen_bf16(from.assumingMemoryBound(to: UInt16.self), to, count)
+        case .f32: unsafe UnsafeMutableRawPointer(to).copyMemory(from: from, byteCount: byteCount)
+        case .f64:
+          for index in 0..<count {
+            unsafe to[index] = Float(from.loadUnaligned(fromByteOffset: 8 * index, as: Double.self))
+          }
+        default:
+          guard let format = blockFormat(dtype) else { preconditionFailure("\(dtype) cannot be widened") }
+          unsafe alora_dequantize(format, from, to, count)
+        }
+      }
+    }
+  }
+
+  /// Rounds f32 values to F32 (a copy), F16, BF16 or Q8_0.
+  ///
+  /// - Parameter bytes: becomes as long as the values are in `dtype`.
+  /// - Precondition: `dtype` is one of these, and the values are whole blocks of it.
+  package static func narrow(_ values: [Float], to dtype: DType, into bytes: inout [UInt8]) {
+    guard let byteCount = dtype.byteCount(elementCount: values.count) else {
+      preconditionFailure("values that are no whole blocks")
+    }
+    if bytes.count != byteCount { bytes = [UInt8](repeating: 0, count: byteCount) }
+    unsafe values.withUnsafeBufferPointer { source in
+      unsafe bytes.withUnsafeMutableBytes { target in
+        guard let from = source.baseAddress, let to = target.baseAddress else { return }
+        let halves = unsafe to.assumingMemoryBound(to: UInt16.self)
+        switch dtype {
+        case .f16: unsafe alora_narrow_f16(from, halves, values.count)
+        case .bf16: unsafe alora_narrow_bf16(from, halves, values.count)
+        case .q8_0: unsafe alora_narrow_q8_0(from, to.assumingMemoryBound(to: UInt8.self), values.count / 32)
+        case .f32: unsafe to.copyMemory(from: from, byteCount: byteCount)
+        default: preconditionFailure("\(dtype) cannot be written")
+        }
+      }
+    }
+  }
+
+  /// The largest magnitude in `bytes`, without widening them; NaN counts as larger than infinity. Nil for types other than
+  /// F32, F16 and BF16.
+  package static func largestMagnitude(_ bytes: [UInt8], _ dtype: DType) -> Float? {
+    unsafe bytes.withUnsafeBytes { bytes in
+      switch dtype {
+      case .f32:
+        let floats = unsafe bytes.bindMemory(to: Float.self)
+        return unsafe Float(bitPattern: alora_largest_magnitude_bits(floats.baseAddress, floats.count))
+      case .f16, .bf16:
+        let halves = unsafe bytes.bindMemory(to: UInt16.self)
+        let bits = unsafe UInt16(truncatingIfNeeded: alora_largest_magnitude_bits_16(halves.baseAddress, halves.count))
+        var largest: Float = 0
+        unsafe dtype == .f16 ? alora_widen_f16([bits], &largest, 1) : alora_widen_bf16([bits], &largest, 1)
+        return largest
+      default: return nil
+      }
+    }
+  }
+
+  /// The largest magnitude of the values; NaN counts as larger than infinity.
+  package static func largestMagnitude(_ values: [Float]) -> Float {
+    unsafe values.withUnsafeBufferPointer {
+      unsafe Float(bitPattern: alora_largest_magnitude_bits($0.baseAddress, $0.count))
+    }
+  }
+
+  /// Multiplies every value by `factor`, rounding once.
+  ///
+  /// - Returns: how many products were not exact.
+  package static func scale(_ values: inout [Float], by factor: Double) -> Int {
+    unsafe values.withUnsafeMutableBufferPointer { unsafe alora_scale($0.baseAddress, $0.count, factor) }
+  }
+}
