@@ -32,7 +32,7 @@ help:
 	@echo "  make build         the release binary, $(RELEASE): stripped, with Swift's and the C libraries inside"
 	@echo "  make clean         remove what was built and downloaded"
 	@echo "Checks"
-	@echo "  make lint          formatting, the direction of imports, sizes of files, prose"
+	@echo "  make lint          formatting, the direction of imports, sizes of files, no Foundation, flags of the command only, prose"
 	@echo "  make ci-check      the steps of action.yml and of the GitLab example, and JUnit's XML against its schema"
 	@echo "  make report-check  HTML reports in a headless Chromium, which has to be installed"
 	@echo "  make kernels       the same bits from gcc, clang and aarch64 under qemu"
@@ -85,12 +85,12 @@ $(VENV)/checks: scripts/check-requirements.txt
 	@scripts/fetch.sh venv $< && touch $@
 
 lint: imports
-	$(SWIFT) format lint --strict --recursive Sources Tests Fuzz Package.swift
-	@scripts/check-sizes.sh
+	@$(SWIFT) format lint --strict --recursive Sources Tests Fuzz Package.swift
+	@$(PYTHON) scripts/lint
 
 # The graph of Package.swift is the only graph: no module may import another that it does not declare.
 imports: setup
-	@$(call quietly,imports) $(SWIFT) build --explicit-target-dependency-import-check error
+	@$(call quietly,imports) $(SWIFT) build $(KERNEL_FLAGS) --explicit-target-dependency-import-check error
 
 debug: setup
 	@$(call quietly,debug build) $(SWIFT) build --product alora $(KERNEL_FLAGS)
@@ -136,7 +136,7 @@ mistakes: build $(MODEL)
 SECONDS ?= $(if $(QUICK),10,60)
 TARGET ?=
 fuzz: setup
-	@$(PYTHON) scripts/robustness fuzz --seconds $(SECONDS) $(addprefix --target ,$(TARGET))
+	@$(PYTHON) scripts/robustness fuzz --seconds $(SECONDS) --lanes $(if $(QUICK),2,1) $(addprefix --target ,$(TARGET))
 
 limits: debug
 	@scripts/setup.sh strace

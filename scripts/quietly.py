@@ -121,7 +121,9 @@ def main():
     for skipped in report.skipped:
         screen.line(f"skipped: {skipped}")
     if report.closing:
-        screen.line(report.closing + (f" ({len(report.skipped)} skipped, see above)" if report.skipped else ""))
+        screen.line(report.closing)
+        if report.skipped:
+            screen.line(f"{len(report.skipped)} of them were skipped, see above")
     seconds = time.monotonic() - start
     shown = log.relative_to(pathlib.Path.cwd()) if log.is_relative_to(pathlib.Path.cwd()) else log
     ending = "done" if code == 0 else f"FAILED with exit code {code}, the whole output is in {shown}"

@@ -51,7 +51,8 @@ let badSafetensors: [BadSafetensors] = [
   .init("header cut by its length", .invalidHeader, at: "header", fileBytes("{}", statedLength: 1)),
   .init("empty header", .dataTruncated, at: nil, fileBytes(one("U8", "[3]", "[0,3]"), dataByteCount: 2)),
   .init("text behind the header", .invalidHeader, at: "header", fileBytes("{} x")),
-  .init("a name twice", .duplicateName, at: "header, line 1, column", fileBytes(#"{"__metadata__":{},"__metadata__":{}}"#)),
+  .init(
+    "a name twice", .duplicateName, at: "header, line 1, column", fileBytes(#"{"__metadata__":{},"__metadata__":{}}"#)),
   .init(
     "a key of an entry twice", .duplicateName, at: "header, line 1, column",
     fileBytes(#"{"t":{"dtype":"U8","dtype":"I8","shape":[],"data_offsets":[0,1]}}"#, dataByteCount: 1)),

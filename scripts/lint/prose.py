@@ -1,0 +1,68 @@
+"""Phrases that read as if they had been translated: in README, docs, Swift's and C's comments and texts, and the Makefile.
+
+A strict pattern is an error. The others are counted, and shown by `scripts/lint prose --all`, until nothing matches them any more; then
+they become strict. A line that is right all the same ends in a comment `prose: ok`.
+"""
+
+import re
+
+from tracked import name, swift, tracked
+
+# Pattern, what to write instead, and whether it is strict.
+PATTERNS = [
+    (r"\b(?<![Tt]here )(?:is|are|was|were) no (?:[a-z]+(?:-[a-z]+)? )?[a-z]+(?= (?:of|that|and|where|to)\b|[,.;:)]|$)(?<!no more)(?<!no longer)", "X is not a …", False),
+    (r"\b(?:has|have|had) no [a-z]+ (?:that|which)\b", "say what is missing", True),
+    (r"\b(?:is|are|was|were) no more\b", "has ended, no longer exists", False),
+    (r"\bbehind (?:the|it|them|that|an?|its|this|these|\d+)\b", "after", False),
+    (r"\b(?:is|are|was|were|be|been) told\b", "is reported, is given", False),
+    (r"\b(?:of|in|from|to|with) which\b", "two sentences, or 'that'", False),
+    (r"\bwhose [a-z]+ (?:is|are) no\b", "that has no …, that has ended", False),
+    (r"(?:^|[,;.:] )[Ww]here (?:[a-z]+ ){1,4}(?:is|are|was|has|have|stands?|holds?|exists?)\b", "if, when", False),
+    (r"\bwhat [a-z]+ (?:is|are|was|were|has|have|gives?|makes?|takes?)\b[^.;]* (?:is|are) ", "name the thing", False),
+    (r"\bnot there\b", "missing, doesn't exist", False),
+    (r"\bat hand\b", "available, installed", False),
+    (r"\bheld (?:to|against)\b|\b(?:hold|holds) (?:to|against)\b", "compared with", False),
+    (r"\bso many\b", "name the number", False),
+    (r"\bgreatest \|", "largest difference", False),
+    (r"\bare there\b(?![?])", "exist", False),
+    (r"\bhow far .* is and how\b", "progress", False),
+    (r"\bas a whole or not at all\b", "completely, or not at all", False),
+    (r"\bfor that reason it (?:is|has)\b", "so", True),
+    (r"\b(?:may|can|must) be borne\b", "is kept", True),
+    (r"\bnot any ?more\b", "no longer", True),
+    (r"\bup to now\b", "so far", True),
+    (r"\bin the place of\b", "instead of", False),
+]
+OK = "prose: ok"
+CODE = re.compile(r"`[^`]*`")
+
+
+def lines():
+    """Lines that people read: the file, the line's number, its text."""
+    for path in tracked("*.md", "docs/**.md", "python/**.md", "Makefile", "*.mk"):
+        fenced = False
+        for number, text in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+            fenced ^= text.lstrip().startswith("```")
+            is_prose = path.suffix == ".md" and not fenced and not text.startswith("    ") or text.lstrip("\t@").startswith(("#", "echo"))
+            if is_prose and "testdata" not in path.parts:
+                yield path, number, text
+    for path in tracked("Sources/**.swift", "Sources/**.h", "Sources/**.c", "Tests/**.swift", "Package.swift"):
+        source = path.read_text(encoding="utf-8").split("\n")
+        for number, is_comment, text in swift(path):
+            # Identifiers, keys and patterns are no prose.
+            if (is_comment or re.search(r"[a-z] [a-z]", text)) and OK not in source[number - 1]:
+                yield path, number, text
+
+
+def check(show_all):
+    patterns = [(re.compile(pattern), hint, strict) for pattern, hint, strict in PATTERNS]
+    problems, warnings, count, loose = [], [], 0, 0
+    for path, number, text in lines():
+        count += 1
+        plain = CODE.sub("`", text)
+        for pattern, hint, strict in patterns:
+            if found := pattern.search(plain):
+                line = f"{name(path)}:{number}: '{found[0].strip()}' ({hint}): {text.strip()[:100]}"
+                (problems if strict else warnings).append(line)
+                loose += not strict
+    return problems, warnings if show_all else [], f"{count} lines; {loose} of them may read as translated, see --all"
