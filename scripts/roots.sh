@@ -39,6 +39,8 @@ enter() {
     for file in /etc/gitconfig /etc/pip.conf /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do
       [ ! -r "$file" ] || install -D -m 644 "$(readlink -f "$file")" "$root/$file"
     done
+    # The mirrors belong to root, whoever clones them.
+    printf "[safe]\n\tdirectory = *\n" >>"$root/etc/gitconfig"
     "$@"
   ' enter "$directory" "$lower" "$toolchain" "$@"
 }

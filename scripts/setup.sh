@@ -38,13 +38,15 @@ check_swift() {
 manager=
 if command -v apt-get >/dev/null; then manager=apt; elif command -v brew >/dev/null; then manager=brew; fi
 
+updated=false
 install() {
   local log status=0
   case $manager in
     apt)
       log=$(mktemp)
-      { $sudo apt-get update -qq \
+      { { $updated || $sudo apt-get update -qq; } \
         && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@"; } >"$log" 2>&1 || status=$?
+      updated=true
       [ "$status" = 0 ] || grep '^E:' "$log" >&2 || true
       rm -f "$log" ;;
     brew) brew install --quiet "$@" || status=$? ;;
@@ -129,6 +131,6 @@ fi
 # The Swift package that alora is built with. Once it is here, no network is needed.
 if ! [ .build/workspace-state.json -nt Package.swift ]; then
   said=$("$swift" package resolve 2>&1) || fail "the Swift packages that Package.swift names could not be fetched from github.com" \
-    "($(grep -m 1 -E 'fatal|error' <<<"$said")); check the network, or name a mirror with 'swift package config set-mirror'"
+    "($({ grep -o 'fatal: .*' || grep error; } <<<"$said" | tail -n 1)); check the network, or name a mirror with 'swift package config set-mirror'"
   touch .build/workspace-state.json
 fi
