@@ -124,6 +124,7 @@ for case in "$@"; do
   fi
   [ -n "${KEEP:-}" ] || rm -rf "$top/run-$suite-$who"
 done
+shopt -s nullglob
 for file in "$top"/binaries/alora-*; do
   for bare in "$top"/bare-*.complete; do
     suite=${bare#"$top"/bare-} suite=${suite%.complete}

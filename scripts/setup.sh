@@ -130,7 +130,11 @@ fi
 
 # The Swift package that alora is built with. Once it is here, no network is needed.
 if ! [ .build/workspace-state.json -nt Package.swift ]; then
-  said=$("$swift" package resolve 2>&1) || fail "the Swift packages that Package.swift names could not be fetched from github.com" \
-    "($({ grep -o 'fatal: .*' || grep error; } <<<"$said" | tail -n 1)); check the network, or name a mirror with 'swift package config set-mirror'"
+  if ! said=$("$swift" package resolve 2>&1); then
+    # SwiftPM complains about its own cache where git could not clone.
+    detail=$(grep -o 'fatal: .*' <<<"$said" | grep -v 'cannot change to' | head -n 1 || true)
+    fail "the Swift packages that Package.swift names could not be fetched from github.com${detail:+ ($detail)};" \
+      "check the network, or name a mirror with 'swift package config set-mirror'"
+  fi
   touch .build/workspace-state.json
 fi
