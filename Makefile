@@ -104,7 +104,7 @@ report-check: setup $(MODEL)
 	@$(call quietly,test build) $(SWIFT) build --build-tests $(KERNEL_FLAGS)
 	@scripts/check-report.sh .build/debug/alora $(ADAPTER) $(MODEL) $(CACHE)/reports
 
-# The kernels' bits from every compiler and processor that is at hand.
+# The kernels' bits from every compiler and processor that is available here.
 kernels:
 	@scripts/check-kernels.sh --all
 

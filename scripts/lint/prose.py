@@ -1,21 +1,24 @@
 """Phrases that read as if they had been translated: in README, docs, Swift's and C's comments and texts, and the Makefile.
 
-A strict pattern is an error. The others are counted, and shown by `scripts/lint prose --all`, until nothing matches them any more; then
-they become strict. A line that is right all the same ends in a comment `prose: ok`.
+They are errors, except in the files and folders of PENDING: there, only those patterns are errors that match nothing any longer, and
+`scripts/lint prose --all` shows the rest. Whoever rewrites one of these takes it off the list. A line that is right all the same says
+`prose: ok` in a comment.
 """
 
 import re
 
 from tracked import name, swift, tracked
 
-# Pattern, what to write instead, and whether it is strict.
+# What is still to be rewritten.
+PENDING = ("Sources/", "Tests/", "python/", "docs/engines.md", "docs/gguf-adapter-keys.md", "docs/inference.md", "docs/run.md", "docs/tokens.md", "docs/verify.md")
+# Pattern, what to write instead, and whether it is an error everywhere.
 PATTERNS = [
     (r"\b(?<![Tt]here )(?:is|are|was|were) no (?:[a-z]+(?:-[a-z]+)? )?[a-z]+(?= (?:of|that|and|where|to)\b|[,.;:)]|$)(?<!no more)(?<!no longer)", "X is not a …", False),
     (r"\b(?:has|have|had) no [a-z]+ (?:that|which)\b", "say what is missing", True),
     (r"\b(?:is|are|was|were) no more\b", "has ended, no longer exists", False),
     (r"\bbehind (?:the|it|them|that|an?|its|this|these|\d+)\b", "after", False),
     (r"\b(?:is|are|was|were|be|been) told\b", "is reported, is given", False),
-    (r"\b(?:of|in|from|to|with) which\b", "two sentences, or 'that'", False),
+    (r"\b(?:of|in|from|to|with) which\b(?! (?:token|position|layer)s?\b)", "two sentences, or 'that'", False),
     (r"\bwhose [a-z]+ (?:is|are) no\b", "that has no …, that has ended", False),
     (r"(?:^|[,;.:] )[Ww]here (?:[a-z]+ ){1,4}(?:is|are|was|has|have|stands?|holds?|exists?)\b", "if, when", False),
     (r"\bwhat [a-z]+ (?:is|are|was|were|has|have|gives?|makes?|takes?)\b[^.;]* (?:is|are) ", "name the thing", False),
@@ -44,7 +47,7 @@ def lines():
         for number, text in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
             fenced ^= text.lstrip().startswith("```")
             is_prose = path.suffix == ".md" and not fenced and not text.startswith("    ") or text.lstrip("\t@").startswith(("#", "echo"))
-            if is_prose and "testdata" not in path.parts:
+            if is_prose and "testdata" not in path.parts and OK not in text:
                 yield path, number, text
     for path in tracked("Sources/**.swift", "Sources/**.h", "Sources/**.c", "Tests/**.swift", "Package.swift"):
         source = path.read_text(encoding="utf-8").split("\n")
@@ -62,6 +65,7 @@ def check(show_all):
         plain = CODE.sub("`", text)
         for pattern, hint, strict in patterns:
             if found := pattern.search(plain):
+                strict = strict or not name(path).startswith(PENDING)
                 line = f"{name(path)}:{number}: '{found[0].strip()}' ({hint}): {text.strip()[:100]}"
                 (problems if strict else warnings).append(line)
                 loose += not strict
