@@ -15,6 +15,7 @@ import pathlib
 import random
 import resource
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -128,6 +129,17 @@ def changing(trial, root):
     return f"{sum(count.values())} files changed under a command: {dict(sorted(count.items()))}"
 
 
+def mapped_mebibytes(binary):
+    """What the kernel has to map of a program and its loader: where the address space ends before, it kills the process in execve."""
+    data = pathlib.Path(binary).read_bytes()
+    offset, size, count = struct.unpack_from("<Q14xHH", data, 32)
+    ends = [0]
+    for index in range(count):
+        kind, _, _, address, _, _, memory = struct.unpack_from("<IIQQQQQ", data, offset + index * size)
+        ends += [address + memory] if kind == 1 else []
+    return (max(ends) >> 20) + 2
+
+
 def memory(trial, root):
     """From far too little address space to enough: success, one line and 4, or the dynamic loader's refusal; no crash."""
     answerability = DATA / "adapters" / "answerability"
@@ -140,7 +152,8 @@ def memory(trial, root):
     count, refused = 0, 0
     for name, words in calls:
         codes = collections.Counter()
-        for mebibytes in [*range(20, 100), 150, 300, 2000]:
+        first = mapped_mebibytes(trial.binary)
+        for mebibytes in [*range(first, first + 80), 150, 300, 2000]:
             limit = mebibytes << 20
             result = run([trial.binary, *words], preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
             is_loader = result.returncode == 127 and b"error while loading shared libraries" in result.stderr
