@@ -51,7 +51,7 @@ help:
 	@echo "Packaging"
 	@echo "  make package       the release binary as an archive, after a check of its size and of what it needs to run"
 	@echo "  make wheel         the Python wheels alora-gguf and pytest-alora, in dist/"
-	@echo "  make python-test   their tests; make python-lint checks them, make wheel-check tries them in a bare Debian (root)"
+	@echo "  make python-test   the wheels' tests; make python-lint checks them, make wheel-check tries them in a bare Debian (root)"
 
 # Swift first, then the system libraries: json-c, zlib, Oniguruma, libyaml, OpenBLAS. Installs what is missing.
 setup:
@@ -95,10 +95,10 @@ imports: setup
 debug: setup
 	@$(call quietly,debug build) $(SWIFT) build --product alora $(KERNEL_FLAGS)
 
-ci-check: debug
+ci-check: debug wheel
 	@scripts/setup.sh --python
 	@$(MAKE) --no-print-directory -s $(VENV)/checks
-	@$(VENV)/bin/python scripts/check_ci.py .build/debug/alora
+	@$(VENV)/bin/python scripts/check_ci.py .build/debug/alora $(DIST)
 
 report-check: setup $(MODEL)
 	@$(call quietly,test build) $(SWIFT) build --build-tests $(KERNEL_FLAGS)

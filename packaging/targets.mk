@@ -37,12 +37,14 @@ wheel-check: wheel
 	@packaging/check-wheel.sh $(DIST) $(CACHE)/roots $(SUITES)
 
 $(PACKAGING)/ready: packaging/requirements.txt packaging/requirements-macos.txt
+	@scripts/setup.sh --python
 	$(PYTHON) -m venv $(PACKAGING)
 	$(PACKAGING)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps \
 		-r packaging/requirements$(if $(filter Darwin,$(shell uname)),-macos).txt
 	touch $@
 
 $(PYTHON_TESTS)/ready: packaging/test-requirements.txt
+	@scripts/setup.sh --python
 	$(PYTHON) -m venv $(PYTHON_TESTS)
 	$(PYTHON_TESTS)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps -r $<
 	touch $@

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Runs what action.yml and docs/examples/gitlab-ci.yml say, as a runner would, on a tiny model.
 
-    check_ci.py ALORA
+    check_ci.py ALORA [DIST]
 
 The action's steps run in order, with GitHub's files and variables and the expressions that action.yml uses; `actions/cache/restore` is
-played by its answer, `actions/cache/save` only counted. Nothing here is a mock of alora. Needs PyYAML and xmlschema.
+played by its answer, `actions/cache/save` only counted. Nothing here is a mock of alora. With DIST, a directory with the
+wheel alora-gguf, the wheel is installed and proves, too. Needs PyYAML and xmlschema.
 """
 import hashlib
 import json
@@ -14,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -30,12 +32,12 @@ EXPRESSION = re.compile(r"\$\{\{\s*([a-z.0-9_-]+)\s*\}\}")
 class Runner:
     """One job: the files and variables that GitHub gives to the steps of a composite action."""
 
-    def __init__(self, directory, action_path=ROOT, cache_hit=False):
+    def __init__(self, directory, action_path=ROOT, cache_hit=False, path=None):
         self.directory, self.action_path, self.cache_hit = Path(directory), action_path, cache_hit
         self.workspace = self.directory / "workspace"
         for name in ("workspace", "temp", "home"):
             (self.directory / name).mkdir(exist_ok=True)
-        self.path = os.environ["PATH"]
+        self.path = path or os.environ["PATH"]
         self.values, self.log, self.steps_run = {}, "", []
         self.summary = self.directory / "summary.md"
 
@@ -62,9 +64,12 @@ class Runner:
         return EXPRESSION.sub(lambda match: self.values.get(match[1], ""), text)
 
     def condition(self, text):
-        match = re.fullmatch(r"([a-z.-]+) == '([^']*)'", text)
-        assert match, f"this check does not know the condition {text}"
-        return self.values.get(match[1], "") == match[2]
+        holds = True
+        for part in text.split(" && "):
+            match = re.fullmatch(r"([a-z.-]+) == '([^']*)'", part)
+            assert match, f"this check does not know the condition {text}"
+            holds = holds and self.values.get(match[1], "") == match[2]
+        return holds
 
     def step(self, step):
         script, output, path = (self.directory / name for name in ("step.sh", "output.txt", "path.txt"))
@@ -186,6 +191,90 @@ def check_action(action, alora, directory):
     return count + 1
 
 
+def check_wheel(action, wheel, directory):
+    """The action with a wheel, where nothing is but Python and what every runner has: no Swift and no compiler."""
+    tools = directory / "tools"
+    tools.mkdir()
+    for name in ("bash", "cat", "chmod", "cp", "cut", "env", "find", "ln", "mkdir", "rm", "sha256sum", "sort", "tr", "xargs"):
+        (tools / name).symlink_to(shutil.which(name))
+    # Itself, and not a virtual environment's.
+    (tools / "python3").symlink_to(Path(sys.executable).resolve())
+    # Plays the network: an address ends with the file's name.
+    (tools / "curl").write_text(f'#!{shutil.which("bash")}\nwhile [ $# -gt 1 ]; do [ "$1" != --output ] || cp "{wheel}" "$2"; shift; done\n')
+    (tools / "curl").chmod(0o755)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    inputs = {"model": str(FIXTURE / "base"), "adapter": str(FIXTURE / "adapter"), "golden": str(FIXTURE / "golden.npz")}
+    address = f"https://example.com/releases/{wheel.name}?download=1"
+    count, seconds = 0, 0
+
+    def job(status, changes):
+        nonlocal count, seconds
+        count += 1
+        (directory / f"wheel-{count}").mkdir()
+        runner = Runner(directory / f"wheel-{count}", path=str(tools))
+        start = time.monotonic()
+        found = runner.run(action, inputs | changes)
+        seconds = time.monotonic() - start
+        assert found == status, f"{changes}: exit code {found}, expected {status}\n{runner.log}"
+        return runner
+
+    good = job(0, {"wheel": str(wheel)})
+    print(f"action.yml with a wheel: proven {seconds:.1f} s after its start, without a compiler")
+    assert good.steps_run == ["prepare", "install", "verify"] and "✓ after-activation" in good.log
+    assert good.outputs(action) == {"exit-code": "0", "passed": "true"}
+    job(0, {"wheel": str(wheel), "wheel-sha256": digest})
+    job(0, {"wheel": address, "wheel-sha256": digest})
+    assert job(1, {"wheel": str(wheel), "tolerance": "1e-12"}).outputs(action)["passed"] == "false"
+    assert "has to say what is expected" in job(2, {"wheel": address}).log
+    for form in (address, str(wheel)):
+        wrong = job(3, {"wheel": form, "wheel-sha256": "0" * 64})
+        assert digest in wrong.log and "verify" not in wrong.steps_run
+    assert "not both" in job(2, {"wheel": str(wheel), "binary": "alora"}).log
+    for text in ("--index-url=https://example.com/", "$(touch ran)", "a b", "git+https://example.com/x", "alora-gguf>=0"):
+        hostile = job(2, {"wheel": text})
+        assert not (hostile.workspace / "ran").exists() and "or a requirement such as" in hostile.log
+    return count
+
+
+def check_workflow(path):
+    """A workflow for a release, which can't run here: its form, and the syntax of its scripts."""
+    document = yaml.safe_load(path.read_text())
+    jobs, scripts = document["jobs"], 0
+    for name, job in jobs.items():
+        needs = job.get("needs", [])
+        assert all(other in jobs for other in ([needs] if isinstance(needs, str) else needs)), f"job {name} needs what is not there"
+        for step in job["steps"]:
+            assert ("run" in step) != ("uses" in step), f"job {name}: a step is one of run and uses"
+            if "run" in step:
+                assert "${{" not in step["run"], f"job {name}: an expression in a script is run as text"
+                subprocess.run(["bash", "-n"], input=step["run"], text=True, check=True)
+                scripts += 1
+    return scripts
+
+
+def check_gitlab_wheel(path, wheel, directory):
+    """The script of the GitLab example that installs a wheel, after its preparation."""
+    document = yaml.safe_load(path.read_text())
+    job = document["verify-adapter"]
+    work = directory / "gitlab-wheel"
+    work.mkdir()
+    variables = {k: str(v) for k, v in document["variables"].items()}
+    variables |= {"ALORA_MODEL": str(FIXTURE / "base"), "ALORA_ADAPTER": str(FIXTURE / "adapter")}
+    variables |= {"ALORA_GOLDEN": str(FIXTURE / "golden.npz"), "ALORA_WHEEL": str(wheel)}
+    lines = "\n".join(job["before_script"] + job["script"])
+    environment = {"PATH": os.environ["PATH"], "HOME": str(work)} | variables
+
+    def run(changes):
+        return subprocess.run(
+            ["bash", "-e", "-o", "pipefail"], input=lines, text=True, cwd=work, env=environment | changes,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    result = run({"ALORA_WHEEL_SHA256": hashlib.sha256(wheel.read_bytes()).hexdigest()})
+    assert result.returncode == 0, result.stdout
+    assert run({"ALORA_WHEEL_SHA256": "0" * 64}).returncode != 0
+    return check_junit(work / job["artifacts"]["reports"]["junit"])
+
+
 def check_gitlab(path, alora, directory):
     document = yaml.safe_load(path.read_text())
     job = document["verify-adapter"]
@@ -244,6 +333,12 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         jobs = check_action(action, alora, Path(directory))
         cases = check_gitlab(ROOT / "docs/examples/gitlab-ci.yml", alora, Path(directory))
+        scripts = check_workflow(ROOT / ".github/workflows/release.yml")
+        if len(sys.argv) > 2:
+            [wheel] = Path(sys.argv[2]).resolve().glob("alora_gguf-*.whl")
+            jobs += check_wheel(action, wheel, Path(directory))
+            cases += check_gitlab_wheel(ROOT / "docs/examples/gitlab-ci-wheel.yml", wheel, Path(directory))
+    print(f"release.yml: {scripts} scripts have the form of scripts; the workflow itself can't run here")
     print(f"action.yml: {jobs} jobs ended as they should; gitlab-ci.yml: its script ran, {cases} test cases")
 
 

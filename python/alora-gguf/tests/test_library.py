@@ -42,11 +42,12 @@ def test_every_executor_gives_the_bytes_of_a_serial_run(tmp_path: Path) -> None:
     tree = make_library(tmp_path / "tree", 24, broken=2)
     library.convert(tree, tmp_path / "serial", base=BASE, executor=Serial())
     library.convert(tree, tmp_path / "default", base=BASE)
+    library.convert(tree, tmp_path / "batches", base=BASE, batch=5)
     with ThreadPoolExecutor(3) as threads, ProcessPoolExecutor(2) as processes:
         library.convert(tree, tmp_path / "threads", base=BASE, executor=threads, window=2)
         library.convert(tree, tmp_path / "processes", base=BASE, executor=processes)
         assert threads.submit(int, 1).result() == 1, "an executor of the caller's was shut down"
-    for name in ("default", "threads", "processes"):
+    for name in ("default", "batches", "threads", "processes"):
         assert_same_bytes(tmp_path / "serial", tmp_path / name)
     assert len(bytes_below(tmp_path / "serial")) == 22 + 1
 
@@ -154,7 +155,7 @@ def test_a_broken_pool_is_an_error_and_what_was_done_is_kept(tmp_path: Path, cou
 def test_a_task_that_an_executor_loses_is_a_failed_entry(tmp_path: Path) -> None:
     class Losing(Serial):
         def submit(self, function: Any, /, *arguments: Any, **keywords: Any) -> Future[Any]:
-            if "adapter-0001" in arguments[0].adapter:
+            if "adapter-0001" in arguments[0][0].adapter:
                 future: Future[Any] = Future()
                 future.set_exception(RuntimeError("the worker is gone"))
                 return future
@@ -197,6 +198,24 @@ def test_what_is_not_an_adapter_of_the_tree_is_left_alone(tmp_path: Path) -> Non
     make_library(tree / "out" / "old", 1)
     manifest = library.convert(tree, tree / "out", base=BASE)
     assert [entry.adapter for entry in manifest.entries] == ["task-0/adapter-0000/alora"]
+
+
+def test_a_batch_that_is_lost_is_converted_once(tmp_path: Path, counted: CountingCommand) -> None:
+    class Crashing(Serial):
+        """Loses the first batch after its work, as a worker does that is killed before it answers."""
+
+        sent = 0
+
+        def submit(self, function: Any, /, *arguments: Any, **keywords: Any) -> Future[Any]:
+            self.sent += 1
+            if self.sent == 1:
+                function(*arguments, **keywords)
+            return super().submit(function, *arguments, **keywords)
+
+    tree = make_library(tmp_path / "tree", 10)
+    manifest = library.convert(tree, tmp_path / "out", base=BASE, executor=Crashing(), batch=4)
+    assert not manifest.failed
+    assert sorted(counted.conversions().values()) == [1] * 10
 
 
 def test_an_adapter_may_be_the_tree_itself(tmp_path: Path) -> None:

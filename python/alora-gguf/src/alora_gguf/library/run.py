@@ -13,13 +13,17 @@ from alora_gguf.library.executors import executor_of
 from alora_gguf.library.manifest import MANIFESTS, Entry, Failure, Kind, Manifest, read_manifest
 from alora_gguf.library.schedule import outcomes
 from alora_gguf.library.storage import FileState, Place
-from alora_gguf.library.tasks import JOURNAL, Base, Task, command_version, key_of, perform
+from alora_gguf.library.tasks import JOURNAL, Base, Task, command_version, key_of, perform_all
 
 __all__ = ["convert", "verify"]
 
 StrPath = str | os.PathLike[str]
 # Called with how many adapters are done, how many there are, and the one that was done last.
 Done = Callable[[int, int, Entry], None]
+
+# A scheduler takes milliseconds for a task, which is more than a conversion if there are many.
+MANY = 4096
+MOST_IN_A_TASK = 32
 
 # What trainers leave beside an adapter, and the converter never reads.
 _BALLAST = (".gguf", ".npz", ".pt", ".pth", ".ckpt", ".log", "training_args.bin")
@@ -39,6 +43,7 @@ def convert(
     storage_options: Mapping[str, object] | None = None,
     recheck: bool = False,
     window: int = 4096,
+    batch: int | None = None,
     timeout: float | None = None,
     progress: Done | None = None,
 ) -> Manifest:
@@ -56,6 +61,7 @@ def convert(
         storage_options: What fsspec needs for the URLs. It is sent to workers, and never written.
         recheck: Read every file of earlier runs and compare its digest, instead of trusting its size.
         window: How many tasks are on their way at once.
+        batch: How many adapters a task has: one by default, more for more than 4096 adapters.
         timeout: Seconds that one adapter may take.
         progress: Called after each adapter.
 
@@ -92,7 +98,7 @@ def convert(
                 recheck=recheck,
             )
         )
-    return _run("convert", tasks, place, version, executor, window, progress)
+    return _run("convert", tasks, place, version, executor, window, batch, progress)
 
 
 def verify(
@@ -106,6 +112,7 @@ def verify(
     threads: int | None = 1,
     storage_options: Mapping[str, object] | None = None,
     window: int = 4096,
+    batch: int | None = None,
     timeout: float | None = None,
     progress: Done | None = None,
 ) -> Manifest:
@@ -122,6 +129,7 @@ def verify(
         threads: The threads of one proof.
         storage_options: What fsspec needs for the URLs.
         window: How many tasks are on their way at once.
+        batch: How many adapters a task has: one by default, more for more than 4096 adapters.
         timeout: Seconds that one adapter may take.
         progress: Called after each adapter.
 
@@ -157,11 +165,18 @@ def verify(
                 converted=entry,
             )
         )
-    return _run("verify", tasks, place, version, executor, window, progress)
+    return _run("verify", tasks, place, version, executor, window, batch, progress)
 
 
 def _run(
-    kind: Kind, tasks: list[Task], target: Place, version: str, executor: Any, window: int, progress: Done | None
+    kind: Kind,
+    tasks: list[Task],
+    target: Place,
+    version: str,
+    executor: Any,
+    window: int,
+    batch: int | None,
+    progress: Done | None,
 ) -> Manifest:
     listed = target.files() if target.local is None or target.local.is_dir() else {}
     earlier = _earlier(kind, tasks, target, listed)
@@ -172,20 +187,24 @@ def _run(
         if task.adapter not in entries
     ]
     if left:
+        size = max(1, batch if batch is not None else min(MOST_IN_A_TASK, len(left) // MANY))
+        batches = [left[first : first + size] for first in range(0, len(left), size)]
         with executor_of(executor) as pool:
-            for task, outcome in outcomes(pool, perform, left, window=max(1, window)):
-                if isinstance(outcome, Entry):
-                    entry = outcome
-                else:
-                    entry = Entry(adapter=task.adapter, status="failed", key=task.key, error=Failure.of(outcome))
-                entries[task.adapter] = entry
-                if progress:
-                    progress(len(entries), len(tasks), entry)
+            for sent, outcome in outcomes(pool, perform_all, batches, window=max(1, window)):
+                for entry in outcome if isinstance(outcome, list) else _lost(sent, outcome):
+                    entries[entry.adapter] = entry
+                    if progress:
+                        progress(len(entries), len(tasks), entry)
     manifest = Manifest(kind=kind, version=version, entries=tuple(entries[task.adapter] for task in tasks))
     target.write(MANIFESTS[kind], manifest.serialized())
     journal = [name for name in target.files() if name.startswith(f"{JOURNAL}/{kind}/")]
     target.remove(journal)
     return manifest
+
+
+def _lost(tasks: list[Task], error: BaseException) -> list[Entry]:
+    """The entries of tasks that an executor has lost."""
+    return [Entry(adapter=task.adapter, status="failed", key=task.key, error=Failure.of(error)) for task in tasks]
 
 
 def _earlier(kind: Kind, tasks: list[Task], target: Place, listed: Mapping[str, FileState]) -> dict[str, Entry]:

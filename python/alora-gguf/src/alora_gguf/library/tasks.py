@@ -7,7 +7,7 @@ import hashlib
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from alora_gguf.errors import AloraError, CommandError
 from alora_gguf.library.manifest import Entry, Failure, Kind
 from alora_gguf.library.storage import FileState, Place, cached_copy, sha256_of
 
-__all__ = ["JOURNAL", "Base", "Task", "command_version", "journal_name", "key_of", "perform"]
+__all__ = ["JOURNAL", "Base", "Task", "command_version", "journal_name", "key_of", "perform", "perform_all"]
 
 # Entries of a run that has not ended. The manifest replaces them.
 JOURNAL = ".alora"
@@ -59,6 +59,11 @@ class Task:
     earlier: Entry | None = None
     #: What was converted, for a proof.
     converted: Entry | None = None
+
+
+def perform_all(tasks: Sequence[Task]) -> list[Entry]:
+    """The entries of some adapters: a scheduler's own time for a task is then spent once for all of them."""
+    return [perform(task) for task in tasks]
 
 
 def perform(task: Task) -> Entry:
