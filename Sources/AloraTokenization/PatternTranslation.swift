@@ -1,21 +1,12 @@
-/// Writes the characters that this machine's Oniguruma does not know yet into a pattern's classes.
+/// Writes a pattern so that every Oniguruma since 6.9.8 matches it as 6.9.10 does: ``UnicodeAdditions`` go into its classes.
 package struct PatternTranslation {
-  /// The classes whose additions are known, by the names that patterns use.
-  private static let categories: [String: [String]] = [
-    "l": ["Lu", "Ll", "Lt", "Lm", "Lo"], "letter": ["Lu", "Ll", "Lt", "Lm", "Lo"],
-    "m": ["Mn", "Mc", "Me"], "mark": ["Mn", "Mc", "Me"], "n": ["Nd", "Nl", "No"], "number": ["Nd", "Nl", "No"],
-    "p": ["Pd", "Po"], "punctuation": ["Pd", "Po"], "s": ["Sm", "So"], "symbol": ["Sm", "So"],
-    "lu": ["Lu"], "ll": ["Ll"], "lt": ["Lt"], "lm": ["Lm"], "lo": ["Lo"], "mn": ["Mn"], "mc": ["Mc"], "me": ["Me"],
-    "nd": ["Nd"], "nl": ["Nl"], "no": ["No"], "pd": ["Pd"], "po": ["Po"], "sm": ["Sm"], "so": ["So"], "cf": ["Cf"],
-    "han": ["Han"], "hiragana": ["Hiragana"], "katakana": ["Katakana"],
-  ]
-
-  private let pattern: [Character]
+  // By scalars: a combining mark after a bracket is one `Character` with it.
+  private let pattern: [Unicode.Scalar]
   private var offset = 0
   private var depth = 0
   private var result = ""
 
-  private init(_ pattern: String) { self.pattern = Array(pattern) }
+  private init(_ pattern: String) { self.pattern = Array(pattern.unicodeScalars) }
 
   /// The pattern with the additions in its classes.
   package static func translated(_ pattern: String) -> String {
@@ -26,12 +17,9 @@ package struct PatternTranslation {
 
   private mutating func run() {
     while offset < pattern.count {
-      let character = pattern[offset]
-      switch character {
-      case "\\" where offset + 1 < pattern.count:
-        escape(pattern[offset + 1])
-      case "[":
-        openClass()
+      switch pattern[offset] {
+      case "\\" where offset + 1 < pattern.count: escape(pattern[offset + 1])
+      case "[": openClass()
       case "]" where depth > 0:
         depth -= 1
         copy(1)
@@ -42,58 +30,125 @@ package struct PatternTranslation {
 
   private mutating func copy(_ count: Int) {
     for _ in 0..<count where offset < pattern.count {
-      result.append(pattern[offset])
+      result.unicodeScalars.append(pattern[offset])
       offset += 1
     }
   }
 
-  /// Copies `[`, `[^`, a literal `]` after it, and POSIX brackets as a whole.
+  /// Copies `[`, `[^` and a literal `]` after it; translates POSIX brackets.
   private mutating func openClass() {
-    if depth > 0, offset + 1 < pattern.count, pattern[offset + 1] == ":" {
-      var end = offset + 2
-      while end + 1 < pattern.count, !(pattern[end] == ":" && pattern[end + 1] == "]") { end += 1 }
-      return copy(end + 2 - offset)
-    }
+    if depth > 0, let length = posixBracketLength() { return posixBracket(length) }
     depth += 1
     copy(1)
     if offset < pattern.count, pattern[offset] == "^" { copy(1) }
     if offset < pattern.count, pattern[offset] == "]" { copy(1) }
   }
 
-  private mutating func escape(_ next: Character) {
+  /// The length of `[:name:]` or `[:^name:]`, or nil.
+  private func posixBracketLength() -> Int? {
+    guard offset + 1 < pattern.count, pattern[offset + 1] == ":" else { return nil }
+    var end = offset + 2
+    if end < pattern.count, pattern[end] == "^" { end += 1 }
+    while end < pattern.count, "a"..."z" ~= pattern[end] { end += 1 }
+    guard end + 1 < pattern.count, pattern[end] == ":", pattern[end + 1] == "]" else { return nil }
+    return end + 2 - offset
+  }
+
+  private mutating func posixBracket(_ length: Int) {
+    var name = text(offset + 2, offset + length - 2)
+    let isNegated = name.hasPrefix("^")
+    if isNegated { name.removeFirst() }
+    if name == "punct" {
+      write(Self.punctuation, isNegated: isNegated, length: length)
+    } else {
+      write([Class(name: name == "word" ? "w" : name, text: "[:\(name):]")], isNegated: isNegated, length: length)
+    }
+  }
+
+  private mutating func escape(_ next: Unicode.Scalar) {
     switch next {
-    case "w", "W": write("\\w", keys: ["w"], isNegated: next == "W", length: 2)
-    case "d", "D": write("\\d", keys: ["Nd"], isNegated: next == "D", length: 2)
-    case "p", "P":
-      guard offset + 2 < pattern.count, pattern[offset + 2] == "{",
-        let end = pattern[offset...].firstIndex(of: "}")
-      else { return copy(2) }
-      var name = String(pattern[(offset + 3)..<end])
-      var isNegated = next == "P"
-      if name.hasPrefix("^") {
-        isNegated.toggle()
-        name.removeFirst()
-      }
-      let key = name.lowercased().filter { $0 != " " && $0 != "_" && $0 != "-" }
-      write("\\p{\(name)}", keys: Self.categories[key] ?? [], isNegated: isNegated, length: end + 1 - offset)
+    case "w", "W": word(isNegated: next == "W")
+    case "d", "D": write([Class(name: "nd", text: "\\d")], isNegated: next == "D", length: 2)
+    case "b" where depth == 0: boundary("(?:(?<=\(Self.word))(?!\(Self.word))|(?<!\(Self.word))(?=\(Self.word)))")
+    case "B" where depth == 0: boundary("(?:(?<=\(Self.word))(?=\(Self.word))|(?<!\(Self.word))(?!\(Self.word)))")
+    case "p", "P": property(isNegated: next == "P")
     default: copy(2)
     }
   }
 
-  /// Writes a class with the additions of `keys` in the place of `length` characters of the pattern.
-  private mutating func write(_ name: String, keys: [String], isNegated: Bool, length: Int) {
-    let additions = keys.flatMap { UnicodeAdditions.ranges[$0] ?? [] }
-    guard !additions.isEmpty else { return copy(length) }
-    var ranges = ""
-    for index in stride(from: 0, to: additions.count - 1, by: 2) {
-      ranges += "\\x{\(String(additions[index], radix: 16))}-\\x{\(String(additions[index + 1], radix: 16))}"
+  private mutating func property(isNegated: Bool) {
+    guard offset + 2 < pattern.count, pattern[offset + 2] == "{", let end = pattern[offset...].firstIndex(of: "}")
+    else { return copy(2) }
+    var isNegated = isNegated
+    var name = text(offset + 3, end)
+    if name.hasPrefix("^") {
+      isNegated.toggle()
+      name.removeFirst()
     }
-    if depth > 0 || name.hasPrefix("\\p") {
-      result += isNegated ? "[^\(name)\(ranges)]" : depth > 0 ? name + ranges : "[\(name)\(ranges)]"
-    } else {
-      // Oniguruma's `\w` takes superscripts and fractions of Latin-1 for word characters, and `[\w]` does not.
-      result += isNegated ? "(?:(?![\(ranges)])\(name.uppercased()))" : "(?:\(name)|[\(ranges)])"
+    let key = name.lowercased().filter { $0 != " " && $0 != "_" && $0 != "-" }
+    let classes = key == "posixpunct" ? Self.punctuation : [Class(name: key, text: "\\p{\(name)}")]
+    write(classes, isNegated: isNegated, length: end + 1 - offset)
+  }
+
+  private func text(_ start: Int, _ end: Int) -> String {
+    var text = String.UnicodeScalarView()
+    text.append(contentsOf: pattern[start..<end])
+    return String(text)
+  }
+}
+
+// MARK: - Classes
+
+extension PatternTranslation {
+  /// A class as the library has it, and what it lacks.
+  private struct Class {
+    let name: String
+    let text: String
+    var changes: UnicodeAdditions? { UnicodeAdditions.named(name) }
+  }
+
+  /// What POSIX means by `punct`, in Oniguruma since 6.9.9.
+  private static let punctuation = [Class(name: "p", text: "\\p{P}"), Class(name: "s", text: "\\p{S}")]
+
+  private static let wordAdditions = UnicodeAdditions.named("w").map { ranges($0.added) } ?? ""
+
+  /// A character of a word. Oniguruma's `\w` takes superscripts and fractions of Latin-1 for such, and `[\w]` does not.
+  private static let word = "(?:\\w|[\(wordAdditions)])"
+
+  private static func ranges(_ ranges: UnicodeAdditions.Ranges) -> String {
+    ranges.map { "\\x{\(String($0.lowerBound, radix: 16))}-\\x{\(String($0.upperBound, radix: 16))}" }.joined()
+  }
+
+  private mutating func word(isNegated: Bool) {
+    if depth > 0 { return write([Class(name: "w", text: "\\w")], isNegated: isNegated, length: 2) }
+    result += isNegated ? "(?:(?![\(Self.wordAdditions)])\\W)" : Self.word
+    offset += 2
+  }
+
+  /// A boundary of words lies where the additions say so too.
+  private mutating func boundary(_ text: String) {
+    result += text
+    offset += 2
+  }
+
+  /// Writes classes with their changes in the place of `length` scalars of the pattern.
+  private mutating func write(_ classes: [Class], isNegated: Bool, length: Int) {
+    guard classes.count > 1 || classes.contains(where: { $0.changes != nil }) else { return copy(length) }
+    var text = ""
+    var removed = ""
+    for item in classes {
+      if item.changes?.isNew != true { text += item.text }
+      text += Self.ranges(item.changes?.added ?? [])
+      // The class ends what it began: a hyphen after it is as literal as it was.
+      if item.changes?.isNew != true, depth > 0, item.changes?.added.isEmpty == false { text += item.text }
+      removed += Self.ranges(item.changes?.removed ?? [])
     }
+    if !removed.isEmpty { text = "[\(text)]&&[^\(removed)]" }
     offset += length
+    if depth > 0, !isNegated, removed.isEmpty {
+      result += text
+    } else {
+      result += isNegated ? "[^\(text)]" : "[\(text)]"
+    }
   }
 }

@@ -1,47 +1,56 @@
-"""Writes Sources/AloraTokenization/UnicodeAdditions.swift: what tokenizers' Oniguruma knows and Debian 12's does not.
+"""Writes what Unicode 16 added to the classes of patterns, and what each class then has.
 
-    python unicode_additions.py ../../Sources/AloraTokenization/UnicodeAdditions.swift [libonig.so.5]
+    python3 unicode_additions.py libonig-6.9.8.so libonig-6.9.10.so names.txt \
+        ../../Sources/AloraTokenization/UnicodeAdditions.swift classes.txt
 
-needs tokenizers, and Oniguruma 6.9.8 as a shared library. Every character is matched by both.
+names.txt has the names of classes, one a line; those that neither library knows are passed over (all strings in the libraries will do).
+Every character is matched by both libraries.
 """
 import ctypes
+import json
+import re
+import subprocess
 import sys
 import textwrap
 
-from tokenizers import Regex, pre_tokenizers
-
-NAMES = ["Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc", "Pd", "Po", "Sm", "So", "Cf",
-         "Han", "Hiragana", "Katakana", "w"]
-onig = ctypes.CDLL(sys.argv[2] if len(sys.argv) > 2 else "libonig.so.5")
-UTF8 = ctypes.addressof(ctypes.c_byte.in_dll(onig, "OnigEncodingUTF8"))
-SYNTAX = ctypes.addressof(ctypes.c_byte.in_dll(onig, "OnigSyntaxOniguruma"))
-onig.onig_initialize((ctypes.c_void_p * 1)(UTF8), 1)
-onig.onig_match.argtypes = [ctypes.c_void_p] * 5 + [ctypes.c_uint]
-scalars = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
-everything = "".join(map(chr, scalars))
+POSIX = "alnum alpha ascii blank cntrl digit graph lower print punct space upper xdigit word".split()
 
 
-def local(pattern):
-    regex, source = ctypes.c_void_p(), ctypes.create_string_buffer(pattern.encode())
-    start = ctypes.addressof(source)
-    info = ctypes.create_string_buffer(64)
-    end = ctypes.c_void_p(start + len(pattern))
-    code = onig.onig_new(ctypes.byref(regex), ctypes.c_void_p(start), end, ctypes.c_uint(0), ctypes.c_void_p(UTF8),
-                         ctypes.c_void_p(SYNTAX), info)
-    assert code == 0, pattern
-    found = set()
-    for c in scalars:
-        data = chr(c).encode()
-        buffer = ctypes.create_string_buffer(data)
-        at = ctypes.addressof(buffer)
-        if onig.onig_match(regex, at, at + len(data), at, None, 0) == len(data):
-            found.add(c)
-    return found
+class Onig:
+    class Region(ctypes.Structure):
+        _fields_ = [("allocated", ctypes.c_int), ("count", ctypes.c_int), ("begin", ctypes.POINTER(ctypes.c_int)),
+                    ("end", ctypes.POINTER(ctypes.c_int)), ("history", ctypes.c_void_p)]
 
+    def __init__(self, path):
+        self.lib = ctypes.CDLL(path)
+        self.utf8 = ctypes.addressof(ctypes.c_byte.in_dll(self.lib, "OnigEncodingUTF8"))
+        self.syntax = ctypes.addressof(ctypes.c_byte.in_dll(self.lib, "OnigSyntaxOniguruma"))
+        self.lib.onig_initialize((ctypes.c_void_p * 1)(self.utf8), 1)
+        self.lib.onig_new.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_uint] + [ctypes.c_void_p] * 3
+        self.lib.onig_search.argtypes = [ctypes.c_void_p] * 6 + [ctypes.c_uint]
+        self.lib.onig_region_new.restype = ctypes.POINTER(self.Region)
+        self.region = self.lib.onig_region_new()
+        text = "".join(chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000)
+        self.data = ctypes.create_string_buffer(text.encode())
+        self.count = len(self.data) - 1
+        self.index, offset = {}, 0
+        for c in text:
+            self.index[offset] = ord(c)
+            offset += len(c.encode())
+        self.index[offset] = 0x110000
 
-def original(pattern):
-    others = pre_tokenizers.Split(Regex(f"(?!{pattern})[\\s\\S]"), "removed")
-    return {ord(c) for piece, _ in others.pre_tokenize_str(everything) for c in piece}
+    def characters(self, pattern):
+        """All characters that the pattern matches, or None if the library doesn't know it."""
+        source = ctypes.create_string_buffer(f"(?:{pattern})+".encode())
+        start, regex, info = ctypes.addressof(source), ctypes.c_void_p(), ctypes.create_string_buffer(64)
+        if self.lib.onig_new(ctypes.byref(regex), start, start + len(source) - 1, 0, self.utf8, self.syntax, info):
+            return None
+        base, at, found = ctypes.addressof(self.data), 0, set()
+        end = base + self.count
+        while at < self.count and self.lib.onig_search(regex, base, end, base + at, end, ctypes.cast(self.region, ctypes.c_void_p), 0) >= 0:
+            at = self.region.contents.end[0]
+            found.update(range(self.index[self.region.contents.begin[0]], self.index[at]))
+        return found - set(range(0xD800, 0xE000))
 
 
 def runs(characters):
@@ -54,20 +63,96 @@ def runs(characters):
     return result
 
 
-with open(sys.argv[1], "w") as f:
-    f.write('''/// Characters that Unicode 16 has and Unicode 14 has not, by general category, script, and `w` for the class `\\\\w`.
+def fnv(characters):
+    value = 0xCBF29CE484222325
+    for run in runs(characters):
+        for number in run:
+            for byte in number.to_bytes(4, "little"):
+                value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return f"{value:016x}"
+
+
+if len(sys.argv) == 2:  # One library in one process: two of them share symbols.
+    library = Onig(sys.argv[1])
+    for line in sys.stdin:
+        found = library.characters(line.rstrip("\n"))
+        print(json.dumps(found if found is None else runs(found)), flush=True)
+    sys.exit()
+
+
+def classes(path, patterns):
+    lines = subprocess.run([sys.executable, __file__, path], input="\n".join(patterns), capture_output=True, text=True, check=True).stdout
+    sets = [json.loads(line) for line in lines.splitlines()]
+    return {p: None if s is None else {c for a, b in s for c in range(a, b + 1)} for p, s in zip(patterns, sets)}
+
+
+names = sorted({n for n in open(sys.argv[3]).read().split() if re.fullmatch("[a-z0-9]+", n)})
+patterns = [f"\\p{{{n}}}" for n in names] + ["\\w", "\\d", "\\s", "\\h", "[\\w]", "[\\d]"] + [f"[[:{n}:]]" for n in POSIX]
+old, new = classes(sys.argv[1], patterns), classes(sys.argv[2], patterns)
+groups = {}
+for pattern in patterns:
+    a, b = old[pattern], new[pattern]
+    # What POSIX's punct means has changed; PatternTranslation writes it as punctuation and symbols.
+    if b is None or a == b or pattern.startswith("[") or pattern == "\\d" or pattern == "\\p{posixpunct}":
+        continue
+    name = "w" if pattern == "\\w" else pattern[3:-1]
+    key = (a is None, tuple(map(tuple, runs(b - (a or set())))), tuple(map(tuple, runs((a or set()) - b))))
+    groups.setdefault(key, []).append(name)
+
+with open(sys.argv[4], "w") as f:
+    f.write('''/// How the classes of Unicode 16 differ from those of Unicode 14.
 ///
-/// Hugging Face's tokenizers carry Oniguruma 6.9.10 (Unicode 16); Debian 12 has 6.9.8 (Unicode 14). Patterns get the
-/// difference written out, so that both match alike. With a newer Oniguruma the additions change nothing.
-/// Source: `testdata/tokenizers/unicode_additions.py`, which compares the two over all characters.
-enum UnicodeAdditions {
-  /// Inclusive ranges, first and last one after the other.
-  static let ranges: [String: [UInt32]] = [
+/// Hugging Face's tokenizers carry Oniguruma 6.9.10 (Unicode 16), its last release; Debian 12 has 6.9.8 (Unicode 14) and
+/// Debian 13 has 6.9.9 (Unicode 15.1). Patterns get the difference written out, so that all of them match alike.
+/// Source: `testdata/tokenizers/unicode_additions.py`, which compares the libraries over all characters.
+struct UnicodeAdditions: Sendable {
+  typealias Ranges = [ClosedRange<UInt32>]
+
+  private(set) var added: Ranges = []
+  private(set) var removed: Ranges = []
+  /// Whether Unicode 14 has no such class.
+  private(set) var isNew = false
+
+  /// What changes in the class of that name: lower case, no spaces, hyphens and underscores; `w` is the class `\\w`. Nil for a
+  /// class that is the same in both.
+  static func named(_ name: String) -> UnicodeAdditions? { all[name] }
+
+  private static let all: [String: UnicodeAdditions] = {
+    var result: [String: UnicodeAdditions] = [:]
+    for line in table.split(separator: "\\n") {
+      let words = line.split(separator: " ")
+      guard let sign = words.firstIndex(where: { ["+", "-", "*"].contains($0) }) else { continue }
+      let ranges: Ranges = words[(sign + 1)...].compactMap { word in
+        let ends = word.split(separator: "-").compactMap { UInt32($0, radix: 16) }
+        return ends.first.map { $0...(ends.last ?? $0) }
+      }
+      for name in words[..<sign] {
+        var item = result[String(name)] ?? UnicodeAdditions()
+        if words[sign] == "-" { item.removed = ranges } else { item.added = ranges }
+        item.isNew = words[sign] == "*"
+        result[String(name)] = item
+      }
+    }
+    return result
+  }()
+
+  /// Names, then `+` and what was added, `-` and what was removed, or `*` and all characters of a new class.
+  private static let table = """
 '''.replace("\\\\", "\\"))
-    for name in NAMES:
-        pattern = "\\w" if name == "w" else f"\\p{{{name}}}"
-        added = runs(original(pattern) - local(pattern))
+
+    def write(names, sign, items):
+        text = " ".join(f"{a:X}" if a == b else f"{a:X}-{b:X}" for a, b in items)
+        lines = textwrap.wrap(f"{' '.join(names)} {sign} {text}", 112, break_on_hyphens=False)
+        f.write(" \\\n".join("    " + line for line in lines) + "\n")
+
+    for (is_new, added, removed), found in sorted(groups.items(), key=lambda item: item[1]):
         if added:
-            body = textwrap.wrap(", ".join(f"0x{a:X}, 0x{b:X}" for a, b in added) + ",", 108)
-            f.write(f'    "{name}": [\n' + "".join(f"      {line}\n" for line in body) + "    ],\n")
-    f.write("  ]\n}\n")
+            write(found, "*" if is_new else "+", added)
+        if removed:
+            write(found, "-", removed)
+    f.write('    """\n}\n')
+same = "any ascii cc co greek hebrew lt me nl pc pe pf pi ps sc sk thai white_space xdigit z zl zp zs".split()
+kept = [f"\\p{{{found[0]}}}" for found in sorted(groups.values()) if found[0] != "w"] + ["\\p{posixpunct}"]
+kept += [f"\\p{{{n}}}" for n in same if new.get(f"\\p{{{n}}}")] + [p for p in patterns if not p.startswith("\\p")]
+with open(sys.argv[5], "w") as f:
+    f.writelines(f"{p} {fnv(new[p])}\n" for p in kept)
