@@ -62,7 +62,7 @@ struct GoldenRecordCommand: ParsableCommand {
     let list = try PromptFile(model: inference.model, invocation: adapter.invocationTokens).prompts(path: prompts)
     let recorder = GoldenRecorder(model: loaded.model, adapter: adapter, evaluator: loaded.evaluator)
     try recorder.checkLengths(of: list, path: prompts)
-    let writer = try NPZWriter(path: output, replacesExisting: force, compression: .deflated)
+    let writer = try NPZWriter(path: output, replacesExisting: force, compression: .stored)
     var progress = Progress("recording", total: list.reduce(0) { $0 + $1.tokens.count }, isQuiet: common.quiet)
     var (cases, done): ([GoldenRecorder.Case], Int) = ([], 0)
     for (index, prompt) in list.enumerated() {

@@ -106,6 +106,9 @@ extension AdapterIdentity {
 
   /// The lines between the first two lines of three dashes.
   private static func frontMatter(of text: String) -> String? {
+    // Windows editors begin UTF-8 with a byte order mark.
+    let scalars = text.unicodeScalars
+    let text = scalars.first == "\u{FEFF}" ? String(scalars.dropFirst()) : text
     var lines = text.split(omittingEmptySubsequences: false) { $0.isNewline }.makeIterator()
     guard lines.next() == "---" else { return nil }
     var yaml = ""

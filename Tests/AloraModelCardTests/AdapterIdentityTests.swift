@@ -22,6 +22,22 @@ import Testing
     }
   }
 
+  /// A card that Windows saved: a byte order mark, CRLF.
+  @Test func marksAndCRLFChangeNothing() throws {
+    try withTemporaryDirectory { directory in
+      var found: [[AdapterIdentity.Entry]] = []
+      for (mark, end) in [("", "\n"), ("\u{FEFF}", "\r\n")] {
+        let card = ["---", "tags: [größe, \"😀\"]", "license: mit", "---", "# Prüfer", ""].joined(separator: end)
+        try (mark + card).write(toFile: directory + "/README.md", atomically: true, encoding: .utf8)
+        let identity = AdapterIdentity(directory: directory, baseModelName: nil, baseModelID: nil, weightCount: 1)
+        #expect(identity.notes.isEmpty)
+        found.append(identity.entries)
+      }
+      #expect(found[0].contains { $0.value == .strings(["größe", "😀"]) })
+      #expect(found[0] == found[1])
+    }
+  }
+
   @Test func cardsGiveTheKeysOfTheReferenceInItsOrder() throws {
     for item in try JSONDocument(path: testData("modelcards/expected.json")).root["cards"].elements() {
       try withTemporaryDirectory { root in
