@@ -22,7 +22,7 @@ MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
 # Names what runs, and prints a page instead of everything; the rest is in .cache/logs.
 quietly = $(if $(shell command -v $(PYTHON)),$(PYTHON) scripts/quietly.py "$(1)")
 
-.PHONY: help setup build demo test lint imports ci-check report-check kernels roots sanitize robustness faults mutants mistakes \
+.PHONY: help setup build demo test lint imports ci-check report-check kernels json-versions roots sanitize robustness faults mutants mistakes \
 	limits oddities fuzz bench package clean debug
 
 help:
@@ -36,6 +36,7 @@ help:
 	@echo "  make ci-check      the steps of action.yml and of the GitLab example, and JUnit's XML against its schema"
 	@echo "  make report-check  HTML reports in a headless Chromium, which has to be installed"
 	@echo "  make kernels       the same bits from gcc, clang and aarch64 under qemu"
+	@echo "  make json-versions  JSON, patterns and archives with the C libraries of Debian 12 and 13; SEEDS=5 of random documents"
 	@echo "  make roots         demo and test in bare roots of Debian 12 and 13 (as root; debootstrap); ROOTS=bookworm:user"
 	@echo "Robustness"
 	@echo "  make robustness    all of the following in a quick form; WHAT=\"faults limits\" for some"
@@ -73,6 +74,12 @@ test:
 	@scripts/check-kernels.sh
 	@$(call quietly,test build) $(SWIFT) build --build-tests $(KERNEL_FLAGS)
 	@$(call quietly,tests) $(SWIFT) test --skip-build $(KERNEL_FLAGS)
+
+# The tests that the version of a C library could change, with those of Debian 12 and 13.
+SEEDS ?= 5
+json-versions: setup
+	@$(call quietly,test build) $(SWIFT) build --build-tests $(KERNEL_FLAGS)
+	@scripts/library-versions.sh .build/debug/aloraPackageTests.xctest $(CACHE) $(SEEDS)
 
 $(MODEL):
 	@scripts/fetch.sh model $@
