@@ -9,7 +9,7 @@
 set -euo pipefail
 binary=$1 cache=$2/libraries seeds=${3:-5}
 suites=${SUITES:-bookworm trixie}
-filter='AloraJSONTests|AloraRegexTests|AloraModelCardTests|AloraNPZTests|AloraSafetensorsTests|AloraTokenizationTests|BackendTests'
+filter=${FILTER:-"AloraJSONTests|AloraRegexTests|AloraModelCardTests|AloraNPZTests|AloraSafetensorsTests|AloraTokenizationTests|BackendTests"}
 packages="libjson-c5 libonig5 libyaml-0-2 zlib1g libopenblas0-pthread libgfortran5 libc6 libgcc-s1 libstdc++6"
 libraries="libjson-c.so.5 libonig.so.5 libyaml-0.so.2 libz.so.1"
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
