@@ -22,7 +22,9 @@ MODEL := $(CACHE)/SmolLM2-135M-Instruct.Q4_1.gguf
 # Names what runs, and prints a page instead of everything; the rest is in .cache/logs.
 quietly = $(if $(shell command -v $(PYTHON)),$(PYTHON) scripts/quietly.py "$(1)")
 
-.PHONY: help setup build demo test lint imports ci-check report-check kernels json-versions roots sanitize robustness faults mutants mistakes \
+# They share .build, and set-up.
+.NOTPARALLEL:
+.PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions roots sanitize robustness faults mutants mistakes \
 	limits oddities fuzz bench package clean debug
 
 help:
@@ -58,18 +60,20 @@ help:
 setup:
 	@scripts/setup.sh
 
+# The same, and Python, which the downloads and the short output of builds need.
+setup-python:
+	@scripts/setup.sh --python
+
 build: setup
 	@scripts/static-libraries.sh
 	@$(call quietly,release build) $(SWIFT) build -c release $(RELEASE_FLAGS) --product alora
 
-demo: build
-	@scripts/setup.sh --python
+demo: setup-python build
 	@$(MAKE) --no-print-directory -sk $(MODEL) $(VENV)/llama || true
 	@scripts/demo.sh $(RELEASE) $(ADAPTER) $(BASE) $(MODEL) $(VENV)/bin/python $(CACHE)
 
 # Without the model some tests are skipped, which they say; where CI is set, it has to be there.
-test:
-	@scripts/setup.sh --python
+test: setup-python
 	@$(MAKE) --no-print-directory -s $(MODEL) || [ -z "$${CI:-}" ]
 	@scripts/check-kernels.sh
 	@$(call quietly,test build) $(SWIFT) build --build-tests $(KERNEL_FLAGS)
@@ -102,8 +106,7 @@ imports: setup
 debug: setup
 	@$(call quietly,debug build) $(SWIFT) build --product alora $(KERNEL_FLAGS)
 
-ci-check: debug wheel
-	@scripts/setup.sh --python
+ci-check: setup-python debug wheel
 	@$(MAKE) --no-print-directory -s $(VENV)/checks
 	@$(VENV)/bin/python scripts/check_ci.py .build/debug/alora $(DIST)
 
