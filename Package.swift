@@ -57,7 +57,11 @@ let package = Package(
     module("AloraTokenization", ["AloraSystem", "AloraGGUF", "AloraJSON", "AloraRegex"]),
     module("AloraTemplates", ["AloraSystem", "AloraGGUF", "AloraJSON"]),
     module(
-      "AloraModels", ["AloraSystem", "AloraGGUF", "AloraJSON", "AloraSafetensors", "AloraTensors"]),
+      "AloraModels",
+      [
+        "AloraSystem", "AloraGGUF", "AloraJSON", "AloraSafetensors", "AloraTemplates", "AloraTensors",
+        "AloraTokenization",
+      ]),
     module(
       "AloraAdapters",
       [
@@ -121,7 +125,7 @@ let package = Package(
         "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraTensors",
         "AloraTestSupport", "AloraTokenization",
       ]),
-    tests("AloraModels", ["AloraSystem", "AloraGGUF", "AloraJSON", "AloraTestSupport"]),
+    tests("AloraModels", ["AloraSystem", "AloraGGUF", "AloraJSON", "AloraTestSupport", "AloraTokenization"]),
     tests(
       "AloraInference",
       [
@@ -130,22 +134,24 @@ let package = Package(
       ]),
     tests(
       "AloraGeneration",
-      ["AloraSystem", "AloraInference", "AloraTensors", "AloraTestSupport", "AloraTokenization"]),
+      ["AloraModels", "AloraSystem", "AloraInference", "AloraTensors", "AloraTestSupport", "AloraTokenization"]),
     tests("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON", "AloraTestSupport"]),
     tests("AloraVerification", ["AloraInference", "AloraTestSupport"]),
     tests("AloraReports", ["AloraInference", "AloraTensors", "AloraTestSupport", "AloraVerification"]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
     tests("AloraCLI", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),
-    tests("AloraAdapters", ["AloraSystem", "AloraJSON", "AloraTemplates", "AloraTestSupport", "AloraTokenization"]),
+    tests(
+      "AloraAdapters",
+      ["AloraModels", "AloraSystem", "AloraJSON", "AloraTemplates", "AloraTestSupport", "AloraTokenization"]),
     tests(
       "AloraTemplates",
-      ["AloraSystem", "AloraJSON", "AloraTestSupport", "AloraTokenization"]),
+      ["AloraModels", "AloraSystem", "AloraJSON", "AloraTestSupport", "AloraTokenization"]),
     tests("AloraSystem"),
     tests("AloraRegex"),
     tests(
       "AloraTokenization",
-      ["AloraSystem", "AloraGGUF", "AloraJSON", "AloraTemplates", "AloraTestSupport"]),
+      ["AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraTemplates", "AloraTestSupport"]),
     tests("AloraJSON", ["AloraSystem", "AloraTestSupport"]),
     tests("AloraSafetensors", ["AloraJSON", "AloraTensors", "AloraSystem", "AloraTestSupport"]),
     tests("AloraNPZ", ["AloraJSON", "AloraTensors", "AloraSystem", "AloraTestSupport"]),

@@ -1,3 +1,4 @@
+internal import AloraModels
 internal import AloraSystem
 internal import AloraInference
 internal import AloraJSON
@@ -45,7 +46,7 @@ struct BaselineOptions: ParsableArguments {
   {
     guard let path = baseline else { return result }
     let found = Baseline(
-      result, modelDigest: try loaded.model.filesDigest(), adapterDigest: adapter.digest)
+      result, modelDigest: try loaded.model.source.digest(), adapterDigest: adapter.digest)
     guard accept || FileSystem.kind(of: path) == nil else {
       return result.adding(found.verdict(against: try Baseline(path: path)))
     }

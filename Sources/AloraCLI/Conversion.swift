@@ -1,42 +1,25 @@
 internal import AloraModels
 internal import AloraSystem
 internal import AloraConversion
-internal import AloraGGUF
 internal import AloraJSON
+internal import AloraGGUF
 internal import AloraModelCard
 internal import AloraAdapters
 internal import AloraTokenization
 
 /// The base that adapters are converted for, read once.
 struct ConversionBase {
-  let path: String
+  let source: ModelSource
   let model: BaseModel
-  /// The files behind the first of a GGUF in several.
-  let furtherParts: [String]
-
-  /// - Throws: ``FileError``, ``JSONError``, ``GGUFError``, ``ArchitectureError``.
-  init(path: String) throws {
-    self.path = path
-    if FileSystem.kind(of: path) == .directory {
-      furtherParts = []
-      model = try BaseModel(configuration: JSONDocument(path: path + "/config.json", allowsNonFinite: true).root)
-    } else if path.hasSuffix("config.json") {
-      furtherParts = []
-      model = try BaseModel(configuration: JSONDocument(path: path, allowsNonFinite: true).root)
-    } else {
-      let file = try GGUFFileSet(path: path)
-      furtherParts = file.parts.dropFirst().map(\.path)
-      model = try BaseModel(gguf: file)
-    }
-  }
-}
-
-extension ConversionBase {
+  var path: String { source.path }
+  var furtherParts: [String] { source.furtherParts }
   /// Where the base's tokenizer is, if it has one.
-  var tokenizerPath: String? {
-    guard path.hasSuffix("config.json") else { return Tokenizer.tokenizerPath(ofModel: path) }
-    let directory = path.contains("/") ? String(path.dropLast("/config.json".count)) : "."
-    return Tokenizer.tokenizerPath(ofModel: directory)
+  var tokenizerPath: String? { source.tokenizerPath }
+
+  /// - Throws: ``FileError``, ``PathError``, ``JSONError``, ``GGUFError``, ``ArchitectureError``.
+  init(path: String) throws {
+    source = try ModelSource(path: path)
+    model = try source.base()
   }
 }
 

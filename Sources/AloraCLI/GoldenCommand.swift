@@ -1,3 +1,4 @@
+internal import AloraModels
 internal import AloraTensors
 internal import AloraSystem
 internal import AloraInference
@@ -58,7 +59,7 @@ struct GoldenRecordCommand: ParsableCommand {
   func run() throws {
     let loaded = try inference.load(common)
     guard let adapter = loaded.adapter else { throw ExitStatus.usage }
-    let modelDigest = try loaded.model.filesDigest()
+    let modelDigest = try loaded.model.source.digest()
     let list = try PromptFile(model: inference.model, invocation: adapter.invocationTokens).prompts(path: prompts)
     let recorder = GoldenRecorder(model: loaded.model, adapter: adapter, evaluator: loaded.evaluator)
     try recorder.checkLengths(of: list, path: prompts)

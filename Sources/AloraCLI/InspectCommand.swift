@@ -1,3 +1,4 @@
+internal import AloraModels
 internal import AloraSystem
 internal import AloraGGUF
 internal import AloraInspection
@@ -72,7 +73,7 @@ struct InspectCommand: ParsableCommand {
       let value = try JSONDocument(path: directory.configurationPath).root[optional: key]
       text = try value.map { !common.json && $0.kind == .string ? try $0.string() : $0.serialized }
     case .baseDirectory(let directory):
-      let value = try JSONDocument(path: directory.path + "/config.json", allowsNonFinite: true).root[optional: key]
+      let value = try directory.source.configuration()?[optional: key]
       text = try value.map { !common.json && $0.kind == .string ? try $0.string() : $0.serialized }
     case .npz(let file):
       let isText = file[key].map { if case .number = $0.element { false } else { true } } ?? false

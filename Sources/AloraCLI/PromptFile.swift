@@ -1,3 +1,4 @@
+internal import AloraModels
 internal import AloraTemplates
 internal import AloraInference
 internal import AloraTokenization

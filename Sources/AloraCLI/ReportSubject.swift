@@ -1,3 +1,4 @@
+internal import AloraModels
 internal import AloraTensors
 internal import AloraSystem
 internal import AloraInference
@@ -17,7 +18,7 @@ extension ReportContext.Subject {
     }
   }
 
-  init(_ model: Model, path: String) throws { try self.init(path: path) { ("files", try model.filesDigest()) } }
+  init(_ model: Model, path: String) throws { try self.init(path: path) { ("files", try model.source.digest()) } }
 
   init(_ adapter: Adapter) throws { try self.init(path: adapter.path) { ("factors", adapter.digest) } }
 

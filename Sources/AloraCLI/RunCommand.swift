@@ -1,3 +1,4 @@
+internal import AloraModels
 internal import AloraTemplates
 internal import AloraTensors
 internal import AloraSystem
@@ -130,18 +131,18 @@ struct RunCommand: ParsableCommand {
   private func session() throws -> (RunSession, modelDigest: Digest?) {
     let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
     let loaded = try Model(path: model, pool: pool)
-    let modelDigest = loadCache == nil && saveCache == nil ? nil : try loaded.filesDigest()
+    let modelDigest = loadCache == nil && saveCache == nil ? nil : try loaded.source.digest()
     let adapters = try namedAdapters.map { name, path in
       (name: name, adapter: try Adapter(path: path, modelPath: model, model: loaded, pool: pool))
     }
-    let template = chat ? try ChatTemplate.ofModel(model) : nil
+    let template = chat ? try loaded.source.chatTemplate() : nil
     if chat, template == nil {
       throw TokenizationError(
         .missingTokenizer, path: model, problem: "the model has no chat template", remedy: "leave out --chat")
     }
     let settings = RunSession.Settings(
       limit: limit, sampling: sampling.options, seed: sampling.seed, stopTexts: stop,
-      endTokens: ignoresEnd ? [] : try EndTokens.ofModel(model))
+      endTokens: ignoresEnd ? [] : try loaded.source.endTokens())
     let product = cacheLimit.multipliedReportingOverflow(by: 1_000_000)
     let byteLimit = product.overflow ? .max : product.partialValue
     let cache =
@@ -150,7 +151,7 @@ struct RunCommand: ParsableCommand {
       } else { PrefixCache(model: loaded, byteLimit: byteLimit) }
     let session = RunSession(
       generator: Generator(evaluator: Evaluator(model: loaded, pool: pool), cache: cache),
-      tokenizer: try Tokenizer(path: model), template: template, adapters: adapters, settings: settings)
+      tokenizer: try loaded.source.tokenizer(), template: template, adapters: adapters, settings: settings)
     return (session, modelDigest)
   }
 

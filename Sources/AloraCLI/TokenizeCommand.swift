@@ -1,3 +1,4 @@
+internal import AloraModels
 internal import AloraTemplates
 internal import AloraSystem
 internal import AloraJSON

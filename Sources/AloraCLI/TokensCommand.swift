@@ -1,3 +1,4 @@
+internal import AloraModels
 internal import AloraTemplates
 internal import AloraSystem
 internal import AloraGGUF
@@ -88,17 +89,12 @@ extension TokensCommand {
 
 /// The tokenizer of a base.
 enum BaseTokenizer {
-  /// - Throws: ``FileError`` where there is nothing; ``TokenizationError`` `missingTokenizer`.
+  /// - Throws: ``FileError``, ``PathError``; ``TokenizationError`` `missingTokenizer`.
   static func path(_ base: String) throws -> String {
-    guard FileSystem.kind(of: base) != nil else {
-      throw FileError(.notFound, operation: "open", path: base, detail: "no such file or directory")
-    }
-    guard let path = Tokenizer.tokenizerPath(ofModel: base) else {
-      throw TokenizationError(
-        .missingTokenizer, path: base, problem: "the base has no tokenizer.json",
-        remedy: "give a directory with tokenizer.json, or a base GGUF")
-    }
-    return path
+    if let path = Tokenizer.tokenizerPath(ofModel: base) { return path }
+    // Its error says what is there instead.
+    _ = try Tokenizer(path: base)
+    throw TokenizationError(.missingTokenizer, path: base, problem: "the base has no tokenizer")
   }
 }
 

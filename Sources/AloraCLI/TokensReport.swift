@@ -1,3 +1,4 @@
+internal import AloraModels
 internal import AloraAdapters
 internal import AloraSystem
 internal import AloraJSON

@@ -1,3 +1,4 @@
+internal import AloraModels
 internal import AloraTensors
 internal import AloraSystem
 internal import AloraInference

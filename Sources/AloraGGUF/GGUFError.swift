@@ -75,13 +75,19 @@ public struct GGUFError: DiagnosedError, Hashable {
   /// The key or tensor that it concerns, as `key general.alignment` or `tensor blk.0.attn_q.weight`.
   public let subject: String?
   public let problem: String
+  /// What the file is instead of a GGUF, for `notGGUF`.
+  public let found: FileSignature?
 
-  public init(_ code: Code, path: String?, byteOffset: Int? = nil, subject: String? = nil, problem: String) {
+  public init(
+    _ code: Code, path: String?, byteOffset: Int? = nil, subject: String? = nil, problem: String,
+    found: FileSignature? = nil
+  ) {
     self.code = code
     self.path = path
     self.byteOffset = byteOffset
     self.subject = subject
     self.problem = problem
+    self.found = found
   }
 
   public var category: ErrorCategory { .refusedInput }
@@ -93,7 +99,7 @@ public struct GGUFError: DiagnosedError, Hashable {
 
   public var remedy: String? {
     switch code.value {
-    case .notGGUF: "give a GGUF file"
+    case .notGGUF: found?.remedy ?? "give a GGUF file"
     case .unsupportedVersion: "convert the model anew with a current llama.cpp"
     case .truncated, .implausibleCount, .tensorOutOfRange: "the file is damaged or incomplete: get it again"
     case .unsupportedByteOrder: "convert it with gguf-py's gguf_convert_endian.py"

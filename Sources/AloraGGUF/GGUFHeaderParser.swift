@@ -40,16 +40,24 @@ struct GGUFHeaderParser {
     try placeTensors(entries)
   }
 
+  /// The error about a file in another format, which it names where it can.
+  private func foreignFile(_ otherwise: String) throws(FileError) -> GGUFError {
+    let found = try FileSignature(cursor.file)
+    return GGUFError(
+      .notGGUF, path: cursor.file.path, byteOffset: 0, problem: "not a GGUF file: \(found.problem(or: otherwise))",
+      found: found)
+  }
+
   private mutating func parseVersion() throws {
     let magic = try (0..<4).map { _ in
       do { return try cursor.load(UInt8.self, of: "the magic number") } catch let error as GGUFError
         where error.code == .truncated
       {
-        throw cursor.error(.notGGUF, at: 0, "not a GGUF file: it has \(cursor.file.byteCount) bytes")
+        throw try foreignFile("it has \(cursor.file.byteCount) bytes")
       }
     }
     guard magic == GGUFFormat.magic else {
-      throw cursor.error(.notGGUF, at: 0, "not a GGUF file: it does not start with 'GGUF'")
+      throw try foreignFile("it doesn't start with 'GGUF'")
     }
     var number = try cursor.load(UInt32.self, of: "the version")
     // As ggml tells them apart: a small number in the other byte order has nothing in its low half.

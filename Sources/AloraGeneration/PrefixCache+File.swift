@@ -56,7 +56,7 @@ extension PrefixCache {
   ///
   /// - Parameters:
   ///   - file: where to; it appears when the whole is written.
-  ///   - filesDigest: ``Model/filesDigest()``.
+  ///   - filesDigest: ``ModelSource/digest()``.
   /// - Throws: `noSpace`, `system`.
   public func save(to file: AtomicFile, filesDigest: Digest) throws(FileError) {
     typealias Format = CacheFileFormat

@@ -6,7 +6,7 @@ extension PrefixCache {
   /// A cache with the blocks of a file.
   ///
   /// Nothing is believed: each block's digest is computed anew, and what the blocks say of each other must fit.
-  /// - Parameter filesDigest: ``Model/filesDigest()``.
+  /// - Parameter filesDigest: ``ModelSource/digest()``.
   /// - Throws: ``GenerationError`` (each code), ``FileError``.
   public convenience init(model: Model, byteLimit: Int, path: String, filesDigest: Digest) throws {
     self.init(model: model, byteLimit: byteLimit)

@@ -37,7 +37,9 @@ public final class Model: Sendable {
     let postFeedForwardNorm: FloatBuffer?
   }
 
-  public let path: String
+  /// The files that it was loaded from.
+  public let source: ModelSource
+  public var path: String { source.path }
   public let graph: ModelGraph
   public let backend: Backend
   /// The bytes of the tensors in the model's files.
@@ -55,20 +57,31 @@ public final class Model: Sendable {
 
   public var vocabularySize: Int { graph.base.hyperparameters.vocabularySize }
 
+  /// Loads the model at a path: a Hugging Face directory or a GGUF.
+  ///
+  /// - Throws: as ``init(source:backend:keepsWeights:pool:)``, and as ``ModelSource/init(path:)``.
+  public convenience init(
+    path: String, backend: Backend = .exact, keepsWeights: Bool = true, pool: ThreadPool
+  ) throws {
+    try self.init(source: ModelSource(path: path), backend: backend, keepsWeights: keepsWeights, pool: pool)
+  }
+
   /// Loads a model.
   ///
   /// - Parameters:
-  ///   - path: a directory with config.json and safetensors, or a GGUF.
   ///   - keepsWeights: false leaves matrices in the file. One pass over them is faster then, by the time that it takes to
   ///     make memory; more are slower. Has no meaning for ``Backend/openblas``. Results are the same bits.
   ///   - pool: the threads that share the work.
   /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``, ``GGUFError``, ``ArchitectureError``,
   ///   ``InferenceError`` (`missingTensor`, `wrongShape`, `unsupportedType`, `ambiguousOutput`, `missingLibrary`).
-  public init(path: String, backend: Backend = .exact, keepsWeights: Bool = true, pool: ThreadPool) throws {
+  public init(
+    source: ModelSource, backend: Backend = .exact, keepsWeights: Bool = true, pool: ThreadPool
+  ) throws {
     blas = backend == .openblas ? try OpenBLAS() : nil
-    let (file, graph) = try ModelFile.open(path)
+    let graph = try source.graph()
+    let file = try WeightReader(source)
     try file.checkTiedOutput(graph)
-    self.path = path
+    self.source = source
     self.graph = graph
     self.backend = backend
     let isDense = backend == .openblas

@@ -1,3 +1,4 @@
+internal import AloraModels
 internal import AloraJSON
 internal import AloraAdapters
 internal import AloraSafetensors
@@ -65,13 +66,12 @@ extension MetadataTexts {
     }
   }
 
-  /// All of config.json.
+  /// All of the model's configuration.
   ///
   /// - Throws: ``FileError``, ``JSONError``.
   init(base: BaseDirectory) throws {
     absent = ["null"]
-    let root = try JSONDocument(path: base.path + "/config.json", allowsNonFinite: true).root
-    for (name, value) in try root.members() { try add([name], value) }
+    for (name, value) in try base.source.configuration()?.members() ?? [] { try add([name], value) }
   }
 
   /// The `__metadata__` of all files: one text for each key, or a list where the files do not agree.

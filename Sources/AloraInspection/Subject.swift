@@ -1,7 +1,6 @@
 public import AloraModels
 public import AloraSystem
 public import AloraGGUF
-internal import AloraJSON
 public import AloraNPZ
 public import AloraAdapters
 public import AloraSafetensors
@@ -17,41 +16,22 @@ public enum Subject: Sendable {
 
   /// Opens what lies at `path`; only headers are read.
   ///
-  /// A GGUF is known by its first bytes, a directory by the files in it, anything else by its name.
-  /// - Throws: ``FileError``, and what reading the found kind throws; ``InspectionError`` where it is of no known kind.
+  /// - Throws: ``FileError``; ``PathError``, which says what is there instead; what reading the found kind throws.
   public init(path: String) throws {
-    switch FileSystem.kind(of: path) {
-    case .directory: self = try Self.directory(path)
-    case nil: throw FileError(.notFound, operation: "open", path: path, detail: "no such file or directory")
-    default:
-      if try GGUFFile.isGGUF(path: path) {
-        self = .gguf(try GGUFFileSet(path: path))
-      } else if path.hasSuffix(".safetensors") {
-        self = .safetensors(SafetensorsFileSet(file: try SafetensorsFile(path: path)))
-      } else if path.hasSuffix(".safetensors.index.json") {
-        self = .safetensors(try SafetensorsFileSet(indexPath: path))
-      } else if path.hasSuffix(".npz") || path.hasSuffix(".npy") {
-        self = .npz(try NPZFile(path: path))
-      } else if path.hasSuffix("adapter_config.json") {
-        self = .adapterDirectory(try AdapterDirectory(path: path))
-      } else {
-        throw InspectionError(
-          path: path, problem: "it is of no kind that alora knows",
-          remedy: "give a GGUF, a safetensors or .npz file, an adapter's directory or a base model's directory")
-      }
+    let contents = try PathContents(path: path)
+    switch contents {
+    case .gguf: self = .gguf(try GGUFFileSet(path: path))
+    case .safetensors: self = .safetensors(SafetensorsFileSet(file: try SafetensorsFile(path: path)))
+    case .safetensorsIndex: self = .safetensors(try SafetensorsFileSet(indexPath: path))
+    case .arrays: self = .npz(try NPZFile(path: path))
+    case .adapterConfiguration: self = .adapterDirectory(try AdapterDirectory(path: path))
+    case .configuration: self = .baseDirectory(try BaseDirectory(path: path))
+    case .directory(let directory) where directory.hasAdapterConfiguration:
+      self = .adapterDirectory(try AdapterDirectory(path: path))
+    case .directory(let directory) where directory.hasConfiguration:
+      self = .baseDirectory(try BaseDirectory(path: path))
+    case .json, .foreign, .directory: throw contents.unexpected(at: path, for: .subject)
     }
-  }
-
-  private static func directory(_ path: String) throws -> Subject {
-    if FileSystem.kind(of: path + "/adapter_config.json") == .regularFile {
-      return .adapterDirectory(try AdapterDirectory(path: path))
-    }
-    if FileSystem.kind(of: path + "/config.json") == .regularFile {
-      return .baseDirectory(try BaseDirectory(path: path))
-    }
-    throw InspectionError(
-      path: path, problem: "it holds neither adapter_config.json nor config.json",
-      remedy: "give an adapter's directory or a base model's directory")
   }
 
   public var tensors: [TensorDescription] {
@@ -114,18 +94,16 @@ public struct InspectionError: DiagnosedError, Hashable {
   public var category: ErrorCategory { .refusedInput }
 }
 
-/// A base model's directory: its configuration, and its weights where they are there.
+/// A base model's directory: its configuration, and its weights if it contains any.
 public struct BaseDirectory: Sendable {
-  public let path: String
+  public let source: ModelSource
   public let model: BaseModel
-  public let weights: SafetensorsFileSet?
+  public let weights: (any TensorSource)?
+  public var path: String { source.path }
 
   init(path: String) throws {
-    self.path = path
-    model = try BaseModel(configuration: JSONDocument(path: path + "/config.json", allowsNonFinite: true).root)
-    let hasWeights = ["/model.safetensors", "/model.safetensors.index.json"].contains {
-      FileSystem.kind(of: path + $0) == .regularFile
-    }
-    weights = hasWeights ? try SafetensorsFileSet(directory: path) : nil
+    source = try ModelSource(path: path)
+    model = try source.base()
+    weights = source.hasWeights ? try source.tensors() : nil
   }
 }

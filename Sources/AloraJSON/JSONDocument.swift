@@ -27,7 +27,13 @@ internal import CJSON
         .tooLarge, path: path, place: nil, problem: "the file has \(file.byteCount) bytes, at most \(limit) are read")
     }
     // A private copy: the scanner and json-c must see the same bytes even while another process writes the file.
-    try self.init(file: file.read(0..<file.byteCount), path: path, allowsNonFinite: allowsNonFinite)
+    let bytes = try file.read(0..<file.byteCount)
+    do throws(JSONError) { try self.init(file: bytes, path: path, allowsNonFinite: allowsNonFinite) } catch {
+      let found = FileSignature(prefix: Array(bytes.prefix(512)), byteCount: bytes.count)
+      // A parser's complaint about a file of another format would lead nowhere.
+      guard error.code == .malformed, found != .json, let name = found.name else { throw error }
+      throw JSONError(.malformed, path: path, place: nil, problem: "not JSON: it is \(name)", found: found)
+    }
   }
 
   /// Parses `text`: UTF-8, or UTF-16 with a byte order mark.

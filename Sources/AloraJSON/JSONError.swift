@@ -23,18 +23,22 @@ public struct JSONError: DiagnosedError, Hashable {
   /// A JSON path (`$.rank_pattern`) or a byte offset of the text.
   public let place: String?
   public let problem: String
+  /// What the file is instead of JSON, for `malformed`.
+  public let found: FileSignature?
 
-  public init(_ code: Code, path: String?, place: String?, problem: String) {
+  public init(_ code: Code, path: String?, place: String?, problem: String, found: FileSignature? = nil) {
     self.code = code
     self.path = path
     self.place = place
     self.problem = problem
+    self.found = found
   }
 
   public var category: ErrorCategory { .refusedInput }
   public var remedy: String? {
     switch code.value {
     case .duplicateKey: "remove one of the two"
+    case .malformed: found?.remedy
     default: nil
     }
   }

@@ -4,7 +4,7 @@ public import AloraSystem
 public struct ArchitectureError: DiagnosedError, Hashable {
   public struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
-      case unknownArchitecture, unsupportedVariant, invalidHyperparameter, missingTensor, wrongShape
+      case unknownArchitecture, unsupportedVariant, invalidHyperparameter, missingTensor, wrongShape, quantizedWeights
     }
     let value: Value
     public static let unknownArchitecture = Code(value: .unknownArchitecture)
@@ -14,6 +14,8 @@ public struct ArchitectureError: DiagnosedError, Hashable {
     /// A tensor that the architecture has is not in the base's file.
     public static let missingTensor = Code(value: .missingTensor)
     public static let wrongShape = Code(value: .wrongShape)
+    /// The weights were quantized by a method whose files this package doesn't read.
+    public static let quantizedWeights = Code(value: .quantizedWeights)
   }
 
   public let code: Code

@@ -67,7 +67,10 @@ public struct ModelGraph: Sendable {
 
   /// - Throws: as ``BaseModel/init(configuration:)``; ``ArchitectureError`` `unsupportedVariant`.
   public init(configuration json: JSON) throws {
-    let base = try BaseModel(configuration: json)
+    try self.init(configuration: json, base: BaseModel(configuration: json))
+  }
+
+  init(configuration json: JSON, base: BaseModel) throws {
     let names = try json[optional: "architectures"]?.elements().map { try $0.string() } ?? []
     let modelType = try json[optional: "model_type"]?.string()
     let found = Architecture.all.first {
@@ -82,8 +85,9 @@ public struct ModelGraph: Sendable {
   }
 
   /// - Throws: as ``BaseModel/init(gguf:)``; ``ArchitectureError`` `unsupportedVariant`.
-  public init(gguf file: GGUFFileSet) throws {
-    let base = try BaseModel(gguf: file)
+  public init(gguf file: GGUFFileSet) throws { try self.init(gguf: file, base: BaseModel(gguf: file)) }
+
+  init(gguf file: GGUFFileSet, base: BaseModel) throws {
     let name = base.architectureName
     // All Hugging Face architectures of one GGUF name share a graph; their switches are in the metadata.
     let traits = Architecture.all.first { $0.name == name }?.graph ?? GraphTraits()

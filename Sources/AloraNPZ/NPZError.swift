@@ -59,13 +59,19 @@ public struct NPZError: DiagnosedError, Hashable {
   /// The array or member that it concerns.
   public let name: String?
   public let problem: String
+  /// What the file is instead of NumPy arrays, for `notNPZ`.
+  public let found: FileSignature?
 
-  public init(_ code: Code, path: String?, byteOffset: Int? = nil, name: String? = nil, problem: String) {
+  public init(
+    _ code: Code, path: String?, byteOffset: Int? = nil, name: String? = nil, problem: String,
+    found: FileSignature? = nil
+  ) {
     self.code = code
     self.path = path
     self.byteOffset = byteOffset
     self.name = name
     self.problem = problem
+    self.found = found
   }
 
   public var category: ErrorCategory { .refusedInput }
@@ -77,7 +83,7 @@ public struct NPZError: DiagnosedError, Hashable {
 
   public var remedy: String? {
     switch code.value {
-    case .notNPZ: "make the file with numpy.savez"
+    case .notNPZ: found?.remedy ?? "make the file with numpy.savez"
     case .truncated, .corruptData, .checksumMismatch: "the file is damaged or incomplete: get it again"
     case .unsupportedType: "save arrays of numbers, with allow_pickle=False"
     case .unsupportedArchive: "make the file anew with numpy.savez or numpy.savez_compressed"

@@ -50,6 +50,13 @@ public final class NPZFile: Sendable {
       _ = index.insert(array.name, index: arrays.count)
       arrays.append(array)
     }
+    if arrays.isEmpty {
+      let found = try FileSignature(mapping)
+      if found == .pytorchArchive {
+        throw NPZError(
+          .notNPZ, path: path, problem: "not NumPy arrays: \(found.problem(or: ""))", found: found)
+      }
+    }
     self.arrays = arrays
     self.index = index
   }

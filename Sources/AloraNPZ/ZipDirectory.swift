@@ -70,9 +70,11 @@ struct ZipDirectory {
       position -= 1
     }
     let isZip = try file.byteCount >= 4 && file.read(0..<4) == [0x50, 0x4B, 3, 4]
-    throw isZip
-      ? failure(.truncated, at: file.byteCount, "the archive has no end record")
-      : failure(.notNPZ, at: 0, "neither an .npz archive nor an .npy array")
+    if isZip { throw failure(.truncated, at: file.byteCount, "the archive has no end record") }
+    let found = try FileSignature(file)
+    throw NPZError(
+      .notNPZ, path: file.path, byteOffset: 0,
+      problem: "not NumPy arrays: \(found.problem(or: "neither an .npz archive nor an .npy array"))", found: found)
   }
 
   private func parseEnd(_ tail: ZipFields, at position: Int, tailOffset: Int) throws -> End {

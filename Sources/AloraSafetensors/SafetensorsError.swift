@@ -54,18 +54,21 @@ public struct SafetensorsError: DiagnosedError, Hashable {
   /// `byte 8`, `tensor a.lora_A.weight`, `$.weight_map.a`.
   public let place: String?
   public let problem: String
+  /// What the file is instead of safetensors, for `notSafetensors`.
+  public let found: FileSignature?
 
-  public init(_ code: Code, path: String?, place: String?, problem: String) {
+  public init(_ code: Code, path: String?, place: String?, problem: String, found: FileSignature? = nil) {
     self.code = code
     self.path = path
     self.place = place
     self.problem = problem
+    self.found = found
   }
 
   public var category: ErrorCategory { .refusedInput }
   public var remedy: String? {
     switch code.value {
-    case .notSafetensors: "give a safetensors file"
+    case .notSafetensors: found?.remedy ?? "give a safetensors file"
     case .headerTruncated, .dataTruncated: "the file is damaged or incomplete: get it again"
     case .missingShard, .missingTensor: "get all files of the model again"
     case .unsafeShardName: "put the shards beside their index"

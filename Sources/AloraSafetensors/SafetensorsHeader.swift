@@ -23,7 +23,10 @@ struct SafetensorsHeader {
     if file.byteCount > lengthByteCount {
       let first = try file.read(lengthByteCount..<(lengthByteCount + 1))
       guard first == [UInt8(ascii: "{")] else {
-        throw failure(.notSafetensors, at: "byte 8", "not a safetensors file: its header does not start with '{'")
+        let found = try FileSignature(file)
+        throw SafetensorsError(
+          .notSafetensors, path: path, place: "byte 8",
+          problem: "not a safetensors file: \(found.problem(or: "its header doesn't start with '{'"))", found: found)
       }
     }
     guard stated <= UInt64(SafetensorsFormat.headerByteLimit) else {

@@ -82,6 +82,16 @@ public enum FileSystem {
     return unsafe String(cString: resolved)
   }
 
+  /// What the link at `path` says; nil where there is no link.
+  public static func linkTarget(of path: String) -> String? {
+    // Safe: the system writes at most as many bytes as the array has, and says how many.
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer, count in
+      let base = unsafe UnsafeMutableRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: CChar.self)
+      count = unsafe base.map { unsafe max(0, readlink(path, $0, buffer.count)) } ?? 0
+    }
+    return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+  }
+
   /// Whether standard error or another descriptor is a terminal.
   public static func isTerminal(descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 

@@ -19,7 +19,7 @@
   package init(path: String, syscalls: Syscalls) throws(FileError) {
     // Non-blocking, so that a pipe in the place of a file is found and refused instead of waited for.
     let descriptor = syscalls.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
-    guard descriptor >= 0 else { throw .current(operation: "open", path: path) }
+    guard descriptor >= 0 else { throw .opening(path) }
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0 else {
       let error = FileError.current(operation: "open", path: path)

@@ -53,6 +53,14 @@ private func systemLinkDescriptor(_ descriptor: Int32, _ to: String) -> Int32 {
 private func systemClose(_ descriptor: Int32) -> Int32 { close(descriptor) }
 
 extension FileError {
+  /// The error that `errno` contains after `path` could not be opened. A link to nowhere is named as what it is.
+  package static func opening(_ path: String) -> FileError {
+    let error = FileError.current(operation: "open", path: path)
+    guard error.code == .notFound, let target = FileSystem.linkTarget(of: path) else { return error }
+    return FileError(
+      .notFound, operation: "open", path: path, detail: "it is a link to \(target), which does not exist")
+  }
+
   /// The error that `errno` holds now.
   package static func current(operation: String, path: String) -> FileError {
     let number = errno

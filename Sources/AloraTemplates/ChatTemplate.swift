@@ -1,5 +1,5 @@
 internal import AloraSystem
-internal import AloraGGUF
+package import AloraGGUF
 public import AloraJSON
 
 /// A chat template: messages become a prompt.
@@ -124,18 +124,13 @@ extension ChatTemplate {
   /// A template's text, and the file that it is in.
   private typealias Source = (text: String, path: String)
 
-  /// The template of a model; nil where it has none.
+  /// The template in a model's directory; nil where it has none.
   ///
-  /// A Hugging Face directory keeps it in chat_template.jinja, or in tokenizer_config.json; a GGUF under
-  /// `tokenizer.chat_template`. Where a model has one named `tool_use` besides, that one runs when tools are given.
+  /// It is in chat_template.jinja, or in tokenizer_config.json. Where a model has one named `tool_use` besides, that one
+  /// runs when tools are given.
   /// Source: `get_chat_template` of transformers.
-  /// - Throws: ``FileError``, ``JSONError``, ``GGUFError``, ``TemplateError`` (`invalidTemplate`, `tooLarge`).
-  public static func ofModel(_ path: String) throws -> ChatTemplate? {
-    if FileSystem.kind(of: path) == .directory { return try ofDirectory(path) }
-    return path.hasSuffix(".json") ? nil : try ofGGUF(path)
-  }
-
-  private static func ofDirectory(_ path: String) throws -> ChatTemplate? {
+  /// - Throws: ``FileError``, ``JSONError``, ``TemplateError`` (`invalidTemplate`, `tooLarge`).
+  package static func inDirectory(_ path: String) throws -> ChatTemplate? {
     let configurationPath = path + "/tokenizer_config.json"
     var tokens: [String: String] = [:]
     var source: Source?
@@ -181,8 +176,10 @@ extension ChatTemplate {
     return texts
   }
 
-  private static func ofGGUF(_ path: String) throws -> ChatTemplate? {
-    let metadata = try GGUFFileSet(path: path).metadata
+  /// The template in a GGUF, under `tokenizer.chat_template`; nil where it has none.
+  ///
+  /// - Throws: ``GGUFError``, ``TemplateError`` (`invalidTemplate`, `tooLarge`).
+  package static func inGGUF(_ metadata: GGUFMetadata, path: String) throws -> ChatTemplate? {
     guard let text = try metadata.string(ifPresent: "tokenizer.chat_template") else { return nil }
     let toolUse = try metadata.string(ifPresent: "tokenizer.chat_template.tool_use")
     let pieces = try metadata.array(ifPresent: "tokenizer.ggml.tokens", of: .string)?.byteStrings ?? []

@@ -1,3 +1,4 @@
+public import AloraSystem
 internal import CAloraKernels
 
 /// The SHA-256 of something.
@@ -59,5 +60,27 @@ extension Digest {
   package init?(exactly bytes: [UInt8]) {
     guard bytes.count == 32 else { return nil }
     self.init(bytes: bytes)
+  }
+}
+
+extension Digest {
+  /// Of a file's bytes.
+  ///
+  /// - Throws: ``FileError``.
+  public init(file path: String) throws {
+    var hasher = Hasher()
+    try hasher.add(MappedFile(path: path))
+    self = hasher.end()
+  }
+}
+
+extension Digest.Hasher {
+  /// Adds the bytes of a file, as they are now.
+  ///
+  /// - Throws: ``FileError``.
+  public mutating func add(_ file: MappedFile) throws {
+    for first in stride(from: 0, to: file.byteCount, by: 1 << 20) {
+      add(try file.read(first..<min(first + 1 << 20, file.byteCount)))
+    }
   }
 }

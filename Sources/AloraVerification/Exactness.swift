@@ -1,3 +1,4 @@
+internal import AloraModels
 internal import AloraTensors
 internal import AloraInference
 
@@ -28,7 +29,7 @@ extension Verification {
     guard let record = golden.record else { return .none }
     guard record.exactnessVersion == exactnessVersion else { return .otherVersion(record.exactnessVersion) }
     guard record.adapterDigest == adapter.digest.description else { return .otherAdapter }
-    return try record.modelDigest == model.filesDigest().description ? .comparable : .otherModel
+    return try record.modelDigest == model.source.digest().description ? .comparable : .otherModel
   }
 
   /// All rows have the bits that were recorded, also those that the file does not keep.

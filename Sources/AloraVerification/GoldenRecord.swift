@@ -1,3 +1,4 @@
+internal import AloraModels
 internal import AloraTensors
 internal import AloraInference
 internal import AloraJSON
@@ -14,7 +15,7 @@ public struct GoldenRecord: Sendable {
 
   /// Bits of different versions are not comparable.
   public let exactnessVersion: Int
-  /// ``Model/filesDigest()`` in hexadecimal.
+  /// ``ModelSource/digest()`` in hexadecimal.
   public let modelDigest: String
   /// ``Adapter/digest`` in hexadecimal.
   public let adapterDigest: String

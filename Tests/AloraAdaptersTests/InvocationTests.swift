@@ -1,3 +1,4 @@
+import AloraModels
 import AloraAdapters
 import AloraTestSupport
 import AloraTokenization

@@ -1,3 +1,4 @@
+import AloraModels
 import AloraTensors
 import AloraSystem
 import AloraGeneration
@@ -11,7 +12,7 @@ enum FuzzCache {
   private static let model: Result<(Model, Digest), any Error> = Result {
     let data = FileSystem.environment("ALORA_FUZZ_DATA") ?? "testdata"
     let model = try Model(path: data + "/inference/llama-output/base", pool: ThreadPool(threadCount: 1))
-    return (model, try model.filesDigest())
+    return (model, try model.source.digest())
   }
 
   static func completed(_ bytes: [UInt8]) throws -> [UInt8] {

@@ -1,3 +1,4 @@
+import AloraModels
 import AloraTensors
 import AloraSystem
 import AloraInference
@@ -12,12 +13,12 @@ import Testing
   private func text(_ count: Int, seed: Int = 0) -> [Int] { (0..<count).map { ($0 * 31 + seed * 17) % 41 + 20 } }
 
   private func save(_ cache: PrefixCache, _ path: String) throws -> [UInt8] {
-    try cache.save(to: AtomicFile(path: path, replacesExisting: true), filesDigest: try cache.model.filesDigest())
+    try cache.save(to: AtomicFile(path: path, replacesExisting: true), filesDigest: try cache.model.source.digest())
     return try readFile(path)
   }
 
   private func load(_ model: Model, _ path: String, byteLimit: Int = .max) throws -> PrefixCache {
-    try PrefixCache(model: model, byteLimit: byteLimit, path: path, filesDigest: try model.filesDigest())
+    try PrefixCache(model: model, byteLimit: byteLimit, path: path, filesDigest: try model.source.digest())
   }
 
   /// A base's text, an aLoRA's call on it and an ordinary LoRA's.
@@ -90,7 +91,7 @@ import Testing
         .generate([GenerationRequest(tokens: text(34) + [7, 9, 7], adapter: fixture.adapters[0], limit: 0)])
       let path = directory + "/a"
       let bytes = try save(cache, path)
-      let digest = try fixture.model.filesDigest()
+      let digest = try fixture.model.source.digest()
       func code(_ variant: [UInt8]) throws -> GenerationError.Code? {
         try writeFile(variant, to: path)
         return caught(GenerationError.self) {
@@ -135,7 +136,7 @@ import Testing
   /// Files with right digests whose blocks contradict each other.
   @Test func contradictionsAreRefused() throws {
     let fixture = try Fixture()
-    let digest = try fixture.model.filesDigest()
+    let digest = try fixture.model.source.digest()
     func code(_ records: [Record], blockCount: Int? = nil, _ directory: String) throws -> GenerationError? {
       let header = CacheFileFormat.header(
         fixture.model, filesDigest: digest, blockCount: blockCount ?? records.count)

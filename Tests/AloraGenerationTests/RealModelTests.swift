@@ -1,3 +1,4 @@
+import AloraModels
 import AloraGeneration
 import AloraInference
 import AloraTestSupport
@@ -34,7 +35,7 @@ private let realModelPath: String? = {
     let model = try Model(path: path, pool: pool)
     let adapter = try Adapter(path: directory + "/adapter-bf16", model: model, pool: pool)
     let tokenizer = try Tokenizer(path: path)
-    let ends = try EndTokens.ofModel(path)
+    let ends = try ModelSource(path: path).endTokens()
     let lines = try String(decoding: readFile(directory + "/prompts.jsonl"), as: UTF8.self).split(separator: "\n")
     let prompts = try lines.map { try JSONDecoder().decode(Prompt.self, from: Data($0.utf8)) }
     #expect(prompts.count == 50)

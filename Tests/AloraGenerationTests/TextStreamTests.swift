@@ -1,3 +1,4 @@
+import AloraModels
 import AloraGeneration
 import AloraTestSupport
 import AloraTokenization

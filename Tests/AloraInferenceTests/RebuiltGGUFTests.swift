@@ -67,7 +67,9 @@ import Testing
     try writeFile(bytes, to: path)
     let header = try GGUFFileSet(path: path)
     let graph = try ModelGraph(gguf: header)
-    let (source, described) = try ModelFile.open(fixture.base)
+    let model = try ModelSource(path: fixture.base)
+    let described = try model.graph()
+    let source = try WeightReader(model)
     var unwritten = Set(header.tensors.map(\.name))
     func write(_ values: [Float], to name: String, elementOffset: Int = 0) throws {
       let tensor = try #require(header.tensor(named: name))

@@ -1,3 +1,4 @@
+import AloraModels
 import AloraTemplates
 import AloraSystem
 import AloraJSON

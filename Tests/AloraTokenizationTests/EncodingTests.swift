@@ -1,3 +1,4 @@
+import AloraModels
 import AloraTestSupport
 import AloraTokenization
 import Testing

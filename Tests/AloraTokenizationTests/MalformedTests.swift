@@ -1,3 +1,4 @@
+import AloraModels
 import AloraSystem
 import AloraJSON
 import AloraTestSupport

@@ -1,3 +1,4 @@
+import AloraModels
 import AloraJSON
 import AloraTestSupport
 import AloraTokenization

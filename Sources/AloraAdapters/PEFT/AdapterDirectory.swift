@@ -1,5 +1,6 @@
 public import AloraSystem
 internal import AloraJSON
+internal import AloraModels
 internal import AloraSafetensors
 internal import AloraTensors
 
@@ -22,20 +23,13 @@ public struct AdapterDirectory: Sendable {
   ///   - ignoredFields: fields of the configuration that are not known and that the user vouches for.
   /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``, ``PEFTError``.
   public init(path: String, ignoredFields: Set<String> = []) throws {
-    let directory = Self.directory(path)
-    guard FileSystem.kind(of: directory) == .directory else {
-      throw FileError(.notFound, operation: "open", path: path, detail: "no such directory")
-    }
-    let configurationPath = directory + "/adapter_config.json"
-    guard FileSystem.kind(of: configurationPath) == .regularFile else {
-      throw PEFTError(
-        .missingConfiguration, path: directory, problem: "it holds no adapter_config.json",
-        remedy: "give the directory that save_pretrained wrote, or a tree of such directories with --recursive")
-    }
+    let files = try Self.files(at: path)
+    let directory = files.path
+    let configurationPath = files.file(ModelFiles.adapterConfiguration)
     configuration = try AdapterConfiguration(
       json: JSONDocument(path: configurationPath).root, ignoredFields: ignoredFields)
-    let weightsPath = directory + "/adapter_model.safetensors"
-    guard FileSystem.kind(of: weightsPath) == .regularFile else { throw Self.missingWeights(directory) }
+    guard files.contains(ModelFiles.adapterWeights) else { throw Self.missingWeights(files) }
+    let weightsPath = files.file(ModelFiles.adapterWeights)
     let file = try SafetensorsFile(path: weightsPath)
     pairs = try FactorPair.pairs(
       of: file.tensors.sorted { $0.byteRange.lowerBound < $1.byteRange.lowerBound }, path: weightsPath)
@@ -43,18 +37,24 @@ public struct AdapterDirectory: Sendable {
     self.path = directory
   }
 
-  private static func directory(_ path: String) -> String {
-    for name in ["adapter_config.json", "adapter_model.safetensors"] where path == name || path.hasSuffix("/" + name) {
-      let parent = String(path.dropLast(name.count + 1))
-      return parent.isEmpty ? (path.hasPrefix("/") ? "/" : ".") : parent
+  /// The directory that a path means: itself, or the one that contains the named file of an adapter.
+  private static func files(at path: String) throws -> DirectoryContents {
+    let contents = try PathContents(path: path)
+    switch contents {
+    case .directory(let files) where files.hasAdapterConfiguration && !files.isMLXAdapter: return files
+    case .adapterConfiguration: return try DirectoryContents(containing: path)
+    case .safetensors where path.split(separator: "/").last == ModelFiles.adapterWeights[...]:
+      let files = try DirectoryContents(containing: path)
+      guard files.hasAdapterConfiguration else { throw files.unexpected(for: .peftAdapter) }
+      return files
+    default: throw contents.unexpected(at: path, for: .peftAdapter)
     }
-    return path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
   }
 
-  private static func missingWeights(_ directory: String) -> PEFTError {
-    guard FileSystem.kind(of: directory + "/adapter_model.bin") == .regularFile else {
+  private static func missingWeights(_ files: DirectoryContents) -> PEFTError {
+    guard files.contains(ModelFiles.pickledAdapterWeights) else {
       return PEFTError(
-        .missingWeights, path: directory, problem: "it holds no adapter_model.safetensors",
+        .missingWeights, path: files.path, problem: "it contains no \(ModelFiles.adapterWeights)",
         remedy: "save the adapter with save_pretrained(…), which writes it")
     }
     let load = "torch.load('adapter_model.bin', map_location='cpu', weights_only=True)"
@@ -62,7 +62,7 @@ public struct AdapterDirectory: Sendable {
       "import torch, safetensors.torch as s; "
       + "s.save_file({k: v.contiguous() for k, v in \(load).items()}, 'adapter_model.safetensors')"
     return PEFTError(
-      .pickledWeights, path: directory + "/adapter_model.bin",
+      .pickledWeights, path: files.file(ModelFiles.pickledAdapterWeights),
       problem: "the weights are a Python pickle, which can run any code when it is read, so it is not",
       remedy: "in that directory, run python -c \"\(line)\"")
   }

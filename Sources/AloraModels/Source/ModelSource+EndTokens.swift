@@ -1,0 +1,28 @@
+internal import AloraGGUF
+internal import AloraJSON
+
+extension ModelSource {
+  /// The tokens that end a model's answer; empty where its files name none.
+  ///
+  /// A GGUF: `tokenizer.ggml.eos_token_id` and `eot_token_id`. A directory: `eos_token_id`, a number or several, of the
+  /// generation's configuration, else of the model's.
+  /// - Throws: ``FileError``, ``JSONError``, ``GGUFError``.
+  public func endTokens() throws -> Set<Int> {
+    guard case .directory(let directory, _) = storage else {
+      guard let metadata = gguf?.metadata else { return [] }
+      return Set(try ["eos", "eot"].compactMap { try metadata.integer(ifPresent: "tokenizer.ggml.\($0)_token_id") })
+    }
+    var configurations: [JSON?] = []
+    if directory.contains(ModelFiles.generationConfiguration) {
+      let path = directory.file(ModelFiles.generationConfiguration)
+      configurations.append(try JSONDocument(path: path, allowsNonFinite: true).root)
+    }
+    let configuration = try configuration()
+    configurations += [configuration, try configuration?[optional: "text_config"]]
+    for root in configurations {
+      guard let value = try root?[optional: "eos_token_id"], !value.isNull else { continue }
+      return value.kind == .array ? Set(try value.elements().map { try $0.integer() }) : [try value.integer()]
+    }
+    return []
+  }
+}

@@ -1,0 +1,140 @@
+public import AloraGGUF
+public import AloraJSON
+internal import AloraSafetensors
+internal import AloraSystem
+public import AloraTensors
+internal import AloraTokenization
+
+/// A base model at a path: a Hugging Face directory, its configuration alone, or a GGUF.
+///
+/// The path is looked at once. Each part is opened when it is first asked for, and kept.
+///
+///     let source = try ModelSource(path: "SmolLM2-135M-Instruct")
+///     let base = try source.base()
+///     let tokenizer = try source.tokenizer()
+public final class ModelSource: Sendable {
+  enum Storage: Sendable {
+    case directory(DirectoryContents, configurationPath: String)
+    case gguf(GGUFFileSet)
+  }
+
+  /// As it was given.
+  public let path: String
+  let storage: Storage
+  private let storedConfiguration = Lazy<JSON>()
+  private let storedBase = Lazy<BaseModel>()
+  private let storedGraph = Lazy<ModelGraph>()
+  private let storedWeights = Lazy<SafetensorsFileSet>()
+  let storedTokenizer = Lazy<Tokenizer>()
+
+  /// - Throws: ``FileError``; ``PathError``, which says what is at the path instead; ``GGUFError``.
+  public init(path: String) throws {
+    let contents = try PathContents(path: path)
+    self.path = path
+    switch contents {
+    case .directory(let directory) where directory.hasConfiguration:
+      storage = .directory(directory, configurationPath: directory.file(ModelFiles.configuration))
+    case .configuration:
+      storage = .directory(try DirectoryContents(containing: path), configurationPath: path)
+    case .gguf: storage = .gguf(try GGUFFileSet(path: path))
+    default: throw contents.unexpected(at: path, for: .model)
+    }
+  }
+
+  /// The GGUF; nil for a directory.
+  public var gguf: GGUFFileSet? { if case .gguf(let files) = storage { files } else { nil } }
+
+  /// The configuration of a directory; nil for a GGUF.
+  ///
+  /// - Throws: ``FileError``, ``JSONError``.
+  public func configuration() throws -> JSON? {
+    guard case .directory(_, let configurationPath) = storage else { return nil }
+    return try storedConfiguration.value {
+      try JSONDocument(path: configurationPath, allowsNonFinite: true).root
+    }
+  }
+
+  /// The model as its configuration or its header describes it.
+  ///
+  /// - Throws: ``JSONError``, ``GGUFError``, ``ArchitectureError``.
+  public func base() throws -> BaseModel {
+    try storedBase.value {
+      if let configuration = try configuration() { return try BaseModel(configuration: configuration) }
+      guard let gguf else { preconditionFailure("a model without a form") }
+      return try BaseModel(gguf: gguf)
+    }
+  }
+
+  /// How the model computes.
+  ///
+  /// - Throws: as ``base()``.
+  public func graph() throws -> ModelGraph {
+    try storedGraph.value {
+      if let configuration = try configuration() { return try ModelGraph(configuration: configuration, base: base()) }
+      guard let gguf else { preconditionFailure("a model without a form") }
+      return try ModelGraph(gguf: gguf, base: base())
+    }
+  }
+
+  /// The weights, ready to compute with.
+  ///
+  /// - Throws: ``PathError`` `missingPart`; ``ArchitectureError`` `quantizedWeights`; ``FileError``,
+  ///   ``SafetensorsError``, ``JSONError``.
+  public func weights() throws -> any TensorSource {
+    guard case .directory(let directory, _) = storage else { return try tensors() }
+    if let configuration = try configuration(), let method = try QuantizationMethod(configuration: configuration) {
+      throw method.refusal(path: configuration.filePath ?? path)
+    }
+    guard directory.hasWeights else { throw directory.missingWeights }
+    return try tensors()
+  }
+
+  /// The tensors as the files describe them, whether or not this package can compute with them.
+  ///
+  /// - Throws: as ``weights()``, except `quantizedWeights`.
+  public func tensors() throws -> any TensorSource {
+    switch storage {
+    case .gguf(let files): files
+    case .directory(let directory, _):
+      try storedWeights.value { try SafetensorsFileSet(directory: directory.path) }
+    }
+  }
+
+  /// Whether a directory contains weights, or the path is a GGUF.
+  public var hasWeights: Bool {
+    switch storage {
+    case .gguf: true
+    case .directory(let directory, _): directory.hasWeights
+    }
+  }
+
+  /// The files after the first of a GGUF in several parts.
+  public var furtherParts: [String] { gguf?.parts.dropFirst().map(\.path) ?? [] }
+}
+
+extension DirectoryContents {
+  /// Why a model's directory has no weights that can be read.
+  fileprivate var missingWeights: PathError {
+    func error(_ problem: String, _ remedy: String) -> PathError {
+      PathError(.missingPart, path: path, problem: problem, remedy: remedy)
+    }
+    if let pickle = names.first(where: { $0.hasPrefix("pytorch_model") && !$0.hasSuffix(".json") }) {
+      return error(
+        "its weights are Python pickles (\(pickle)), which can run code when they are read, so alora doesn't read them",
+        "save the model again with transformers' save_pretrained, which writes safetensors")
+    }
+    if contains("consolidated.safetensors") {
+      return error(
+        "its weights are in Mistral's own layout (consolidated.safetensors)",
+        "download model.safetensors of the same repository, or a GGUF")
+    }
+    let ggufs = ggufs
+    if let first = ggufs.first {
+      return error("it contains no safetensors, but \(first)", "pass the file: \(file(first))")
+    }
+    for name in ["tf_model.h5", "flax_model.msgpack"] where contains(name) {
+      return error("its weights are in another library's format (\(name))", "download model.safetensors, or a GGUF")
+    }
+    return error("it contains no model.safetensors", "download the whole model, or pass a GGUF")
+  }
+}
