@@ -116,22 +116,28 @@ extension Model {
   /// - Parameter outputRows: for how many of them, the last ones, logits are computed: the last layer has only keys and values of
   ///   the others.
   public func operationCount(positions: Range<Int>, outputRows: Int) -> Double {
-    let h = graph.base.hyperparameters
-    func elements(_ matrices: [WeightMatrix?]) -> Double {
-      matrices.reduce(0) { sum, matrix in sum + (matrix.map { Double($0.rowCount * $0.columnCount) } ?? 0) }
+    func elements(_ matrices: WeightMatrix...) -> Double {
+      matrices.reduce(0) { $0 + Double($1.rowCount * $1.columnCount) }
     }
-    func elements(_ network: FeedForward) -> Double {
-      elements([network.gate, network.up, network.down])
-    }
+    func elements(_ network: Network) -> Double { elements(network.gate, network.up, network.down) }
     var total = 0.0
-    for (index, layer) in layers.enumerated() {
-      let window = graph.parameters.layers[index].window ?? .max
-      let computed = index + 1 < layers.count ? positions : positions.suffix(outputRows)
-      var weights = elements([layer.query, layer.output, layer.router])
-      weights += layer.feedForward.map(elements) ?? 0
-      weights += (layer.experts.first.map(elements) ?? 0) * Double(h.expertsPerToken)
-      total += weights * Double(computed.count) + elements([layer.key, layer.value]) * Double(positions.count)
-      for position in computed { total += 2 * Double(min(position + 1, window) * h.queryRowCount) }
+    for (index, (_, block)) in blocks.enumerated() {
+      let computed = index < lastMixerIndex ?? 0 ? positions : positions.suffix(outputRows)
+      let count = Double(computed.count)
+      switch block.operation {
+      case .mixer(.attention(let attention)):
+        let shape = attention.shape
+        total += elements(attention.query, attention.output) * count
+        total += elements(attention.key, attention.value) * Double(positions.count)
+        for position in computed {
+          total += 2 * Double(min(position + 1, shape.window ?? .max) * shape.queryRowCount)
+        }
+      case .feedForward(.gated(let network)): total += elements(network) * count
+      case .feedForward(.experts(let mixture)):
+        let expert = mixture.experts.first.map(elements) ?? 0
+        let shared = mixture.shared.map(elements) ?? 0
+        total += (elements(mixture.router) + shared + expert * Double(mixture.routing.expertsPerToken)) * count
+      }
     }
     return 2 * (total + Double(output.rowCount * output.columnCount * outputRows))
   }

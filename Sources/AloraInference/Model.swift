@@ -15,27 +15,14 @@ public enum Backend: String, CaseIterable, Sendable {
 /// file and is read row by row. With ``Backend/openblas`` all weights are widened to f32. A model that is to be used once
 /// may leave its weights in the file; each pass reads them then.
 public final class Model: Sendable {
-  struct FeedForward: Sendable {
-    let gate: WeightMatrix
-    let up: WeightMatrix
-    let down: WeightMatrix
-  }
-
-  struct Layer: Sendable {
-    let attentionNorm: FloatBuffer
-    let query: WeightMatrix
-    let key: WeightMatrix
-    let value: WeightMatrix
-    let output: WeightMatrix
-    let queryNorm: FloatBuffer?
-    let keyNorm: FloatBuffer?
-    let postAttentionNorm: FloatBuffer?
-    let feedForwardNorm: FloatBuffer
-    let feedForward: FeedForward?
-    let router: WeightMatrix?
-    let experts: [FeedForward]
-    let postFeedForwardNorm: FloatBuffer?
-  }
+  typealias Layer = AloraModels.Layer<WeightMatrix, FloatBuffer>
+  typealias Block = AloraModels.Block<WeightMatrix, FloatBuffer>
+  typealias Mixer = AloraModels.Mixer<WeightMatrix, FloatBuffer>
+  typealias Attention = AloraModels.Attention<WeightMatrix, FloatBuffer>
+  typealias FeedForward = AloraModels.FeedForward<WeightMatrix>
+  typealias Network = AloraModels.GatedNetwork<WeightMatrix>
+  typealias Mixture = AloraModels.ExpertMixture<WeightMatrix>
+  typealias Norm = AloraModels.Norm<FloatBuffer>
 
   /// The files that it was loaded from.
   public let source: ModelSource
@@ -47,9 +34,14 @@ public final class Model: Sendable {
   /// The bytes of the matrices in memory.
   public let weightByteCount: Int
   let layers: [Layer]
+  /// The blocks of all layers, one after the other.
+  let blocks: [(layer: Int, block: Block)]
+  /// After this block, a row doesn't bear on any other.
+  let lastMixerIndex: Int?
+  let blockSizes: BlockSizes
   let embedding: RowSource
   let embeddingType: alora_type
-  let finalNorm: FloatBuffer
+  let finalNorm: Norm
   let output: WeightMatrix
   let blas: OpenBLAS?
   /// What went wrong while weights that stay in the file were read; such a model is of no more use.
@@ -97,24 +89,15 @@ public final class Model: Sendable {
       byteCount += loaded.byteCount
       return loaded
     }
-    func vector(_ vector: GraphVector) throws -> FloatBuffer {
-      try file.values(of: vector, adding: graph.parameters.normOffset)
-    }
-    func network(_ network: GraphFeedForward) throws -> FeedForward {
-      FeedForward(gate: try matrix(network.gate), up: try matrix(network.up), down: try matrix(network.down))
-    }
-    layers = try graph.layers.map { layer in
-      Layer(
-        attentionNorm: try vector(layer.attentionNorm), query: try matrix(layer.query), key: try matrix(layer.key),
-        value: try matrix(layer.value), output: try matrix(layer.output), queryNorm: try layer.queryNorm.map(vector),
-        keyNorm: try layer.keyNorm.map(vector), postAttentionNorm: try layer.postAttentionNorm.map(vector),
-        feedForwardNorm: try vector(layer.feedForwardNorm), feedForward: try layer.feedForward.map(network),
-        router: try layer.router.map(matrix), experts: try layer.experts.map(network),
-        postFeedForwardNorm: try layer.postFeedForwardNorm.map(vector))
-    }
+    let layers = try graph.layers.map { try $0.map(matrix: matrix, vector: file.values) }
+    self.layers = layers
+    let blocks = layers.enumerated().flatMap { index, layer in layer.blocks.map { (layer: index, block: $0) } }
+    self.blocks = blocks
+    lastMixerIndex = blocks.lastIndex { if case .mixer = $0.block.operation { true } else { false } }
+    blockSizes = BlockSizes(layers)
     embedding = try file.rows(of: graph.embedding)
     embeddingType = try embedding.kernelType()
-    finalNorm = try vector(graph.finalNorm)
+    finalNorm = try graph.finalNorm.map(file.values)
     output = try matrix(graph.output)
     weightByteCount = byteCount
     arena.endLoading()

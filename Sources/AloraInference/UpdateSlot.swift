@@ -19,17 +19,41 @@ package enum ModuleKind: Int, CaseIterable, Sendable {
   }
 }
 
-extension GraphLayer {
-  subscript(kind: ModuleKind) -> GraphMatrix? {
+extension Layer {
+  /// The matrix of a module; nil for a layer without it.
+  subscript(kind: ModuleKind) -> Matrix? {
+    for block in blocks {
+      let matrix: Matrix? =
+        switch block.operation {
+        case .mixer(.attention(let attention)): attention[kind]
+        case .feedForward(.gated(let network)): network[kind]
+        case .feedForward(.experts(let mixture)): kind == .router ? mixture.router : mixture.shared?[kind]
+        }
+      if let matrix { return matrix }
+    }
+    return nil
+  }
+}
+
+extension Attention {
+  fileprivate subscript(kind: ModuleKind) -> Matrix? {
     switch kind {
     case .query: query
     case .key: key
     case .value: value
     case .output: output
-    case .gate: feedForward?.gate
-    case .up: feedForward?.up
-    case .down: feedForward?.down
-    case .router: router
+    case .gate, .up, .down, .router: nil
+    }
+  }
+}
+
+extension GatedNetwork {
+  fileprivate subscript(kind: ModuleKind) -> Matrix? {
+    switch kind {
+    case .gate: gate
+    case .up: up
+    case .down: down
+    case .query, .key, .value, .output, .router: nil
     }
   }
 }

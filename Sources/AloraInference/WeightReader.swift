@@ -18,12 +18,28 @@ struct WeightReader {
     isGGUF = model.gguf != nil
   }
 
+  /// The tensor that a model of text alone calls by this name. Multimodal models put a prefix before it, and classes
+  /// without an output layer leave one out.
+  ///
+  /// Source: transformers `conversion_mapping.py`, and the names in published files.
+  private func tensor(named name: String) -> TensorDescription? {
+    if let tensor = source.tensor(named: name) { return tensor }
+    guard !isGGUF else { return nil }
+    var others = ["language_model.\(name)"]
+    if name.hasPrefix("model.") {
+      let rest = name.dropFirst("model.".count)
+      others += ["model.language_model.\(rest)", String(rest)]
+    }
+    return others.lazy.compactMap { source.tensor(named: $0) }.first
+  }
+
   /// The bytes of all tensors.
   var byteCount: Int { source.tensors.reduce(0) { $0 + $1.byteRange.count } }
 
   private func missing(_ name: String) -> InferenceError {
     InferenceError(
-      .missingTensor, path: path, place: "tensor \(name)", problem: "the model needs it, and the file doesn't contain it",
+      .missingTensor, path: path, place: "tensor \(name)",
+      problem: "the model needs it, and the file doesn't contain it",
       remedy: "pass the whole model")
   }
 
@@ -39,8 +55,8 @@ struct WeightReader {
   /// - Throws: `ambiguousOutput`; ``FileError``.
   func checkTiedOutput(_ graph: ModelGraph) throws {
     guard !isGGUF, graph.base.hyperparameters.tiesEmbeddings,
-      let output = source.tensor(named: "lm_head.weight"),
-      let embedding = source.tensor(named: graph.embedding.huggingFace.name),
+      let output = tensor(named: "lm_head.weight"),
+      let embedding = tensor(named: graph.embedding.huggingFace.name),
       try !source.haveEqualBytes(output, embedding)
     else { return }
     throw InferenceError(
@@ -55,7 +71,7 @@ struct WeightReader {
   /// - Throws: `missingTensor`, `wrongShape`.
   func rows(of matrix: GraphMatrix) throws -> RowSource {
     let (place, permutation) = isGGUF ? (matrix.gguf, matrix.permutation) : (matrix.huggingFace, .none)
-    guard let tensor = source.tensor(named: place.name) else { throw missing(place.name) }
+    guard let tensor = tensor(named: place.name) else { throw missing(place.name) }
     let shape = tensor.shape
     guard shape.rank >= 2, shape.columnCount == matrix.columnCount, shape.rowCount == place.rowCount else {
       throw wrongShape(tensor, "[\(place.rowCount), \(matrix.columnCount)]")
@@ -67,13 +83,14 @@ struct WeightReader {
   /// The elements of a norm's weight.
   ///
   /// - Throws: `missingTensor`, `wrongShape`, `unsupportedType`.
-  func values(of vector: GraphVector, adding offset: Float) throws -> FloatBuffer {
+  func values(of vector: GraphVector) throws -> FloatBuffer {
     let name = isGGUF ? vector.ggufName : vector.huggingFaceName
-    guard let tensor = source.tensor(named: name) else { throw missing(name) }
+    guard let tensor = tensor(named: name) else { throw missing(name) }
     guard tensor.shape.dimensions == [vector.count] else { throw wrongShape(tensor, "[\(vector.count)]") }
     let values = try RowSource(
       file: try source.file(of: tensor), tensor: tensor, rows: 0..<1, permutation: .none
     ).floats()
+    let offset = isGGUF ? 0 : vector.huggingFaceOffset
     return FloatBuffer(offset == 0 ? values : values.map { offset + $0 })
   }
 
@@ -84,7 +101,7 @@ struct WeightReader {
     if matrix.hasBias == false { return nil }
     let place = isGGUF ? matrix.gguf : matrix.huggingFace
     let name = String(place.name.dropLast("weight".count)) + "bias"
-    guard let tensor = source.tensor(named: name) else {
+    guard let tensor = tensor(named: name) else {
       if matrix.hasBias == true { throw missing(name) }
       return nil
     }

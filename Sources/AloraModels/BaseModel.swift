@@ -14,10 +14,24 @@ public struct BaseModel: Sendable {
   /// Every module that an adapter can change, layer by layer; then the embedding and the output layer.
   public let modules: [WeightModule]
 
-  private let index: [String: Int]
+  private let lookup: Lookup
+
+  /// What models share when they are copied.
+  private final class Lookup: Sendable {
+    let architecture: Architecture
+    let moduleIndex: [String: Int]
+
+    init(_ architecture: Architecture, _ moduleIndex: [String: Int]) {
+      self.architecture = architecture
+      self.moduleIndex = moduleIndex
+    }
+  }
+
+  /// What gives it its layers.
+  var architecture: Architecture { lookup.architecture }
 
   /// The module of that path, or nil.
-  public func module(named name: String) -> WeightModule? { index[name].map { modules[$0] } }
+  public func module(named name: String) -> WeightModule? { lookup.moduleIndex[name].map { modules[$0] } }
 
   /// A model's name for itself.
   public struct StatedName: Hashable, Sendable {
@@ -33,7 +47,7 @@ public struct BaseModel: Sendable {
 
   private init(
     path: String?, statedName: StatedName?, architectureName: String, hyperparameters: Hyperparameters,
-    architectures: [Architecture]
+    architecture: Architecture, modulesOf architectures: [Architecture]
   ) {
     self.path = path
     self.statedName = statedName
@@ -68,7 +82,7 @@ public struct BaseModel: Sendable {
         name: "lm_head", kind: .outputLayer, inputCount: hidden, outputCount: vocabulary, layerIndex: nil,
         targets: hyperparameters.tiesEmbeddings ? [] : [output]))
     self.modules = modules
-    self.index = index
+    lookup = Lookup(architecture, index)
   }
 }
 
@@ -77,30 +91,18 @@ extension BaseModel {
   ///
   /// - Throws: ``JSONError``; ``ArchitectureError`` (`unknownArchitecture`, `unsupportedVariant`).
   public init(configuration json: JSON) throws {
-    let names = try json[optional: "architectures"]?.elements().map { try $0.string() } ?? []
-    let modelType = try json[optional: "model_type"]?.string()
-    let architecture = Architecture.all.first {
-      names.isEmpty ? $0.modelType == modelType : names.contains($0.huggingFaceName)
-    }
-    guard let architecture else {
-      throw ArchitectureError(
-        .unknownArchitecture, path: json.filePath, place: "$.architectures",
-        problem: "the base is \(names.first ?? modelType ?? "of no stated architecture"), which is not supported",
-        remedy: "supported are \(Architecture.all.map(\.huggingFaceName).joined(separator: ", "))")
-    }
-    let reader = ConfigurationReader(json: json)
+    let found = try Architecture.find(configuration: json)
+    let (architecture, reader) = (found.architecture, found.reader)
     if let objection = try architecture.objection(reader) {
       throw ArchitectureError(
         .unsupportedVariant, path: json.filePath, place: nil,
-        problem: "this \(architecture.huggingFaceName) is not supported: \(objection)")
+        problem: "this \(architecture.className) is not supported: \(objection)")
     }
-    // Gemma ties unless told otherwise; the other configuration classes don't.
-    let hyperparameters = try Hyperparameters(
-      configuration: reader, tiesEmbeddingsByDefault: architecture.modelType.hasPrefix("gemma"))
+    let hyperparameters = try Hyperparameters(configuration: reader, architecture.defaults)
     self.init(
       path: json.filePath, statedName: try StatedName(configuration: json),
-      architectureName: architecture.variantName(hyperparameters) ?? architecture.name,
-      hyperparameters: hyperparameters, architectures: [architecture])
+      architectureName: architecture.variantName(hyperparameters) ?? architecture.names.gguf,
+      hyperparameters: hyperparameters, architecture: architecture, modulesOf: [architecture])
   }
 
   /// The base that a GGUF holds. Its tensors are compared with the architecture's table.
@@ -119,18 +121,16 @@ extension BaseModel {
         problem: "the file is of type '\(type)', not a model",
         remedy: "give the base model's GGUF")
     }
-    let architectures = Architecture.all.filter {
-      $0.name == name || ($0.modelType == "granitemoehybrid" && name == "granitemoe")
-    }
-    guard !architectures.isEmpty else {
+    let architectures = Architecture.all(ggufName: name)
+    guard let architecture = architectures.first else {
       throw ArchitectureError(
         .unknownArchitecture, path: file.path, place: "general.architecture", problem: "'\(name)' is not supported",
-        remedy: "supported are \(Set(Architecture.all.map(\.name)).sorted().joined(separator: ", "))")
+        remedy: "supported are \(Architecture.ggufNames.joined(separator: ", "))")
     }
     let hyperparameters = try Hyperparameters(gguf: file, architecture: name)
     self.init(
       path: file.path, statedName: StatedName(metadata), architectureName: name, hyperparameters: hyperparameters,
-      architectures: architectures)
+      architecture: architecture, modulesOf: architectures)
     try check(against: file)
   }
 

@@ -53,23 +53,21 @@ import Testing
     let model = try Model(path: fixture.base, pool: pools[0])
     let adapter = try Adapter(path: fixture.adapter, model: model, pool: pools[0])
     let evaluators = pools.map {
-      Evaluator(model: model, pool: $0, instructionSet: .best) {
-        isa, type, weights, rows, columns, panel, count, x, tokens, firstTile, tileCount, y, stride in
-        alora_matmul(
-          alora_isa(rawValue: isa), alora_type(rawValue: type), weights, rows, columns, panel, count, x, tokens,
-          firstTile, tileCount, y, stride)
+      Evaluator(model: model, pool: $0, instructionSet: .best) { call in
+        call.perform()
         // The last token's first output, summed from the end.
-        guard tokens > 1, firstTile + tileCount == alora_tile_count(tokens), type == ALORA_TYPE_F32.rawValue else {
+        let (tokens, columns, panel) = (call.tokenCount, call.columnCount, call.panels.lowerBound)
+        guard tokens > 1, call.tiles.upperBound == alora_tile_count(tokens), call.type == ALORA_TYPE_F32.rawValue else {
           return
         }
         let start = alora_tile_first_token(alora_tile_count(tokens) - 1, tokens)
         let width = tokens - start
-        let panelStart = weights.assumingMemoryBound(to: Float.self) + panel * columns * 32
+        let panelStart = call.weights.assumingMemoryBound(to: Float.self) + panel * columns * 32
         var sum: Float = 0
         for k in (0..<columns).reversed() {
-          sum.addProduct(x[start * columns + k * width + width - 1], panelStart[k * 32])
+          sum.addProduct(call.x[start * columns + k * width + width - 1], panelStart[k * 32])
         }
-        y[(tokens - 1) * stride + panel * 32] = sum
+        call.y[(tokens - 1) * call.stride + panel * 32] = sum
       }
     }
     let noticed = try (0..<10).count { seed in

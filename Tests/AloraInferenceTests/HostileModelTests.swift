@@ -113,11 +113,12 @@ import Testing
       let start = try #require(bytes.indices.first { bytes[$0...].starts(with: key) })
       #expect(
         try ModelGraph(gguf: GGUFFileSet(path: testData("inference/gemma3-six-layers/base.gguf")))
-          .parameters.layers.contains { $0.window != nil })
+          .layers.contains { $0.attention?.shape.window != nil })
       bytes[start + key.count - 1] = UInt8(ascii: "X")
       try writeFile(bytes, to: directory + "/base.gguf")
-      let layers = try ModelGraph(gguf: GGUFFileSet(path: directory + "/base.gguf")).parameters.layers
-      #expect(layers.allSatisfy { $0.window == nil && $0.rotary == layers[5].rotary })
+      let layers = try ModelGraph(gguf: GGUFFileSet(path: directory + "/base.gguf")).layers
+      let shapes = layers.compactMap(\.attention?.shape)
+      #expect(shapes.count == layers.count && shapes.allSatisfy { $0.window == nil && $0.rotary == shapes[5].rotary })
     }
   }
 

@@ -17,15 +17,14 @@ import Testing
     let pool = ThreadPool(threadCount: 2)
     let model = try Model(path: fixture.base, pool: pool)
     let done = Mutex(0)
-    let evaluator = Evaluator(model: model, pool: pool, instructionSet: .best) {
-      isa, type, weights, rows, columns, panel, count, x, tokens, firstTile, tileCount, y, stride in
-      alora_matmul(
-        alora_isa(rawValue: isa), alora_type(rawValue: type), weights, rows, columns, panel, count, x, tokens,
-        firstTile, tileCount, y, stride)
-      let outputs = min(count * Int(ALORA_PANEL_ROWS), rows - panel * Int(ALORA_PANEL_ROWS))
+    let evaluator = Evaluator(model: model, pool: pool, instructionSet: .best) { call in
+      call.perform()
+      let outputs = min(
+        call.panels.count * Int(ALORA_PANEL_ROWS), call.rowCount - call.panels.lowerBound * Int(ALORA_PANEL_ROWS))
       let inputs =
-        alora_tile_first_token(firstTile + tileCount, tokens) - alora_tile_first_token(firstTile, tokens)
-      done.withLock { $0 += outputs * inputs * columns }
+        alora_tile_first_token(call.tiles.upperBound, call.tokenCount)
+        - alora_tile_first_token(call.tiles.lowerBound, call.tokenCount)
+      done.withLock { $0 += outputs * inputs * call.columnCount }
     }
     let count = Self.count
     let tokens = (0..<count).map { ($0 * 31) % model.vocabularySize }
@@ -37,9 +36,10 @@ import Testing
 
     let h = model.graph.base.hyperparameters
     var attention = 0
-    for (index, layer) in model.graph.parameters.layers.enumerated() {
+    for (index, layer) in model.graph.layers.enumerated() {
       let first = index + 1 < h.layerCount ? 0 : count - outputRows
-      for position in first..<count { attention += 2 * h.queryRowCount * min(position + 1, layer.window ?? .max) }
+      let window = try #require(layer.attention).shape.window ?? .max
+      for position in first..<count { attention += 2 * h.queryRowCount * min(position + 1, window) }
     }
     let counted = model.operationCount(positions: 0..<count, outputRows: outputRows)
     #expect(Double(2 * (done.withLock { $0 } + attention)) == counted)

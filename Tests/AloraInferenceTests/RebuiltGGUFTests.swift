@@ -96,34 +96,31 @@ import Testing
         try write([value], to: name, elementOffset: target.gguf.rows.lowerBound + target.permutation.targetRow(of: row))
       }
     }
-    func writeVector(_ target: GraphVector?, _ from: GraphVector?) throws {
-      guard let target, let from else { return }
-      let values = try source.values(of: from, adding: described.parameters.normOffset).values
-      try write(values, to: target.ggufName)
+    func writeVector(_ target: GraphVector, _ from: GraphVector) throws {
+      try write(source.values(of: from).values, to: target.ggufName)
     }
     try writeMatrix(graph.embedding, described.embedding)
     try writeMatrix(graph.output, described.output)
-    try writeVector(graph.finalNorm, described.finalNorm)
+    try writeVector(graph.finalNorm.weight, described.finalNorm.weight)
     for (layer, from) in zip(graph.layers, described.layers) {
-      try writeMatrix(layer.query, from.query)
-      try writeMatrix(layer.key, from.key)
-      try writeMatrix(layer.value, from.value)
-      try writeMatrix(layer.output, from.output)
-      if let router = layer.router, let other = from.router { try writeMatrix(router, other) }
-      let networks = [layer.feedForward].compactMap { $0 } + layer.experts
-      for (network, other) in zip(networks, [from.feedForward].compactMap { $0 } + from.experts) {
-        try writeMatrix(network.gate, other.gate)
-        try writeMatrix(network.up, other.up)
-        try writeMatrix(network.down, other.down)
-      }
-      try writeVector(layer.attentionNorm, from.attentionNorm)
-      try writeVector(layer.queryNorm, from.queryNorm)
-      try writeVector(layer.keyNorm, from.keyNorm)
-      try writeVector(layer.postAttentionNorm, from.postAttentionNorm)
-      try writeVector(layer.feedForwardNorm, from.feedForwardNorm)
-      try writeVector(layer.postFeedForwardNorm, from.postFeedForwardNorm)
+      for (target, source) in zip(layer.matrices, from.matrices) { try writeMatrix(target, source) }
+      for (target, source) in zip(layer.vectors, from.vectors) { try writeVector(target, source) }
     }
     #expect(unwritten.isEmpty, "\(unwritten.sorted())")
     return bytes
+  }
+}
+
+extension GraphLayer {
+  fileprivate var matrices: [GraphMatrix] {
+    var all: [GraphMatrix] = []
+    _ = map(matrix: { all.append($0) }, vector: { $0 })
+    return all
+  }
+
+  fileprivate var vectors: [GraphVector] {
+    var all: [GraphVector] = []
+    _ = map(matrix: { $0 }, vector: { all.append($0) })
+    return all
   }
 }

@@ -113,7 +113,7 @@ public final class ModelSource: Sendable {
 }
 
 extension DirectoryContents {
-  /// Why a model's directory has no weights that can be read.
+  /// The error about a directory without weights that can be read.
   fileprivate var missingWeights: PathError {
     func error(_ problem: String, _ remedy: String) -> PathError {
       PathError(.missingPart, path: path, problem: problem, remedy: remedy)

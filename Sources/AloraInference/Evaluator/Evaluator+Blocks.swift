@@ -1,0 +1,119 @@
+internal import AloraModels
+internal import CAloraKernels
+
+extension Evaluator {
+  /// Where a block is, for the adapters' updates and the cache.
+  typealias PlacedBlock = (layer: Int, block: Model.Block)
+
+  /// All blocks, without the sum of the last one's output, which ``logits(_:)`` begins with.
+  ///
+  /// After the last mixer, a row is only for its own logits: there, all rows leave what later tokens need, and the rest is
+  /// computed for the wanted rows.
+  /// - Parameter wanted: some consecutive rows of each segment.
+  /// - Returns: a pass of the wanted rows alone.
+  func runBlocks(_ pass: Pass, wanted: [Range<Int>]) -> Pass {
+    var pass = pass
+    let isNarrower = wanted.reduce(0) { $0 + $1.count } < pass.rowCount
+    for (index, (layer, block)) in model.blocks.enumerated() {
+      let input = enter(index, pass)
+      switch block.operation {
+      case .mixer(let mixer) where index == model.lastMixerIndex && isNarrower:
+        remember(mixer, layer, input, pass)
+        pass = narrow(pass, to: wanted)
+        guard pass.rowCount > 0 else { return pass }
+        rotaryTables(pass)
+        pack(input, count: pass.rowCount, in: pass)
+        finish(mixer, layer, input, pass)
+      case .mixer(let mixer): run(mixer, layer, input, pass)
+      case .feedForward(let network): run(network, layer, input, pass)
+      }
+    }
+    return pass
+  }
+
+  /// Adds the output of the block before to the stream, and prepares what this block reads.
+  private func enter(_ index: Int, _ pass: Pass) -> Rows {
+    let previous = index > 0 ? model.blocks[index - 1].block : nil
+    switch model.blocks[index].block.input {
+    case .stream(nil):
+      forEachRow(pass.rowCount, packing: pass.hidden, in: pass) { rows in self.addOutput(of: previous, rows, pass) }
+      return pass.hidden
+    case .stream(let norm?):
+      forEachRow(pass.rowCount, packing: pass.normed, in: pass) { rows in
+        self.addOutput(of: previous, rows, pass)
+        self.normalize(pass.hidden, norm, into: pass.normed, rows)
+      }
+      return pass.normed
+    case .sameAsPrevious:
+      // Architectures have such blocks only after one with a norm.
+      forEachRow(pass.rowCount, packing: pass.normed, in: pass) { rows in self.addOutput(of: previous, rows, pass) }
+      return pass.normed
+    }
+  }
+
+  /// stream += scale · output, after the norm that some models have there.
+  func addOutput(of block: Model.Block?, _ rows: Range<Int>, _ pass: Pass) {
+    guard let block else { return }
+    if let norm = block.outputNorm { normalize(pass.output, norm, into: pass.output, rows) }
+    unsafe alora_add_scaled(
+      isa, block.residualScale, pass.output[rows.lowerBound], pass.hidden[rows.lowerBound],
+      rows.count * pass.hidden.columnCount)
+  }
+
+  /// A norm of parts of each row that are as long as its weight.
+  func normalize(_ x: Rows, _ norm: Model.Norm, into y: Rows, _ rows: Range<Int>) {
+    let count = norm.weight.count
+    unsafe alora_rms_norm(
+      isa, x[rows.lowerBound], count, norm.weight.base, norm.epsilon, y[rows.lowerBound], count,
+      rows.count * (x.columnCount / count), count)
+  }
+
+  private func run(_ mixer: Model.Mixer, _ layer: Int, _ input: Rows, _ pass: Pass) {
+    switch mixer {
+    case .attention(let attention): attend(attention, layer, input, pass)
+    }
+  }
+
+  /// The part of a mixer that later tokens depend on.
+  private func remember(_ mixer: Model.Mixer, _ layer: Int, _ input: Rows, _ pass: Pass) {
+    switch mixer {
+    case .attention(let attention): storeKeysAndValues(attention, layer, input, pass)
+    }
+  }
+
+  /// The rest of it, for rows that ``remember(_:_:_:_:)`` has seen.
+  private func finish(_ mixer: Model.Mixer, _ layer: Int, _ input: Rows, _ pass: Pass) {
+    switch mixer {
+    case .attention(let attention): attendToStored(attention, layer, input, pass)
+    }
+  }
+
+  private func run(_ network: Model.FeedForward, _ layer: Int, _ input: Rows, _ pass: Pass) {
+    switch network {
+    case .gated(let network): run(network, layer, input, pass, into: pass.output)
+    case .experts(let mixture): run(mixture, layer, input, pass)
+    }
+  }
+
+  /// Moves the wanted rows of the stream and of what a block reads to the front, in their order.
+  private func narrow(_ pass: Pass, to wanted: [Range<Int>]) -> Pass {
+    var rest = pass
+    (rest.segments, rest.rowCount) = ([], 0)
+    for (segment, rows) in zip(pass.segments, wanted) {
+      let first = rest.rowCount
+      for (index, row) in rows.enumerated() where row > first + index {
+        // To the front only, so never over a row that is still to be moved.
+        for buffer in [pass.hidden, pass.normed] {
+          unsafe buffer[first + index].update(from: buffer[row], count: buffer.columnCount)
+        }
+      }
+      rest.rowCount += rows.count
+      let active = min(max(segment.firstActiveRow, rows.lowerBound), rows.upperBound) - rows.lowerBound
+      rest.segments.append(
+        Segment(
+          sequence: segment.sequence, rows: first..<rest.rowCount,
+          firstPosition: segment.position(ofRow: rows.lowerBound), firstActiveRow: first + active))
+    }
+    return rest
+  }
+}

@@ -1,0 +1,139 @@
+internal import AloraModels
+internal import CAloraKernels
+
+/// Computes a model's graph for one sequence or several at once.
+///
+/// The logits of a position and its keys and values are a pure function of the weights, of the sequence's tokens up to
+/// it, of its adapter and activation start (and, for models with two sets of rotary frequencies, of whether the declared
+/// length is beyond the first): not of how the tokens are divided into calls, of what else is in a call, of the number of
+/// threads or the instruction set. Every reduction has a fixed order, see `alora_kernels.h`; whatever acts on a row
+/// acts on that row alone.
+///
+/// A model is a list of blocks (``Block``). Each kind of mixer and of feed-forward network has its own file; nothing here
+/// depends on the model's architecture.
+@safe public final class Evaluator {
+  public let model: Model
+  public let pool: ThreadPool
+  public let instructionSet: InstructionSet
+  let isa: alora_isa
+  let product: ProductKernel
+  let scratch: [Scratch]
+  private let buffers = PassBuffers()
+
+  /// The kernel of matrix products; another one only to show that tests would notice.
+  package typealias ProductKernel = (ProductCall) -> Void
+
+  /// What one thread needs for itself.
+  final class Scratch {
+    let attention = GrowingBuffer()
+    let update = GrowingBuffer()
+    let weights = GrowingBuffer()
+  }
+
+  public convenience init(model: Model, pool: ThreadPool, instructionSet: InstructionSet = .best) {
+    self.init(model: model, pool: pool, instructionSet: instructionSet) { $0.perform() }
+  }
+
+  package init(model: Model, pool: ThreadPool, instructionSet: InstructionSet, product: @escaping ProductKernel) {
+    self.model = model
+    self.pool = pool
+    self.instructionSet = instructionSet
+    isa = instructionSet.kernel
+    self.product = product
+    scratch = (0..<pool.threadCount).map { _ in Scratch() }
+  }
+
+  /// Texts longer than this are refused: sines and cosines are exact up to the angle of its last position.
+  public var positionLimit: Int {
+    let greatest = model.graph.parameters.rotaries.flatMap {
+      $0.inverseFrequencies + ($0.longInverseFrequencies ?? [])
+    }.max()
+    return Int(1_000_000 / max(1, greatest ?? 1))
+  }
+
+  /// Computes tokens and appends them to their sequences.
+  ///
+  /// - Parameter work: each sequence at most once.
+  /// - Returns: for each piece of work, the logits asked for.
+  /// - Throws: ``InferenceError`` (`tokenOutsideVocabulary`, `noTokens`, `tooLong`, `notFinite`); ``FileError`` where the
+  ///   embedding, or weights that stay in the file, can't be read. The sequences are then as before.
+  public func evaluate(_ work: [Work]) throws -> [Logits] {
+    try check(work)
+    let pass = begin(work)
+    do {
+      try embed(pass)
+      if let blas = model.blas { blas.useThreads(pool.threadCount) }
+      rotaryTables(pass)
+      let wanted = zip(work, pass.segments).map { $0.wantedRows(of: $1) }
+      let result = logits(runBlocks(pass, wanted: wanted))
+      try model.failures.check()
+      for (item, logits) in zip(work, result) { try item.sequence.checkFinite(logits) }
+      return result
+    } catch {
+      for item in work { item.sequence.dropLast(item.tokens.count) }
+      throw error
+    }
+  }
+
+  private func check(_ work: [Work]) throws(InferenceError) {
+    let limit = positionLimit
+    for (index, item) in work.enumerated() {
+      precondition(item.sequence.model === model, "a sequence of another model")
+      precondition(!work[..<index].contains { $0.sequence === item.sequence }, "a sequence comes twice")
+      guard !item.tokens.isEmpty else { throw InferenceError(.noTokens, path: nil, problem: "there are no tokens") }
+      if let token = item.tokens.first(where: { !(0..<model.vocabularySize).contains($0) }) {
+        throw InferenceError(
+          .tokenOutsideVocabulary, path: model.path,
+          problem: "\(token) is not a token of the model, which has \(model.vocabularySize)")
+      }
+      guard item.sequence.tokens.count + item.tokens.count <= limit else {
+        throw InferenceError(.tooLong, path: nil, problem: "a text of more than \(limit) tokens")
+      }
+    }
+  }
+
+  private func begin(_ work: [Work]) -> Pass {
+    var segments: [Segment] = []
+    var rows = 0
+    for item in work {
+      let position = item.sequence.tokens.count
+      item.sequence.append(item.tokens[...])
+      let active = item.sequence.activationStart.map { min(max($0 - position, 0), item.tokens.count) }
+      segments.append(
+        Segment(
+          sequence: item.sequence, rows: rows..<(rows + item.tokens.count), firstPosition: position,
+          firstActiveRow: rows + (active ?? item.tokens.count)))
+      rows += item.tokens.count
+    }
+    return buffers.pass(model, segments: segments, rowCount: rows)
+  }
+
+  /// Rows of the token embedding, with what an adapter adds to them.
+  private func embed(_ pass: Pass) throws {
+    let hidden = pass.hidden.columnCount
+    let scale = model.graph.parameters.embeddingScale
+    let rowBytes = model.embedding.rowByteCount
+    let raw = UnsafeMutableRawPointer.allocate(byteCount: max(rowBytes, 16), alignment: 16)
+    defer { unsafe raw.deallocate() }
+    for segment in pass.segments {
+      let tokens = segment.sequence.tokens
+      let update = segment.sequence.adapter?.embedding
+      for row in segment.rows {
+        let token = tokens[segment.position(ofRow: row)]
+        let target = unsafe pass.hidden[row]
+        try unsafe model.embedding.read(token..<(token + 1), into: raw, scratch: raw)
+        unsafe alora_dequantize(model.embeddingType, raw, target, hidden)
+        if let update, row >= segment.firstActiveRow {
+          let a = unsafe update.a.base + token * update.rank
+          for index in 0..<hidden {
+            var sum: Float = 0
+            let b = unsafe update.b.base + index * update.rank
+            for r in 0..<update.rank { sum = unsafe sum.addingProduct(a[r], b[r]) }
+            unsafe target[index] = unsafe target[index].addingProduct(update.scale, sum)
+          }
+        }
+        if scale != 1 { unsafe alora_scale_by(isa, scale, target, target, hidden) }
+      }
+    }
+  }
+}

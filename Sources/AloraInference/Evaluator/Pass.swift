@@ -1,0 +1,114 @@
+internal import AloraModels
+
+/// The rows of one sequence in a pass.
+struct Segment {
+  let sequence: TokenSequence
+  let rows: Range<Int>
+  /// The position of the first row.
+  let firstPosition: Int
+  /// The end of the rows for which the adapter is off.
+  let firstActiveRow: Int
+
+  var activeRows: Range<Int> { firstActiveRow..<rows.upperBound }
+
+  /// The position of one of the rows.
+  func position(ofRow row: Int) -> Int { firstPosition + row - rows.lowerBound }
+}
+
+/// One call's rows, and the memory that they go through. ``Rows`` has the contract of its buffers.
+@safe struct Pass {
+  var segments: [Segment]
+  var rowCount: Int
+  /// The residual stream.
+  let hidden: Rows
+  /// What a block reads, if a norm made it.
+  let normed: Rows
+  /// What a block computed, before it is added to the stream.
+  let output: Rows
+  let query: Rows
+  let key: Rows
+  let value: Rows
+  /// What attention gathered for each head of a query.
+  let attention: Rows
+  /// The activations of a feed-forward network; its width is the network's.
+  let gate: Rows
+  let up: Rows
+  /// The rows that products read next, in the kernels' tiles.
+  let packed: UnsafeMutablePointer<Float>
+  /// For each rotary embedding: cosines [T][pairs], sines [T][pairs].
+  let rotary: UnsafeMutablePointer<Float>
+  let experts: ExpertBuffers
+
+  /// What a mixture of experts needs besides.
+  @safe struct ExpertBuffers {
+    /// The rows of the tokens that chose one expert, side by side, and what it made of them.
+    let gathered: Rows
+    let produced: Rows
+    let logits: Rows
+    /// Of the chosen experts.
+    let weights: Rows
+  }
+
+  /// The segments that have rows in a range, with these rows.
+  func forEachSegment(in range: Range<Int>, _ body: (Segment, Range<Int>) -> Void) {
+    for segment in segments {
+      let rows = segment.rows.clamped(to: range)
+      if !rows.isEmpty { body(segment, rows) }
+    }
+  }
+}
+
+/// The buffers of all passes of one evaluator.
+final class PassBuffers {
+  private let buffers = (0..<15).map { _ in GrowingBuffer() }
+
+  /// Memory for a pass of some segments.
+  func pass(_ model: Model, segments: [Segment], rowCount: Int) -> Pass {
+    // What the matrices are, not what a configuration says that no matrix has confirmed.
+    let sizes = model.blockSizes
+    let hidden = model.graph.base.hyperparameters.hiddenSize
+    let pairs = model.rotaryPairCounts.reduce(0, +)
+    var next = 0
+    func floats(_ columnCount: Int) -> UnsafeMutablePointer<Float> {
+      next += 1
+      return unsafe buffers[next - 1].reserve(rowCount * columnCount)
+    }
+    func rows(_ columnCount: Int) -> Rows { unsafe Rows(floats(columnCount), columnCount: columnCount) }
+    let hasExperts = sizes.expertCount > 0
+    return unsafe Pass(
+      segments: segments, rowCount: rowCount, hidden: rows(hidden), normed: rows(hidden), output: rows(hidden),
+      query: rows(sizes.queryWidth), key: rows(sizes.keyValueWidth), value: rows(sizes.keyValueWidth),
+      attention: rows(sizes.queryWidth), gate: rows(max(sizes.networkWidth, hidden)), up: rows(sizes.networkWidth),
+      packed: floats(max(hidden, sizes.queryWidth, sizes.networkWidth)), rotary: floats(2 * pairs),
+      experts: Pass.ExpertBuffers(
+        gathered: rows(hasExperts ? hidden : 0), produced: rows(hasExperts ? hidden : 0),
+        logits: rows(sizes.expertCount), weights: rows(sizes.expertsPerToken)))
+  }
+}
+
+/// The widest rows that a model's blocks compute.
+struct BlockSizes {
+  private(set) var queryWidth = 0
+  private(set) var keyValueWidth = 0
+  private(set) var networkWidth = 0
+  private(set) var expertCount = 0
+  private(set) var expertsPerToken = 0
+
+  init(_ layers: [Model.Layer]) {
+    func add(_ network: Model.Network) { networkWidth = max(networkWidth, network.gate.rowCount) }
+    for block in layers.flatMap(\.blocks) {
+      switch block.operation {
+      case .mixer(.attention(let attention)):
+        queryWidth = max(queryWidth, attention.shape.queryRowCount)
+        keyValueWidth = max(keyValueWidth, attention.shape.keyValueRowCount)
+      case .feedForward(.gated(let network)): add(network)
+      case .feedForward(.experts(let mixture)):
+        // All experts of a layer have one shape.
+        if let expert = mixture.experts.first { add(expert) }
+        if let shared = mixture.shared { add(shared) }
+        expertCount = max(expertCount, mixture.experts.count)
+        expertsPerToken = max(expertsPerToken, mixture.routing.expertsPerToken)
+      }
+    }
+  }
+}

@@ -1,0 +1,45 @@
+/// The logits of consecutive positions of one sequence.
+public struct Logits: Sendable {
+  public let positions: Range<Int>
+  public let vocabularySize: Int
+  /// Shape: `[positions, vocabulary]`
+  public let values: [Float]
+
+  /// The logits of one of the positions.
+  public subscript(position: Int) -> ArraySlice<Float> {
+    let row = position - positions.lowerBound
+    return values[(row * vocabularySize)..<((row + 1) * vocabularySize)]
+  }
+}
+
+/// Tokens to compute next for one sequence.
+public struct Work {
+  /// The tokens whose logits are wanted.
+  public enum LogitSelection: Hashable, Sendable {
+    case none, last, all
+    /// Counted from the first of the tokens.
+    case rows(Range<Int>)
+  }
+  public let sequence: TokenSequence
+  public let tokens: [Int]
+  public let logits: LogitSelection
+
+  public init(_ sequence: TokenSequence, tokens: [Int], logits: LogitSelection) {
+    self.sequence = sequence
+    self.tokens = tokens
+    self.logits = logits
+  }
+
+  /// The rows of a pass whose logits are wanted.
+  func wantedRows(of segment: Segment) -> Range<Int> {
+    let (count, first) = (segment.rows.count, segment.rows.lowerBound)
+    let wanted =
+      switch logits {
+      case .none: 0..<0
+      case .last: (count - 1)..<count
+      case .all: 0..<count
+      case .rows(let range): range.clamped(to: 0..<count)
+      }
+    return (first + wanted.lowerBound)..<(first + wanted.upperBound)
+  }
+}

@@ -1,0 +1,69 @@
+extension Architecture {
+  /// IBM Granite 3.x with experts. The experts are bare parameters, which LoRA on modules does not reach.
+  ///
+  /// Source: transformers `models/granitemoe/modeling_granitemoe.py`, llama.cpp `conversion/granite.py`
+  /// (`GraniteMoeModel`).
+  static let graniteMoe = graniteMixture(
+    Names(gguf: "granitemoe", family: "GraniteMoe", modelTypes: ["granitemoe"]))
+
+  /// The same with a shared expert.
+  ///
+  /// Source: transformers `models/granitemoeshared/modeling_granitemoeshared.py`.
+  static let graniteMoeShared = graniteMixture(
+    Names(gguf: "granitemoe", family: "GraniteMoeShared", modelTypes: ["granitemoeshared"]))
+
+  private static func graniteMixture(_ names: Names) -> Architecture {
+    Architecture(
+      names, defaults: ConfigurationDefaults(vocabularySize: 32000, contextLength: 2048),
+      objection: { reader in try reader.integer("num_local_experts", default: 0) < 1 ? "it has no experts" : nil },
+      // Position embedding and biases as the configuration says.
+      numbers: GraphNumberRules(attentionScale: .multiplier, biases: .asConfigured, hasMultipliers: true),
+      modules: graniteMixtureModules,
+      layer: { layer in try layer.preNorm(layer.attention(), layer.graniteMixture()) })
+  }
+
+  /// Attention, the router, and the shared expert if there is one; without experts, the shared feed-forward network takes
+  /// the names of a dense one.
+  @Sendable static func graniteMixtureModules(_ h: Hyperparameters) -> [LayerModule] {
+    var modules = LayerModule.attention(h, isPermuted: true)
+    let hasExperts = h.expertCount > 0
+    if hasExperts {
+      modules.append(.linear("block_sparse_moe.router.layer", h.hiddenSize, h.expertCount, "ffn_gate_inp"))
+    }
+    if h.sharedFeedForwardSize > 0 {
+      let suffix = hasExperts ? "_shexp" : ""
+      modules.append(
+        .fused(
+          "shared_mlp.input_linear", h.hiddenSize, h.sharedFeedForwardSize, ["ffn_gate\(suffix)", "ffn_up\(suffix)"]))
+      modules.append(
+        .linear("shared_mlp.output_linear", h.sharedFeedForwardSize, h.hiddenSize, "ffn_down\(suffix)"))
+    }
+    return modules
+  }
+}
+
+extension LayerBuilder {
+  /// Granite's experts: Hugging Face has gate and up of all experts in one tensor of three dimensions, GGUF in two.
+  func graniteMixture() throws -> GraphBlock.Operation {
+    let (width, hidden, count) = (h.feedForwardSize, h.hiddenSize, h.expertCount)
+    return try mixture { number in
+      func part(_ gguf: String, _ huggingFace: String, _ rows: Int, of stride: Int, at offset: Int, _ columns: Int)
+        -> GraphMatrix
+      {
+        GraphMatrix(
+          gguf: .init(
+            name: "blk.\(index).\(gguf).weight", rows: (number * rows)..<(number * rows + rows),
+            rowCount: count * rows),
+          permutation: .none,
+          huggingFace: .init(
+            name: "model.layers.\(index).block_sparse_moe.\(huggingFace).weight",
+            rows: (number * stride + offset)..<(number * stride + offset + rows), rowCount: count * stride),
+          columnCount: columns, hasBias: false)
+      }
+      return GatedNetwork(
+        gate: part("ffn_gate_exps", "input_linear", width, of: 2 * width, at: 0, hidden),
+        up: part("ffn_up_exps", "input_linear", width, of: 2 * width, at: width, hidden),
+        down: part("ffn_down_exps", "output_linear", hidden, of: hidden, at: 0, width), activation: numbers.activation)
+    }
+  }
+}

@@ -1,0 +1,115 @@
+/// Everything that is known about one family of models: its names, its configuration's defaults, its weights in Hugging
+/// Face and in GGUF, and its layers.
+///
+/// Conversion and inference read the same value. Each architecture has one file that defines one constant; to add an
+/// architecture, add a file and its entry in ``all``.
+public struct Architecture: Sendable {
+  /// The names that files give an architecture.
+  struct Names: Sendable {
+    /// `general.architecture` of GGUF.
+    let gguf: String
+    /// Other values of `general.architecture` that the reference converter writes for this architecture.
+    var otherGGUF: [String] = []
+    /// The class that `architectures` of the configuration names, without `ForCausalLM`: `Llama`.
+    let family: String
+    /// `model_type` of the configuration; of a multimodal model, that of its text part.
+    let modelTypes: [String]
+    /// Multimodal classes whose GGUF has this architecture's name.
+    var wrappers: [String] = []
+  }
+
+  /// A weight module of a layer, before it is given a layer's number.
+  struct LayerModule: Sendable {
+    struct Target: Sendable {
+      let tensor: String
+      let rows: Range<Int>
+      let permutation: RowPermutation
+    }
+    let name: String
+    let inputCount: Int
+    let outputCount: Int
+    let targets: [Target]
+  }
+
+  let names: Names
+  /// What the configuration class means by a missing field.
+  let defaults: ConfigurationDefaults
+  /// Why a configuration of this architecture can't be used, or nil.
+  let objection: @Sendable (_ configuration: ConfigurationReader) throws -> String?
+  /// The architecture's GGUF name for these hyperparameters, if it isn't always the same.
+  let variantName: @Sendable (Hyperparameters) -> String?
+  /// The linear modules of a layer.
+  let layerModules: @Sendable (Hyperparameters) -> [LayerModule]
+  /// Where its numbers are written.
+  let numbers: GraphNumberRules
+  /// The blocks of a layer.
+  let layer: @Sendable (LayerBuilder) throws -> GraphLayer
+
+  init(
+    _ names: Names, defaults: ConfigurationDefaults,
+    objection: @escaping @Sendable (ConfigurationReader) throws -> String? = { _ in nil },
+    variantName: @escaping @Sendable (Hyperparameters) -> String? = { _ in nil },
+    numbers: GraphNumberRules = GraphNumberRules(),
+    modules: @escaping @Sendable (Hyperparameters) -> [LayerModule],
+    layer: @escaping @Sendable (LayerBuilder) throws -> GraphLayer
+  ) {
+    self.names = names
+    self.defaults = defaults
+    self.objection = objection
+    self.variantName = variantName
+    self.numbers = numbers
+    layerModules = modules
+    self.layer = layer
+  }
+
+  /// The class that the reference implementation computes with: `LlamaForCausalLM`.
+  public var className: String { names.family + "ForCausalLM" }
+
+  /// Every architecture that this package knows. Of those with one GGUF name, the first gives a GGUF its layers.
+  static let all: [Architecture] = [
+    .llama, .mistral, .mistral3, .granite, .graniteMoe, .graniteMoeShared, .graniteMoeHybrid, .qwen2, .qwen2VL, .qwen3,
+    .qwen3VL, .phi3, .gemma2, .gemma3,
+  ]
+}
+
+extension Architecture.LayerModule {
+  /// A linear module whose weight is one GGUF tensor.
+  static func linear(
+    _ name: String, _ inputCount: Int, _ outputCount: Int, _ tensor: String, _ permutation: RowPermutation = .none
+  ) -> Self {
+    Self(
+      name: name, inputCount: inputCount, outputCount: outputCount,
+      targets: [Target(tensor: tensor, rows: 0..<outputCount, permutation: permutation)])
+  }
+
+  /// A linear module whose rows, in equal parts, are several GGUF tensors.
+  static func fused(_ name: String, _ inputCount: Int, _ partRowCount: Int, _ tensors: [String]) -> Self {
+    Self(
+      name: name, inputCount: inputCount, outputCount: partRowCount * tensors.count,
+      targets: tensors.enumerated().map { index, tensor in
+        Target(tensor: tensor, rows: (index * partRowCount)..<((index + 1) * partRowCount), permutation: .none)
+      })
+  }
+
+  /// Query, key, value and output projections of their own, as most models have them.
+  ///
+  /// - Parameter isPermuted: whether GGUF stores the rows of q and k in pairs.
+  static func attention(_ h: Hyperparameters, isPermuted: Bool) -> [Self] {
+    let permutation: RowPermutation = isPermuted ? .halvesToPairs(headDimension: h.headDimension) : .none
+    return [
+      .linear("self_attn.q_proj", h.hiddenSize, h.queryRowCount, "attn_q", permutation),
+      .linear("self_attn.k_proj", h.hiddenSize, h.keyValueRowCount, "attn_k", permutation),
+      .linear("self_attn.v_proj", h.hiddenSize, h.keyValueRowCount, "attn_v"),
+      .linear("self_attn.o_proj", h.queryRowCount, h.hiddenSize, "attn_output"),
+    ]
+  }
+
+  /// The gated feed-forward network with three projections of their own.
+  static func gatedFeedForward(_ h: Hyperparameters) -> [Self] {
+    [
+      .linear("mlp.gate_proj", h.hiddenSize, h.feedForwardSize, "ffn_gate"),
+      .linear("mlp.up_proj", h.hiddenSize, h.feedForwardSize, "ffn_up"),
+      .linear("mlp.down_proj", h.feedForwardSize, h.hiddenSize, "ffn_down"),
+    ]
+  }
+}

@@ -1,0 +1,91 @@
+internal import AloraJSON
+
+/// Reads the numbers that an architecture asks for from a configuration.
+struct ConfigurationReader {
+  /// The configuration, or the text part of a multimodal model's.
+  let json: JSON
+  /// The whole configuration around a text part.
+  var outer: JSON?
+  /// What missing fields mean.
+  var defaults: ConfigurationDefaults?
+
+  init(json: JSON, outer: JSON? = nil, defaults: ConfigurationDefaults? = nil) {
+    self.json = json
+    self.outer = outer
+    self.defaults = defaults
+  }
+
+  /// - Throws: ``JSONError`` where the field is missing, of a wrong kind or out of `range`.
+  func integer(_ name: String, in range: ClosedRange<Int> = Hyperparameters.extent) throws(JSONError) -> Int {
+    try json[name].integer(in: range)
+  }
+
+  /// The field, or `fallback` where it is missing or null.
+  func integer(_ name: String, default fallback: Int) throws(JSONError) -> Int {
+    try json[optional: name]?.integer(in: 0...Hyperparameters.extent.upperBound) ?? fallback
+  }
+
+  /// A field that gives a shape. Multimodal configurations leave out what their class says; a configuration of text alone
+  /// never does, so there a missing field is an error.
+  func size(
+    _ name: String, _ fallback: KeyPath<ConfigurationDefaults, Int>,
+    in range: ClosedRange<Int> = Hyperparameters.extent
+  ) throws(JSONError) -> Int {
+    guard outer != nil, let defaults, try json[optional: name] == nil else { return try integer(name, in: range) }
+    return defaults[keyPath: fallback]
+  }
+
+  /// A list of strings; nil where the field is missing or null.
+  func strings(_ name: String) throws -> [String]? {
+    try json[optional: name]?.elements().map { try $0.string() }
+  }
+
+  func has(_ name: String) -> Bool { (try? json.members().contains { $0.name == name }) ?? false }
+
+  func number(_ name: String, default fallback: Double) throws -> Double {
+    try json[optional: name]?.number() ?? fallback
+  }
+
+  /// - Throws: ``JSONError`` `outOfRange` where it is not above 0.
+  func positive(_ name: String, default fallback: Double) throws -> Double {
+    guard let value = try json[optional: name] else { return fallback }
+    let number = try value.number()
+    guard number > 0 else { throw value.error(.outOfRange, "expected a number above 0, found \(value.excerpt)") }
+    return number
+  }
+
+  func boolean(_ name: String, default fallback: Bool) throws -> Bool {
+    try json[optional: name]?.boolean() ?? fallback
+  }
+
+  func string(_ name: String) throws -> String? { try json[optional: name]?.string() }
+
+  func window() throws -> Int? { try json[optional: "sliding_window"]?.integer(in: Hyperparameters.extent) }
+}
+
+extension Hyperparameters {
+  /// Source: the configuration classes of transformers, whose defaults for missing fields are followed.
+  init(configuration reader: ConfigurationReader, _ defaults: ConfigurationDefaults) throws {
+    let hidden = try reader.size("hidden_size", \.hiddenSize)
+    let heads = try reader.size("num_attention_heads", \.headCount)
+    let usual = defaults.keyValueHeadCount.flatMap { heads.isMultiple(of: $0) ? $0 : nil } ?? heads
+    let keyValueHeads = try reader.integer("num_key_value_heads", default: usual)
+    let headDimension = try reader.integer("head_dim", default: defaults.headDimension ?? hidden / heads)
+    let shared = try reader.integer("shared_intermediate_size", default: 0)
+    let tie = "tie_word_embeddings"
+    let ties = try reader.json[optional: tie]?.boolean() ?? reader.outer?[optional: tie]?.boolean()
+    self.init(
+      layerCount: try reader.size("num_hidden_layers", \.layerCount, in: Self.layers), hiddenSize: hidden,
+      headCount: heads, keyValueHeadCount: keyValueHeads, headDimension: headDimension,
+      feedForwardSize: try reader.size("intermediate_size", \.feedForwardSize), sharedFeedForwardSize: shared,
+      expertCount: try reader.integer("num_local_experts", default: 0),
+      expertsPerToken: try reader.integer("num_experts_per_tok", default: 0),
+      vocabularySize: try reader.size("vocab_size", \.vocabularySize), tiesEmbeddings: ties ?? defaults.tiesEmbeddings)
+    guard keyValueHeads >= 1, headDimension >= 1, heads.isMultiple(of: keyValueHeads), headDimension.isMultiple(of: 2)
+    else {
+      throw reader.json.error(
+        .outOfRange, "\(heads) heads, \(keyValueHeads) key-value heads and \(headDimension) per head don't go together"
+      )
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/// Where the numbers of an architecture's graph are written, in its configuration and in its GGUF.
+struct GraphNumberRules: Sendable {
+  /// Which layers see only a window of positions.
+  enum Window: Sendable {
+    case none
+    /// `sliding_window` applies to every layer; the number is what a missing field means.
+    case everyLayer(fallback: Int?)
+    /// Only if `use_sliding_window` says so, from layer `max_window_layers` on.
+    case fromLayer
+    /// Every layer but each `period`th, unless `layer_types` says otherwise. `windowOfGGUF` is what a GGUF without one
+    /// means; a configuration without one means 4096.
+    case allButEvery(period: Int, windowOfGGUF: Int?)
+  }
+
+  /// What a score is multiplied by.
+  enum AttentionScale: Sendable {
+    /// 1 / √(head dimension)
+    case headDimension
+    /// `attention_multiplier`.
+    case multiplier
+    /// 1 / √`query_pre_attn_scalar`. A GGUF doesn't say it: the published models with this many layers divide the hidden
+    /// size by the heads, all others take the head dimension.
+    case queryScalar(layerCountOfLargest: Int)
+  }
+
+  /// Where the rotary embedding is described.
+  enum Positions: Sendable {
+    case plain
+    /// With `partial_rotary_factor`, and old names of longrope.
+    case partial
+    /// One description for layers with a window and one for the others.
+    case perLayerKind
+    /// Only if `position_embedding_type` is `rope`.
+    case switched
+  }
+
+  /// Which linear modules have biases.
+  enum Biases: Sendable {
+    case none
+    case queryKeyValue
+    /// All four of attention if `attention_bias` says so, the feed-forward network's if `mlp_bias` does.
+    case asConfigured
+  }
+
+  var activation = GateActivation.silu
+  var window = Window.none
+  var attentionScale = AttentionScale.headDimension
+  var positions = Positions.plain
+  var biases = Biases.none
+  /// What Hugging Face's norm weights lack: Gemma stores the weight less one.
+  var normOffset: Float = 0
+  /// Embeddings are multiplied by the root of their width.
+  var scalesEmbeddingByWidth = false
+  /// `embedding_multiplier`, `residual_multiplier` and `logits_scaling`.
+  var hasMultipliers = false
+  /// Soft caps if `attn_logit_softcapping` and `final_logit_softcapping` are missing; nil for an architecture without any.
+  var softCaps: (attention: Double?, logits: Double?)?
+}

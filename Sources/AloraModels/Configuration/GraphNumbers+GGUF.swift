@@ -1,0 +1,168 @@
+internal import AloraSystem
+internal import AloraGGUF
+internal import AloraTensors
+
+extension GraphNumbers {
+  /// What the metadata of a GGUF says of the graph.
+  ///
+  /// Source: llama.cpp `src/llama-model.cpp` and `src/models/` (`load_arch_hparams`). A window that the file states is
+  /// applied, also where llama.cpp drops it, because the model was trained with it.
+  /// - Throws: ``GGUFError``; ``ArchitectureError``.
+  init(gguf file: GGUFFileSet, _ h: Hyperparameters, architecture: String, _ rules: GraphNumberRules) throws {
+    let reader = GGUFReader(file: file, prefix: architecture)
+    let windows = try Self.windows(reader, h, rules.window)
+    let (rotaries, rotaryOfKind) = try Self.rotaries(reader, h, rules)
+    var attention = 1 / Double(h.headDimension).squareRoot()
+    switch rules.attentionScale {
+    case .headDimension: break
+    case .multiplier:
+      let stated = try reader.number("attention.scale", default: 0)
+      if stated != 0 { attention = stated }
+    case .queryScalar(let layerCountOfLargest):
+      if h.layerCount == layerCountOfLargest { attention = 1 / Double(h.hiddenSize / h.headCount).squareRoot() }
+    }
+    func multiplier(_ name: String) throws -> Float {
+      guard rules.hasMultipliers else { return 1 }
+      let stated = try reader.number(name, default: 1)
+      return stated == 0 ? 1 : Float(stated)
+    }
+    func softCap(_ name: String, _ fallback: Double?) throws -> Float? {
+      guard rules.softCaps != nil else { return nil }
+      let stated = try reader.number(name, default: fallback ?? 0)
+      return stated == 0 ? nil : Float(stated)
+    }
+    let epsilonKey = "\(architecture).attention.layer_norm_rms_epsilon"
+    let epsilon = try file.metadata.number(forKey: epsilonKey)
+    guard epsilon >= 0 else { throw reader.error(epsilonKey, "an epsilon of \(epsilon) is not supported") }
+    let contextLength = try reader.integer("context_length", default: 0)
+    self.init(
+      parameters: GraphParameters(
+        embeddingScale: rules.scalesEmbeddingByWidth
+          ? Float(Double(h.hiddenSize).squareRoot()) : try multiplier("embedding_scale"),
+        logitDivisor: try multiplier("logit_scale"),
+        logitSoftCap: try softCap("final_logit_softcapping", rules.softCaps?.logits), rotaries: rotaries,
+        contextLength: contextLength > 0 ? contextLength : nil),
+      normEpsilon: Float(epsilon), normOffset: rules.normOffset, residualScale: try multiplier("residual_scale"),
+      attentionScale: Float(attention),
+      attentionSoftCap: try softCap("attn_logit_softcapping", rules.softCaps?.attention),
+      activation: rules.activation,
+      layers: windows.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) })
+  }
+
+  private static func windows(
+    _ reader: GGUFReader, _ h: Hyperparameters, _ rule: GraphNumberRules.Window
+  ) throws -> [Int?] {
+    let fallback = if case .allButEvery(_, let window) = rule { window } else { nil as Int? }
+    let size = try reader.integer("attention.sliding_window", default: fallback ?? 0)
+    guard size > 0 else { return [Int?](repeating: nil, count: h.layerCount) }
+    guard case .allButEvery(let period, _) = rule else { return [Int?](repeating: size, count: h.layerCount) }
+    let key = "\(reader.prefix).attention.sliding_window_pattern"
+    if case .array(let pattern)? = reader.file.metadata[key] {
+      let flags = pattern.booleans ?? pattern.integers?.map { $0 != 0 } ?? []
+      guard flags.count >= h.layerCount else {
+        throw reader.error(key, "expected a flag for each of \(h.layerCount) layers, found \(flags.count)")
+      }
+      return flags.prefix(h.layerCount).map { $0 ? size : nil }
+    }
+    let stated = try reader.integer("attention.sliding_window_pattern", default: period)
+    return (0..<h.layerCount).map { stated == 0 || ($0 + 1) % stated != 0 ? size : nil }
+  }
+
+  private static func rotaries(
+    _ reader: GGUFReader, _ h: Hyperparameters, _ rules: GraphNumberRules
+  ) throws -> ([RotaryEmbedding], (full: Int?, sliding: Int?)) {
+    // llama.cpp takes this key for Granite's switch.
+    let isSwitched = rules.hasMultipliers
+    if isSwitched, try reader.file.metadata.boolean(ifPresent: "\(reader.prefix).rope.scaling.finetuned") == false {
+      return ([], (nil, nil))
+    }
+    let full = try RotaryDescription(reader, h).embedding
+    guard case .perLayerKind = rules.positions else { return ([full], (0, 0)) }
+    let sliding = RotaryDescription(
+      kind: .plain, theta: try reader.theta("rope.freq_base_swa"), dimensionCount: h.headDimension, originalLength: 0)
+    return ([full, sliding.embedding], (0, 1))
+  }
+}
+
+/// Looks up keys below an architecture's name.
+struct GGUFReader {
+  let file: GGUFFileSet
+  let prefix: String
+
+  func number(_ name: String, default fallback: Double) throws -> Double {
+    let number = try file.metadata.number(ifPresent: "\(prefix).\(name)") ?? fallback
+    guard number.isFinite else { throw error("\(prefix).\(name)", "expected a finite number") }
+    return number
+  }
+
+  func integer(_ name: String, default fallback: Int) throws -> Int {
+    try file.metadata.integer(ifPresent: "\(prefix).\(name)", in: 0...Hyperparameters.extent.upperBound) ?? fallback
+  }
+
+  func theta(_ name: String) throws -> Double {
+    let theta = try number(name, default: 10000)
+    guard theta > 1 else { throw error("\(prefix).\(name)", "a base of \(theta) is not supported") }
+    return theta
+  }
+
+  func error(_ place: String, _ problem: String) -> ArchitectureError {
+    ArchitectureError(.invalidHyperparameter, path: file.path, place: place, problem: problem)
+  }
+
+  /// The elements of a small F32 tensor; nil where there is none.
+  func floats(_ name: String, count: Int) throws -> [Float]? {
+    guard let tensor = file.tensor(named: name) else { return nil }
+    guard tensor.dtype == .f32, tensor.shape.dimensions == [count] else {
+      throw ArchitectureError(
+        .wrongShape, path: file.path, place: "tensor \(name)",
+        problem: "it is \(tensor.dtype) \(tensor.shape), expected F32 [\(count)]")
+    }
+    let bytes = try file.readBytes(of: tensor)
+    return (0..<count).map { index in
+      let bits = bytes[(4 * index)..<(4 * index + 4)].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+      return Float(bitPattern: bits)
+    }
+  }
+}
+
+extension RotaryDescription {
+  /// - Throws: ``GGUFError``; ``ArchitectureError``.
+  init(_ reader: GGUFReader, _ h: Hyperparameters) throws {
+    let dimensionKey = "rope.dimension_count"
+    let dimensions = try reader.integer(dimensionKey, default: h.headDimension)
+    guard dimensions >= 2, dimensions <= h.headDimension, dimensions.isMultiple(of: 2) else {
+      throw reader.error("\(reader.prefix).\(dimensionKey)", "\(dimensions) of \(h.headDimension) cannot be rotated")
+    }
+    dimensionCount = dimensions
+    theta = try reader.theta("rope.freq_base")
+    let longest = try reader.integer("context_length", default: 0)
+    originalLength = try reader.integer("rope.scaling.original_context_length", default: longest)
+    divisors = try reader.floats("rope_freqs.weight", count: dimensions / 2) ?? []
+    let factor = try reader.number("rope.scaling.factor", default: reader.number("rope.scale_linear", default: 1))
+    let attentionFactor = try reader.number("rope.scaling.attn_factor", default: 1)
+    if let short = try reader.floats("rope_factors_short.weight", count: dimensions / 2),
+      let long = try reader.floats("rope_factors_long.weight", count: dimensions / 2)
+    {
+      kind = .longrope(
+        short: short.map { Double($0) }, long: long.map { Double($0) }, attentionFactor: attentionFactor)
+      return
+    }
+    let name = try reader.file.metadata.string(ifPresent: "\(reader.prefix).rope.scaling.type") ?? "none"
+    guard factor > 0 else { throw reader.error("\(reader.prefix).rope.scaling.factor", "\(factor) is not above 0") }
+    switch name {
+    // As llama.cpp: a factor without a type is linear.
+    case "none" where factor == 1: kind = .plain
+    case "none", "linear": kind = .linear(factor: factor)
+    case "yarn":
+      guard try reader.number("rope.scaling.yarn_log_multiplier", default: 0) == 0, originalLength > 0 else {
+        throw reader.error("\(reader.prefix).rope.scaling.type", "this kind of YaRN is not supported")
+      }
+      kind = .yarn(
+        Yarn(
+          factor: factor, betaFast: try reader.number("rope.scaling.yarn_beta_fast", default: 32),
+          betaSlow: try reader.number("rope.scaling.yarn_beta_slow", default: 1),
+          attentionFactor: Self.yarnAttentionFactor(factor) * attentionFactor))
+    default: throw reader.error("\(reader.prefix).rope.scaling.type", "'\(name)' is not supported")
+    }
+  }
+}

@@ -1,0 +1,144 @@
+internal import AloraJSON
+
+/// The numbers of a model's graph outside of its layers.
+public struct GraphParameters: Hashable, Sendable {
+  public var embeddingScale: Float
+  public var logitDivisor: Float
+  /// cap · tanh(logit / cap); nil for none.
+  public var logitSoftCap: Float?
+  /// What layers refer to by an index.
+  public var rotaries: [RotaryEmbedding]
+  /// How many positions the model was made for; nil where nothing is said.
+  public var contextLength: Int?
+}
+
+/// All numbers of a graph, as a configuration or a GGUF states them. Blocks take theirs from here.
+struct GraphNumbers {
+  /// What differs from layer to layer.
+  struct Layer {
+    /// A token sees itself and `window - 1` positions before it; nil: all.
+    var window: Int?
+    /// An index of ``GraphParameters/rotaries``; nil for a layer without positions.
+    var rotary: Int?
+  }
+
+  var parameters: GraphParameters
+  var normEpsilon: Float
+  /// What Hugging Face's norm weights lack.
+  var normOffset: Float
+  /// What a block's output is multiplied by before it is added.
+  var residualScale: Float
+  var attentionScale: Float
+  var attentionSoftCap: Float?
+  var activation: GateActivation
+  var layers: [Layer]
+}
+
+extension GraphNumbers {
+  /// - Throws: ``JSONError``; ``ArchitectureError`` `unsupportedVariant`.
+  init(configuration reader: ConfigurationReader, _ h: Hyperparameters, _ rules: GraphNumberRules) throws {
+    func unsupported(_ place: String, _ problem: String) -> ArchitectureError {
+      ArchitectureError(.unsupportedVariant, path: reader.json.filePath, place: "$.\(place)", problem: problem)
+    }
+    let name = try reader.string("hidden_activation") ?? reader.string("hidden_act")
+    let expected = rules.activation == .silu ? ["silu", "swish"] : ["gelu_pytorch_tanh"]
+    if let name, !expected.contains(name) {
+      throw unsupported("hidden_act", "the activation '\(name)' is not supported")
+    }
+    if try reader.boolean("use_bidirectional_attention", default: false) {
+      throw unsupported("use_bidirectional_attention", "attention to later tokens is not supported")
+    }
+    let isSliding = try Self.slidingLayers(reader, h, rules.window)
+    let (rotaries, rotaryOfKind) = try Self.rotaries(reader, h, rules.positions)
+    var attention = 1 / Double(h.headDimension).squareRoot()
+    switch rules.attentionScale {
+    case .headDimension: break
+    case .multiplier: attention = try reader.number("attention_multiplier", default: 1)
+    case .queryScalar: attention = 1 / (try reader.positive("query_pre_attn_scalar", default: 256)).squareRoot()
+    }
+    func multiplier(_ name: String) throws -> Float {
+      rules.hasMultipliers ? Float(try reader.number(name, default: 1)) : 1
+    }
+    func softCap(_ name: String, _ fallback: Double?) throws -> Float? {
+      guard rules.softCaps != nil else { return nil }
+      // Null says that there is none; a missing field, that it is the class's own.
+      guard reader.has(name) else { return fallback.map { Float($0) } }
+      return try reader.json[optional: name].map { Float(try $0.number()) }
+    }
+    let epsilon = try reader.number("rms_norm_eps", default: reader.defaults?.normEpsilon ?? 1e-6)
+    guard epsilon >= 0 else { throw unsupported("rms_norm_eps", "an epsilon of \(epsilon) is not supported") }
+    let contextLength = try reader.integer(
+      "max_position_embeddings", default: reader.outer == nil ? 0 : reader.defaults?.contextLength ?? 0)
+    self.init(
+      parameters: GraphParameters(
+        embeddingScale: rules.scalesEmbeddingByWidth
+          ? Float(Double(h.hiddenSize).squareRoot()) : try multiplier("embedding_multiplier"),
+        logitDivisor: try multiplier("logits_scaling"),
+        logitSoftCap: try softCap("final_logit_softcapping", rules.softCaps?.logits), rotaries: rotaries,
+        contextLength: contextLength > 0 ? contextLength : nil),
+      normEpsilon: Float(epsilon), normOffset: rules.normOffset, residualScale: try multiplier("residual_multiplier"),
+      attentionScale: Float(attention),
+      attentionSoftCap: try softCap("attn_logit_softcapping", rules.softCaps?.attention),
+      activation: rules.activation,
+      layers: isSliding.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) })
+  }
+
+  /// The window of each layer.
+  ///
+  /// Source: the configuration classes of transformers.
+  private static func slidingLayers(
+    _ reader: ConfigurationReader, _ h: Hyperparameters, _ rule: GraphNumberRules.Window
+  ) throws -> [Int?] {
+    let none = [Int?](repeating: nil, count: h.layerCount)
+    var size: Int?
+    var isSliding: [Bool]
+    switch rule {
+    case .none: return none
+    case .everyLayer(let fallback):
+      size = reader.has("sliding_window") ? try reader.window() : fallback
+      isSliding = Array(repeating: true, count: h.layerCount)
+    case .fromLayer:
+      guard try reader.boolean("use_sliding_window", default: false) else { return none }
+      size = reader.has("sliding_window") ? try reader.window() : 4096
+      let first = try reader.integer("max_window_layers", default: 28)
+      isSliding = (0..<h.layerCount).map { $0 >= first }
+    case .allButEvery(let period, _):
+      size = reader.has("sliding_window") ? try reader.window() : 4096
+      let stated = try reader.integer("sliding_window_pattern", default: period)
+      isSliding = (0..<h.layerCount).map { stated == 0 || ($0 + 1) % stated != 0 }
+    }
+    switch rule {
+    case .fromLayer, .allButEvery:
+      if let kinds = try reader.strings("layer_types") {
+        guard kinds.count == h.layerCount else {
+          throw reader.json.error(.outOfRange, "layer_types lists \(kinds.count) layers of \(h.layerCount)")
+        }
+        isSliding = kinds.map { $0 == "sliding_attention" }
+      }
+    case .none, .everyLayer: break
+    }
+    return isSliding.map { $0 ? size : nil }
+  }
+
+  private static func rotaries(
+    _ reader: ConfigurationReader, _ h: Hyperparameters, _ positions: GraphNumberRules.Positions
+  ) throws -> ([RotaryEmbedding], (full: Int?, sliding: Int?)) {
+    switch positions {
+    case .switched where try reader.string("position_embedding_type") != "rope": return ([], (nil, nil))
+    case .plain, .partial, .switched:
+      let rotary = try RotaryDescription(reader, headDimension: h.headDimension, allowsPartial: positions.isPartial)
+        .embedding(h, reader)
+      return ([rotary], (0, 0))
+    case .perLayerKind:
+      let full = try RotaryDescription(reader, headDimension: h.headDimension, layerKind: "full_attention").embedding(
+        h, reader)
+      let sliding = try RotaryDescription(reader, headDimension: h.headDimension, layerKind: "sliding_attention")
+        .embedding(h, reader)
+      return ([full, sliding], (0, 1))
+    }
+  }
+}
+
+extension GraphNumberRules.Positions {
+  fileprivate var isPartial: Bool { if case .partial = self { true } else { false } }
+}

@@ -1,0 +1,71 @@
+/// What acts on each position alone. The evaluator has one file for each kind.
+public enum FeedForward<Matrix> {
+  case gated(GatedNetwork<Matrix>)
+  case experts(ExpertMixture<Matrix>)
+
+  func map<NewMatrix>(_ matrix: (Matrix) throws -> NewMatrix) rethrows -> FeedForward<NewMatrix> {
+    switch self {
+    case .gated(let network): .gated(try network.map(matrix))
+    case .experts(let mixture): .experts(try mixture.map(matrix))
+    }
+  }
+}
+
+/// down · (activation (gate · x) * (up · x))
+public struct GatedNetwork<Matrix> {
+  public var gate: Matrix
+  public var up: Matrix
+  public var down: Matrix
+  public var activation: GateActivation
+
+  public init(gate: Matrix, up: Matrix, down: Matrix, activation: GateActivation) {
+    self.gate = gate
+    self.up = up
+    self.down = down
+    self.activation = activation
+  }
+
+  func map<NewMatrix>(_ matrix: (Matrix) throws -> NewMatrix) rethrows -> GatedNetwork<NewMatrix> {
+    GatedNetwork<NewMatrix>(
+      gate: try matrix(gate), up: try matrix(up), down: try matrix(down), activation: activation)
+  }
+}
+
+/// The function on the gate of a feed-forward network.
+public enum GateActivation: Hashable, Sendable {
+  case silu
+  /// GELU in its tanh form.
+  case geluTanh
+}
+
+/// A router that chooses a few of many networks for each token, and maybe a network that all tokens share.
+public struct ExpertMixture<Matrix> {
+  public var router: Matrix
+  public var experts: [GatedNetwork<Matrix>]
+  public var shared: GatedNetwork<Matrix>?
+  public var routing: ExpertRouting
+
+  public init(
+    router: Matrix, experts: [GatedNetwork<Matrix>], shared: GatedNetwork<Matrix>?, routing: ExpertRouting
+  ) {
+    self.router = router
+    self.experts = experts
+    self.shared = shared
+    self.routing = routing
+  }
+
+  func map<NewMatrix>(_ matrix: (Matrix) throws -> NewMatrix) rethrows -> ExpertMixture<NewMatrix> {
+    ExpertMixture<NewMatrix>(
+      router: try matrix(router), experts: try experts.map { try $0.map(matrix) }, shared: try shared?.map(matrix),
+      routing: routing)
+  }
+}
+
+/// How a router's logits become the experts of a token: the best few, weighted by the softmax of their logits.
+public struct ExpertRouting: Hashable, Sendable {
+  public var expertsPerToken: Int
+}
+
+extension FeedForward: Sendable where Matrix: Sendable {}
+extension GatedNetwork: Sendable where Matrix: Sendable {}
+extension ExpertMixture: Sendable where Matrix: Sendable {}

@@ -1,0 +1,86 @@
+/// One layer of a model: blocks, each of which adds its output to the residual stream.
+///
+/// `Matrix` and `Vector` are descriptions in a ``ModelGraph``, and the numbers themselves in a loaded model.
+public struct Layer<Matrix, Vector> {
+  public var blocks: [Block<Matrix, Vector>]
+
+  public init(blocks: [Block<Matrix, Vector>]) { self.blocks = blocks }
+
+  /// The same layer with other matrices and vectors.
+  public func map<NewMatrix, NewVector>(
+    matrix: (Matrix) throws -> NewMatrix, vector: (Vector) throws -> NewVector
+  ) rethrows -> Layer<NewMatrix, NewVector> {
+    Layer<NewMatrix, NewVector>(blocks: try blocks.map { try $0.map(matrix: matrix, vector: vector) })
+  }
+}
+
+/// A mixer or a feed-forward network, with its norms and its residual rule:
+///
+///     x      = input norm (stream)
+///     stream = stream + residualScale · output norm (operation (x))
+public struct Block<Matrix, Vector> {
+  public enum Operation {
+    /// Exchanges information between positions.
+    case mixer(Mixer<Matrix, Vector>)
+    /// Acts on each position alone.
+    case feedForward(FeedForward<Matrix>)
+  }
+
+  /// What the operation reads.
+  public enum Input {
+    /// The stream as it is now, through a norm if there is one.
+    case stream(Norm<Vector>?)
+    /// What the block before it in the same layer read, so that both run side by side.
+    case sameAsPrevious
+  }
+
+  public var input: Input
+  public var operation: Operation
+  public var outputNorm: Norm<Vector>?
+  public var residualScale: Float
+
+  public init(input: Input, operation: Operation, outputNorm: Norm<Vector>? = nil, residualScale: Float = 1) {
+    self.input = input
+    self.operation = operation
+    self.outputNorm = outputNorm
+    self.residualScale = residualScale
+  }
+
+  func map<NewMatrix, NewVector>(
+    matrix: (Matrix) throws -> NewMatrix, vector: (Vector) throws -> NewVector
+  ) rethrows -> Block<NewMatrix, NewVector> {
+    let newInput: Block<NewMatrix, NewVector>.Input =
+      switch input {
+      case .stream(let norm): .stream(try norm?.map(vector))
+      case .sameAsPrevious: .sameAsPrevious
+      }
+    let newOperation: Block<NewMatrix, NewVector>.Operation =
+      switch operation {
+      case .mixer(let mixer): .mixer(try mixer.map(matrix: matrix, vector: vector))
+      case .feedForward(let network): .feedForward(try network.map(matrix))
+      }
+    return Block<NewMatrix, NewVector>(
+      input: newInput, operation: newOperation, outputNorm: try outputNorm?.map(vector), residualScale: residualScale)
+  }
+}
+
+/// A root-mean-square norm.
+public struct Norm<Vector> {
+  public var weight: Vector
+  public var epsilon: Float
+
+  public init(weight: Vector, epsilon: Float) {
+    self.weight = weight
+    self.epsilon = epsilon
+  }
+
+  public func map<NewVector>(_ vector: (Vector) throws -> NewVector) rethrows -> Norm<NewVector> {
+    Norm<NewVector>(weight: try vector(weight), epsilon: epsilon)
+  }
+}
+
+extension Layer: Sendable where Matrix: Sendable, Vector: Sendable {}
+extension Block: Sendable where Matrix: Sendable, Vector: Sendable {}
+extension Block.Operation: Sendable where Matrix: Sendable, Vector: Sendable {}
+extension Block.Input: Sendable where Matrix: Sendable, Vector: Sendable {}
+extension Norm: Sendable where Vector: Sendable {}

@@ -1,0 +1,140 @@
+internal import AloraJSON
+
+/// A layer of a model as its files describe it.
+public typealias GraphLayer = Layer<GraphMatrix, GraphVector>
+typealias GraphBlock = Block<GraphMatrix, GraphVector>
+
+/// What an architecture's file composes a layer from: its number, the model's numbers, and blocks by their usual names.
+struct LayerBuilder {
+  let index: Int
+  let tables: GraphTables
+  let numbers: GraphNumbers
+
+  var h: Hyperparameters { tables.base.hyperparameters }
+
+  // MARK: Layouts
+
+  /// Norms before each half, as Llama has them.
+  func preNorm(_ mixer: GraphBlock.Operation, _ network: GraphBlock.Operation) -> GraphLayer {
+    GraphLayer(blocks: [
+      block(.stream(norm("attn_norm", "input_layernorm")), mixer),
+      block(.stream(norm("ffn_norm", "post_attention_layernorm")), network),
+    ])
+  }
+
+  /// Norms before and after each half, as Gemma has them.
+  func surroundingNorms(_ mixer: GraphBlock.Operation, _ network: GraphBlock.Operation) -> GraphLayer {
+    GraphLayer(blocks: [
+      block(
+        .stream(norm("attn_norm", "input_layernorm")), mixer,
+        outputNorm: norm("post_attention_norm", "post_attention_layernorm")),
+      block(
+        .stream(norm("ffn_norm", "pre_feedforward_layernorm")), network,
+        outputNorm: norm("post_ffw_norm", "post_feedforward_layernorm")),
+    ])
+  }
+
+  /// Norms after each half only, as OLMo 2 has them.
+  func postNorm(_ mixer: GraphBlock.Operation, _ network: GraphBlock.Operation) -> GraphLayer {
+    GraphLayer(blocks: [
+      block(.stream(nil), mixer, outputNorm: norm("post_attention_norm", "post_attention_layernorm")),
+      block(.stream(nil), network, outputNorm: norm("post_ffw_norm", "post_feedforward_layernorm")),
+    ])
+  }
+
+  func block(
+    _ input: GraphBlock.Input, _ operation: GraphBlock.Operation, outputNorm: Norm<GraphVector>? = nil
+  ) -> GraphBlock {
+    GraphBlock(
+      input: input, operation: operation, outputNorm: outputNorm, residualScale: numbers.residualScale)
+  }
+
+  /// - Parameter count: the elements of the weight; by default, as many as the stream has.
+  func norm(_ gguf: String, _ huggingFace: String, count: Int? = nil) -> Norm<GraphVector> {
+    Norm(
+      weight: GraphVector(
+        ggufName: "blk.\(index).\(gguf).weight", huggingFaceName: "model.layers.\(index).\(huggingFace).weight",
+        count: count ?? h.hiddenSize, huggingFaceOffset: numbers.normOffset),
+      epsilon: numbers.normEpsilon)
+  }
+
+  // MARK: Mixers
+
+  /// The norms on queries and keys.
+  enum HeadNorms {
+    case none
+    /// On each head.
+    case perHead
+    /// On the row of all heads together.
+    case wholeRow
+  }
+
+  /// Attention with projections of their own, or with one for q, k and v.
+  func attention(headNorms: HeadNorms = .none, isFused: Bool = false) throws -> GraphBlock.Operation {
+    let (q, kv) = (h.queryRowCount, h.keyValueRowCount)
+    let bias = tables.biases?.queryKeyValue
+    func projection(_ name: String, _ rows: Range<Int>) throws -> GraphMatrix {
+      try isFused ? matrix("attn_qkv", rows, hasBias: false) : matrix(name, hasBias: bias)
+    }
+    func headNorm(_ letter: String, rowCount: Int) -> Norm<GraphVector>? {
+      switch headNorms {
+      case .none: nil
+      case .perHead: norm("attn_\(letter)_norm", "self_attn.\(letter)_norm", count: h.headDimension)
+      case .wholeRow: norm("attn_\(letter)_norm", "self_attn.\(letter)_norm", count: rowCount)
+      }
+    }
+    let layer = numbers.layers[index]
+    return .mixer(
+      .attention(
+        Attention(
+          query: try projection("attn_q", 0..<q), key: try projection("attn_k", q..<(q + kv)),
+          value: try projection("attn_v", (q + kv)..<(q + 2 * kv)),
+          output: try matrix("attn_output", hasBias: tables.biases?.attentionOutput),
+          queryNorm: headNorm("q", rowCount: q), keyNorm: headNorm("k", rowCount: kv),
+          shape: AttentionShape(
+            headCount: h.headCount, keyValueHeadCount: h.keyValueHeadCount, headDimension: h.headDimension,
+            window: layer.window, rotary: layer.rotary, scale: numbers.attentionScale,
+            softCap: numbers.attentionSoftCap))))
+  }
+
+  // MARK: Feed-forward networks
+
+  /// - Parameter isFused: whether GGUF has gate and up in one tensor.
+  func gated(isFused: Bool = false) throws -> GraphBlock.Operation {
+    guard isFused else { return .feedForward(.gated(try network(""))) }
+    let width = h.feedForwardSize
+    return .feedForward(
+      .gated(
+        GatedNetwork(
+          gate: try matrix("ffn_up", 0..<width, hasBias: false),
+          up: try matrix("ffn_up", width..<(2 * width), hasBias: false),
+          down: try matrix("ffn_down", hasBias: tables.biases?.feedForward), activation: numbers.activation)))
+  }
+
+  /// A mixture of experts; without experts, a gated network.
+  ///
+  /// - Parameter experts: expert number i.
+  func mixture(
+    _ experts: (Int) -> GatedNetwork<GraphMatrix>
+  ) throws -> GraphBlock.Operation {
+    guard h.expertCount > 0 else { return try gated() }
+    return .feedForward(
+      .experts(
+        ExpertMixture(
+          router: try matrix("ffn_gate_inp", hasBias: false), experts: (0..<h.expertCount).map(experts),
+          shared: h.sharedFeedForwardSize > 0 ? try network("_shexp") : nil,
+          routing: ExpertRouting(expertsPerToken: min(h.expertsPerToken, h.expertCount)))))
+  }
+
+  private func network(_ suffix: String) throws -> GatedNetwork<GraphMatrix> {
+    let bias = tables.biases?.feedForward
+    return GatedNetwork(
+      gate: try matrix("ffn_gate\(suffix)", hasBias: bias), up: try matrix("ffn_up\(suffix)", hasBias: bias),
+      down: try matrix("ffn_down\(suffix)", hasBias: bias), activation: numbers.activation)
+  }
+
+  /// A matrix of the table of modules by its GGUF name in the layer, or some rows of it.
+  func matrix(_ name: String, _ rows: Range<Int>? = nil, hasBias: Bool?) throws -> GraphMatrix {
+    try tables.linear("blk.\(index).\(name).weight", rows, hasBias: hasBias)
+  }
+}

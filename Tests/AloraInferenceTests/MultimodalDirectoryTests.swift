@@ -1,0 +1,50 @@
+import AloraInference
+import AloraJSON
+import AloraTestSupport
+import Foundation
+import Testing
+
+/// The text part of a multimodal model's directory computes what the same model of text alone does.
+@Suite struct MultimodalDirectoryTests {
+  @Test(arguments: [
+    ("qwen3", "Qwen3VLForConditionalGeneration", "qwen3_vl_text", "model.language_model."),
+    ("llama-lora", "LlavaForConditionalGeneration", "llama", "language_model.model."),
+    ("gemma3-six-layers", "Gemma3ForConditionalGeneration", "gemma3_text", "model.language_model."),
+  ]) func itsTextPartGivesTheSameBits(_ name: String, _ wrapper: String, _ textType: String, _ prefix: String) throws {
+    let fixture = try #require(Fixture.all.first { $0.name == name })
+    let pool = ThreadPool(threadCount: 2)
+    try withTemporaryDirectory { directory in
+      let text = String(decoding: try readFile(fixture.base + "/config.json"), as: UTF8.self)
+      let inner = text.replacing(#/"model_type": "[^"]*"/#, with: "\"model_type\": \"\(textType)\"")
+        .replacing(#/"architectures": \[[^\]]*\],/#, with: "")
+      let outer = #"{"architectures": ["\#(wrapper)"], "model_type": "wrapper", "vision_config": {}, "text_config": "#
+      try writeFile(Array((outer + inner + "}").utf8), to: directory + "/config.json")
+      try writeFile(
+        renamed(readFile(fixture.base + "/model.safetensors"), prefix), to: directory + "/model.safetensors")
+      let evaluators = try [fixture.base, directory].map {
+        try Evaluator(model: Model(path: $0, pool: pool), pool: pool)
+      }
+      let adapters = try evaluators.map { try Adapter(path: fixture.adapter, model: $0.model, pool: pool) }
+      for item in try fixture.golden.cases {
+        let results = try zip(evaluators, adapters).map {
+          try logits($0, item.tokens, adapter: $1, start: item.activationStart)
+        }
+        let isSame = sameBits(results[0], results[1])
+        #expect(isSame)
+      }
+    }
+  }
+
+  /// A safetensors file with `model.` replaced in the names of its tensors, and `lm_head` put behind the model's prefix
+  /// where that is how such files have it.
+  private func renamed(_ file: [UInt8], _ prefix: String) -> [UInt8] {
+    let length = file[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
+    var header = String(decoding: file[8..<(8 + length)], as: UTF8.self).replacing("\"model.", with: "\"\(prefix)")
+    if prefix.hasPrefix("language_model.") {
+      header = header.replacing("\"lm_head.", with: "\"language_model.lm_head.")
+    }
+    let count = header.utf8.count
+    let size = (0..<8).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) }
+    return size + Array(header.utf8) + file[(8 + length)...]
+  }
+}
