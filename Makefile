@@ -54,6 +54,7 @@ help:
 	@echo "Packaging"
 	@echo "  make package       the release binary as an archive, after a check of its size and of what it needs to run"
 	@echo "  make wheel         the Python wheels alora-gguf and pytest-alora, in dist/"
+	@echo "  make dist          all that a release has: wheels, archive, .deb, container image, source, formula, checksums; dist-check tries it (root)"
 	@echo "  make python-test   the wheels' tests; make python-lint checks them, make wheel-check tries them in a bare Debian (root)"
 
 # Swift first, then the system libraries: json-c, zlib, Oniguruma, libyaml, OpenBLAS. Installs what is missing.

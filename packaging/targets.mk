@@ -5,10 +5,27 @@ PACKAGING := $(CACHE)/packaging
 # What CI's Python tests need; small wheels only.
 PYTHON_TESTS := $(CACHE)/python-tests
 
-.PHONY: wheel python-results python-test python-integration python-lint wheel-check
+# argument-parser's generator of manual pages: the tool of its plugin. The plugin would build everything else a second time.
+MANUAL := .build/manual/release/generate-manual
+PARSER := .build/checkouts/swift-argument-parser
+
+.PHONY: dist dist-check wheel python-results python-test python-integration python-lint wheel-check
 
 wheel: build $(PACKAGING)/ready
 	@packaging/make-wheels.sh $(RELEASE) $(PACKAGING)/bin/python $(DIST)
+
+# Everything that a release has: wheels, an archive, a .deb, a container image, the source, a formula, checksums.
+dist: wheel $(MANUAL)
+	@packaging/make-dist.sh $(RELEASE) $(MANUAL) $(PACKAGING)/bin/python $(DIST)
+
+# Twice, with equal bytes, and in a bare root; needs root and debootstrap.
+dist-check: dist
+	@packaging/check-wheel.sh $(DIST) $(CACHE)/roots $(firstword $(SUITES))
+	@packaging/check-dist.sh $(RELEASE) $(MANUAL) $(PACKAGING)/bin/python $(DIST) $(CACHE)/roots $(firstword $(SUITES))
+
+$(MANUAL): Package.swift
+	$(SWIFT) build -c release --package-path $(PARSER) --scratch-path .build/manual --product generate-manual
+	@touch $@
 
 # The Python types of what the commands print, from schemas/.
 python-results:
