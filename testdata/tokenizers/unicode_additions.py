@@ -1,8 +1,9 @@
 """Writes what Unicode 16 added to the classes of patterns, and what each class then has.
 
     python3 unicode_additions.py libonig-6.9.8.so libonig-6.9.10.so names.txt \
-        ../../Sources/AloraTokenization/UnicodeAdditions.swift classes.txt
+        ../../Sources/AloraTokenization/UnicodeAdditions.swift classes.txt libonig-6.9.9.so
 
+The last are releases between the two, for what only they have or lack.
 names.txt has the names of classes, one a line; those that neither library knows are passed over (all strings in the libraries will do).
 Every character is matched by both libraries.
 """
@@ -89,6 +90,7 @@ def classes(path, patterns):
 names = sorted({n for n in open(sys.argv[3]).read().split() if re.fullmatch("[a-z0-9]+", n)})
 patterns = [f"\\p{{{n}}}" for n in names] + ["\\w", "\\d", "\\s", "\\h", "[\\w]", "[\\d]"] + [f"[[:{n}:]]" for n in POSIX]
 old, new = classes(sys.argv[1], patterns), classes(sys.argv[2], patterns)
+between = [classes(path, patterns) for path in sys.argv[6:]]
 groups = {}
 for pattern in patterns:
     a, b = old[pattern], new[pattern]
@@ -96,7 +98,10 @@ for pattern in patterns:
     if b is None or a == b or pattern.startswith("[") or pattern == "\\d" or pattern == "\\p{posixpunct}":
         continue
     name = "w" if pattern == "\\w" else pattern[3:-1]
-    key = (a is None, tuple(map(tuple, runs(b - (a or set())))), tuple(map(tuple, runs((a or set()) - b))))
+    known = [found for found in [a] + [c[pattern] for c in between] if found is not None]
+    added = b - set.intersection(*known) if a is not None else b
+    removed = set.union(set(), *known) - b
+    key = (a is None, tuple(map(tuple, runs(added))), tuple(map(tuple, runs(removed))))
     groups.setdefault(key, []).append(name)
 
 with open(sys.argv[4], "w") as f:
