@@ -34,7 +34,7 @@ internal import ArgumentParser
     } catch let status as ExitStatus {
       return status
     } catch let error as any DiagnosedError {
-      Console.standardError.write("alora: \(error)\n")
+      Console.standardError.write("alora: \(RemedyNames(arguments: arguments).line(error))\n")
       return ExitStatus(error.category)
     } catch {
       let message = fullMessage(for: error)

@@ -1,4 +1,5 @@
 internal import AloraModels
+internal import AloraSystem
 internal import AloraTemplates
 internal import AloraInference
 internal import AloraTokenization

@@ -37,7 +37,7 @@ struct RunDialogue {
       do {
         guard try take(String(decoding: line, as: UTF8.self)) else { break }
       } catch let error as any DiagnosedError where isTerminal {
-        Console.standardError.write("alora: \(error)\n")
+        Console.standardError.write("alora: \(error.line)\n")
       }
     }
   }

@@ -1,3 +1,4 @@
+internal import AloraSystem
 internal import AloraTemplates
 internal import AloraGeneration
 internal import AloraInference

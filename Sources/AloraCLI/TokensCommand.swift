@@ -46,7 +46,7 @@ struct TokensCommand: ParsableCommand {
     let tokenizer = try basePath.map { try Tokenizer(path: $0) }
     guard tokenizer != nil || prompt == nil else {
       throw TokenizationError(
-        .missingTokenizer, path: adapter, problem: "there is no tokenizer for the prompt", remedy: "give --base")
+        .missingTokenizer, path: adapter, problem: "there is no tokenizer for the prompt", remedy: .nameTokenizer)
     }
     var report = TokensReport(adapter: adapter, tokenizerPath: basePath)
     report.invocation = try source.invocation(tokenizer)
@@ -136,7 +136,7 @@ struct AdapterInvocation {
       throw TokenizationError(
         .missingTokenizer, path: path, place: "$.invocation_string",
         problem: "this legacy adapter names its invocation by text, and there is no tokenizer to turn it into tokens",
-        remedy: "give --base")
+        remedy: .nameTokenizer)
     }
     return try Invocation(legacyString: legacyString, tokenizer: tokenizer)
   }

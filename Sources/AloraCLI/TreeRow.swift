@@ -30,7 +30,7 @@ struct TreeRow {
   /// An adapter that failed, or a directory that could not be looked through.
   init(adapter: String, isAdapter: Bool = true, failure error: any Error) {
     let diagnosed = error as? any DiagnosedError
-    let message = diagnosed?.description ?? "\(error)"
+    let message = diagnosed?.line ?? "\(error)"
     self.adapter = adapter
     self.isAdapter = isAdapter
     failure = (diagnosed.map { ExitStatus($0.category) } ?? .inputRefused, message)

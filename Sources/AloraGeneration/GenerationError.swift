@@ -19,6 +19,6 @@ public struct GenerationError: DiagnosedError, Hashable {
   public let place: String?
   public let problem: String
 
-  public var remedy: String? { "run without it, and save a new one" }
+  public var remedy: Remedy? { "run without it, and save a new one" }
   public var category: ErrorCategory { .refusedInput }
 }

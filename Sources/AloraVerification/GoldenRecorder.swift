@@ -1,3 +1,4 @@
+internal import AloraSystem
 internal import AloraModels
 public import AloraInference
 public import AloraNPZ
@@ -80,7 +81,7 @@ public struct GoldenRecorder {
       throw InferenceError(
         .tooLong, path: nil,
         problem: "\(prompt.name) has \(positions.count) positions to keep with \(vocabularySize) logits each",
-        remedy: "keep fewer, with --positions last")
+        remedy: .fewerPositions)
     }
     let (base, adapted, _) = try verification.runs(tokens, start: start, keeping: Set(positions))
     guard let whole = Shape([tokens.count]), let kept = Shape([positions.count]),
