@@ -84,7 +84,8 @@ let package = Package(
     module(
       "AloraGeneration",
       [
-        "AloraModels", "AloraSystem", "AloraGGUF", "AloraInference", "AloraJSON", "AloraTensors", "AloraTokenization",
+        "AloraModels", "AloraSystem", "AloraAdapters", "AloraGGUF", "AloraInference", "AloraJSON", "AloraTemplates",
+        "AloraTensors", "AloraTokenization",
       ]),
     module("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON"]),
     module(
@@ -132,7 +133,10 @@ let package = Package(
       ]),
     tests(
       "AloraGeneration",
-      ["AloraModels", "AloraSystem", "AloraInference", "AloraTensors", "AloraTestSupport", "AloraTokenization"]),
+      [
+        "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraTemplates", "AloraTensors",
+        "AloraTestSupport", "AloraTokenization",
+      ]),
     tests("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON", "AloraTestSupport"]),
     tests("AloraVerification", ["AloraInference", "AloraTestSupport"]),
     tests("AloraReports", ["AloraInference", "AloraTensors", "AloraTestSupport", "AloraVerification"]),

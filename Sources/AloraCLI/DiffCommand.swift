@@ -7,18 +7,18 @@ internal import ArgumentParser
 struct DiffCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "diff",
-    abstract: "Compare two adapters, GGUFs, safetensors or bases: metadata, tensors, largest difference.",
+    abstract: "Compare the metadata and tensors of two adapters, GGUFs, safetensors files or base models.",
     discussion: """
       Example:
         alora diff reference.gguf mine.gguf
 
-      Exit code 0: nothing differs; 1: something does.
+      The exit code is 0 if nothing differs and 1 if something does.
       """)
 
-  @Argument(help: "The one.")
+  @Argument(help: "An adapter, a file of tensors or a base model.")
   var first: String
 
-  @Argument(help: "The other.")
+  @Argument(help: "What to compare it with.")
   var second: String
 
   @OptionGroup var common: CommonOptions

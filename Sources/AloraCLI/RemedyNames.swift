@@ -47,16 +47,35 @@ struct RemedyNames {
     case .exceedContext:
       name("beyond-context").map { "shorten the prompt, or go on with \($0)" } ?? "shorten the prompt"
     case .plainPrompt:
-      name("chat").map { "leave out \($0)" } ?? name("prompt").map { "give the prompt as text, with \($0)" }
+      arguments.contains("--chat") ? "leave out --chat" : name("prompt").map { "give the prompt as text, with \($0)" }
     case .either(let remedies): either(remedies.compactMap { text($0, path: path) })
     }
+  }
+
+  /// What to write instead of a call that can't be parsed, if that's easy to guess.
+  ///
+  /// - Parameter message: the parser's.
+  func hint(after message: String) -> String? {
+    for (index, argument) in arguments.enumerated() where argument.hasPrefix("--") {
+      let option = String(argument.prefix { $0 != "=" })
+      if option == "--output" || option == "--outfile", name(String(option.dropFirst(2))) == nil {
+        let other = option == "--output" ? "outfile" : "output"
+        return name(other).map { "Hint: this command writes to \($0)." }
+      }
+      let value = index + 1 < arguments.count ? arguments[index + 1] : ""
+      guard message.contains("Missing value for '\(option)"), value.hasPrefix("-") else { continue }
+      return "Hint: a value that begins with '-' needs '=': \(option)='\(value)'"
+    }
+    return nil
   }
 
   private func either(_ texts: [String]) -> String? {
     guard let first = texts.first else { return nil }
     // "give a, or give b" repeats itself.
     let verb = "give "
-    let rest = texts.dropFirst().map { $0.hasPrefix(verb) && first.hasPrefix(verb) ? $0.dropFirst(verb.count) : $0[...] }
+    let rest = texts.dropFirst().map {
+      $0.hasPrefix(verb) && first.hasPrefix(verb) ? $0.dropFirst(verb.count) : $0[...]
+    }
     return ([first[...]] + rest).joined(separator: ", or ")
   }
 

@@ -14,7 +14,7 @@ extension RunSession.Answer {
       "cached_tokens": .integer(generation.reusedCount),
       "text": .string(text),
       "tokens": .array(generation.tokens.map { .integer($0) }),
-      "end": .string(stopText == nil ? generation.end.rawValue : "stop_text"),
+      "end": .string(stopText != nil ? "stop_text" : filledContext ? "context" : generation.end.rawValue),
       "stop_text": stopText.map { .string($0) } ?? .null,
       "seconds_to_first_token": .number(generation.secondsToFirstToken),
       "seconds": .number(generation.seconds),

@@ -13,19 +13,19 @@ internal import ArgumentParser
 struct ServerOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Check a running llama-server instead: whether it applies the adapter, how strongly, and from which token on.",
+      "Check a running llama-server: whether it applies the adapter, how strongly, and from which token.",
       valueName: "url"))
   var server: String?
 
   @Option(
     name: .customLong("server-adapter"),
     help: ArgumentHelp(
-      "The adapter's id at the server; by default the one with its invocation tokens.", valueName: "id"))
+      "The adapter's id at the server. The default is the one with its invocation tokens.", valueName: "id"))
   var serverAdapter: Int?
 
   @Option(
     name: .customLong("server-timeout"),
-    help: ArgumentHelp("The time for one request, in seconds (default 120).", valueName: "s"))
+    help: ArgumentHelp("The longest time for one request, in seconds.", valueName: "s"))
   var serverTimeout = 120.0
 
   func validate() throws {

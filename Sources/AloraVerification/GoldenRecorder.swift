@@ -51,18 +51,6 @@ public struct GoldenRecorder {
   /// The rows of a prompt that are in memory at once: two gigabytes.
   private static let floatLimit = 1 << 29
 
-  /// What stands beyond the positions that a model was made for is no reference for anything, and may take days.
-  ///
-  /// - Throws: `tooLong`.
-  public func checkLengths(of prompts: [VerificationPrompt], path: String) throws(InferenceError) {
-    guard let limit = verification.model.graph.parameters.contextLength,
-      let prompt = prompts.first(where: { $0.tokens.count > limit })
-    else { return }
-    throw InferenceError(
-      .tooLong, path: path, problem: "\(prompt.name) has \(prompt.tokens.count) tokens, the model is made for \(limit)",
-      remedy: "shorten it")
-  }
-
   /// Computes a prompt and adds its arrays.
   ///
   /// - Parameter index: the arrays' number.
