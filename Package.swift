@@ -68,7 +68,10 @@ let package = Package(
       ]),
     module(
       "AloraConversion",
-      ["AloraModels", "AloraSystem", "AloraGGUF", "AloraModelCard", "AloraAdapters", "AloraTensors"]),
+      [
+        "AloraModels", "AloraSystem", "AloraGGUF", "AloraModelCard", "AloraAdapters", "AloraTensors",
+        "AloraTokenization",
+      ]),
     module(
       "AloraInspection",
       [
@@ -91,7 +94,13 @@ let package = Package(
     module(
       "AloraVerification",
       ["AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors"]),
-    module("AloraReports", ["AloraSystem", "AloraInference", "AloraEngineCheck", "AloraTensors", "AloraVerification"]),
+    module(
+      "AloraReports",
+      [
+        "AloraModels", "AloraSystem", "AloraAdapters", "AloraConversion", "AloraEngineCheck", "AloraGGUF",
+        "AloraGeneration", "AloraInference", "AloraInspection", "AloraJSON", "AloraNPZ", "AloraSafetensors",
+        "AloraTensors", "AloraTokenization", "AloraVerification",
+      ]),
     .executableTarget(
       name: "AloraCLI",
       dependencies: [

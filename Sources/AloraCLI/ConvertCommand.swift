@@ -4,6 +4,7 @@ internal import AloraConversion
 internal import AloraGGUF
 internal import AloraJSON
 internal import AloraAdapters
+internal import AloraReports
 internal import ArgumentParser
 
 /// `alora convert`: a PEFT adapter becomes a GGUF adapter.
@@ -82,7 +83,8 @@ struct ConvertCommand: ParsableCommand {
     if common.json {
       Console.standardOutput.write(conversion.json(output: output, summary: summary).serialized() + "\n")
     } else if !common.quiet {
-      Console.standardOutput.write(conversion.text(output: output, summary: summary, console: .standardOutput))
+      Console.standardOutput.write(
+        conversion.text(output: output, summary: summary, style: Console.standardOutput.style))
     }
   }
 
@@ -129,15 +131,17 @@ extension ConvertCommand {
     var rows: [TreeRow] = []
     for directory in tree.adapters { rows.append(convertMember(directory, base)) }
     for (path, error) in tree.failures {
-      rows.append(TreeRow(adapter: relative(path), isAdapter: false, failure: error))
+      rows.append(TreeRow(adapter: relative(path), isAdapter: false, failure: error.category, message: error.line))
     }
     if common.json {
       Console.standardOutput.write(
         JSONValue.object([.init("adapters", .array(rows.compactMap(\.json)))]).serialized() + "\n")
     } else {
-      Console.standardOutput.write(TreeRow.table(rows, console: .standardOutput))
+      Console.standardOutput.write(TreeRow.table(rows, style: Console.standardOutput.style))
     }
-    if let worst = rows.compactMap(\.failure).map(\.status).max(by: { $0.rawValue < $1.rawValue }) { throw worst }
+    if let worst = rows.compactMap(\.failure).map(ExitStatus.init).max(by: { $0.rawValue < $1.rawValue }) {
+      throw worst
+    }
   }
 
   private func convertMember(_ directory: String, _ base: ConversionBase) -> TreeRow {
@@ -150,7 +154,9 @@ extension ConvertCommand {
       let summary = dryRun ? nil : try write(conversion, to: output)
       return TreeRow(
         adapter: relative, conversion: conversion, output: output, summary: summary, hasJSON: common.json)
-    } catch { return TreeRow(adapter: relative, failure: error) }
+    } catch let error as any DiagnosedError {
+      return TreeRow(adapter: relative, failure: error.category, message: error.line)
+    } catch { return TreeRow(adapter: relative, failure: .refusedInput, message: "\(error)") }
   }
 
   /// The path as seen from the tree's root.

@@ -2,6 +2,7 @@ internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference
 internal import AloraJSON
+internal import AloraReports
 internal import ArgumentParser
 
 /// `alora bench ttft`.

@@ -5,6 +5,7 @@ internal import AloraInspection
 internal import AloraJSON
 internal import AloraNPZ
 internal import AloraAdapters
+internal import AloraReports
 internal import AloraSafetensors
 internal import AloraTensors
 internal import ArgumentParser
@@ -53,7 +54,7 @@ struct InspectCommand: ParsableCommand {
     var inspection = try Inspection(subject: subject, path: path, listsTensors: tensors || values, hasValues: values)
     try inspection.spellInvocation(base: base)
     let output = Console.standardOutput
-    output.write(common.json ? inspection.json.serialized() + "\n" : inspection.text(output))
+    output.write(common.json ? inspection.json.serialized() + "\n" : inspection.text(output.style))
   }
 
   /// Twice what the largest vocabularies have in one array.

@@ -5,6 +5,7 @@ internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference
 internal import AloraJSON
+internal import AloraReports
 internal import ArgumentParser
 
 /// `alora run`: text from a base and its adapters.

@@ -1,5 +1,6 @@
 internal import AloraSystem
 internal import AloraGeneration
+internal import AloraReports
 internal import AloraTokenization
 
 /// `alora run` on the lines of standard input.

@@ -1,6 +1,7 @@
 internal import AloraGeneration
 internal import AloraJSON
 internal import AloraTokenization
+internal import AloraReports
 internal import ArgumentParser
 
 /// `alora tokenize`: a text becomes the tokens of a model.

@@ -5,6 +5,7 @@ internal import AloraSystem
 internal import AloraGGUF
 internal import AloraJSON
 internal import AloraAdapters
+internal import AloraReports
 internal import AloraTokenization
 internal import ArgumentParser
 
@@ -72,7 +73,7 @@ struct TokensCommand: ParsableCommand {
         tokenizer: tokenizer, invocation: report.invocation)
     }
     let output = Console.standardOutput
-    output.write(common.json ? report.json.serialized() + "\n" : report.text(output))
+    output.write(common.json ? report.json.serialized() + "\n" : report.text(output.style))
     if report.findings.contains(where: { $0.severity == .error }) { throw ExitStatus.checkFailed }
   }
 }

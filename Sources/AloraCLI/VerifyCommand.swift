@@ -123,7 +123,7 @@ struct VerifyCommand: ParsableCommand {
     if common.json {
       Console.standardOutput.write(json)
     } else if !common.quiet {
-      Console.standardOutput.write(text(result.verdicts, .standardOutput))
+      Console.standardOutput.write(text(result.verdicts, Console.standardOutput.style))
     }
     if let failure { throw failure }
     if !result.passed { throw ExitStatus.checkFailed }
@@ -150,18 +150,18 @@ struct VerifyCommand: ParsableCommand {
     }
   }
 
-  private func text(_ verdicts: [Verdict], _ console: Console) -> String {
+  private func text(_ verdicts: [Verdict], _ style: TextStyle) -> String {
     var text = ""
     for verdict in verdicts {
       let mark =
         verdict.isRecord
-        ? console.styled("-", .dim) : verdict.passed ? console.styled("✓", .green) : console.styled("✗", .red)
+        ? style.styled("-", .dim) : verdict.passed ? style.styled("✓", .green) : style.styled("✗", .red)
       text += "\(mark) \(verdict.proof.rawValue.padded(to: 18))\(verdict.detail)\n"
       for failure in verdict.failures {
         let name = failure.caseName.map { "\($0): " } ?? ""
         text += "  \((name + failure.text).escapingControlCharacters())\n"
         if let cause = failure.cause {
-          text += "    \(console.styled("likely cause: \(cause.escapingControlCharacters())", .bold))\n"
+          text += "    \(style.styled("likely cause: \(cause.escapingControlCharacters())", .bold))\n"
         }
       }
     }

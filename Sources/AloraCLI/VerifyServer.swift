@@ -68,7 +68,7 @@ struct VerifyServer {
     if common.json {
       Console.standardOutput.write(json)
     } else if !common.quiet {
-      Console.standardOutput.write(text(report, .standardOutput))
+      Console.standardOutput.write(text(report, Console.standardOutput.style))
     }
     if let failure { throw failure }
     if !report.passed { throw ExitStatus.checkFailed }
@@ -88,7 +88,7 @@ struct VerifyServer {
     return try Self.texts.map { try tokenizer.encode($0) }
   }
 
-  private func text(_ report: ServerCheck.Report, _ console: Console) -> String {
+  private func text(_ report: ServerCheck.Report, _ style: TextStyle) -> String {
     let server = report.properties
     var text =
       "llama-server \(server.build ?? "of unknown build") at \(report.address), adapter \(report.adapter.identifier): "
@@ -99,10 +99,10 @@ struct VerifyServer {
     for verdict in report.verdicts {
       let mark =
         switch verdict.outcome {
-        case .passed: console.styled("✓", .green)
-        case .failed: console.styled("✗", .red)
-        case .undecided: console.styled("?", .yellow)
-        case .skipped: console.styled("-", .dim)
+        case .passed: style.styled("✓", .green)
+        case .failed: style.styled("✗", .red)
+        case .undecided: style.styled("?", .yellow)
+        case .skipped: style.styled("-", .dim)
         }
       text += "\(mark) \(verdict.kind.title.padded(to: 27))\(verdict.detail)\n"
       guard let best = verdict.fit?.best else { continue }
@@ -113,7 +113,7 @@ struct VerifyServer {
       if verdict.outcome == .failed, best.hypothesis != verdict.expected, let expected = verdict.expectedResidual {
         figures += "; expected \(Figure(expected)) (\(verdict.expected))"
       }
-      text += "  \("".padded(to: 27))\(console.styled(figures, .dim))\n"
+      text += "  \("".padded(to: 27))\(style.styled(figures, .dim))\n"
     }
     for note in report.notes { text += "note: \(note)\n" }
     return text
