@@ -68,7 +68,10 @@ let package = Package(
       ]),
     module(
       "AloraConversion",
-      ["AloraModels", "AloraSystem", "AloraGGUF", "AloraModelCard", "AloraAdapters", "AloraTensors"]),
+      [
+        "AloraModels", "AloraSystem", "AloraGGUF", "AloraModelCard", "AloraAdapters", "AloraTensors",
+        "AloraTokenization",
+      ]),
     module(
       "AloraInspection",
       [
@@ -84,13 +87,20 @@ let package = Package(
     module(
       "AloraGeneration",
       [
-        "AloraModels", "AloraSystem", "AloraGGUF", "AloraInference", "AloraJSON", "AloraTensors", "AloraTokenization",
+        "AloraModels", "AloraSystem", "AloraAdapters", "AloraGGUF", "AloraInference", "AloraJSON", "AloraTemplates",
+        "AloraTensors", "AloraTokenization",
       ]),
     module("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON"]),
     module(
       "AloraVerification",
       ["AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors"]),
-    module("AloraReports", ["AloraSystem", "AloraInference", "AloraEngineCheck", "AloraTensors", "AloraVerification"]),
+    module(
+      "AloraReports",
+      [
+        "AloraModels", "AloraSystem", "AloraAdapters", "AloraConversion", "AloraEngineCheck", "AloraGGUF",
+        "AloraGeneration", "AloraInference", "AloraInspection", "AloraJSON", "AloraNPZ", "AloraSafetensors",
+        "AloraTensors", "AloraTokenization", "AloraVerification",
+      ]),
     .executableTarget(
       name: "AloraCLI",
       dependencies: [
@@ -132,7 +142,10 @@ let package = Package(
       ]),
     tests(
       "AloraGeneration",
-      ["AloraModels", "AloraSystem", "AloraInference", "AloraTensors", "AloraTestSupport", "AloraTokenization"]),
+      [
+        "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraTemplates", "AloraTensors",
+        "AloraTestSupport", "AloraTokenization",
+      ]),
     tests("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON", "AloraTestSupport"]),
     tests("AloraVerification", ["AloraInference", "AloraTestSupport"]),
     tests("AloraReports", ["AloraInference", "AloraTensors", "AloraTestSupport", "AloraVerification"]),

@@ -6,9 +6,9 @@ internal import ArgumentParser
 @main struct AloraCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "alora",
-    abstract: "Converts Activated LoRA adapters to GGUF, shows what is inside, and proves what they promise.",
+    abstract: "Convert, inspect, verify and run LoRA and Activated LoRA (aLoRA) adapters for GGUF engines.",
     discussion: """
-      Exit codes: 0 all holds; 1 a check ran and failed; 2 wrong usage; 3 input refused; 4 input or output failed.
+      Exit codes: 0 everything holds; 1 a check ran and failed; 2 wrong usage; 3 input refused; 4 reading or writing failed.
       """,
     version: aloraVersion,
     subcommands: [
@@ -34,7 +34,7 @@ internal import ArgumentParser
     } catch let status as ExitStatus {
       return status
     } catch let error as any DiagnosedError {
-      Console.standardError.write("alora: \(error)\n")
+      Console.standardError.write("alora: \(RemedyNames(arguments: arguments).line(error))\n")
       return ExitStatus(error.category)
     } catch {
       let message = fullMessage(for: error)
@@ -43,7 +43,8 @@ internal import ArgumentParser
         return .success
       }
       // The message repeats words of the call.
-      let lines = message.split(separator: "\n", omittingEmptySubsequences: false)
+      let hint = RemedyNames(arguments: arguments).hint(after: message).map { "\n" + $0 } ?? ""
+      let lines = (message + hint).split(separator: "\n", omittingEmptySubsequences: false)
       let shown = lines.map { String($0).escapingControlCharacters() }.joined(separator: "\n")
       Console.standardError.write(message.isEmpty ? "" : shown + "\n")
       return .usage

@@ -9,11 +9,11 @@ internal import ArgumentParser
 struct BaselineOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Hold this run to the bits of an earlier one. Where the file is not there, it is written (keep it with the adapter), but "
-        + "not in CI: there it needs --accept.", valueName: "json"))
+      "Compare every bit with an earlier run. If the file doesn't exist, it is created; in CI only with --accept.",
+      valueName: "json"))
   var baseline: String?
 
-  @Flag(help: "With --baseline: what is found now is right. Replaces the file, if the proofs hold.")
+  @Flag(help: "Replace the baseline with this run, if the proofs hold.")
   var accept = false
 
   func validate() throws {

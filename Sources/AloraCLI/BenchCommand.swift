@@ -7,16 +7,16 @@ internal import ArgumentParser
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measure prefill, decoding, first tokens or kernels, and how near the machine's limits they are.",
+    abstract: "Measure speed, and compare it with what the machine can do.",
     discussion: """
-      Example:
+      Examples:
         alora bench prefill --model base.gguf --tokens 512
         alora bench decode --model base.gguf --adapter my-adapter --tokens 64
         alora bench ttft --model base.gguf --adapter my-adapter
         alora bench kernels
 
-      The limits are measured in the same run: fused multiply-adds in registers, and reading from memory, both with
-      all threads. Prefill is near the first where it is good, decoding near the second.
+      The machine's limits are measured in the same run, with all threads: fused multiply-adds in registers, and reading from \
+      memory. Good prefill is close to the first limit, good decoding close to the second.
       """,
     subcommands: [
       PrefillBenchmark.self, DecodeBenchmark.self, FirstTokenBenchmark.self, KernelBenchmark.self,
@@ -26,7 +26,7 @@ struct BenchCommand: ParsableCommand {
 /// `alora bench prefill`.
 struct PrefillBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "prefill", abstract: "Many tokens at once, as a prompt is computed.",
+    commandName: "prefill", abstract: "Measure prefill: many tokens at once, as in a prompt.",
     discussion: "Example:\n  alora bench prefill --model base.gguf --tokens 512")
   @OptionGroup var benchmark: ModelBenchmark
   func run() throws { try benchmark.run(.prefill) }
@@ -35,7 +35,7 @@ struct PrefillBenchmark: ParsableCommand {
 /// `alora bench decode`.
 struct DecodeBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "decode", abstract: "One token after the other, as text is generated.",
+    commandName: "decode", abstract: "Measure decoding: one token after the other.",
     discussion: "Example:\n  alora bench decode --model base.gguf --tokens 64")
   @OptionGroup var benchmark: ModelBenchmark
   func run() throws { try benchmark.run(.decode) }
@@ -47,13 +47,13 @@ struct ModelBenchmark: ParsableArguments {
 
   @OptionGroup var inference: InferenceOptions
 
-  @Option(help: ArgumentHelp("How many tokens are computed; 512 or, when decoding, 64.", valueName: "n"))
+  @Option(help: ArgumentHelp("How many tokens to compute. The default is 512, or 64 for decoding.", valueName: "n"))
   var tokens: Int?
 
-  @Option(help: ArgumentHelp("How many tokens stand before those that are decoded.", valueName: "n"))
+  @Option(help: ArgumentHelp("How many tokens precede the decoded ones.", valueName: "n"))
   var context = 64
 
-  @Option(help: ArgumentHelp("How often it is measured; the best counts.", valueName: "n"))
+  @Option(help: ArgumentHelp("How often to measure. The best run counts.", valueName: "n"))
   var repeats = 3
 
   @OptionGroup var common: CommonOptions
@@ -70,6 +70,7 @@ struct ModelBenchmark: ParsableArguments {
     let loadSeconds = MonotonicClock.seconds - loadStart
     let count = tokens ?? (task == .prefill ? 512 : 64)
     let vocabulary = loaded.model.vocabularySize
+    try inference.contextLimit(of: loaded.model).check(task == .prefill ? count : count + context, name: "the text")
     // Any tokens will do; these are spread over the vocabulary.
     let text = (0..<(count + context)).map { ($0 * 7919 + 13) % vocabulary }
     var seconds = Double.infinity
@@ -139,24 +140,24 @@ private func percent(_ part: Double, of whole: Double) -> String { "\(Int((100 *
 /// `alora bench kernels`.
 struct KernelBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "kernels", abstract: "Matrix products with weights of every type.",
+    commandName: "kernels", abstract: "Measure matrix products with weights of every type.",
     discussion: """
       Example:
         alora bench kernels --rows 4096 --columns 4096
 
-      Products with many tokens are bound by arithmetic, those with one token by reading the weights.
+      Products with many tokens are limited by arithmetic, those with one token by reading the weights.
       """)
 
   @Option(help: ArgumentHelp("Rows of the weight matrix.", valueName: "n"))
   var rows = 8192
 
-  @Option(help: ArgumentHelp("Columns; a multiple of 256.", valueName: "n"))
+  @Option(help: ArgumentHelp("Columns of the weight matrix, a multiple of 256.", valueName: "n"))
   var columns = 4096
 
-  @Option(help: ArgumentHelp("Tokens of the product with many.", valueName: "n"))
+  @Option(help: ArgumentHelp("The tokens of the product with many tokens.", valueName: "n"))
   var tokens = 256
 
-  @Option(help: ArgumentHelp("Threads; by default one for each processor.", valueName: "n"))
+  @Option(help: ArgumentHelp("The number of threads. The default is one per processor.", valueName: "n"))
   var threads: Int?
 
   @OptionGroup var kernels: KernelOptions

@@ -1,11 +1,11 @@
 internal import ArgumentParser
 
-/// What every subcommand takes.
+/// Options of every subcommand.
 struct CommonOptions: ParsableArguments {
-  @Flag(name: .long, help: "Write the result to standard output as JSON (see schemas/).")
+  @Flag(name: .long, help: "Print the result as JSON (see schemas/).")
   var json = false
 
-  @Flag(name: [.long, .short], help: "Say nothing but errors and the result asked for.")
+  @Flag(name: [.long, .short], help: "Print only errors and the result.")
   var quiet = false
 
   /// Writes a line about the run to standard error, unless the user wants quiet.

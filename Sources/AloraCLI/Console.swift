@@ -1,3 +1,4 @@
+internal import AloraReports
 internal import AloraSystem
 
 /// One of the two standard streams, and whether it may carry colour.
@@ -57,20 +58,8 @@ struct Console: Sendable {
     ExitStatus.inputOutput.endProcess()
   }
 
-  /// The text in a style, or plain where there is no colour.
-  func styled(_ text: String, _ style: Style) -> String {
-    hasColor ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
-  }
-
-  enum Style: String {
-    case bold = "1"
-    case dim = "2"
-    case red = "31"
-    case green = "32"
-    case yellow = "33"
-    case blue = "34"
-    case cyan = "36"
-  }
+  /// How text for this stream is marked up.
+  var style: TextStyle { TextStyle(hasColor: hasColor) }
 }
 
 private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {

@@ -4,6 +4,7 @@ internal import AloraConversion
 internal import AloraGGUF
 internal import AloraJSON
 internal import AloraAdapters
+internal import AloraReports
 internal import ArgumentParser
 
 /// `alora convert`: a PEFT adapter becomes a GGUF adapter.
@@ -12,49 +13,51 @@ struct ConvertCommand: ParsableCommand {
     commandName: "convert",
     abstract: "Convert a PEFT adapter to GGUF.",
     discussion: """
-      Example:
-        alora convert my-adapter --base SmolLM2-135M-Instruct --outfile my-adapter.gguf
-        alora convert --recursive granite-lib --base granite-4.0-micro --outdir converted
+      Examples:
+        alora convert my-adapter --base base.gguf --outfile my-adapter.gguf
+        alora convert --recursive library --base base.gguf --outdir converted
 
-      The base is a Hugging Face directory (config.json is enough, no weights) or a base GGUF. Everything is checked
-      against it before a byte is written; what GGUF cannot express is refused by name.
+      The base can be a Hugging Face directory (config.json is enough; no weights are read) or a GGUF. The adapter is checked \
+      against it before anything is written. What GGUF can't express is refused by name.
       """)
 
-  @Argument(help: "The directory that PEFT's save_pretrained wrote; with --recursive, a tree of them.")
+  @Argument(help: "The directory that PEFT's save_pretrained wrote, or with --recursive a tree of them.")
   var adapter: String
 
   @Option(help: ArgumentHelp("The base model: a Hugging Face directory or a GGUF.", valueName: "dir|gguf"))
   var base: String
 
-  @Option(help: "Where to write; by default a name after GGUF's convention in the current directory.")
+  @Option(
+    help: ArgumentHelp(
+      "The file to write. The default is a name in GGUF's convention, in the current directory.", valueName: "file"))
   var outfile: String?
 
-  @Option(help: "Where to write the adapters of a tree.")
+  @Option(help: ArgumentHelp("The directory to write to.", valueName: "dir"))
   var outdir: String?
 
   @Option(
     help: ArgumentHelp(
-      "The element type: f32 (default), f16, bf16, q8_0, or auto for the adapter's own.", valueName: "type"),
+      "The element type: f32 (the default), f16, bf16, q8_0, or auto to keep the adapter's own.", valueName: "type"),
     transform: outputType)
   var outtype = OutputType.f32
 
-  @Flag(help: "Convert every adapter below the directory; one that fails stops none.")
+  @Flag(help: "Convert every adapter in the tree. If one fails, the others are still converted.")
   var recursive = false
 
-  @Flag(name: .customLong("dry-run"), help: "Show what would be written, and write nothing.")
+  @Flag(name: .customLong("dry-run"), help: "Show what would be written without writing it.")
   var dryRun = false
 
-  @Flag(help: "Replace a file that exists.")
+  @Flag(help: "Replace an existing file.")
   var force = false
 
   @Option(
     name: .customLong("base-model-id"),
-    help: ArgumentHelp("Record this as the base instead of what the adapter says.", valueName: "org/name"))
+    help: ArgumentHelp("The base to record, if the adapter names it wrongly or not at all.", valueName: "org/name"))
   var baseModelID: String?
 
   @Option(
     name: .customLong("ignore-field"),
-    help: ArgumentHelp("Accept this unknown field of adapter_config.json. Can be repeated.", valueName: "name"))
+    help: ArgumentHelp("Accept this unknown field of adapter_config.json. Repeatable.", valueName: "name"))
   var ignoredFields: [String] = []
 
   @OptionGroup var common: CommonOptions
@@ -80,7 +83,8 @@ struct ConvertCommand: ParsableCommand {
     if common.json {
       Console.standardOutput.write(conversion.json(output: output, summary: summary).serialized() + "\n")
     } else if !common.quiet {
-      Console.standardOutput.write(conversion.text(output: output, summary: summary, console: .standardOutput))
+      Console.standardOutput.write(
+        conversion.text(output: output, summary: summary, style: Console.standardOutput.style))
     }
   }
 
@@ -127,15 +131,17 @@ extension ConvertCommand {
     var rows: [TreeRow] = []
     for directory in tree.adapters { rows.append(convertMember(directory, base)) }
     for (path, error) in tree.failures {
-      rows.append(TreeRow(adapter: relative(path), isAdapter: false, failure: error))
+      rows.append(TreeRow(adapter: relative(path), isAdapter: false, failure: error.category, message: error.line))
     }
     if common.json {
       Console.standardOutput.write(
         JSONValue.object([.init("adapters", .array(rows.compactMap(\.json)))]).serialized() + "\n")
     } else {
-      Console.standardOutput.write(TreeRow.table(rows, console: .standardOutput))
+      Console.standardOutput.write(TreeRow.table(rows, style: Console.standardOutput.style))
     }
-    if let worst = rows.compactMap(\.failure).map(\.status).max(by: { $0.rawValue < $1.rawValue }) { throw worst }
+    if let worst = rows.compactMap(\.failure).map(ExitStatus.init).max(by: { $0.rawValue < $1.rawValue }) {
+      throw worst
+    }
   }
 
   private func convertMember(_ directory: String, _ base: ConversionBase) -> TreeRow {
@@ -148,7 +154,9 @@ extension ConvertCommand {
       let summary = dryRun ? nil : try write(conversion, to: output)
       return TreeRow(
         adapter: relative, conversion: conversion, output: output, summary: summary, hasJSON: common.json)
-    } catch { return TreeRow(adapter: relative, failure: error) }
+    } catch let error as any DiagnosedError {
+      return TreeRow(adapter: relative, failure: error.category, message: error.line)
+    } catch { return TreeRow(adapter: relative, failure: .refusedInput, message: "\(error)") }
   }
 
   /// The path as seen from the tree's root.

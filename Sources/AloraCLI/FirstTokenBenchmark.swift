@@ -2,45 +2,46 @@ internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference
 internal import AloraJSON
+internal import AloraReports
 internal import ArgumentParser
 
 /// `alora bench ttft`.
 struct FirstTokenBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ttft",
-    abstract: "The time to an adapter's first token, as the context grows: aLoRA against plain LoRA.",
+    abstract: "Measure the time to an adapter's first token by context length, as aLoRA and as plain LoRA.",
     discussion: """
       Example:
         alora bench ttft --model base.gguf --adapter my-adapter --plot ttft.svg
 
-      In each context: (a) the adapter's weights as a plain LoRA, which has to compute the whole context; (b) as an
-      Activated LoRA, behind a context that the base has computed; (c) the base itself, cold. Then a pipeline: a base
-      turn, several adapters' calls on it, and the base again.
+      For each context length: (a) the adapter's weights as a plain LoRA, which has to compute the whole context; (b) as an \
+      Activated LoRA, after a context that the base has computed; (c) the base, without a cache. Then a pipeline: a base turn, \
+      a call of each adapter, and the base again.
       """)
 
   @OptionGroup var inference: InferenceOptions
 
-  @Option(help: ArgumentHelp("Tokens before the call, a list.", valueName: "n,n,…"))
+  @Option(help: ArgumentHelp("The context lengths, in tokens.", valueName: "n,n,…"))
   var contexts = "256,512,1024,2048,4096,8192"
 
-  @Option(help: ArgumentHelp("How many of the aLoRA's calls are measured; the median counts.", valueName: "n"))
+  @Option(help: ArgumentHelp("How often to measure the aLoRA. The median counts.", valueName: "n"))
   var repeats = 5
 
-  @Option(help: ArgumentHelp("The pipeline's adapters; 0: no pipeline.", valueName: "k"))
+  @Option(help: ArgumentHelp("The number of adapters in the pipeline. 0: no pipeline.", valueName: "k"))
   var adapters = 3
 
   @Option(
     name: .customLong("pipeline-context"),
-    help: ArgumentHelp("Tokens before the pipeline, and before calls of several lengths.", valueName: "n"))
+    help: ArgumentHelp("The context length of the pipeline, in tokens.", valueName: "n"))
   var pipelineContext = 2048
 
-  @Option(help: ArgumentHelp("Tokens that each turn of the pipeline generates.", valueName: "n"))
+  @Option(help: ArgumentHelp("How many tokens each turn of the pipeline generates.", valueName: "n"))
   var generated = 16
 
-  @Option(help: ArgumentHelp("Write a plot.", valueName: "svg"))
+  @Option(help: ArgumentHelp("Write a plot to this file.", valueName: "svg"))
   var plot: String?
 
-  @Flag(help: "Replace a plot that exists.")
+  @Flag(help: "Replace an existing plot.")
   var force = false
 
   @OptionGroup var common: CommonOptions
@@ -68,6 +69,8 @@ struct FirstTokenBenchmark: ParsableCommand {
     _ = try measurement.times(contextCount: 16, repeats: 1)
     var progress = Progress(
       "measuring", total: 2 * contextCounts.reduce(0, +) + (adapters + 2) * pipelineContext, isQuiet: common.quiet)
+    let limit = inference.contextLimit(of: loaded.model)
+    for count in contextCounts + [pipelineContext] { try limit.check(count, name: "a context") }
     var (rows, done) = ([TimeToFirstToken.Times](), 0)
     for count in contextCounts {
       rows.append(try measurement.times(contextCount: count, repeats: repeats))

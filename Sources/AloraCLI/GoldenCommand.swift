@@ -1,16 +1,17 @@
 internal import AloraModels
 internal import AloraTensors
 internal import AloraSystem
+internal import AloraGeneration
 internal import AloraInference
 internal import AloraJSON
 internal import AloraNPZ
 internal import AloraVerification
 internal import ArgumentParser
 
-/// `alora golden`: files of logits that others are held to.
+/// `alora golden`: files of reference logits.
 struct GoldenCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "golden", abstract: "Make golden files: logits that `alora verify` holds an adapter to.",
+    commandName: "golden", abstract: "Make golden files: reference logits for alora verify.",
     subcommands: [GoldenRecordCommand.self])
 }
 
@@ -18,39 +19,46 @@ struct GoldenCommand: ParsableCommand {
 struct GoldenRecordCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "record",
-    abstract: "Record what a base and its adapter answer to prompts, with the digests of every bit.",
+    abstract: "Record the logits of a base and its adapter, with digests of every bit.",
     discussion: """
-      Example:
-        alora golden record --model base.gguf --adapter my-adapter.gguf --prompts prompts.jsonl --output golden.npz
-        alora verify --model base.gguf --adapter my-adapter.gguf --golden golden.npz --exact
+      Examples:
+        alora golden record --model base.gguf --adapter my-adapter.gguf \\
+                  --prompts prompts.jsonl --output golden.npz
+        alora verify --model base.gguf --adapter my-adapter.gguf \\
+                  --golden golden.npz --exact
 
-      Each line of the prompts is a JSON object with one of "text" (or "prompt"), "tokens" and "messages"; the last go
-      through the model's chat template, and end with the adapter's invocation. "id" names a prompt; other members are
-      passed over. The file is plain NumPy; its digests hold any later run with the same model and adapter to the same
-      bits. What it cannot show is that the adapter was right when it was recorded: goldens from PEFT show that.
+      Each line of --prompts is a JSON object with one of "text" (or "prompt"), "tokens" and "messages". "id" names the \
+      prompt; other members are ignored. Chats go through the model's chat template and end with the adapter's invocation. \
+      The output is plain NumPy. Its digests let a later run with the same model and adapter be compared bit for bit. They \
+      don't show that the adapter was right when it was recorded; goldens made with PEFT do.
       """)
 
   @OptionGroup var inference: InferenceOptions
 
-  @Option(help: ArgumentHelp("The prompts, one JSON object on each line.", valueName: "jsonl"))
-  var prompts: String
+  @Option(help: ArgumentHelp("A file of prompts: one JSON object per line.", valueName: "jsonl"))
+  var prompts: String?
 
-  @Option(help: ArgumentHelp("Where to write.", valueName: "npz"))
+  @OptionGroup var conversation: ConversationOptions
+
+  @Option(help: ArgumentHelp("The file to write.", valueName: "npz"))
   var output: String
 
   @Option(
     help: ArgumentHelp(
-      "Which rows to keep: around (default: from two before the activation on), activated, last, all. The digests are of "
-        + "all.", valueName: "which"), transform: named)
+      "Which rows to keep: around (the default: from two before the activation), activated, last, all. The digests cover all rows.",
+      valueName: "which"), transform: named)
   var positions = GoldenRecorder.Selection.around
 
-  @Flag(help: "Replace a file that exists.")
+  @Flag(help: "Replace an existing file.")
   var force = false
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
     guard inference.adapter != nil else { throw ValidationError("golden record needs --adapter.") }
+    guard (prompts != nil) != conversation.isGiven else {
+      throw ValidationError("Give one of --prompts, --prompt, --file and --messages.")
+    }
     guard inference.backend == .exact else {
       throw ValidationError("golden record records bits: it needs --backend exact.")
     }
@@ -60,9 +68,11 @@ struct GoldenRecordCommand: ParsableCommand {
     let loaded = try inference.load(common)
     guard let adapter = loaded.adapter else { throw ExitStatus.usage }
     let modelDigest = try loaded.model.source.digest()
-    let list = try PromptFile(model: inference.model, invocation: adapter.invocationTokens).prompts(path: prompts)
+    let list = try list(invocation: adapter.invocationTokens)
     let recorder = GoldenRecorder(model: loaded.model, adapter: adapter, evaluator: loaded.evaluator)
-    try recorder.checkLengths(of: list, path: prompts)
+    for prompt in list {
+      try inference.contextLimit(of: loaded.model).check(prompt.tokens.count, name: prompt.name, path: prompts)
+    }
     let writer = try NPZWriter(path: output, replacesExisting: force, compression: .stored)
     var progress = Progress("recording", total: list.reduce(0) { $0 + $1.tokens.count }, isQuiet: common.quiet)
     var (cases, done): ([GoldenRecorder.Case], Int) = ([], 0)
@@ -78,6 +88,19 @@ struct GoldenRecordCommand: ParsableCommand {
     try writer.finish(
       with: report(cases, loaded, adapter, modelDigest: modelDigest), common,
       summary: "\(counted(cases.count, "prompt")), \(counted(rows, "position")) written to \(output)\(off)")
+  }
+
+  private func list(invocation: [Int]?) throws -> [VerificationPrompt] {
+    if let prompts {
+      return try PromptFile(path: prompts).prompts(
+        model: inference.model, invocation: invocation, frame: conversation.frame(), isChat: conversation.isChat
+      ).map { VerificationPrompt(name: $0.name, tokens: $0.tokens) }
+    }
+    guard let content = try conversation.conversation() else { throw ExitStatus.usage }
+    let encoder = try ConversationEncoder(model: inference.model, needsTemplate: conversation.isChat)
+    let tokens = try encoder.tokens(content, invocation: invocation)
+    guard !tokens.isEmpty else { throw InferenceError(.noTokens, path: nil, problem: "the prompt has no tokens") }
+    return [VerificationPrompt(name: "prompt 0", tokens: tokens)]
   }
 
   /// Schema: schemas/golden-record.schema.json; also the file's `meta`.

@@ -1,10 +1,11 @@
 internal import AloraModels
 internal import AloraSystem
+internal import AloraGeneration
 internal import AloraInference
 internal import AloraTokenization
 internal import ArgumentParser
 
-/// What the commands that compute with a model take.
+/// Options of the commands that compute with a model.
 struct InferenceOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The base model: a Hugging Face directory or a GGUF.", valueName: "dir|gguf"))
   var model: String
@@ -12,20 +13,25 @@ struct InferenceOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A LoRA adapter: a PEFT directory or a GGUF.", valueName: "dir|gguf"))
   var adapter: String?
 
-  @Option(help: ArgumentHelp("Threads; by default one for each processor.", valueName: "n"))
+  @Option(help: ArgumentHelp("The number of threads. The default is one per processor.", valueName: "n"))
   var threads: Int?
 
   @Option(
     help: ArgumentHelp(
-      "exact (default): the same bits everywhere; openblas: a second opinion, near but not the same.",
+      "exact (the default) gives the same bits everywhere; openblas is a second opinion, close but not equal.",
       valueName: "name"), transform: named)
   var backend = Backend.exact
 
   @OptionGroup var kernels: KernelOptions
 
+  @OptionGroup var context: ContextOptions
+
   func validate() throws {
     if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is from 1 to 1024.") }
   }
+
+  /// How long the prompts may be.
+  func contextLimit(of model: Model) -> ContextLimit { ContextLimit(model, isIgnored: context.beyondContext) }
 
   /// - Parameter keepsWeights: see ``Model``.
   /// - Throws: what loading throws.
@@ -43,11 +49,11 @@ struct InferenceOptions: ParsableArguments {
   }
 }
 
-/// Which of the kernels compute.
+/// Which kernels to use.
 struct KernelOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The processor's instructions: scalar, avx2, avx512 or neon, the fastest by default. The bits are the same.",
+      "scalar, avx2, avx512 or neon. The default is the fastest; the results are the same bits.",
       valueName: "name"), transform: named)
   var instructionSet = InstructionSet.best
 

@@ -5,6 +5,7 @@ internal import AloraInspection
 internal import AloraJSON
 internal import AloraNPZ
 internal import AloraAdapters
+internal import AloraReports
 internal import AloraSafetensors
 internal import AloraTensors
 internal import ArgumentParser
@@ -13,34 +14,35 @@ internal import ArgumentParser
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Show what is inside a GGUF, a safetensors or .npz file, an adapter's directory or a base's.",
+    abstract: "Show what is in a GGUF, a safetensors or .npz file, or the directory of an adapter or base model.",
     discussion: """
-      Example:
+      Examples:
         alora inspect my-adapter.gguf
         alora inspect my-adapter.gguf --key adapter.lora.alpha
         alora inspect my-adapter --tensors --values
 
-      Only headers are read, unless --values asks for figures on the elements. Exit code 1: the key asked for with
-      --key is not there.
+      Only headers are read, unless --values asks for statistics of the elements. The exit code is 1 if the key given with \
+      --key doesn't exist.
       """)
 
   @Argument(
     help: ArgumentHelp(
-      "A GGUF, a safetensors file (or index), an .npz, an adapter's directory or a base's.", valueName: "file|dir"))
+      "A GGUF, a safetensors file or index, an .npz, or the directory of an adapter or base model.",
+      valueName: "file|dir"))
   var path: String
 
-  @Option(help: "Print the value of this metadata key and nothing else.")
+  @Option(help: ArgumentHelp("Print only the value of this metadata key.", valueName: "key"))
   var key: String?
 
   @Flag(help: "List all tensors.")
   var tensors = false
 
-  @Flag(help: "With each tensor, the range, the norm and the first of its elements (implies --tensors).")
+  @Flag(help: "Show the range, norm and first elements of each tensor. Implies --tensors.")
   var values = false
 
   @Option(
     help: ArgumentHelp(
-      "Spell the invocation with this base's tokenizer; by default with the one beside the adapter, if any.",
+      "Spell the invocation with this base's tokenizer instead of the one saved with the adapter.",
       valueName: "dir|gguf"))
   var base: String?
 
@@ -52,7 +54,7 @@ struct InspectCommand: ParsableCommand {
     var inspection = try Inspection(subject: subject, path: path, listsTensors: tensors || values, hasValues: values)
     try inspection.spellInvocation(base: base)
     let output = Console.standardOutput
-    output.write(common.json ? inspection.json.serialized() + "\n" : inspection.text(output))
+    output.write(common.json ? inspection.json.serialized() + "\n" : inspection.text(output.style))
   }
 
   /// Twice what the largest vocabularies have in one array.

@@ -1,28 +1,30 @@
 internal import AloraModels
-internal import AloraTemplates
+internal import AloraTensors
 internal import AloraTensors
 internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference
 internal import AloraJSON
-internal import AloraTokenization
+internal import AloraReports
 internal import ArgumentParser
 
 /// `alora run`: text from a base and its adapters.
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Generate text with a base model and any number of adapters, on one cache.",
+    abstract: "Generate text with a base model and its adapters, on one cache.",
     discussion: """
-      Example:
+      Examples:
         alora run --model base.gguf --prompt "The capital of France is" -n 8
-        alora run --model base.gguf --adapter check=my-adapter --chat --prompt "Who wrote Faust?"
-        alora run --model base.gguf --adapter a=one --adapter b=two.gguf --chat --script turns.jsonl --json
+        alora run --model base.gguf --adapter check=my-adapter --chat \\
+                  --prompt "Who wrote Faust?"
+        alora run --model base.gguf --adapter a=one --adapter b=two.gguf \\
+                  --chat --script turns.jsonl --json
 
-      Without --prompt and --script, lines of standard input are answered as they come; /help there tells more.
-      An adapter is switched on by the last occurrence of its invocation in the prompt. With --chat, an Activated LoRA's
-      invocation is put where the assistant's answer would begin. What base weights have computed is never computed
-      again: not for another adapter, not for the base. The text is the same, whatever came from the cache.
+      Without a prompt and without --script, alora answers the lines of standard input; type /help there. An Activated LoRA is \
+      active from the last occurrence of its invocation in the prompt; in a chat, the invocation is added where the \
+      assistant's answer begins. Everything that the base weights have computed is reused, by the base and by every adapter. \
+      The cache never changes the text.
       """)
 
   @Option(help: ArgumentHelp("The base model: a Hugging Face directory or a GGUF.", valueName: "dir|gguf"))
@@ -30,60 +32,62 @@ struct RunCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "A LoRA adapter and what it is called here; by default adapter, adapter2, …", valueName: "[name=]dir|gguf"))
+      "A LoRA adapter and a name for it. The default names are adapter, adapter2, … Repeatable.",
+      valueName: "[name=]dir|gguf"))
   var adapter: [String] = []
 
   @Option(
-    help: ArgumentHelp("Who answers --prompt: an adapter's name, or base; by default the first.", valueName: "name"))
+    help: ArgumentHelp(
+      "Who answers the prompt: an adapter's name, or base. The default is the first adapter.", valueName: "name"))
   var use: String?
 
-  @Option(help: "The prompt.")
-  var prompt: String?
+  @OptionGroup var conversation: ConversationOptions
 
   @Option(
     help: ArgumentHelp(
-      "A conversation: on each line a JSON object with prompt, adapter, limit, seed, role, reset, fork, or an array of such "
-        + "objects that are answered together.", valueName: "jsonl"))
+      "A conversation: a JSON object per line with prompt or messages, and adapter, limit, seed, role, reset or fork; or a list of such objects to answer together.",
+      valueName: "jsonl"))
   var script: String?
 
-  @Flag(help: "Write prompts as the model's chat template has them.")
-  var chat = false
-
-  @Option(name: [.customShort("n"), .long], help: ArgumentHelp("Generate at most so many tokens.", valueName: "n"))
+  @Option(name: [.customShort("n"), .long], help: ArgumentHelp("The most tokens to generate.", valueName: "n"))
   var limit = 256
 
   @OptionGroup var sampling: SamplingArguments
 
-  @Option(help: ArgumentHelp("End the answer before this text. May be given several times.", valueName: "text"))
+  @Option(help: ArgumentHelp("Stop before this text. Repeatable.", valueName: "text"))
   var stop: [String] = []
 
-  @Flag(name: .customLong("ignore-end"), help: "Go on after the tokens with which the model ends its answer.")
+  @Flag(name: .customLong("ignore-end"), help: "Continue after the tokens that end an answer.")
   var ignoresEnd = false
 
-  @Option(help: ArgumentHelp("Threads; by default one for each processor.", valueName: "n"))
+  @Option(help: ArgumentHelp("The number of threads. The default is one per processor.", valueName: "n"))
   var threads: Int?
 
-  @Option(name: .customLong("cache-limit"), help: ArgumentHelp("What the cache may keep.", valueName: "megabytes"))
+  @Option(name: .customLong("cache-limit"), help: ArgumentHelp("The cache's size.", valueName: "megabytes"))
   var cacheLimit = 2048
 
-  @Option(name: .customLong("load-cache"), help: ArgumentHelp("Begin with a cache that was saved.", valueName: "file"))
+  @Option(name: .customLong("load-cache"), help: ArgumentHelp("Start with a saved cache.", valueName: "file"))
   var loadCache: String?
 
-  @Option(name: .customLong("save-cache"), help: ArgumentHelp("Write the cache at the end.", valueName: "file"))
+  @Option(name: .customLong("save-cache"), help: ArgumentHelp("Save the cache at the end.", valueName: "file"))
   var saveCache: String?
 
-  @Flag(help: "Replace a cache file that exists.")
+  @Flag(help: "Replace an existing cache file.")
   var force = false
 
-  @Flag(help: "With --json, also the two greatest logits' tokens and their distance for each token.")
+  @OptionGroup var context: ContextOptions
+
+  @Flag(help: "With --json, show the two most probable tokens and the distance of their logits at each step.")
   var margins = false
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard prompt == nil || script == nil else { throw ValidationError("Give --prompt or --script, not both.") }
-    guard !common.json || prompt != nil || script != nil else {
-      throw ValidationError("--json needs --prompt or --script.")
+    guard !conversation.isGiven || script == nil else {
+      throw ValidationError("Give a prompt or --script, not both.")
+    }
+    guard !common.json || conversation.isGiven || script != nil else {
+      throw ValidationError("--json needs --prompt, --file, --messages or --script.")
     }
     guard common.json || !margins else { throw ValidationError("--margins belongs to --json.") }
     guard (0...1_000_000).contains(limit) else { throw ValidationError("--limit is from 0 to 1000000.") }
@@ -108,13 +112,14 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     let batches = try script.map { try RunScript.turns(path: $0) }
     let file = try saveCache.map { try AtomicFile(path: $0, replacesExisting: force) }
+    let conversation = try conversation.conversation()
     let (session, modelDigest) = try session()
     let first = use ?? session.adapters.first?.name
     if let batches {
       for turn in batches.flatMap({ $0 }) { _ = try session.adapter(named: turn.adapter) }
       try answer(batches, session)
-    } else if let prompt {
-      try answer([[RunTurn(prompt: prompt, adapter: first)]], session)
+    } else if let conversation {
+      try answer([[RunTurn(conversation, adapter: first)]], session)
     } else {
       var dialogue = RunDialogue(session: session, adapter: first, isQuiet: common.quiet)
       try dialogue.run()
@@ -135,14 +140,17 @@ struct RunCommand: ParsableCommand {
     let adapters = try namedAdapters.map { name, path in
       (name: name, adapter: try Adapter(path: path, modelPath: model, model: loaded, pool: pool))
     }
-    let template = chat ? try loaded.source.chatTemplate() : nil
-    if chat, template == nil {
-      throw TokenizationError(
-        .missingTokenizer, path: model, problem: "the model has no chat template", remedy: "leave out --chat")
+    let encoder = try ConversationEncoder(source: loaded.source, needsTemplate: conversation.isChat)
+    var settings = RunSession.Settings(limit: limit)
+    settings.sampling = sampling.options
+    settings.seed = sampling.seed
+    settings.stopTexts = stop
+    settings.frame = conversation.isChat ? try conversation.frame() : nil
+    settings.contextLimit = ContextLimit(loaded, isIgnored: context.beyondContext)
+    if !ignoresEnd {
+      settings.endTokens = try loaded.source.endTokens()
+      if conversation.isChat, let end = encoder.endOfTurn() { settings.endTokens.insert(end) }
     }
-    let settings = RunSession.Settings(
-      limit: limit, sampling: sampling.options, seed: sampling.seed, stopTexts: stop,
-      endTokens: ignoresEnd ? [] : try loaded.source.endTokens())
     let product = cacheLimit.multipliedReportingOverflow(by: 1_000_000)
     let byteLimit = product.overflow ? .max : product.partialValue
     let cache =
@@ -151,7 +159,7 @@ struct RunCommand: ParsableCommand {
       } else { PrefixCache(model: loaded, byteLimit: byteLimit) }
     let session = RunSession(
       generator: Generator(evaluator: Evaluator(model: loaded, pool: pool), cache: cache),
-      tokenizer: try loaded.source.tokenizer(), template: template, adapters: adapters, settings: settings)
+      encoder: encoder, adapters: adapters, settings: settings)
     return (session, modelDigest)
   }
 
@@ -177,23 +185,24 @@ struct RunCommand: ParsableCommand {
 
 /// How tokens are chosen.
 struct SamplingArguments: ParsableArguments {
-  @Option(help: ArgumentHelp("0 (default) takes the most probable token.", valueName: "x"))
+  @Option(help: ArgumentHelp("0 always takes the most probable token.", valueName: "x"))
   var temperature = 0.0
 
-  @Option(name: .customLong("top-k"), help: ArgumentHelp("Only the k most probable tokens.", valueName: "k"))
+  @Option(name: .customLong("top-k"), help: ArgumentHelp("Sample from the k most probable tokens.", valueName: "k"))
   var topK: Int?
 
   @Option(
     name: .customLong("top-p"),
-    help: ArgumentHelp("Only the fewest most probable tokens that have this probability together.", valueName: "p"))
+    help: ArgumentHelp("Sample from the most probable tokens that together reach this probability.", valueName: "p"))
   var topP: Double?
 
   @Option(
     name: .customLong("min-p"),
-    help: ArgumentHelp("Only tokens at least this part as probable as the most probable one.", valueName: "p"))
+    help: ArgumentHelp(
+      "Sample from tokens at least this many times as probable as the most probable one.", valueName: "p"))
   var minP: Double?
 
-  @Option(help: ArgumentHelp("The same seed gives the same text, on every machine.", valueName: "n"))
+  @Option(help: ArgumentHelp("The same seed gives the same text on every machine.", valueName: "n"))
   var seed: UInt64 = 0
 
   func validate() throws {

@@ -1,8 +1,9 @@
 internal import AloraSystem
 internal import AloraGeneration
+internal import AloraReports
 internal import AloraTokenization
 
-/// `alora run` with lines of standard input.
+/// `alora run` on the lines of standard input.
 struct RunDialogue {
   let session: RunSession
   /// Who answers the next line; nil: the base.
@@ -10,11 +11,11 @@ struct RunDialogue {
   let isQuiet: Bool
 
   private static let help = """
-    /adapter NAME [TEXT]   NAME (or base) answers from now on, and TEXT if there is one
-    /fork [TEXT]           answers TEXT, then forgets it
-    /reset                 forgets the conversation; what was computed stays in the cache
-    /cache                 tells what the cache holds
-    /quit                  ends
+    /adapter NAME [TEXT]   switch to NAME, or to base, and answer TEXT if given
+    /fork TEXT             answer TEXT, then forget it
+    /reset                 forget the conversation; the cache keeps what was computed
+    /cache                 show the cache's size
+    /quit                  quit
 
     """
 
@@ -26,10 +27,12 @@ struct RunDialogue {
 
   /// Answers until the input ends.
   ///
-  /// - Throws: what answering throws where input is no terminal; there, an error is told and the dialogue goes on.
+  /// On a terminal, an error is shown and the dialogue goes on. A script ends, so that nobody else answers its next lines.
+  ///
+  /// - Throws: what answering throws, unless the input is a terminal.
   mutating func run() throws {
     let isTerminal = FileSystem.isTerminal(descriptor: 0)
-    if isTerminal, !isQuiet { Console.standardError.write("/help tells what can be said besides.\n") }
+    if isTerminal, !isQuiet { Console.standardError.write("/help lists the commands.\n") }
     var lines = LineReader(descriptor: 0, name: "standard input", byteLimit: 1 << 24)
     while true {
       if isTerminal { Console.standardError.write("\(adapter ?? "base")> ") }
@@ -37,7 +40,7 @@ struct RunDialogue {
       do {
         guard try take(String(decoding: line, as: UTF8.self)) else { break }
       } catch let error as any DiagnosedError where isTerminal {
-        Console.standardError.write("alora: \(error)\n")
+        Console.standardError.write("alora: \(error.line)\n")
       }
     }
   }

@@ -1,71 +1,69 @@
-internal import AloraModels
-internal import AloraTemplates
-internal import AloraSystem
+internal import AloraGeneration
 internal import AloraJSON
 internal import AloraTokenization
+internal import AloraReports
 internal import ArgumentParser
 
 /// `alora tokenize`: a text becomes the tokens of a model.
 struct TokenizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tokenize",
-    abstract: "Show the tokens that a model's tokenizer makes of a text.",
+    abstract: "Show the tokens of a text or a chat.",
     discussion: """
-      Example:
+      Examples:
         alora tokenize --model SmolLM2-135M-Instruct --text "<|im_start|>user"
         alora tokenize --model base.gguf --file prompt.txt --no-special --json
         alora tokenize --model base.gguf --messages chat.json
 
-      The tokens are those that Hugging Face's tokenizers gives, from tokenizer.json and from a GGUF's vocabulary.
-      Special tokens that are written in the text count as such; --no-special leaves out only those that the tokenizer
-      puts around it. --messages renders the model's chat template, which writes its special tokens itself.
+      The tokens are those of Hugging Face's tokenizers, both from tokenizer.json and from a GGUF's vocabulary. Special tokens \
+      written in the text count as such. A chat template writes its own special tokens; around a plain text, the tokenizer \
+      adds them unless --no-special is given.
       """)
 
   @Option(
-    help: ArgumentHelp("A Hugging Face directory, a tokenizer.json or a base GGUF.", valueName: "dir|json|gguf"))
+    help: ArgumentHelp("The model: a Hugging Face directory, a tokenizer.json or a GGUF.", valueName: "dir|json|gguf"))
   var model: String
 
-  @Option(help: "The text.")
+  @Option(help: ArgumentHelp("The text; the same as --prompt.", valueName: "text"))
   var text: String?
 
-  @Option(help: "A file with the text, in UTF-8.")
-  var file: String?
-
-  @Option(help: ArgumentHelp("A file with a JSON list of messages for the chat template.", valueName: "json"))
-  var messages: String?
-
-  @Option(help: ArgumentHelp("With --messages, a file with a JSON list of tools.", valueName: "json"))
-  var tools: String?
-
-  @Option(
-    name: .customLong("template-variables"),
-    help: ArgumentHelp("With --messages, a file with a JSON object of more variables.", valueName: "json"))
-  var templateVariables: String?
+  @OptionGroup var conversation: ConversationOptions
 
   @Flag(
     name: .customLong("no-generation-prompt"),
-    help: "With --messages, end with the last message instead of where the assistant begins.")
+    help: "End a chat with its last message instead of where the assistant begins.")
   var noGenerationPrompt = false
 
-  @Flag(name: .customLong("no-special"), help: "Add no special tokens (a BOS, say) around the text.")
+  @Flag(name: .customLong("no-special"), help: "Add no special tokens, such as a BOS, around a plain text.")
   var noSpecial = false
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard [text, file, messages].count(where: { $0 != nil }) == 1 else {
-      throw ValidationError("give the text with --text, with --file or as --messages")
+    guard (text != nil) != conversation.isGiven else {
+      throw ValidationError("Give the text with one of --text, --prompt and --file, or a chat with --messages.")
     }
-    if messages == nil, tools != nil || templateVariables != nil || noGenerationPrompt {
-      throw ValidationError("--tools, --template-variables and --no-generation-prompt belong to --messages")
+    guard text == nil || !conversation.isChat else {
+      throw ValidationError("--text is never a chat: give a user's message with --prompt or --file.")
+    }
+    guard !noGenerationPrompt || conversation.isChat else {
+      throw ValidationError("--no-generation-prompt needs a chat: --messages or --chat.")
     }
   }
 
   func run() throws {
-    let tokenizer = try Tokenizer(path: model)
-    let prompt = try messages.map { try renderedPrompt($0) }
-    let tokens = try tokenizer.encode(
-      bytes: prompt.map { Array($0.utf8) } ?? textBytes(), addsSpecialTokens: !noSpecial && prompt == nil)
+    let conversation =
+      try conversation.conversation() ?? Conversation(text: .text(text ?? ""), isChat: false, frame: ChatFrame())
+    let encoder = try ConversationEncoder(model: model, needsTemplate: self.conversation.isChat)
+    let tokenizer = encoder.tokenizer
+    var prompt: String?
+    if case .chat(let messages) = conversation.content {
+      prompt = try encoder.text(
+        of: messages, frame: conversation.frame, addsGenerationPrompt: !noGenerationPrompt)
+    }
+    let tokens =
+      try prompt.map { try tokenizer.encode($0, addsSpecialTokens: false) }
+      ?? encoder.tokens(conversation, invocation: nil, addsSpecialTokens: !noSpecial)
     if common.json {
       Console.standardOutput.write(json(tokens, tokenizer, prompt: prompt).serialized() + "\n")
     } else if common.quiet {
@@ -75,24 +73,6 @@ struct TokenizeCommand: ParsableCommand {
       for token in tokens { table.add([String(token), tokenizer.piece(of: token) ?? ""]) }
       Console.standardOutput.write(table.text)
     }
-  }
-
-  private func textBytes() throws -> [UInt8] {
-    if let text { return Array(text.utf8) }
-    let file = try MappedFile(path: file ?? "")
-    return try file.read(0..<file.byteCount)
-  }
-
-  private func renderedPrompt(_ path: String) throws -> String {
-    guard let template = try ChatTemplate.ofModel(model) else {
-      throw TokenizationError(
-        .missingTokenizer, path: model, problem: "the model has no chat template", remedy: "give the prompt with --text"
-      )
-    }
-    return try template.render(
-      messages: JSONDocument(path: path).root, tools: tools.map { try JSONDocument(path: $0).root },
-      addsGenerationPrompt: !noGenerationPrompt, variables: templateVariables.map { try JSONDocument(path: $0).root },
-      date: .now())
   }
 
   /// schemas/tokenize.schema.json

@@ -1,9 +1,11 @@
 internal import AloraModels
 internal import AloraTemplates
+internal import AloraGeneration
 internal import AloraSystem
 internal import AloraGGUF
 internal import AloraJSON
 internal import AloraAdapters
+internal import AloraReports
 internal import AloraTokenization
 internal import ArgumentParser
 
@@ -11,32 +13,34 @@ internal import ArgumentParser
 struct TokensCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tokens",
-    abstract: "Show an adapter's invocation tokens, look for the ways they break, and see where a prompt activates.",
+    abstract: "Show an adapter's invocation tokens, check them, and show where a prompt activates the adapter.",
     discussion: """
-      Example:
+      Examples:
         alora tokens my-adapter --base SmolLM2-135M-Instruct
-        alora tokens my-adapter.gguf --base base.gguf --prompt "$(cat prompt.txt)"
+        alora tokens my-adapter.gguf --base base.gguf --file prompt.txt
 
-      Exit code 1: a finding of severity error. Without --base, the tokenizer saved beside the adapter is used; without
-      either, only the ids are shown.
+      Without --base, the tokenizer saved with the adapter is used; if there is none, only the ids are shown. The exit code is \
+      1 if a finding is an error.
       """)
 
-  @Argument(help: ArgumentHelp("A PEFT adapter's directory or a converted GGUF.", valueName: "dir|gguf"))
+  @Argument(help: ArgumentHelp("The adapter: a PEFT directory or a GGUF.", valueName: "dir|gguf"))
   var adapter: String
 
   @Option(help: ArgumentHelp("The base model: a Hugging Face directory or a GGUF.", valueName: "dir|gguf"))
   var base: String?
 
-  @Option(help: "A prompt to search for the invocation.")
-  var prompt: String?
+  @OptionGroup var conversation: ConversationOptions
 
-  @Flag(name: .customLong("no-special"), help: "Add no special tokens (a BOS, say) around the prompt.")
+  @Flag(name: .customLong("no-special"), help: "Add no special tokens, such as a BOS, around a plain prompt.")
   var noSpecial = false
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    if noSpecial && prompt == nil { throw ValidationError("--no-special is about the prompt: give --prompt") }
+    try conversation.requirePrompt()
+    guard !noSpecial || (conversation.isGiven && !conversation.isChat) else {
+      throw ValidationError("--no-special needs a plain prompt: --prompt or --file.")
+    }
   }
 
   func run() throws {
@@ -44,9 +48,10 @@ struct TokensCommand: ParsableCommand {
     let own = source.tokenizerPath
     let basePath = try base.map { try BaseTokenizer.path($0) } ?? own
     let tokenizer = try basePath.map { try Tokenizer(path: $0) }
-    guard tokenizer != nil || prompt == nil else {
+    let conversation = try conversation.conversation()
+    guard tokenizer != nil || conversation == nil else {
       throw TokenizationError(
-        .missingTokenizer, path: adapter, problem: "there is no tokenizer for the prompt", remedy: "give --base")
+        .missingTokenizer, path: adapter, problem: "there is no tokenizer for the prompt", remedy: .nameTokenizer)
     }
     var report = TokensReport(adapter: adapter, tokenizerPath: basePath)
     report.invocation = try source.invocation(tokenizer)
@@ -57,13 +62,18 @@ struct TokensCommand: ParsableCommand {
       ).findings(invocation)
     }
     report.pieces = report.invocation?.tokens.map { tokenizer?.piece(of: $0) } ?? []
-    if let prompt, let tokenizer {
+    if let conversation, let tokenizer {
+      let model = base ?? adapter
+      let isChat = self.conversation.isChat
+      let encoder = ConversationEncoder(
+        tokenizer: tokenizer, template: isChat ? try ChatTemplate.ofModel(model) : nil, path: model)
       report.prompt = try TokensReport.Prompt(
-        tokens: tokenizer.encode(prompt, addsSpecialTokens: !noSpecial), tokenizer: tokenizer,
-        invocation: report.invocation)
+        tokens: encoder.tokens(
+          conversation, invocation: report.invocation?.tokens, addsSpecialTokens: !noSpecial),
+        tokenizer: tokenizer, invocation: report.invocation)
     }
     let output = Console.standardOutput
-    output.write(common.json ? report.json.serialized() + "\n" : report.text(output))
+    output.write(common.json ? report.json.serialized() + "\n" : report.text(output.style))
     if report.findings.contains(where: { $0.severity == .error }) { throw ExitStatus.checkFailed }
   }
 }
@@ -136,7 +146,7 @@ struct AdapterInvocation {
       throw TokenizationError(
         .missingTokenizer, path: path, place: "$.invocation_string",
         problem: "this legacy adapter names its invocation by text, and there is no tokenizer to turn it into tokens",
-        remedy: "give --base")
+        remedy: .nameTokenizer)
     }
     return try Invocation(legacyString: legacyString, tokenizer: tokenizer)
   }

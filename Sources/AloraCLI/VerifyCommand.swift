@@ -15,45 +15,46 @@ struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
     abstract:
-      "Prove that nothing before an adapter's activation differs from the base, and that the rest is as trained.",
+      "Prove that an adapter changes nothing before its activation, and that the rest is as trained.",
     discussion: """
-      Example:
+      Examples:
         alora verify --model base.gguf --adapter my-adapter.gguf --golden golden.npz
         alora verify --model base --adapter my-adapter --baseline baseline.json
-        alora verify --server http://127.0.0.1:8080 --model base.gguf --adapter my-adapter.gguf
+        alora verify --server http://127.0.0.1:8080 --model base.gguf \\
+                  --adapter my-adapter.gguf
 
-      Five proofs: structure; logits, keys and values before the activation are the base's, bit for bit; a cache gives
-      the bits of a new computation, in every order; the adapter does something, and agrees with the golden logits; the
-      prompts would have shown an activation moved by a token. Without --golden, on prompts made around the invocation.
-      Exit code 1: a proof failed.
+      Five proofs: the adapter fits the base; before the activation, logits, keys and values are the base's, bit for bit; \
+      a cache gives the bits of a new computation, in every order; the adapter does something and agrees with the golden \
+      logits; the prompts would have shown an activation off by one token. Without --golden, the prompts are made around the \
+      invocation. The exit code is 1 if a proof fails.
       """)
 
   @OptionGroup var inference: InferenceOptions
 
-  @Option(help: ArgumentHelp("Golden logits, as PEFT users save them with NumPy.", valueName: "npz"))
+  @Option(help: ArgumentHelp("Golden logits, saved with NumPy.", valueName: "npz"))
   var golden: String?
 
   @Option(
     help: ArgumentHelp(
-      "The |Δ| allowed against goldens, as a part of the row's greatest magnitude; by default what the golden file says, or "
-        + "\(Verification.defaultTolerance).", valueName: "x"))
+      "The largest difference from goldens to accept, relative to the row's largest logit. The default is the golden file's, or \(Verification.defaultTolerance).",
+      valueName: "x"))
   var tolerance: Double?
 
-  @Flag(help: "Demand the bits of goldens that `alora golden record` has made, with this model and this adapter.")
+  @Flag(help: "Require the exact bits of goldens that alora golden record made with this model and adapter.")
   var exact = false
 
   @Option(
     name: .customLong("report"),
     help: ArgumentHelp(
-      "Write a report too; may be repeated: html=FILE, json=FILE, junit=FILE, github=FILE (Markdown, and annotations on standard "
-        + "output), or github alone, for the summary of the job.", valueName: "kind=file"))
+      "Write a report: html=FILE, json=FILE, junit=FILE, github=FILE (Markdown, with annotations on standard output), or github alone for the job's summary. Repeatable.",
+      valueName: "kind=file"))
   var reports: [ReportTarget] = []
 
   @OptionGroup var baselineOptions: BaselineOptions
 
   @Option(
     help: ArgumentHelp(
-      "Prompts verified side by side, each on a share of the threads (default 1). The reports do not depend on it.",
+      "How many prompts to verify at once, each on a share of the threads. The default is 1; reports don't depend on it.",
       valueName: "n"))
   var jobs: Int?
 
@@ -96,6 +97,10 @@ struct VerifyCommand: ParsableCommand {
     let loaded = try inference.load(common)
     guard let adapter = loaded.adapter else { throw ExitStatus.usage }
     let goldenFile = try golden.map { try GoldenFile(path: $0, vocabularySize: loaded.model.vocabularySize) }
+    let limit = inference.contextLimit(of: loaded.model)
+    for item in goldenFile?.cases ?? [] {
+      try limit.check(item.tokens.count, name: "case \(item.index)", path: golden)
+    }
     let prompts = VerificationPrompt.standard(
       invocation: adapter.invocationTokens, vocabularySize: loaded.model.vocabularySize)
     let progress = Mutex(Progress("verifying", total: 10_000, isQuiet: common.quiet))
@@ -118,7 +123,7 @@ struct VerifyCommand: ParsableCommand {
     if common.json {
       Console.standardOutput.write(json)
     } else if !common.quiet {
-      Console.standardOutput.write(text(result.verdicts, .standardOutput))
+      Console.standardOutput.write(text(result.verdicts, Console.standardOutput.style))
     }
     if let failure { throw failure }
     if !result.passed { throw ExitStatus.checkFailed }
@@ -145,18 +150,18 @@ struct VerifyCommand: ParsableCommand {
     }
   }
 
-  private func text(_ verdicts: [Verdict], _ console: Console) -> String {
+  private func text(_ verdicts: [Verdict], _ style: TextStyle) -> String {
     var text = ""
     for verdict in verdicts {
       let mark =
         verdict.isRecord
-        ? console.styled("-", .dim) : verdict.passed ? console.styled("✓", .green) : console.styled("✗", .red)
+        ? style.styled("-", .dim) : verdict.passed ? style.styled("✓", .green) : style.styled("✗", .red)
       text += "\(mark) \(verdict.proof.rawValue.padded(to: 18))\(verdict.detail)\n"
       for failure in verdict.failures {
         let name = failure.caseName.map { "\($0): " } ?? ""
         text += "  \((name + failure.text).escapingControlCharacters())\n"
         if let cause = failure.cause {
-          text += "    \(console.styled("likely cause: \(cause.escapingControlCharacters())", .bold))\n"
+          text += "    \(style.styled("likely cause: \(cause.escapingControlCharacters())", .bold))\n"
         }
       }
     }

@@ -13,19 +13,19 @@ internal import ArgumentParser
 struct ServerOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Check a running llama-server instead: whether it applies the adapter, how strongly, and from which token on.",
+      "Check a running llama-server: whether it applies the adapter, how strongly, and from which token.",
       valueName: "url"))
   var server: String?
 
   @Option(
     name: .customLong("server-adapter"),
     help: ArgumentHelp(
-      "The adapter's id at the server; by default the one with its invocation tokens.", valueName: "id"))
+      "The adapter's id at the server. The default is the one with its invocation tokens.", valueName: "id"))
   var serverAdapter: Int?
 
   @Option(
     name: .customLong("server-timeout"),
-    help: ArgumentHelp("The time for one request, in seconds (default 120).", valueName: "s"))
+    help: ArgumentHelp("The longest time for one request, in seconds.", valueName: "s"))
   var serverTimeout = 120.0
 
   func validate() throws {
@@ -68,7 +68,7 @@ struct VerifyServer {
     if common.json {
       Console.standardOutput.write(json)
     } else if !common.quiet {
-      Console.standardOutput.write(text(report, .standardOutput))
+      Console.standardOutput.write(text(report, Console.standardOutput.style))
     }
     if let failure { throw failure }
     if !report.passed { throw ExitStatus.checkFailed }
@@ -88,7 +88,7 @@ struct VerifyServer {
     return try Self.texts.map { try tokenizer.encode($0) }
   }
 
-  private func text(_ report: ServerCheck.Report, _ console: Console) -> String {
+  private func text(_ report: ServerCheck.Report, _ style: TextStyle) -> String {
     let server = report.properties
     var text =
       "llama-server \(server.build ?? "of unknown build") at \(report.address), adapter \(report.adapter.identifier): "
@@ -99,10 +99,10 @@ struct VerifyServer {
     for verdict in report.verdicts {
       let mark =
         switch verdict.outcome {
-        case .passed: console.styled("✓", .green)
-        case .failed: console.styled("✗", .red)
-        case .undecided: console.styled("?", .yellow)
-        case .skipped: console.styled("-", .dim)
+        case .passed: style.styled("✓", .green)
+        case .failed: style.styled("✗", .red)
+        case .undecided: style.styled("?", .yellow)
+        case .skipped: style.styled("-", .dim)
         }
       text += "\(mark) \(verdict.kind.title.padded(to: 27))\(verdict.detail)\n"
       guard let best = verdict.fit?.best else { continue }
@@ -113,7 +113,7 @@ struct VerifyServer {
       if verdict.outcome == .failed, best.hypothesis != verdict.expected, let expected = verdict.expectedResidual {
         figures += "; expected \(Figure(expected)) (\(verdict.expected))"
       }
-      text += "  \("".padded(to: 27))\(console.styled(figures, .dim))\n"
+      text += "  \("".padded(to: 27))\(style.styled(figures, .dim))\n"
     }
     for note in report.notes { text += "note: \(note)\n" }
     return text

@@ -34,9 +34,9 @@ public struct ConversionError: DiagnosedError, Hashable {
   public let path: String?
   public let place: String?
   public let problem: String
-  public let remedy: String?
+  public let remedy: Remedy?
 
-  public init(_ code: Code, path: String?, place: String? = nil, problem: String, remedy: String? = nil) {
+  public init(_ code: Code, path: String?, place: String? = nil, problem: String, remedy: Remedy? = nil) {
     self.code = code
     self.path = path
     self.place = place

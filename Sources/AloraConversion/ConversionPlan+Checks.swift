@@ -1,3 +1,4 @@
+internal import AloraSystem
 internal import AloraModels
 internal import AloraModelCard
 internal import AloraAdapters
@@ -86,7 +87,7 @@ extension ConversionPlan {
     }
   }
 
-  private static func baseRemedy(_ adapter: AdapterDirectory) -> String {
+  private static func baseRemedy(_ adapter: AdapterDirectory) -> Remedy {
     guard let name = adapter.configuration.baseModelName else { return "give the base that the adapter was trained on" }
     return "give the base that the adapter was trained on: \(name)"
   }

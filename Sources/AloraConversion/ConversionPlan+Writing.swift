@@ -28,7 +28,7 @@ extension ConversionPlan {
     if let name = inputName(ofOutput: path) {
       throw ConversionError(
         .outputIsInput, path: path, problem: "the output would replace \(name), which is read for it",
-        remedy: "give another --outfile")
+        remedy: .otherOutput)
     }
     let writer = try GGUFWriter(path: path, replacesExisting: replacesExisting, layout: layout)
     var encoder = FactorEncoder(path: adapter.weightsPath)

@@ -1,3 +1,4 @@
+internal import AloraSystem
 public import AloraModels
 public import AloraGGUF
 public import AloraModelCard

@@ -100,7 +100,7 @@ struct FactorEncoder {
     guard let limit, largest >= limit else { return }
     throw ConversionError(
       .overflow, path: path, place: "tensor \(tensor.source.name)",
-      problem: "it holds \(largest), which \(tensor.dtype) cannot", remedy: "give --outtype f32")
+      problem: "it holds \(largest), which \(tensor.dtype) cannot", remedy: .outputType("f32"))
   }
 
   private static func resize(_ buffer: inout [UInt8], to count: Int) {

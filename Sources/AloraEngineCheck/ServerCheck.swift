@@ -1,3 +1,4 @@
+internal import AloraSystem
 public import AloraInference
 
 /// Checks a running llama-server against the exact engine: whether it applies an adapter, how strongly, and from which
@@ -15,7 +16,7 @@ public struct ServerCheck {
     /// What is no fault of the server's, but may not be meant.
     public var notes: [String] {
       guard let scale = adapter.defaultScale, scale != 1 else { return [] }
-      let cause = scale == 0 ? " (started with --lora-init-without-apply, or set by POST /lora-adapters?)" : ""
+      let cause = scale == 0 ? " (the server was started without applying it, or POST /lora-adapters set it)" : ""
       return ["requests that name no adapter get it times \(scale.rounded(toPlaces: 4))\(cause)"]
     }
 

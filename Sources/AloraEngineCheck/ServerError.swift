@@ -36,11 +36,11 @@ public struct ServerError: DiagnosedError, Hashable {
   /// The address that was asked.
   public let url: String
   public let problem: String
-  public let remedy: String?
+  public let remedy: Remedy?
   /// The status of the answer, for `refused`.
   public let status: Int?
 
-  init(_ code: Code, url: String, _ problem: String, status: Int? = nil, remedy: String? = nil) {
+  init(_ code: Code, url: String, _ problem: String, status: Int? = nil, remedy: Remedy? = nil) {
     self.code = code
     self.url = url
     self.problem = problem
@@ -58,14 +58,14 @@ public struct ServerError: DiagnosedError, Hashable {
   public var path: String? { url }
   public var place: String? { nil }
 
-  private static func remedy(for code: Code) -> String? {
+  private static func remedy(for code: Code) -> Remedy? {
     switch code.value {
     case .badAddress: "give an address such as http://127.0.0.1:8080"
     case .encryptedAddress: "give the server's plain http:// address, or that of a proxy or tunnel on this machine"
     case .unreachable: "start the server, and check host and port"
-    case .timedOut: "give the server more time with --server-timeout"
-    case .noAdapter: "start the server with --lora and this adapter"
-    case .ambiguousAdapter: "say which with --server-adapter"
+    case .timedOut: .longerTimeout
+    case .noAdapter: "start the server with this adapter loaded"
+    case .ambiguousAdapter: .chooseServerAdapter
     case .connectionLost, .malformedResponse, .tooLarge, .refused, .unsupported: nil
     }
   }

@@ -97,7 +97,7 @@ public struct GGUFError: DiagnosedError, Hashable {
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
 
-  public var remedy: String? {
+  public var remedy: Remedy? {
     switch code.value {
     case .notGGUF: found?.remedy ?? "give a GGUF file"
     case .unsupportedVersion: "convert the model anew with a current llama.cpp"

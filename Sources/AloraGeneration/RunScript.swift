@@ -1,21 +1,46 @@
-internal import AloraJSON
+package import AloraJSON
 
 /// One turn of a conversation: what is said, and who answers.
 package struct RunTurn {
-  package var prompt: String
+  /// What is said, for a model without a chat template: UTF-8.
+  package var text: [UInt8]
+  /// The same as messages.
+  package var messages: [JSONValue]
   /// The adapter that answers; nil: the base.
   package var adapter: String?
-  package var role = "user"
   package var limit: Int?
   package var seed: Int?
   /// Whether the conversation begins anew.
   package var resets = false
   /// Whether the turn is forgotten when it is answered, and the conversation goes on as it was.
   package var isFork = false
+  /// Whether somebody is expected to answer: not after what the system says.
+  package var wantsAnswer: Bool { !isFromSystem }
+  private let isFromSystem: Bool
 
-  package init(prompt: String, adapter: String? = nil) {
-    self.prompt = prompt
+  package init(prompt: String, role: String = "user", adapter: String? = nil) {
+    text = Array(prompt.utf8)
+    messages = [ChatMessages.message(role, prompt)]
+    isFromSystem = role == "system" || role == "developer"
     self.adapter = adapter
+  }
+
+  /// - Parameter messages: as ``ChatMessages/messages(_:)`` gives them.
+  package init(messages: [JSONValue], adapter: String? = nil) {
+    text = []
+    self.messages = messages
+    isFromSystem = false
+    self.adapter = adapter
+  }
+
+  package init(_ conversation: Conversation, adapter: String?) {
+    switch conversation.content {
+    case .text(let bytes):
+      self.init(prompt: "", adapter: adapter)
+      text = bytes
+      messages = []
+    case .chat(let messages): self.init(messages: messages, adapter: adapter)
+    }
   }
 }
 
@@ -37,21 +62,32 @@ package enum RunScript {
   }
 
   private static func turn(_ value: JSON) throws(JSONError) -> RunTurn {
-    var turn = RunTurn(prompt: try value["prompt"].string())
+    var turn = try said(value)
     for (name, member) in try value.members() where !member.isNull {
       switch name {
-      case "prompt": break
+      case "prompt", "messages", "role": break
       case "adapter": turn.adapter = try member.string()
-      case "role": turn.role = try member.string()
       case "limit": turn.limit = try member.integer(in: 0...1_000_000)
       case "seed": turn.seed = try member.integer(in: 0...Int.max)
       case "reset": turn.resets = try member.boolean()
       case "fork": turn.isFork = try member.boolean()
       default:
         throw member.error(
-          .wrongType, "a turn has prompt, adapter, role, limit, seed, reset and fork, but no '\(name)'")
+          .wrongType, "a turn has prompt or messages, adapter, role, limit, seed, reset and fork, but no '\(name)'")
       }
     }
     return turn
+  }
+
+  private static func said(_ value: JSON) throws(JSONError) -> RunTurn {
+    var role: String?
+    if let named = try value[optional: "role"], !named.isNull { role = try named.string() }
+    guard let messages = try value[optional: "messages"], !messages.isNull else {
+      return RunTurn(prompt: try value["prompt"].string(), role: role ?? "user")
+    }
+    guard try value[optional: "prompt"] == nil, role == nil else {
+      throw value.error(.wrongType, "a turn with messages has no prompt and no role")
+    }
+    return RunTurn(messages: try ChatMessages.messages(messages))
   }
 }

@@ -61,7 +61,7 @@ struct AdapterParts {
   init(gguf path: String, base: BaseModel) throws {
     let file = try GGUFFile(path: path)
     let metadata = file.metadata
-    func failure(_ code: InferenceError.Code, _ place: String, _ problem: String, _ remedy: String? = nil)
+    func failure(_ code: InferenceError.Code, _ place: String, _ problem: String, _ remedy: Remedy? = nil)
       -> InferenceError
     {
       InferenceError(code, path: path, place: place, problem: problem, remedy: remedy)

@@ -6,7 +6,7 @@ public struct InferenceError: DiagnosedError, Hashable {
     enum Value: Hashable, Sendable {
       case missingTensor, wrongShape, unsupportedType, notAnAdapter, wrongBase, unknownTensor, incompletePair
       case tokenOutsideVocabulary, noTokens, tooLong, foreignCache, missingLibrary, notFinite
-      case ambiguousOutput
+      case ambiguousOutput, positionOutsideText
     }
     let value: Value
     public static let missingTensor = Code(value: .missingTensor)
@@ -24,7 +24,9 @@ public struct InferenceError: DiagnosedError, Hashable {
     public static let incompletePair = Code(value: .incompletePair)
     public static let tokenOutsideVocabulary = Code(value: .tokenOutsideVocabulary)
     public static let noTokens = Code(value: .noTokens)
-    /// More positions than rotary tables are exact for.
+    /// A position was asked for that the text doesn't have.
+    public static let positionOutsideText = Code(value: .positionOutsideText)
+    /// More positions than the model's context, or than rotary tables are exact for.
     public static let tooLong = Code(value: .tooLong)
     /// Cached keys and values that other weights made.
     public static let foreignCache = Code(value: .foreignCache)
@@ -38,9 +40,9 @@ public struct InferenceError: DiagnosedError, Hashable {
   public let path: String?
   public let place: String?
   public let problem: String
-  public let remedy: String?
+  public let remedy: Remedy?
 
-  public init(_ code: Code, path: String?, place: String? = nil, problem: String, remedy: String? = nil) {
+  public init(_ code: Code, path: String?, place: String? = nil, problem: String, remedy: Remedy? = nil) {
     self.code = code
     self.path = path
     self.place = place

@@ -24,7 +24,7 @@ internal import CAloraKernels
   public init() throws(InferenceError) {
     func missing(_ problem: String) -> InferenceError {
       InferenceError(
-        .missingLibrary, path: nil, place: "--backend openblas", problem: problem,
+        .missingLibrary, path: nil, place: "backend openblas", problem: problem,
         remedy: "install it (Debian: apt-get install libopenblas0), or use the exact backend")
     }
     var handle: UnsafeMutableRawPointer?

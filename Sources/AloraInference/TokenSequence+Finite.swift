@@ -1,3 +1,5 @@
+internal import AloraSystem
+
 extension TokenSequence {
   /// What is not finite can be compared with nothing: every difference from it is NaN, and no mistake would show.
   ///
@@ -14,6 +16,6 @@ extension TokenSequence {
       .notFinite, path: isAdapted ? adapter?.path ?? model.path : model.path, place: "position \(position)",
       problem: "the \(isAdapted ? "adapted " : "")logits are not finite: token \(index % logits.vocabularySize) has "
         + (logits.values[index].isNaN ? "nan" : "\(logits.values[index])"),
-      remedy: "look for NaN, infinite or huge weights with inspect --tensors --values")
+      remedy: .inspectValues)
   }
 }

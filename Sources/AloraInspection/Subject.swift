@@ -89,7 +89,7 @@ public enum Subject: Sendable {
 public struct InspectionError: DiagnosedError, Hashable {
   public let path: String?
   public let problem: String
-  public let remedy: String?
+  public let remedy: Remedy?
   public var place: String? { nil }
   public var category: ErrorCategory { .refusedInput }
 }

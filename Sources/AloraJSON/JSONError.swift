@@ -35,7 +35,7 @@ public struct JSONError: DiagnosedError, Hashable {
   }
 
   public var category: ErrorCategory { .refusedInput }
-  public var remedy: String? {
+  public var remedy: Remedy? {
     switch code.value {
     case .duplicateKey: "remove one of the two"
     case .malformed: found?.remedy

@@ -201,7 +201,7 @@ extension AdapterIdentity {
     for path in localPaths {
       notes.append(
         "the adapter names its base by a path of the machine it was trained on (\(path)), which is not recorded; "
-          + "give --base-model-id org/name to record the base")
+          + "state the base's Hub id (org/name) to record it")
     }
   }
 

@@ -1,3 +1,4 @@
+internal import AloraSystem
 public import AloraGGUF
 public import AloraJSON
 internal import AloraTensors

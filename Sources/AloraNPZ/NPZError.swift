@@ -81,7 +81,7 @@ public struct NPZError: DiagnosedError, Hashable {
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
 
-  public var remedy: String? {
+  public var remedy: Remedy? {
     switch code.value {
     case .notNPZ: found?.remedy ?? "make the file with numpy.savez"
     case .truncated, .corruptData, .checksumMismatch: "the file is damaged or incomplete: get it again"

@@ -84,7 +84,7 @@ extension CheckList {
 
   /// The checks of a server. One that cannot be decided has not passed.
   public init(_ report: ServerCheck.Report, model: String, adapter: String) {
-    title = "alora verify --server"
+    title = "alora verify (server)"
     subject = adapter
     properties = [
       ("base", model), ("server", report.address.description), ("build", report.properties.build ?? "unknown"),

@@ -66,7 +66,7 @@ public struct SafetensorsError: DiagnosedError, Hashable {
   }
 
   public var category: ErrorCategory { .refusedInput }
-  public var remedy: String? {
+  public var remedy: Remedy? {
     switch code.value {
     case .notSafetensors: found?.remedy ?? "give a safetensors file"
     case .headerTruncated, .dataTruncated: "the file is damaged or incomplete: get it again"

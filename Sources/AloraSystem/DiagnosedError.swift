@@ -1,26 +1,26 @@
-/// Whose doing an error is; each kind has one exit code (DESIGN.md, "Exit codes").
+/// Who has to act on an error. Each category has one exit code (docs/design.md, "Exit codes").
 public enum ErrorCategory: Sendable {
-  /// The command was called in a way it can't be.
+  /// The call itself is wrong.
   case usage
-  /// A file or value was read and is malformed, unsupported or does not fit the others.
+  /// A file or value is malformed, unsupported or doesn't fit the others.
   case refusedInput
-  /// The system could not open, read or write.
+  /// The system couldn't open, read or write.
   case inputOutput
 }
 
-/// What every error of this package tells: where, what is wrong and what to do about it.
+/// What every error of this package carries: the place, the problem and the remedy.
 ///
-/// Each container and module has one error type of its own that conforms; the command line renders them all alike.
+/// Each module has one error type that conforms. The command line renders them all in the same way.
 public protocol DiagnosedError: Error, CustomStringConvertible {
   var category: ErrorCategory { get }
-  /// The file, where there is one.
+  /// The file, if there is one.
   var path: String? { get }
   /// The place in it: `byte 24`, `$.rank_pattern`, `tensor blk.0.attn_q.weight`.
   var place: String? { get }
   /// What is wrong, as a clause without a full stop, with the expected and the actual value.
   var problem: String { get }
-  /// What the user can do, where something can be done.
-  var remedy: String? { get }
+  /// What the user can do, if anything.
+  var remedy: Remedy? { get }
 }
 
 extension DiagnosedError {

@@ -40,13 +40,13 @@ public struct FileError: DiagnosedError, Hashable {
   public var path: String? { filePath }
   public var place: String? { nil }
   public var problem: String { "cannot \(operation): \(detail)" }
-  public var remedy: String? {
+  public var remedy: Remedy? {
     switch code.value {
     case .notFound: "check the path"
     case .permissionDenied: "check the permissions of the file and of its directory"
     case .notARegularFile: "give the path of a regular file"
     case .notADirectory: "give the path of a directory, or a new one"
-    case .alreadyExists: "give --force to replace it, or another --outfile"
+    case .alreadyExists: .either([.overwrite, .otherOutput])
     case .noSpace: "free some space; nothing was left behind"
     case .changed: "do not write to it while alora reads it, then run again"
     case .tooLong: "end each line with a newline"

@@ -131,7 +131,7 @@ extension FileSignature {
   }
 
   /// What to do about such a file in the place of another; nil where that depends on the place.
-  public var remedy: String? {
+  public var remedy: Remedy? {
     switch self {
     case .empty: "download it again"
     case .gitLFSPointer: "run `git lfs pull` in its repository, or download the file again"

@@ -1,3 +1,4 @@
+internal import AloraSystem
 public import AloraGGUF
 
 /// The tokenizer inside a GGUF.

@@ -27,9 +27,9 @@ public struct TokenizationError: DiagnosedError, Hashable {
   /// A JSON path or a metadata key.
   public let place: String?
   public let problem: String
-  public let remedy: String?
+  public let remedy: Remedy?
 
-  public init(_ code: Code, path: String? = nil, place: String? = nil, problem: String, remedy: String? = nil) {
+  public init(_ code: Code, path: String? = nil, place: String? = nil, problem: String, remedy: Remedy? = nil) {
     self.code = code
     self.path = path
     self.place = place

@@ -1,3 +1,5 @@
+internal import AloraSystem
+
 /// A tokenizer: from text to the ids of a vocabulary, and back.
 ///
 /// The way of a text: added tokens are cut out, what is between them is normalized and split into pieces, the model

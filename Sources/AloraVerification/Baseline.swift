@@ -52,7 +52,7 @@ public struct Baseline: Hashable, Sendable {
       throw version.error(
         .outOfRange,
         "the bits are those of exactness version \(version.excerpt), and this is version \(exactnessVersion): they cannot be "
-          + "compared; record them anew with --accept")
+          + "compared; record them again")
     }
     modelDigest = try root["model_sha256"].string()
     adapterDigest = try root["adapter_sha256"].string()
@@ -108,7 +108,7 @@ public struct Baseline: Hashable, Sendable {
       proof: .baseline, failures: failures,
       detail: failures.isEmpty
         ? "\(counted(positionCount, "position")) in \(counted(cases.count, "prompt")), logits, keys and values, bit for bit as recorded"
-        : "not as recorded; if the change is meant, accept it with --accept")
+        : "not as recorded; accept the change if it is meant")
   }
 
   /// What is said of a run that is recorded, or is not because a proof failed.

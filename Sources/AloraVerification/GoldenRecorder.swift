@@ -1,3 +1,4 @@
+internal import AloraSystem
 internal import AloraModels
 public import AloraInference
 public import AloraNPZ
@@ -50,18 +51,6 @@ public struct GoldenRecorder {
   /// The rows of a prompt that are in memory at once: two gigabytes.
   private static let floatLimit = 1 << 29
 
-  /// What stands beyond the positions that a model was made for is no reference for anything, and may take days.
-  ///
-  /// - Throws: `tooLong`.
-  public func checkLengths(of prompts: [VerificationPrompt], path: String) throws(InferenceError) {
-    guard let limit = verification.model.graph.parameters.contextLength,
-      let prompt = prompts.first(where: { $0.tokens.count > limit })
-    else { return }
-    throw InferenceError(
-      .tooLong, path: path, problem: "\(prompt.name) has \(prompt.tokens.count) tokens, the model is made for \(limit)",
-      remedy: "shorten it")
-  }
-
   /// Computes a prompt and adds its arrays.
   ///
   /// - Parameter index: the arrays' number.
@@ -80,7 +69,7 @@ public struct GoldenRecorder {
       throw InferenceError(
         .tooLong, path: nil,
         problem: "\(prompt.name) has \(positions.count) positions to keep with \(vocabularySize) logits each",
-        remedy: "keep fewer, with --positions last")
+        remedy: .fewerPositions)
     }
     let (base, adapted, _) = try verification.runs(tokens, start: start, keeping: Set(positions))
     guard let whole = Shape([tokens.count]), let kept = Shape([positions.count]),

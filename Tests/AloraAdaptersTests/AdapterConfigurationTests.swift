@@ -79,7 +79,7 @@ private func configuration(_ fields: String, ignoring: Set<String> = []) throws 
   @Test func anEmptyInvocationIsNoNeverActiveOne() throws {
     let error = caught(PEFTError.self) { _ = try configuration(#""alora_invocation_tokens": []"#) }
     #expect(error?.code == .invalidInvocation && error?.problem.contains("active everywhere") == true)
-    #expect(error?.remedy?.contains("null if a plain LoRA is meant") == true)
+    #expect(error?.remedy?.description.contains("null if a plain LoRA is meant") == true)
   }
 
   @Test func unknownFieldsThatAreOffAreOnlyNoted() throws {

@@ -73,9 +73,9 @@ import Testing
       if let pages = ProcessInfo.processInfo.environment["ALORA_PAGES"] {
         try writeFile(Array(text("html").utf8), to: "\(pages)/server-\(fault).html")
       }
-      #expect(try text("github").hasPrefix(fault == .none ? "### ✅ alora verify --server" : "### ❌"))
+      #expect(try text("github").hasPrefix(fault == .none ? "### ✅ alora verify (server)" : "### ❌"))
       #expect(
-        result.output.split(separator: "\n").count { $0.hasPrefix("::error title=alora verify --server%3A") } == failed)
+        result.output.split(separator: "\n").count { $0.hasPrefix("::error title=alora verify (server)%3A") } == failed)
     }
   }
 

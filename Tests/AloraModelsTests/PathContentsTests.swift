@@ -20,7 +20,7 @@ import Testing
   func aHubIdentifierIsNotFoundOnDisk(_ path: String) {
     let error = caught(PathError.self) { _ = try ModelSource(path: path) }
     #expect(error?.code == .hubIdentifier && error?.category == .inputOutput)
-    #expect(error?.remedy?.contains("hf download \(path)") == true)
+    #expect(error?.remedy?.description.contains("hf download \(path)") == true)
   }
 
   @Test(arguments: ["/none/x", "none", "a/b/c", "./org/x", "models/base.gguf", "org/na me", "-x/y"])
@@ -66,7 +66,7 @@ import Testing
       try makeDirectory(repository + "/snapshots/abc123", ["config.json"])
       try makeDirectory(repository + "/refs", ["main"])
       let error = caught(PathError.self) { _ = try ModelSource(path: repository) }
-      #expect(error?.remedy?.contains("\(repository)/snapshots/abc123") == true)
+      #expect(error?.remedy?.description.contains("\(repository)/snapshots/abc123") == true)
     }
   }
 

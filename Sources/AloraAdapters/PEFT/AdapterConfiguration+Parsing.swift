@@ -24,7 +24,7 @@ extension AdapterConfiguration {
           throw error(
             .unknownField, value,
             "unknown field with the value \(value.excerpt), which may change what the weights mean",
-            "update alora, or give --ignore-field \(name) if you know that it does not")
+            .either(["update alora", .ignoreField(name)]))
         }
         notes.append(
           Note(place: value.jsonPath, text: "unknown field \(value.isSwitchedOff ? "that is off" : "ignored")"))
@@ -40,7 +40,7 @@ extension AdapterConfiguration {
     version = try json[optional: "peft_version"]?.string()
   }
 
-  private func error(_ code: PEFTError.Code, _ value: JSON, _ problem: String, _ remedy: String? = nil) -> PEFTError {
+  private func error(_ code: PEFTError.Code, _ value: JSON, _ problem: String, _ remedy: Remedy? = nil) -> PEFTError {
     PEFTError(code, path: path, place: value.jsonPath, problem: problem, remedy: remedy)
   }
 
@@ -129,11 +129,12 @@ extension AdapterConfiguration {
     let changesBase = ["pissa", "corda", "olora", "loftq", "lora_ga"].contains { name.hasPrefix($0) }
     if changesBase {
       // PEFT turns the others into plain LoRAs, but not this one, which quantizes the base.
-      let remedy =
+      let remedy: Remedy =
         name.hasPrefix("loftq")
         ? "merge the adapter into the base that it was trained on, and convert the merged model"
-        : "save the adapter with save_pretrained(…, path_initial_model_for_weight_conversion=…), "
-          + "which makes it a plain LoRA"
+        : """
+          save the adapter with save_pretrained(…, path_initial_model_for_weight_conversion=…), which makes it a plain LoRA
+          """
       throw error(
         .unsupportedField, value,
         "init_lora_weights is \(value.excerpt), which changes the base weights before the training, "

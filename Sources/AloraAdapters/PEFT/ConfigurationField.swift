@@ -1,3 +1,5 @@
+internal import AloraSystem
+
 internal import AloraJSON
 
 /// How each field of `adapter_config.json` is treated. A field that is not in the table is unknown.
@@ -7,13 +9,13 @@ enum ConfigurationField {
   /// Has no part in what the trained weights mean, whatever its value.
   case harmless
   /// Changes what the weights mean in a way that GGUF cannot express, unless it is empty (null, false, {}, [], "").
-  case refusedUnlessEmpty(problem: String, remedy: String)
+  case refusedUnlessEmpty(problem: String, remedy: Remedy)
 
   static func named(_ name: String) -> ConfigurationField? { table[name] }
 
-  private static let remerge =
+  private static let remerge: Remedy =
     "merge the adapter into the base with PEFT's merge_and_unload() and convert the merged model"
-  private static let retrain = "train again without it"
+  private static let retrain: Remedy = "train again without it"
 
   private static let table: [String: ConfigurationField] = [
     "peft_type": .used, "r": .used, "lora_alpha": .used, "use_rslora": .used, "rank_pattern": .used,

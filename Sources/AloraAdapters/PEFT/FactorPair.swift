@@ -1,3 +1,4 @@
+internal import AloraSystem
 public import AloraTensors
 
 /// The two factors of the update of one module: ΔW = scaling · B · A.

@@ -44,9 +44,9 @@ public struct PEFTError: DiagnosedError, Hashable {
   /// `$.field` of the configuration, or `tensor NAME` of the weights.
   public let place: String?
   public let problem: String
-  public let remedy: String?
+  public let remedy: Remedy?
 
-  public init(_ code: Code, path: String?, place: String? = nil, problem: String, remedy: String? = nil) {
+  public init(_ code: Code, path: String?, place: String? = nil, problem: String, remedy: Remedy? = nil) {
     self.code = code
     self.path = path
     self.place = place

@@ -1,3 +1,4 @@
+internal import AloraSystem
 internal import AloraJSON
 
 /// A configuration with the architecture that reads it.

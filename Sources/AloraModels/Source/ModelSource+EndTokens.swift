@@ -4,13 +4,13 @@ internal import AloraJSON
 extension ModelSource {
   /// The tokens that end a model's answer; empty where its files name none.
   ///
-  /// A GGUF: `tokenizer.ggml.eos_token_id` and `eot_token_id`. A directory: `eos_token_id`, a number or several, of the
+  /// A GGUF: the end-of-generation set of llama.cpp (see ``EndTokens``). A directory: `eos_token_id`, a number or several, of the
   /// generation's configuration, else of the model's.
   /// - Throws: ``FileError``, ``JSONError``, ``GGUFError``.
   public func endTokens() throws -> Set<Int> {
     guard case .directory(let directory, _) = storage else {
       guard let metadata = gguf?.metadata else { return [] }
-      return Set(try ["eos", "eot"].compactMap { try metadata.integer(ifPresent: "tokenizer.ggml.\($0)_token_id") })
+      return try EndTokens.ofGGUF(metadata)
     }
     var configurations: [JSON?] = []
     if directory.contains(ModelFiles.generationConfiguration) {

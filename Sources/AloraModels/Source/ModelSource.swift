@@ -115,7 +115,7 @@ public final class ModelSource: Sendable {
 extension DirectoryContents {
   /// The error about a directory without weights that can be read.
   fileprivate var missingWeights: PathError {
-    func error(_ problem: String, _ remedy: String) -> PathError {
+    func error(_ problem: String, _ remedy: Remedy) -> PathError {
       PathError(.missingPart, path: path, problem: problem, remedy: remedy)
     }
     if let pickle = names.first(where: { $0.hasPrefix("pytorch_model") && !$0.hasSuffix(".json") }) {

@@ -21,7 +21,7 @@ public enum PathPurpose: Sendable {
 extension PathContents {
   /// The error about contents that don't serve a purpose: it says what is there, and what to pass instead.
   public func unexpected(at path: String, for purpose: PathPurpose) -> PathError {
-    func file(_ problem: String, _ remedy: String?) -> PathError {
+    func file(_ problem: String, _ remedy: Remedy?) -> PathError {
       PathError(.foreignFile, path: path, problem: problem, remedy: remedy ?? "pass \(purpose.expectation)")
     }
     let parent = parentDirectory(of: path)
@@ -50,7 +50,7 @@ extension PathContents {
 extension DirectoryContents {
   /// The error about a directory that doesn't serve a purpose.
   public func unexpected(for purpose: PathPurpose) -> PathError {
-    func error(_ problem: String, _ remedy: String?) -> PathError {
+    func error(_ problem: String, _ remedy: Remedy?) -> PathError {
       PathError(.foreignDirectory, path: path, problem: problem, remedy: remedy ?? "pass \(purpose.expectation)")
     }
     if let snapshots = hubSnapshots {
@@ -97,7 +97,7 @@ extension DirectoryContents {
       }
       return below.contains { FileSystem.kind(of: "\(file(name))/\($0)") == .regularFile }
     }
-    return error("it contains \(missing)", inner.map { "perhaps you mean \(file($0))" })
+    return error("it contains \(missing)", inner.map { .either(["perhaps you mean \(file($0))", .wholeTree]) })
   }
 
   /// For a repository of the Hugging Face cache (`models--org--name`), the directories of its snapshots.

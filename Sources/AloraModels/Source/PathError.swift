@@ -21,9 +21,9 @@ public struct PathError: DiagnosedError, Hashable {
   public let path: String?
   public var place: String? { nil }
   public let problem: String
-  public let remedy: String?
+  public let remedy: Remedy?
 
-  public init(_ code: Code, path: String, problem: String, remedy: String? = nil) {
+  public init(_ code: Code, path: String, problem: String, remedy: Remedy? = nil) {
     self.code = code
     self.path = path
     self.problem = problem

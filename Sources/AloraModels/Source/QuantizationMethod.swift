@@ -1,3 +1,4 @@
+internal import AloraSystem
 internal import AloraJSON
 
 /// How the weights beside a configuration were quantized, when its `quantization_config` says so.

@@ -1,9 +1,11 @@
 internal import AloraSystem
-internal import AloraGeneration
+package import AloraGeneration
 
 /// Times to the first token against the context, both axes logarithmic, as SVG.
-struct FirstTokenPlot {
-  let rows: [TimeToFirstToken.Times]
+package struct FirstTokenPlot {
+  private let rows: [TimeToFirstToken.Times]
+
+  package init(rows: [TimeToFirstToken.Times]) { self.rows = rows }
 
   private static let (width, height, margin) = (640.0, 400.0, 60.0)
 
@@ -28,7 +30,7 @@ struct FirstTokenPlot {
 
   private static func rounded(_ value: Double) -> String { String((value * 10).rounded() / 10) }
 
-  var svg: String {
+  package var svg: String {
     let (width, height, margin) = (Self.width, Self.height, Self.margin)
     var lines = [
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(Int(width)) \(Int(height))\" "

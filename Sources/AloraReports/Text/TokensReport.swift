@@ -1,13 +1,13 @@
 internal import AloraModels
-internal import AloraAdapters
+package import AloraAdapters
 internal import AloraSystem
-internal import AloraJSON
-internal import AloraTokenization
+package import AloraJSON
+package import AloraTokenization
 
-/// What `alora tokens` tells.
-struct TokensReport {
+/// An adapter's invocation, what is wrong with it, and where a prompt activates.
+package struct TokensReport {
   /// A prompt, and where it activates.
-  struct Prompt {
+  package struct Prompt {
     let tokens: [Int]
     let pieces: [String]
     /// The first adapted token, as PEFT has it.
@@ -15,7 +15,7 @@ struct TokensReport {
     /// Where llama-server finds the invocation.
     let serverOccurrence: Int?
 
-    init(tokens: [Int], tokenizer: Tokenizer, invocation: Invocation?) {
+    package init(tokens: [Int], tokenizer: Tokenizer, invocation: Invocation?) {
       self.tokens = tokens
       pieces = tokens.map { tokenizer.piece(of: $0) ?? "" }
       if let invocation {
@@ -32,18 +32,18 @@ struct TokensReport {
 
   let adapter: String
   let tokenizerPath: String?
-  var invocation: Invocation?
-  var pieces: [String?] = []
-  var findings: [InvocationFinding] = []
-  var prompt: Prompt?
+  package var invocation: Invocation?
+  package var pieces: [String?] = []
+  package var findings: [InvocationFinding] = []
+  package var prompt: Prompt?
 
-  init(adapter: String, tokenizerPath: String?) {
+  package init(adapter: String, tokenizerPath: String?) {
     self.adapter = adapter
     self.tokenizerPath = tokenizerPath
   }
 
   /// schemas/tokens.schema.json
-  var json: JSONValue {
+  package var json: JSONValue {
     .members([
       "adapter": .string(adapter),
       "tokenizer": tokenizerPath.map { .string($0) } ?? .null,
@@ -76,8 +76,8 @@ struct TokensReport {
   }
 
   /// A few lines for people; with a prompt, its tokens, the adapted ones marked.
-  func text(_ console: Console) -> String {
-    var fields = FieldTable(console)
+  package func text(_ style: TextStyle) -> String {
+    var fields = FieldTable(style)
     fields.add("adapter", adapter)
     if let invocation {
       fields.add("invocation", "\(invocation.tokens)")
@@ -86,7 +86,7 @@ struct TokensReport {
     } else {
       fields.add("invocation", "none: a plain LoRA, active everywhere")
     }
-    fields.add("tokenizer", tokenizerPath ?? "none: give --base to see the text and to check the sequence")
+    fields.add("tokenizer", tokenizerPath ?? "none: name the base to see the text and to check the sequence")
     for finding in findings {
       fields.add(
         finding.severity.rawValue, "\(finding.identifier.rawValue): \(finding.explanation)",

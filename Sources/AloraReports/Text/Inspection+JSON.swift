@@ -1,13 +1,13 @@
 internal import AloraModels
-internal import AloraGGUF
+package import AloraGGUF
 internal import AloraInspection
-internal import AloraJSON
+package import AloraJSON
 internal import AloraSafetensors
 internal import AloraTensors
 
 extension Inspection {
   /// The whole of it for machines (schemas/inspect.schema.json).
-  var json: JSONValue {
+  package var json: JSONValue {
     let archive = archiveJSON
     return .members([
       "path": .string(path),
@@ -110,7 +110,7 @@ extension Inspection {
 
 extension GGUFValue {
   /// The value as JSON; strings that are not UTF-8 with replacement characters.
-  var json: JSONValue {
+  package var json: JSONValue {
     switch self {
     case .bool(let value): .boolean(value)
     case .bytes(let bytes): .string(String(decoding: bytes, as: UTF8.self))

@@ -1,12 +1,12 @@
 internal import AloraTensors
 internal import AloraSystem
-internal import AloraGeneration
+package import AloraGeneration
 internal import AloraInference
-internal import AloraJSON
+package import AloraJSON
 
 extension RunSession.Answer {
   /// Schema: schemas/run.schema.json, `turns`.
-  func json(withMargins: Bool) -> JSONValue {
+  package func json(withMargins: Bool) -> JSONValue {
     .members([
       "adapter": adapter.map { .string($0) } ?? .null,
       "activation_start": activationStart.map { .integer($0) } ?? .null,
@@ -14,7 +14,7 @@ extension RunSession.Answer {
       "cached_tokens": .integer(generation.reusedCount),
       "text": .string(text),
       "tokens": .array(generation.tokens.map { .integer($0) }),
-      "end": .string(stopText == nil ? generation.end.rawValue : "stop_text"),
+      "end": .string(stopText != nil ? "stop_text" : filledContext ? "context" : generation.end.rawValue),
       "stop_text": stopText.map { .string($0) } ?? .null,
       "seconds_to_first_token": .number(generation.secondsToFirstToken),
       "seconds": .number(generation.seconds),
@@ -27,7 +27,7 @@ extension RunSession.Answer {
   }
 
   /// One line for people.
-  var summary: String {
+  package var summary: String {
     let who = adapter.map { name in
       activationStart.map { "\(name) from token \($0) on" } ?? "\(name), which its invocation did not switch on"
     }
@@ -45,7 +45,7 @@ extension RunSession.Answer {
 
 extension RunSession {
   /// Schema: schemas/run.schema.json.
-  func report(model: String, answers: [Answer], withMargins: Bool) -> JSONValue {
+  package func report(model: String, answers: [Answer], withMargins: Bool) -> JSONValue {
     let (cache, statistics) = (generator.cache, generator.cache.statistics)
     let counts = cache.blockCounts
     let sampling = settings.sampling

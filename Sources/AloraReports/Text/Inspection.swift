@@ -1,7 +1,7 @@
 internal import AloraModels
 internal import AloraSystem
 internal import AloraGGUF
-internal import AloraInspection
+package import AloraInspection
 internal import AloraNPZ
 internal import AloraAdapters
 internal import AloraSafetensors
@@ -9,7 +9,7 @@ internal import AloraTensors
 internal import AloraTokenization
 
 /// What `alora inspect` has found, for people; `Inspection+JSON.swift` for machines.
-struct Inspection {
+package struct Inspection {
   let subject: Subject
   let path: String
   let adapter: AdapterSummary?
@@ -21,7 +21,7 @@ struct Inspection {
   /// The invocation tokens as text, where a tokenizer is at hand.
   private(set) var invocationText: String?
 
-  init(subject: Subject, path: String, listsTensors: Bool, hasValues: Bool) throws {
+  package init(subject: Subject, path: String, listsTensors: Bool, hasValues: Bool) throws {
     self.subject = subject
     self.path = path
     self.listsTensors = listsTensors
@@ -40,7 +40,7 @@ struct Inspection {
   ///
   /// - Parameter base: the model whose tokenizer is asked; nil: the tokenizer saved beside the adapter, if there is one.
   /// - Throws: where `base` is given, what opening its tokenizer throws. A tokenizer that merely lies there may be broken.
-  mutating func spellInvocation(base: String?) throws {
+  package mutating func spellInvocation(base: String?) throws {
     guard let tokens = adapter?.invocationTokens else { return }
     if let base {
       invocationText = try Tokenizer(path: base).decode(tokens)
@@ -51,9 +51,9 @@ struct Inspection {
     }
   }
 
-  func text(_ console: Console) -> String {
-    if case .npz(let file) = subject { return archiveText(file, console) }
-    var fields = FieldTable(console)
+  package func text(_ style: TextStyle) -> String {
+    if case .npz(let file) = subject { return archiveText(file, style) }
+    var fields = FieldTable(style)
     fields.add("file", "\(path)  \(containerText)", style: .bold)
     if let adapter { addAdapter(adapter, to: &fields) }
     if adapter == nil { addModel(to: &fields) }

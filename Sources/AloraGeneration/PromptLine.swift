@@ -1,11 +1,11 @@
 package import AloraJSON
 
-/// A line of a file of prompts, as it stands there.
+/// A line of a file of prompts.
 package struct PromptLine {
   package enum Content {
     case text(String)
     case tokens([Int])
-    case messages(JSON)
+    case messages([JSONValue])
   }
 
   package let name: String?
@@ -22,7 +22,9 @@ package struct PromptLine {
     if let tokens = try line[optional: "tokens"] {
       found.append(.tokens(try tokens.integers(in: 0...Int(Int32.max))))
     }
-    if let messages = try line[optional: "messages"] { found.append(.messages(messages)) }
+    if let messages = try line[optional: "messages"] {
+      found.append(.messages(try ChatMessages.messages(messages)))
+    }
     guard found.count == 1 else {
       throw line.error(.missing, "a prompt has one of text, prompt, tokens and messages, found \(found.count)")
     }

@@ -1,12 +1,11 @@
 internal import AloraSystem
-internal import AloraTemplates
-internal import AloraTokenization
 
 extension TemplateDate {
   /// The local time.
-  static func now() -> TemplateDate? {
+  public static func now() -> TemplateDate? {
     var seconds = time(nil)
     var parts = unsafe tm()
+    // Safe: both outlive the call.
     guard unsafe localtime_r(&seconds, &parts) != nil else { return nil }
     return unsafe TemplateDate(
       year: Int(parts.tm_year) + 1900, month: Int(parts.tm_mon) + 1, day: Int(parts.tm_mday), hour: Int(parts.tm_hour),

@@ -1,21 +1,21 @@
-internal import AloraSystem
+package import AloraSystem
 
 /// The adapters in a tree of directories, such as IBM's Granite libraries, and what of it could not be looked through.
 ///
 /// Links to directories are not followed: those within the tree would find an adapter twice, or lead in circles; those out
 /// of it would read what nobody named.
-struct AdapterTree {
+package struct AdapterTree {
   private static let depthLimit = 8
 
   /// The directories that hold an adapter_config.json, in the order of their names.
-  private(set) var adapters: [String] = []
-  private(set) var failures: [(path: String, error: FileError)] = []
+  package private(set) var adapters: [String] = []
+  package private(set) var failures: [(path: String, error: FileError)] = []
   /// Links that lead out of the tree.
-  private(set) var linksOut: [String] = []
+  package private(set) var linksOut: [String] = []
   private let canonicalRoot: String?
 
   /// - Throws: ``FileError`` where the root cannot be listed.
-  init(root: String) throws(FileError) {
+  package init(root: String) throws(FileError) {
     let root = root.utf8.count > 1 && root.hasSuffix("/") ? String(root.dropLast()) : root
     canonicalRoot = FileSystem.canonicalPath(root)
     try collect(root, depth: 0)

@@ -1,18 +1,18 @@
-internal import AloraSystem
-internal import AloraConversion
-internal import AloraJSON
+package import AloraConversion
+package import AloraJSON
+package import AloraSystem
 
 /// What became of one adapter of a tree: what is told of it, not what it was made from, which keeps its files open.
-struct TreeRow {
+package struct TreeRow {
   let adapter: String
   /// Schema: schemas/convert.schema.json; nil where it is not asked for.
-  let json: JSONValue?
-  let failure: (status: ExitStatus, message: String)?
+  package let json: JSONValue?
+  package let failure: ErrorCategory?
   private let isAdapter: Bool
   private let line: String
   private let notes: [String]
 
-  init(adapter: String, conversion: Conversion, output: String, summary: ConversionSummary?, hasJSON: Bool) {
+  package init(adapter: String, conversion: Conversion, output: String, summary: ConversionSummary?, hasJSON: Bool) {
     self.adapter = adapter
     failure = nil
     isAdapter = true
@@ -28,34 +28,27 @@ struct TreeRow {
   }
 
   /// An adapter that failed, or a directory that could not be looked through.
-  init(adapter: String, isAdapter: Bool = true, failure error: any Error) {
-    let diagnosed = error as? any DiagnosedError
-    let message = diagnosed?.description ?? "\(error)"
+  package init(adapter: String, isAdapter: Bool = true, failure: ErrorCategory, message: String) {
     self.adapter = adapter
     self.isAdapter = isAdapter
-    failure = (diagnosed.map { ExitStatus($0.category) } ?? .inputRefused, message)
+    self.failure = failure
     json = ["adapter": .string(adapter), "converted": false, "error": .string(message)]
     line = message
     notes = []
   }
 
-  static func table(_ rows: [TreeRow], console: Console) -> String {
+  package static func table(_ rows: [TreeRow], style: TextStyle) -> String {
     let width = rows.map(\.adapter.count).max() ?? 0
     var text = ""
     for row in rows {
       let name = row.adapter.escapingControlCharacters().padded(to: width)
-      let mark = row.failure == nil ? console.styled("✓", .green) : console.styled("✗", .red)
+      let mark = row.failure == nil ? style.styled("✓", .green) : style.styled("✗", .red)
       text += "\(mark) \(name)  \(row.line)\n"
-      for note in row.notes { text += "  \(console.styled("note", .yellow))  \(note)\n" }
+      for note in row.notes { text += "  \(style.styled("note", .yellow))  \(note)\n" }
     }
     let adapters = rows.filter(\.isAdapter)
     text += "\(adapters.count { $0.failure == nil }) of \(counted(adapters.count, "adapter")) converted"
     let unread = rows.count - adapters.count
     return text + (unread == 0 ? "\n" : ", \(counted(unread, "place")) could not be looked through\n")
   }
-}
-
-extension String {
-  /// The string with spaces behind it, so that it has `width` characters.
-  func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }

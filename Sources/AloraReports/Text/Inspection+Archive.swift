@@ -6,8 +6,8 @@ internal import AloraTensors
 
 extension Inspection {
   /// The cases of a golden file, then the arrays.
-  func archiveText(_ file: NPZFile, _ console: Console) -> String {
-    var fields = FieldTable(console)
+  func archiveText(_ file: NPZFile, _ style: TextStyle) -> String {
+    var fields = FieldTable(style)
     fields.add("file", "\(path)  NumPy, \(counted(file.arrays.count, "array"))", style: .bold)
     if let meta = archive?.meta { fields.add("meta", meta) }
     var text = fields.text

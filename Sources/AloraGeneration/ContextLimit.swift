@@ -1,0 +1,31 @@
+package import AloraInference
+internal import AloraModels
+internal import AloraSystem
+
+/// The longest prompt that a model is asked to compute.
+///
+/// What a model computes after the positions it was made for is no reference for anything, and may take hours.
+package struct ContextLimit: Sendable {
+  /// In tokens; nil if there is none.
+  package let length: Int?
+
+  package static let none = ContextLimit(length: nil)
+
+  private init(length: Int?) { self.length = length }
+
+  /// - Parameter isIgnored: whether the user wants to go on after the context.
+  package init(_ model: Model, isIgnored: Bool = false) {
+    length = isIgnored ? nil : model.graph.parameters.contextLength
+  }
+
+  /// - Throws: `tooLong`.
+  package func check(_ count: Int, name: String, path: String? = nil) throws(InferenceError) {
+    guard let length, count > length else { return }
+    throw InferenceError(
+      .tooLong, path: path, problem: "\(name) has \(count) tokens, and the model's context is \(length)",
+      remedy: .exceedContext)
+  }
+
+  /// How many of the tokens wanted fit after `count`.
+  package func room(after count: Int, wanted: Int) -> Int { length.map { min(wanted, max(0, $0 - count)) } ?? wanted }
+}

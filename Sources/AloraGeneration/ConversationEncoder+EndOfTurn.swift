@@ -1,0 +1,34 @@
+internal import AloraTokenization
+
+extension ConversationEncoder {
+  /// The special token that the chat template writes after an assistant's turn; nil if it writes none.
+  ///
+  /// A model that was trained on the template ends its answers with it, whatever its files call the end. Found by
+  /// rendering a conversation and looking at what follows the answer.
+  package func endOfTurn() -> Int? {
+    let marker = "Paris-7f3a"
+    let messages = [
+      ChatMessages.message("user", "Hi"), ChatMessages.message("assistant", marker), ChatMessages.message("user", "Hi"),
+    ]
+    // A template may refuse such a conversation: then its end is not known.
+    for count in [messages.count, messages.count - 1] {
+      guard let text = try? text(of: Array(messages.prefix(count)), addsGenerationPrompt: false),
+        let tail = Self.text(after: marker, in: text),
+        let tokens = try? tokenizer.encode(tail, addsSpecialTokens: false)
+      else { continue }
+      let isBlank = { (token: Int) in (tokenizer.piece(of: token) ?? "x").allSatisfy { $0 == "▁" || $0 == " " } }
+      if let first = tokens.first(where: { !isBlank($0) }), tokenizer.isSpecial(first) { return first }
+    }
+    return nil
+  }
+
+  /// What follows the last occurrence, without the white space in between.
+  private static func text(after marker: String, in text: String) -> String? {
+    let (bytes, wanted) = (Array(text.utf8), Array(marker.utf8))
+    guard bytes.count >= wanted.count,
+      let start = (0...(bytes.count - wanted.count)).last(where: { bytes[$0...].starts(with: wanted) })
+    else { return nil }
+    let tail = bytes[(start + wanted.count)...].drop { [0x20, 0x09, 0x0A, 0x0D].contains($0) }
+    return tail.isEmpty ? nil : String(decoding: tail, as: UTF8.self)
+  }
+}

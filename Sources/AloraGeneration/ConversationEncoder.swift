@@ -1,0 +1,110 @@
+internal import AloraAdapters
+public import AloraJSON
+public import AloraModels
+internal import AloraSystem
+public import AloraTemplates
+public import AloraTokenization
+
+/// Turns conversations into a model's tokens.
+public struct ConversationEncoder: Sendable {
+  public let tokenizer: Tokenizer
+  /// Nil if the model has none, or none is needed.
+  public let template: ChatTemplate?
+  /// The model's path, for messages.
+  private let path: String
+  private let date: TemplateDate?
+
+  public init(tokenizer: Tokenizer, template: ChatTemplate?, path: String, date: TemplateDate? = .now()) {
+    self.tokenizer = tokenizer
+    self.template = template
+    self.path = path
+    self.date = date
+  }
+
+  /// Opens the tokenizer and, if it's needed, the chat template of a model.
+  ///
+  /// - Throws: ``TokenizationError`` `missingTokenizer`, also if a template is needed and missing; what reading throws.
+  public init(source: ModelSource, needsTemplate: Bool) throws {
+    self.init(
+      tokenizer: try source.tokenizer(), template: needsTemplate ? try source.chatTemplate() : nil, path: source.path)
+    if needsTemplate, template == nil { throw missingTemplate }
+  }
+
+  /// Opens the same at a path, which may also be a tokenizer's alone.
+  ///
+  /// - Throws: as ``init(source:needsTemplate:)``.
+  public init(model path: String, needsTemplate: Bool) throws {
+    self.init(
+      tokenizer: try Tokenizer(path: path), template: needsTemplate ? try ChatTemplate.ofModel(path) : nil, path: path)
+    if needsTemplate, template == nil { throw missingTemplate }
+  }
+
+  private var missingTemplate: TokenizationError {
+    TokenizationError(
+      .missingTokenizer, path: path, problem: "the model has no chat template", remedy: .plainPrompt)
+  }
+
+  /// The text of a chat.
+  ///
+  /// - Parameter addsGenerationPrompt: whether the text ends where the assistant's answer begins.
+  /// - Throws: ``TokenizationError`` `missingTokenizer` without a template; `systemTwice`; what the template throws.
+  public func text(
+    of messages: [JSONValue], frame: ChatFrame = ChatFrame(), addsGenerationPrompt: Bool = true
+  ) throws -> String {
+    guard let template else { throw missingTemplate }
+    var messages = messages
+    if let system = frame.system {
+      guard !Self.isSystem(messages.first) else {
+        throw GenerationError(
+          .systemTwice, path: nil, place: nil, problem: "the messages begin with a system message already",
+          remedy: "give the system's text once")
+      }
+      messages.insert(ChatMessages.message("system", system), at: 0)
+    }
+    let variables = frame.variables.isEmpty ? nil : try Self.document(.object(frame.variables))
+    return try template.render(
+      messages: Self.document(.array(messages)), tools: frame.tools.map(Self.document),
+      addsGenerationPrompt: addsGenerationPrompt, variables: variables, date: date)
+  }
+
+  private static func isSystem(_ message: JSONValue?) -> Bool {
+    guard case .object(let members)? = message, let role = members.first(where: { $0.name == "role" }) else {
+      return false
+    }
+    return role.value == .string("system") || role.value == .string("developer")
+  }
+
+  private static func document(_ value: JSONValue) throws -> JSON {
+    let bytes = Array(value.serialized(isPretty: false).utf8)
+    // Safe: the document copies what it keeps.
+    return try JSONDocument(parsing: unsafe bytes.span.bytes).root
+  }
+
+  /// The tokens of a chat, ready for an adapter or the base to answer.
+  ///
+  /// An Activated LoRA's invocation takes the place of the generation prompt, unless the template writes it anyway.
+  /// - Parameter invocation: nil for the base or a plain LoRA.
+  /// - Throws: as ``text(of:frame:addsGenerationPrompt:)``; what tokenizing throws.
+  public func tokens(
+    of messages: [JSONValue], frame: ChatFrame = ChatFrame(), invocation: [Int]?
+  ) throws -> [Int] {
+    func encoded(_ addsGenerationPrompt: Bool) throws -> [Int] {
+      try tokenizer.encode(
+        text(of: messages, frame: frame, addsGenerationPrompt: addsGenerationPrompt), addsSpecialTokens: false)
+    }
+    let tokens = try encoded(true)
+    guard let invocation, InvocationSearch.lastOccurrence(of: invocation, in: tokens) == nil else { return tokens }
+    return try encoded(false) + invocation
+  }
+
+  /// The tokens of a conversation.
+  ///
+  /// - Parameter addsSpecialTokens: whether a plain text gets the special tokens that the tokenizer adds.
+  /// - Throws: as ``tokens(of:frame:invocation:)``.
+  public func tokens(_ conversation: Conversation, invocation: [Int]?, addsSpecialTokens: Bool = true) throws -> [Int] {
+    switch conversation.content {
+    case .text(let bytes): try tokenizer.encode(bytes: bytes, addsSpecialTokens: addsSpecialTokens)
+    case .chat(let messages): try tokens(of: messages, frame: conversation.frame, invocation: invocation)
+    }
+  }
+}

@@ -1,0 +1,127 @@
+package import AloraInference
+package import AloraJSON
+internal import AloraSystem
+internal import AloraTokenization
+
+/// A conversation of a base model and its adapters, on one cache.
+package final class RunSession {
+  package let generator: Generator
+  package let encoder: ConversationEncoder
+  package let adapters: [(name: String, adapter: Adapter)]
+  package let settings: Settings
+  private var history: [Int] = []
+  private var messages: [JSONValue] = []
+
+  package struct Settings {
+    package var limit: Int
+    package var sampling = SamplingOptions.greedy
+    package var seed: UInt64 = 0
+    package var stopTexts: [String] = []
+    package var endTokens: Set<Int> = []
+    /// What a chat has besides its turns; nil if prompts are written as they are.
+    package var frame: ChatFrame?
+    package var contextLimit = ContextLimit.none
+
+    package init(limit: Int) { self.limit = limit }
+  }
+
+  /// A turn that was answered.
+  package struct Answer {
+    package let adapter: String?
+    package let activationStart: Int?
+    package let promptTokenCount: Int
+    package let generation: Generation
+    package let text: String
+    package let stopText: String?
+    /// Whether the model's context was full before the answer was complete.
+    package let filledContext: Bool
+  }
+
+  package init(
+    generator: Generator, encoder: ConversationEncoder, adapters: [(name: String, adapter: Adapter)], settings: Settings
+  ) {
+    self.generator = generator
+    self.encoder = encoder
+    self.adapters = adapters
+    self.settings = settings
+  }
+
+  /// - Returns: nil for the base.
+  /// - Throws: `unknownAdapter`.
+  package func adapter(named name: String?) throws(GenerationError) -> Adapter? {
+    guard let name, name != "base" else { return nil }
+    if let found = adapters.first(where: { $0.name == name }) { return found.adapter }
+    let names = (["base"] + adapters.map(\.name)).joined(separator: ", ")
+    throw GenerationError(
+      .unknownAdapter, path: nil, place: nil, problem: "there is no adapter '\(name)'", remedy: "name one of \(names)")
+  }
+
+  package func reset() {
+    history = []
+    messages = []
+  }
+
+  /// Answers turns together.
+  ///
+  /// - Parameter tell: given each piece of text with its turn's index.
+  /// - Throws: `unknownAdapter`; ``InferenceError`` `tooLong`; what tokenizing, the template and computing throw.
+  package func answer(_ turns: [RunTurn], tell: (Int, String) -> Void) throws -> [Answer] {
+    if turns.contains(where: \.resets) { reset() }
+    let requests = try turns.map(request)
+    var streams = requests.map {
+      TextStream(encoder.tokenizer, context: Array($0.tokens.suffix(16)), stopTexts: settings.stopTexts)
+    }
+    let results = try generator.generate(requests) { step in
+      let text = try streams[step.request].add(step.choice.token)
+      if !text.isEmpty { tell(step.request, text) }
+      return streams[step.request].stopText == nil
+    }
+    var answers: [Answer] = []
+    for (index, turn) in turns.enumerated() {
+      let rest = try streams[index].finish()
+      if !rest.isEmpty { tell(index, rest) }
+      let (request, result) = (requests[index], results[index])
+      if !turn.isFork { keep(turn, request, result, reply: streams[index].text) }
+      answers.append(
+        Answer(
+          adapter: request.adapter == nil ? nil : turn.adapter, activationStart: request.activationStart,
+          promptTokenCount: request.tokens.count, generation: result, text: streams[index].text,
+          stopText: streams[index].stopText,
+          filledContext: result.end == .limit && result.tokens.count < limit(of: turn)))
+    }
+    return answers
+  }
+
+  private func request(_ turn: RunTurn) throws -> GenerationRequest {
+    let adapter = try adapter(named: turn.adapter)
+    let tokens = try tokens(of: turn, adapter)
+    try settings.contextLimit.check(tokens.count, name: "the prompt")
+    var request = GenerationRequest(
+      tokens: tokens, adapter: adapter, limit: settings.contextLimit.room(after: tokens.count, wanted: limit(of: turn)))
+    request.sampling = settings.sampling
+    request.seed = turn.seed.map { UInt64($0) } ?? settings.seed
+    request.endTokens = settings.endTokens
+    return request
+  }
+
+  private func limit(of turn: RunTurn) -> Int { turn.limit ?? (turn.wantsAnswer ? settings.limit : 0) }
+
+  /// A turn that nobody was asked to answer leaves no answer, not an empty one.
+  private func keep(_ turn: RunTurn, _ request: GenerationRequest, _ result: Generation, reply: String) {
+    guard settings.frame != nil else {
+      history = request.tokens + result.tokens
+      return
+    }
+    messages += turn.messages
+    if limit(of: turn) > 0 { messages.append(ChatMessages.message("assistant", reply)) }
+  }
+
+  /// The conversation so far, and the turn.
+  private func tokens(of turn: RunTurn, _ adapter: Adapter?) throws -> [Int] {
+    guard let frame = settings.frame else {
+      return history + (try encoder.tokenizer.encode(bytes: turn.text, addsSpecialTokens: history.isEmpty))
+    }
+    return try encoder.tokens(
+      of: messages + turn.messages, frame: frame, invocation: adapter?.invocationTokens)
+  }
+}
