@@ -90,7 +90,9 @@ let package = Package(
     module(
       "AloraVerification",
       ["AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors"]),
-    module("AloraReports", ["AloraSystem", "AloraInference", "AloraEngineCheck", "AloraTensors", "AloraVerification"]),
+    module(
+      "AloraReports",
+      ["AloraSystem", "AloraInference", "AloraEngineCheck", "AloraJSON", "AloraTensors", "AloraVerification"]),
     .executableTarget(
       name: "AloraCLI",
       dependencies: [
@@ -134,7 +136,7 @@ let package = Package(
       "AloraGeneration",
       ["AloraModels", "AloraSystem", "AloraInference", "AloraTensors", "AloraTestSupport", "AloraTokenization"]),
     tests("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON", "AloraTestSupport"]),
-    tests("AloraVerification", ["AloraInference", "AloraTestSupport"]),
+    tests("AloraVerification", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraReports", ["AloraInference", "AloraTensors", "AloraTestSupport", "AloraVerification"]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
     tests("AloraCLI", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),

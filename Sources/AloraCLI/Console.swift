@@ -1,3 +1,4 @@
+internal import AloraReports
 internal import AloraSystem
 
 /// One of the two standard streams, and whether it may carry colour.
@@ -60,6 +61,17 @@ struct Console: Sendable {
   /// The text in a style, or plain where there is no colour.
   func styled(_ text: String, _ style: Style) -> String {
     hasColor ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
+  }
+
+  /// A report's parts in colour.
+  func reportStyle(_ text: String, _ style: TextReport.Style) -> String {
+    switch style {
+    case .passed: styled(text, .green)
+    case .failed: styled(text, .red)
+    case .undecided: styled(text, .yellow)
+    case .neutral, .figures: styled(text, .dim)
+    case .cause: styled(text, .bold)
+    }
   }
 
   enum Style: String {

@@ -35,8 +35,8 @@ struct VerifyCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The |Δ| allowed against goldens, as a part of the row's greatest magnitude; by default what the golden file says, or "
-        + "\(Verification.defaultTolerance).", valueName: "x"))
+      "The largest difference from a golden row, relative to the row's largest logit; by default the golden file's, or "
+        + "\(Tolerance.standard.limit).", valueName: "x"))
   var tolerance: Double?
 
   @Flag(help: "Demand the bits of goldens that `alora golden record` has made, with this model and this adapter.")
@@ -104,21 +104,23 @@ struct VerifyCommand: ParsableCommand {
     if let tokenizer { piece = { tokenizer.spelling(of: $0) } }
     let proven = try Verification(
       model: loaded.model, adapter: adapter, evaluator: loaded.evaluator, tolerance: tolerance,
-      demandsExactness: exact, piece: piece
+      demandsExactness: exact
     ).run(prompts: prompts, golden: goldenFile, jobCount: jobs ?? 1) { done, total in
       progress.withLock { $0.update(done * 10_000 / max(1, total)) }
     }
     progress.withLock { $0.finish() }
     let result = try baselineOptions.check(proven, loaded, adapter, common)
-    let report = VerificationReport(model: inference.model, adapter: adapter.path, result: result)
-    let json = report.json(adapterDigest: adapter.digest.description, golden: golden).serialized() + "\n"
+    let report = VerificationReport(
+      model: inference.model, adapter: adapter.path, golden: golden, adapterDigest: adapter.digest.description,
+      result: result, piece: piece)
+    let json = report.json.serialized() + "\n"
     let failure = ReportTarget.write(reports, CheckList(report), json: json) {
-      HTMLReport(report, context: try context(loaded.model, adapter), piece: piece).text
+      HTMLReport(report, context: try context(loaded.model, adapter)).text
     }
     if common.json {
       Console.standardOutput.write(json)
     } else if !common.quiet {
-      Console.standardOutput.write(text(result.verdicts, .standardOutput))
+      Console.standardOutput.write(TextReport(style: Console.standardOutput.reportStyle).text(report))
     }
     if let failure { throw failure }
     if !result.passed { throw ExitStatus.checkFailed }
@@ -134,7 +136,7 @@ struct VerifyCommand: ParsableCommand {
     return ReportContext(
       model: try .init(model, path: inference.model), adapter: try .init(adapter),
       golden: try golden.map { try .init(golden: $0) }, invocation: adapter.invocationTokens,
-      tolerance: tolerance ?? Verification.defaultTolerance, version: aloraVersion, command: command)
+      tolerance: tolerance ?? Tolerance.standard.limit, version: aloraVersion, command: command)
   }
 
   /// For the spelling of tokens only: a model without one, or with a broken one, is verified all the same.
@@ -143,23 +145,5 @@ struct VerifyCommand: ParsableCommand {
       common.note("\(error); tokens are not spelled")
       return nil
     }
-  }
-
-  private func text(_ verdicts: [Verdict], _ console: Console) -> String {
-    var text = ""
-    for verdict in verdicts {
-      let mark =
-        verdict.isRecord
-        ? console.styled("-", .dim) : verdict.passed ? console.styled("✓", .green) : console.styled("✗", .red)
-      text += "\(mark) \(verdict.proof.rawValue.padded(to: 18))\(verdict.detail)\n"
-      for failure in verdict.failures {
-        let name = failure.caseName.map { "\($0): " } ?? ""
-        text += "  \((name + failure.text).escapingControlCharacters())\n"
-        if let cause = failure.cause {
-          text += "    \(console.styled("likely cause: \(cause.escapingControlCharacters())", .bold))\n"
-        }
-      }
-    }
-    return text
   }
 }
