@@ -137,7 +137,12 @@ let package = Package(
       ["AloraModels", "AloraSystem", "AloraInference", "AloraTensors", "AloraTestSupport", "AloraTokenization"]),
     tests("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON", "AloraTestSupport"]),
     tests("AloraVerification", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
-    tests("AloraReports", ["AloraInference", "AloraTensors", "AloraTestSupport", "AloraVerification"]),
+    tests(
+      "AloraReports",
+      [
+        "AloraEngineCheck", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport",
+        "AloraVerification",
+      ]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
     tests("AloraCLI", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),

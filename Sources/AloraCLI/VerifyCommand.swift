@@ -10,7 +10,7 @@ internal import AloraVerification
 internal import ArgumentParser
 internal import Synchronization
 
-/// `alora verify`: proves that an adapter keeps its promise.
+/// `alora verify`: proves what an adapter promises about a base.
 struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
@@ -22,10 +22,10 @@ struct VerifyCommand: ParsableCommand {
         alora verify --model base --adapter my-adapter --baseline baseline.json
         alora verify --server http://127.0.0.1:8080 --model base.gguf --adapter my-adapter.gguf
 
-      Five proofs: structure; logits, keys and values before the activation are the base's, bit for bit; a cache gives
-      the bits of a new computation, in every order; the adapter does something, and agrees with the golden logits; the
-      prompts would have shown an activation moved by a token. Without --golden, on prompts made around the invocation.
-      Exit code 1: a proof failed.
+      Five proofs: the structure fits; logits, keys and values before the activation are bit-identical to the base's; continuing
+      from a cache gives the same bits as computing from scratch; the adapter changes the logits as the golden ones show; the
+      prompts would have shown a wrong activation. Without --golden, alora generates prompts around the invocation. Exit
+      code 1: a proof failed.
       """)
 
   @OptionGroup var inference: InferenceOptions
@@ -39,7 +39,7 @@ struct VerifyCommand: ParsableCommand {
         + "\(Tolerance.standard.limit).", valueName: "x"))
   var tolerance: Double?
 
-  @Flag(help: "Demand the bits of goldens that `alora golden record` has made, with this model and this adapter.")
+  @Flag(help: "Fail unless the bits match goldens that `alora golden record` made with this model and adapter.")
   var exact = false
 
   @Option(
@@ -126,7 +126,7 @@ struct VerifyCommand: ParsableCommand {
     if !result.passed { throw ExitStatus.checkFailed }
   }
 
-  /// - Throws: what reading the files throws, of which the report names the digests.
+  /// - Throws: what reading the files for their digests throws.
   private func context(_ model: Model, _ adapter: Adapter) throws -> ReportContext {
     var command = ["alora", "verify", "--model", inference.model, "--adapter", adapter.path]
     if let golden { command += ["--golden", golden] }
@@ -139,10 +139,10 @@ struct VerifyCommand: ParsableCommand {
       tolerance: tolerance ?? Tolerance.standard.limit, version: aloraVersion, command: command)
   }
 
-  /// For the spelling of tokens only: a model without one, or with a broken one, is verified all the same.
+  /// For the spelling of tokens only: a model without a tokenizer, or with a damaged one, is still verified.
   private func spellingTokenizer() -> Tokenizer? {
     do { return try Tokenizer.tokenizerPath(ofModel: inference.model).map { try Tokenizer(path: $0) } } catch {
-      common.note("\(error); tokens are not spelled")
+      common.note("\(error); tokens are shown as numbers")
       return nil
     }
   }

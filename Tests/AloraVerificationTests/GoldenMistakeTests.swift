@@ -34,7 +34,7 @@ import Testing
     let (_, change, mistake) = Self.rowMistakes[index]
     let item = try GoldenCase(Self.golden()).changingRows(change)
     #expect(try result(item).causes == [.golden(mistake), .golden(mistake)])
-    // With another base, too: that is told when the rows are logits.
+    // With another base, too: it's reported once the rows are logits.
     let other = item.changingRows { $0.reversed() }
     #expect(try result(other).causes == [.golden(mistake), .golden(mistake)])
   }

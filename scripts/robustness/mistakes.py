@@ -301,7 +301,7 @@ def mistakes(shop):
         mistake("scaling-of-kind", factor=2, modules=["attn_v"])
     yield "rows of the golden at other positions", \
         lambda: ["--adapter", ADAPTER, "--golden", shop.changed("rows", GOLDEN, rows_exchanged)], after, \
-        mistake("other-position", golden=39, computed=45)
+        cause("golden", golden_mistake={"kind": "other-position", "golden": 39, "computed": 45})
     yield "other invocation tokens", lambda: adapter("tokens", config(alora_invocation_tokens=[11247, 1307, 5])) + peft, \
         "structure", finding("activation-start-disagrees", golden=39, adapter=40)
     yield "a plain LoRA", lambda: adapter("plain", config(alora_invocation_tokens=None)) + peft, after, \

@@ -1,16 +1,16 @@
-/// An answer of a server.
+/// A server's answer.
 package struct HTTPResponse: Equatable {
   package let status: Int
   package let body: [UInt8]
 }
 
-/// Takes an answer as it comes, piece by piece (RFC 9112).
+/// Parses an answer as it arrives, piece by piece (RFC 9112).
 ///
-/// 1. Status line `HTTP/1.x NNN reason`, each line ending with CR LF (a lone LF is taken too).
+/// 1. Status line `HTTP/1.x NNN reason`, each line ends with CR LF (a lone LF is accepted).
 /// 2. Fields `name: value` up to an empty line: 64 KiB together at most.
-/// 3. The body: by `Transfer-Encoding: chunked`, else by `Content-Length`, else up to the end of the connection.
+/// 3. The body: by `Transfer-Encoding: chunked`, otherwise by `Content-Length`, otherwise up to the end of the connection.
 ///
-/// Answers 1xx are skipped. What follows the body is not looked at: each connection serves one request.
+/// Answers 1xx are skipped. Anything after the body is ignored: each connection serves one request.
 package struct HTTPResponseParser {
   static let headByteLimit = 1 << 16
   static let lineByteLimit = 1 << 13
@@ -44,7 +44,7 @@ package struct HTTPResponseParser {
 
   /// The answer, once it is complete.
   ///
-  /// - Parameter bytes: what came next; none: the connection has ended.
+  /// - Parameter bytes: the next bytes; none: the connection has ended.
   /// - Throws: `malformedResponse`, `tooLarge`, `connectionLost`.
   package mutating func take(_ bytes: [UInt8]) throws(ServerError) -> HTTPResponse? {
     if bytes.isEmpty {
@@ -62,7 +62,7 @@ package struct HTTPResponseParser {
     return state == .complete ? HTTPResponse(status: status, body: body) : nil
   }
 
-  /// One step; false where more bytes are needed.
+  /// One step; false if more bytes are needed.
   private mutating func advance() throws(ServerError) -> Bool {
     switch state {
     case .complete: return false
@@ -92,7 +92,7 @@ package struct HTTPResponseParser {
   }
 
   private func tooLarge() -> ServerError {
-    ServerError(.tooLarge, url: url, "the answer has more than \(bodyByteLimit) bytes, at most that many are read")
+    ServerError(.tooLarge, url: url, "the answer has more than the limit of \(bodyByteLimit) bytes")
   }
 
   private mutating func nextLine() throws(ServerError) -> String? {
@@ -120,11 +120,11 @@ package struct HTTPResponseParser {
       let digits = line.prefix { $0 != ";" && $0 != " " && $0 != "\t" }
       guard !digits.isEmpty, digits.utf8.count <= 15, digits.utf8.allSatisfy(Self.isHexDigit),
         let count = Int(digits, radix: 16)
-      else { throw malformed("'\(line.prefix(40))' is no size of a chunk") }
+      else { throw malformed("'\(line.prefix(40))' is not the size of a chunk") }
       guard count <= bodyByteLimit - body.count else { throw tooLarge() }
       state = count == 0 ? .trailer : .chunk(count)
     case .chunkEnd:
-      guard line.isEmpty else { throw malformed("a chunk is longer than it says") }
+      guard line.isEmpty else { throw malformed("a chunk is longer than its size") }
       state = .chunkSize
     case .trailer: if line.isEmpty { state = .complete }
     case .untilEnd, .counted, .chunk, .complete: break
@@ -147,7 +147,7 @@ package struct HTTPResponseParser {
   private mutating func takeField(_ line: String) throws(ServerError) {
     guard let colon = line.firstIndex(of: ":"), colon != line.startIndex,
       !line[..<colon].contains(where: { $0 == " " || $0 == "\t" })
-    else { throw malformed("'\(line.prefix(40))' is no header field") }
+    else { throw malformed("'\(line.prefix(40))' is not a header field") }
     let value = String(line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" })
     let trimmed = String(value.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
     switch line[..<colon].lowercased() {
@@ -162,7 +162,9 @@ package struct HTTPResponseParser {
       }
       isChunked = true
     case "content-encoding":
-      guard trimmed.lowercased() == "identity" else { throw malformed("it is compressed, which was not asked for") }
+      guard trimmed.lowercased() == "identity" else {
+        throw malformed("it is compressed, although that wasn't requested")
+      }
     default: break
     }
   }

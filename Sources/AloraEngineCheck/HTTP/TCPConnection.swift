@@ -1,6 +1,6 @@
 internal import AloraSystem
 
-/// A moment by which something has to be done.
+/// The time by which something must be done.
 struct Deadline {
   private let end: Double
 
@@ -9,7 +9,7 @@ struct Deadline {
   /// What is left, rounded up, as poll(2) takes it; 0 once the moment has passed.
   var milliseconds: Int32 { Int32(max(0, min(1e9, ((end - MonotonicClock.seconds) * 1000).rounded(.up)))) }
 
-  /// The moment by which the first of so many things has to be done, for each to have the same time.
+  /// The deadline of the first of `count` attempts, if each gets the same time.
   func share(of count: Int) -> Deadline { Deadline(after: (end - MonotonicClock.seconds) / Double(max(1, count))) }
 }
 

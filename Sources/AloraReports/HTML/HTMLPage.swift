@@ -32,7 +32,7 @@ struct HTMLPage {
   /// Allows the page's own style only.
   private static let policy =
     "default-src 'none'; style-src 'sha256-\(digest(of: StyleSheet.text))'; base-uri 'none'; form-action 'none'"
-  /// Our own text, in which nothing needs to be escaped.
+  /// Our own text; nothing in it needs to be escaped.
   private static let style = HTML(stringLiteral: StyleSheet.text)
 
   private static func digest(of text: String) -> String {

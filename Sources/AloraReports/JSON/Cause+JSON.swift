@@ -26,7 +26,7 @@ extension Cause {
       tagged("differs-before-activation", ["position": .integer(position), "difference": difference.json])
     case .baseRowsDiffer: tagged("base-rows-differ")
     case .unexplainedBefore: tagged("unexplained-before")
-    case .golden(let mistake): tagged("golden", ["mistake": mistake.json])
+    case .golden(let mistake): tagged("golden", ["golden_mistake": mistake.json])
     }
   }
 }

@@ -131,7 +131,8 @@ extension ServerCheck.Report {
   /// What isn't a fault, but perhaps not intended.
   var notes: [String] {
     guard let scale = unusualDefaultScale else { return [] }
-    let cause = scale == 0 ? " (llama-server: --lora-init-without-apply, or POST /lora-adapters)" : ""
-    return ["requests that name no adapter get it with scale \(Figure(scale, digits: 4))\(cause)"]
+    return [
+      "requests that name no adapter get it with scale \(Figure(scale, digits: 4)): set when the server was started, or later"
+    ]
   }
 }

@@ -85,7 +85,7 @@ package enum GoldenMistake: Hashable, Sendable {
     package let isRoundingOnly: Bool
     /// The largest difference, relative to the row's largest logit, that this explains.
     package let largest: Double
-    /// The tolerance with which every such row of the file fits.
+    /// Every such row of the file fits with this tolerance.
     package var toleranceThatFits: Double
   }
 }

@@ -38,16 +38,35 @@ extension Findings {
     shown.formUnion(other.shown)
   }
 
-  /// One tolerance for all rows of the file that lack precision in the same way.
+  /// Every golden row that only lacks precision gets the tolerance with which all of them fit.
   mutating func shareTolerance() {
-    let losses = (failures[.afterActivation] ?? []).compactMap { failure -> Double? in
-      if case .golden(.precision(let loss)) = failure.cause { loss.toleranceThatFits } else { nil }
-    }
-    guard let largest = losses.max() else { return }
+    let tolerances = (failures[.afterActivation] ?? []).compactMap { $0.cause?.toleranceThatFits }
+    guard let largest = tolerances.max() else { return }
     for index in failures[.afterActivation, default: []].indices {
-      guard case .golden(.precision(var loss)) = failures[.afterActivation]?[index].cause else { continue }
-      loss.toleranceThatFits = largest
-      failures[.afterActivation]?[index].cause = .golden(.precision(loss))
+      failures[.afterActivation]?[index].cause?.toleranceThatFits = largest
+    }
+  }
+}
+
+extension Cause {
+  /// Nil for causes that no tolerance excuses; they stay as they are.
+  fileprivate var toleranceThatFits: Double? {
+    get {
+      switch self {
+      case .golden(.precision(let loss)): loss.toleranceThatFits
+      case .golden(.toleranceBelowFloat32(let tolerance)): tolerance
+      default: nil
+      }
+    }
+    set {
+      guard let newValue else { return }
+      switch self {
+      case .golden(.precision(var loss)):
+        loss.toleranceThatFits = newValue
+        self = .golden(.precision(loss))
+      case .golden(.toleranceBelowFloat32): self = .golden(.toleranceBelowFloat32(toleranceThatFits: newValue))
+      default: break
+      }
     }
   }
 }

@@ -50,7 +50,7 @@ package struct GoldenRecorder {
   /// The most logits of a prompt in memory at once: two gigabytes.
   private static let floatLimit = 1 << 29
 
-  /// Refuses prompts beyond the context that the model was made for: their logits are no reference, and may take days.
+  /// Refuses prompts beyond the context that the model was made for: their logits mean nothing, and may take days to compute.
   ///
   /// - Throws: `tooLong`.
   package func checkLengths(of prompts: [VerificationPrompt], path: String) throws(InferenceError) {
