@@ -147,8 +147,13 @@ let package = Package(
         "AloraTestSupport", "AloraTokenization",
       ]),
     tests("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON", "AloraTestSupport"]),
-    tests("AloraVerification", ["AloraInference", "AloraTestSupport"]),
-    tests("AloraReports", ["AloraInference", "AloraTensors", "AloraTestSupport", "AloraVerification"]),
+    tests("AloraVerification", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
+    tests(
+      "AloraReports",
+      [
+        "AloraEngineCheck", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport",
+        "AloraVerification",
+      ]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
     tests("AloraCLI", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),

@@ -5,7 +5,7 @@ internal import AloraJSON
 internal import AloraVerification
 internal import ArgumentParser
 
-/// `--baseline`: later runs are held to the bits of the first.
+/// `--baseline`: compares later runs with the bits of the first.
 struct BaselineOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -17,20 +17,20 @@ struct BaselineOptions: ParsableArguments {
   var accept = false
 
   func validate() throws {
-    if accept, baseline == nil { throw ValidationError("--accept belongs to --baseline.") }
+    if accept, baseline == nil { throw ValidationError("--accept needs --baseline.") }
   }
 
-  /// In CI, nobody would see that a file was written instead of compared, nor keep it: most likely the path is wrong.
+  /// In CI, a missing baseline usually means a mistyped path; recording one there would pass forever and be thrown away.
   ///
   /// - Throws: ``FileError`` `notFound`.
   func requireFileInCI() throws {
     guard let path = baseline, !accept, FileSystem.kind(of: path) == nil, let name = Self.variableOfCI else { return }
     throw FileError(
       .notFound, operation: "open", path: path,
-      detail: "it is not there, and a run in CI (\(name) is set) records none without --accept")
+      detail: "it doesn't exist; in CI (\(name) is set) only --accept records a new one")
   }
 
-  /// What CI systems say that they are: GitHub, GitLab and most others; Jenkins and TeamCity; Azure.
+  /// A variable that a CI system sets: GitHub, GitLab and most others; Jenkins and TeamCity; Azure.
   private static var variableOfCI: String? {
     ["CI", "BUILD_NUMBER", "TF_BUILD"].first { name in
       !["", "0", "false"].contains(FileSystem.environment(name)?.lowercased() ?? "")
@@ -39,7 +39,7 @@ struct BaselineOptions: ParsableArguments {
 
   /// Compares with the baseline, or writes it.
   ///
-  /// - Returns: the result with one verdict more where there is a baseline.
+  /// - Returns: the result, with one more verdict if there is a baseline.
   /// - Throws: ``JSONError``, ``FileError``; what reading the model's files throws.
   func check(_ result: VerificationResult, _ loaded: LoadedModel, _ adapter: Adapter, _ common: CommonOptions) throws
     -> VerificationResult
@@ -48,7 +48,9 @@ struct BaselineOptions: ParsableArguments {
     let found = Baseline(
       result, modelDigest: try loaded.model.source.digest(), adapterDigest: adapter.digest)
     guard accept || FileSystem.kind(of: path) == nil else {
-      return result.adding(found.verdict(against: try Baseline(path: path)))
+      let verdict = found.verdict(against: try Baseline(path: path))
+      if !verdict.passed { common.note("--accept makes the new bits the baseline, if the change is intended") }
+      return result.adding(verdict)
     }
     let verdict = found.verdict(recordedAfter: result)
     if verdict.passed {

@@ -60,6 +60,17 @@ struct Console: Sendable {
 
   /// How text for this stream is marked up.
   var style: TextStyle { TextStyle(hasColor: hasColor) }
+
+  /// A report's parts in colour.
+  func reportStyle(_ text: String, _ part: TextReport.Style) -> String {
+    switch part {
+    case .passed: style.styled(text, .green)
+    case .failed: style.styled(text, .red)
+    case .undecided: style.styled(text, .yellow)
+    case .neutral, .figures: style.styled(text, .dim)
+    case .cause: style.styled(text, .bold)
+    }
+  }
 }
 
 private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {

@@ -10,7 +10,7 @@ internal import AloraVerification
 internal import ArgumentParser
 internal import Synchronization
 
-/// `alora verify`: proves that an adapter keeps its promise.
+/// `alora verify`: proves what an adapter promises about a base.
 struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
@@ -36,7 +36,7 @@ struct VerifyCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The largest difference from goldens to accept, relative to the row's largest logit. The default is the golden file's, or \(Verification.defaultTolerance).",
+      "The largest difference from goldens to accept, relative to the row's largest logit. The default is the golden file's, or \(Tolerance.standard.limit).",
       valueName: "x"))
   var tolerance: Double?
 
@@ -109,27 +109,29 @@ struct VerifyCommand: ParsableCommand {
     if let tokenizer { piece = { tokenizer.spelling(of: $0) } }
     let proven = try Verification(
       model: loaded.model, adapter: adapter, evaluator: loaded.evaluator, tolerance: tolerance,
-      demandsExactness: exact, piece: piece
+      demandsExactness: exact
     ).run(prompts: prompts, golden: goldenFile, jobCount: jobs ?? 1) { done, total in
       progress.withLock { $0.update(done * 10_000 / max(1, total)) }
     }
     progress.withLock { $0.finish() }
     let result = try baselineOptions.check(proven, loaded, adapter, common)
-    let report = VerificationReport(model: inference.model, adapter: adapter.path, result: result)
-    let json = report.json(adapterDigest: adapter.digest.description, golden: golden).serialized() + "\n"
+    let report = VerificationReport(
+      model: inference.model, adapter: adapter.path, golden: golden, adapterDigest: adapter.digest.description,
+      result: result, piece: piece)
+    let json = report.json.serialized() + "\n"
     let failure = ReportTarget.write(reports, CheckList(report), json: json) {
-      HTMLReport(report, context: try context(loaded.model, adapter), piece: piece).text
+      HTMLReport(report, context: try context(loaded.model, adapter)).text
     }
     if common.json {
       Console.standardOutput.write(json)
     } else if !common.quiet {
-      Console.standardOutput.write(text(result.verdicts, Console.standardOutput.style))
+      Console.standardOutput.write(TextReport(style: Console.standardOutput.reportStyle).text(report))
     }
     if let failure { throw failure }
     if !result.passed { throw ExitStatus.checkFailed }
   }
 
-  /// - Throws: what reading the files throws, of which the report names the digests.
+  /// - Throws: what reading the files for their digests throws.
   private func context(_ model: Model, _ adapter: Adapter) throws -> ReportContext {
     var command = ["alora", "verify", "--model", inference.model, "--adapter", adapter.path]
     if let golden { command += ["--golden", golden] }
@@ -139,32 +141,14 @@ struct VerifyCommand: ParsableCommand {
     return ReportContext(
       model: try .init(model, path: inference.model), adapter: try .init(adapter),
       golden: try golden.map { try .init(golden: $0) }, invocation: adapter.invocationTokens,
-      tolerance: tolerance ?? Verification.defaultTolerance, version: aloraVersion, command: command)
+      tolerance: tolerance ?? Tolerance.standard.limit, version: aloraVersion, command: command)
   }
 
-  /// For the spelling of tokens only: a model without one, or with a broken one, is verified all the same.
+  /// For the spelling of tokens only: a model without a tokenizer, or with a damaged one, is still verified.
   private func spellingTokenizer() -> Tokenizer? {
     do { return try Tokenizer.tokenizerPath(ofModel: inference.model).map { try Tokenizer(path: $0) } } catch {
-      common.note("\(error); tokens are not spelled")
+      common.note("\(error); tokens are shown as numbers")
       return nil
     }
-  }
-
-  private func text(_ verdicts: [Verdict], _ style: TextStyle) -> String {
-    var text = ""
-    for verdict in verdicts {
-      let mark =
-        verdict.isRecord
-        ? style.styled("-", .dim) : verdict.passed ? style.styled("✓", .green) : style.styled("✗", .red)
-      text += "\(mark) \(verdict.proof.rawValue.padded(to: 18))\(verdict.detail)\n"
-      for failure in verdict.failures {
-        let name = failure.caseName.map { "\($0): " } ?? ""
-        text += "  \((name + failure.text).escapingControlCharacters())\n"
-        if let cause = failure.cause {
-          text += "    \(style.styled("likely cause: \(cause.escapingControlCharacters())", .bold))\n"
-        }
-      }
-    }
-    return text
   }
 }

@@ -1,11 +1,11 @@
-/// Chooses the prompts that tell hypotheses apart best, by what the exact engine computes of each.
+/// Chooses the prompts that tell hypotheses apart best, by what the exact engine computes for each.
 struct PromptSelection {
   let runs: ReferenceRuns
 
-  /// `count` of the candidates, behind the `fixed` prompts.
+  /// `count` of the candidates, after the `fixed` prompts.
   ///
-  /// One after the other, that which most raises the least separation of any two settings, in the sum over the prompts
-  /// taken. Separations beyond one nat² are as good as one.
+  /// Takes one by one the prompt that most raises the smallest separation of any two settings, summed over the prompts taken.
+  /// A separation beyond one nat² counts as one.
   /// - Parameter settings: the hypotheses, in the same order for every prompt.
   func choose(
     _ count: Int, from candidates: [[Int]], fixed: [[Int]], settings: ([Int]) -> [ReferenceRuns.Setting]
@@ -17,7 +17,7 @@ struct PromptSelection {
     while chosen.count < fixed.count + count, !left.isEmpty {
       func worth(_ index: Int) -> (least: Double, all: Double) {
         let sums = zip(sum, left[index].separation).map { $0 + min(1, $1) }
-        // Settings that are the same for every prompt are no two hypotheses.
+        // Settings that are the same for every prompt are one hypothesis.
         return (sums.filter { $0 > 0 }.min() ?? 0, sums.reduce(0, +))
       }
       let best = left.indices.max { worth($0) < worth($1) } ?? 0
@@ -27,7 +27,7 @@ struct PromptSelection {
     return chosen
   }
 
-  /// Of each two settings once.
+  /// Of each pair of settings once.
   private func separations(_ tokens: [Int], _ settings: [ReferenceRuns.Setting]) throws -> [Double] {
     let distinct = Array(Set(settings))
     let table = try runs.separations(tokens, distinct)

@@ -1,27 +1,27 @@
 internal import AloraInference
 
-/// What the exact engine computes for a prompt under one hypothesis or another.
+/// The exact engine's answers to a prompt under different hypotheses.
 final class ReferenceRuns {
-  /// Which weights compute which tokens.
+  /// The weights that compute each token.
   struct Setting: Hashable {
     /// The first adapted token; nil: the adapter is off.
     var start: Int?
-    /// What the adapter's scaling is multiplied with.
+    /// A factor of the adapter's scaling.
     var scale: Double
-    /// Positions that an earlier run has left, from its first on.
+    /// The positions that are kept from an earlier run.
     var kept: Kept?
   }
 
   struct Kept: Hashable {
     let count: Int
-    /// As that run had them.
+    /// Of that run.
     let start: Int?
     let scale: Double
   }
 
   private let evaluator: Evaluator
   private let adapter: Adapter
-  /// How long the server takes a text to be able to become; nil where it does not tell.
+  /// How long a text may become at the server; nil if it doesn't say.
   private let contextLength: Int?
   private var bases: [[Int]: TokenSequence] = [:]
   private var scaled: [Double: Adapter] = [:]
@@ -52,7 +52,7 @@ final class ReferenceRuns {
     return sequence
   }
 
-  /// What an earlier run has left of the same tokens.
+  /// The cache of an earlier run of the same tokens.
   private func earlier(_ base: TokenSequence, _ kept: Kept) throws -> TokenSequence {
     guard let start = kept.start, start < kept.count else { return base }
     let count = min(kept.count, base.tokens.count)
@@ -67,7 +67,7 @@ final class ReferenceRuns {
 
   /// The logits after the last token, for each setting.
   ///
-  /// What comes before the activation is computed once.
+  /// Tokens before the activation are computed once.
   func logits(_ tokens: [Int], _ settings: [Setting]) throws -> [ArraySlice<Float>] {
     let base = try base(tokens)
     let last = tokens.count - 1
@@ -86,7 +86,7 @@ final class ReferenceRuns {
     return try evaluator.evaluate(work).map { $0[last] }
   }
 
-  /// The root mean square of what a server's candidates differ from each setting by. Units: nats.
+  /// The root mean square of the differences between a server's candidates and each setting. Units: nats.
   func residuals(_ tokens: [Int], _ answer: CompletionAnswer, _ settings: [Setting]) throws -> [Double] {
     try logits(tokens, settings).map { row in
       let normalizer = logSumExp(row)
@@ -99,14 +99,14 @@ final class ReferenceRuns {
     }
   }
 
-  /// The mean squares of what each two settings differ by, at tokens that one of them finds likely.
+  /// The mean square of the difference of each two settings, at tokens that one of them finds likely.
   ///
   /// Shape: `[settings, settings]`. Units: nats².
   func separations(_ tokens: [Int], _ settings: [Setting]) throws -> [[Double]] {
     let rows = try logits(tokens, settings)
     let normalizers = rows.map(logSumExp)
     let likely = rows.map { row in
-      // Six nats below the top: where servers' lists of tokens end, or so.
+      // Down to six nats below the top, about as far as servers' lists reach.
       let least = (row.max() ?? 0) - 6
       return row.indices.lazy.filter { row[$0] >= least }.prefix(64).map { $0 - row.startIndex }
     }

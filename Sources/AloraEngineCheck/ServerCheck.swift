@@ -1,57 +1,53 @@
 internal import AloraSystem
-public import AloraInference
+package import AloraInference
 
-/// Checks a running llama-server against the exact engine: whether it applies an adapter, how strongly, and from which
-/// token on.
-public struct ServerCheck {
-  public struct Report: Sendable {
-    public let address: ServerAddress
-    public let properties: ServerProperties
-    public let adapter: ServerAdapter
-    /// What the server's base answers differ from the reference by. Units: nats.
-    public let noise: Double
-    public let verdicts: [ServerVerdict]
-    public let requestCount: Int
+/// Compares a running server with the exact engine: whether it applies an adapter, how strongly, and from which token on.
+package struct ServerCheck {
+  package struct Report: Sendable {
+    package let engineName: String
+    package let address: ServerAddress
+    package let properties: ServerProperties
+    package let adapter: ServerAdapter
+    /// How far the server's base answers are from the reference. Units: nats.
+    package let noise: Double
+    package let verdicts: [ServerVerdict]
+    package let requestCount: Int
 
-    /// What is no fault of the server's, but may not be meant.
-    public var notes: [String] {
-      guard let scale = adapter.defaultScale, scale != 1 else { return [] }
-      let cause = scale == 0 ? " (the server was started without applying it, or POST /lora-adapters set it)" : ""
-      return ["requests that name no adapter get it times \(scale.rounded(toPlaces: 4))\(cause)"]
-    }
+    /// The adapter's scale in requests that name no adapter, if it isn't 1: not a fault, but perhaps not intended.
+    package var unusualDefaultScale: Double? { adapter.defaultScale.flatMap { $0 == 1 ? nil : $0 } }
 
-    /// Whether every check that ran passed; one that cannot be decided has not.
-    public var passed: Bool { verdicts.allSatisfy { $0.outcome == .passed || $0.outcome == .skipped } }
+    /// Whether every check that ran passed; one that can't be decided didn't.
+    package var passed: Bool { verdicts.allSatisfy { $0.outcome == .passed || $0.outcome == .skipped } }
   }
 
-  /// The greatest noise that is taken for that of the same weights. Units: nats.
-  public static let baseTolerance = 0.5
-  /// The same, as a part of the spread of the log-probabilities.
-  public static let baseShare = 0.3
+  /// The largest noise that the same weights explain. Units: nats.
+  package static let baseTolerance = 0.5
+  /// The same, relative to the spread of the log-probabilities.
+  package static let baseShare = 0.3
 
-  let client: ServerClient
+  let server: any InferenceServer
   let evaluator: Evaluator
   let adapter: Adapter
   let contexts: ServerContexts
 
-  public init(client: ServerClient, evaluator: Evaluator, adapter: Adapter, contexts: ServerContexts) {
-    self.client = client
+  package init(server: any InferenceServer, evaluator: Evaluator, adapter: Adapter, contexts: ServerContexts) {
+    self.server = server
     self.evaluator = evaluator
     self.adapter = adapter
     self.contexts = contexts
   }
 
-  /// Which of the server's adapters is meant: the one named, or the only one with these invocation tokens.
+  /// The adapter to check: the one named, or the only one with these invocation tokens.
   ///
   /// - Throws: `noAdapter`, `ambiguousAdapter`.
-  func choose(_ adapters: [ServerAdapter], identifier: Int?) throws(ServerError) -> ServerAdapter {
-    let url = "\(client.address)/lora-adapters"
+  func choose(_ adapters: [ServerAdapter], identifier: ServerAdapter.Identifier?) throws(ServerError) -> ServerAdapter {
+    let url = "\(server.address)"
     guard !adapters.isEmpty else { throw ServerError(.noAdapter, url: url, "the server has no adapter") }
     if let identifier {
       guard let chosen = adapters.first(where: { $0.identifier == identifier }) else {
         throw ServerError(
           .noAdapter, url: url, "the server has no adapter \(identifier)",
-          remedy: "give one of \(adapters.map { "\($0.identifier)" }.joined(separator: ", "))")
+          remedy: "it has \(adapters.map(\.identifier.description).joined(separator: ", "))")
       }
       return chosen
     }
@@ -61,24 +57,26 @@ public struct ServerCheck {
     let named = alike.filter { $0.path.split(separator: "/").last == name }
     if named.count == 1 { return named[0] }
     guard !alike.isEmpty else {
-      let wanted = adapter.invocationTokens.map { "the invocation tokens \($0)" } ?? "no invocation tokens"
-      throw ServerError(.noAdapter, url: url, "none of the server's \(adapters.count) adapters has \(wanted)")
+      let wanted = adapter.invocationTokens.map { "has the invocation tokens \($0)" } ?? "is without invocation tokens"
+      throw ServerError(.noAdapter, url: url, "none of the server's \(adapters.count) adapters \(wanted)")
     }
     throw ServerError(
       .ambiguousAdapter, url: url, "\(alike.count) of the server's adapters have the same invocation tokens")
   }
 
   /// - Parameters:
-  ///   - identifier: the adapter's number at the server; nil: the one that fits.
-  ///   - progress: called with the number of probes done and of all.
-  /// - Throws: ``ServerError``; ``InferenceError`` for what the reference cannot compute.
-  public func run(adapter identifier: Int? = nil, progress: (Int, Int) -> Void = { _, _ in }) throws -> Report {
-    let properties = try client.properties()
-    let adapters = try client.adapters()
+  ///   - identifier: of the adapter at the server; nil: the one that fits.
+  ///   - progress: called with the number of probes done and the total.
+  /// - Throws: ``ServerError``; ``InferenceError`` if the reference can't compute a prompt.
+  package func run(adapter identifier: ServerAdapter.Identifier? = nil, progress: (Int, Int) -> Void = { _, _ in })
+    throws -> Report
+  {
+    let properties = try server.properties()
+    let adapters = try server.adapters()
     let chosen = try choose(adapters, identifier: identifier)
     let planner = ServerPlanner(
       contexts: contexts, invocation: adapter.invocationTokens, identifier: chosen.identifier,
-      adapters: adapters)
+      adapters: adapters, capabilities: server.capabilities)
     let runs = ReferenceRuns(evaluator: evaluator, adapter: adapter, contextLength: properties.contextLength)
     let plans = try planner.plans(runs)
     let total = plans.reduce(0) { $0 + $1.probes.count }
@@ -87,7 +85,7 @@ public struct ServerCheck {
     for plan in plans {
       if let reason = plan.skipReason {
         let expected = EngineHypothesis(plan.expected)
-        session.verdicts.append(ServerVerdict(plan.kind, .skipped, expected: expected, fit: nil, detail: reason))
+        session.verdicts.append(ServerVerdict(plan.kind, .skipped, .skipped(reason), expected: expected))
         continue
       }
       var answers: [CompletionAnswer] = []
@@ -99,31 +97,32 @@ public struct ServerCheck {
       try session.judge(plan, answers)
     }
     return Report(
-      address: client.address, properties: properties, adapter: chosen, noise: session.noise,
+      engineName: type(of: server).engineName, address: server.address, properties: properties, adapter: chosen,
+      noise: session.noise,
       verdicts: session.verdicts, requestCount: session.requestCount)
   }
 
   /// The answer to a probe.
   ///
-  /// A server that would say a part of a character gives no probabilities. It is then asked all of the probe once more,
-  /// and made to say another token: one it has said before, or one of the prompt's.
+  /// A server may give no probabilities if its answer ends within a character. The probe is then repeated, and the server is
+  /// made to generate another token: one it generated before, or one of the prompt's.
   /// - Throws: ``ServerError``.
   private func ask(_ probe: ServerProbe, _ session: inout ServerSession) throws(ServerError) -> CompletionAnswer {
     let others = session.wholeToken.map { [$0] } ?? Array(probe.request.tokens.prefix(4))
     let forcedTokens: [Int?] = [nil] + others.map { Optional($0) }
     for token in forcedTokens {
       for request in probe.before {
-        _ = try client.answer(request)
+        _ = try server.answer(request)
         session.requestCount += 1
       }
       var request = probe.request
       request.forcedToken = token
       session.requestCount += 1
-      guard let answer = try client.answer(request) else { continue }
+      guard let answer = try server.answer(request) else { continue }
       let said = token ?? answer.candidates.max { $0.logProbability < $1.logProbability }?.token
       session.wholeToken = session.wholeToken ?? said
       return answer
     }
-    throw client.withoutProbabilities(probe.request)
+    throw server.withoutProbabilities(probe.request)
   }
 }

@@ -1,11 +1,11 @@
-/// Texts, in tokens, to make prompts of.
-public struct ServerContexts: Sendable {
+/// Texts, as tokens, to make prompts from.
+package struct ServerContexts: Sendable {
   let contexts: [[Int]]
 
   /// - Parameters:
-  ///   - texts: those that are too short or hold a token of the invocation are left out.
-  ///   - vocabularySize: for the tokens of made-up texts, where fewer than four are left.
-  public init(texts: [[Int]], invocation: [Int]?, vocabularySize: Int) {
+  ///   - texts: texts that are too short or contain a token of the invocation are left out.
+  ///   - vocabularySize: for the tokens of generated texts, if fewer than four are left.
+  package init(texts: [[Int]], invocation: [Int]?, vocabularySize: Int) {
     let marked = Set(invocation ?? [])
     var contexts = texts.filter { $0.count >= 24 && marked.isDisjoint(with: $0) }.map { Array($0.prefix(48)) }
     var state: UInt64 = 0x9E37_79B9_7F4A_7C15
@@ -14,7 +14,7 @@ public struct ServerContexts: Sendable {
       for _ in 0..<(24 + contexts.count * 3) {
         state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         var token = Int((state >> 33) % UInt64(max(1, vocabularySize)))
-        // Next to the invocation's tokens, others; in a vocabulary that has no others, these.
+        // Avoids the invocation's tokens, unless the vocabulary has no others.
         for _ in 0..<marked.count where marked.contains(token) { token = (token + 1) % max(1, vocabularySize) }
         text.append(token)
       }
@@ -28,13 +28,13 @@ public struct ServerContexts: Sendable {
     lengths.flatMap { length in contexts.map { ($0.prefix(length), $0.dropFirst(length)) } }
   }
 
-  /// Prompts with the invocation behind a few tokens: the fewer, the more a moved activation shows.
+  /// Prompts with the invocation after a few tokens: the fewer, the more a moved activation shows.
   func middles(_ invocation: [Int]) -> [[Int]] {
     let lengths = invocation.isEmpty ? [3, 7, 14] : [1, 2, 3, 4, 6, 10]
     return cuts(lengths).enumerated().map { index, cut in cut.text + invocation + cut.rest.prefix(1 + index % 3) }
   }
 
-  /// Prompts with the invocation behind a longer text.
+  /// Prompts with the invocation after a longer text.
   func longMiddles(_ invocation: [Int]) -> [[Int]] {
     contexts.prefix(1).map { $0.dropLast(2) + invocation + $0.suffix(2) }
   }
@@ -43,7 +43,7 @@ public struct ServerContexts: Sendable {
   func behind(_ other: [Int], _ invocation: [Int]) -> [[Int]] {
     let marked = Set(other)
     return contexts.enumerated().map { index, text in
-      // None of the other's tokens but its invocation: it has to be found there.
+      // Only the invocation has tokens of the other: it must be found there.
       let words = text.filter { !marked.contains($0) }
       var tokens = Array(words.prefix(2)) + other
       tokens += words.dropFirst(2).prefix(4)
@@ -63,7 +63,7 @@ public struct ServerContexts: Sendable {
     }
   }
 
-  /// Prompts in which the invocation's last token follows it once more.
+  /// Prompts with the invocation's last token repeated right after it.
   func ownLastTokens(_ invocation: [Int]) -> [[Int]] {
     cuts([3, 12]).prefix(6).enumerated().map { index, cut in
       cut.text + invocation + invocation.suffix(1) + cut.rest.prefix(index % 3)

@@ -1,8 +1,5 @@
 extension ServerPlanner {
-  /// What a request gets that names no adapter.
-  ///
-  /// Source: `launch_slot_with_task` in tools/server/server-context.cpp, which then takes the scales of
-  /// `/lora-adapters`.
+  /// Requests that name no adapter, which get the server's default scales.
   func defaultScalePlan(_ prompts: [[Int]]) -> ServerCheckPlan {
     let scale = adapters.first { $0.identifier == identifier }?.defaultScale
     let probes = prompts.map { tokens in
@@ -12,12 +9,12 @@ extension ServerPlanner {
     if let scale {
       let other = adapters.first { $0.identifier != identifier && $0.defaultScale != 0 }
       if !(0...100).contains(scale) {
-        plan.skipReason = "the default scale \(scale) is not from 0 to 100"
+        plan.skipReason = .defaultScaleOutOfRange(scale)
       } else if let other {
-        plan.skipReason = "the default scale of adapter \(other.identifier) is not 0"
+        plan.skipReason = .otherDefaultScale(other.identifier)
       }
     } else {
-      plan.skipReason = "the server does not tell its default scales"
+      plan.skipReason = .noDefaultScales
     }
     return plan
   }

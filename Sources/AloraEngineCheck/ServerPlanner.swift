@@ -1,13 +1,14 @@
-/// Makes the plan for one adapter of a server.
+/// Plans the checks of one adapter of a server.
 struct ServerPlanner {
   let contexts: ServerContexts
   let invocation: [Int]?
-  /// The adapter's number at the server.
-  let identifier: Int
+  /// The adapter's identifier at the server.
+  let identifier: ServerAdapter.Identifier
   /// All of the server's adapters.
   let adapters: [ServerAdapter]
+  let capabilities: ServerCapabilities
 
-  func request(_ tokens: [Int], _ scale: Double, reuses: Bool = false, of chosen: Int? = nil)
+  func request(_ tokens: [Int], _ scale: Double, reuses: Bool = false, of chosen: ServerAdapter.Identifier? = nil)
     -> CompletionRequest
   {
     var scales = Dictionary(uniqueKeysWithValues: adapters.map { ($0.identifier, 0.0) })
@@ -37,7 +38,7 @@ struct ServerPlanner {
       }
     }
     let middles = try choose(5, contexts.middles(mark), fixed: contexts.longMiddles(mark))
-    // The long one is left out: in short ones more is seen.
+    // Without the long one: short ones show more.
     let short = Array(middles.dropFirst())
     let starts = contexts.starts(mark)
     var plans = [
@@ -46,7 +47,7 @@ struct ServerPlanner {
     ]
     if invocation != nil {
       let twices = try choose(4, contexts.twices(mark))
-      // Up to the second invocation, which the request before has not had.
+      // Up to the second invocation, which the previous request doesn't have.
       let furtherOn = twices.map { text in
         let end = EngineHypothesis.occurrences(of: mark, in: text).last ?? text.count
         return after(Array(text[..<end]), 1, text)
@@ -75,6 +76,10 @@ struct ServerPlanner {
           return probe
         }, whenOn))
     let order = ServerCheckPlan.Kind.allCases
+    for index in plans.indices where plans[index].skipReason == nil {
+      let missing = plans[index].kind.needs.subtracting(capabilities)
+      if !missing.isEmpty { plans[index].skipReason = .engineLacks(missing) }
+    }
     return plans.sorted { (order.firstIndex(of: $0.kind) ?? 0) < (order.firstIndex(of: $1.kind) ?? 0) }
   }
 
@@ -82,7 +87,7 @@ struct ServerPlanner {
     _ kind: ServerCheckPlan.Kind, _ probes: [ServerProbe], _ expected: EngineHypothesis.Activation
   ) -> ServerCheckPlan { ServerCheckPlan(kind: kind, probes: probes, expected: expected) }
 
-  /// What may happen, beginning with what is expected.
+  /// What may happen, the expected activation first.
   private func activations(
     _ expected: EngineHypothesis.Activation, hasCache: Bool
   ) -> [EngineHypothesis.Activation] {
@@ -91,11 +96,11 @@ struct ServerPlanner {
       activations += [-1, 1, -2, 2, 0].map { .shifted($0) }
       activations += [0, -1].map { .firstOccurrence($0) }
     }
-    if hasCache { activations += [0, -1].map { .behindKept($0) } }
+    if hasCache { activations += [0, -1].map { .afterKept($0) } }
     return activations
   }
 
-  /// What may have happened to a check's probes, each distinct course once; what is expected comes first.
+  /// What may have happened to a check's probes, each distinct course once; the expected one comes first.
   func hypotheses(
     _ plan: ServerCheckPlan, _ answers: [CompletionAnswer], factors: [Double]
   ) -> [EngineHypothesis] {
@@ -111,8 +116,8 @@ struct ServerPlanner {
   ) -> ReferenceRuns.Setting {
     let tokens = probe.request.tokens
     let isKept: Bool
-    if case .behindKept = hypothesis.activation { isKept = true } else { isKept = false }
-    // Where the adapter is not asked for, a hypothesis says what happens if it is applied all the same.
+    if case .afterKept = hypothesis.activation { isKept = true } else { isKept = false }
+    // If the adapter isn't asked for, a hypothesis says what happens if it is applied nevertheless.
     let scale = (probe.scale == 0 ? 1 : probe.scale) * hypothesis.factor
     func start(_ tokens: [Int]) -> Int? {
       isKept && invocation == nil ? 0 : hypothesis.start(in: tokens, invocation: invocation)
@@ -125,7 +130,7 @@ struct ServerPlanner {
     let count = min(answer?.cachedTokenCount.map { max(0, $0) } ?? common, common, tokens.count - 1)
     let left = beforeScale == 0 ? nil : start(before)
     if left.map({ $0 >= count }) ?? true {
-      // Only the base's were kept: as if the adapter began behind them.
+      // Only the base's were kept: as if the adapter began after them.
       own = own.map { max($0, count) }
       return ReferenceRuns.Setting(start: own, scale: own == nil ? 1 : scale)
     }

@@ -1,11 +1,11 @@
-/// The answers' way to verdicts.
+/// Turns a server's answers into verdicts.
 struct ServerSession {
   let planner: ServerPlanner
   let runs: ReferenceRuns
   var noise = EngineFit.noiseFloor
   var verdicts: [ServerVerdict] = []
   var requestCount = 0
-  /// A token that ends no server's answer within a character.
+  /// A token after which the server's answer doesn't end within a character.
   var wholeToken: Int?
 
   private func entries(
@@ -32,12 +32,12 @@ struct ServerSession {
     }
     verdicts.append(
       ServerVerdict(
-        plan.kind, expected: expected, fit: fit, excluded: excluded(for: plan), note: note(plan, answers, fit),
+        plan.kind, expected: expected, fit: fit, excluded: excluded(for: plan), notes: notes(plan, answers, fit),
         other: plan.other))
     if plan.kind == .middle { try judgeScaling(plan, answers, fit) }
   }
 
-  /// The base's answers, which say how far this server is from the reference by its nature.
+  /// The base's answers show how far this server is from the reference by nature.
   private mutating func judgeBase(
     _ plan: ServerCheckPlan, _ answers: [CompletionAnswer], _ expected: EngineHypothesis
   ) throws {
@@ -51,12 +51,10 @@ struct ServerSession {
       return
     }
     let other = fit.best.flatMap { $0.hypothesis != expected && $0.residual <= limit ? $0.hypothesis : nil }
-    let detail =
-      other.map { "where the base alone is asked for, fits: \($0)" } ?? "another base, or another quantization of it"
-    verdicts.append(ServerVerdict(plan.kind, .failed, expected: expected, fit: fit, detail: detail))
+    verdicts.append(ServerVerdict(plan.kind, .failed, .otherBase(applied: other), expected: expected, fit: fit))
   }
 
-  /// How far the candidates' log-probabilities are from their mean, as the root of the mean square. Units: nats.
+  /// The root mean square of the candidates' log-probabilities around their mean. Units: nats.
   private static func spread(_ answers: [CompletionAnswer]) -> Double {
     let squares = answers.flatMap { answer in
       let mean = answer.candidates.reduce(0) { $0 + $1.logProbability } / Double(max(1, answer.candidates.count))
@@ -65,7 +63,7 @@ struct ServerSession {
     return (squares.reduce(0, +) / Double(max(1, squares.count))).squareRoot()
   }
 
-  /// The check that asks the same prompts, or such, without a cache and at scale 1.
+  /// The check with the same prompts, or similar ones, without a cache and at scale 1.
   private func plainer(than plan: ServerCheckPlan) -> ServerVerdict? {
     let plainer: ServerCheckPlan.Kind? =
       switch plan.kind {
@@ -80,39 +78,42 @@ struct ServerSession {
     return verdicts.first { $0.kind == plainer }
   }
 
-  /// What the plainer check has excluded.
+  /// The activations that the plainer check excludes.
   private func excluded(for plan: ServerCheckPlan) -> Set<EngineHypothesis.Activation> {
     guard let verdict = plainer(than: plan), let fit = verdict.fit, fit.isExplained else { return [] }
     return Set(fit.entries.map(\.hypothesis.activation)).subtracting(verdict.compatible.map(\.activation))
   }
 
-  /// What a fault means in this check; whether the cache has a part in it, and how much was taken from there.
-  private func note(_ plan: ServerCheckPlan, _ answers: [CompletionAnswer], _ fit: EngineFit) -> String? {
+  /// What a fault means in this check, whether the cache plays a part in it, and how many tokens came from there.
+  private func notes(
+    _ plan: ServerCheckPlan, _ answers: [CompletionAnswer], _ fit: EngineFit
+  ) -> [ServerVerdict.Note] {
     let best = fit.best?.hypothesis.activation
     if plan.kind == .ownLastToken, best == .off {
-      return "the invocation is missed where its own last token follows"
+      return [.invocationMissedBeforeItsLastToken]
     }
-    guard plan.probes.contains(where: { !$0.before.isEmpty }) else { return nil }
+    guard plan.probes.contains(where: { !$0.before.isEmpty }) else { return [] }
     let before = plainer(than: plan)
     if let before, before.outcome == .failed, before.fit?.best?.hypothesis == fit.best?.hypothesis {
-      return "as without a cache"
+      return [.sameWithoutCache]
     }
     let reused = zip(plan.probes, answers).compactMap { probe, answer in
-      answer.cachedTokenCount.map { "\($0) of \(probe.request.tokens.count)" }
+      answer.cachedTokenCount.map {
+        ServerVerdict.Note.Reuse(cachedCount: $0, tokenCount: probe.request.tokens.count)
+      }
     }
-    let taken = reused.isEmpty ? nil : "tokens taken from the cache: \(reused.joined(separator: ", "))"
-    guard plan.other != nil, !fit.isExplained else { return taken }
-    return "keys and values of the other adapter may be kept" + (taken.map { "; \($0)" } ?? "")
+    let taken: [ServerVerdict.Note] = reused.isEmpty ? [] : [.reusedTokens(reused)]
+    return plan.other != nil && !fit.isExplained ? [.otherAdapterMayBeKept] + taken : taken
   }
 
-  /// The factor of the scaling that fits best, with the activation that fits best.
+  /// Fits the factor of the scaling, with the activation that fits best.
   private mutating func judgeScaling(
     _ plan: ServerCheckPlan, _ answers: [CompletionAnswer], _ fit: EngineFit
   ) throws {
     let expected = EngineHypothesis(plan.expected)
     guard let best = fit.best?.hypothesis, best.activation != .off else {
       verdicts.append(
-        ServerVerdict(.scaling, .skipped, expected: expected, fit: nil, detail: "the adapter is not applied"))
+        ServerVerdict(.scaling, .skipped, .skipped(.adapterNotApplied), expected: expected))
       return
     }
     let quarter = 2.0.squareRoot().squareRoot()
@@ -129,23 +130,22 @@ struct ServerSession {
       let least = entries.indices.min(by: { entries[$0].meanSquare < entries[$1].meanSquare })
     else { return }
     let value = Self.vertex(entries.map(\.meanSquare), at: least, factors)
-    let lower = factors[max(0, lowest - 1)].rounded(toPlaces: 2)
-    let upper = factors[min(factors.count - 1, highest + 1)].rounded(toPlaces: 2)
+    let lower = factors[max(0, lowest - 1)]
+    let upper = factors[min(factors.count - 1, highest + 1)]
     let isOne = hypotheses.indices.contains { hypotheses[$0].factor == 1 && kept.contains($0) }
-    let isNarrow = lower >= 0.5 && upper <= 2
-    let figures = "×\(value.rounded(toPlaces: 2)) fits best, ×\(lower) and ×\(upper) do not"
+    let isNarrow = lower > 0.499 && upper < 2.001
     let outcome: ServerVerdict.Outcome =
       !scaled.isExplained || !isOne ? .failed : isNarrow ? .passed : .undecided
-    let detail =
-      outcome == .undecided
-      ? "×\(value.rounded(toPlaces: 2)) fits best, but \(kept.count) of \(factors.count) fit" : figures
     verdicts.append(
       ServerVerdict(
-        .scaling, outcome, expected: EngineHypothesis(best.activation), fit: scaled, detail: detail,
-        factor: .init(value: value, lower: lower, upper: upper)))
+        .scaling, outcome,
+        .scaling(
+          .init(
+            value: value, lower: lower, upper: upper, fittingCount: kept.count, triedCount: factors.count)),
+        expected: EngineHypothesis(best.activation), fit: scaled))
   }
 
-  /// Where the parabola through the least value and its neighbours has its lowest point.
+  /// The lowest point of the parabola through the least value and its neighbours.
   static func vertex(_ values: [Double], at index: Int, _ factors: [Double]) -> Double {
     guard index > 0, index + 1 < values.count else { return factors[index] }
     let (left, right) = (factors[index - 1] - factors[index], factors[index + 1] - factors[index])

@@ -1,78 +1,106 @@
-/// What one check of a server has found.
-public struct ServerVerdict: Hashable, Sendable {
-  public enum Outcome: String, Sendable {
+/// The result of one check of a server.
+package struct ServerVerdict: Hashable, Sendable {
+  package enum Outcome: String, Sendable {
     case passed, failed
     /// What is expected fits, and so does something else.
     case undecided
     case skipped
   }
-  public let kind: ServerCheckPlan.Kind
-  public let outcome: Outcome
-  public let expected: EngineHypothesis
+
+  package enum Conclusion: Hashable, Sendable {
+    /// Only what is expected fits.
+    case expected
+    /// Something else fits, and what is expected doesn't: see ``ServerVerdict/compatible``.
+    case other
+    /// What is expected fits, and so does something else.
+    case ambiguous
+    /// Nothing that was tried fits.
+    case unexplained(nearest: EngineHypothesis)
+    /// The base's answers are those of another hypothesis, or of another base.
+    case otherBase(applied: EngineHypothesis?)
+    /// A fit of the scaling.
+    case scaling(ScalingFit)
+    case skipped(ServerCheckPlan.SkipReason)
+  }
+
+  /// The fitted factor of the scaling.
+  package struct ScalingFit: Hashable, Sendable {
+    package let value: Double
+    /// The nearest factors that don't fit.
+    package let lower: Double
+    package let upper: Double
+    /// How many of the tried factors fit.
+    package let fittingCount: Int
+    package let triedCount: Int
+  }
+
+  /// More about a check that didn't pass.
+  package enum Note: Hashable, Sendable {
+    /// The invocation isn't found if its own last token follows it.
+    case invocationMissedBeforeItsLastToken
+    /// The check without a cache has the same fault.
+    case sameWithoutCache
+    case otherAdapterMayBeKept
+    case reusedTokens([Reuse])
+
+    package struct Reuse: Hashable, Sendable {
+      package let cachedCount: Int
+      package let tokenCount: Int
+    }
+  }
+
+  package let kind: ServerCheckPlan.Kind
+  package let outcome: Outcome
+  package let conclusion: Conclusion
+  package let expected: EngineHypothesis
   /// Nil for a skipped check.
-  public let fit: EngineFit?
-  /// For people: what fits, or why the check was skipped.
-  public let detail: String
-  /// The fitted factor of the scaling and the interval that fits, for that check.
-  public var scaling: (value: Double, range: ClosedRange<Double>)? { factor.map { ($0.value, $0.lower...$0.upper) } }
+  package let fit: EngineFit?
+  /// The hypotheses that neither these answers nor those of the plainer check exclude.
+  package let compatible: [EngineHypothesis]
+  package var notes: [Note] = []
+  /// Another adapter that was asked before.
+  package var other: ServerAdapter?
 
-  /// What the answers do not exclude, here and in the check that asks the same without a cache.
-  public private(set) var compatible: [EngineHypothesis]
-
-  struct Factor: Hashable { let value, lower, upper: Double }
-  var factor: Factor?
+  package var scaling: ScalingFit? { if case .scaling(let fit) = conclusion { fit } else { nil } }
 
   /// The residual of what is expected.
-  public var expectedResidual: Double? { fit?.entries.first { $0.hypothesis == expected }?.residual }
+  package var expectedResidual: Double? { fit?.entries.first { $0.hypothesis == expected }?.residual }
 
   init(
-    _ kind: ServerCheckPlan.Kind, _ outcome: Outcome, expected: EngineHypothesis, fit: EngineFit?, detail: String,
-    factor: Factor? = nil
+    _ kind: ServerCheckPlan.Kind, _ outcome: Outcome, _ conclusion: Conclusion, expected: EngineHypothesis,
+    fit: EngineFit? = nil
   ) {
     self.kind = kind
     self.outcome = outcome
+    self.conclusion = conclusion
     self.expected = expected
     self.fit = fit
-    self.detail = detail
-    self.factor = factor
     compatible = fit?.compatible ?? []
   }
 
   /// The verdict that a fit gives.
   ///
-  /// - Parameters:
-  ///   - excluded: what other prompts have excluded; not offered again, unless nothing else is left.
-  ///   - note: what else is to be said of a check that did not pass.
-  ///   - other: which other adapter was asked before.
+  /// - Parameter excluded: activations that other prompts exclude; ignored if nothing else is left.
   init(
     _ kind: ServerCheckPlan.Kind, expected: EngineHypothesis, fit: EngineFit,
-    excluded: Set<EngineHypothesis.Activation> = [], note: String? = nil, other: String? = nil
+    excluded: Set<EngineHypothesis.Activation> = [], notes: [Note] = [], other: ServerAdapter? = nil
   ) {
-    let best = fit.best?.hypothesis ?? expected
     let open = fit.compatible.filter { !excluded.contains($0.activation) }
     let compatible = open.isEmpty ? fit.compatible : open
-    let others = compatible.filter { $0 != expected }
-    let outcome: Outcome
-    var detail: String
-    if !fit.isExplained {
-      (outcome, detail) = (.failed, "fits nothing that was tried; nearest: \(best)")
-    } else if !compatible.contains(expected) {
-      outcome = .failed
-      detail = "fits: " + Self.list(compatible)
-    } else if others.isEmpty {
-      (outcome, detail) = (.passed, "\(expected)")
-    } else {
-      outcome = .undecided
-      detail = "\(expected), or else: " + Self.list(others)
-    }
-    if outcome != .passed, let note { detail += "; \(note)" }
-    if let other { detail += "; asked before: \(other)" }
-    self.init(kind, outcome, expected: expected, fit: fit, detail: detail)
+    self.kind = kind
+    self.expected = expected
+    self.fit = fit
     self.compatible = compatible
-  }
-
-  private static func list(_ hypotheses: [EngineHypothesis]) -> String {
-    let shown = hypotheses.prefix(3).map(\.description).joined(separator: "; or: ")
-    return hypotheses.count > 3 ? "\(shown); or \(hypotheses.count - 3) others" : shown
+    self.other = other
+    if !fit.isExplained {
+      (outcome, conclusion) = (.failed, .unexplained(nearest: fit.best?.hypothesis ?? expected))
+    } else if !compatible.contains(expected) {
+      (outcome, conclusion) = (.failed, .other)
+    } else if compatible == [expected] {
+      (outcome, conclusion) = (.passed, .expected)
+    } else {
+      (outcome, conclusion) = (.undecided, .ambiguous)
+    }
+    self.notes = outcome == .passed ? [] : notes
   }
 }

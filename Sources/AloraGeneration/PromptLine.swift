@@ -1,6 +1,6 @@
 package import AloraJSON
 
-/// A line of a file of prompts.
+/// One line of a file of prompts.
 package struct PromptLine {
   package enum Content {
     case text(String)
@@ -11,7 +11,7 @@ package struct PromptLine {
   package let name: String?
   package let content: Content
 
-  /// - Throws: ``FileError``; ``JSONError`` for a line that has none of the members of a prompt, or several.
+  /// - Throws: ``FileError``; ``JSONError`` for a line without exactly one of a prompt's members.
   package static func all(path: String) throws -> [PromptLine] { try JSONLines.map(path: path, Self.init) }
 
   private init(_ line: JSON) throws(JSONError) {
@@ -26,7 +26,7 @@ package struct PromptLine {
       found.append(.messages(try ChatMessages.messages(messages)))
     }
     guard found.count == 1 else {
-      throw line.error(.missing, "a prompt has one of text, prompt, tokens and messages, found \(found.count)")
+      throw line.error(.missing, "a prompt has exactly one of text, prompt, tokens and messages; found \(found.count)")
     }
     let id = try line[optional: "id"]
     name = try id.map { (id) throws(JSONError) in id.kind == .integer ? String(try id.integer()) : try id.string() }

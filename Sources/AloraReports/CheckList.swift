@@ -1,8 +1,8 @@
-public import AloraEngineCheck
-public import AloraVerification
+package import AloraEngineCheck
+internal import AloraVerification
 
-/// What was checked, as CI systems count it: a run's checks, and the tests that each of them is made of.
-public struct CheckList: Sendable {
+/// The checks of a run as CI systems count them, and the tests that each is made of.
+package struct CheckList: Sendable {
   enum Outcome: Sendable { case passed, failed, skipped }
 
   /// One line of a summary.
@@ -12,11 +12,11 @@ public struct CheckList: Sendable {
     /// The figures, for people.
     let detail: String
     let failures: [String]
-    /// What did not fail, and is not to be overlooked.
+    /// Not a failure, but not to be overlooked.
     var warning: String?
   }
 
-  /// What a test report has a line for. `group` and `name` together occur once.
+  /// One line of a test report. `group` and `name` together are unique.
   struct Test: Sendable {
     let group: String
     let name: String
@@ -25,7 +25,7 @@ public struct CheckList: Sendable {
     let output: String?
   }
 
-  /// What one prompt has in a summary; empty where there are no prompts.
+  /// One prompt's line in a summary.
   struct Prompt: Sendable {
     let name: String
     let passed: Bool
@@ -44,46 +44,48 @@ public struct CheckList: Sendable {
 
 extension CheckList {
   /// The proofs of a verification, and each of them prompt by prompt.
-  public init(_ report: VerificationReport) {
+  package init(_ report: VerificationReport) {
     title = "alora verify"
     subject = report.adapter
     properties = [("base", report.model)]
     checks = report.verdicts.map {
       Check(
-        name: $0.proof.rawValue, outcome: $0.isRecord ? .skipped : $0.passed ? .passed : .failed, detail: $0.detail,
-        failures: $0.failures.map(\.description), warning: $0.isRecord ? $0.detail : nil)
+        name: $0.proof.rawValue, outcome: Outcome($0.outcome), detail: $0.detail,
+        failures: report.texts(of: $0.failures).map(\.line), warning: $0.outcome == .recorded ? $0.detail : nil)
     }
     tests = report.verdicts.flatMap { verdict -> [Test] in
       func test(_ name: String, _ failures: [Verdict.Failure], output: String?) -> Test {
         Test(
           group: verdict.proof.rawValue, name: name, outcome: failures.isEmpty ? .passed : .failed,
-          messages: failures.map(\.textAndCause),
-          output: output)
+          messages: report.texts(of: failures).map(\.findingAndCause), output: output)
       }
-      guard !verdict.isRecord else {
+      guard verdict.outcome == .passed || verdict.outcome == .failed else {
         return [
           Test(
             group: verdict.proof.rawValue, name: "all prompts", outcome: .skipped, messages: [verdict.detail],
             output: nil)
         ]
       }
-      // First what no single prompt is to blame for.
+      // First the failures that concern no single prompt.
       let all = test("all prompts", verdict.failures(ofCase: nil), output: verdict.detail)
       guard verdict.proof.isPerCase else { return [all] }
-      return [all] + report.cases.map { test($0.name, verdict.failures(ofCase: $0.name), output: nil) }
+      return [all]
+        + report.cases.enumerated().map { index, item in
+          test(item.name, verdict.failures(ofCase: index), output: nil)
+        }
     }
-    prompts = report.cases.map { item in
+    prompts = report.cases.enumerated().map { index, item in
       Prompt(
-        name: item.name, passed: report.failures(ofCase: item.name).isEmpty,
+        name: item.name, passed: report.result.failures(ofCase: index).isEmpty,
         cells: [
           "\(item.tokens.count)", item.isActivated ? "\(item.activationStart ?? 0)" : "off",
-          Figure(item.greatestEffect).description, item.worst.map { Figure($0.relative).description } ?? "–",
+          Figure(item.largestEffect).description, item.worst.map { Figure($0.relative).description } ?? "–",
         ])
     }
   }
 
-  /// The checks of a server. One that cannot be decided has not passed.
-  public init(_ report: ServerCheck.Report, model: String, adapter: String) {
+  /// The checks of a server. One that can't be decided counts as failed.
+  package init(_ report: ServerCheck.Report, model: String, adapter: String) {
     title = "alora verify (server)"
     subject = adapter
     properties = [
@@ -110,7 +112,18 @@ extension CheckList {
   }
 }
 
+extension CheckList.Outcome {
+  fileprivate init(_ outcome: Verdict.Outcome) {
+    self =
+      switch outcome {
+      case .passed: .passed
+      case .failed: .failed
+      case .notApplicable, .recorded: .skipped
+      }
+  }
+}
+
 extension Verdict.Proof {
-  /// Whether it is proved prompt by prompt. Sensitivity is a matter of all prompts together.
+  /// Whether each prompt proves it. Sensitivity is proved by all prompts together.
   fileprivate var isPerCase: Bool { self != .sensitivity }
 }

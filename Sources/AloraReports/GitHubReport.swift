@@ -1,14 +1,14 @@
 internal import AloraSystem
 
-/// What GitHub Actions shows: annotations, and the summary of a job.
-public struct GitHubReport: Sendable {
+/// Annotations and the job summary for GitHub Actions.
+package struct GitHubReport: Sendable {
   let list: CheckList
 
-  public init(_ list: CheckList) { self.list = list }
+  package init(_ list: CheckList) { self.list = list }
 
-  /// GitHub shows so many annotations of a kind for each step, and drops the others without a word.
+  /// GitHub shows this many annotations of a kind for each step, and silently drops the others.
   private static let annotationLimit = 10
-  /// A summary is at most 1 MiB, and none is shown where there is more. Units: bytes.
+  /// GitHub shows no summary above 1 MiB. Units: bytes.
   private static let summaryLimit = 900_000
   private static let (failureLimit, rowLimit) = (100, 200)
 
@@ -16,14 +16,14 @@ public struct GitHubReport: Sendable {
     list.checks.flatMap { check in check.failures.map { (check.name, $0) } }
   }
 
-  /// Workflow commands, an annotation for each failure and warning. They belong on standard output.
-  public var annotations: String {
+  /// Workflow commands for standard output: an annotation for each failure and warning.
+  package var annotations: String {
     let failures = failures
     let shown = failures.count > Self.annotationLimit ? failures.prefix(Self.annotationLimit - 1) : failures[...]
     var lines = shown.map { "::error title=\(title($0.check))::\($0.text.escapedForWorkflow)\n" }
     if shown.count < failures.count {
       let rest = failures.count - shown.count
-      lines.append("::error title=\(list.title)::\(rest) more failures are in the summary of the job\n")
+      lines.append("::error title=\(list.title)::\(rest) more failures are in the job summary\n")
     }
     for check in list.checks {
       if let warning = check.warning {
@@ -39,7 +39,7 @@ public struct GitHubReport: Sendable {
   }
 
   /// Markdown for the summary of a job.
-  public var summary: String {
+  package var summary: String {
     var text = "### \(list.passed ? "✅" : "❌") \(list.title): \(list.subject.escapedForMarkdown)\n\n"
     for (name, value) in list.properties { text += "\(name): \(value.escapedForMarkdown)  \n" }
     text += "\n| | check | figures |\n|---|---|---|\n"
@@ -55,9 +55,9 @@ public struct GitHubReport: Sendable {
     return text
   }
 
-  /// Adds lines as long as there is room.
+  /// Adds lines up to the limits.
   ///
-  /// - Returns: how many were left out.
+  /// - Returns: the number of lines left out.
   private static func append(_ lines: some Collection<String>, to text: inout String, _ limit: Int) -> Int {
     var count = 0
     for line in lines.prefix(limit) {
@@ -79,7 +79,7 @@ public struct GitHubReport: Sendable {
   private func addTable(to text: inout String) {
     guard list.prompts.count > 1 else { return }
     text += "\n<details><summary>\(counted(list.prompts.count, "prompt"))</summary>\n\n"
-    text += "| | prompt | tokens | on from | effect | golden \\|Δ\\| |\n|---|---|--:|--:|--:|--:|\n"
+    text += "| | prompt | tokens | active from | effect | largest difference |\n|---|---|--:|--:|--:|--:|\n"
     let rows = list.prompts.lazy.map { prompt in
       let cells = ([prompt.name] + prompt.cells).map(\.escapedForMarkdown)
       return "| \(Self.mark(prompt.passed ? .passed : .failed)) | \(cells.joined(separator: " | ")) |\n"

@@ -1,14 +1,14 @@
 /// JUnit's XML.
 ///
-/// Schema: schemas/verify-junit.xsd, a part of Jenkins' junit-10.xsd, which GitLab reads too. There are no times: the tests share
-/// their forward passes.
-public struct JUnitReport: Sendable {
+/// Schema: schemas/verify-junit.xsd, a subset of Jenkins' junit-10.xsd, which GitLab reads too. It has no times, because the
+/// tests share their forward passes.
+package struct JUnitReport: Sendable {
   let list: CheckList
 
-  public init(_ list: CheckList) { self.list = list }
+  package init(_ list: CheckList) { self.list = list }
 
   /// The file's text.
-  public var text: String {
+  package var text: String {
     let tests = list.tests
     let counts = "tests=\"\(tests.count)\" failures=\"\(tests.count { $0.outcome == .failed })\" errors=\"0\""
     let skipped = tests.count { $0.outcome == .skipped }
@@ -29,7 +29,7 @@ public struct JUnitReport: Sendable {
     var text = "    <testcase classname=\"alora.verify.\(test.group)\" name=\"\(test.name.escapedForXML)\""
     guard test.output != nil || !test.messages.isEmpty else { return text + "/>\n" }
     text += ">\n"
-    // Jenkins shows the first message of a test case only, so there is one element with all of them.
+    // Jenkins shows only the first message of a test case, so one element has all of them.
     if let first = test.messages.first {
       if test.outcome == .skipped {
         text += "      <skipped message=\"\(first.escapedForXML)\"/>\n"

@@ -1,34 +1,34 @@
-public import AloraTensors
+package import AloraTensors
 internal import AloraInference
 
-/// What a report tells besides the findings: which files they are of, and how to find them again.
-public struct ReportContext: Sendable {
+/// The files that a report is about, and the command that reproduces it.
+package struct ReportContext: Sendable {
   /// A file or directory, and a SHA-256 of it.
-  public struct Subject: Sendable {
-    public let path: String
-    public let digest: Digest
-    /// Of what the digest is.
-    public let digestName: String
+  package struct Subject: Sendable {
+    package let path: String
+    package let digest: Digest
+    /// What the digest covers.
+    package let digestName: String
 
-    public init(path: String, digest: Digest, digestName: String) {
+    package init(path: String, digest: Digest, digestName: String) {
       self.path = path
       self.digest = digest
       self.digestName = digestName
     }
   }
 
-  public let model: Subject
-  public let adapter: Subject
-  public let golden: Subject?
-  public let invocation: [Int]?
-  /// Against goldens, as a part of a row's greatest magnitude.
-  public let tolerance: Double
+  package let model: Subject
+  package let adapter: Subject
+  package let golden: Subject?
+  package let invocation: [Int]?
+  /// Of golden rows, unless the golden file has its own.
+  package let tolerance: Double
   /// Of this program.
-  public let version: String
-  /// The words of the call that finds the same.
-  public let command: [String]
+  package let version: String
+  /// The words of the command that gives the same result.
+  package let command: [String]
 
-  public init(
+  package init(
     model: Subject, adapter: Subject, golden: Subject?, invocation: [Int]?, tolerance: Double, version: String,
     command: [String]
   ) {
@@ -41,7 +41,7 @@ public struct ReportContext: Sendable {
     self.command = command
   }
 
-  /// The call as it is typed into a shell.
+  /// The command as it is typed into a shell.
   var commandLine: String { command.map(\.quotedForShell).joined(separator: " ") }
 }
 

@@ -26,7 +26,7 @@ import Testing
   }
 
   private func verify(_ golden: String, _ more: [String] = []) throws -> (
-    status: Int32, texts: [String], detail: String
+    status: Int32, findings: [JSON], bits: String?, cases: [Int]
   ) {
     let result = try runAlora(["verify", "--golden", golden, "--json"] + model() + more)
     #expect([0, 1].contains(result.status), "\(result.errors)")
@@ -34,8 +34,10 @@ import Testing
     #expect(try SchemaValidator(path: testData("../schemas/verify.schema.json")).violations(in: report) == [])
     let proofs = try report["proofs"].elements()
     return (
-      result.status, try proofs.flatMap { try $0["failures"].elements().map { $0.serialized } },
-      try proofs[3]["detail"].string()
+      result.status,
+      try proofs.flatMap { try $0["findings"].elements().map { try $0["finding"] } },
+      try proofs[3]["figures"]["golden"]["bits"].string(),
+      try proofs.flatMap { try $0["findings"].elements().compactMap { try $0[optional: "case"]?.integer() } }
     )
   }
 
@@ -133,9 +135,10 @@ import Testing
   @Test func goldensThatNeverActivateProveNothing() throws {
     try withTemporaryDirectory { directory in
       let path = try record([#"{"tokens": [1, 2, 3]}"#], in: directory).path
-      let result = try runAlora(["verify", "--golden", path] + model())
-      #expect(result.status == 1 && result.output.contains("no prompt activates the adapter"))
-      #expect(!result.output.contains("ordinary LoRA"))
+      let result = try verify(path)
+      #expect(result.status == 1)
+      #expect(
+        try result.findings.map { try $0["kind"].string() } == ["no-prompt-activates", "activation-not-shown"])
     }
   }
 
@@ -178,7 +181,7 @@ import Testing
     try withTemporaryDirectory { directory in
       let path = try record(Self.prompts, in: directory).path
       let good = try verify(path, ["--exact"])
-      #expect(good.status == 0 && good.detail.contains("bits compared with those recorded"), "\(good)")
+      #expect(good.status == 0 && good.bits == "compared", "\(good)")
       // The same arrays with another record, or other arrays with the same.
       let (archive, other) = (try NPZFile(path: path), directory + "/other.npz")
       func rewrite(_ change: (String, [Float]) -> [Float], meta: (String) -> String) throws {
@@ -200,18 +203,24 @@ import Testing
       }
       try rewrite({ $1 }, meta: replaced("adapted_sha256", "\"00\""))
       let changed = try verify(other)
-      #expect(changed.status == 1 && changed.texts.count == 1)
+      #expect(changed.status == 1 && changed.findings.count == 1)
       #expect(
-        changed.texts[0].contains("the adapted logits are not the bits") && changed.texts[0].contains("does not keep"))
+        try changed.findings[0]["kind"].string() == "recorded-bits-differ"
+          && changed.findings[0]["weights"].string() == "adapted"
+          && changed.findings[0][optional: "position"]?.isNull != false)
       for (name, value, reason) in [
-        ("adapter_sha256", "\"00\"", "another adapter"), ("model_sha256", "\"00\"", "another model file"),
-        ("exactness_version", "999", "exactness version 999"),
+        ("adapter_sha256", "\"00\"", "other-adapter"), ("model_sha256", "\"00\"", "other-model"),
+        ("exactness_version", "999", "other-version"),
       ] {
         try rewrite({ $1 }, meta: replaced(name, value))
         let result = try verify(other)
-        #expect(result.status == 0 && result.detail.contains(reason), "\(result)")
+        #expect(result.status == 0 && result.bits == reason, "\(result)")
         let strict = try verify(other, ["--exact"])
-        #expect(strict.status == 1 && strict.texts.contains { $0.contains(reason) }, "\(strict)")
+        #expect(
+          try strict.status == 1
+            && strict.findings.contains {
+              try $0["kind"].string() == "bits-not-comparable" && $0["reason"].string() == reason
+            }, "\(strict)")
       }
       try rewrite({ $1 }, meta: { _ in "{\"exactness_version\": 1}" })
       #expect(try runAlora(["verify", "--golden", other] + model()).status == 3)
@@ -221,8 +230,10 @@ import Testing
       try rewrite({ name, row in name == "base_logits_0" ? [row[0].nextUp] + row.dropFirst() : row }, meta: { $0 })
       // The run has the recorded bits, and the row in the file has not.
       let touched = try verify(other)
-      #expect(touched.status == 1 && touched.texts.count == 1, "\(touched)")
-      #expect(touched.texts.first?.contains("base row at position 2 is not the one that was recorded") == true)
+      #expect(touched.status == 1 && touched.findings.count == 1, "\(touched)")
+      #expect(
+        try touched.findings[0]["kind"].string() == "golden-file-changed"
+          && touched.findings[0]["weights"].string() == "base" && touched.findings[0]["position"].integer() == 2)
     }
   }
 
@@ -245,13 +256,12 @@ import Testing
       }
       // PyTorch and this engine differ, and by less than the default.
       for (tolerances, more, failing) in [
-        ([:], [], []), (["tolerance": 1e-12], [], ["case 0", "case 1"]), (["tolerance_1": 1e-12], [], ["case 1"]),
-        (["tolerance": 1e-12, "tolerance_0": 1e-3], [], ["case 1"]),
+        ([:], [], []), (["tolerance": 1e-12], [], [0, 1]), (["tolerance_1": 1e-12], [], [1]),
+        (["tolerance": 1e-12, "tolerance_0": 1e-3], [], [1]),
         (["tolerance": 1e-12], ["--tolerance", "1e-4"], []),
-      ] as [([String: Float], [String], [String])] {
+      ] as [([String: Float], [String], [Int])] {
         let result = try verify(golden(tolerances), more)
-        let names = ["case 0", "case 1"].filter { name in result.texts.contains { $0.contains(name) } }
-        #expect(names == failing, "\(tolerances) \(more): \(result.texts)")
+        #expect(Set(result.cases) == Set(failing), "\(tolerances) \(more): \(result.findings)")
       }
       for bad in [0, 1, -1, Float.nan] {
         let result = try runAlora(["verify", "--golden", golden(["tolerance_0": bad])] + model())

@@ -90,8 +90,10 @@ import Testing
       let result = try runAlora(Array(arguments[..<6]) + [damaged, "--json"])
       #expect(result.status == 1, "\(result.errors)")
       let report = try parseJSON(result.output)
-      let failures = try report["proofs"].elements().flatMap { try $0["failures"].elements().map { try $0.string() } }
-      #expect(failures.count == 1 && failures[0].hasPrefix("case 3: its golden rows cannot be read: "), "\(failures)")
+      let findings = try report["proofs"].elements().flatMap { try $0["findings"].elements() }
+      #expect(
+        try findings.count == 1 && findings[0]["case"].integer() == 3
+          && findings[0]["finding"]["kind"].string() == "golden-rows-unreadable", "\(findings)")
       #expect(try report["cases"].elements().count == 10)
     }
   }

@@ -125,9 +125,9 @@ import Testing
 }
 
 /// The client against a server that misbehaves.
-@Suite struct ServerClientTests {
-  private func client(_ server: FakeServer, timeout: Double = 600, limit: Int = 1 << 20) throws -> ServerClient {
-    ServerClient(address: try ServerAddress(server.url), timeout: timeout, candidateCount: 3, bodyByteLimit: limit)
+@Suite struct LlamaServerTests {
+  private func client(_ server: FakeServer, timeout: Double = 600, limit: Int = 1 << 20) throws -> LlamaServer {
+    LlamaServer(address: try ServerAddress(server.url), timeout: timeout, candidateCount: 3, bodyByteLimit: limit)
   }
 
   private func code(_ body: () throws -> Void) -> ServerError.Code? {
@@ -141,9 +141,9 @@ import Testing
 
   @Test func nobodyListens() throws {
     let port = try RefusingPort()
-    let client = ServerClient(address: try ServerAddress(port.url))
+    let client = LlamaServer(address: try ServerAddress(port.url))
     #expect(withExtendedLifetime(port) { code { _ = try client.properties() } } == .unreachable)
-    let nowhere = ServerClient(address: try ServerAddress("http://nowhere.invalid"))
+    let nowhere = LlamaServer(address: try ServerAddress("http://nowhere.invalid"))
     #expect(code { _ = try nowhere.properties() } == .unreachable)
   }
 

@@ -31,10 +31,10 @@ extension Target {
     }
     guard let response = try response ?? parser.take([]) else { return }
     let root = try JSONDocument(parsing: response.body.span.bytes).root
-    _ = try? ServerClient.properties(root)
-    _ = try? ServerClient.adapters(root)
-    _ = try? ServerClient.nativeAnswer(root)
-    _ = try? ServerClient.openAIAnswer(root)
+    _ = try? LlamaServer.properties(root)
+    _ = try? LlamaServer.adapters(root)
+    _ = try? LlamaServer.nativeAnswer(root)
+    _ = try? LlamaServer.openAIAnswer(root)
   }
 
   /// A pattern as a tokenizer's and as PEFT's, on a text.

@@ -1,4 +1,4 @@
-@testable import AloraVerification
+@testable import AloraReports
 import Testing
 
 @Suite struct FigureTests {

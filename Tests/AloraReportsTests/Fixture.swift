@@ -10,6 +10,11 @@ enum Fixture {
     0: "Hello", 1: " wörld", 2: "\n", 3: "</script>", 4: "\u{202E}abc", 5: "\u{0301}", 6: "", 7: "<|go|>", 9: "שלום",
   ]
 
+  /// Golden rows that the adapter's don't match.
+  static let miss = GoldenMiss(
+    weights: .adapted, position: 8, row: row([1, 8, -2], moved: 2), failingCount: 2, rowCount: 4, firstFailing: 7,
+    tolerance: .standard)
+
   static func row(_ values: [Float], moved by: Float) -> RowComparison {
     RowComparison(expected: values, found: values.map { $0 + by })
   }
@@ -32,7 +37,7 @@ enum Fixture {
       (min(start ?? tokens.count, tokens.count)..<tokens.count, true),
     ]
     return CaseReport(
-      name: name, tokens: tokens, pieces: nil, activationStart: start, positions: positions,
+      name: name, tokens: tokens, activationStart: start, positions: positions,
       tops: [
         TopTokens(position: tokens.count - 1, base: top, adapted: top.reversed(), golden: golden == nil ? nil : top)
       ],
@@ -47,11 +52,25 @@ enum Fixture {
     _ cases: [CaseReport], failures: [Verdict.Proof: [Verdict.Failure]] = [:], model: String = "base.gguf",
     adapter: String = "adapters/check.gguf"
   ) -> VerificationReport {
-    let verdicts = Verdict.Proof.always.map {
-      Verdict(proof: $0, failures: failures[$0] ?? [], detail: "figures of \($0.rawValue)")
-    }
+    let figures: [ProofFigures] = [
+      .structure(moduleCount: 14, invocation: invocation),
+      .beforeActivation(positionCount: 8, cacheEntryCount: 32, isActivated: true),
+      .cacheReuse(continuationCount: 8, promptCount: cases.count),
+      .afterActivation(
+        largestEffect: 0.5,
+        golden: GoldenFigures(
+          rowCount: 4, activeRowCount: 2, largestDifference: 3.78e-6, largestDivergence: 1.25e-9, sameTopCount: 4)),
+      .sensitivity(
+        isActivated: true,
+        effects: [
+          MistakeEffect(mistake: .adapterOff, effect: 0.7, isShown: true),
+          MistakeEffect(mistake: .activationShifted(-1), effect: 0.0524, isShown: true),
+        ]),
+    ]
+    let verdicts = figures.map { Verdict($0, failures: failures[$0.proof] ?? []) }
     return VerificationReport(
-      model: model, adapter: adapter, result: VerificationResult(verdicts: verdicts, cases: cases))
+      model: model, adapter: adapter, golden: "golden.npz", adapterDigest: "abc",
+      result: VerificationResult(verdicts: verdicts, cases: cases), piece: { pieces[$0] })
   }
 
   static func page(_ report: VerificationReport, golden: Bool = true, command: [String] = ["alora", "verify"]) -> String
@@ -65,6 +84,6 @@ enum Fixture {
         golden: golden ? .init(path: "golden.npz", digest: digest, digestName: "sha256") : nil, invocation: invocation,
         tolerance: 1e-4,
         version: "1.2.3", command: command)
-    ) { pieces[$0] }.text
+    ).text
   }
 }

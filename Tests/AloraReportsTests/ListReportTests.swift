@@ -10,9 +10,10 @@ import Testing
     [Fixture.item("case 0"), Fixture.item("case 1")],
     failures: [
       .beforeActivation: [
-        .init(caseName: "case 1", text: "]]> & \u{1} differ"), .init(caseName: "case 1", text: "second"),
+        .init(.logitsDifferBefore(position: 2, activationStart: 4), caseIndex: 1),
+        .init(.cacheDiffersBefore(position: 3, layer: 1, head: 0), caseIndex: 1),
       ],
-      .sensitivity: [.init(caseName: nil, text: "dull")],
+      .sensitivity: [.init(.mistakeNotShown(.scalingLeftOut))],
     ])
 
   @Test func junitHasATestCaseForEachProofAndPrompt() throws {
@@ -25,8 +26,12 @@ import Testing
         == ["structure all prompts", "structure case 0", "structure case 1"].map { "alora.verify." + $0 })
     let failures = page.all("failure")
     #expect(failures.map { $0.attributes["type"] } == ["before-activation", "sensitivity"])
-    #expect(failures.first?.attributes["message"] == "]]> & \u{FFFD} differ")
-    #expect(failures.first?.text == "]]> & \u{FFFD} differ\nsecond")
+    let (one, other) = (
+      "the logits at position 2 differ from the base's, although the activation starts at 4",
+      "the cached key or value of position 3, layer 1, head 0 differs from the base's"
+    )
+    #expect(failures.first?.attributes["message"] == one)
+    #expect(failures.first?.text == one + "\n" + other)
     #expect(page.all("testsuite").first?.attributes["failures"] == "2")
     #expect(page.all("testsuite").first?.attributes["tests"] == "13")
   }
@@ -34,22 +39,22 @@ import Testing
   @Test func githubShowsTenAnnotationsAndTheSummaryAllFailures() throws {
     let few = GitHubReport(CheckList(Self.failing)).annotations
     #expect(few.split(separator: "\n").count == 3)
-    #expect(few.hasPrefix("::error title=alora verify%3A before-activation::case 1: ]]> & ⟨U+0001⟩ differ\n"))
+    #expect(few.hasPrefix("::error title=alora verify%3A before-activation::case 1: the logits at position 2 differ"))
     let many = Fixture.report(
-      [Fixture.item("case 0")],
-      failures: [.cacheReuse: (0..<12).map { .init(caseName: "case 0", text: "100 % wrong\n\($0)") }])
+      [Fixture.item("100 % \u{1}\n")],
+      failures: [.cacheReuse: (0..<12).map { .init(.reuseDiffers(.adapterTwice, position: $0), caseIndex: 0) }])
     let lines = GitHubReport(CheckList(many)).annotations.split(separator: "\n")
-    #expect(lines.count == 10 && lines[0].hasSuffix("case 0: 100 %25 wrong%0A0"))
-    #expect(lines[9] == "::error title=alora verify::3 more failures are in the summary of the job")
+    #expect(lines.count == 10 && lines[0].contains("::100 %25 ⟨U+0001⟩%0A: adapter twice: the logits at position 0"))
+    #expect(lines[9] == "::error title=alora verify::3 more failures are in the job summary")
     #expect(
       GitHubReport(CheckList(many)).summary.split(separator: "\n").count { $0.hasPrefix("- **cache-reuse**") } == 12)
   }
 
   /// GitHub takes a mebibyte for a step's summary, and none of it where there is more.
   @Test func theSummaryHasALimit() throws {
-    let cases = (0..<300).map { Fixture.item("case \($0) " + String(repeating: "|", count: 500)) }
+    let cases = (0..<300).map { Fixture.item("case \($0) " + String(repeating: "|", count: 1400)) }
     let report = Fixture.report(
-      cases, failures: [.cacheReuse: cases.map { .init(caseName: $0.name, text: String(repeating: "|", count: 1500)) }])
+      cases, failures: [.cacheReuse: cases.indices.map { .init(.foreignCacheAccepted, caseIndex: $0) }])
     let summary = GitHubReport(CheckList(report)).summary
     // A bar is written in six characters.
     #expect((800_000..<1 << 20).contains(summary.utf8.count))

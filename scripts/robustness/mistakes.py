@@ -274,62 +274,83 @@ def mistakes(shop):
     precise = lambda: shop.golden("precise", shop.adapter("precise", wide))
     base = lambda name, change: ["--adapter", ADAPTER, "--model", shop.other_base(name, change)]
 
-    yield "alpha doubled", lambda: adapter("alpha", config(lora_alpha=64)) + peft, after, "scaling times 0.5"
+    yield "alpha doubled", lambda: adapter("alpha", config(lora_alpha=64)) + peft, after, mistake("scaling", factor=0.5)
     yield "rank-stabilized where it is not", lambda: adapter("stable", config(use_rslora=True)) + peft, after, \
-        "use_rslora) where there is none"
+        mistake("scaling", origin="rank-stabilized-added")
     yield "rank-stabilized scaling ignored", lambda: ["--adapter", ADAPTER, "--golden", rslora()], after, \
-        "use_rslora) left out"
+        mistake("scaling", origin="rank-stabilized-left-out")
     yield "A and B of one module exchanged", lambda: adapter("exchanged", exchange) + peft, after, \
-        "it fits: A and B of blk.3.attn_q are exchanged"
+        mistake("factors", change="exchanged", modules=["blk.3.attn_q"])
     yield "one B transposed", lambda: adapter("b-turned", lambda a: a.turn(a.name(11, "up_proj", "B"))) + peft, after, \
-        "it fits: B of blk.11.ffn_up is transposed"
+        mistake("factors", change="transposed-b", modules=["blk.11.ffn_up"])
     yield "every A transposed", lambda: adapter("a-turned", lambda a: [a.turn(n) for n in a.every("A")]) + peft, after, \
-        "it fits: A of every module is transposed"
+        mistake("factors", change="transposed-a", modules=[])
     yield "rows of query and key not permuted", lambda: ["--adapter", shop.rows_moved("unpermuted", False)] + peft, after, \
-        "it fits: the rows of attn_q and attn_k lack GGUF's permutation"
+        mistake("factors", change="unpermuted", modules=["attn_q", "attn_k"])
     yield "rows of query and key permuted twice", lambda: ["--adapter", shop.rows_moved("twice", True)] + peft, after, \
-        "it fits: the rows of attn_q and attn_k have GGUF's permutation of attention heads twice"
+        mistake("factors", change="permuted-twice", modules=["attn_q", "attn_k"])
     yield "a layer dropped", lambda: adapter("dropped", zero(lambda a: a.every("B", layer=7))) + peft, after, \
-        "the adapter adds nothing to blk.7 "
+        cause("idle-modules", modules=["blk.7"])
     yield "a layer dropped where the golden was made", lambda: ["--adapter", ADAPTER, "--golden", without()], after, \
-        "it fits: the golden was made without the update of blk.20"
+        mistake("update-left-out", modules=["blk.20"])
     yield "layers one off", lambda: adapter("late", layers_late) + peft, after, \
-        "it fits: the updates of layer i stand at layer i + 1"
+        mistake("layer-order", order="one-late")
     yield "an adapter of another module", lambda: adapter("other-module", other_module) + peft, after, \
-        "it fits: the factors of ffn_gate and ffn_up exchanged"
+        mistake("exchanged-kinds", modules=["ffn_gate", "ffn_up"])
     yield "the alpha of one kind halved", lambda: adapter("kind", multiplied(-1, "B", "v_proj")) + peft, after, \
-        "it fits: the scaling of attn_v times 2"
+        mistake("scaling-of-kind", factor=2, modules=["attn_v"])
     yield "rows of the golden at other positions", \
         lambda: ["--adapter", ADAPTER, "--golden", shop.changed("rows", GOLDEN, rows_exchanged)], after, \
-        "the golden's rows stand at other positions: the one for 39 is that of 45"
+        cause("golden", golden_mistake={"kind": "other-position", "golden": 39, "computed": 45})
     yield "other invocation tokens", lambda: adapter("tokens", config(alora_invocation_tokens=[11247, 1307, 5])) + peft, \
-        "structure", "the golden was made with activation start 39, the adapter's tokens give 40"
+        "structure", finding("activation-start-disagrees", golden=39, adapter=40)
     yield "a plain LoRA", lambda: adapter("plain", config(alora_invocation_tokens=None)) + peft, after, \
-        "it fits: activation 39 tokens late"
+        mistake("activation-shifted", shift=39)
     yield "activation a token late (legacy)", lambda: ["--adapter", ADAPTER, "--golden", shop.moved("legacy")], after, \
-        "it fits: activation one token late"
+        mistake("activation-shifted", shift=1)
     yield "activation a token early (llama-server)", lambda: ["--adapter", ADAPTER, "--golden", shop.moved("llama-server")], \
-        after, "it fits: activation one token early"
-    yield "a zero adapter", lambda: adapter("zero", zero(lambda a: a.every("B"))) + peft, after, "its factors are zero"
-    yield "half of the rank", lambda: adapter("rank", half_rank) + peft, after, "hypotheses fits: another adapter"
+        after, mistake("activation-shifted", shift=-1)
+    yield "a zero adapter", lambda: adapter("zero", zero(lambda a: a.every("B"))) + peft, after, cause("adapter-changes-nothing")
+    yield "half of the rank", lambda: adapter("rank", half_rank) + peft, after, cause("unexplained", nearest=None)
     yield "factors cut off to BF16", lambda: adapter("cut", wide, Adapter.cut_off) + ["--golden", precise()], after, \
-        "it fits: factors were cut off to BF16 instead of rounded"
+        mistake("factors", change="truncated")
     yield "a base with one tensor quantized anew", lambda: base("anew", coarser("blk.20.attn_v.")) + peft, after, \
-        "another quantization of the base"
+        cause("base-differs", difference={"close": True})
     yield "a much coarser base", lambda: base("coarser", coarser("attn_v")) + peft, after, \
-        "a much coarser quantization of it"
+        cause("base-differs", difference={"close": False})
     yield "a bit of a weight's exponent flipped", lambda: adapter("exponent", flip(10)) + peft, after, \
-        "hypotheses fits: another adapter"
+        cause("unexplained", nearest=None)
     exact = lambda: ["--golden", shop.golden("right", ADAPTER), "--exact"]
     yield "a weight's lowest bit flipped: digests", lambda: adapter("lowest", flip(0)) + exact(), after, \
-        "recorded with another adapter"
+        finding("bits-not-comparable", reason="other-adapter")
     yield "a golden logit's lowest bit flipped", \
         lambda: ["--adapter", ADAPTER, "--golden", shop.changed("bit", shop.golden("right", ADAPTER), last_bit)], after, \
-        "is not the one that was recorded: the file was changed"
+        finding("golden-file-changed")
     yield "a weight's lowest bit flipped: baseline", lambda: adapter("lowest", flip(0)) + peft + ["--baseline", shop.baseline()], \
-        "baseline", "the adapted logits changed, first at position 39"
+        "baseline", finding("baseline-bits-changed", subject="adapted", first_position=39)
     yield "a base weight's bit flipped: baseline", lambda: base("bit", one_bit_of_one_weight) + peft \
-        + ["--baseline", shop.baseline()], "baseline", "the base's keys and values changed, first at position 0"
+        + ["--baseline", shop.baseline()], "baseline", finding("baseline-bits-changed", subject="base_cache", first_position=0)
+
+
+def mistake(kind, **figures):
+    return {"cause": {"cause": {"mistake": {"kind": kind, **figures}}}}
+
+
+def cause(kind, **figures):
+    return {"cause": {"cause": {"kind": kind, **figures}}}
+
+
+def finding(kind, **figures):
+    return {"finding": {"kind": kind, **figures}}
+
+
+def holds(expected, found):
+    """Whether every figure that is expected is there; a factor within 1 %."""
+    if isinstance(expected, dict):
+        return isinstance(found, dict) and all(key in found and holds(value, found[key]) for key, value in expected.items())
+    if isinstance(expected, float):
+        return isinstance(found, (int, float)) and abs(found - expected) <= 0.01 * abs(expected)
+    return found == expected
 
 
 def main():
@@ -360,22 +381,21 @@ def main():
     print("what is right passes")
     # Files are made one after the other, while others are verified.
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
-    runs = [(name, pool.submit(timed, arguments()), proof, cause) for name, arguments, proof, cause in mistakes(shop)
+    runs = [(name, pool.submit(timed, arguments()), proof, expected) for name, arguments, proof, expected in mistakes(shop)
             if not options.only or options.only in name]
     failed, count = 0, len(runs)
-    for name, run, proof, cause in runs:
+    for name, run, proof, expected in runs:
         report, seconds = run.result()
-        proofs = {item["proof"]: item["failures"] for item in report["proofs"]}
-        said = proofs[proof]
+        proofs = {item["proof"]: item["findings"] for item in report["proofs"]}
         bits = proofs["before-activation"] + proofs["cache-reuse"]
-        if any(cause in text for text in said) and not bits:
-            print(f"✓ {name:45}{seconds:5.1f} s  {proof:18}{cause}")
+        if any(holds(expected, item) for item in proofs[proof]) and not bits:
+            print(f"✓ {name:45}{seconds:5.1f} s  {proof:18}{expected}")
             continue
         failed += 1
-        print(f"✗ {name:45}{proof} should say '{cause}':")
-        for other, texts in proofs.items():
-            for text in texts:
-                print(f"    {other}: {text}")
+        print(f"✗ {name:45}{proof} should find {expected}:")
+        for other, findings in proofs.items():
+            for item in findings:
+                print(f"    {other}: {json.dumps(item)}")
     shutil.rmtree(options.directory)
     print(f"{count - failed} of {count} mistakes found, with their cause")
     return 1 if failed else 0

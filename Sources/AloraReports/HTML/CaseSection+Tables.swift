@@ -10,7 +10,7 @@ extension CaseSection {
   var rows: HTML {
     let compared = item.positions.filter { $0.base != nil || $0.adapted != nil }
     guard !compared.isEmpty else { return "" }
-    // What is wrong first of all, then in the order of the prompt.
+    // The rows with the largest differences, in the order of the prompt.
     let shown =
       compared.count <= Self.rowLimit
       ? compared
@@ -20,12 +20,13 @@ extension CaseSection {
         row.map { line(position.position, kind, $0) }
       }
     }
-    let note: HTML = shown.count < compared.count ? ", the \(shown.count) farthest of \(compared.count)" : ""
+    let note: HTML =
+      shown.count < compared.count ? ", the \(shown.count) with the largest differences of \(compared.count)" : ""
     return """
-      <details class="more"\(failures.isEmpty ? "" : " open=\"\"" as HTML)><summary>Against the golden logits, row by row\(note)</summary>
+      <details class="more"\(failures.isEmpty ? "" : " open=\"\"" as HTML)><summary>Comparison with the golden logits, row by row\(note)</summary>
       <div class="scroll" role="region" aria-label="Golden rows of \(item.name)" tabindex="0"><table>
-      <thead><tr><th scope="col" class="n">position</th><th scope="col">weights</th><th scope="col" class="n">|Δ|</th>\
-      <th scope="col" class="n">of magnitude</th><th scope="col" class="n">divergence, nats</th><th scope="col" class="n">rank</th>\
+      <thead><tr><th scope="col" class="n">position</th><th scope="col">weights</th><th scope="col" class="n">difference</th>\
+      <th scope="col" class="n">relative</th><th scope="col" class="n">divergence, nats</th><th scope="col" class="n">rank</th>\
       <th scope="col">top token</th></tr></thead>
       <tbody>
       \(lines.joined())</tbody>
@@ -39,7 +40,7 @@ extension CaseSection {
   }
 
   private func line(_ position: Int, _ kind: String, _ row: RowComparison) -> HTML {
-    let fits = row.relative <= tolerance
+    let fits = tolerance.accepts(row)
     return """
       <tr><th scope="row" class="n">\(position)</th><td>\(kind)</td><td class="n">\(Figure(row.largestDelta).description)</td>\
       <td class="n\(fits ? "" : " bad")">\(Figure(row.relative).description)\(fits ? "" : " ✗")</td>\
@@ -49,7 +50,7 @@ extension CaseSection {
       """
   }
 
-  // MARK: The cache
+  // MARK: Cache
 
   var provenance: HTML {
     guard !item.provenance.isEmpty else { return "" }
@@ -66,11 +67,11 @@ extension CaseSection {
     let shared = min(start, item.tokens.count - 1)
     let rows = parts.map { part -> HTML in
       let maker: HTML =
-        part.digest.map { "adapter <span class=\"mono\">\(String($0.description.prefix(12)))</span>" } ?? "base alone"
+        part.digest.map { "adapter <span class=\"mono\">\(String($0.description.prefix(12)))</span>" } ?? "base"
       let use: HTML =
         part.digest == nil
-        ? "by base and adapter alike"
-        : "by this adapter alone; the base refuses \(part.positions.count == 1 ? "it" : "them")"
+        ? "by the base and the adapter"
+        : "only by this adapter; the base refuses \(part.positions.count == 1 ? "it" : "them")"
       return """
         <tr><th scope="row">\(part.positions.lowerBound)–\(part.positions.upperBound - 1)</th><td>\(maker)</td><td>\(use)</td></tr>
 
@@ -79,12 +80,12 @@ extension CaseSection {
     return """
       <h4 id="cache-\(index)">Keys and values in the cache</h4>
       <table aria-labelledby="cache-\(index)">
-      <thead><tr><th scope="col">positions</th><th scope="col">made by</th><th scope="col">can be used</th></tr></thead>
+      <thead><tr><th scope="col">positions</th><th scope="col">made by</th><th scope="col">usable</th></tr></thead>
       <tbody>
       \(rows.joined())</tbody>
       </table>
-      <p class="soft">The proof of reuse went on from the first \(shared) positions: base then adapter, adapter then base, and base, adapter, \
-      base; and from the first \(item.tokens.count - 1), with the adapter twice.</p>
+      <p class="soft">The proof of cache reuse continued from the first \(shared) positions (base then adapter; adapter then base; base, adapter, \
+      base) and from the first \(item.tokens.count - 1) (adapter twice).</p>
 
       """
   }

@@ -2,12 +2,12 @@ internal import AloraSystem
 internal import AloraInference
 internal import AloraVerification
 
-/// One prompt: its chart, its tokens, the likeliest tokens, the figures at golden positions, and who made its cache.
+/// One prompt: its chart, its tokens, the likeliest tokens, the figures at golden positions, and which weights made its cache.
 struct CaseSection {
   let item: CaseReport
   let index: Int
-  let failures: [Verdict.Failure]
-  let tolerance: Double
+  let failures: [FailureText]
+  let tolerance: Tolerance
   let invocation: [Int]?
   let piece: (@Sendable (Int) -> String?)?
   let isOpen: Bool
@@ -28,8 +28,8 @@ struct CaseSection {
   }
 
   private var summary: HTML {
-    let start: HTML = item.isActivated ? "adapter on from position \(item.activationStart ?? 0)" : "adapter off"
-    return "\(counted(item.tokens.count, "token")), \(start), \(failures.isEmpty ? "holds" : "failed")"
+    let start: HTML = item.isActivated ? "adapter active from position \(item.activationStart ?? 0)" : "adapter off"
+    return "\(counted(item.tokens.count, "token")), \(start), \(failures.isEmpty ? "passed" : "failed")"
   }
 
   private var chart: HTML {
@@ -38,7 +38,7 @@ struct CaseSection {
       + DivergenceChart(item: item, tolerance: tolerance, identifier: "chart-\(index)").figure
   }
 
-  /// How the model spells a token, or else its number.
+  /// How the model spells a token, or its number.
   private func spelling(_ token: Int) -> String { piece?(token)?.shownAsPiece ?? "#\(token)" }
 
   // MARK: Tokens
@@ -50,14 +50,14 @@ struct CaseSection {
     return parts.filter { !$0.0.isEmpty }.map { range, words, kind -> HTML in
       """
       <div class="run \(kind)"><span class="label" id="run-\(index)-\(kind)">\(DivergenceChart.span(range)), \(words)\
-      \(kind == "adapted" && invocationRange != nil ? "; the invocation has a frame" : "")</span>
+      \(kind == "adapted" && invocationRange != nil ? "; the invocation is framed" : "")</span>
       <ol aria-labelledby="run-\(index)-\(kind)" start="\(range.lowerBound)">\(list(range))</ol></div>
 
       """
     }.joined()
   }
 
-  /// Where the invocation stands that switched the adapter on.
+  /// The positions of the invocation that activates the adapter.
   private var invocationRange: Range<Int>? {
     guard let invocation, !invocation.isEmpty, start + invocation.count <= item.tokens.count,
       Array(item.tokens[start..<(start + invocation.count)]) == invocation
@@ -83,7 +83,7 @@ struct CaseSection {
 
   // MARK: Likeliest tokens
 
-  /// Around the activation and at the end, where there are too many to read.
+  /// Only those around the activation and at the end, if there are too many to read.
   private var shownTops: [TopTokens] {
     guard item.tops.count > Self.topLimit else { return item.tops }
     let first = item.tops.firstIndex { $0.position >= start } ?? item.tops.count

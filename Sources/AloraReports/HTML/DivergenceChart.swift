@@ -1,13 +1,12 @@
 internal import AloraSystem
 internal import AloraVerification
 
-/// What adapted logits differ from the base's by, over the positions: a lane for exactly zero, and a logarithmic scale above it.
+/// The difference between adapted and base logits over the positions: a lane for exactly zero, and a logarithmic scale above it.
 ///
-/// Widths are parts of the figure's, so that it fits every screen with letters of one size; heights are in pixels.
+/// Widths are relative, so that it fits every screen with text of one size; heights are in pixels.
 struct DivergenceChart {
   let item: CaseReport
-  /// As a part of a row's greatest magnitude.
-  let tolerance: Double
+  let tolerance: Tolerance
   let identifier: String
 
   /// Units: pixels from the top.
@@ -17,13 +16,14 @@ struct DivergenceChart {
   private static let markerLimit = 240
   private static let dotLimit = 64
 
-  /// One series of golden deviations: `|here - golden|`.
+  /// The largest difference between a computed row and its golden one.
   struct Mark {
     let position: Int
     let delta: Double
+    /// The largest that is allowed.
     let limit: Double
     let isBase: Bool
-    var isOver: Bool { !(delta <= limit) }
+    let isOver: Bool
   }
 
   var marks: [Mark] {
@@ -31,12 +31,13 @@ struct DivergenceChart {
       [(position.base, true), (position.adapted, false)].compactMap { row, isBase in
         row.map {
           Mark(
-            position: position.position, delta: $0.largestDelta, limit: tolerance * $0.magnitude, isBase: isBase)
+            position: position.position, delta: $0.largestDelta, limit: tolerance.limit * $0.magnitude, isBase: isBase,
+            isOver: !tolerance.accepts($0))
         }
       }
     }
     guard all.count > Self.markerLimit else { return all }
-    // The farthest of each stretch, so that none that is too far goes missing.
+    // The largest of each stretch, so that none beyond the tolerance goes missing.
     let size = (all.count + Self.markerLimit - 1) / Self.markerLimit
     return stride(from: 0, to: all.count, by: size).compactMap { first in
       all[first..<min(first + size, all.count)].max { $0.delta < $1.delta }
@@ -126,7 +127,7 @@ struct DivergenceChart {
     return """
       <line class="start" x1="\(x(Double(start)))%" x2="\(x(Double(start)))%" y1="6" y2="208"/><text class="strong" \
       x="\(x(Double(start)))%" dx="\(isLeft ? -8 : 8)" y="\(Self.tenths(Self.zero - 12))" \
-      text-anchor="\(isLeft ? "end" : "start")">\(isLeft && isZero ? "exactly 0 · adapter on from \(start)" : "adapter on from \(start)")</text>
+      text-anchor="\(isLeft ? "end" : "start")">\(isLeft && isZero ? "exactly 0 · adapter active from \(start)" : "adapter active from \(start)")</text>
       """
   }
 

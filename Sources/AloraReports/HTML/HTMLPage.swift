@@ -1,8 +1,7 @@
 internal import AloraTensors
 internal import AloraInference
-internal import AloraVerification
 
-/// What every page has: its head, its style, and the policy that nothing is loaded and nothing runs.
+/// A page's head, style, and the policy that it loads and runs nothing.
 struct HTMLPage {
   let title: HTML
   let body: HTML
@@ -30,10 +29,10 @@ struct HTMLPage {
     return page.markup
   }
 
-  /// No style but the page's own counts.
+  /// Allows the page's own style only.
   private static let policy =
     "default-src 'none'; style-src 'sha256-\(digest(of: StyleSheet.text))'; base-uri 'none'; form-action 'none'"
-  /// Our own text, in which nothing needs to be escaped.
+  /// Our own text; nothing in it needs to be escaped.
   private static let style = HTML(stringLiteral: StyleSheet.text)
 
   private static func digest(of text: String) -> String {
@@ -42,7 +41,7 @@ struct HTMLPage {
     return hasher.end().bytes.base64
   }
 
-  // MARK: Parts that pages share
+  // MARK: Shared parts
 
   /// A sign; a word stands beside it.
   static func mark(_ passed: Bool) -> HTML {
@@ -53,18 +52,18 @@ struct HTMLPage {
 
   static let skippedMark: HTML = "<span class=\"mark soft\" aria-hidden=\"true\">–</span>"
 
-  /// - Parameter isNamed: whether to say of which prompt each is.
-  static func failures(_ failures: [Verdict.Failure], isNamed: Bool) -> HTML {
+  /// - Parameter isNamed: whether to name the prompt of each.
+  static func failures(_ failures: [FailureText], isNamed: Bool) -> HTML {
     guard !failures.isEmpty else { return "" }
     let items = failures.map { failure -> HTML in
       let name: HTML? = isNamed ? failure.caseName.map { "<strong>\($0)</strong>: " } : nil
       let cause: HTML? = failure.cause.map { "<span class=\"cause\"><strong>Likely cause:</strong> \($0)</span>" }
-      return "<li>\(name)\(failure.text)\(cause)</li>"
+      return "<li>\(name)\(failure.finding)\(cause)</li>"
     }
     return "<ul class=\"failures\">\(items.joined())</ul>\n"
   }
 
-  /// How many hold, as a heading.
+  /// The number of checks that passed or failed, as a heading.
   static func headline(failed: Int, of count: Int, _ what: String, _ verb: String) -> String {
     switch failed {
     case 0: return "All \(number(count)) \(what) \(verb)"

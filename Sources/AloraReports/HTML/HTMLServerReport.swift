@@ -1,14 +1,13 @@
-public import AloraEngineCheck
-internal import AloraVerification
+package import AloraEngineCheck
 
 /// The checks of a server as one self-contained page.
-public struct HTMLServerReport: Sendable {
+package struct HTMLServerReport: Sendable {
   let report: ServerCheck.Report
   let model: ReportContext.Subject
   let adapter: ReportContext.Subject
   let version: String
 
-  public init(
+  package init(
     _ report: ServerCheck.Report, model: ReportContext.Subject, adapter: ReportContext.Subject, version: String
   ) {
     self.report = report
@@ -18,7 +17,7 @@ public struct HTMLServerReport: Sendable {
   }
 
   /// The page.
-  public var text: String {
+  package var text: String {
     let ran = report.verdicts.filter { $0.outcome != .skipped }
     let failed = ran.count { $0.outcome != .passed }
     let headline = HTMLPage.headline(failed: failed, of: ran.count, "checks", "passed")
@@ -27,15 +26,15 @@ public struct HTMLServerReport: Sendable {
       <p class="eyebrow">alora verify · \(report.address.description)</p>
       <h1>\(HTMLPage.mark(failed == 0)) \(headline)</h1>
       <dl class="facts">
-      <dt>Server</dt><dd>llama-server, \(report.properties.build ?? "unknown build"), \(report.properties.modelPath ?? "unknown model")</dd>
-      <dt>Its adapter</dt><dd>\(report.adapter.identifier): \(report.adapter.path)</dd>
-      \(adapter.html("Adapter"))\(model.html("Base"))<dt>Noise</dt><dd>\(Figure(report.noise).description) nats: what its base \
-      answers differ from the reference by</dd>
+      <dt>Server</dt><dd>\(report.engineName), \(report.properties.build ?? "unknown build"), \(report.properties.modelPath ?? "unknown model")</dd>
+      <dt>Its adapter</dt><dd>\(report.adapter.identifier.description): \(report.adapter.path)</dd>
+      \(adapter.html("Adapter"))\(model.html("Base"))<dt>Noise</dt><dd>\(Figure(report.noise).description) nats: how far its base answers \
+      are from the reference</dd>
       \(notes)<dt>Made by</dt><dd>alora \(version), from \(report.requestCount) answers</dd>
       </dl>
       </header>
       \(overview)<section aria-labelledby="checks">
-      <h2 id="checks">What was asked, and what fits the answers</h2>
+      <h2 id="checks">Checks</h2>
       <ul class="proofs">
       \(report.verdicts.map(item).joined())</ul>
       </section>
@@ -48,25 +47,25 @@ public struct HTMLServerReport: Sendable {
     report.notes.map { note -> HTML in "<dt>Note</dt><dd>\(note)</dd>\n" }.joined()
   }
 
-  /// What the server does, in a line for each finding: checks that found the same stand together.
+  /// What the server does: one line for each fault, with the checks that share it.
   private var overview: HTML {
     var groups: [(finding: String, verdicts: [ServerVerdict])] = []
     for verdict in report.verdicts where verdict.outcome != .skipped {
-      let finding = verdict.outcome == .passed ? "" : verdict.finding
+      let finding = verdict.outcome == .passed ? "" : verdict.fault
       if let index = groups.firstIndex(where: { $0.finding == finding }) {
         groups[index].verdicts.append(verdict)
       } else {
         groups.append((finding, [verdict]))
       }
     }
-    // What is wrong is what is looked for.
+    // Faults first.
     let items = groups.sorted { !$0.finding.isEmpty && $1.finding.isEmpty }.map { finding, verdicts -> HTML in
       let links = verdicts.enumerated().map { index, verdict -> HTML in
         let separator: HTML = index == 0 ? "" : "<span class=\"soft\"> · </span>"
         return "\(separator)<a href=\"#\(verdict.kind.rawValue)\">\(verdict.kind.title)</a>"
       }
       return """
-        <li>\(HTMLPage.mark(finding.isEmpty))<div><span class="name">\(finding.isEmpty ? "as it should be" : finding)</span>
+        <li>\(HTMLPage.mark(finding.isEmpty))<div><span class="name">\(finding.isEmpty ? "as expected" : finding)</span>
         <p>\(links.joined())</p></div></li>
 
         """
@@ -86,9 +85,9 @@ public struct HTMLServerReport: Sendable {
   private func item(_ verdict: ServerVerdict) -> HTML {
     let (sign, word): (HTML, HTML) =
       switch verdict.outcome {
-      case .passed: (HTMLPage.mark(true), "as it should be")
+      case .passed: (HTMLPage.mark(true), "as expected")
       case .failed: (HTMLPage.mark(false), "failed")
-      case .undecided: ("<span class=\"mark bad\" aria-hidden=\"true\">?</span>", "cannot be decided")
+      case .undecided: ("<span class=\"mark bad\" aria-hidden=\"true\">?</span>", "undecided")
       case .skipped: (HTMLPage.skippedMark, "skipped")
       }
     return """
@@ -99,21 +98,21 @@ public struct HTMLServerReport: Sendable {
       """
   }
 
-  /// What was tried, and what the answers differ from it by.
+  /// The hypotheses and their residuals.
   private func fits(_ verdict: ServerVerdict) -> HTML {
     guard let fit = verdict.fit, !fit.entries.isEmpty else { return "" }
     let shown = fit.entries.enumerated().filter { index, entry in
       index < Self.rowLimit || entry.hypothesis == verdict.expected || verdict.compatible.contains(entry.hypothesis)
     }.map(\.element)
     let note: HTML =
-      shown.count < fit.entries.count ? ", the nearest \(Self.rowLimit) and what is expected are shown" : ""
+      shown.count < fit.entries.count ? "; the best \(Self.rowLimit) and the expected one are shown" : ""
     let greatest = shown.reduce(0) { max($0, $1.residual) }
     let rows = shown.map { entry -> HTML in
       let fits = verdict.compatible.contains(entry.hypothesis)
       let words = [fits ? "fits" : "", entry.hypothesis == verdict.expected ? "expected" : ""].filter { !$0.isEmpty }
       let length = greatest > 0 ? min(100, max(1, 100 * entry.residual / greatest)) : 1
       return """
-        <tr class="\(fits ? "fits" : "other")"><th scope="row">\(entry.hypothesis.description)</th>\
+        <tr class="\(fits ? "fits" : "other")"><th scope="row">\(entry.hypothesis.text)</th>\
         <td class="n">\(Figure(entry.residual).description)</td>\
         <td class="bar"><svg aria-hidden="true" viewBox="0 0 100 8" preserveAspectRatio="none">\
         <rect width="\(Figure(length).description)" height="8"/></svg></td>\
@@ -130,18 +129,5 @@ public struct HTMLServerReport: Sendable {
       </table></div></details>
 
       """
-  }
-}
-
-extension ServerVerdict {
-  /// What is wrong, in the words that checks with the same cause have in common.
-  fileprivate var finding: String {
-    switch outcome {
-    case .undecided: "undecided: \(detail)"
-    // There the detail says more: an invocation that is not found.
-    case .failed where kind == .ownLastToken: detail.hasPrefix("fits: ") ? String(detail.dropFirst(6)) : detail
-    case .failed where fit?.isExplained == true: compatible.map(\.description).joined(separator: ", or ")
-    default: detail
-    }
   }
 }

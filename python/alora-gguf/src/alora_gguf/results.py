@@ -12,6 +12,9 @@ __all__ = [
     "AdapterSummaryTarget",
     "ArraySummary",
     "CacheBlock",
+    "Cause",
+    "CauseDifference",
+    "CauseNearest",
     "Conversion",
     "ConversionNote",
     "ConvertedAdapter",
@@ -20,7 +23,14 @@ __all__ = [
     "Difference",
     "DifferenceEntry",
     "FailedAdapter",
+    "Figures",
+    "FiguresGolden",
+    "FiguresMistake",
+    "Finding",
+    "FindingCause",
+    "FindingFinding",
     "GoldenCase",
+    "GoldenMistake",
     "GoldenRecord",
     "Inspection",
     "Invocation",
@@ -29,6 +39,7 @@ __all__ = [
     "LogitsReport",
     "LogitsText",
     "MetadataEntry",
+    "Mistake",
     "ModelSummary",
     "PromptActivation",
     "Proof",
@@ -37,6 +48,7 @@ __all__ = [
     "ServerCheck",
     "ServerCheckExpected",
     "ServerCheckFit",
+    "ServerCheckReused",
     "ServerCheckScaling",
     "ServerDescription",
     "ServerVerification",
@@ -426,13 +438,59 @@ class GoldenRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class FiguresGolden:
     """Part of `alora verify --json`."""
 
-    proof: Literal["structure", "before-activation", "cache-reuse", "after-activation", "sensitivity", "baseline"]
-    passed: bool
-    detail: str
-    failures: tuple[str, ...]
+    row_count: int
+    active_row_count: int
+    largest_difference: float | None
+    largest_divergence_nats: float | None
+    same_top_count: int
+    bits: Literal["no-digests", "other-version", "other-model", "other-adapter", "compared"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """A known mistake of files and engines."""
+
+    kind: Literal["adapter-off", "scaling-left-out", "activation-shifted", "active-at", "active-from-first-token", "scaling", "scaling-of-kind", "factors", "exchanged-kinds", "layer-order", "update-left-out"]
+    shift: int | None = None
+    position: int | None = None
+    #: The golden's scaling divided by the adapter's.
+    factor: float | None = None
+    origin: Literal["unknown", "rank-stabilized-left-out", "rank-stabilized-added"] | None = None
+    #: As GGUF names them; empty: all.
+    modules: tuple[str, ...] | None = None
+    change: Literal["exchanged", "transposed-a", "transposed-b", "transposed", "unpermuted", "permuted-twice", "truncated"] | None = None
+    order: Literal["one-late", "one-early", "reversed", "sorted-as-text", "unsorted-as-text"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiguresMistake:
+    """Part of `alora verify --json`."""
+
+    mistake: Mistake
+    text: str
+    effect: float | None
+    #: Whether the effect is beyond the tolerance.
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The figures of a proof; each proof has its own members."""
+
+    module_count: int | None = None
+    invocation: tuple[int, ...] | None = None
+    position_count: int | None = None
+    cache_entry_count: int | None = None
+    continuation_count: int | None = None
+    prompt_count: int | None = None
+    #: How far the adapter moves the logits of a prompt's last token, relative to the largest.
+    largest_effect: float | None = None
+    golden: FiguresGolden | None = None
+    #: How far each known mistake would move the compared rows, relative to their largest logit.
+    mistakes: tuple[FiguresMistake, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -452,6 +510,131 @@ class RowComparison:
     #: The place among the found logits of the token that the golden has on top.
     rank_of_golden_top: int
     same_top: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingFinding:
+    """Part of `alora verify --json`."""
+
+    kind: Literal["invocation-token-outside-vocabulary", "activation-start-disagrees", "prompt-too-long", "logits-differ-before", "cache-differs-before", "reuse-differs", "foreign-cache-accepted", "no-prompt-activates", "adapter-changes-nothing", "no-golden-row-of-active-adapter", "bits-not-comparable", "golden-rows-unreadable", "golden-missed", "golden-file-changed", "recorded-bits-differ", "mistake-not-shown", "activation-not-shown", "baseline-file-changed", "baseline-prompts-changed", "baseline-bits-changed", "baseline-not-recorded"]
+    token: int | None = None
+    vocabulary_size: int | None = None
+    golden: int | None = None
+    adapter: int | None = None
+    token_count: int | None = None
+    limit: int | None = None
+    position: int | None = None
+    activation_start: int | None = None
+    layer: int | None = None
+    head: int | None = None
+    order: Literal["base-adapter", "adapter-base", "adapter-twice", "base-adapter-base"] | None = None
+    reason: str | None = None
+    weights: Literal["base", "adapted"] | None = None
+    row: RowComparison | None = None
+    failing_count: int | None = None
+    row_count: int | None = None
+    first_failing: int | None = None
+    tolerance: float | None = None
+    mistake: Mistake | None = None
+    file: Literal["model", "adapter"] | None = None
+    now: str | None = None
+    recorded: str | None = None
+    subject: Literal["base", "adapted", "base_cache", "adapted_cache"] | None = None
+    first_position: int | None = None
+    changed_count: int | None = None
+    position_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseNearest:
+    """Part of `alora verify --json`."""
+
+    mistake: Mistake
+    #: The part of the difference that the mistake leaves.
+    remainder: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseDifference:
+    """Part of `alora verify --json`."""
+
+    correlation: float | None
+    largest: float | None
+    #: Whether another quantization or precision of the base explains it.
+    close: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenMistake:
+    """A mistake of the golden file."""
+
+    kind: Literal["not-finite", "log-probabilities", "probabilities", "offset", "multiplied", "other-position", "precision", "tolerance-below-float32", "padding"]
+    position: int | None = None
+    amount: float | None = None
+    factor: float | None = None
+    golden: int | None = None
+    computed: int | None = None
+    format: Literal["bfloat16", "float16", "tf32", "tf32-level"] | None = None
+    stored: bool | None = None
+    rounding_only: bool | None = None
+    largest: float | None = None
+    tolerance_that_fits: float | None = None
+    side: Literal["left", "right"] | None = None
+    token: int | None = None
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Part of `alora verify --json`."""
+
+    kind: Literal["mistake", "adapter-was-active", "unexplained", "idle-modules", "adapter-changes-nothing", "base-differs", "differs-before-activation", "base-rows-differ", "unexplained-before", "golden"]
+    mistake: Mistake | None = None
+    tried_count: int | None = None
+    cut_short: bool | None = None
+    nearest: CauseNearest | None = None
+    modules: tuple[str, ...] | None = None
+    difference: CauseDifference | None = None
+    position: int | None = None
+    golden_mistake: GoldenMistake | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingCause:
+    """The likeliest cause, if causes were searched for."""
+
+    text: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Part of `alora verify --json`."""
+
+    #: The index in cases; null if it concerns no single prompt.
+    case: int | None
+    text: str
+    finding: FindingFinding
+    #: The likeliest cause, if causes were searched for.
+    cause: FindingCause | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """Part of `alora verify --json`."""
+
+    proof: Literal["structure", "before-activation", "cache-reuse", "after-activation", "sensitivity", "baseline"]
+    passed: bool
+    #: The figures in words.
+    detail: str
+    #: not-applicable: there is nothing to prove, as before the activation of an ordinary LoRA. recorded: nothing
+    #: was compared.
+    outcome: Literal["passed", "failed", "not-applicable", "recorded"]
+    figures: Figures
+    #: Each finding in words, in one line.
+    failures: tuple[str, ...]
+    #: The same failures as values.
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -508,8 +691,10 @@ class VerifiedCase:
     top_tokens: tuple[TopTokens, ...]
     #: Which weights made the cached keys and values.
     cache: tuple[CacheBlock, ...]
-    #: The relative_delta that is allowed; null without goldens.
+    #: The relative_delta allowed; null without goldens.
     tolerance: float | None
+    #: Who set the tolerance.
+    tolerance_source: Literal["option", "golden-case", "golden-file", "default"] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -522,7 +707,7 @@ class Verification:
     golden: str | None
     passed: bool
     proofs: tuple[Proof, ...]
-    #: The figures of each prompt. A number that is not finite is null.
+    #: The figures of each prompt. A number that isn't finite is null.
     cases: tuple[VerifiedCase, ...]
 
 
@@ -534,11 +719,14 @@ class ServerDescription:
     build: str | None
     model_path: str | None
     context_length: int | None
-    adapter_id: int
+    #: How requests name the adapter: a number at llama-server.
+    adapter_id: int | str
     adapter_path: str
     invocation_tokens: tuple[int, ...] | None
-    #: What a request gets that names no adapter.
+    #: The scale in requests that name no adapter.
     default_scale: float | None
+    #: llama-server
+    engine: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -573,6 +761,14 @@ class ServerCheckFit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerCheckReused:
+    """Part of `alora verify --server --json`."""
+
+    cached_count: int
+    token_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerCheck:
     """Part of `alora verify --server --json`."""
 
@@ -585,6 +781,10 @@ class ServerCheck:
     compatible: tuple[ServerCheckExpected, ...]
     #: From the best to the worst.
     fits: tuple[ServerCheckFit, ...]
+    conclusion: Literal["expected", "other", "ambiguous", "unexplained", "other-base", "adapter-on-base", "scaling", "skipped"]
+    notes: tuple[Literal["invocation-missed-before-its-last-token", "same-without-cache", "other-adapter-may-be-kept", "reused-tokens"], ...]
+    #: How many of each prompt's tokens came from the server's cache.
+    reused: tuple[ServerCheckReused, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -599,6 +799,6 @@ class ServerVerification:
     #: Nats.
     noise: float
     request_count: int
-    #: What is no fault of the server's, but may not be meant.
+    #: Not a fault of the server, but perhaps not intended.
     notes: tuple[str, ...]
     checks: tuple[ServerCheck, ...]

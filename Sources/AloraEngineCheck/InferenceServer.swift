@@ -1,0 +1,164 @@
+/// A running server of one engine, as the checks see it. A new engine is one file with a type that conforms.
+///
+/// The checks never ask which engine it is: what it can't do, ``capabilities`` says, and the checks that need it are skipped.
+package protocol InferenceServer: Sendable {
+  /// The engine's name, as users know it.
+  static var engineName: String { get }
+  var address: ServerAddress { get }
+  var capabilities: ServerCapabilities { get }
+
+  /// - Throws: ``ServerError``.
+  func properties() throws(ServerError) -> ServerProperties
+
+  /// The adapters that requests can ask for, each with its own identifier.
+  ///
+  /// - Throws: ``ServerError``.
+  func adapters() throws(ServerError) -> [ServerAdapter]
+
+  /// The log-probabilities of the token after the prompt. Nil if the server answers without any.
+  ///
+  /// - Throws: ``ServerError``.
+  func answer(_ request: CompletionRequest) throws(ServerError) -> CompletionAnswer?
+
+  /// The error for a server that never gives log-probabilities.
+  func withoutProbabilities(_ request: CompletionRequest) -> ServerError
+}
+
+extension InferenceServer {
+  /// As ``answer(_:)``, for callers that need an answer.
+  ///
+  /// - Throws: ``ServerError``.
+  package func complete(_ request: CompletionRequest) throws(ServerError) -> CompletionAnswer {
+    guard let answer = try answer(request) else { throw withoutProbabilities(request) }
+    return answer
+  }
+}
+
+/// What a server can be asked for.
+package struct ServerCapabilities: OptionSet, Hashable, Sendable {
+  package let rawValue: Int
+  package init(rawValue: Int) { self.rawValue = rawValue }
+
+  /// A request can scale the adapter.
+  package static let scales = ServerCapabilities(rawValue: 1)
+  /// A request can forbid the reuse of keys and values. Without it, checks without a cache may see one.
+  package static let cacheControl = ServerCapabilities(rawValue: 2)
+  /// A request that names no adapter gets adapters by their default scale.
+  package static let defaultScales = ServerCapabilities(rawValue: 4)
+  /// There is an OpenAI-compatible endpoint besides the native one.
+  package static let secondEndpoint = ServerCapabilities(rawValue: 8)
+}
+
+/// What a server reports about itself.
+package struct ServerProperties: Hashable, Sendable {
+  /// The version or build; nil if it doesn't say.
+  package var build: String?
+  package var modelPath: String?
+  /// How long a text may become. Units: tokens.
+  package var contextLength: Int?
+
+  package init(build: String? = nil, modelPath: String? = nil, contextLength: Int? = nil) {
+    self.build = build
+    self.modelPath = modelPath
+    self.contextLength = contextLength
+  }
+}
+
+/// An adapter that the server has loaded.
+package struct ServerAdapter: Hashable, Sendable {
+  /// How requests name it.
+  package enum Identifier: Hashable, Sendable {
+    case number(Int)
+    case name(String)
+  }
+
+  package let identifier: Identifier
+  package let path: String
+  /// Nil for an ordinary LoRA, or if the server doesn't say.
+  package let invocationTokens: [Int]?
+  /// The scale that a request gets if it names no adapter; nil if the server doesn't say.
+  package var defaultScale: Double?
+
+  package init(
+    identifier: Identifier, path: String, invocationTokens: [Int]?, defaultScale: Double? = nil
+  ) {
+    self.identifier = identifier
+    self.path = path
+    self.invocationTokens = invocationTokens
+    self.defaultScale = defaultScale
+  }
+}
+
+extension ServerAdapter.Identifier: CustomStringConvertible, ExpressibleByIntegerLiteral, Comparable {
+  package init(integerLiteral value: Int) { self = .number(value) }
+
+  /// What a user typed: digits are a number.
+  package init(_ text: String) { self = Int(text).map { .number($0) } ?? .name(text) }
+
+  package var description: String {
+    switch self {
+    case .number(let number): "\(number)"
+    case .name(let name): name
+    }
+  }
+
+  package static func < (one: Self, other: Self) -> Bool {
+    switch (one, other) {
+    case (.number(let left), .number(let right)): left < right
+    case (.name(let left), .name(let right)): left < right
+    case (.number, .name): true
+    case (.name, .number): false
+    }
+  }
+}
+
+/// A request for the log-probabilities of one token.
+package struct CompletionRequest: Hashable, Sendable {
+  package enum Endpoint: CaseIterable, Sendable {
+    case native
+    /// See ``ServerCapabilities/secondEndpoint``.
+    case openAI
+  }
+
+  package var tokens: [Int]
+  /// The scale asked for each of the server's adapters; empty: the request names none.
+  package var scales: [ServerAdapter.Identifier: Double]
+  package var endpoint = Endpoint.native
+  /// Whether keys and values of the previous request may be used again.
+  package var reusesCache = false
+  /// The token that the server is made to generate; nil: the likeliest. The log-probabilities stay the model's.
+  package var forcedToken: Int?
+
+  package init(
+    tokens: [Int], scales: [ServerAdapter.Identifier: Double], endpoint: Endpoint = .native, reusesCache: Bool = false
+  ) {
+    self.tokens = tokens
+    self.scales = scales
+    self.endpoint = endpoint
+    self.reusesCache = reusesCache
+  }
+}
+
+/// A server's log-probabilities of the next token.
+package struct CompletionAnswer: Hashable, Sendable {
+  package struct Candidate: Hashable, Sendable {
+    package let token: Int
+    /// Units: nats.
+    package let logProbability: Double
+
+    package init(token: Int, logProbability: Double) {
+      self.token = token
+      self.logProbability = logProbability
+    }
+  }
+
+  /// The most probable ones, each token once.
+  package let candidates: [Candidate]
+  /// How many of the prompt's tokens came from the cache; nil if the server doesn't say.
+  package let cachedTokenCount: Int?
+
+  package init(candidates: [Candidate], cachedTokenCount: Int?) {
+    self.candidates = candidates
+    self.cachedTokenCount = cachedTokenCount
+  }
+}

@@ -1,0 +1,29 @@
+package import AloraVerification
+
+/// The result of a verification and what its readers need to know about the files: the input of every renderer.
+package struct VerificationReport: Sendable {
+  /// As the caller named them.
+  package let model: String
+  package let adapter: String
+  package let golden: String?
+  /// ``Adapter/digest`` in hexadecimal.
+  package let adapterDigest: String
+  package let result: VerificationResult
+  /// How the model's vocabulary spells a token; nil if it has no tokenizer.
+  let piece: (@Sendable (Int) -> String?)?
+
+  package init(
+    model: String, adapter: String, golden: String?, adapterDigest: String, result: VerificationResult,
+    piece: (@Sendable (Int) -> String?)? = nil
+  ) {
+    self.model = model
+    self.adapter = adapter
+    self.golden = golden
+    self.adapterDigest = adapterDigest
+    self.result = result
+    self.piece = piece
+  }
+
+  var verdicts: [Verdict] { result.verdicts }
+  var cases: [CaseReport] { result.cases }
+}

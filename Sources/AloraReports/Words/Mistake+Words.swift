@@ -1,0 +1,98 @@
+internal import AloraInference
+internal import AloraVerification
+
+extension Mistake {
+  /// A noun phrase.
+  var name: String {
+    switch self {
+    case .adapterOff: "adapter off"
+    case .scalingLeftOut: "scaling left out"
+    case .activationShifted(let count): "activation \(Self.shift(count))"
+    case .activeAt(let position): "activation at position \(position)"
+    case .activeFromFirstToken: "adapter active from the first token"
+    case .scaling(let scaling): "\(Figure(scaling.factor, digits: 4)) × the adapter's scaling"
+    case .scalingOfKind(let kind, let factor): "\(Figure(factor)) × the scaling of \(kind.name)"
+    case .factors(let change, let group): change.text(group.text)
+    case .exchangedKinds(let one, let other): "factors of \(one.name) and \(other.name) exchanged"
+    case .layerOrder(let order): order.text
+    case .updateLeftOut(let group): "update of \(group.text) left out"
+    }
+  }
+
+  /// What a golden that it explains tells about the adapter.
+  ///
+  /// - Parameter item: the prompt.
+  func cause(_ item: CaseReport?) -> String {
+    switch self {
+    case .adapterOff: return "the golden was made with the adapter off"
+    case .scalingLeftOut: return "the golden was made without the adapter's scaling"
+    case .activationShifted(let count):
+      let text = "the golden was made with the activation \(Self.shift(count))"
+      guard abs(count) > 1, let start = item?.activationStart else { return text }
+      return "\(text), at position \(start + count); perhaps with other invocation tokens"
+    case .activeAt(let position):
+      return "the golden was made with the adapter active from position \(position): other invocation tokens"
+    case .activeFromFirstToken: return "the golden was made with the adapter active from the first token"
+    case .scaling(let scaling):
+      let text = "the golden was made with \(Figure(scaling.factor, digits: 4)) × this adapter's scaling"
+      switch scaling.origin {
+      case .unknown: return text
+      case .rankStabilizedLeftOut:
+        return "\(text), the square root of the rank: the adapter lacks rank-stabilized scaling (use_rslora)"
+      case .rankStabilizedAdded:
+        return
+          "\(text), one over the square root of the rank: the adapter has rank-stabilized scaling (use_rslora), the "
+          + "golden doesn't"
+      }
+    case .scalingOfKind(let kind, let factor):
+      return "the golden was made with \(Figure(factor)) × the scaling of \(kind.name): perhaps the adapter lost an "
+        + "alpha_pattern or rank_pattern"
+    case .factors(let change, let group): return change.text(group.text)
+    case .exchangedKinds(let one, let other): return "the factors of \(one.name) and \(other.name) are exchanged"
+    case .layerOrder(let order): return order.text
+    case .updateLeftOut(let group): return "the golden was made without the update of \(group.text)"
+    }
+  }
+
+  private static func shift(_ count: Int) -> String {
+    "\(abs(count) == 1 ? "one token" : "\(abs(count)) tokens") \(count > 0 ? "late" : "early")"
+  }
+}
+
+extension ModuleGroup {
+  /// As GGUF names the tensors.
+  var text: String {
+    switch self {
+    case .all: "every module"
+    case .kinds(let kinds): kinds.map(\.name).joined(separator: " and ")
+    case .layer(let layer): "blk.\(layer)"
+    case .module(let layer, let kind): "blk.\(layer).\(kind.name)"
+    }
+  }
+}
+
+extension LayerOrder {
+  fileprivate var text: String {
+    switch self {
+    case .oneLate: "the update of layer i is at layer i + 1"
+    case .oneEarly: "the update of layer i is at layer i − 1"
+    case .reversed: "the layers are in reverse order"
+    case .sortedAsText: "the layers are sorted by their numbers as text (1, 10, 11, 2)"
+    case .unsortedAsText: "the layers were sorted by their numbers as text (1, 10, 11, 2) when the golden was made"
+    }
+  }
+}
+
+extension AdapterVariants.Change {
+  fileprivate func text(_ modules: String) -> String {
+    switch self {
+    case .exchanged: "A and B of \(modules) are exchanged, each transposed"
+    case .transposedA: "A of \(modules) is transposed"
+    case .transposedB: "B of \(modules) is transposed"
+    case .transposed: "A and B of \(modules) are transposed"
+    case .unpermuted: "the rows of \(modules) lack GGUF's permutation of attention heads"
+    case .permutedTwice: "the rows of \(modules) have GGUF's permutation of attention heads twice"
+    case .truncated: "factors were truncated to BF16 instead of rounded"
+    }
+  }
+}
