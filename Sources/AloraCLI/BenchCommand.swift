@@ -1,3 +1,4 @@
+internal import AloraGeneration
 internal import AloraSystem
 internal import AloraInference
 internal import AloraJSON

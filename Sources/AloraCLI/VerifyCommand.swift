@@ -1,3 +1,4 @@
+internal import AloraGeneration
 internal import AloraModels
 internal import AloraTensors
 internal import AloraSystem

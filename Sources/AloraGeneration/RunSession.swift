@@ -1,5 +1,5 @@
 package import AloraInference
-package import AloraJSON
+internal import AloraJSON
 internal import AloraSystem
 internal import AloraTokenization
 

@@ -1,14 +1,14 @@
 internal import AloraSystem
-public import AloraInference
+package import AloraInference
 
 /// Which positions of a text are kept.
-public enum PositionSelection: Hashable, Sendable {
+package enum PositionSelection: Hashable, Sendable {
   case named(GoldenRecorder.Selection)
   /// Indices; negative ones count from the end.
   case listed([Int])
 
   /// - Parameter text: `around`, `activated`, `last`, `all`, or indices such as `0,5,-1`.
-  public init?(_ text: String) {
+  package init?(_ text: String) {
     if let name = GoldenRecorder.Selection(rawValue: text) {
       self = .named(name)
       return
@@ -23,7 +23,7 @@ public enum PositionSelection: Hashable, Sendable {
   ///
   /// - Parameter start: the first adapted position; nil: none.
   /// - Throws: `positionOutsideText`.
-  public func positions(tokenCount: Int, start: Int?) throws(InferenceError) -> [Int] {
+  package func positions(tokenCount: Int, start: Int?) throws(InferenceError) -> [Int] {
     switch self {
     case .named(let selection): return Array(selection.positions(tokenCount: tokenCount, start: start))
     case .listed(let indices):

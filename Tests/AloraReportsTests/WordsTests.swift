@@ -1,3 +1,4 @@
+import AloraJSON
 import AloraInference
 import AloraNPZ
 import AloraTestSupport

@@ -133,8 +133,8 @@ extension AdapterConfiguration {
         name.hasPrefix("loftq")
         ? "merge the adapter into the base that it was trained on, and convert the merged model"
         : """
-          save the adapter with save_pretrained(…, path_initial_model_for_weight_conversion=…), which makes it a plain LoRA
-          """
+        save the adapter with save_pretrained(…, path_initial_model_for_weight_conversion=…), which makes it a plain LoRA
+        """
       throw error(
         .unsupportedField, value,
         "init_lora_weights is \(value.excerpt), which changes the base weights before the training, "

@@ -1,3 +1,4 @@
+internal import AloraGGUF
 package import AloraConversion
 package import AloraJSON
 internal import AloraAdapters

@@ -1,3 +1,4 @@
+internal import AloraSystem
 package import AloraNPZ
 internal import AloraTensors
 
