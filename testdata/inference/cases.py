@@ -57,6 +57,12 @@ CASES = {
     "qwen3": case("Qwen3ForCausalLM", lambda: t.qwen3(**SMALL, tie_word_embeddings=True), style="legacy"),
     "qwen3-yarn": case("Qwen3ForCausalLM", lambda: t.qwen3(**SMALL, **rope(
         "yarn", 1000000.0, factor=4.0, original_max_position_embeddings=16)), style="legacy"),
+    "olmo2": case("Olmo2ForCausalLM", lambda: t.olmo2(**SMALL), style="legacy"),
+    "olmo2-bias": case("Olmo2ForCausalLM", lambda: t.olmo2(**{**ODD, "kv_heads": 3}, attention_bias=True, tie_word_embeddings=True)),
+    "smollm3": case("SmolLM3ForCausalLM", lambda: t.smollm3(**{**SMALL, "layers": 4}, tie_word_embeddings=True), style="legacy"),
+    "smollm3-layers": case("SmolLM3ForCausalLM", lambda: t.smollm3(**SMALL, no_rope_layers=[0, 1])),
+    "seed-oss": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL)),
+    "seed-oss-bias": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL, attention_bias=False, attention_out_bias=True, mlp_bias=True)),
     "phi3": case("Phi3ForCausalLM", lambda: t.phi3(**SMALL), PHI3, style="legacy"),
     "phi3-longrope": case("Phi3ForCausalLM", lambda: t.phi3(**SMALL, **LONGROPE, **rope(
         "longrope", short_factor=factors(1.0, 0.05, 4), long_factor=factors(1.1, 1.3, 4))), PHI3, style="legacy"),

@@ -1,6 +1,6 @@
 """Write the tiny base models as GGUF, by llama.cpp's converter classes: <case>/base.gguf for some, <case>/base-header.gguf for the others.
 
-usage: make_base_gguf.py --llama-cpp LLAMA_CPP_SOURCES       (after make_fixtures.py)
+usage: make_base_gguf.py --llama-cpp LLAMA_CPP_SOURCES [case …]       (after make_fixtures.py; without cases, all)
 
 A header file is the GGUF up to its first tensor's data; base-gguf.json says how long the whole file is, so that a test can extend it.
 """
@@ -51,9 +51,13 @@ def convert(llama_cpp, base, out):
 
 
 def main():
-    llama_cpp = Path(sys.argv[sys.argv.index("--llama-cpp") + 1]).resolve()
-    index = {}
+    arguments = sys.argv[1:]
+    at = arguments.index("--llama-cpp")
+    llama_cpp, chosen = Path(arguments[at + 1]).resolve(), arguments[:at] + arguments[at + 2:]
+    index = json.loads((HERE / "base-gguf.json").read_text()) if chosen else {}
     for directory in sorted(p for p in HERE.iterdir() if (p / "base").is_dir()):
+        if chosen and directory.name not in chosen:
+            continue
         for old in directory.glob("base*.gguf"):
             old.unlink()
         with tempfile.TemporaryDirectory() as tmp:
@@ -77,7 +81,7 @@ def main():
                 "tensors": [{"name": t.name, "type": t.tensor_type.name, "ne": [int(d) for d in t.shape],
                              "sha256": hashlib.sha256(t.data.tobytes()).hexdigest()} for t in reader.tensors]}
             print(directory.name, len(data), {k: v for k, v in values.items() if not k.startswith("general.")})
-    (HERE / "base-gguf.json").write_text(json.dumps(index).replace('{"whole"', '\n{"whole"').replace('{"name"', '\n{"name"') + "\n")
+    (HERE / "base-gguf.json").write_text(json.dumps(dict(sorted(index.items()))).replace('{"whole"', '\n{"whole"').replace('{"name"', '\n{"name"') + "\n")
 
 
 if __name__ == "__main__":

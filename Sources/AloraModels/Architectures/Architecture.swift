@@ -68,7 +68,7 @@ public struct Architecture: Sendable {
   /// Every architecture that this package knows. Of those with one GGUF name, the first gives a GGUF its layers.
   static let all: [Architecture] = [
     .llama, .mistral, .mistral3, .granite, .graniteMoe, .graniteMoeShared, .graniteMoeHybrid, .qwen2, .qwen2VL, .qwen3,
-    .qwen3VL, .phi3, .gemma2, .gemma3,
+    .qwen3VL, .olmo2, .smolLM3, .seedOss, .phi3, .gemma2, .gemma3,
   ]
 }
 

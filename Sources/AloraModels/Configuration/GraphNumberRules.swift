@@ -3,6 +3,8 @@ struct GraphNumberRules: Sendable {
   /// Which layers see only a window of positions.
   enum Window: Sendable {
     case none
+    /// No layer, and a GGUF with a window is another model's.
+    case never
     /// `sliding_window` applies to every layer; the number is what a missing field means.
     case everyLayer(fallback: Int?)
     /// Only if `use_sliding_window` says so, from layer `max_window_layers` on.
@@ -30,6 +32,8 @@ struct GraphNumberRules: Sendable {
     case partial
     /// One description for layers with a window and one for the others.
     case perLayerKind
+    /// Every layer but each `period`th, unless `no_rope_layers` says otherwise.
+    case allButEvery(period: Int)
     /// Only if `position_embedding_type` is `rope`.
     case switched
   }
@@ -40,6 +44,8 @@ struct GraphNumberRules: Sendable {
     case queryKeyValue
     /// All four of attention if `attention_bias` says so, the feed-forward network's if `mlp_bias` does.
     case asConfigured
+    /// As configured, but attention's output has its own `attention_out_bias`, and a missing `attention_bias` means true.
+    case outputApart
   }
 
   var activation = GateActivation.silu

@@ -47,6 +47,10 @@ extension GraphNumbers {
       attentionSoftCap: try softCap("attn_logit_softcapping", rules.softCaps?.attention),
       activation: rules.activation,
       layers: windows.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) })
+    // The files don't say it; llama.cpp has the period in its source.
+    if case .allButEvery(let period) = rules.positions {
+      for index in layers.indices where (index + 1).isMultiple(of: period) { layers[index].rotary = nil }
+    }
   }
 
   private static func windows(
@@ -55,6 +59,11 @@ extension GraphNumbers {
     let fallback = if case .allButEvery(_, let window) = rule { window } else { nil as Int? }
     let size = try reader.integer("attention.sliding_window", default: fallback ?? 0)
     guard size > 0 else { return [Int?](repeating: nil, count: h.layerCount) }
+    if case .never = rule {
+      throw ArchitectureError(
+        .unsupportedVariant, path: reader.file.path, place: "\(reader.prefix).attention.sliding_window",
+        problem: "a model of this architecture with a sliding window is not supported")
+    }
     guard case .allButEvery(let period, _) = rule else { return [Int?](repeating: size, count: h.layerCount) }
     let key = "\(reader.prefix).attention.sliding_window_pattern"
     if case .array(let pattern)? = reader.file.metadata[key] {

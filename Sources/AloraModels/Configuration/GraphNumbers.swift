@@ -81,6 +81,23 @@ extension GraphNumbers {
       attentionSoftCap: try softCap("attn_logit_softcapping", rules.softCaps?.attention),
       activation: rules.activation,
       layers: isSliding.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) })
+    for index in try Self.layersWithoutPositions(reader, h, rules.positions) { layers[index].rotary = nil }
+  }
+
+  private static func layersWithoutPositions(
+    _ reader: ConfigurationReader, _ h: Hyperparameters, _ positions: GraphNumberRules.Positions
+  ) throws -> [Int] {
+    guard case .allButEvery(let period) = positions else { return [] }
+    guard let flags = try reader.json[optional: "no_rope_layers"] else {
+      let stated = try reader.integer("no_rope_layer_interval", default: period)
+      return (0..<h.layerCount).filter { stated > 0 && ($0 + 1).isMultiple(of: stated) }
+    }
+    // 1 says that the layer has positions, whatever the name of the list says.
+    let list = try flags.integers(in: 0...1)
+    guard list.count == h.layerCount else {
+      throw flags.error(.outOfRange, "expected a flag for each of \(h.layerCount) layers, found \(list.count)")
+    }
+    return list.indices.filter { list[$0] == 0 }
   }
 
   /// The window of each layer.
@@ -93,7 +110,7 @@ extension GraphNumbers {
     var size: Int?
     var isSliding: [Bool]
     switch rule {
-    case .none: return none
+    case .none, .never: return none
     case .everyLayer(let fallback):
       size = reader.has("sliding_window") ? try reader.window() : fallback
       isSliding = Array(repeating: true, count: h.layerCount)
@@ -115,7 +132,7 @@ extension GraphNumbers {
         }
         isSliding = kinds.map { $0 == "sliding_attention" }
       }
-    case .none, .everyLayer: break
+    case .none, .never, .everyLayer: break
     }
     return isSliding.map { $0 ? size : nil }
   }
@@ -125,7 +142,7 @@ extension GraphNumbers {
   ) throws -> ([RotaryEmbedding], (full: Int?, sliding: Int?)) {
     switch positions {
     case .switched where try reader.string("position_embedding_type") != "rope": return ([], (nil, nil))
-    case .plain, .partial, .switched:
+    case .plain, .partial, .switched, .allButEvery:
       let rotary = try RotaryDescription(reader, headDimension: h.headDimension, allowsPartial: positions.isPartial)
         .embedding(h, reader)
       return ([rotary], (0, 0))

@@ -14,6 +14,10 @@ struct GraphTables {
         queryKeyValue = try reader.boolean("attention_bias", default: false)
         attentionOutput = queryKeyValue
         feedForward = try reader.boolean("mlp_bias", default: false)
+      case .outputApart:
+        queryKeyValue = try reader.boolean("attention_bias", default: true)
+        attentionOutput = try reader.boolean("attention_out_bias", default: false)
+        feedForward = try reader.boolean("mlp_bias", default: false)
       }
     }
   }
