@@ -1,6 +1,7 @@
 package import AloraConversion
 package import AloraJSON
 internal import AloraAdapters
+internal import AloraGGUF
 internal import AloraModels
 internal import AloraSystem
 
