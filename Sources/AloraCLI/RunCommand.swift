@@ -1,6 +1,5 @@
 internal import AloraModels
 internal import AloraTensors
-internal import AloraTensors
 internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference
@@ -111,6 +110,9 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     let batches = try script.map { try RunScript.turns(path: $0) }
+    if !self.conversation.isChat, batches?.joined().contains(where: \.needsChat) ?? false {
+      throw ValidationError("The script has messages: add --chat.")
+    }
     let file = try saveCache.map { try AtomicFile(path: $0, replacesExisting: force) }
     let conversation = try conversation.conversation()
     let (session, modelDigest) = try session()

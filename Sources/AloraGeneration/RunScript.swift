@@ -17,11 +17,14 @@ package struct RunTurn {
   /// Whether somebody is expected to answer: not after what the system says.
   package var wantsAnswer: Bool { !isFromSystem }
   private let isFromSystem: Bool
+  /// Whether only a chat template can write the turn.
+  package let needsChat: Bool
 
   package init(prompt: String, role: String = "user", adapter: String? = nil) {
     text = Array(prompt.utf8)
     messages = [ChatMessages.message(role, prompt)]
     isFromSystem = role == "system" || role == "developer"
+    needsChat = false
     self.adapter = adapter
   }
 
@@ -30,6 +33,7 @@ package struct RunTurn {
     text = []
     self.messages = messages
     isFromSystem = false
+    needsChat = true
     self.adapter = adapter
   }
 

@@ -54,6 +54,17 @@ import Testing
     for option in options { #expect(option.split(separator: "default").count <= 2, "\(command): \(option)") }
   }
 
+  @Test(arguments: commands.dropFirst()) func everyOptionIsOnTheCommandsPage(_ command: [String]) throws {
+    let page = String(decoding: try readFile(testData("../docs/commands/\(command[0]).md")), as: UTF8.self)
+    for line in try help(command, width: 1000) where line.hasPrefix("  -") {
+      for word in line.split(separator: " ").prefix(2)
+      where word.hasPrefix("--") && word != "--version" && word != "--help" {
+        let name = word.filter { $0 != "," }
+        #expect(page.contains("`\(name)`") || page.contains("`\(name) "), "\(command): \(name)")
+      }
+    }
+  }
+
   @Test(arguments: [
     (["run", "--model", "m", "--prompt", "- x"], "--prompt='- x'"),
     (["logits", "--model", "m", "--tokens", "1", "--outfile", "o"], "writes to --output"),

@@ -2,6 +2,7 @@ internal import AloraGGUF
 package import AloraConversion
 package import AloraJSON
 internal import AloraAdapters
+internal import AloraGGUF
 internal import AloraModels
 internal import AloraSystem
 
