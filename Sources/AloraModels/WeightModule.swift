@@ -68,6 +68,11 @@ public struct WeightTarget: Hashable, Sendable {
   public struct RowFactor: Hashable, Sendable {
     public let rowCount: Int
     public let value: Double
+
+    package init(rowCount: Int, value: Double) {
+      self.rowCount = rowCount
+      self.value = value
+    }
   }
 
   /// How many rows the GGUF tensor has.

@@ -13,6 +13,8 @@ RAW = {"raw_configuration": True}
 # Widths that are rounded up to a multiple, or that depend on the number of layers.
 FREE_LFM2 = {"free": ("feed_forward.w1", "feed_forward.w2", "feed_forward.w3")}
 PER_LAYER = ("embed_tokens_per_layer", "per_layer_model_projection")
+# With M-RoPE, llama.cpp reorders the rotary rows of q and k, which isn't traced yet.
+NO_MROPE = [["rope_parameters.mrope_section", "absent"], ["rope_scaling.mrope_section", "absent"]]
 GLOBAL = {"layer_types": ["sliding_attention", "full_attention"] * 2, "global_head_dim": (32, 28, 36)}
 GEMMA4 = {
     "dense": GLOBAL,
@@ -118,6 +120,9 @@ SPECIAL = {
     "JanusForConditionalGeneration": [{"skip": True}],
     "Qwen3OmniMoeForConditionalGeneration": [{"skip": True}],
     "Qwen3VLMoeForConditionalGeneration": [{"transposed_on_disk": ("experts.gate_up_proj", "experts.down_proj")}],
+    "Glm4vForConditionalGeneration": [{"when": NO_MROPE}],
+    "Glm4vMoeForConditionalGeneration": [{"when": NO_MROPE}],
+    "GlmOcrForConditionalGeneration": [{"when": NO_MROPE}],
     "T5ForConditionalGeneration": [{"skip": True}],
     "PocketTTSModel": [{"skip": True}],
 }

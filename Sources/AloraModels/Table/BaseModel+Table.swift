@@ -58,6 +58,12 @@ extension BaseModel {
   init(
     _ rules: [ArchitectureTable.Rule], gguf file: GGUFFileSet, architecture: String, objection: ArchitectureError
   ) throws {
+    // With M-RoPE, llama.cpp reorders the rotary rows of q and k. The table has no rule for that.
+    if ["glm4", "glm4moe"].contains(architecture), file.metadata["\(architecture).rope.dimension_sections"] != nil {
+      throw ArchitectureError(
+        .unsupportedVariant, path: file.path, place: "\(architecture).rope.dimension_sections",
+        problem: "adapters of GLM models with M-RoPE can't be converted yet")
+    }
     let hyperparameters = try Hyperparameters(tableGGUF: file, architecture: architecture)
     self.init(
       path: file.path, statedName: StatedName(file.metadata), architectureName: architecture,
