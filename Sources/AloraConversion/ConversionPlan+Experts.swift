@@ -32,7 +32,8 @@ extension ConversionPlan {
     guard case .experts(let experts) = parameter.kind, pair.a.shape.rowCount.isMultiple(of: experts.count) else {
       throw ConversionError(
         .wrongShape, path: adapter.weightsPath, place: "module \(pair.module)",
-        problem: "its rank of \(pair.a.shape.rowCount) isn't a multiple of the base's \(expertCount(parameter)) experts",
+        problem:
+          "its rank of \(pair.a.shape.rowCount) isn't a multiple of the base's \(expertCount(parameter)) experts",
         remedy: "give the base that the adapter was trained on")
     }
     let fits =
@@ -236,7 +237,8 @@ struct ExpertStacks {
         let shapeB = Shape([stack.b.count, stack.target.rowCount, stack.rank])
       else { continue }
       func gather(
-        _ sources: [TensorDescription?], _ rows: Int, _ columns: Int, stride: Int, first: Int, _ rowOrder: RowPermutation,
+        _ sources: [TensorDescription?], _ rows: Int, _ columns: Int, stride: Int, first: Int,
+        _ rowOrder: RowPermutation,
         _ columnOrder: RowPermutation
       ) -> Gather {
         Gather(

@@ -28,7 +28,8 @@ extension ConversionPlan {
           buffer = [UInt8](repeating: 0, count: count * width)
         }
         encoder.take(&buffer)
-        try encoder.write(tensor.with(source: description, factor: tensor.factor * run.value), elementCount: count, to: writer)
+        try encoder.write(
+          tensor.with(source: description, factor: tensor.factor * run.value), elementCount: count, to: writer)
         first += run.rowCount
       }
     }
@@ -57,7 +58,9 @@ extension Gather {
       precondition((start + furthest + 1) * elementByteCount <= source.count, "an element from outside of the source")
       let target = index * columnCount * elementByteCount
       if isRun {
-        for byte in 0..<(columnCount * elementByteCount) { buffer[target + byte] = source[start * elementByteCount + byte] }
+        for byte in 0..<(columnCount * elementByteCount) {
+          buffer[target + byte] = source[start * elementByteCount + byte]
+        }
         continue
       }
       for column in 0..<columnCount {

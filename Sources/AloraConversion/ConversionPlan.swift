@@ -129,7 +129,8 @@ extension ConversionPlan {
       switch located.module.kind {
       case .experts(let experts):
         tensors += try Self.tensors(
-          located, experts, factor: factor, among: pairs, version: adapter.configuration.version, outputType: outputType,
+          located, experts, factor: factor, among: pairs, version: adapter.configuration.version,
+          outputType: outputType,
           path: adapter.weightsPath)
       case .expert(let expert, let count):
         try stacks.add(located, expert: expert, count: count, factor: factor)

@@ -24,7 +24,8 @@ public struct BaseModel: Sendable {
     /// What the traced table says beyond ``BaseModel/modules``: experts, and everything of a base without layers.
     let table: TableModules?
 
-    init(_ architecture: Result<Architecture, ArchitectureError>, _ moduleIndex: [String: Int], _ table: TableModules?) {
+    init(_ architecture: Result<Architecture, ArchitectureError>, _ moduleIndex: [String: Int], _ table: TableModules?)
+    {
       self.architecture = architecture
       self.moduleIndex = moduleIndex
       self.table = table

@@ -17,7 +17,9 @@ struct BaseTensors: Sendable {
   ) -> [WeightTarget]? {
     if kind == .outputLayer, let name = targets.first?.tensorName, shape(name) == nil { return targets }
     if targets.allSatisfy({ fits($0.tensorName, [experts, $0.rowCount, columnCount]) }) { return targets }
-    guard let joined = joined(targets), fits(joined.tensorName, [experts, joined.rowCount, columnCount]) else { return nil }
+    guard let joined = joined(targets), fits(joined.tensorName, [experts, joined.rowCount, columnCount]) else {
+      return nil
+    }
     return [joined]
   }
 

@@ -75,7 +75,8 @@ public struct ElementOrder: Hashable, Sendable {
 
   /// The start of a run of consecutive indexes, if the order is nothing else.
   var runStart: Int? {
-    guard segments.count == 1, let segment = segments.first, segment.loops.allSatisfy({ $0.count == 1 || $0.stride == 1 }),
+    guard segments.count == 1, let segment = segments.first,
+      segment.loops.allSatisfy({ $0.count == 1 || $0.stride == 1 }),
       segment.loops.count <= 1
     else { return nil }
     return segment.start

@@ -67,7 +67,9 @@ struct GGUFFields: Sendable {
   private func number(_ name: String, _ layer: Int?) -> Int? {
     let key = "\(architecture).\(name)"
     let range = 0...Hyperparameters.extent.upperBound
-    guard case .array = file.metadata[key] else { return (try? file.metadata.integer(ifPresent: key, in: range)) ?? nil }
+    guard case .array = file.metadata[key] else {
+      return (try? file.metadata.integer(ifPresent: key, in: range)) ?? nil
+    }
     guard let numbers = try? file.metadata.integers(forKey: key) else { return nil }
     let number = layer.map { numbers.indices.contains($0) ? numbers[$0] : 0 } ?? numbers.max() ?? 0
     return range.contains(number) ? number : nil

@@ -63,7 +63,9 @@ struct TableModules: Sendable {
 
   /// The modules that every layer has, then the others that are outside of layers.
   func wholeModules() -> [WeightModule] {
-    let all = patterns.flatMap { rules[$0] ?? [] }.filter { !$0.isInSomeLayers && $0.kind != .experts && $0.kind != .expert }
+    let all = patterns.flatMap { rules[$0] ?? [] }.filter {
+      !$0.isInSomeLayers && $0.kind != .experts && $0.kind != .expert
+    }
     let layered = all.filter { $0.module.contains("{layer}") }
     return (0..<layerCount).flatMap { layer in
       layered.compactMap { module($0, layer: layer, expert: nil, extents: nil) }
@@ -89,13 +91,16 @@ struct TableModules: Sendable {
     case .embedding: kind = .embedding
     case .output: kind = .outputLayer
     case .experts:
-      guard let count = rule.expertCount.flatMap({ value($0) }) ?? plain?.experts, Hyperparameters.extent.contains(count)
+      guard let count = rule.expertCount.flatMap({ value($0) }) ?? plain?.experts,
+        Hyperparameters.extent.contains(count)
       else { return nil }
       kind = .experts(
         WeightModule.Experts(
           count: count, isTransposed: rule.isTransposed, isMarkedTransposed: rule.isMarkedTransposed))
     case .expert:
-      let names = ["num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "moe_num_primary_experts"]
+      let names = [
+        "num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "moe_num_primary_experts",
+      ]
       guard let expert, let count = plain?.experts ?? names.lazy.compactMap({ field($0, layer) }).first, expert < count
       else { return nil }
       kind = .expert(index: expert, count: count)
@@ -103,7 +108,8 @@ struct TableModules: Sendable {
     var targets: [WeightTarget] = []
     for (target, name) in zip(rule.targets, names) {
       guard
-        let made = weightTarget(target, name: name, out: out, in: columns, value: { value($0, ["out": out, "in": columns]) })
+        let made = weightTarget(
+          target, name: name, out: out, in: columns, value: { value($0, ["out": out, "in": columns]) })
       else { return nil }
       targets.append(made)
     }
