@@ -25,7 +25,7 @@ quietly = $(if $(shell command -v $(PYTHON)),$(PYTHON) scripts/quietly.py "$(1)"
 # They share .build, and set-up.
 .NOTPARALLEL:
 .PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions roots sanitize robustness faults mutants mistakes \
-	limits oddities fuzz bench package clean debug
+	limits oddities fuzz bench package clean debug refresh
 
 help:
 	@echo "To begin with"
@@ -51,6 +51,8 @@ help:
 	@echo "  make sanitize      kernels under valgrind, all tests under address, undefined-behaviour and thread sanitizers"
 	@echo "Measuring"
 	@echo "  make bench         conversion against cp and the reference converter, BENCH_MODELS=... against LLAMA_BENCH, as ratios"
+	@echo "Tables"
+	@echo "  make refresh       traces llama.cpp and transformers again and fails if the table differs; LLAMA_CPP=folder, PYTHON with torch"
 	@echo "Packaging"
 	@echo "  make package       the release binary as an archive, after a check of its size and of what it needs to run"
 	@echo "  make wheel         the Python wheels alora-gguf and pytest-alora, in dist/"
@@ -162,6 +164,10 @@ bench: build $(MODEL)
 	@$(PYTHON) scripts/bench_convert.py $(RELEASE) $(CACHE)
 	@$(PYTHON) scripts/bench_engine.py $(RELEASE) $(or $(BENCH_MODELS),$(MODEL)) \
 		--json $(CACHE)/bench.json --plot $(CACHE)/bench.svg
+
+# The alarm for a new llama.cpp or transformers; scripts/architectures/README.md says what to install.
+refresh:
+	@$(PYTHON) scripts/architectures/table.py --check
 
 package: build
 	@scripts/package.sh $(RELEASE) $(CACHE)

@@ -44,6 +44,7 @@ let package = Package(
     .systemLibrary(name: "CLinux"),
     .target(name: "CAloraKernels", cSettings: kernelSettings),
     .target(name: "CAllocation"),
+    .target(name: "CArchitectureTable", exclude: ["architectures.json"]),
     module("AloraSystem", ["CLinux"]),
     module("AloraTensors", ["AloraSystem", "CAloraKernels"]),
     module("AloraJSON", ["AloraSystem", "CJSON"]),
@@ -58,7 +59,7 @@ let package = Package(
       "AloraModels",
       [
         "AloraSystem", "AloraGGUF", "AloraJSON", "AloraSafetensors", "AloraTemplates", "AloraTensors",
-        "AloraTokenization",
+        "AloraTokenization", "CArchitectureTable",
       ]),
     module(
       "AloraAdapters",

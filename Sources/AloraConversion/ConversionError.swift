@@ -6,6 +6,7 @@ public struct ConversionError: DiagnosedError, Hashable {
     enum Value: Hashable, Sendable {
       case unknownModule, wrongShape, tiedOutput, activeEmbedding, noEffect, scalingNotFinite, overflow
       case tokenOutsideVocabulary, missingTokenizer, emptyInvocation, outputIsInput
+      case neverApplied, activeExperts, ambiguousExperts, unevenExperts
     }
     let value: Value
     /// The base has no such module.
@@ -28,6 +29,14 @@ public struct ConversionError: DiagnosedError, Hashable {
     public static let emptyInvocation = Code(value: .emptyInvocation)
     /// The output file is one of the inputs.
     public static let outputIsInput = Code(value: .outputIsInput)
+    /// llama.cpp loads an adapter's factors for the tensor and never uses them.
+    public static let neverApplied = Code(value: .neverApplied)
+    /// An aLoRA that changes experts, which PEFT has active everywhere or refuses.
+    public static let activeExperts = Code(value: .activeExperts)
+    /// Factors of experts whose layout can't be told.
+    public static let ambiguousExperts = Code(value: .ambiguousExperts)
+    /// Experts of one tensor with different ranks or scalings.
+    public static let unevenExperts = Code(value: .unevenExperts)
   }
 
   public let code: Code

@@ -14,14 +14,18 @@ extension ConversionPlan {
     _ pair: FactorPair, in base: BaseModel, adapter: AdapterDirectory, matcher: ModuleMatcher
   ) throws -> Located {
     let place = "module \(pair.module)"
-    guard let module = Self.module(named: pair.module, in: base) else {
+    if let parameter = try Self.parameter(pair, in: base, adapter: adapter) { return (pair, parameter) }
+    guard let module = Self.module(of: pair, in: base) else {
       throw ConversionError(
         .unknownModule, path: adapter.weightsPath, place: place,
         problem: "the base (\(base.architectureName), \(base.hyperparameters.layerCount) layers) has no such module",
         remedy: baseRemedy(adapter))
     }
     let isOutput = module.kind == .outputLayer
-    guard try matcher.targets(module: pair.module, isOutputLayer: isOutput) else {
+    let isTargeted =
+      try matcher.targets(module: pair.module, isOutputLayer: isOutput)
+      || adapter.configuration.targetsParameter("\(pair.module).weight")
+    guard isTargeted else {
       throw PEFTError(
         .notTargeted, path: adapter.weightsPath, place: place,
         problem: "the file adapts it, but adapter_config.json does not target it, so PEFT would ignore it",
@@ -34,6 +38,8 @@ extension ConversionPlan {
           "the base ties its output layer to the token embedding, and GGUF adapters cannot change one without the other",
         remedy: "train without lm_head, or merge the adapter into the base")
     }
+    try checkApplied(module, in: base, adapter: adapter)
+    try checkActivation(module, adapter: adapter)
     guard pair.isEmbedding == (module.kind == .embedding) else {
       throw ConversionError(
         .wrongShape, path: adapter.weightsPath, place: place,
@@ -60,14 +66,18 @@ extension ConversionPlan {
   /// trained on a multimodal model have `language_model` in their modules' names, as transformers wraps the model.
   ///
   /// Source: llama.cpp `convert_lora_to_gguf.py` (`modify_tensors`).
-  private static func module(named name: String, in base: BaseModel) -> WeightModule? {
-    var name = name
+  private static func module(of pair: FactorPair, in base: BaseModel) -> WeightModule? {
+    var name = pair.module
     for (prefix, replacement) in [("model.language_model.", "model."), ("language_model.", "")]
     where name.hasPrefix(prefix) {
       name = replacement + name.dropFirst(prefix.count)
       break
     }
-    return base.module(named: name) ?? base.module(named: "model." + name)
+    // An embedding's inputs are tokens.
+    let (outputs, inputs) =
+      pair.isEmbedding ? (pair.inputCount, pair.outputCount) : (pair.outputCount, pair.inputCount)
+    return base.module(named: name, outputCount: outputs, inputCount: inputs)
+      ?? base.module(named: "model." + name, outputCount: outputs, inputCount: inputs)
   }
 
   private static func checkEmbedding(_ place: String, base: BaseModel, adapter: AdapterDirectory)
@@ -96,13 +106,14 @@ extension ConversionPlan {
   ///
   /// - Throws: `wrongRank`.
   static func check(
-    _ pairs: [FactorPair], against scalings: [ModuleMatcher.Scaling], path: String
+    _ pairs: [Located], against scalings: [ModuleMatcher.Scaling], path: String
   ) throws(PEFTError) {
-    for (pair, scaling) in zip(pairs, scalings) where pair.rank != scaling.rank {
+    for (located, scaling) in zip(pairs, scalings) where rank(of: located) != scaling.rank {
+      let pair = located.pair
       let isTransposed = pair.a.shape.dimensions[1] == scaling.rank && pair.b.shape.dimensions[0] == scaling.rank
       throw PEFTError(
         .wrongRank, path: path, place: "module \(pair.module)",
-        problem: "its rank is \(pair.rank), and adapter_config.json says \(scaling.rank)",
+        problem: "its rank is \(rank(of: located)), and adapter_config.json says \(scaling.rank)",
         remedy: isTransposed
           ? "lora_A and lora_B seem to be transposed" : "correct r or rank_pattern, or save the adapter again")
     }

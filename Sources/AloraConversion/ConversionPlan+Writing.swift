@@ -33,7 +33,9 @@ extension ConversionPlan {
     let writer = try GGUFWriter(path: path, replacesExisting: replacesExisting, layout: layout)
     var encoder = FactorEncoder(path: adapter.weightsPath)
     for (tensor, place) in zip(tensors, layout.tensors) {
-      if tensor.isTransposed {
+      if let gather = tensor.gather {
+        try write(tensor, gather, writer, &encoder)
+      } else if tensor.isTransposed {
         try writeTransposed(tensor, writer, &encoder)
       } else {
         try writeRows(tensor, writer, &encoder)

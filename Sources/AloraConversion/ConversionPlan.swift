@@ -21,6 +21,8 @@ public struct ConversionPlan: Sendable {
     public let isTransposed: Bool
     /// What every element is multiplied by; 1 for nothing.
     public let factor: Double
+    /// Where the elements come from if not from rows of `source` as they are.
+    var gather: Gather?
   }
 
   /// A module of the adapter, for reports.
@@ -98,8 +100,8 @@ extension ConversionPlan {
     let pairs = try adapter.pairs.map { pair in
       try Self.located(pair, in: base, adapter: adapter, matcher: matcher)
     }
-    let scalings = try pairs.map { try matcher.scaling(ofModule: $0.pair.module) }
-    try Self.check(pairs.map(\.pair), against: scalings, path: adapter.weightsPath)
+    let scalings = try pairs.map { try matcher.scaling(ofModule: Self.patternName($0)) }
+    try Self.check(pairs, against: scalings, path: adapter.weightsPath)
     guard scalings.contains(where: { $0.value != 0 }) else {
       throw ConversionError(
         .noEffect, path: adapter.configurationPath, place: "$.lora_alpha",
@@ -122,12 +124,24 @@ extension ConversionPlan {
 
     let outputType = options.outputType == .auto ? Self.losslessType(pairs.map(\.pair), scaling) : options.outputType
     var tensors: [Tensor] = []
-    for (index, (pair, module)) in pairs.enumerated() {
-      tensors += Self.tensors(pair, module: module, factor: scaling.factors[index], outputType: outputType)
+    var stacks = ExpertStacks(path: adapter.weightsPath)
+    for (index, located) in pairs.enumerated() {
+      let factor = scaling.factors[index]
+      switch located.module.kind {
+      case .experts(let experts):
+        tensors += try Self.tensors(
+          located, experts, factor: factor, among: pairs, version: adapter.configuration.version,
+          outputType: outputType,
+          path: adapter.weightsPath)
+      case .expert(let expert, let count):
+        try stacks.add(located, expert: expert, count: count, factor: factor)
+      default: tensors += Self.tensors(located.pair, module: located.module, factor: factor, outputType: outputType)
+      }
     }
+    tensors += try stacks.tensors(outputType: outputType)
     modules = zip(pairs, zip(scalings, scaling.factors)).map { located, numbers in
       Module(
-        name: located.module.name, rank: located.pair.rank, scaling: numbers.0.value, foldedFactor: numbers.1,
+        name: located.module.name, rank: Self.rank(of: located), scaling: numbers.0.value, foldedFactor: numbers.1,
         targets: located.module.targets.map(\.tensorName))
     }
     metadata = Self.metadata(
@@ -151,16 +165,18 @@ extension ConversionPlan {
   ) -> [Tensor] {
     module.targets.flatMap { target -> [Tensor] in
       let columns = pair.isEmbedding ? [pair.inputCount, pair.rank] : [pair.rank, pair.inputCount]
-      guard let shapeA = Shape(columns), let shapeB = Shape(rows: target.rows.count, columns: pair.rank) else {
+      guard let shapeA = Shape(columns), let shapeB = Shape(rows: target.rowCount, columns: pair.rank) else {
         return []
       }
       return [
         Tensor(
           name: target.tensorName + ".lora_a", dtype: outputType.dtype(columnCount: shapeA.columnCount), shape: shapeA,
-          source: pair.a, rows: 0..<pair.rank, permutation: .none, isTransposed: pair.isEmbedding, factor: 1),
+          source: pair.a, rows: 0..<pair.rank, permutation: .none, isTransposed: pair.isEmbedding, factor: 1,
+          gather: Gather(columnsOf: pair.a, target)),
         Tensor(
           name: target.tensorName + ".lora_b", dtype: outputType.dtype(columnCount: pair.rank), shape: shapeB,
-          source: pair.b, rows: target.rows, permutation: target.permutation, isTransposed: false, factor: factor),
+          source: pair.b, rows: target.rows, permutation: target.permutation, isTransposed: false, factor: factor,
+          gather: Gather(rowsOf: pair.b, target)),
       ]
     }
   }

@@ -23,6 +23,9 @@ struct FactorEncoder {
     try file.read(at: offset, into: &bytes)
   }
 
+  /// Makes `bytes` the chunk, and gives an old buffer back for the next.
+  mutating func take(_ bytes: inout [UInt8]) { swap(&source, &bytes) }
+
   mutating func permuteRows(_ permutation: RowPermutation, rowByteCount: Int, rowCount: Int) {
     Self.resize(&reordered, to: source.count)
     precondition(rowByteCount * rowCount <= source.count, "more rows than were read")

@@ -47,6 +47,12 @@ struct AdapterParts {
     moduleCount = plan.modules.count
     for (pair, module) in zip(adapter.pairs, plan.modules) {
       guard let weight = base.module(named: module.name) else { continue }
+      guard [.linear, .embedding, .outputLayer].contains(weight.kind) else {
+        throw InferenceError(
+          .unknownTensor, path: path, place: "module \(pair.module)",
+          problem: "adapters of experts can be converted, but not run",
+          remedy: "convert the adapter and run it with llama.cpp")
+      }
       for target in weight.targets {
         pairs[target.tensorName] = Pair(
           a: RowSource(file: adapter.weights, tensor: pair.a, rows: 0..<pair.rank, permutation: .none),

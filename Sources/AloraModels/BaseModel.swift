@@ -19,20 +19,44 @@ public struct BaseModel: Sendable {
 
   /// What models share when they are copied.
   private final class Lookup: Sendable {
-    let architecture: Architecture
+    /// What gives it its layers, or why this package can only convert its adapters.
+    let architecture: Result<Architecture, ArchitectureError>
     let moduleIndex: [String: Int]
+    /// What the traced table says beyond ``BaseModel/modules``: experts, and everything of a base without layers.
+    let table: TableModules?
 
-    init(_ architecture: Architecture, _ moduleIndex: [String: Int]) {
+    init(_ architecture: Result<Architecture, ArchitectureError>, _ moduleIndex: [String: Int], _ table: TableModules?)
+    {
       self.architecture = architecture
       self.moduleIndex = moduleIndex
+      self.table = table
     }
   }
 
   /// What gives it its layers.
-  var architecture: Architecture { lookup.architecture }
+  ///
+  /// - Throws: `unknownArchitecture`, `unsupportedVariant` for a base that this package only converts adapters for.
+  func architecture() throws(ArchitectureError) -> Architecture { try lookup.architecture.get() }
 
   /// The module of that path, or nil.
-  public func module(named name: String) -> WeightModule? { lookup.moduleIndex[name].map { modules[$0] } }
+  public func module(named name: String) -> WeightModule? {
+    lookup.moduleIndex[name].map { modules[$0] } ?? lookup.table?.module(named: name)
+  }
+
+  /// The module of that path. Of several that layers of different kinds have, the one with these extents.
+  public func module(named name: String, outputCount: Int, inputCount: Int) -> WeightModule? {
+    lookup.moduleIndex[name].map { modules[$0] }
+      ?? lookup.table?.module(named: name, extents: (outputCount, inputCount))
+  }
+
+  /// The parameters of a module that hold the weights of experts, in the order in which the module has them.
+  public func experts(ofModule name: String) -> [WeightModule] { lookup.table?.experts(ofModule: name) ?? [] }
+
+  /// Which of these tensors llama.cpp loads adapters for without ever applying them.
+  public func neverApplied(among names: [String]) -> [String] {
+    let never = ArchitectureTable().neverApplied(architecture: architectureName)
+    return never.isEmpty ? [] : names.filter { never.contains(ModuleName($0).pattern) }
+  }
 
   /// A model's name for itself.
   public struct StatedName: Hashable, Sendable {
@@ -48,7 +72,7 @@ public struct BaseModel: Sendable {
 
   private init(
     path: String?, statedName: StatedName?, architectureName: String, hyperparameters: Hyperparameters,
-    architecture: Architecture, modulesOf architectures: [Architecture]
+    architecture: Architecture, modulesOf architectures: [Architecture], table: TableModules?
   ) {
     self.path = path
     self.statedName = statedName
@@ -83,7 +107,20 @@ public struct BaseModel: Sendable {
         name: "lm_head", kind: .outputLayer, inputCount: hidden, outputCount: vocabulary, layerIndex: nil,
         targets: hyperparameters.tiesEmbeddings ? [] : [output]))
     self.modules = modules
-    lookup = Lookup(architecture, index)
+    lookup = Lookup(.success(architecture), index, table)
+  }
+
+  /// A base that only the table describes.
+  init(
+    path: String?, statedName: StatedName?, architectureName: String, hyperparameters: Hyperparameters,
+    table: TableModules, objection: ArchitectureError
+  ) {
+    self.path = path
+    self.statedName = statedName
+    self.architectureName = architectureName
+    self.hyperparameters = hyperparameters
+    modules = table.wholeModules()
+    lookup = Lookup(.failure(objection), [:], table)
   }
 }
 
@@ -92,18 +129,28 @@ extension BaseModel {
   ///
   /// - Throws: ``JSONError``; ``ArchitectureError`` (`unknownArchitecture`, `unsupportedVariant`).
   public init(configuration json: JSON) throws {
-    let found = try Architecture.find(configuration: json)
-    let (architecture, reader) = (found.architecture, found.reader)
-    if let objection = try architecture.objection(reader) {
-      throw ArchitectureError(
-        .unsupportedVariant, path: json.filePath, place: nil,
-        problem: "this \(architecture.className) is not supported: \(objection)")
+    let table = ArchitectureTable()
+    let row = try table.row(configuration: json)
+    do {
+      let found = try Architecture.find(configuration: json)
+      let (architecture, reader) = (found.architecture, found.reader)
+      if let objection = try architecture.objection(reader) {
+        throw ArchitectureError(
+          .unsupportedVariant, path: json.filePath, place: nil,
+          problem: "this \(architecture.className) is not supported: \(objection)")
+      }
+      let hyperparameters = try Hyperparameters(configuration: reader, architecture.defaults)
+      self.init(
+        path: json.filePath, statedName: try StatedName(configuration: json),
+        architectureName: architecture.variantName(hyperparameters) ?? architecture.names.gguf,
+        hyperparameters: hyperparameters, architecture: architecture, modulesOf: [architecture],
+        table: try row.map { try TableModules(table, row: $0, configuration: json, hyperparameters) })
+    } catch let objection as ArchitectureError {
+      guard let row else {
+        throw objection.code == .unknownArchitecture ? try Self.unknown(configuration: json, table) : objection
+      }
+      self = try BaseModel(table: table, row: row, configuration: json, objection: objection)
     }
-    let hyperparameters = try Hyperparameters(configuration: reader, architecture.defaults)
-    self.init(
-      path: json.filePath, statedName: try StatedName(configuration: json),
-      architectureName: architecture.variantName(hyperparameters) ?? architecture.names.gguf,
-      hyperparameters: hyperparameters, architecture: architecture, modulesOf: [architecture])
   }
 
   /// The base that a GGUF holds. Its tensors are compared with the architecture's table.
@@ -123,16 +170,22 @@ extension BaseModel {
         remedy: "give the base model's GGUF")
     }
     let architectures = Architecture.all(ggufName: name)
-    guard let architecture = architectures.first else {
-      throw ArchitectureError(
-        .unknownArchitecture, path: file.path, place: "general.architecture", problem: "'\(name)' is not supported",
-        remedy: "supported are \(Architecture.ggufNames.joined(separator: ", "))")
+    let table = ArchitectureTable()
+    let rules = try table.rows(architecture: name).flatMap { try table.rules(of: $0) }
+    do {
+      guard let architecture = architectures.first else { throw Self.onlyConverts(name, file.path) }
+      let hyperparameters = try Hyperparameters(gguf: file, architecture: name)
+      self.init(
+        path: file.path, statedName: StatedName(metadata), architectureName: name, hyperparameters: hyperparameters,
+        architecture: architecture, modulesOf: architectures,
+        table: TableModules(rules, gguf: file, architecture: name, hyperparameters))
+      try check(against: file)
+    } catch let objection as ArchitectureError
+      where architectures.isEmpty || objection.code == .unsupportedVariant
+    {
+      guard !rules.isEmpty else { throw Self.unknown(name, table, file.path, "general.architecture") }
+      self = try BaseModel(rules, gguf: file, architecture: name, objection: objection)
     }
-    let hyperparameters = try Hyperparameters(gguf: file, architecture: name)
-    self.init(
-      path: file.path, statedName: StatedName(metadata), architectureName: name, hyperparameters: hyperparameters,
-      architecture: architecture, modulesOf: architectures)
-    try check(against: file)
   }
 
   private func check(against file: GGUFFileSet) throws {

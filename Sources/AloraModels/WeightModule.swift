@@ -6,6 +6,8 @@ public enum RowPermutation: Hashable, Sendable {
   ///
   /// Source: llama.cpp `conversion/llama.py` (`LlamaModel.permute`).
   case halvesToPairs(headDimension: Int)
+  /// Any other order, from the traced table. Rows are counted from the start of the target's range; it may leave rows out.
+  case order(ElementOrder)
 
   /// The row in Hugging Face's order that becomes `row` in GGUF's.
   public func sourceRow(of row: Int) -> Int {
@@ -14,6 +16,7 @@ public enum RowPermutation: Hashable, Sendable {
     case .halvesToPairs(let headDimension):
       let (head, offset) = row.quotientAndRemainder(dividingBy: headDimension)
       return head * headDimension + (offset % 2) * (headDimension / 2) + offset / 2
+    case .order(let order): return order.source(of: row)
     }
   }
 
@@ -25,6 +28,11 @@ public enum RowPermutation: Hashable, Sendable {
       let (head, offset) = row.quotientAndRemainder(dividingBy: headDimension)
       let (half, pair) = offset.quotientAndRemainder(dividingBy: headDimension / 2)
       return head * headDimension + 2 * pair + half
+    case .order(let order):
+      guard let target = (0..<order.count).first(where: { order.source(of: $0) == row }) else {
+        preconditionFailure("a row that the order leaves out")
+      }
+      return target
     }
   }
 
@@ -33,7 +41,13 @@ public enum RowPermutation: Hashable, Sendable {
     switch self {
     case .none: 1
     case .halvesToPairs(let headDimension): headDimension
+    case .order(let order): order.count
     }
+  }
+
+  /// How many rows come out of `count` rows.
+  func targetCount(of count: Int) -> Int {
+    if case .order(let order) = self { order.count } else { count }
   }
 }
 
@@ -45,6 +59,35 @@ public struct WeightTarget: Hashable, Sendable {
   public let rows: Range<Int>
   /// The order of these rows, counted from the range's start.
   public let permutation: RowPermutation
+  /// The order of the weight's columns.
+  public let columns: RowPermutation
+  /// What the weight's rows are multiplied by on their way into GGUF, in the target's order; empty for nothing.
+  public let factors: [RowFactor]
+
+  /// A number that a run of rows is multiplied by.
+  public struct RowFactor: Hashable, Sendable {
+    public let rowCount: Int
+    public let value: Double
+
+    package init(rowCount: Int, value: Double) {
+      self.rowCount = rowCount
+      self.value = value
+    }
+  }
+
+  /// How many rows the GGUF tensor has.
+  public var rowCount: Int { permutation.targetCount(of: rows.count) }
+
+  init(
+    tensorName: String, rows: Range<Int>, permutation: RowPermutation, columns: RowPermutation = .none,
+    factors: [RowFactor] = []
+  ) {
+    self.tensorName = tensorName
+    self.rows = rows
+    self.permutation = permutation
+    self.columns = columns
+    self.factors = factors
+  }
 }
 
 /// A module of the base model whose weight an adapter can change.
@@ -55,6 +98,20 @@ public struct WeightModule: Hashable, Sendable {
     case embedding
     /// The output layer (`lm_head`).
     case outputLayer
+    /// A parameter that holds the weights of all experts.
+    case experts(Experts)
+    /// The module of one expert, of so many.
+    case expert(index: Int, count: Int)
+  }
+
+  /// How a parameter holds the weights of experts. ``WeightModule/inputCount`` and ``WeightModule/outputCount`` are
+  /// those of one expert.
+  public struct Experts: Hashable, Sendable {
+    public let count: Int
+    /// Whether the parameter is [experts, in, out] instead of [experts, out, in].
+    public let isTransposed: Bool
+    /// Whether its module says so (`is_transposed`), which PEFT reads from 0.19 on.
+    public let isMarkedTransposed: Bool
   }
 
   /// The module's path in the Hugging Face model: `model.layers.0.self_attn.q_proj`.

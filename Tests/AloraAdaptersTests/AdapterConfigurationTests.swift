@@ -40,7 +40,6 @@ private func configuration(_ fields: String, ignoring: Set<String> = []) throws 
     (#""modules_to_save": ["lm_head"]"#, "$.modules_to_save"),
     (#""trainable_token_indices": [5]"#, "$.trainable_token_indices"),
     (#""trainable_token_indices": {"embed_tokens": [5]}"#, "$.trainable_token_indices"),
-    (#""target_parameters": ["experts.gate_up_proj"]"#, "$.target_parameters"),
     (#""layer_replication": [[0, 4], [2, 5]]"#, "$.layer_replication"), (#""use_qalora": true"#, "$.use_qalora"),
     (#""use_bdlora": {"nblocks": 2}"#, "$.use_bdlora"), (#""arrow_config": {"top_k": 3}"#, "$.arrow_config"),
     (#""kasa_config": {"beta": 1e-4}"#, "$.kasa_config"), (#""monteclora_config": {"x": 1}"#, "$.monteclora_config"),

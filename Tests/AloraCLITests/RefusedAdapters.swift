@@ -58,7 +58,6 @@ struct RefusedAdapter: Sendable, CustomTestStringConvertible {
     .field("use_dora", "true", "DoRA"), .field("lora_bias", "true", "bias"),
     .field("modules_to_save", "[\"lm_head\"]", "modules_to_save"),
     .field("trainable_token_indices", "[1]", "token embeddings"),
-    .field("target_parameters", "[\"w\"]", "target_parameters"),
     .field("layer_replication", "[[0, 1]]", "replicated"), .field("use_qalora", "true", "QALoRA"),
     .field("init_lora_weights", "\"pissa\"", "pissa"), .field("megatron_config", "{\"a\": 1}", "Megatron"),
     .field("future_field", "3", "--ignore-field future_field"),

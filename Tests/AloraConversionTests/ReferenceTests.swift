@@ -44,7 +44,6 @@ private let refusals: [String: @Sendable (any Error) -> Bool] = [
   "llama-tied-lm-head": { ($0 as? ConversionError)?.code == .tiedOutput },
   "llama-alpha-zero": { ($0 as? ConversionError)?.code == .noEffect },
   "llama-layer-norm": { ($0 as? PEFTError)?.code == .unsupportedField },
-  "granite-moe-experts": { ($0 as? PEFTError)?.code == .unsupportedField },
 ]
 
 @Suite struct ReferenceTests {

@@ -15,7 +15,9 @@ BUILT = re.compile(r"(^|/)(\.build|\.cache|\.venv|__pycache__)/|\.(o|so|a|pyc)$"
 def check(show_all):
     problems, counts = [], {}
     for path in tracked("Sources/**", "Tests/**.swift", "Fuzz/**", "scripts/**"):
-        counts[name(path)] = path.read_bytes().count(b"\n")
+        # A table that a script writes, one entry in a line.
+        if path.suffix != ".json":
+            counts[name(path)] = path.read_bytes().count(b"\n")
     problems += [f"{file}: {count} lines, at most {LONGER.get(file, GREATEST_LINES)}" for file, count in counts.items()
                  if count > LONGER.get(file, GREATEST_LINES)]
     sources = [count for file, count in counts.items() if file.startswith("Sources/") and file.endswith(".swift")]

@@ -75,6 +75,9 @@ extension AdapterConfiguration {
 
   private mutating func readTargets(_ json: JSON) throws {
     if let value = try json[optional: "target_modules"] { targets = try Self.targets(value) }
+    if let value = try json[optional: "target_parameters"], !value.isSwitchedOff {
+      targetParameters = value.kind == .string ? [try value.string()] : try value.elements().map { try $0.string() }
+    }
     if let value = try json[optional: "exclude_modules"], !value.isSwitchedOff {
       let read = try Self.targets(value)
       // "all-linear" means something for targets only.

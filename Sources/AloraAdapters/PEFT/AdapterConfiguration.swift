@@ -40,6 +40,8 @@ public struct AdapterConfiguration: Hashable, Sendable {
 
   public var targets = Targets.unspecified
   public var excluded: Targets?
+  /// `target_parameters`: names or dotted endings of parameters, such as those of experts.
+  public var targetParameters: [String] = []
   /// `layers_to_transform`; nil for all layers.
   public var layers: Set<Int>?
   /// `layers_pattern`; empty for PEFT's default of any numbered path component.
@@ -62,6 +64,13 @@ public struct AdapterConfiguration: Hashable, Sendable {
   public var version: String?
 
   public var notes: [Note] = []
+
+  /// Whether `target_parameters` names the parameter of that path.
+  ///
+  /// Source: PEFT `tuners/tuners_utils.py` (`_inject_parameters`).
+  public func targetsParameter(_ path: String) -> Bool {
+    targetParameters.contains { path == $0 || path.hasSuffix("." + $0) }
+  }
 
   /// An aLoRA is active only from its invocation on; any other LoRA everywhere.
   public var isActivated: Bool { invocationTokens != nil || invocationString != nil }

@@ -22,7 +22,7 @@ enum ConfigurationField {
     "alpha_pattern": .used, "target_modules": .used, "exclude_modules": .used, "layers_to_transform": .used,
     "layers_pattern": .used, "bias": .used, "alora_invocation_tokens": .used, "invocation_string": .used,
     "base_model_name_or_path": .used, "revision": .used, "task_type": .used, "peft_version": .used,
-    "init_lora_weights": .used, "fan_in_fan_out": .used, "ensure_weight_tying": .used,
+    "init_lora_weights": .used, "fan_in_fan_out": .used, "ensure_weight_tying": .used, "target_parameters": .used,
 
     "auto_mapping": .harmless, "inference_mode": .harmless, "lora_dropout": .harmless, "megatron_core": .harmless,
     // Settings of initializations; the initialization itself is judged by init_lora_weights.
@@ -43,9 +43,6 @@ enum ConfigurationField {
       remedy: remerge),
     "trainable_token_indices": .refusedUnlessEmpty(
       problem: "token embeddings were trained, which GGUF adapters cannot express", remedy: remerge),
-    "target_parameters": .refusedUnlessEmpty(
-      problem: "LoRA on bare parameters (fused experts) is not supported",
-      remedy: "target the attention's linear modules, or merge the adapter into the base"),
     "layer_replication": .refusedUnlessEmpty(
       problem: "the adapter is for a model with replicated layers, which the base does not have", remedy: remerge),
     "megatron_config": .refusedUnlessEmpty(

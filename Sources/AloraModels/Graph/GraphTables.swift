@@ -58,7 +58,7 @@ struct GraphTables {
     return ModelGraph(
       base: base, parameters: numbers.parameters,
       layers: try (0..<h.layerCount).map { index in
-        try base.architecture.layer(LayerBuilder(index: index, tables: self, numbers: numbers))
+        try base.architecture().layer(LayerBuilder(index: index, tables: self, numbers: numbers))
       },
       embedding: embedding,
       finalNorm: Norm(

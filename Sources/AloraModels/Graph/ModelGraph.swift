@@ -48,6 +48,7 @@ public struct ModelGraph: Sendable {
   }
 
   init(configuration json: JSON, base: BaseModel) throws {
+    _ = try base.architecture()
     let found = try Architecture.find(configuration: json)
     let rules = found.architecture.numbers
     let numbers = try GraphNumbers(configuration: found.reader, base.hyperparameters, rules)
@@ -60,7 +61,7 @@ public struct ModelGraph: Sendable {
 
   init(gguf file: GGUFFileSet, base: BaseModel) throws {
     let numbers = try GraphNumbers(
-      gguf: file, base.hyperparameters, architecture: base.architectureName, base.architecture.numbers)
+      gguf: file, base.hyperparameters, architecture: base.architectureName, base.architecture().numbers)
     self = try GraphTables(base: base, biases: nil).graph(numbers)
   }
 

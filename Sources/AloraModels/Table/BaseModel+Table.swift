@@ -1,0 +1,157 @@
+internal import AloraGGUF
+internal import AloraJSON
+internal import AloraTensors
+
+extension ArchitectureTable {
+  /// The row that describes a configuration: of the first class that it names, or of its model type.
+  func row(configuration json: JSON) throws -> Row? {
+    for name in try json[optional: "architectures"]?.elements() ?? [] {
+      let rows = try rows(huggingFaceName: name.string())
+      if !rows.isEmpty { return try first(of: rows, json) }
+    }
+    guard let modelType = try json[optional: "model_type"]?.string() else { return nil }
+    return try first(of: rows(modelType: modelType), json)
+  }
+
+  private func first(of rows: [Row], _ json: JSON) throws -> Row? {
+    try rows.first { row in
+      let fields = try ConfigurationFields(json: json, defaults: row.defaults)
+      return try row.conditions.allSatisfy { try $0.holds(for: fields) }
+    }
+  }
+}
+
+extension TableModules {
+  init(
+    _ table: ArchitectureTable, row: ArchitectureTable.Row, configuration json: JSON, _ hyperparameters: Hyperparameters
+  ) throws {
+    let fields = try ConfigurationFields(json: json, defaults: row.defaults)
+    self.init(
+      rules: try table.rules(of: row), layerCount: hyperparameters.layerCount,
+      tiesEmbeddings: hyperparameters.tiesEmbeddings, tensors: nil, field: { name, _ in fields.integer(name) },
+      factor: { fields.number($0) })
+  }
+
+  init(
+    _ rules: [ArchitectureTable.Rule], gguf file: GGUFFileSet, architecture: String, _ hyperparameters: Hyperparameters
+  ) {
+    let fields = GGUFFields(file, architecture: architecture)
+    self.init(
+      rules: rules, layerCount: hyperparameters.layerCount, tiesEmbeddings: hyperparameters.tiesEmbeddings,
+      tensors: BaseTensors(file), field: { fields.integer($0, layer: $1) }, factor: { _ in nil })
+  }
+}
+
+extension BaseModel {
+  init(table: ArchitectureTable, row: ArchitectureTable.Row, configuration json: JSON, objection: ArchitectureError)
+    throws
+  {
+    let fields = try ConfigurationFields(json: json, defaults: row.defaults)
+    let ties = try fields.json("tie_word_embeddings")?.boolean() ?? row.tiesEmbeddings
+    let hyperparameters = try Hyperparameters(json: json, tiesEmbeddings: ties) { fields.integer($0) }
+    self.init(
+      path: json.filePath, statedName: try StatedName(configuration: json), architectureName: row.name,
+      hyperparameters: hyperparameters,
+      table: try TableModules(table, row: row, configuration: json, hyperparameters), objection: objection)
+  }
+
+  init(
+    _ rules: [ArchitectureTable.Rule], gguf file: GGUFFileSet, architecture: String, objection: ArchitectureError
+  ) throws {
+    // With M-RoPE, llama.cpp reorders the rotary rows of q and k. The table has no rule for that.
+    if ["glm4", "glm4moe"].contains(architecture), file.metadata["\(architecture).rope.dimension_sections"] != nil {
+      throw ArchitectureError(
+        .unsupportedVariant, path: file.path, place: "\(architecture).rope.dimension_sections",
+        problem: "adapters of GLM models with M-RoPE can't be converted yet")
+    }
+    let hyperparameters = try Hyperparameters(tableGGUF: file, architecture: architecture)
+    self.init(
+      path: file.path, statedName: StatedName(file.metadata), architectureName: architecture,
+      hyperparameters: hyperparameters,
+      table: TableModules(rules, gguf: file, architecture: architecture, hyperparameters),
+      objection: objection)
+  }
+
+  /// Why this package can't run a model.
+  static func onlyConverts(_ name: String, _ path: String?) -> ArchitectureError {
+    ArchitectureError(
+      .unknownArchitecture, path: path, place: "general.architecture",
+      problem: "alora converts adapters for \(name) models but can't run them",
+      remedy: "it runs \(Architecture.ggufNames.joined(separator: ", "))")
+  }
+
+  static func unknown(configuration json: JSON, _ table: ArchitectureTable) throws -> ArchitectureError {
+    let classes = try json[optional: "architectures"]?.elements().map { try $0.string() } ?? []
+    return unknown(
+      try classes.first ?? json[optional: "model_type"]?.string(), table, json.filePath, "$.architectures")
+  }
+
+  static func unknown(_ name: String?, _ table: ArchitectureTable, _ path: String?, _ place: String)
+    -> ArchitectureError
+  {
+    let known = table.huggingFaceNames() + table.architectureNames().sorted()
+    let nearest = name.flatMap { name in known.min { distance($0, name) < distance($1, name) } }
+    return ArchitectureError(
+      .unknownArchitecture, path: path, place: place,
+      problem: "the base is \(name.map { "'\($0)'" } ?? "of no stated architecture"), which is not supported",
+      remedy: nearest.map { "the nearest supported one is \($0); docs/architectures.md lists all" }
+        ?? "docs/architectures.md lists what is supported")
+  }
+
+  /// How many letters have to change for one name to become the other.
+  private static func distance(_ a: String, _ b: String) -> Int {
+    let (left, right) = (Array(a.lowercased().utf8.prefix(128)), Array(b.lowercased().utf8.prefix(128)))
+    var row = Array(0...right.count)
+    for (i, letter) in left.enumerated() {
+      var diagonal = row[0]
+      row[0] = i + 1
+      for (j, other) in right.enumerated() {
+        let above = row[j + 1]
+        row[j + 1] = min(above + 1, row[j] + 1, diagonal + (letter == other ? 0 : 1))
+        diagonal = above
+      }
+    }
+    return row[right.count]
+  }
+}
+
+extension Hyperparameters {
+  private static let layerFields = ["num_hidden_layers", "n_layer", "num_layers", "n_layers", "num_transformer_layers"]
+
+  /// The sizes of a base that only the table describes. What such a base doesn't state is 0.
+  init(json: JSON, tiesEmbeddings: Bool, _ field: (String) -> Int?) throws {
+    guard let layers = Self.layerFields.lazy.compactMap(field).first, Self.layers.contains(layers) else {
+      throw json.error(.missing, "config.json doesn't say how many layers there are (num_hidden_layers)")
+    }
+    guard let vocabulary = field("vocab_size") ?? field("padded_vocab_size"), Self.extent.contains(vocabulary) else {
+      throw json.error(.missing, "config.json doesn't say how large the vocabulary is (vocab_size)")
+    }
+    func first(_ names: String...) -> Int { names.lazy.compactMap(field).first ?? 0 }
+    self.init(
+      layerCount: layers, hiddenSize: first("hidden_size", "n_embd", "d_model", "model_dim"),
+      headCount: first("num_attention_heads", "n_head", "n_heads", "num_heads"),
+      keyValueHeadCount: first("num_key_value_heads", "num_kv_heads", "n_kv_heads"), headDimension: first("head_dim"),
+      feedForwardSize: first("intermediate_size", "n_inner", "ffn_hidden_size"),
+      sharedFeedForwardSize: first("shared_intermediate_size"),
+      expertCount: first("num_experts", "num_local_experts", "n_routed_experts"),
+      expertsPerToken: first("num_experts_per_tok"), vocabularySize: vocabulary, tiesEmbeddings: tiesEmbeddings)
+  }
+
+  init(tableGGUF file: GGUFFileSet, architecture: String) throws {
+    let fields = GGUFFields(file, architecture: architecture)
+    let layers = try file.metadata.integer(forKey: "\(architecture).block_count", in: Self.layers)
+    guard let embedding = file.tensor(named: "token_embd.weight"), embedding.shape.rank == 2 else {
+      throw ArchitectureError(
+        .missingTensor, path: file.path, place: "tensor token_embd.weight",
+        problem: "the file does not have it as a matrix",
+        remedy: "give the whole model; a split file by its first part")
+    }
+    func number(_ name: String) -> Int { fields.integer(name, layer: nil) ?? 0 }
+    self.init(
+      layerCount: layers, hiddenSize: number("hidden_size"), headCount: number("num_attention_heads"),
+      keyValueHeadCount: number("num_key_value_heads"), headDimension: number("head_dim"),
+      feedForwardSize: number("intermediate_size"), sharedFeedForwardSize: 0, expertCount: number("num_experts"),
+      expertsPerToken: 0, vocabularySize: embedding.shape.dimensions[0],
+      tiesEmbeddings: file.tensor(named: "output.weight") == nil)
+  }
+}

@@ -1,0 +1,211 @@
+internal import AloraJSON
+
+/// The modules of a base that the table describes, made when they are asked for.
+struct TableModules: Sendable {
+  /// A size of the base: a field of its configuration, maybe of one layer.
+  typealias Field = @Sendable (_ name: String, _ layer: Int?) -> Int?
+
+  private let rules: [String: [ArchitectureTable.Rule]]
+  /// In the table's order.
+  private let patterns: [String]
+  private let layerCount: Int
+  private let tiesEmbeddings: Bool
+  private let field: Field
+  fileprivate let factor: @Sendable (String) -> Double?
+  private let tensors: BaseTensors?
+
+  /// - Parameters:
+  ///   - tensors: the base's tensors, if they are known; they decide which rules apply.
+  init(
+    rules: [ArchitectureTable.Rule], layerCount: Int, tiesEmbeddings: Bool, tensors: BaseTensors?,
+    field: @escaping Field, factor: @escaping @Sendable (String) -> Double?
+  ) {
+    var found: [String: [ArchitectureTable.Rule]] = [:]
+    var patterns: [String] = []
+    for rule in rules {
+      let pattern = ModuleName(table: rule.module).pattern
+      if found[pattern] == nil { patterns.append(pattern) }
+      if !(found[pattern]?.contains(rule) ?? false) { found[pattern, default: []].append(rule) }
+    }
+    self.rules = found
+    self.patterns = patterns
+    self.layerCount = layerCount
+    self.tiesEmbeddings = tiesEmbeddings
+    self.tensors = tensors
+    self.field = field
+    self.factor = factor
+  }
+
+  /// The module of that path whose weight is [out, in], or the likeliest one if none fits.
+  ///
+  /// - Parameter extents: what an adapter has; the base's own extents if nil.
+  func module(named path: String, extents: (out: Int, in: Int)? = nil) -> WeightModule? {
+    let name = ModuleName(path)
+    if let layer = name.layer, layer >= layerCount { return nil }
+    var first: WeightModule?
+    for rule in rules[name.pattern] ?? [] {
+      guard let module = module(rule, layer: name.layer, expert: name.expert, extents: extents) else { continue }
+      guard let extents else { return module }
+      if module.outputCount == extents.out, module.inputCount == extents.in { return module }
+      first = first ?? module
+    }
+    return first
+  }
+
+  /// The parameters of a module that hold experts, in the order in which the module has them.
+  func experts(ofModule path: String) -> [WeightModule] {
+    let name = ModuleName(path)
+    if let layer = name.layer, layer >= layerCount { return [] }
+    return patterns.filter { $0.hasPrefix(name.pattern + ".") && !$0.dropFirst(name.pattern.count + 1).contains(".") }
+      .flatMap { rules[$0] ?? [] }.filter { $0.kind == .experts }
+      .compactMap { module($0, layer: name.layer, expert: nil, extents: nil) }
+  }
+
+  /// The modules that every layer has, then the others that are outside of layers.
+  func wholeModules() -> [WeightModule] {
+    let all = patterns.flatMap { rules[$0] ?? [] }.filter {
+      !$0.isInSomeLayers && $0.kind != .experts && $0.kind != .expert
+    }
+    let layered = all.filter { $0.module.contains("{layer}") }
+    return (0..<layerCount).flatMap { layer in
+      layered.compactMap { module($0, layer: layer, expert: nil, extents: nil) }
+    } + all.filter { !$0.module.contains("{layer}") }.compactMap { module($0, layer: nil, expert: nil, extents: nil) }
+  }
+
+  private func module(
+    _ rule: ArchitectureTable.Rule, layer: Int?, expert: Int?, extents: (out: Int, in: Int)?
+  ) -> WeightModule? {
+    let path = ModuleName.path(rule.module, layer: layer, expert: expert)
+    func value(_ expression: FieldExpression, _ local: [String: Int] = [:]) -> Int? {
+      expression.value { local[$0] ?? field($0, layer) }
+    }
+    let names = rule.targets.map { ModuleName.path($0.tensor, layer: layer, expert: nil) + ".weight" }
+    let plain = tensors.flatMap { Self.plainExtents(rule, names, $0) }
+    guard let out = rule.outputCount.flatMap({ value($0) }) ?? plain?.out ?? extents?.out,
+      let columns = rule.inputCount.flatMap({ value($0) }) ?? plain?.in ?? extents?.in,
+      Hyperparameters.extent.contains(out), Hyperparameters.extent.contains(columns)
+    else { return nil }
+    var kind = WeightModule.Kind.linear
+    switch rule.kind {
+    case .linear: break
+    case .embedding: kind = .embedding
+    case .output: kind = .outputLayer
+    case .experts:
+      guard let count = rule.expertCount.flatMap({ value($0) }) ?? plain?.experts,
+        Hyperparameters.extent.contains(count)
+      else { return nil }
+      kind = .experts(
+        WeightModule.Experts(
+          count: count, isTransposed: rule.isTransposed, isMarkedTransposed: rule.isMarkedTransposed))
+    case .expert:
+      let names = [
+        "num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "moe_num_primary_experts",
+      ]
+      guard let expert, let count = plain?.experts ?? names.lazy.compactMap({ field($0, layer) }).first, expert < count
+      else { return nil }
+      kind = .expert(index: expert, count: count)
+    }
+    var targets: [WeightTarget] = []
+    for (target, name) in zip(rule.targets, names) {
+      guard
+        let made = weightTarget(
+          target, name: name, out: out, in: columns, value: { value($0, ["out": out, "in": columns]) })
+      else { return nil }
+      targets.append(made)
+    }
+    if let tensors {
+      guard let fitting = tensors.fit(targets, experts: Self.expertCount(kind), columnCount: columns, kind: kind) else {
+        return nil
+      }
+      targets = fitting
+    }
+    if kind == .outputLayer, tiesEmbeddings { targets = [] }
+    let isEmbedding = kind == .embedding
+    return WeightModule(
+      name: path, kind: kind, inputCount: isEmbedding ? out : columns, outputCount: isEmbedding ? columns : out,
+      layerIndex: layer, targets: isEmbedding ? targets.map { $0.embedding(hidden: columns) } : targets)
+  }
+
+  static func expertCount(_ kind: WeightModule.Kind) -> Int? {
+    switch kind {
+    case .experts(let experts): experts.count
+    case .expert(_, let count): count
+    default: nil
+    }
+  }
+
+  /// What the tensors say of a rule that only renames.
+  private static func plainExtents(
+    _ rule: ArchitectureTable.Rule, _ names: [String], _ tensors: BaseTensors
+  ) -> (out: Int, in: Int, experts: Int?)? {
+    guard let name = names.first, let shape = tensors.shape(name), shape.count >= 2 else { return nil }
+    let isPlain = rule.targets.count == 1 && rule.targets[0].rows == nil && rule.targets[0].columns == nil
+    guard isPlain else { return shape.count == 3 ? (-1, shape[2], shape[0]) : nil }
+    return (shape[shape.count - 2], shape[shape.count - 1], shape.count == 3 ? shape[0] : nil)
+  }
+
+  private func weightTarget(
+    _ target: ArchitectureTable.Rule.Target, name: String, out: Int, in columnCount: Int,
+    value: (FieldExpression) -> Int?
+  ) -> WeightTarget? {
+    func order(_ segments: [ArchitectureTable.Rule.Segment], extent: Int) -> ElementOrder? {
+      var numbers: [(start: Int, loops: [(count: Int, stride: Int)])] = []
+      for segment in segments {
+        guard let start = value(segment.start) else { return nil }
+        var loops: [(count: Int, stride: Int)] = []
+        for loop in segment.loops {
+          guard let count = value(loop.count), let stride = value(loop.stride) else { return nil }
+          loops.append((count, stride))
+        }
+        numbers.append((start, loops))
+      }
+      return ElementOrder(numbers, extent: extent)
+    }
+    var rows = 0..<out
+    var permutation = RowPermutation.none
+    if let segments = target.rows {
+      guard let order = order(segments, extent: out) else { return nil }
+      if let start = order.runStart {
+        rows = start..<(start + order.count)
+      } else if let headDimension = order.halvesToPairs, order.count == out {
+        permutation = .halvesToPairs(headDimension: headDimension)
+      } else {
+        permutation = .order(order)
+      }
+    }
+    var columns = RowPermutation.none
+    if let segments = target.columns {
+      guard let order = order(segments, extent: columnCount), order.count == columnCount else { return nil }
+      columns = .order(order)
+    }
+    guard let factors = factors(target, rowCount: permutation.targetCount(of: rows.count), value) else { return nil }
+    return WeightTarget(tensorName: name, rows: rows, permutation: permutation, columns: columns, factors: factors)
+  }
+}
+
+extension TableModules {
+  /// Runs of rows and what multiplies them; empty if everything is multiplied by 1.
+  private func factors(
+    _ target: ArchitectureTable.Rule.Target, rowCount: Int, _ value: (FieldExpression) -> Int?
+  ) -> [WeightTarget.RowFactor]? {
+    var factors: [WeightTarget.RowFactor] = []
+    for run in target.factors {
+      var product = 1.0
+      for name in run.fields {
+        guard let number = factor(name) else { return nil }
+        product *= number
+      }
+      guard let count = run.rowCount.map(value) ?? rowCount, count > 0 else { return nil }
+      factors.append(WeightTarget.RowFactor(rowCount: count, value: product))
+    }
+    guard factors.isEmpty || factors.reduce(0, { $0 + $1.rowCount }) == rowCount else { return nil }
+    return factors.allSatisfy { $0.value == 1 } ? [] : factors
+  }
+}
+
+extension WeightTarget {
+  /// The target of a token embedding, whose rows are counted along the hidden size.
+  fileprivate func embedding(hidden: Int) -> WeightTarget {
+    WeightTarget(tensorName: tensorName, rows: 0..<hidden, permutation: .none, columns: .none, factors: factors)
+  }
+}

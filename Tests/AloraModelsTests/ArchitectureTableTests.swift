@@ -1,0 +1,110 @@
+import AloraGGUF
+import AloraJSON
+import AloraTestSupport
+import Testing
+
+@testable import AloraModels
+
+@Suite struct ArchitectureTableTests {
+  private func document() throws -> JSON {
+    try JSONDocument(path: testData("../Sources/CArchitectureTable/architectures.json")).root
+  }
+
+  /// The lines that lookups parse are the whole table.
+  @Test func linesAndTheWholeTextAgree() throws {
+    let table = ArchitectureTable()
+    let whole = try document()
+    let classes = try whole["classes"].elements()
+    let rules = try whole["rules"].elements()
+    #expect(classes.count > 140 && rules.count > 400)
+    var seen = 0
+    for name in table.huggingFaceNames() {
+      for row in try table.rows(huggingFaceName: name) {
+        let expected = classes[seen]
+        #expect(try expected["class"].string() == name && row.name == expected["architecture"].string())
+        let modules = try table.rules(of: row).map(\.module)
+        #expect(try modules == expected["rules"].integers(in: 0...rules.count).map { try rules[$0]["module"].string() })
+        seen += 1
+      }
+    }
+    #expect(seen == classes.count)
+    #expect(table.architectureNames().count >= 100)
+  }
+
+  @Test func theTableFollowsItsSchema() throws {
+    let schema = try SchemaValidator(path: testData("../schemas/architectures.schema.json"))
+    #expect(try schema.violations(in: document()) == [])
+  }
+
+  /// An architecture that this package runs has the same weights in its Swift file and in the table.
+  @Test(arguments: Self.configurations.keys.sorted()) func engineAndTableAgree(_ name: String) throws {
+    let base = try #require(Self.configurations[name])
+    let json = try parseJSON(base)
+    let engine = try BaseModel(configuration: json)
+    let table = ArchitectureTable()
+    let row = try #require(try table.row(configuration: json))
+    #expect(row.name == engine.architectureName)
+    let modules = try TableModules(table, row: row, configuration: json, engine.hyperparameters)
+    for module in engine.modules {
+      let other = try #require(modules.module(named: module.name), "\(module.name)")
+      #expect(other == module, "\(module.name)")
+    }
+  }
+
+  private static let sizes = """
+    "hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "intermediate_size": 96,
+    "num_hidden_layers": 2, "vocab_size": 128, "tie_word_embeddings": false
+    """
+  private static let configurations: [String: String] = {
+    var all: [String: String] = [:]
+    for architecture in Architecture.all {
+      guard let modelType = architecture.names.modelTypes.first,
+        ArchitectureTable().huggingFaceNames().contains(architecture.className)
+      else { continue }
+      var text = "\(sizes), \"architectures\": [\"\(architecture.className)\"]"
+      if modelType.hasPrefix("granitemoe") {
+        let experts = modelType == "granitemoehybrid" ? 0 : 4
+        text += ", \"num_local_experts\": \(experts), \"num_experts_per_tok\": \(experts / 2)"
+        if modelType != "granitemoe" { text += ", \"shared_intermediate_size\": 48" }
+        text += ", \"layer_types\": [\"attention\", \"attention\"]"
+      }
+      all[architecture.className] = "{\(text)}"
+    }
+    return all
+  }()
+
+  @Test func mostEnginesAreInTheTable() { #expect(Self.configurations.count >= 11) }
+
+  @Test func anUnknownClassIsRefusedWithTheNearest() throws {
+    let error = caught(ArchitectureError.self) {
+      _ = try BaseModel(configuration: parseJSON(#"{"architectures": ["Qwen3MoEForCausalLM"]}"#))
+    }
+    #expect(error?.code == .unknownArchitecture)
+    #expect(error?.remedy?.contains("Qwen3MoeForCausalLM") == true)
+  }
+
+  /// A base that only the table describes converts, and can't run.
+  @Test func whatTheTableDescribesDoesNotRun() throws {
+    let json = try parseJSON("{\(Self.sizes), \"architectures\": [\"Olmo2ForCausalLM\"]}")
+    let base = try BaseModel(configuration: json)
+    #expect(base.architectureName == "olmo2")
+    #expect(base.module(named: "model.layers.1.self_attn.q_proj")?.targets.map(\.tensorName) == ["blk.1.attn_q.weight"])
+    #expect(base.module(named: "model.layers.2.self_attn.q_proj") == nil)
+    let error = caught(ArchitectureError.self) { _ = try ModelGraph(configuration: json) }
+    #expect(error?.code == .unknownArchitecture)
+  }
+
+  @Test(arguments: ["999999999999*a", "a", "a*a*a*a", "b/z", "a+b"]) func hostileExtentsAreNil(_ text: String) throws {
+    let fields = ["a": 1 << 40, "z": 0]
+    let value = try FieldExpression(text: text).value { fields[$0] }
+    #expect(value == nil || text == "a")
+  }
+
+  @Test(arguments: [
+    [(start: 0, loops: [(count: 4, stride: 1 << 62)])], [(start: -1, loops: [(count: 2, stride: 1)])],
+    [(start: 0, loops: [(count: 9, stride: 1)])], [(start: 5, loops: [(count: 4, stride: 1)])],
+    [(start: 0, loops: [(count: 1 << 62, stride: 0), (count: 8, stride: 1)])],
+  ]) func anOrderOutsideOfItsSourceIsNone(_ segments: [(start: Int, loops: [(count: Int, stride: Int)])]) {
+    #expect(ElementOrder(segments, extent: 8) == nil)
+  }
+}

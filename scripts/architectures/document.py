@@ -1,0 +1,72 @@
+"""Writes docs/architectures.md from the table."""
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLE = ROOT / "Sources" / "CArchitectureTable" / "architectures.json"
+OUTPUT = ROOT / "docs" / "architectures.md"
+
+HEAD = """# Architectures
+
+<!-- Written by scripts/architectures/document.py from the traced table. Don't edit. -->
+
+`alora` knows {classes} Hugging Face classes, which become {architectures} GGUF architectures. The table was traced with
+llama.cpp {llama} and transformers {transformers}: a tiny model of each class is filled with distinct whole numbers, llama.cpp
+converts it, and the numbers show where each row and column went. [The script's README](../scripts/architectures/README.md)
+explains how, and how to add a class.
+
+- **order**: GGUF stores rows or columns of some weights in another order; the adapter's factors are reordered to match.
+- **split**: one module becomes several tensors.
+- **experts**: the class has mixture-of-experts weights in the table.
+- **by hand**: transformers doesn't have the class; its weights were listed by hand and traced like the others.
+"""
+
+NEVER = """
+## What llama.cpp loads but never applies
+
+llama.cpp multiplies these tensors without looking for adapters (build {llama}), so an adapter on them does nothing and
+nothing says so.
+
+| architecture | tensors |
+|---|---|
+"""
+
+
+def main():
+    table = json.loads(TABLE.read_text())
+    rows = {}
+    for row in table["classes"]:
+        found = [table["rules"][i] for i in row["rules"]]
+        targets = [t for r in found for t in r["targets"]]
+        notes = set()
+        if any("rows" in t and not is_range(t["rows"]) or "columns" in t for t in targets):
+            notes.add("order")
+        if any(len(r["targets"]) > 1 and r.get("kind") not in ("experts", "expert") for r in found):
+            notes.add("split")
+        if any(r.get("kind") in ("experts", "expert") for r in found):
+            notes.add("experts")
+        if row.get("modelType") is None:
+            notes.add("by hand")
+        entry = rows.setdefault((row["architecture"], row["class"]), set())
+        entry |= notes
+    versions = table["madeWith"]
+    text = HEAD.format(
+        classes=len({c for _, c in rows}), architectures=len({a for a, _ in rows}), llama=versions["llama.cpp"],
+        transformers=versions["transformers"],
+    )
+    text += "\n| GGUF architecture | Hugging Face class | notes |\n|---|---|---|\n"
+    for (architecture, name), notes in sorted(rows.items()):
+        text += f"| `{architecture}` | `{name}` | {', '.join(sorted(notes))} |\n"
+    text += NEVER.format(llama=versions["llama.cpp"])
+    for item in table["neverApplied"]:
+        text += f"| `{item['neverApplied']}` | {', '.join('`' + t.replace('blk.{layer}.', '') + '`' for t in item['tensors'])} |\n"
+    OUTPUT.write_text(text)
+
+
+def is_range(segments):
+    return len(segments) == 1 and len(segments[0][1]) == 1 and segments[0][1][0][1] == "1"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""The models that are traced: every class that llama.cpp converts and transformers has, with what each needs."""
+
+import json
+
+TOKENIZER = {"tokenizer.json": json.dumps({"model": {"vocab": {str(i): i for i in range(200)}}, "added_tokens": []})}
+MLA = {"num_key_value_heads": (4, 6, 8), "head_dim": (8, 12, 20)}
+SQUARE = {"head_dim": (16, 16, 24)}
+DENSE_GRANITE = {"num_local_experts": 0, "num_experts_per_tok": 0, "shared_intermediate_size": (112, 104, 136)}
+MIXED = ["mamba", "attention", "mamba", "attention"]
+MAMBA = {"mamba_d_conv": 4, "layer_types": MIXED}
+RAW = {"raw_configuration": True}
+
+# Widths that are rounded up to a multiple, or that depend on the number of layers.
+FREE_LFM2 = {"free": ("feed_forward.w1", "feed_forward.w2", "feed_forward.w3")}
+PER_LAYER = ("embed_tokens_per_layer", "per_layer_model_projection")
+# With M-RoPE, llama.cpp reorders the rotary rows of q and k, which isn't traced yet.
+NO_MROPE = [["rope_parameters.mrope_section", "absent"], ["rope_scaling.mrope_section", "absent"]]
+GLOBAL = {"layer_types": ["sliding_attention", "full_attention"] * 2, "global_head_dim": (32, 28, 36)}
+GEMMA4 = {
+    "dense": GLOBAL,
+    "keys as values": {**GLOBAL, "attention_k_eq_v": True, "num_global_key_value_heads": (1, 2, 4)},
+    "experts": {**GLOBAL, "enable_moe_block": True, "num_experts": (5, 4, 6), "top_k_experts": 2, "moe_intermediate_size": (32, 40, 56)},
+}
+
+# Class: a list of variants. `over` goes to the configuration class, `raw` into config.json, `when` into the table.
+SPECIAL = {
+    "BambaForCausalLM": [
+        {"over": {"attn_layer_indices": [1, 3]}, "raw": {"attn_layer_indices": [1, 3], "layer_types": None}, **RAW}
+    ],
+    "Cohere2ForCausalLM": [{"raw": {"rotary_pct": 1.0}}],
+    "GPTNeoXForCausalLM": [{"raw": {"rotary_pct": 0.25}, **RAW}],
+    "GPT2LMHeadModel": [{"raw": {"n_ctx": 512}}],
+    "DeepseekV2ForCausalLM": [
+        {"tag": "with a query rank", "over": MLA},
+        {"tag": "without a query rank", "over": {**MLA, "q_lora_rank": None}},
+    ],
+    "DeepseekV3ForCausalLM": [{"over": MLA}],
+    "DeepseekV32ForCausalLM": [{"over": MLA}],
+    "Glm4MoeLiteForCausalLM": [{"over": MLA}],
+    "GlmMoeDsaForCausalLM": [{"over": MLA}],
+    "YoutuForCausalLM": [{"over": MLA}],
+    "FalconForCausalLM": [
+        {
+            "tag": "grouped", "over": {"head_dim": "absent", "new_decoder_architecture": True, "num_kv_heads": (2, 3, 2)},
+            "raw": {"num_kv_heads": (2, 3, 2)}, **RAW, "when": [["new_decoder_architecture", "true"]],
+        },
+        {
+            "tag": "one key-value head", "over": {"head_dim": "absent", "multi_query": True, "new_decoder_architecture": False},
+            "raw": {"n_head_kv": 1, "num_kv_heads": 1}, **RAW, "when": [["multi_query", "true"]],
+        },
+        {
+            "tag": "all heads", "over": {"head_dim": "absent", "multi_query": False, "new_decoder_architecture": False},
+            "raw": {"n_head_kv": (4, 6, 8), "num_kv_heads": (4, 6, 8)}, **RAW,
+        },
+    ],
+    "FalconH1ForCausalLM": [
+        {
+            "over": {"mamba_d_ssm": (128, 192, 384), "head_dim": (16, 24, 20)},
+            "raw": {"head_dim": (16, 24, 20)}, **RAW,
+        }
+    ],
+    "FalconMambaForCausalLM": [{"over": {"intermediate_size": (128, 192, 384), "expand": 2}}],
+    "MambaForCausalLM": [{"over": {"intermediate_size": (128, 192, 384), "expand": 2}}],
+    "Mamba2ForCausalLM": [
+        {"over": {"num_heads": (16, 12, 8), "head_dim": (8, 16, 48), "expand": 2, "hidden_size": (64, 96, 192)}}
+    ],
+    "Gemma3ForCausalLM": [{"files": TOKENIZER}],
+    "Gemma3ForConditionalGeneration": [{"files": TOKENIZER}],
+    "Gemma3TextModel": [{"files": TOKENIZER}],
+    "Gemma4ForCausalLM": [
+        {"tag": tag, "files": TOKENIZER, "over": over, "raw": {"global_head_dim": (32, 28, 36), "num_global_key_value_heads": over.get("num_global_key_value_heads")}}
+        for tag, over in GEMMA4.items()
+    ],
+    "Gemma4ForConditionalGeneration": [
+        {"tag": tag, "files": TOKENIZER, "over": {"_text": over}, "raw": {"text": {"global_head_dim": (32, 28, 36), "num_global_key_value_heads": over.get("num_global_key_value_heads")}}}
+        for tag, over in GEMMA4.items()
+    ],
+    "Gemma4UnifiedForConditionalGeneration": [
+        {"tag": tag, "files": TOKENIZER, "over": {"_text": over}, "raw": {"text": {"moe_intermediate_size": (32, 40, 56), "global_head_dim": (32, 28, 36), "num_global_key_value_heads": over.get("num_global_key_value_heads")}}}
+        for tag, over in GEMMA4.items()
+    ],
+    "GraniteMoeHybridForCausalLM": [
+        {
+            "tag": "attention only, dense", "when": [["layer_types", "lacks", "mamba", "linear_attention"], ["num_local_experts", "0"]],
+            "over": {**DENSE_GRANITE, "layer_types": ["attention"] * 4}, "raw": {"layer_types": ["attention"] * 4}, **RAW,
+        },
+        {
+            "tag": "attention only, experts", "when": [["layer_types", "lacks", "mamba", "linear_attention"]],
+            "over": {"layer_types": ["attention"] * 4}, "raw": {"layer_types": ["attention"] * 4}, **RAW,
+        },
+        {
+            "tag": "Mamba, dense", "when": [["num_local_experts", "0"]],
+            "over": {**MAMBA, **DENSE_GRANITE}, "raw": {"layer_types": MIXED}, **RAW,
+        },
+        {"tag": "Mamba, experts", "over": MAMBA, "raw": {"layer_types": MIXED}, **RAW},
+    ],
+    "HunYuanDenseV1ForCausalLM": [{"over": {"head_dim": (16, 24, 20), "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}}}],
+    "HunYuanVLForConditionalGeneration": [{"over": {"_text": {"head_dim": (16, 24, 20), "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}}}}],
+    "Lfm2ForCausalLM": [{**FREE_LFM2, "over": {"layer_types": ["conv", "full_attention", "conv", "full_attention"]}}],
+    "Lfm2Model": [{**FREE_LFM2}],
+    "Lfm2MoeForCausalLM": [
+        {"over": {"layer_types": ["conv", "full_attention", "conv", "full_attention"], "num_dense_layers": 2}}
+    ],
+    "MiniMaxM2ForCausalLM": [{"raw": {"rotary_dim": 8}, **RAW}],
+    "NemotronForCausalLM": [{"over": {"head_dim": (16, 24, 20)}}],
+    "NemotronHForCausalLM": [
+        {
+            "tag": "dense", "when": [["num_experts_per_tok", "absent"]], **RAW,
+            "over": {"layers_block_type": ["mamba", "attention", "mlp", "mamba"]},
+            "raw": {"num_experts_per_tok": None, "n_routed_experts": None, "layers_block_type": None, "hybrid_override_pattern": "M*-M", "num_hidden_layers": 4},
+        },
+        {"tag": "experts"},
+    ],
+    "Phi3ForCausalLM": [{}, ],
+    "MiMoV2FlashForCausalLM": [{"raw": {"swa_head_dim": (16, 24, 20), "swa_num_attention_heads": (4, 6, 8), "swa_v_head_dim": (14, 18, 30), "swa_num_key_value_heads": (2, 3, 2), "hybrid_layer_pattern": [0, 1, 1, 0], "topk_method": "noaux_tc"}, **RAW}],
+    "MuseGlimmerForConditionalGeneration": [{"over": {"_vision_config": {"pos_emb_height": 4, "pos_emb_width": 4, "max_position_embeddings": 16}, "projector_hidden_size": 32, "out_hidden_size": 64}}],
+    "Dots1ForCausalLM": [{"over": {"n_routed_experts": (5, 4, 6), "n_shared_experts": 1}}],
+    "GraniteSpeechForConditionalGeneration": [{"build": "GraniteForCausalLM", "skip": True}],
+    "GraniteSpeechPlusForConditionalGeneration": [{"skip": True}],
+    "JanusForConditionalGeneration": [{"skip": True}],
+    "Qwen3OmniMoeForConditionalGeneration": [{"skip": True}],
+    "Qwen3VLMoeForConditionalGeneration": [{"transposed_on_disk": ("experts.gate_up_proj", "experts.down_proj")}],
+    "Glm4vForConditionalGeneration": [{"when": NO_MROPE}],
+    "Glm4vMoeForConditionalGeneration": [{"when": NO_MROPE}],
+    "GlmOcrForConditionalGeneration": [{"when": NO_MROPE}],
+    "T5ForConditionalGeneration": [{"skip": True}],
+    "PocketTTSModel": [{"skip": True}],
+}
+
+# Encoders, drafts and speech models, which nobody serves with a LoRA adapter of a language model.
+OTHERS = ("Bert", "Camembert", "NomicBert", "Roberta", "T5", "UMT5", "Assistant", "PocketTTS", "Eagle", "DFlash", "EuroBert")
+
+
+def specifications(names):
+    """Every variant to trace."""
+    import transformers
+
+    import remote
+
+    for name in names:
+        if any(word in name for word in OTHERS) or name in remote.MODELS:
+            continue
+        if hasattr(transformers, name):
+            for variant in SPECIAL.get(name, [{}]):
+                if not variant.get("skip"):
+                    yield {"class": name, "free": PER_LAYER, **variant}
+    for name, variants in remote.MODELS.items():
+        for variant in variants:
+            yield {"class": name, **variant}
+
+
+FALCON_H1 = {
+    "gate_proj": [["*", ["mlp_multipliers.0"]]],
+    "down_proj": [["*", ["mlp_multipliers.1"]]],
+    "k_proj": [["*", ["key_multiplier", "attention_in_multiplier"]]],
+    "q_proj": [["*", ["attention_in_multiplier"]]],
+    "v_proj": [["*", ["attention_in_multiplier"]]],
+    "o_proj": [["*", ["attention_out_multiplier"]]],
+    "out_proj": [["*", ["ssm_out_multiplier"]]],
+    "in_proj": [
+        ["mamba_d_ssm", ["ssm_in_multiplier", "ssm_multipliers.0"]],
+        ["mamba_d_ssm", ["ssm_in_multiplier", "ssm_multipliers.1"]],
+        ["mamba_n_groups*mamba_d_state", ["ssm_in_multiplier", "ssm_multipliers.2"]],
+        ["mamba_n_groups*mamba_d_state", ["ssm_in_multiplier", "ssm_multipliers.3"]],
+        ["mamba_n_heads", ["ssm_in_multiplier", "ssm_multipliers.4"]],
+    ],
+    "lm_head": [["*", ["lm_head_multiplier"]]],
+    "embed_tokens": [["*", ["embedding_multiplier"]]],
+}
+
+
+def complete(spec, rules):
+    """Adds what tracing cannot see: factors that the reference multiplies weights by, and what has no tensor of its own."""
+    if spec["class"] == "FalconH1ForCausalLM":
+        # Source: llama.cpp conversion/falcon_h1.py (`modify_tensors`).
+        for rule in rules:
+            factors = FALCON_H1.get(rule["module"].rpartition(".")[2])
+            if factors:
+                for target in rule["targets"]:
+                    target["factors"] = factors
+    if any(t["tensor"].endswith("attn_kv_a_mqa") for r in rules for t in r["targets"]):
+        if not any(r["module"].endswith("kv_b_proj") for r in rules):
+            # Split and absorbed into the query and the output, where llama.cpp applies no adapter.
+            stem = next(r["module"] for r in rules if r["module"].endswith("kv_a_proj_with_mqa")).rpartition(".")[0]
+            rules.append({
+                "module": stem + ".kv_b_proj", "out": "*", "in": "*", "_order": 10**6,
+                "targets": [{"tensor": "blk.{layer}.attn_k_b"}],
+            })
