@@ -1,3 +1,4 @@
+import AloraSystem
 import AloraGGUF
 import AloraJSON
 import AloraTestSupport
@@ -80,7 +81,7 @@ import Testing
       _ = try BaseModel(configuration: parseJSON(#"{"architectures": ["Qwen3MoEForCausalLM"]}"#))
     }
     #expect(error?.code == .unknownArchitecture)
-    #expect(error?.remedy?.contains("Qwen3MoeForCausalLM") == true)
+    #expect(error?.remedy?.description.contains("Qwen3MoeForCausalLM") == true)
   }
 
   /// A base that only the table describes converts, and can't run.
