@@ -1,5 +1,6 @@
 import AloraJSON
 import AloraInference
+import AloraJSON
 import AloraNPZ
 import AloraTestSupport
 import Foundation

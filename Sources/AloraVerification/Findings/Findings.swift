@@ -38,7 +38,7 @@ extension Findings {
     shown.formUnion(other.shown)
   }
 
-  /// Every golden row that only lacks precision gets the tolerance with which all of them fit.
+  /// Golden rows that only lack precision share one tolerance, at which all of them fit.
   mutating func shareTolerance() {
     let tolerances = (failures[.afterActivation] ?? []).compactMap { $0.cause?.toleranceThatFits }
     guard let largest = tolerances.max() else { return }
