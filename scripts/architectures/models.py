@@ -127,8 +127,9 @@ SPECIAL = {
     "PocketTTSModel": [{"skip": True}],
 }
 
-# Encoders, drafts and speech models, which nobody serves with a LoRA adapter of a language model.
-OTHERS = ("Bert", "Camembert", "NomicBert", "Roberta", "T5", "UMT5", "Assistant", "PocketTTS", "Eagle", "DFlash", "EuroBert")
+# Encoders, drafts and speech models, which nobody serves with a LoRA adapter of a language model; and HrmText, whose two
+# modules have layers of one name each.
+OTHERS = ("HrmText", "Bert", "Camembert", "NomicBert", "Roberta", "T5", "UMT5", "Assistant", "PocketTTS", "Eagle", "DFlash", "EuroBert")
 
 
 def specifications(names):

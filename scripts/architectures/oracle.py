@@ -115,7 +115,8 @@ def check(spec, directory):
         architecture, written[part] = reference.read_tensors(directory / f"{part}.gguf")
     configuration = directory / "adapter" / "adapter_config.json"
     settings = json.loads(configuration.read_text())
-    kept = ("peft_type", "r", "lora_alpha", "target_modules", "target_parameters", "task_type", "peft_version")
+    kept = ("peft_type", "r", "lora_alpha", "target_modules", "target_parameters", "task_type", "peft_version",
+            "rank_pattern", "alpha_pattern")
     settings = {k: v for k, v in settings.items() if k in kept and v}
     if isinstance(settings.get("target_modules"), list):
         settings["target_modules"] = sorted({m.rpartition(".")[2] for m in settings["target_modules"]})

@@ -35,7 +35,8 @@ class Fitter:
         self.known = {}
 
         def add(values, expression):
-            self.known.setdefault(values, expression)
+            if values not in self.known or self._cost(expression) < self._cost(self.known[values]):
+                self.known[values] = expression
 
         def times(a, b):
             return tuple(x * y for x, y in zip(a, b))
@@ -108,10 +109,11 @@ class Fitter:
         return best
 
     def _cost(self, expression):
-        """Few factors first, then few names, then the usual names."""
+        """Few factors first, and few unusual names; then few names, then the usual ones."""
         factors = expression.replace("+", "*").replace("/", "*").split("*")
         names = {f for f in factors if not f.isdigit()}
-        return len(factors), len(names), sum(self.rank.get(n, len(self.rank)) for n in names), len(expression)
+        strange = sum(1 for n in names if n not in self.rank)
+        return len(factors) + strange, len(names), sum(self.rank.get(n, len(self.rank)) for n in names), len(expression)
 
 
 def lattice(numbers):

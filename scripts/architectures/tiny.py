@@ -19,7 +19,7 @@ FIELDS = {
     "linear_value_head_dim": (6, 14, 12),
     "mamba_n_heads": (16, 12, 8), "mamba_num_heads": (16, 12, 8), "mamba_d_head": (8, 16, 48), "mamba_head_dim": (8, 16, 48),
     "mamba_d_state": (20, 12, 18), "ssm_state_size": (20, 12, 18), "state_size": (20, 12, 18), "mamba_expand": (2, 2, 2),
-    "mamba_n_groups": (1, 2, 4), "n_groups": (1, 2, 4), "mamba_chunk_size": (16, 16, 16), "mamba_d_conv": (4, 4, 4),
+    "mamba_n_groups": (2, 1, 4), "n_groups": (2, 1, 4), "mamba_chunk_size": (16, 16, 16), "mamba_d_conv": (4, 4, 4),
     "mamba_dt_rank": (5, 7, 9), "time_step_rank": (5, 7, 9), "sliding_window": (32, 32, 32), "pad_token_id": (0, 0, 0),
     "bos_token_id": (1, 1, 1), "eos_token_id": (2, 2, 2), "hidden_size_per_layer_input": (10, 14, 22),
     "vocab_size_per_layer_input": (128, 160, 176), "laurel_rank": (6, 4, 9), "num_kv_shared_layers": (0, 0, 0),

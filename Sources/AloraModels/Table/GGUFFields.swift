@@ -58,6 +58,7 @@ struct GGUFFields: Sendable {
       else { return nil }
       return hidden / heads
     case "attention.head_count_kv": return number("attention.head_count", layer)
+    case "feed_forward_length": return number("expert_feed_forward_length", layer)
     case "expert_shared_feed_forward_length", "expert_feed_forward_length": return number("feed_forward_length", layer)
     default: return nil
     }

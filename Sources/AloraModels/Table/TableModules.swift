@@ -56,9 +56,13 @@ struct TableModules: Sendable {
   func experts(ofModule path: String) -> [WeightModule] {
     let name = ModuleName(path)
     if let layer = name.layer, layer >= layerCount { return [] }
-    return patterns.filter { $0.hasPrefix(name.pattern + ".") && !$0.dropFirst(name.pattern.count + 1).contains(".") }
-      .flatMap { rules[$0] ?? [] }.filter { $0.kind == .experts }
-      .compactMap { module($0, layer: name.layer, expert: nil, extents: nil) }
+    let prefix = name.pattern + "."
+    // Several classes of one GGUF architecture may describe a parameter: the first that fits the base counts.
+    return patterns.filter { $0.hasPrefix(prefix) && !$0.dropFirst(prefix.count).contains(".") }
+      .compactMap { pattern in
+        (rules[pattern] ?? []).lazy.filter { $0.kind == .experts }
+          .compactMap { module($0, layer: name.layer, expert: nil, extents: nil) }.first
+      }
   }
 
   /// The modules that every layer has, then the others that are outside of layers.
@@ -81,8 +85,8 @@ struct TableModules: Sendable {
     }
     let names = rule.targets.map { ModuleName.path($0.tensor, layer: layer, expert: nil) + ".weight" }
     let plain = tensors.flatMap { Self.plainExtents(rule, names, $0) }
-    guard let out = rule.outputCount.flatMap({ value($0) }) ?? plain?.out ?? extents?.out,
-      let columns = rule.inputCount.flatMap({ value($0) }) ?? plain?.in ?? extents?.in,
+    guard let out = plain?.out ?? rule.outputCount.flatMap({ value($0) }) ?? extents?.out,
+      let columns = plain?.in ?? rule.inputCount.flatMap({ value($0) }) ?? extents?.in,
       Hyperparameters.extent.contains(out), Hyperparameters.extent.contains(columns)
     else { return nil }
     var kind = WeightModule.Kind.linear
@@ -137,10 +141,10 @@ struct TableModules: Sendable {
   /// What the tensors say of a rule that only renames.
   private static func plainExtents(
     _ rule: ArchitectureTable.Rule, _ names: [String], _ tensors: BaseTensors
-  ) -> (out: Int, in: Int, experts: Int?)? {
+  ) -> (out: Int?, in: Int, experts: Int?)? {
     guard let name = names.first, let shape = tensors.shape(name), shape.count >= 2 else { return nil }
     let isPlain = rule.targets.count == 1 && rule.targets[0].rows == nil && rule.targets[0].columns == nil
-    guard isPlain else { return shape.count == 3 ? (-1, shape[2], shape[0]) : nil }
+    guard isPlain else { return shape.count == 3 ? (nil, shape[2], shape[0]) : nil }
     return (shape[shape.count - 2], shape[shape.count - 1], shape.count == 3 ? shape[0] : nil)
   }
 
