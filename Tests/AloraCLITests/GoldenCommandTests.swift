@@ -275,7 +275,7 @@ import Testing
       let prompts = directory + "/p.jsonl"
       let output = directory + "/g.npz"
       for (line, problem) in [
-        (#"{"text": "a"}"#, "tokenizer"), (#"{"messages": []}"#, "tokenizer"), (#"{}"#, "line 1"),
+        (#"{"text": "a"}"#, "tokenizer"), (#"{"messages": []}"#, "$.messages"), (#"{}"#, "line 1"),
         (#"{"text": "a", "tokens": [1]}"#, "found 2"), (#"{"tokens": []}"#, "no tokens"), (#"{"tokens": [96]}"#, "96"),
         (#"{"tokens": ["a"]}"#, "line 1"), ("[", "line 1"), ("", "no prompts"),
         // The fixture's context is 512.

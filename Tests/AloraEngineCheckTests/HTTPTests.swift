@@ -156,7 +156,7 @@ import Testing
       (.init(pieces: [[]], pause: 1), .timedOut), (.init(text: "SSH-2.0-x\r\n"), .malformedResponse),
       (.init(json: "{"), .malformedResponse), (.init(json: "[]"), .malformedResponse),
       (.init(json: ""), .malformedResponse),
-      (.init(json: #"{"total_slots": -1}"#), .malformedResponse),
+      (.init(json: #"{"default_generation_settings": {"n_ctx": -1}}"#), .malformedResponse),
       (.init(json: #"{"build_info": 3}"#), .malformedResponse),
       (.init(json: "\"" + String(repeating: "x", count: 3000) + "\""), .tooLarge),
       (.init(status: "404 Not Found", json: "{}"), .refused), (.init(status: "503 Busy", json: "<html>"), .refused),

@@ -71,7 +71,7 @@ import Testing
       .promptTooLong(tokenCount: 600, limit: 512), .logitsDifferBefore(position: 2, activationStart: 4),
       .cacheDiffersBefore(position: 2, layer: 1, head: 0), .foreignCacheAccepted, .noPromptActivates,
       .adapterChangesNothing, .noGoldenRowOfActiveAdapter, .bitsNotComparable(nil), .bitsNotComparable(.noDigests),
-      .bitsNotComparable(.otherVersion(1)), .bitsNotComparable(.otherModel), .bitsNotComparable(.otherAdapter),
+      .bitsNotComparable(.otherVersion(9)), .bitsNotComparable(.otherModel), .bitsNotComparable(.otherAdapter),
       .goldenRowsUnreadable(NPZError(.checksumMismatch, path: "g.npz", name: "adapted_logits_0", problem: "damaged")),
       .goldenMissed(Fixture.miss), .goldenFileChanged(.base, position: 2), .recordedBitsDiffer(.adapted, position: 5),
       .recordedBitsDiffer(.adapted, position: nil), .mistakeNotShown(.activationShifted(-1)),

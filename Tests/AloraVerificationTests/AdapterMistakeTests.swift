@@ -17,7 +17,7 @@ import Testing
 
     static let all: [Mutant] = [
       .init(
-        testDescription: "alpha doubled", proof: .afterActivation, cause: { $0.isScaling(0.5, .unknown) }
+        testDescription: "alpha doubled", proof: .afterActivation, cause: { $0.isScaling(0.5, nil) }
       ) { text, _ in
         text = text.replacing(#/"lora_alpha": (\d+)/#) { "\"lora_alpha\": \((Int($0.1) ?? 1) * 2)" }
       },
@@ -106,9 +106,9 @@ import Testing
 }
 
 extension Cause {
-  /// - Parameter factor: nil: any.
-  fileprivate func isScaling(_ factor: Double?, _ origin: ScalingMistake.Origin) -> Bool {
+  /// - Parameters: nil: any.
+  fileprivate func isScaling(_ factor: Double?, _ origin: ScalingMistake.Origin?) -> Bool {
     guard case .mistake(.scaling(let scaling)) = self else { return false }
-    return scaling.origin == origin && factor.map { abs(scaling.factor - $0) < 1e-3 } ?? true
+    return (origin.map { scaling.origin == $0 } ?? true) && (factor.map { abs(scaling.factor - $0) < 1e-3 } ?? true)
   }
 }

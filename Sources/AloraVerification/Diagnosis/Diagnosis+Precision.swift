@@ -45,6 +45,13 @@ extension Diagnosis {
     golden.reduce(0) { max($0, RowComparison.relative(expected: $1.value, found: computed[$1.key])) }
   }
 
+  /// The same for one set of rows, if the others differ by more.
+  static func float32Cause(_ golden: [Int: [Float]], _ computed: [Int: [Float]]) -> Cause? {
+    let difference = largest(golden, computed)
+    return Tolerance.standard.accepts(difference)
+      ? .golden(.toleranceBelowFloat32(toleranceThatFits: difference)) : nil
+  }
+
   /// Whether two float32 implementations may differ as much as all of the prompt's rows do; then the tolerance that fits.
   static func float32Difference(_ prompt: GoldenPrompt) -> Double? {
     let difference = max(

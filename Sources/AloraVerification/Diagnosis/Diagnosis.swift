@@ -41,9 +41,11 @@ struct Diagnosis {
     // Nothing fits more closely than two float32 implementations agree.
     if prompt.tolerance.limit < Tolerance.standard.limit { prompt.tolerance = .standard }
     var (base, adapted): (Cause?, Cause?)
-    if baseMisses { base = rowCause(prompt.golden.base, prompt.baseRows, prompt) }
+    if baseMisses { base = Self.float32Cause(prompt.golden.base, prompt.baseRows) }
+    if adaptedMisses { adapted = Self.float32Cause(prompt.golden.adapted, prompt.adaptedRows) }
+    if baseMisses, base == nil { base = rowCause(prompt.golden.base, prompt.baseRows, prompt) }
     if baseMisses, base == nil, isOfActiveAdapter(prompt) { base = .adapterWasActive }
-    if adaptedMisses { adapted = rowCause(prompt.golden.adapted, prompt.adaptedRows, prompt) }
+    if adaptedMisses, adapted == nil { adapted = rowCause(prompt.golden.adapted, prompt.adaptedRows, prompt) }
     if (baseMisses && base == nil) || (adaptedMisses && adapted == nil) {
       if let precision = Self.precision(prompt) {
         if baseMisses { base = base ?? precision.base.map { .golden(.precision($0)) } }
