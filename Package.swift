@@ -21,9 +21,9 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ module: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
+func tests(_ module: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
   .testTarget(
-    name: "\(module)Tests", dependencies: [.init(stringLiteral: module)] + dependencies, resources: resources,
+    name: "\(module)Tests", dependencies: [.init(stringLiteral: module)] + dependencies, exclude: exclude,
     swiftSettings: common)
 }
 
@@ -154,7 +154,7 @@ let package = Package(
       [
         "AloraEngineCheck", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport",
         "AloraVerification",
-      ]),
+      ], exclude: ["Snapshots"]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
     tests("AloraCLI", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),

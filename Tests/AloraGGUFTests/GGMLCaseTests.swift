@@ -70,7 +70,7 @@ struct GGMLCase: Sendable, CustomTestStringConvertible {
   }
 
   static let all: [GGMLCase] = [
-    GGMLCase("HEADER_BAD_MAGIC", "byte 0: not a GGUF file: it does not start with 'GGUF'; give a GGUF file") {
+    GGMLCase("HEADER_BAD_MAGIC", "byte 0: not a GGUF file: it doesn't start with 'GGUF'; give a GGUF file") {
       $0.magic = "FUGG"
     },
     GGMLCase(

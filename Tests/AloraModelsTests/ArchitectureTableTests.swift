@@ -47,7 +47,10 @@ import Testing
     #expect(row.name == engine.architectureName)
     let modules = try TableModules(table, row: row, configuration: json, engine.hyperparameters)
     for module in engine.modules {
-      let other = try #require(modules.module(named: module.name), "\(module.name)")
+      // The reference writes no output layer for a class that always ties it.
+      let found = modules.module(named: module.name)
+      if module.kind == .outputLayer, row.tiesEmbeddings, found == nil { continue }
+      let other = try #require(found, "\(module.name)")
       #expect(other == module, "\(module.name)")
     }
   }
@@ -66,7 +69,9 @@ import Testing
       if modelType.hasPrefix("granitemoe") {
         let experts = modelType == "granitemoehybrid" ? 0 : 4
         text += ", \"num_local_experts\": \(experts), \"num_experts_per_tok\": \(experts / 2)"
-        if modelType != "granitemoe" { text += ", \"shared_intermediate_size\": 48" }
+        // llama.cpp loads a dense hybrid only if its two widths are equal.
+        let width = modelType == "granitemoehybrid" ? 96 : 48
+        if modelType != "granitemoe" { text += ", \"shared_intermediate_size\": \(width)" }
         text += ", \"layer_types\": [\"attention\", \"attention\"]"
       }
       all[architecture.className] = "{\(text)}"
@@ -86,9 +91,9 @@ import Testing
 
   /// A base that only the table describes converts, and can't run.
   @Test func whatTheTableDescribesDoesNotRun() throws {
-    let json = try parseJSON("{\(Self.sizes), \"architectures\": [\"Olmo2ForCausalLM\"]}")
+    let json = try parseJSON("{\(Self.sizes), \"architectures\": [\"Starcoder2ForCausalLM\"]}")
     let base = try BaseModel(configuration: json)
-    #expect(base.architectureName == "olmo2")
+    #expect(base.architectureName == "starcoder2")
     #expect(base.module(named: "model.layers.1.self_attn.q_proj")?.targets.map(\.tensorName) == ["blk.1.attn_q.weight"])
     #expect(base.module(named: "model.layers.2.self_attn.q_proj") == nil)
     let error = caught(ArchitectureError.self) { _ = try ModelGraph(configuration: json) }

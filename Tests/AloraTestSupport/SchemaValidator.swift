@@ -32,8 +32,29 @@ public struct SchemaValidator {
         if [.integer, .number].contains(value.kind), try value.number() > rule.number() {
           report("above \(rule.excerpt)")
         }
+      case "minItems": if value.kind == .array, try value.elements().count < rule.integer() { report("too short") }
+      case "maxItems": if value.kind == .array, try value.elements().count > rule.integer() { report("too long") }
+      case "minLength": if value.kind == .string, try value.string().count < rule.integer() { report("too short") }
+      case "pattern":
+        if value.kind == .string, try value.string().firstMatch(of: Regex(rule.string())) == nil {
+          report("doesn't match \(rule.excerpt)")
+        }
+      case "uniqueItems":
+        if value.kind == .array, try rule.boolean() {
+          let elements = try value.elements().map(\.serialized)
+          if Set(elements).count != elements.count { report("repeats an element") }
+        }
+      case "prefixItems":
+        if value.kind == .array {
+          for (element, rule) in zip(try value.elements(), try rule.elements()) {
+            found += try violations(element, rule)
+          }
+        }
       case "items":
-        if value.kind == .array { for element in try value.elements() { found += try violations(element, rule) } }
+        let first = try rules[optional: "prefixItems"]?.elements().count ?? 0
+        if value.kind == .array {
+          for element in try value.elements().dropFirst(first) { found += try violations(element, rule) }
+        }
       case "anyOf":
         let branches = try rule.elements().map { try violations(value, $0) }
         if !branches.contains(where: \.isEmpty) {

@@ -6,12 +6,24 @@ internal import AloraTensors
 extension ArchitectureTable {
   /// The row that describes a configuration: of the first class that it names, or of its model type.
   func row(configuration json: JSON) throws -> Row? {
-    for name in try json[optional: "architectures"]?.elements() ?? [] {
-      let rows = try rows(huggingFaceName: name.string())
-      if !rows.isEmpty { return try first(of: rows, json) }
+    let classes = try json[optional: "architectures"]?.elements().map { try $0.string() } ?? []
+    for name in classes {
+      for candidate in [name, Self.causalClass(of: name)] {
+        let rows = try rows(huggingFaceName: candidate)
+        if !rows.isEmpty { return try first(of: rows, json) }
+      }
     }
-    guard let modelType = try json[optional: "model_type"]?.string() else { return nil }
+    // A class that isn't known is another model, whatever it calls its type.
+    guard classes.isEmpty, let modelType = try json[optional: "model_type"]?.string() else { return nil }
     return try first(of: rows(modelType: modelType), json)
+  }
+
+  /// The class with the same weights and a language model's head: `Qwen3MoeModel` is a part of `Qwen3MoeForCausalLM`.
+  private static func causalClass(of name: String) -> String {
+    for head in ["Model", "ForSequenceClassification", "ForTokenClassification"] where name.hasSuffix(head) {
+      return name.dropLast(head.count) + "ForCausalLM"
+    }
+    return name
   }
 
   private func first(of rows: [Row], _ json: JSON) throws -> Row? {
@@ -83,18 +95,21 @@ extension BaseModel {
 
   static func unknown(configuration json: JSON, _ table: ArchitectureTable) throws -> ArchitectureError {
     let classes = try json[optional: "architectures"]?.elements().map { try $0.string() } ?? []
+    let textType = try json[optional: "text_config"]?[optional: "model_type"]?.string()
     return unknown(
-      try classes.first ?? json[optional: "model_type"]?.string(), table, json.filePath, "$.architectures")
+      try classes.first ?? json[optional: "model_type"]?.string(), textType: textType, table, json.filePath,
+      "$.architectures")
   }
 
-  static func unknown(_ name: String?, _ table: ArchitectureTable, _ path: String?, _ place: String)
-    -> ArchitectureError
-  {
+  static func unknown(
+    _ name: String?, textType: String? = nil, _ table: ArchitectureTable, _ path: String?, _ place: String
+  ) -> ArchitectureError {
     let known = table.huggingFaceNames() + table.architectureNames().sorted()
     let nearest = name.flatMap { name in known.min { distance($0, name) < distance($1, name) } }
     return ArchitectureError(
       .unknownArchitecture, path: path, place: place,
-      problem: "the base is \(name.map { "'\($0)'" } ?? "of no stated architecture"), which is not supported",
+      problem: "the base is \(name.map { "'\($0)'" } ?? "of no stated architecture")"
+        + (textType.map { " with the text model '\($0)'" } ?? "") + ", which is not supported",
       remedy: nearest.map { "the nearest supported one is \($0); docs/architectures.md lists all" }
         ?? "docs/architectures.md lists what is supported")
   }
