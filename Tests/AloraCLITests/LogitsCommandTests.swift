@@ -76,7 +76,7 @@ import Testing
       let path = directory + "/out.npz"
       let outside = try runAlora(["logits", "--tokens", "1,96", "--output", path] + model())
       #expect(outside.status == 3)
-      #expect(outside.errors.contains("96 is no token of the model"))
+      #expect(outside.errors.contains("96 is not a token of the model"))
       let foreign = try runAlora(["logits", "--tokens", "1", "--output", path] + model() + adapter("qwen2"))
       #expect(foreign.status == 3)
       let missing = try runAlora(["logits", "--tokens", "1", "--output", path, "--model", directory + "/none"])

@@ -23,7 +23,7 @@ struct RefusedAdapter: Sendable, CustomTestStringConvertible {
   static let all: [RefusedAdapter] = configurationTexts + fields + containers + tensors
 
   private static let configurationTexts: [RefusedAdapter] = [
-    RefusedAdapter("an empty configuration", "not valid JSON") { $0.configurationText = "" },
+    RefusedAdapter("an empty configuration", "an empty file") { $0.configurationText = "" },
     RefusedAdapter("a configuration cut short", "not valid JSON") { $0.configurationText = "{\"r\": 4" },
     RefusedAdapter("a list as configuration", "expected an object") { $0.configurationText = "[]" },
     RefusedAdapter("an empty object", "peft_type") { $0.configurationText = "{}" },
