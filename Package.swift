@@ -31,7 +31,8 @@ let package = Package(
   name: "alora",
   platforms: [.macOS(.v15)],
   products: [
-    .executable(name: "alora", targets: ["AloraCLI"])
+    .executable(name: "alora", targets: ["AloraCLI"]),
+    .library(name: "Alora", targets: ["Alora"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -102,6 +103,12 @@ let package = Package(
         "AloraGeneration", "AloraInference", "AloraInspection", "AloraJSON", "AloraNPZ", "AloraSafetensors",
         "AloraTensors", "AloraTokenization", "AloraVerification",
       ]),
+    module(
+      "Alora",
+      [
+        "AloraModels", "AloraSystem", "AloraConversion", "AloraGeneration", "AloraInference", "AloraInspection",
+        "AloraJSON", "AloraReports", "AloraTokenization", "AloraVerification",
+      ]),
     .executableTarget(
       name: "AloraCLI",
       dependencies: [
@@ -156,6 +163,7 @@ let package = Package(
         "AloraVerification",
       ], exclude: ["Snapshots"]),
     tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
+    tests("Alora", ["AloraTestSupport"]),
     tests("AloraCLI", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),
     tests(

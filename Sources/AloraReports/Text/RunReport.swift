@@ -31,12 +31,14 @@ extension RunSession.Answer {
     let who = adapter.map { name in
       activationStart.map { "\(name) from token \($0) on" } ?? "\(name), which its invocation did not switch on"
     }
+    let prompt =
+      "\(who ?? "base"): \(counted(promptTokenCount, "token")), \(generation.reusedCount) of them from the cache"
     let count = generation.tokens.count
+    guard count > 0 else { return "\(prompt); no answer" }
     let decoding = generation.seconds - generation.secondsToFirstToken
-    var text =
-      "\(who ?? "base"): \(counted(promptTokenCount, "token")), \(generation.reusedCount) of them from the cache; "
-      + "first token after \(Self.milliseconds(generation.secondsToFirstToken))"
+    var text = "\(prompt); first token after \(Self.milliseconds(generation.secondsToFirstToken))"
     if count > 1, decoding > 0 { text += ", then \(Int(Double(count - 1) / decoding)) a second" }
+    if filledContext { text += "; the context is full" }
     return text
   }
 

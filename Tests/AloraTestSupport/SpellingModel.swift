@@ -1,10 +1,9 @@
-import AloraTestSupport
 import Foundation
 
 /// A model with a vocabulary and a chat template, `base`, and three adapters, in a directory of their own.
 ///
 /// The tiny models have 64 or 96 tokens; a tokenizer with few tokens is written beside the weights.
-func withSpellingModel(_ body: (_ directory: String) throws -> Void) throws {
+public func withSpellingModel(_ body: (_ directory: String) throws -> Void) throws {
   try withTemporaryDirectory { directory in
     let manager = FileManager.default
     try manager.copyItem(atPath: testData("inference/llama-output/base"), toPath: directory + "/base")
