@@ -1,3 +1,6 @@
+internal import AloraInference
+internal import AloraTensors
+internal import AloraModels
 internal import AloraConversion
 internal import AloraInspection
 internal import AloraJSON
