@@ -281,8 +281,9 @@ def test_a_remote_library_is_read_and_written_through_fsspec(tmp_path: Path) -> 
     memory = fsspec.filesystem("memory")
     memory.put(str(tree), "/lib/tree", recursive=True)
     memory.put(str(BASE), "/lib/base", recursive=True)
-    # Memory is of this process alone, so threads.
-    manifest = library.convert("memory://lib/tree", "memory://lib/out", base="memory://lib/base")
+    # Memory belongs to this process, so a thread; only one, because all readers of such a file share its position.
+    one = ThreadPoolExecutor(1)
+    manifest = library.convert("memory://lib/tree", "memory://lib/out", base="memory://lib/base", executor=one)
     [failed] = manifest.failed
     assert failed.error is not None
     assert failed.error.path == "memory://lib/tree/task-0/adapter-0000/alora/adapter_model.safetensors"
@@ -291,6 +292,6 @@ def test_a_remote_library_is_read_and_written_through_fsspec(tmp_path: Path) -> 
     memory.get("/lib/out", str(tmp_path / "got"), recursive=True)
     local = {name: data for name, data in bytes_below(tmp_path / "local").items() if name != "manifest.json"}
     assert {name: data for name, data in bytes_below(tmp_path / "got").items() if name != "manifest.json"} == local
-    proven = library.verify("memory://lib/tree", "memory://lib/out", model="memory://lib/base")
+    proven = library.verify("memory://lib/tree", "memory://lib/out", model="memory://lib/base", executor=one)
     assert sorted(entry.status for entry in proven.entries) == ["failed"] + ["passed"] * 3
     memory.rm("/lib", recursive=True)
