@@ -385,8 +385,10 @@ class LogitsText:
     token_count: int
     #: -1: the adapter is off.
     activation_start: int
-    #: Of the logits as little-endian f32.
+    #: Of the rows written, as little-endian f32.
     sha256: str
+    #: The positions of the rows, if not all positions were written.
+    positions: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
