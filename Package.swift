@@ -168,7 +168,7 @@ let package = Package(
         "AloraEngineCheck", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport",
         "AloraVerification",
       ], exclude: ["Snapshots"]),
-    tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
+    tests("AloraInspection", ["AloraGGUF", "AloraModels", "AloraTensors", "AloraTestSupport"]),
     tests("Alora", ["AloraTestSupport"]),
     tests("AloraCLI", ["AloraGGUF", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),
