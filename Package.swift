@@ -107,7 +107,7 @@ let package = Package(
       "Alora",
       [
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGeneration", "AloraInference", "AloraInspection",
-        "AloraJSON", "AloraReports", "AloraTokenization", "AloraVerification",
+        "AloraJSON", "AloraReports", "AloraTensors", "AloraTokenization", "AloraVerification",
       ]),
     .executableTarget(
       name: "AloraCLI",
@@ -176,7 +176,7 @@ let package = Package(
     tests("AloraRegex"),
     tests(
       "AloraTokenization",
-      ["AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraTemplates", "AloraTestSupport"]),
+      ["AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraRegex", "AloraTemplates", "AloraTestSupport"]),
     tests("AloraJSON", ["AloraSystem", "AloraTestSupport"]),
     tests("AloraSafetensors", ["AloraJSON", "AloraTensors", "AloraSystem", "AloraTestSupport"]),
     tests("AloraNPZ", ["AloraJSON", "AloraTensors", "AloraSystem", "AloraTestSupport"]),
