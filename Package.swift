@@ -71,8 +71,8 @@ let package = Package(
     module(
       "AloraConversion",
       [
-        "AloraModels", "AloraSystem", "AloraGGUF", "AloraModelCard", "AloraAdapters", "AloraTensors",
-        "AloraTokenization",
+        "AloraModels", "AloraSystem", "AloraGGUF", "AloraModelCard", "AloraAdapters", "AloraSafetensors",
+        "AloraTensors", "AloraTokenization",
       ]),
     module(
       "AloraInspection",
@@ -83,8 +83,8 @@ let package = Package(
     module(
       "AloraInference",
       [
-        "AloraModels", "AloraSystem", "AloraConversion", "AloraGGUF", "AloraJSON", "AloraAdapters",
-        "AloraSafetensors", "AloraTensors", "CAloraKernels",
+        "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraAdapters", "AloraSafetensors", "AloraTensors",
+        "CAloraKernels",
       ]),
     module(
       "AloraGeneration",
@@ -95,7 +95,9 @@ let package = Package(
     module("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON"]),
     module(
       "AloraVerification",
-      ["AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors"]),
+      [
+        "AloraAdapters", "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors",
+      ]),
     module(
       "AloraReports",
       [
@@ -106,8 +108,8 @@ let package = Package(
     module(
       "Alora",
       [
-        "AloraModels", "AloraSystem", "AloraConversion", "AloraGeneration", "AloraInference", "AloraInspection",
-        "AloraJSON", "AloraReports", "AloraTensors", "AloraTokenization", "AloraVerification",
+        "AloraAdapters", "AloraModels", "AloraSystem", "AloraConversion", "AloraGeneration", "AloraInference",
+        "AloraInspection", "AloraJSON", "AloraReports", "AloraTensors", "AloraTokenization", "AloraVerification",
       ]),
     .executableTarget(
       name: "AloraCLI",
@@ -120,7 +122,10 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
-      name: "AloraTestSupport", dependencies: ["AloraSystem", "AloraInference", "AloraJSON", "AloraTensors"],
+      name: "AloraTestSupport",
+      dependencies: [
+        "AloraAdapters", "AloraSystem", "AloraGGUF", "AloraInference", "AloraJSON", "AloraTensors",
+      ],
       path: "Tests/AloraTestSupport",
       swiftSettings: common),
     // What the fuzzer feeds, for its corpus to be read again by the tests.
@@ -151,8 +156,8 @@ let package = Package(
     tests(
       "AloraGeneration",
       [
-        "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraTemplates", "AloraTensors",
-        "AloraTestSupport", "AloraTokenization",
+        "AloraAdapters", "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraTemplates",
+        "AloraTensors", "AloraTestSupport", "AloraTokenization",
       ]),
     tests("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON", "AloraTestSupport"]),
     tests("AloraVerification", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
@@ -162,13 +167,16 @@ let package = Package(
         "AloraEngineCheck", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport",
         "AloraVerification",
       ], exclude: ["Snapshots"]),
-    tests("AloraInspection", ["AloraGGUF", "AloraTensors", "AloraTestSupport"]),
+    tests("AloraInspection", ["AloraGGUF", "AloraModels", "AloraTensors", "AloraTestSupport"]),
     tests("Alora", ["AloraTestSupport"]),
-    tests("AloraCLI", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
+    tests("AloraCLI", ["AloraGGUF", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),
     tests(
       "AloraAdapters",
-      ["AloraModels", "AloraSystem", "AloraJSON", "AloraTemplates", "AloraTestSupport", "AloraTokenization"]),
+      [
+        "AloraGGUF", "AloraModels", "AloraSystem", "AloraJSON", "AloraTemplates", "AloraTensors", "AloraTestSupport",
+        "AloraTokenization",
+      ]),
     tests(
       "AloraTemplates",
       ["AloraModels", "AloraSystem", "AloraJSON", "AloraTestSupport", "AloraTokenization"]),

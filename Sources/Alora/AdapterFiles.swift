@@ -1,3 +1,4 @@
+internal import AloraAdapters
 internal import AloraInference
 internal import AloraTensors
 internal import AloraModels
@@ -29,12 +30,13 @@ public enum AdapterFiles {
     replacesExisting: Bool = false
   ) throws -> ConvertedAdapter {
     let conversion = try Conversion(
-      adapterPath: path, base: ConversionBase(path: base),
-      outputType: OutputType(rawValue: elementType.rawValue) ?? .f32, ignoredFields: [], baseModelID: nil)
-    _ = try conversion.plan.write(to: output, replacesExisting: replacesExisting)
+      adapterPath: path, bases: [ConversionBase(path: base)],
+      outputType: OutputType(rawValue: elementType.rawValue) ?? .f32, ignoredFields: [], baseModelID: nil,
+      leavesOutTowers: false)
+    let summary = try conversion.plan.write(to: output, replacesExisting: replacesExisting)
     return ConvertedAdapter(
       moduleCount: conversion.plan.modules.count, invocation: conversion.plan.invocationTokens,
-      notes: conversion.plan.notes.map { "\($0.place): \($0.text)" })
+      notes: conversion.notes(summary).map { "\($0.place): \($0.text)" })
   }
 
   /// What is in a file or directory, as JSON (schemas/inspect.schema.json).

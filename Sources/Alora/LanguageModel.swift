@@ -1,3 +1,4 @@
+internal import AloraAdapters
 internal import AloraGeneration
 internal import AloraInference
 internal import AloraModels

@@ -24,8 +24,11 @@ struct ConvertCommand: ParsableCommand {
   @Argument(help: "The directory that PEFT's save_pretrained wrote, or with --recursive a tree of them.")
   var adapter: String
 
-  @Option(help: ArgumentHelp("The base model: a Hugging Face directory or a GGUF.", valueName: "dir|gguf"))
-  var base: String
+  @Option(
+    help: ArgumentHelp(
+      "The base model: a Hugging Face directory or a GGUF. Can be repeated: each adapter goes to the base that it names.",
+      valueName: "dir|gguf"))
+  var base: [String]
 
   @Option(
     help: ArgumentHelp(
@@ -62,7 +65,11 @@ struct ConvertCommand: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
+  @Flag(name: .customLong("text-only"), help: "Leave out the factors of vision and audio towers and projectors.")
+  var textOnly = false
+
   func validate() throws {
+    if base.isEmpty { throw ValidationError("Missing expected argument '--base <dir|gguf>'") }
     if recursive {
       guard outfile == nil else { throw ValidationError("--recursive writes many files: give --outdir, not --outfile") }
       guard outdir != nil || dryRun else { throw ValidationError("--recursive needs --outdir") }
@@ -72,12 +79,12 @@ struct ConvertCommand: ParsableCommand {
   }
 
   func run() throws {
-    let base = try ConversionBase(path: base)
-    if recursive { try convertTree(base) } else { try convertOne(base) }
+    let bases = try base.map { try ConversionBase(path: $0) }
+    if recursive { try convertTree(bases) } else { try convertOne(bases) }
   }
 
-  private func convertOne(_ base: ConversionBase) throws {
-    let conversion = try prepared(adapter, base)
+  private func convertOne(_ bases: [ConversionBase]) throws {
+    let conversion = try prepared(adapter, bases)
     let output = outputPath(conversion)
     let summary = dryRun ? nil : try write(conversion, to: output)
     if common.json {
@@ -88,9 +95,10 @@ struct ConvertCommand: ParsableCommand {
     }
   }
 
-  private func prepared(_ path: String, _ base: ConversionBase) throws -> Conversion {
+  private func prepared(_ path: String, _ bases: [ConversionBase]) throws -> Conversion {
     try Conversion(
-      adapterPath: path, base: base, outputType: outtype, ignoredFields: Set(ignoredFields), baseModelID: baseModelID)
+      adapterPath: path, bases: bases, outputType: outtype, ignoredFields: Set(ignoredFields),
+      baseModelID: baseModelID, leavesOutTowers: textOnly)
   }
 
   private func outputPath(_ conversion: Conversion, in directory: String? = nil) -> String {
@@ -118,18 +126,18 @@ private func outputType(_ text: String) throws -> OutputType {
 // MARK: - Trees
 
 extension ConvertCommand {
-  private func convertTree(_ base: ConversionBase) throws {
+  private func convertTree(_ bases: [ConversionBase]) throws {
     let tree = try AdapterTree(root: adapter)
     for link in tree.linksOut {
       common.note("\(link): this link leads out of the tree and is not followed".escapingControlCharacters())
     }
     guard !tree.adapters.isEmpty || !tree.failures.isEmpty else {
-      throw PEFTError(
-        .missingConfiguration, path: adapter, problem: "no directory in it holds an adapter_config.json",
-        remedy: "give the root of a library: <intrinsic>/<base>/{lora,alora}/adapter_config.json")
+      throw AdapterError(
+        .missingConfiguration, path: adapter, problem: "no directory in it contains \(ModelFiles.adapterConfiguration)",
+        remedy: "give the root of a library: <intrinsic>/<base>/{lora,alora}/")
     }
     var rows: [TreeRow] = []
-    for directory in tree.adapters { rows.append(convertMember(directory, base)) }
+    for directory in tree.adapters { rows.append(convertMember(directory, bases)) }
     for (path, error) in tree.failures {
       rows.append(TreeRow(adapter: relative(path), isAdapter: false, failure: error.category, message: error.line))
     }
@@ -144,10 +152,10 @@ extension ConvertCommand {
     }
   }
 
-  private func convertMember(_ directory: String, _ base: ConversionBase) -> TreeRow {
+  private func convertMember(_ directory: String, _ bases: [ConversionBase]) -> TreeRow {
     let relative = relative(directory)
     do {
-      let conversion = try prepared(directory, base)
+      let conversion = try prepared(directory, bases)
       // The tree's own structure keeps adapters of one name apart.
       let folder = [outdir, relative.isEmpty ? nil : relative].compactMap { $0 }.joined(separator: "/")
       let output = outputPath(conversion, in: folder)

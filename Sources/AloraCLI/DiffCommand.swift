@@ -1,3 +1,5 @@
+internal import AloraAdapters
+internal import AloraConversion
 internal import AloraInspection
 internal import AloraJSON
 internal import AloraReports
@@ -11,6 +13,7 @@ struct DiffCommand: ParsableCommand {
     discussion: """
       Example:
         alora diff reference.gguf mine.gguf
+        alora diff my-adapter my-adapter.gguf --base base-model
 
       The exit code is 0 if nothing differs and 1 if something does.
       """)
@@ -21,10 +24,20 @@ struct DiffCommand: ParsableCommand {
   @Argument(help: "What to compare it with.")
   var second: String
 
+  @Option(
+    help: ArgumentHelp(
+      "Compare two adapters in any form module by module, as they change this base.", valueName: "dir|gguf"))
+  var base: String?
+
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    let difference = try Difference(Subject(path: first), Subject(path: second))
+    let subjects = (try Subject(path: first), try Subject(path: second))
+    let difference =
+      try base.map { path in
+        let base = try ConversionBase(path: path)
+        return try Difference(subjects.0, subjects.1, base: base.model, options: base.bindingOptions())
+      } ?? Difference(subjects.0, subjects.1)
     if common.json {
       Console.standardOutput.write(difference.json(first: first, second: second).serialized() + "\n")
     } else if !common.quiet {

@@ -1,4 +1,5 @@
 internal import AloraModels
+internal import AloraAdapters
 internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference
@@ -40,6 +41,7 @@ struct InferenceOptions: ParsableArguments {
     let loaded = try Model(path: model, backend: backend, keepsWeights: keepsWeights, pool: pool)
     let adapter = try adapter.map { try Adapter(path: $0, modelPath: model, model: loaded, pool: pool) }
     // Once nothing is refused any more: a refusal is one line.
+    if let adapter { common.note(of: adapter) }
     if backend == .openblas {
       let blas = try OpenBLAS()
       common.note(blas.warning ?? "OpenBLAS computes with its kernels for \(blas.coreName)")
@@ -61,6 +63,13 @@ struct KernelOptions: ParsableArguments {
     guard !InstructionSet.available.contains(instructionSet) else { return }
     let available = InstructionSet.available.map(\.rawValue).joined(separator: ", ")
     throw ValidationError("This processor has no '\(instructionSet.rawValue)', but \(available).")
+  }
+}
+
+extension CommonOptions {
+  /// Writes what one should know about an adapter to standard error.
+  func note(of adapter: Adapter) {
+    for note in adapter.notes { self.note("\(adapter.path): \(note.place): \(note.text)".escapingControlCharacters()) }
   }
 }
 

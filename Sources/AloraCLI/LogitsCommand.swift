@@ -1,4 +1,5 @@
 internal import AloraModels
+internal import AloraAdapters
 internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference

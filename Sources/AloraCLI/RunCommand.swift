@@ -142,6 +142,7 @@ struct RunCommand: ParsableCommand {
     let adapters = try namedAdapters.map { name, path in
       (name: name, adapter: try Adapter(path: path, modelPath: model, model: loaded, pool: pool))
     }
+    for (_, adapter) in adapters { common.note(of: adapter) }
     let encoder = try ConversationEncoder(source: loaded.source, needsTemplate: conversation.isChat)
     var settings = RunSession.Settings(limit: limit)
     settings.sampling = sampling.options

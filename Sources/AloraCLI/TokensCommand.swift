@@ -44,7 +44,8 @@ struct TokensCommand: ParsableCommand {
   }
 
   func run() throws {
-    let source = try AdapterInvocation(path: adapter)
+    let source = try AdapterSource(path: adapter, readsWeights: false)
+    try source.checkInvocation()
     let own = source.tokenizerPath
     let basePath = try base.map { try BaseTokenizer.path($0) } ?? own
     let tokenizer = try basePath.map { try Tokenizer(path: $0) }
@@ -55,6 +56,7 @@ struct TokensCommand: ParsableCommand {
     }
     var report = TokensReport(adapter: adapter, tokenizerPath: basePath)
     report.invocation = try source.invocation(tokenizer)
+    for note in source.notes { common.note("\(note.place): \(note.text)".escapingControlCharacters()) }
     if let invocation = report.invocation, let tokenizer {
       let adapterTokenizer = own == basePath ? nil : try own.map { try Tokenizer(path: $0) }
       report.findings = try InvocationLint(
@@ -105,49 +107,5 @@ enum BaseTokenizer {
     // Its error says what is there instead.
     _ = try Tokenizer(path: base)
     throw TokenizationError(.missingTokenizer, path: base, problem: "the base has no tokenizer")
-  }
-}
-
-/// What an adapter says about its invocation.
-struct AdapterInvocation {
-  private let path: String
-  private let tokens: [Int]?
-  private let legacyString: String?
-  /// A tokenizer saved beside the adapter.
-  let tokenizerPath: String?
-
-  /// - Throws: ``FileError``, ``JSONError``, ``PEFTError``, ``GGUFError``.
-  init(path: String) throws {
-    self.path = path
-    if FileSystem.kind(of: path) != .directory, !path.hasSuffix(".json") {
-      let metadata = try GGUFFileSet(path: path).metadata
-      tokens = try metadata.integers(ifPresent: "adapter.alora.invocation_tokens", atMost: 1 << 16)
-      guard try metadata.string(ifPresent: "general.type") == "adapter" else {
-        throw metadata.error(.valueOutOfRange, "general.type", "the file is no adapter")
-      }
-      (legacyString, tokenizerPath) = (nil, nil)
-      return
-    }
-    let isFile = path.hasSuffix(".json")
-    let file = isFile ? path : path + "/adapter_config.json"
-    let configuration = try AdapterConfiguration(json: JSONDocument(path: file).root)
-    tokens = configuration.invocationTokens
-    legacyString = tokens == nil ? configuration.invocationString : nil
-    tokenizerPath = isFile ? nil : Tokenizer.tokenizerPath(ofModel: path)
-  }
-
-  /// Nil for a plain LoRA.
-  ///
-  /// - Throws: ``TokenizationError`` `missingTokenizer` for a legacy adapter without a tokenizer.
-  func invocation(_ tokenizer: Tokenizer?) throws -> Invocation? {
-    if let tokens { return try Invocation(tokens: tokens, tokenizer: tokenizer) }
-    guard let legacyString else { return nil }
-    guard let tokenizer else {
-      throw TokenizationError(
-        .missingTokenizer, path: path, place: "$.invocation_string",
-        problem: "this legacy adapter names its invocation by text, and there is no tokenizer to turn it into tokens",
-        remedy: .nameTokenizer)
-    }
-    return try Invocation(legacyString: legacyString, tokenizer: tokenizer)
   }
 }

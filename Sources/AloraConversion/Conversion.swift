@@ -1,6 +1,6 @@
 package import AloraModels
 internal import AloraModelCard
-internal import AloraAdapters
+package import AloraAdapters
 internal import AloraTokenization
 
 /// The base that adapters are converted for, read once.
@@ -11,6 +11,21 @@ package struct ConversionBase {
   var furtherParts: [String] { source.furtherParts }
   /// Where the base's tokenizer is, if it has one.
   var tokenizerPath: String? { source.tokenizerPath }
+  /// What the base is called in a file's name, beside other bases.
+  var shortName: String {
+    let stated: Substring? = model.statedName.flatMap { $0.name.split(separator: "/").last }
+    let name: Substring = stated ?? path.split(separator: "/").last ?? "base"
+    return name.hasSuffix(".gguf") ? String(name.dropLast(5)) : String(name)
+  }
+
+  /// How an adapter is bound to the base: with its tokenizer, or with the one beside the adapter.
+  package func bindingOptions(adapterPath: String? = nil) -> BoundAdapter.Options {
+    var options = BoundAdapter.Options()
+    if let path = tokenizerPath ?? adapterPath.flatMap(Tokenizer.tokenizerPath(ofModel:)) {
+      options.tokenize = { try Tokenizer(path: path).encode($0, addsSpecialTokens: false) }
+    }
+    return options
+  }
 
   /// - Throws: ``FileError``, ``PathError``, ``JSONError``, ``GGUFError``, ``ArchitectureError``.
   package init(path: String) throws {
@@ -27,20 +42,25 @@ package struct Conversion {
 
   /// - Throws: what reading and planning throw.
   package init(
-    adapterPath: String, base: ConversionBase, outputType: OutputType, ignoredFields: Set<String>, baseModelID: String?
+    adapterPath: String, bases: [ConversionBase], outputType: OutputType, ignoredFields: Set<String>,
+    baseModelID: String?, leavesOutTowers: Bool
   ) throws {
     let adapter = try AdapterDirectory(path: adapterPath, ignoredFields: ignoredFields)
     var options = ConversionPlan.Options()
+    options.binding.leavesOutTowers = leavesOutTowers
+    let choice = BaseChoice(bases.map { BaseChoice.Candidate(path: $0.path, model: $0.model) })
+    let base = bases[try choice.index(for: adapter, options: options.binding)]
+    options.binding.tokenize = base.bindingOptions(adapterPath: adapter.path).tokenize
     options.outputType = outputType
     options.baseModelID = baseModelID
     options.inputs = base.furtherParts.map { ConversionPlan.Input("a part of the base", path: $0) }
     // The base's tokenizer; a trainer may also have saved it beside the adapter.
     if let path = base.tokenizerPath ?? Tokenizer.tokenizerPath(ofModel: adapter.path) {
       options.inputs.append(ConversionPlan.Input("the tokenizer", path: path))
-      options.tokenize = { try Tokenizer(path: path).encode($0, addsSpecialTokens: false) }
     }
     plan = try ConversionPlan(adapter: adapter, base: base.model, options: options)
     self.base = base
-    defaultFileName = plan.identity.defaultFileName(outputType: plan.outputType.rawValue)
+    let name = plan.identity.defaultFileName(outputType: plan.outputType.rawValue)
+    defaultFileName = bases.count > 1 ? "\(base.shortName)-\(name)" : name
   }
 }

@@ -4,126 +4,24 @@ internal import AloraModels
 internal import AloraTensors
 
 extension ConversionPlan {
-  private static let wrapper = ".base_layer"
-
-  /// The parameter of experts that a pair changes, or nil if it changes something else.
-  ///
-  /// PEFT wraps a module once for each of its targeted parameters, the first one innermost: `experts.base_layer` is
-  /// the first of two, `experts` the last.
-  ///
-  /// Source: PEFT `tuners/tuners_utils.py` (`_inject_parameters`), `tuners/lora/layer.py` (`ParamWrapper`).
-  static func parameter(_ pair: FactorPair, in base: BaseModel, adapter: AdapterDirectory) throws -> WeightModule? {
-    let (module, depth) = unwrapped(pair.module)
-    let all = base.experts(ofModule: module)
-    guard !all.isEmpty, !pair.isEmbedding else { return nil }
-    let configuration = adapter.configuration
-    let targeted =
-      configuration.targetParameters.isEmpty
-      ? all : all.filter { configuration.targetsParameter("\(module).\(leaf($0))") }
-    guard targeted.indices.contains(targeted.count - 1 - depth) else {
-      throw ConversionError(
-        .unknownModule, path: adapter.weightsPath, place: "module \(pair.module)",
-        problem: "target_parameters names \(targeted.count) of this module's parameters "
-          + "(\(all.map(leaf).joined(separator: ", "))), and the file has factors for more",
-        remedy: "save the adapter again, with its adapter_config.json")
-    }
-    let parameter = targeted[targeted.count - 1 - depth]
-    try checkApplied(parameter, in: base, adapter: adapter)
-    try checkActivation(parameter, adapter: adapter)
-    guard case .experts(let experts) = parameter.kind, pair.a.shape.rowCount.isMultiple(of: experts.count) else {
-      throw ConversionError(
-        .wrongShape, path: adapter.weightsPath, place: "module \(pair.module)",
-        problem:
-          "its rank of \(pair.a.shape.rowCount) isn't a multiple of the base's \(expertCount(parameter)) experts",
-        remedy: "give the base that the adapter was trained on")
-    }
-    let fits =
-      layouts(pair, parameter).isNatural || layouts(pair, parameter).isSwapped
-    guard fits else {
-      throw ConversionError(
-        .wrongShape, path: adapter.weightsPath, place: "module \(pair.module)",
-        problem: "the adapter maps \(pair.inputCount) inputs to \(pair.outputCount) outputs, "
-          + "the base's \(leaf(parameter)) \(parameter.inputCount) to \(parameter.outputCount)",
-        remedy: "give the base that the adapter was trained on")
-    }
-    return parameter
-  }
-
-  static func checkApplied(_ module: WeightModule, in base: BaseModel, adapter: AdapterDirectory) throws {
-    guard let tensor = base.neverApplied(among: module.targets.map(\.tensorName)).first else { return }
-    throw ConversionError(
-      .neverApplied, path: adapter.weightsPath, place: "module \(module.name)",
-      problem: "llama.cpp loads adapters for \(tensor) of \(base.architectureName) models and never applies them",
-      remedy: "train without this module, or merge the adapter into the base")
-  }
-
-  static func checkActivation(_ module: WeightModule, adapter: AdapterDirectory) throws {
-    guard adapter.configuration.isActivated else { return }
-    switch module.kind {
-    case .experts: break
-    default: return
-    }
-    throw ConversionError(
-      .activeExperts, path: adapter.weightsPath, place: "module \(module.name)",
-      problem: "PEFT's aLoRA doesn't reach parameters of experts: they are adapted before the activation too",
-      remedy: "train without experts, or as a plain LoRA")
-  }
-
-  /// The name that `rank_pattern` and `alpha_pattern` match.
-  static func patternName(_ located: Located) -> String {
-    guard case .experts = located.module.kind else { return located.pair.module }
-    return "\(unwrapped(located.pair.module).module).\(leaf(located.module))"
-  }
-
-  /// The rank of a pair; for experts, of one of them.
-  static func rank(of located: Located) -> Int {
-    guard case .experts(let experts) = located.module.kind else { return located.pair.rank }
-    return located.pair.a.shape.rowCount / experts.count
-  }
-
-  private static func unwrapped(_ name: String) -> (module: String, depth: Int) {
-    var (module, depth) = (name, 0)
-    while module.hasSuffix(wrapper) {
-      module.removeLast(wrapper.count)
-      depth += 1
-    }
-    return (module, depth)
-  }
-
-  private static func leaf(_ module: WeightModule) -> String {
-    String(module.name.split(separator: ".").last ?? "")
-  }
-
-  private static func expertCount(_ module: WeightModule) -> Int {
-    if case .experts(let experts) = module.kind { experts.count } else { 1 }
-  }
-
-  /// Which layouts a pair's shapes allow: A of the inputs and B of the outputs, or the other way round.
-  private static func layouts(_ pair: FactorPair, _ module: WeightModule) -> (isNatural: Bool, isSwapped: Bool) {
-    let (a, b) = (pair.a.shape.columnCount, pair.b.shape.rowCount)
-    return (
-      a == module.inputCount && b == module.outputCount, a == module.outputCount && b == module.inputCount
-    )
-  }
-
   /// Whether A is of the inputs: by the shapes, else by another parameter of the module, else by PEFT's version.
   private static func isNatural(
-    _ located: Located, among all: [Located], version: String?, path: String
+    _ member: BoundAdapter.Member, among all: [BoundAdapter.Member], version: String?, path: String
   ) throws(ConversionError) -> Bool {
-    let own = layouts(located.pair, located.module)
+    let own = member.expertLayouts
     if own.isNatural != own.isSwapped { return own.isNatural }
-    guard case .experts(let experts) = located.module.kind else { return true }
-    let module = unwrapped(located.pair.module).module
-    for other in all where unwrapped(other.pair.module).module == module {
+    guard case .experts(let experts) = member.module.kind else { return true }
+    let module = member.pair.wrappedModule.name
+    for other in all where other.pair.wrappedModule.name == module {
       guard case .experts(let theirs) = other.module.kind else { continue }
-      let found = layouts(other.pair, other.module)
+      let found = other.expertLayouts
       if found.isNatural != found.isSwapped {
         return found.isNatural == (theirs.isTransposed == experts.isTransposed)
       }
     }
     guard let version, let takesFirst = takesFirstDimension(version, isMarked: experts.isMarkedTransposed) else {
       throw ConversionError(
-        .ambiguousExperts, path: path, place: "module \(located.pair.module)",
+        .ambiguousExperts, path: path, place: "module \(member.pair.module)",
         problem: "its experts have as many inputs as outputs, and PEFT's versions order the factors of such experts "
           + "differently; adapter_config.json doesn't say which version saved it",
         remedy: "add \"peft_version\" to adapter_config.json")
@@ -147,12 +45,12 @@ extension ConversionPlan {
   ///
   /// A holds the experts one after the other, [E · r, in]; B has them innermost, [out, r · E].
   static func tensors(
-    _ located: Located, _ experts: WeightModule.Experts, factor: Double, among all: [Located], version: String?,
+    _ member: BoundAdapter.Member, _ experts: WeightModule.Experts, factor: Double, among all: [BoundAdapter.Member],
+    version: String?,
     outputType: OutputType, path: String
   ) throws -> [Tensor] {
-    let (pair, module) = located
-    let rank = rank(of: located)
-    let natural = try isNatural(located, among: all, version: version, path: path)
+    let (pair, module, rank) = (member.pair, member.module, member.rank)
+    let natural = try isNatural(member, among: all, version: version, path: path)
     let stacked = experts.count * rank
     return module.targets.flatMap { target -> [Tensor] in
       guard let shapeA = Shape([experts.count, rank, module.inputCount]),
@@ -178,10 +76,12 @@ extension ConversionPlan {
         first: target.rows.lowerBound, rowOrder: target.permutation)
       return [
         Tensor(
-          name: target.tensorName + ".lora_a", dtype: outputType.dtype(columnCount: module.inputCount), shape: shapeA,
+          name: target.tensorName + GGUFAdapterFormat.suffixA, dtype: outputType.dtype(columnCount: module.inputCount),
+          shape: shapeA,
           source: sourceA, rows: 0..<rank, permutation: .none, isTransposed: false, factor: 1, gather: gatherA),
         Tensor(
-          name: target.tensorName + ".lora_b", dtype: outputType.dtype(columnCount: rank), shape: shapeB,
+          name: target.tensorName + GGUFAdapterFormat.suffixB, dtype: outputType.dtype(columnCount: rank),
+          shape: shapeB,
           source: sourceB, rows: target.rows, permutation: target.permutation, isTransposed: false, factor: factor,
           gather: gatherB),
       ]
@@ -206,9 +106,9 @@ struct ExpertStacks {
 
   init(path: String) { self.path = path }
 
-  mutating func add(_ located: ConversionPlan.Located, expert: Int, count: Int, factor: Double) throws {
-    let pair = located.pair
-    for target in located.module.targets {
+  mutating func add(_ member: BoundAdapter.Member, expert: Int, count: Int, factor: Double) throws {
+    let pair = member.pair
+    for target in member.module.targets {
       let name = target.tensorName
       if stacks[name] == nil {
         order.append(name)
@@ -249,13 +149,15 @@ struct ExpertStacks {
       }
       tensors.append(
         ConversionPlan.Tensor(
-          name: name + ".lora_a", dtype: outputType.dtype(columnCount: stack.inputCount), shape: shapeA, source: a,
+          name: name + GGUFAdapterFormat.suffixA, dtype: outputType.dtype(columnCount: stack.inputCount), shape: shapeA,
+          source: a,
           rows: 0..<stack.rank, permutation: .none, isTransposed: false, factor: 1,
           gather: gather(
             stack.a, stack.rank, stack.inputCount, stride: stack.inputCount, first: 0, .none, stack.target.columns)))
       tensors.append(
         ConversionPlan.Tensor(
-          name: name + ".lora_b", dtype: outputType.dtype(columnCount: stack.rank), shape: shapeB, source: b,
+          name: name + GGUFAdapterFormat.suffixB, dtype: outputType.dtype(columnCount: stack.rank), shape: shapeB,
+          source: b,
           rows: stack.target.rows, permutation: stack.target.permutation, isTransposed: false, factor: stack.factor,
           gather: gather(
             stack.b, stack.target.rowCount, stack.rank, stride: stack.rank, first: stack.target.rows.lowerBound,

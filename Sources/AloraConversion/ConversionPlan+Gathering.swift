@@ -15,7 +15,7 @@ extension ConversionPlan {
     for slice in 0..<gather.sliceCount {
       let source = gather.source(ofSlice: slice)
       if let source, held?.tensor != source {
-        held = (source, try adapter.weights.read(source.byteRange))
+        held = (source, try weights.readBytes(of: source))
       }
       var first = 0
       for run in gather.rowFactors.isEmpty ? whole : gather.rowFactors {

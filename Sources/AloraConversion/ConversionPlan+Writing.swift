@@ -2,9 +2,10 @@ internal import AloraModels
 internal import AloraSystem
 internal import AloraGGUF
 internal import AloraAdapters
+internal import AloraSafetensors
 internal import AloraTensors
 
-/// What a finished conversion tells.
+/// The figures of a finished conversion.
 public struct ConversionSummary: Hashable, Sendable {
   /// The size of the file.
   public let byteCount: Int
@@ -12,6 +13,12 @@ public struct ConversionSummary: Hashable, Sendable {
   public let roundedElementCount: Int
   /// How many elements a scaling was folded into.
   public let foldedElementCount: Int
+  /// How many elements other than 0 the output type rounded to 0.
+  public let flushedElementCount: Int
+  /// How many GGUF tensors of the base have an update that is 0, because A or B is.
+  public let idleUpdateCount: Int
+  /// How many GGUF tensors of the base have an update.
+  public let updateCount: Int
 }
 
 extension ConversionPlan {
@@ -20,7 +27,7 @@ extension ConversionPlan {
   /// - Parameters:
   ///   - path: where the file appears.
   ///   - progress: called with the bytes written so far.
-  /// - Throws: ``FileError``; ``PEFTError`` `notFinite`; ``ConversionError`` (`overflow`, `outputIsInput`).
+  /// - Throws: ``FileError``; ``AdapterError`` `notFinite`; ``ConversionError`` (`overflow`, `noEffect`, `outputIsInput`).
   /// - Complexity: O(bytes), with one pass over the adapter for each GGUF tensor that a module becomes.
   public func write(
     to path: String, replacesExisting: Bool, progress: (Int) -> Void = { _ in }
@@ -32,6 +39,7 @@ extension ConversionPlan {
     }
     let writer = try GGUFWriter(path: path, replacesExisting: replacesExisting, layout: layout)
     var encoder = FactorEncoder(path: adapter.weightsPath)
+    var zeros: [(sourceIsZero: Bool, outputIsZero: Bool)] = []
     for (tensor, place) in zip(tensors, layout.tensors) {
       if let gather = tensor.gather {
         try write(tensor, gather, writer, &encoder)
@@ -40,27 +48,42 @@ extension ConversionPlan {
       } else {
         try writeRows(tensor, writer, &encoder)
       }
+      zeros.append(encoder.endTensor())
       progress(place.byteRange.upperBound)
+    }
+    // Each update is an A and a B, one after the other.
+    let updates = stride(from: 0, to: zeros.count - 1, by: 2).map { (zeros[$0], zeros[$0 + 1]) }
+    let idleInSource = updates.count { $0.0.sourceIsZero || $0.1.sourceIsZero }
+    let idleInOutput = updates.count { $0.0.outputIsZero || $0.1.outputIsZero }
+    guard idleInOutput < updates.count || idleInSource == updates.count else {
+      throw ConversionError(
+        .noEffect, path: adapter.weightsPath,
+        problem: "in \(outputType.rawValue), every update becomes 0: the weights are too small for the type",
+        remedy: "convert to f32")
     }
     try writer.finish()
     return ConversionSummary(
       byteCount: layout.byteCount, roundedElementCount: encoder.roundedElementCount,
-      foldedElementCount: encoder.foldedElementCount)
+      foldedElementCount: encoder.foldedElementCount, flushedElementCount: encoder.flushedElementCount,
+      idleUpdateCount: idleInOutput, updateCount: updates.count)
   }
 
   /// Which input an output at `path` would replace.
   private func inputName(ofOutput path: String) -> String? {
-    if adapter.weights.isSameFile(asPath: path) { return "the adapter's weights" }
+    let files = weights.files.compactMap { file in file.tensors.first.map { file.file(of: $0) } }
+    if files.contains(where: { $0.isSameFile(asPath: path) }) { return "the adapter's weights" }
     return inputs.first { FileSystem.isSameFile($0.path, path) }?.name
   }
 
   static func inputs(_ adapter: AdapterDirectory, base: BaseModel, options: Options) -> [Input] {
     var inputs = [
-      Input("the adapter's adapter_config.json", path: adapter.configurationPath),
-      Input("the adapter's README.md", path: adapter.path + "/README.md"),
+      Input("the adapter's \(ModelFiles.adapterConfiguration)", path: adapter.configurationPath),
+      Input("the adapter's \(ModelFiles.card)", path: "\(adapter.path)/\(ModelFiles.card)"),
     ]
     if let path = base.path {
-      inputs.append(Input(path.hasSuffix("config.json") ? "the base's config.json" : "the base", path: path))
+      inputs.append(
+        Input(
+          path.hasSuffix(ModelFiles.configuration) ? "the base's \(ModelFiles.configuration)" : "the base", path: path))
     }
     return inputs + options.inputs
   }
@@ -74,10 +97,11 @@ extension ConversionPlan {
     let block = tensor.permutation.blockRowCount
     let chunkRows = max(1, Self.chunkByteCount / rowByteCount / block) * block
     let base = tensor.source.byteRange.lowerBound + tensor.rows.lowerBound * rowByteCount
+    let file = weights.file(of: tensor.source)
     var first = 0
     while first < tensor.rows.count {
       let count = min(chunkRows, tensor.rows.count - first)
-      try encoder.read(adapter.weights, at: base + first * rowByteCount, byteCount: count * rowByteCount)
+      try encoder.read(file, at: base + first * rowByteCount, byteCount: count * rowByteCount)
       if tensor.permutation != .none {
         encoder.permuteRows(tensor.permutation, rowByteCount: rowByteCount, rowCount: count)
       }
@@ -95,7 +119,8 @@ extension ConversionPlan {
     while first < columns {
       let count = min(run, columns - first)
       try encoder.gather(
-        adapter.weights, tensor.source, columns: first..<(first + count), elementByteCount: elementByteCount)
+        weights.file(of: tensor.source), tensor.source, columns: first..<(first + count),
+        elementByteCount: elementByteCount)
       try encoder.write(tensor, elementCount: count * rows, to: writer)
       first += count
     }

@@ -3,6 +3,7 @@ public import AloraModels
 public import AloraGGUF
 public import AloraModelCard
 public import AloraAdapters
+internal import AloraSafetensors
 public import AloraTensors
 
 /// Everything that a conversion will write, decided and checked before a byte is written.
@@ -37,17 +38,6 @@ public struct ConversionPlan: Sendable {
     public let targets: [String]
   }
 
-  /// A remark that does not stop the conversion.
-  public struct Note: Hashable, Sendable {
-    public let place: String
-    public let text: String
-
-    public init(place: String, text: String) {
-      self.place = place
-      self.text = text
-    }
-  }
-
   /// A file that the conversion reads, and that its output must not replace.
   public struct Input: Hashable, Sendable {
     /// What it is, for the error: `the base's config.json`.
@@ -61,6 +51,7 @@ public struct ConversionPlan: Sendable {
   }
 
   public let adapter: AdapterDirectory
+  let weights: SafetensorsFileSet
   /// What is read besides the adapter's weights.
   public let inputs: [Input]
   public let metadata: GGUFMetadata
@@ -73,7 +64,7 @@ public struct ConversionPlan: Sendable {
   public let invocationTokens: [Int]?
   /// The type asked for; `auto` is resolved.
   public let outputType: OutputType
-  public let notes: [Note]
+  public let notes: [AdapterNote]
   /// Who made the adapter and from what.
   public let identity: AdapterIdentity
 }
@@ -84,8 +75,8 @@ extension ConversionPlan {
     public var outputType = OutputType.f32
     /// `org/name` of the base, recorded instead of what the adapter says.
     public var baseModelID: String?
-    /// Tokenizes a legacy adapter's invocation string without added special tokens; nil where there is no tokenizer.
-    public var tokenize: (@Sendable (String) throws -> [Int])?
+    /// How the adapter is located in the base.
+    public var binding = BoundAdapter.Options()
     /// What is read besides the adapter's directory and ``BaseModel/path``: a tokenizer, the further parts of a GGUF.
     public var inputs: [Input] = []
 
@@ -94,89 +85,92 @@ extension ConversionPlan {
 
   /// Plans the conversion of `adapter` for `base`.
   ///
-  /// - Throws: ``ConversionError``, ``PEFTError``, ``GGUFError``.
+  /// - Throws: ``AdapterError``, ``ConversionError``, ``GGUFError``, and the adapter's first obstacle.
   public init(adapter: AdapterDirectory, base: BaseModel, options: Options = Options()) throws {
-    let matcher = try ModuleMatcher(adapter.configuration)
-    let pairs = try adapter.pairs.map { pair in
-      try Self.located(pair, in: base, adapter: adapter, matcher: matcher)
-    }
-    let scalings = try pairs.map { try matcher.scaling(ofModule: Self.patternName($0)) }
-    try Self.check(pairs, against: scalings, path: adapter.weightsPath)
-    guard scalings.contains(where: { $0.value != 0 }) else {
-      throw ConversionError(
-        .noEffect, path: adapter.configurationPath, place: "$.lora_alpha",
-        problem: "alpha is 0, so the adapter does nothing (and llama.cpp would read 0 as scale 1)",
-        remedy: "give lora_alpha the value that the adapter was trained with")
-    }
+    let bound = try BoundAdapter(adapter, base: base, options: options.binding)
+    guard let weights = adapter.weights else { preconditionFailure("a bound adapter without weights") }
+    let members = bound.members
+    let scalings = members.map(\.scaling)
     guard let scaling = ScalingPlan(scalings: scalings, configuredAlpha: adapter.configuration.alpha) else {
       throw ConversionError(
         .scalingNotFinite, path: adapter.configurationPath, place: "$.lora_alpha",
         problem: "the scaling that alpha and rank give is not a number that f32 can hold")
     }
-    var notes = adapter.configuration.notes.map { Note(place: $0.place, text: $0.text) }
-    notes += try Self.missingModules(adapter, located: pairs, base: base, matcher: matcher)
+    let pairs = members.map(\.pair)
     identity = AdapterIdentity(
       directory: adapter.path, baseModelName: adapter.configuration.baseModelName, baseModelID: options.baseModelID,
-      weightCount: Self.weightCount(pairs.map(\.pair)))
-    notes += identity.notes.map { Note(place: "base", text: $0) }
-    notes += Self.baseMismatch(adapter, base: base, baseModelID: options.baseModelID)
-    let invocation = try Self.invocationTokens(adapter, base: base, options: options, notes: &notes)
+      weightCount: Self.weightCount(pairs))
+    notes =
+      bound.notes + identity.notes.map { AdapterNote(place: "base", text: $0) }
+      + Self.baseMismatch(adapter, base: base, baseModelID: options.baseModelID)
 
-    let outputType = options.outputType == .auto ? Self.losslessType(pairs.map(\.pair), scaling) : options.outputType
+    let outputType = options.outputType == .auto ? Self.losslessType(pairs, scaling) : options.outputType
     var tensors: [Tensor] = []
     var stacks = ExpertStacks(path: adapter.weightsPath)
-    for (index, located) in pairs.enumerated() {
-      let factor = scaling.factors[index]
-      switch located.module.kind {
+    for (member, factor) in zip(members, scaling.factors) {
+      switch member.module.kind {
       case .experts(let experts):
         tensors += try Self.tensors(
-          located, experts, factor: factor, among: pairs, version: adapter.configuration.version,
-          outputType: outputType,
-          path: adapter.weightsPath)
+          member, experts, factor: factor, among: members, version: adapter.configuration.version,
+          outputType: outputType, path: adapter.weightsPath)
       case .expert(let expert, let count):
-        try stacks.add(located, expert: expert, count: count, factor: factor)
-      default: tensors += Self.tensors(located.pair, module: located.module, factor: factor, outputType: outputType)
+        try stacks.add(member, expert: expert, count: count, factor: factor)
+      default: tensors += Self.tensors(member, factor: factor, outputType: outputType)
       }
     }
     tensors += try stacks.tensors(outputType: outputType)
-    modules = zip(pairs, zip(scalings, scaling.factors)).map { located, numbers in
+    modules = zip(members, scaling.factors).map { member, factor in
       Module(
-        name: located.module.name, rank: Self.rank(of: located), scaling: numbers.0.value, foldedFactor: numbers.1,
-        targets: located.module.targets.map(\.tensorName))
+        name: member.module.name, rank: member.rank, scaling: member.scaling.value, foldedFactor: factor,
+        targets: member.targets.map(\.tensorName))
     }
     metadata = Self.metadata(
-      base: base, identity: identity, alpha: scaling.alpha, invocation: invocation,
+      base: base, identity: identity, alpha: scaling.alpha, invocation: bound.invocationTokens,
       fileType: outputType.fileType)
     layout = try GGUFLayout(
       metadata: metadata,
       tensors: tensors.map { TensorDeclaration(name: $0.name, dtype: $0.dtype, shape: $0.shape) })
     self.adapter = adapter
+    self.weights = weights
     inputs = Self.inputs(adapter, base: base, options: options)
     self.tensors = tensors
     self.alpha = scaling.alpha
-    self.invocationTokens = invocation
+    invocationTokens = bound.invocationTokens
     self.outputType = outputType
-    self.notes = notes
+  }
+
+  /// A note if the base calls itself something else than the adapter calls its base.
+  private static func baseMismatch(_ adapter: AdapterDirectory, base: BaseModel, baseModelID: String?) -> [AdapterNote]
+  {
+    guard let stated = base.statedName, let name = baseModelID ?? adapter.configuration.baseModelName,
+      BaseAgreement.contradicts(stated.name, adapterBase: name, isWholeName: stated.isWhole)
+    else { return [] }
+    return [
+      AdapterNote(
+        place: "base",
+        text: "the adapter was trained on '\(name)', and the base given calls itself '\(stated.name)'; its shapes fit")
+    ]
   }
 
   /// The two output tensors for each GGUF tensor that the module's weight is in. They share the A factor.
   private static func tensors(
-    _ pair: FactorPair, module: WeightModule, factor: Double, outputType: OutputType
+    _ member: BoundAdapter.Member, factor: Double, outputType: OutputType
   ) -> [Tensor] {
-    module.targets.flatMap { target -> [Tensor] in
+    let pair = member.pair
+    return member.targets.flatMap { target -> [Tensor] in
       let columns = pair.isEmbedding ? [pair.inputCount, pair.rank] : [pair.rank, pair.inputCount]
       guard let shapeA = Shape(columns), let shapeB = Shape(rows: target.rowCount, columns: pair.rank) else {
         return []
       }
       return [
         Tensor(
-          name: target.tensorName + ".lora_a", dtype: outputType.dtype(columnCount: shapeA.columnCount), shape: shapeA,
-          source: pair.a, rows: 0..<pair.rank, permutation: .none, isTransposed: pair.isEmbedding, factor: 1,
-          gather: Gather(columnsOf: pair.a, target)),
+          name: target.tensorName + GGUFAdapterFormat.suffixA,
+          dtype: outputType.dtype(columnCount: shapeA.columnCount), shape: shapeA, source: pair.a, rows: 0..<pair.rank,
+          permutation: .none, isTransposed: pair.isEmbedding, factor: 1, gather: Gather(columnsOf: pair.a, target)),
         Tensor(
-          name: target.tensorName + ".lora_b", dtype: outputType.dtype(columnCount: pair.rank), shape: shapeB,
-          source: pair.b, rows: target.rows, permutation: target.permutation, isTransposed: false, factor: factor,
-          gather: Gather(rowsOf: pair.b, target)),
+          name: target.tensorName + GGUFAdapterFormat.suffixB, dtype: outputType.dtype(columnCount: pair.rank),
+          shape: shapeB, source: pair.b, rows: target.rows, permutation: target.permutation, isTransposed: false,
+          factor: factor, gather: Gather(rowsOf: pair.b, target)),
       ]
     }
   }
@@ -185,17 +179,16 @@ extension ConversionPlan {
   private static func metadata(
     base: BaseModel, identity: AdapterIdentity, alpha: Float, invocation: [Int]?, fileType: UInt32
   ) -> GGUFMetadata {
+    typealias Key = GGUFAdapterFormat.Key
     var metadata = GGUFMetadata()
-    metadata["general.architecture"] = .string(base.architectureName)
-    metadata["general.type"] = .string("adapter")
-    metadata["adapter.type"] = .string("lora")
+    metadata[Key.architecture] = .string(base.architectureName)
+    metadata[Key.type] = .string(GGUFAdapterFormat.type)
+    metadata[Key.adapterType] = .string(GGUFAdapterFormat.adapterType)
     for entry in identity.entries { metadata[entry.key] = GGUFValue(entry.value) }
-    metadata["general.file_type"] = .uint32(fileType)
-    metadata["adapter.lora.alpha"] = .float32(alpha)
-    if let invocation {
-      metadata["adapter.alora.invocation_tokens"] = .array(GGUFArray(invocation.map { UInt32(clamping: $0) }))
-    }
-    metadata["general.quantization_version"] = .uint32(2)
+    metadata[Key.fileType] = .uint32(fileType)
+    metadata[Key.alpha] = .float32(alpha)
+    if let invocation { metadata[Key.invocationTokens] = .array(GGUFArray(invocation.map { UInt32(clamping: $0) })) }
+    metadata[Key.quantizationVersion] = .uint32(2)
     return metadata
   }
 

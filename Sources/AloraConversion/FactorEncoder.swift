@@ -13,8 +13,21 @@ struct FactorEncoder {
   private var output: [UInt8] = []
   private(set) var roundedElementCount = 0
   private(set) var foldedElementCount = 0
+  /// How many elements other than 0 became 0.
+  private(set) var flushedElementCount = 0
+  /// The largest magnitude of the current tensor, before and after narrowing.
+  private var largestInSource: Float = 0
+  private var largestInOutput: Float = 0
 
   init(path: String) { self.path = path }
+
+  /// Ends a tensor.
+  ///
+  /// - Returns: whether all of its elements are 0, before and after narrowing.
+  mutating func endTensor() -> (sourceIsZero: Bool, outputIsZero: Bool) {
+    defer { (largestInSource, largestInOutput) = (0, 0) }
+    return (largestInSource == 0, largestInOutput == 0)
+  }
 
   mutating func read(_ file: MappedFile, at offset: Int, byteCount: Int) throws {
     Self.resize(&source, to: byteCount)
@@ -62,13 +75,14 @@ struct FactorEncoder {
 
   /// Turns the bytes in the buffer into elements of the output and writes them.
   ///
-  /// - Throws: ``PEFTError`` `notFinite`; ``ConversionError`` `overflow`; ``FileError``.
+  /// - Throws: ``AdapterError`` `notFinite`; ``ConversionError`` `overflow`; ``FileError``.
   mutating func write(_ tensor: ConversionPlan.Tensor, elementCount: Int, to writer: GGUFWriter) throws {
     if tensor.source.dtype == tensor.dtype && tensor.factor == 1,
       let largest = ElementConversion.largestMagnitude(source, tensor.dtype)
     {
       // Nothing changes, so nothing is copied.
       try check(tensor, largest: largest)
+      note(largest, largest)
       return try writer.write(unsafe source.span.bytes, of: tensor.name)
     }
     ElementConversion.widen(source, tensor.source.dtype, count: elementCount, into: &values)
@@ -76,9 +90,38 @@ struct FactorEncoder {
       foldedElementCount += elementCount
       roundedElementCount += ElementConversion.scale(&values, by: tensor.factor)
     }
-    try check(tensor, largest: ElementConversion.largestMagnitude(values))
+    let largest = ElementConversion.largestMagnitude(values)
+    try check(tensor, largest: largest)
     ElementConversion.narrow(values, to: tensor.dtype, into: &output)
+    noteFlushed(largest, tensor.dtype)
     try writer.write(unsafe output.span.bytes, of: tensor.name)
+  }
+
+  private mutating func note(_ source: Float, _ output: Float) {
+    largestInSource = max(largestInSource, source)
+    largestInOutput = max(largestInOutput, output)
+  }
+
+  /// Counts the values that narrowing made 0. In Q8_0, small values beside large ones are always 0; what counts there is
+  /// whole blocks, whose scale is too small for F16.
+  private mutating func noteFlushed(_ largest: Float, _ dtype: DType) {
+    switch dtype {
+    case .f16, .bf16:
+      note(largest, ElementConversion.largestMagnitude(output, dtype) ?? largest)
+      for (index, value) in values.enumerated()
+      where value != 0 && output[2 * index] == 0 && output[2 * index + 1] & 0x7F == 0 { flushedElementCount += 1 }
+    case .q8_0:
+      var isZero = true
+      for block in 0..<(values.count / 32) {
+        if output[34 * block] != 0 || output[34 * block + 1] & 0x7F != 0 {
+          isZero = false
+        } else {
+          flushedElementCount += values[(32 * block)..<(32 * block + 32)].count { $0 != 0 }
+        }
+      }
+      note(largest, isZero ? 0 : largest)
+    default: note(largest, largest)
+    }
   }
 
   private func check(_ tensor: ConversionPlan.Tensor, largest: Float) throws {
@@ -89,7 +132,7 @@ struct FactorEncoder {
           problem: "the scaling is folded into it, and \(own) times \(tensor.factor) is more than F32 holds",
           remedy: "look at the alpha and the rank that the adapter states")
       }
-      throw PEFTError(
+      throw AdapterError(
         .notFinite, path: path, place: "tensor \(tensor.source.name)", problem: "it holds NaN or infinity",
         remedy: "the training has diverged: use an earlier checkpoint")
     }

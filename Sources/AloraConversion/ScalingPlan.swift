@@ -45,7 +45,7 @@ public struct ScalingPlan: Hashable, Sendable {
     guard alpha.isNormal else { return nil }
     self.alpha = alpha
     factors = scalings.map { scaling in
-      let engine = alpha / Float(scaling.rank)
+      let engine = GGUFAdapterFormat.scale(alpha: alpha, rank: scaling.rank)
       return engine == Float(scaling.value) ? 1 : scaling.value / Double(engine)
     }
   }
@@ -61,6 +61,6 @@ public struct ScalingPlan: Hashable, Sendable {
       candidates += [below, above]
       (below, above) = (below.nextDown, above.nextUp)
     }
-    return Set(candidates).filter { $0.isNormal && $0 / Float(rank) == scale }
+    return Set(candidates).filter { $0.isNormal && GGUFAdapterFormat.scale(alpha: $0, rank: rank) == scale }
   }
 }

@@ -5,7 +5,7 @@ public import AloraTensors
 ///
 /// Opening reads and checks the header alone, however large the data is. Everything that llama.cpp refuses is refused
 /// here too: among it duplicates, offsets other than the ones that follow from the sizes, and data beyond the end.
-/// The header of a big-endian file can be read; its tensor data cannot.
+/// The header of a big-endian file can be read; its tensor data can't.
 public final class GGUFFile: TensorSource {
   public let path: String
   /// 2 or 3.
@@ -13,6 +13,8 @@ public final class GGUFFile: TensorSource {
   public let isBigEndian: Bool
   public let metadata: GGUFMetadata
   public let tensors: [TensorDescription]
+  /// Tensors of types that llama.cpp doesn't know; empty unless they were asked for.
+  public let foreignTensors: [GGUFForeignTensor]
   /// Units: bytes; a power of two.
   public let alignment: Int
   /// The bytes before the data section, padding included.
@@ -23,11 +25,12 @@ public final class GGUFFile: TensorSource {
   private let index: TensorIndex
   private let mapping: MappedFile
 
+  /// - Parameter readsForeignTypes: whether tensors of unknown types are listed instead of refused.
   /// - Throws: ``FileError``, ``GGUFError``: every code up to `tensorOutOfRange`.
   /// - Complexity: O(header).
-  public init(path: String, limits: GGUFLimits = GGUFLimits()) throws {
+  public init(path: String, limits: GGUFLimits = GGUFLimits(), readsForeignTypes: Bool = false) throws {
     let mapping = try MappedFile(path: path)
-    var parser = GGUFHeaderParser(file: mapping, limits: limits)
+    var parser = GGUFHeaderParser(file: mapping, limits: limits, readsForeignTypes: readsForeignTypes)
     try parser.parse()
     self.path = path
     self.mapping = mapping
@@ -35,6 +38,7 @@ public final class GGUFFile: TensorSource {
     isBigEndian = parser.cursor.isBigEndian
     metadata = parser.metadata
     tensors = parser.tensors
+    foreignTensors = parser.foreignTensors
     alignment = parser.alignment
     headerByteCount = parser.dataOffset
     index = parser.index
@@ -47,7 +51,7 @@ public final class GGUFFile: TensorSource {
     guard !isBigEndian else {
       throw GGUFError(
         .unsupportedByteOrder, path: path, subject: "tensor \(tensor.name)",
-        problem: "the data of big-endian files is not read, only their header")
+        problem: "only the header of a big-endian file is read")
     }
     return mapping
   }

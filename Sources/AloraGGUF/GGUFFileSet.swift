@@ -13,6 +13,8 @@ public final class GGUFFileSet: TensorSource {
   public let tensors: [TensorDescription]
   public var metadata: GGUFMetadata { parts[0].metadata }
   public var path: String { parts[0].path }
+  /// Tensors of types that llama.cpp doesn't know, of all parts; empty unless they were asked for.
+  public var foreignTensors: [GGUFForeignTensor] { parts.flatMap(\.foreignTensors) }
   private let index: TensorIndex
   /// The part that each tensor is in.
   private let partOfTensor: [Int]
@@ -23,6 +25,12 @@ public final class GGUFFileSet: TensorSource {
   private static let tensorCountKey = "split.tensors.count"
 
   /// - Parameter path: a whole model, or the first part of one.
+  /// One file as it is, even if it is a part of several.
+  public init(part: GGUFFile) throws {
+    parts = [part]
+    (tensors, partOfTensor, index) = try Self.merge(parts)
+  }
+
   /// - Throws: as ``GGUFFile``; `notFirstPart`, `invalidPartName`, `missingPart`, `inconsistentParts`.
   public init(path: String, limits: GGUFLimits = GGUFLimits()) throws {
     let first = try GGUFFile(path: path, limits: limits)

@@ -14,15 +14,24 @@ struct GGUFHeaderParser {
   /// A tensor whose place is not checked yet.
   private struct Entry {
     let name: String
-    let dtype: DType
+    let type: ElementType
     let shape: Shape
-    let byteCount: Int
     /// From the start of the data section.
     let dataOffset: UInt64
     let entryOffset: Int
   }
 
-  init(file: MappedFile, limits: GGUFLimits) {
+  private enum ElementType {
+    case known(DType, byteCount: Int)
+    /// Read only if asked for.
+    case foreign(UInt32)
+  }
+
+  private let readsForeignTypes: Bool
+  private(set) var foreignTensors: [GGUFForeignTensor] = []
+
+  init(file: MappedFile, limits: GGUFLimits, readsForeignTypes: Bool) {
+    self.readsForeignTypes = readsForeignTypes
     cursor = GGUFCursor(file: file, limits: limits)
     metadata = GGUFMetadata(path: file.path)
   }
@@ -120,7 +129,12 @@ struct GGUFHeaderParser {
       throw cursor.error(.duplicateTensor, at: start, subject: subject, "two tensors have this name")
     }
     let shape = try parseShape(subject)
-    let dtype = try parseType(subject)
+    let number = try cursor.load(UInt32.self, of: "the type of \(subject)")
+    guard let dtype = DType(ggmlTypeID: number) else {
+      guard readsForeignTypes else { throw unknownType(number, subject) }
+      let dataOffset = try cursor.load(UInt64.self, of: "the offset of \(subject)")
+      return Entry(name: name, type: .foreign(number), shape: shape, dataOffset: dataOffset, entryOffset: start)
+    }
     guard shape.columnCount.isMultiple(of: dtype.block.elementCount) else {
       throw cursor.error(
         .incompleteBlocks, at: start, subject: subject,
@@ -132,7 +146,7 @@ struct GGUFHeaderParser {
     }
     let dataOffset = try cursor.load(UInt64.self, of: "the offset of \(subject)")
     return Entry(
-      name: name, dtype: dtype, shape: shape, byteCount: byteCount, dataOffset: dataOffset, entryOffset: start)
+      name: name, type: .known(dtype, byteCount: byteCount), shape: shape, dataOffset: dataOffset, entryOffset: start)
   }
 
   private mutating func parseShape(_ subject: String) throws -> Shape {
@@ -154,13 +168,21 @@ struct GGUFHeaderParser {
     return shape
   }
 
-  private mutating func parseType(_ subject: String) throws -> DType {
-    let number = try cursor.load(UInt32.self, of: "the type of \(subject)")
-    if let dtype = DType(ggmlTypeID: number) { return dtype }
+  private func unknownType(_ number: UInt32, _ subject: String) -> GGUFError {
     let problem =
       DType.removedTypeName(ggmlTypeID: number).map { "ggml has removed type \(number) (\($0)) from GGUF files" }
-      ?? "\(number) is no ggml type"
-    throw cursor.error(.invalidTensorType, at: cursor.offset - 4, subject: subject, problem)
+      ?? "\(number) is not a ggml type"
+    return cursor.error(.invalidTensorType, at: cursor.offset - 4, subject: subject, problem)
+  }
+
+  /// The bytes of a tensor. Those of a foreign type reach to the next tensor or to the end of the file.
+  private func byteCount(of entry: Entry, next: Entry?, dataByteCount: Int) -> Int {
+    switch entry.type {
+    case .known(_, let byteCount): return byteCount
+    case .foreign:
+      let end = next.flatMap { Int(exactly: $0.dataOffset) } ?? dataByteCount
+      return max(0, end - (Int(exactly: entry.dataOffset) ?? .max))
+    }
   }
 
   /// Checks that the data follow one another as ggml lays them out, within the file.
@@ -173,13 +195,15 @@ struct GGUFHeaderParser {
     dataOffset = entries.isEmpty ? min(start, fileByteCount) : start
     var expected = 0
     tensors.reserveCapacity(entries.count)
-    for entry in entries {
+    for (position, entry) in entries.enumerated() {
+      let following = position + 1 < entries.count ? entries[position + 1] : nil
+      let byteCount = byteCount(of: entry, next: following, dataByteCount: fileByteCount - min(start, fileByteCount))
       func failure(_ code: GGUFError.Code, _ problem: String) -> GGUFError {
         cursor.error(code, at: entry.entryOffset, subject: "tensor \(entry.name)", problem)
       }
       guard entry.dataOffset % UInt64(alignment) == 0 else {
         throw failure(
-          .misalignedTensor, "its data is at offset \(entry.dataOffset), which is no multiple of \(alignment)")
+          .misalignedTensor, "its data is at offset \(entry.dataOffset), which is not a multiple of \(alignment)")
       }
       guard entry.dataOffset == UInt64(expected) else {
         let overlaps = entry.dataOffset < UInt64(expected)
@@ -188,17 +212,22 @@ struct GGUFHeaderParser {
           "its data is at offset \(entry.dataOffset), but the data before it ends at \(expected)")
       }
       let (first, overflow) = start.addingReportingOverflow(expected)
-      guard !overflow, first <= fileByteCount, entry.byteCount <= fileByteCount - first else {
+      guard !overflow, first <= fileByteCount, byteCount <= fileByteCount - first else {
         throw failure(
           .tensorOutOfRange,
-          "its data, \(entry.byteCount) bytes at offset \(expected) of the data section at byte \(start), reaches beyond"
+          "its data, \(byteCount) bytes at offset \(expected) of the data section at byte \(start), reaches beyond"
             + " the end of the file at \(fileByteCount)")
       }
-      tensors.append(
-        TensorDescription(
-          name: entry.name, dtype: entry.dtype, shape: entry.shape, byteRange: first..<(first + entry.byteCount)))
+      let byteRange = first..<(first + byteCount)
+      switch entry.type {
+      case .known(let dtype, _):
+        tensors.append(TensorDescription(name: entry.name, dtype: dtype, shape: entry.shape, byteRange: byteRange))
+      case .foreign(let number):
+        foreignTensors.append(
+          GGUFForeignTensor(name: entry.name, typeNumber: number, shape: entry.shape, byteRange: byteRange))
+      }
       // The data fits in the file and its padded size in an Int; only their sum needs a look.
-      let (next, sumOverflow) = expected.addingReportingOverflow(aligned(entry.byteCount, to: alignment) ?? .max)
+      let (next, sumOverflow) = expected.addingReportingOverflow(aligned(byteCount, to: alignment) ?? .max)
       guard !sumOverflow else { throw failure(.invalidShape, "the sizes of the tensors overflow") }
       expected = next
     }

@@ -1,4 +1,5 @@
 internal import AloraSystem
+internal import AloraAdapters
 public import AloraInference
 
 /// A text to be continued.

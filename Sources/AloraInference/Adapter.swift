@@ -1,3 +1,4 @@
+public import AloraAdapters
 public import AloraTensors
 internal import AloraModels
 internal import CAloraKernels
@@ -37,6 +38,8 @@ public final class Adapter: Sendable {
   public let invocationTokens: [Int]?
   /// How many modules of the base it changes.
   public let moduleCount: Int
+  /// What the user may want to know about it.
+  public let notes: [AdapterNote]
   let layers: [Layer]
   let outputLayer: LowRankUpdate?
   let embedding: EmbeddingUpdate?
@@ -44,7 +47,7 @@ public final class Adapter: Sendable {
   /// Loads an adapter for a model: a PEFT directory or a GGUF.
   ///
   /// - Parameter tokenize: turns a legacy adapter's invocation string into tokens; nil where there is no tokenizer.
-  /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``, ``GGUFError``, ``PEFTError``, ``ConversionError``,
+  /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``, ``GGUFError``, ``AdapterError``,
   ///   ``InferenceError``.
   public init(
     path: String, model: Model, pool: ThreadPool, tokenize: (@Sendable (String) throws -> [Int])? = nil
@@ -53,6 +56,7 @@ public final class Adapter: Sendable {
     self.path = path
     invocationTokens = parts.invocationTokens
     moduleCount = parts.moduleCount
+    notes = parts.notes
     let isDense = model.backend == .openblas
     let arena = WeightArena(byteCount: parts.byteCount)
     var shared: [String: WeightMatrix] = [:]
@@ -87,6 +91,7 @@ public final class Adapter: Sendable {
     path = other.path
     invocationTokens = other.invocationTokens
     moduleCount = other.moduleCount
+    notes = other.notes
     layers = other.layers.map { layer in Layer { scaled(layer[$0]) } }
     outputLayer = scaled(other.outputLayer)
     embedding = other.embedding.map {
@@ -102,6 +107,7 @@ public final class Adapter: Sendable {
     path = other.path
     invocationTokens = other.invocationTokens
     moduleCount = other.moduleCount
+    notes = other.notes
     self.layers = layers
     outputLayer = other.outputLayer
     embedding = other.embedding

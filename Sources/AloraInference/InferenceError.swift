@@ -1,10 +1,10 @@
 public import AloraSystem
 
-/// A model, adapter or prompt that cannot be computed with.
+/// A model, adapter or prompt that can't be computed with.
 public struct InferenceError: DiagnosedError, Hashable {
   public struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
-      case missingTensor, wrongShape, unsupportedType, notAnAdapter, wrongBase, unknownTensor, incompletePair
+      case missingTensor, wrongShape, unsupportedType, unsupportedModule, notAnAdapter
       case tokenOutsideVocabulary, noTokens, tooLong, foreignCache, missingLibrary, notFinite
       case ambiguousOutput, positionOutsideText
     }
@@ -15,13 +15,10 @@ public struct InferenceError: DiagnosedError, Hashable {
     public static let ambiguousOutput = Code(value: .ambiguousOutput)
     /// An element type that no kernel reads.
     public static let unsupportedType = Code(value: .unsupportedType)
-    /// A GGUF that is no LoRA adapter.
+    /// A module that the evaluator can't adapt.
+    public static let unsupportedModule = Code(value: .unsupportedModule)
+    /// An adapter's name that nothing was loaded under.
     public static let notAnAdapter = Code(value: .notAnAdapter)
-    /// An adapter for another architecture.
-    public static let wrongBase = Code(value: .wrongBase)
-    /// An adapter's tensor for which the base has no place.
-    public static let unknownTensor = Code(value: .unknownTensor)
-    public static let incompletePair = Code(value: .incompletePair)
     public static let tokenOutsideVocabulary = Code(value: .tokenOutsideVocabulary)
     public static let noTokens = Code(value: .noTokens)
     /// A position was asked for that the text doesn't have.

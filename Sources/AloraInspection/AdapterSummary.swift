@@ -1,7 +1,7 @@
-internal import AloraModels
+internal import AloraGGUF
+internal import AloraSafetensors
 internal import AloraSystem
-public import AloraGGUF
-public import AloraAdapters
+internal import AloraAdapters
 internal import AloraTensors
 
 /// What an adapter is, from a PEFT directory or a GGUF alike.
@@ -20,11 +20,14 @@ public struct AdapterSummary: Sendable {
     public let weightShape: [Int]?
   }
 
+  /// `peft_type`; LORA for a GGUF; nil if the configuration has none.
+  public let type: String?
   /// `general.architecture`; nil where only the base could tell.
   public let architecture: String?
   /// The base's name or address, as the adapter records it.
   public let base: String?
-  public let alpha: Double
+  /// Nil if the adapter has none.
+  public let alpha: Double?
   public let isRankStabilized: Bool
   /// Nil for a plain LoRA.
   public let invocationTokens: [Int]?
@@ -48,7 +51,7 @@ public struct AdapterSummary: Sendable {
   struct Member {
     let path: String
     let rank: Int
-    let scaling: Double
+    let scaling: Double?
     let shape: [Int]
   }
 
@@ -65,72 +68,77 @@ public struct AdapterSummary: Sendable {
       let shapes = Set(found.map(\.member.shape))
       return Group(
         name: name, layers: found.compactMap(\.layer).sorted(), ranks: Set(found.map(\.member.rank)).sorted(),
-        scalings: Set(found.map(\.member.scaling)).sorted(), weightShape: shapes.count == 1 ? shapes.first : nil)
+        scalings: Set(found.compactMap(\.member.scaling)).sorted(), weightShape: shapes.count == 1 ? shapes.first : nil)
     }
   }
 }
 
 extension AdapterSummary {
-  /// - Throws: ``PEFTError`` `invalidPattern`.
-  public init(directory: AdapterDirectory) throws {
+  /// How many of the reasons against a conversion, or of the loader's rules, become notes.
+  private static let noteLimit = 8
+
+  private static func limited(_ notes: [String]) -> [String] {
+    notes.count <= noteLimit
+      ? notes : notes.prefix(noteLimit) + ["\(notes.count - noteLimit) more notes of these kinds"]
+  }
+
+  private static func idle(_ count: Int, of total: Int) -> [String] {
+    if count == 0 { return [] }
+    return count == total
+      ? ["the adapter changes nothing: lora_A or lora_B is all zeros in every module"]
+      : ["\(count) of \(total) modules change nothing: lora_A or lora_B is all zeros"]
+  }
+
+  private static func elementCount(_ tensors: [TensorDescription]) -> Int {
+    tensors.reduce(0) { $0.addingReportingOverflow($1.shape.elementCount).partialValue }
+  }
+
+  /// Reads whatever the directory has; reasons against a conversion become notes.
+  init(directory: AdapterDirectory, idlePairCount: Int) {
     let configuration = directory.configuration
-    let matcher = try ModuleMatcher(configuration)
-    let members = try directory.pairs.map { pair in
+    var reasons = directory.obstacles.map { obstacle in
+      [obstacle.place, obstacle.problem].compactMap { $0 }.joined(separator: ": ")
+    }
+    let matcher: ModuleMatcher?
+    do { matcher = try ModuleMatcher(configuration) } catch {
+      matcher = nil
+      reasons.append([error.place, error.problem].compactMap { $0 }.joined(separator: ": "))
+    }
+    let members = directory.pairs.map { pair in
       Member(
-        path: pair.module, rank: pair.rank, scaling: try matcher.scaling(ofModule: pair.module).value,
+        path: pair.module, rank: pair.rank, scaling: try? matcher?.scaling(ofModule: pair.module).value,
         shape: [pair.outputCount, pair.inputCount])
     }
+    let isLoRA = configuration.type == "LORA"
     self.init(
-      architecture: nil, base: configuration.baseModelName, alpha: configuration.alpha,
-      isRankStabilized: configuration.isRankStabilized, invocationTokens: configuration.invocationTokens,
-      invocationString: configuration.invocationString, groups: Self.groups(members), moduleCount: members.count,
-      parameterCount: directory.pairs.reduce(0) { $0 + $1.a.shape.elementCount + $1.b.shape.elementCount },
-      notes: configuration.notes.map { "\($0.place): \($0.text)" })
+      type: configuration.type, architecture: nil, base: configuration.baseModelName,
+      alpha: isLoRA ? configuration.alpha : nil, isRankStabilized: configuration.isRankStabilized,
+      invocationTokens: configuration.invocationTokens, invocationString: configuration.invocationString,
+      groups: Self.groups(members), moduleCount: members.count,
+      parameterCount: Self.elementCount(
+        directory.pairs.isEmpty ? directory.weights?.tensors ?? [] : directory.pairs.flatMap { [$0.a, $0.b] }),
+      notes: directory.notes.map { "\($0.place): \($0.text)" }
+        + Self.idle(idlePairCount, of: members.count)
+        + Self.limited(reasons.map { "can't become a GGUF adapter: \($0)" }))
   }
 
-  /// Whether a GGUF says that it is an adapter.
-  public static func isAdapter(_ metadata: GGUFMetadata) -> Bool {
-    metadata["general.type"]?.text == "adapter" || metadata["adapter.type"] != nil
-  }
-
-  /// Scalings are llama.cpp's: alpha / r, and 1 for an alpha of 0 (`llama_adapter_lora_weight::get_scale`).
-  ///
-  /// - Throws: ``GGUFError`` for adapter keys of a wrong type.
-  public init(gguf file: GGUFFileSet) throws {
-    let metadata = file.metadata
-    let alpha = try metadata.number(ifPresent: "adapter.lora.alpha") ?? 0
-    var notes: [String] = []
-    var members: [Member] = []
-    for tensor in file.tensors where tensor.name.hasSuffix(".lora_a") {
-      let base = String(tensor.name.dropLast(".lora_a".count))
-      guard let b = file.tensor(named: base + ".lora_b"), tensor.shape.rank >= 2, b.shape.rank >= 2 else {
-        notes.append("\(base) has no matching lora_b")
-        continue
-      }
-      // An embedding's A factor is stored transposed.
-      let isEmbedding = base == "token_embd.weight"
-      let rank = b.shape.columnCount
-      let inputs = isEmbedding ? tensor.shape.rowCount : tensor.shape.columnCount
-      members.append(
-        Member(
-          path: base.hasSuffix(".weight") ? String(base.dropLast(".weight".count)) : base, rank: rank,
-          scaling: alpha == 0 ? 1 : rank == 0 ? 0 : Double(Float(alpha) / Float(rank)),
-          shape: [b.shape.rowCount, inputs]))
+  /// Scalings are llama.cpp's; what its loader would say becomes notes.
+  init(gguf adapter: GGUFAdapter, idlePairCount: Int) throws {
+    let members = adapter.pairs.map { pair in
+      let path = pair.module.hasSuffix(".weight") ? String(pair.module.dropLast(".weight".count)) : pair.module
+      return Member(
+        path: path, rank: pair.rank, scaling: pair.rank == 0 ? 0 : Double(adapter.scale(of: pair)),
+        shape: [pair.outputCount, pair.inputCount])
     }
-    if alpha == 0 { notes.append("adapter.lora.alpha is 0 or missing, which llama.cpp reads as scale 1") }
-    let ignored = file.tensors.filter { !$0.name.hasSuffix(".lora_a") && !$0.name.hasSuffix(".lora_b") }
-    if let first = ignored.first {
-      notes.append("no LoRA factors: \(counted(ignored.count, "tensor")), the first \(first.name)")
-    }
+    let metadata = adapter.file.metadata
     self.init(
-      architecture: try metadata.string(ifPresent: "general.architecture"),
+      type: "LORA", architecture: adapter.architecture,
       base: try metadata.string(ifPresent: "general.base_model.0.repo_url")
         ?? metadata.string(ifPresent: "general.base_model.0.name"),
-      alpha: alpha, isRankStabilized: false,
-      invocationTokens: try metadata.integers(ifPresent: "adapter.alora.invocation_tokens", atMost: 1 << 16),
-      invocationString: nil,
-      groups: Self.groups(members), moduleCount: members.count,
-      parameterCount: file.tensors.reduce(0) { $0.addingReportingOverflow($1.shape.elementCount).partialValue },
-      notes: notes)
+      alpha: adapter.alpha.map(Double.init), isRankStabilized: false, invocationTokens: adapter.invocationTokens,
+      invocationString: nil, groups: Self.groups(members), moduleCount: members.count,
+      parameterCount: Self.elementCount(adapter.file.tensors),
+      notes: Self.idle(idlePairCount, of: members.count)
+        + Self.limited(adapter.findings.map { "\($0.place): \($0.problem)" }))
   }
 }

@@ -14,21 +14,7 @@ extension Difference {
     case (.safetensors(let left), .safetensors(let right)):
       return (textEntries(MetadataTexts(safetensors: left), MetadataTexts(safetensors: right)), true)
     default:
-      return (try adapterEntries(first, second), false)
-    }
-  }
-
-  /// What a PEFT directory and a GGUF both say.
-  private static func adapterEntries(_ first: Subject, _ second: Subject) throws -> [Entry] {
-    guard let left = try first.adapter(), let right = try second.adapter() else { return [] }
-    let fields: [(String, String, String)] = [
-      ("alpha", "\(left.alpha)", "\(right.alpha)"),
-      ("rank-stabilized", "\(left.isRankStabilized)", "\(right.isRankStabilized)"),
-      ("invocation tokens", "\(left.invocationTokens ?? [])", "\(right.invocationTokens ?? [])"),
-      ("base", left.base ?? "", right.base ?? ""),
-    ]
-    return fields.filter { !$0.1.utf8.elementsEqual($0.2.utf8) }.map {
-      Entry(kind: .metadata, name: $0.0, first: $0.1, second: $0.2, largestDelta: nil)
+      return ([], false)
     }
   }
 
@@ -37,9 +23,12 @@ extension Difference {
     for entry in left.entries {
       let other = right[entry.key]
       guard other != entry.value else { continue }
-      entries.append(
-        Entry(
-          kind: .metadata, name: entry.key, first: entry.value.excerpt(), second: other?.excerpt(), largestDelta: nil))
+      var (first, second) = (entry.value.excerpt(), other?.excerpt())
+      // Values of two types may look the same, and llama.cpp reads only one of them.
+      if let other, first == second || other.typeName != entry.value.typeName {
+        (first, second) = ("\(first) (\(entry.value.typeName))", "\(other.excerpt()) (\(other.typeName))")
+      }
+      entries.append(Entry(kind: .metadata, name: entry.key, first: first, second: second, largestDelta: nil))
     }
     for entry in right.entries where left[entry.key] == nil {
       entries.append(

@@ -1,3 +1,4 @@
+internal import AloraAdapters
 internal import AloraSystem
 internal import AloraTensors
 
@@ -24,10 +25,18 @@ public struct Difference: Sendable {
 
   /// Compares metadata and tensors, by name.
   ///
-  /// Of an adapter's directory and its GGUF, what both say is compared; of two other kinds, the tensors alone.
-  /// - Throws: as reading the configurations and the tensors; ``InspectionError`` for what has none to compare.
+  /// Of two kinds of files, the tensors alone.
+  /// - Throws: as reading the configurations and the tensors; ``InspectionError`` for what has none to compare, and for a
+  ///   PEFT directory and a GGUF, which name their modules differently.
   public init(_ first: Subject, _ second: Subject) throws {
     for subject in [first, second] { try subject.checkComparable() }
+    switch (first, second) {
+    case (.adapterDirectory(let directory), .gguf), (.gguf, .adapterDirectory(let directory)):
+      throw InspectionError(
+        path: directory.path, problem: "a PEFT directory and a GGUF name and order the same modules differently",
+        remedy: "give the base, so that they are compared module by module")
+    default: break
+    }
     let metadata = try Self.metadataEntries(first, second)
     var entries = metadata.entries
     var compared = 0

@@ -1,6 +1,7 @@
 public import AloraModels
 public import AloraSystem
 public import AloraGGUF
+internal import AloraJSON
 public import AloraNPZ
 public import AloraAdapters
 public import AloraSafetensors
@@ -20,7 +21,7 @@ public enum Subject: Sendable {
   public init(path: String) throws {
     let contents = try PathContents(path: path)
     switch contents {
-    case .gguf: self = .gguf(try GGUFFileSet(path: path))
+    case .gguf: self = .gguf(try Self.gguf(path))
     case .safetensors: self = .safetensors(SafetensorsFileSet(file: try SafetensorsFile(path: path)))
     case .safetensorsIndex: self = .safetensors(try SafetensorsFileSet(indexPath: path))
     case .arrays: self = .npz(try NPZFile(path: path))
@@ -34,11 +35,20 @@ public enum Subject: Sendable {
     }
   }
 
+  /// A whole GGUF, or what there is of it: one part, tensors of unknown types.
+  private static func gguf(_ path: String) throws -> GGUFFileSet {
+    do { return try GGUFFileSet(path: path) } catch let error as GGUFError
+      where [.notFirstPart, .invalidPartName, .missingPart, .inconsistentParts, .invalidTensorType].contains(error.code)
+    {
+      return try GGUFFileSet(part: GGUFFile(path: path, readsForeignTypes: true))
+    }
+  }
+
   public var tensors: [TensorDescription] {
     switch self {
     case .gguf(let file): file.tensors
     case .safetensors(let file): file.tensors
-    case .adapterDirectory(let directory): directory.pairs.flatMap { [$0.a, $0.b] }
+    case .adapterDirectory(let directory): directory.weights?.tensors ?? []
     case .baseDirectory(let directory): directory.weights?.tensors ?? []
     case .npz: []
     }
@@ -67,20 +77,57 @@ public enum Subject: Sendable {
     switch self {
     case .gguf(let file): return try file.readBytes(of: tensor, in: range)
     case .safetensors(let file): return try file.readBytes(of: tensor, in: range)
-    case .adapterDirectory(let directory):
-      let start = tensor.byteRange.lowerBound
-      return try directory.weights.read((start + range.lowerBound)..<(start + range.upperBound))
+    case .adapterDirectory(let directory): return try directory.weights?.readBytes(of: tensor, in: range) ?? []
     case .baseDirectory(let directory): return try directory.weights?.readBytes(of: tensor, in: range) ?? []
     case .npz: return []
     }
   }
 
-  /// The adapter, where it is one.
+  /// The adapter, if it is one.
+  ///
+  /// - Throws: as reading the factors: those that may be 0 are read.
   public func adapter() throws -> AdapterSummary? {
     switch self {
-    case .gguf(let file): AdapterSummary.isAdapter(file.metadata) ? try AdapterSummary(gguf: file) : nil
-    case .adapterDirectory(let directory): try AdapterSummary(directory: directory)
-    case .safetensors, .baseDirectory, .npz: nil
+    case .gguf(let file):
+      guard GGUFAdapter.isAdapter(file) else { return nil }
+      let adapter = try GGUFAdapter(file)
+      return try AdapterSummary(gguf: adapter, idlePairCount: idlePairCount(adapter.pairs))
+    case .adapterDirectory(let directory):
+      return AdapterSummary(directory: directory, idlePairCount: try idlePairCount(directory.pairs))
+    case .safetensors, .baseDirectory, .npz: return nil
+    }
+  }
+
+  /// How many pairs add nothing, because A or B is all zeros. A factor is read up to its first other element.
+  private func idlePairCount(_ pairs: [FactorPair]) throws -> Int {
+    if case .gguf(let file) = self, file.parts.contains(where: \.isBigEndian) { return 0 }
+    let values = TensorValues(self)
+    return try pairs.count { pair in
+      for tensor in [pair.b, pair.a] where try values.isZero(tensor) { return true }
+      return false
+    }
+  }
+
+  /// What one should know about the files, beside what they hold.
+  public var notes: [String] {
+    switch self {
+    case .gguf(let file):
+      var notes: [String] = []
+      let count = (try? file.metadata.integer(ifPresent: "split.count")) ?? 1
+      if count > 1, file.parts.count == 1 {
+        let number = (try? file.metadata.integer(ifPresent: "split.no")) ?? 0
+        notes.append("this is part \(number + 1) of \(count), shown by itself")
+      }
+      let foreign = Set(file.foreignTensors.map(\.typeName)).sorted()
+      if !foreign.isEmpty {
+        notes.append(
+          "\(counted(file.foreignTensors.count, "tensor")) of types that llama.cpp and alora don't read: "
+            + foreign.joined(separator: ", "))
+      }
+      return notes
+    case .baseDirectory(let directory):
+      return directory.obstacle.map { ["alora can't use this model: \($0.problem)"] } ?? []
+    case .safetensors, .adapterDirectory, .npz: return []
     }
   }
 }
@@ -97,13 +144,25 @@ public struct InspectionError: DiagnosedError, Hashable {
 /// A base model's directory: its configuration, and its weights if it contains any.
 public struct BaseDirectory: Sendable {
   public let source: ModelSource
-  public let model: BaseModel
+  /// `architectures` of config.json, or `model_type`.
+  public let architectureName: String?
+  /// Nil if the architecture isn't supported; ``obstacle`` says why.
+  public let model: BaseModel?
+  public let obstacle: (any DiagnosedError)?
   public let weights: (any TensorSource)?
   public var path: String { source.path }
 
   init(path: String) throws {
     source = try ModelSource(path: path)
-    model = try source.base()
+    let root = try source.configuration()
+    let names = try? root?[optional: "architectures"]?.elements().map { try $0.string() }
+    architectureName = names?.first ?? (try? root?[optional: "model_type"]?.string())
+    do {
+      model = try source.base()
+      obstacle = nil
+    } catch let error as any DiagnosedError {
+      (model, obstacle) = (nil, error)
+    }
     weights = source.hasWeights ? try source.tensors() : nil
   }
 }

@@ -40,6 +40,13 @@ public struct TensorValues: Sendable {
     return values
   }
 
+  /// Whether every element is 0; false for types that can't be widened.
+  func isZero(_ tensor: TensorDescription) throws -> Bool {
+    guard ElementConversion.canWiden(tensor.dtype) else { return false }
+    for range in chunks(of: tensor) where try elements(range, of: tensor).contains(where: { $0 != 0 }) { return false }
+    return true
+  }
+
   /// - Throws: as ``Subject/bytes(of:in:)``.
   /// - Returns: nil for types that cannot be widened.
   public func statistics(of tensor: TensorDescription) throws -> TensorStatistics? {

@@ -76,7 +76,7 @@ private func configuration(_ fields: String, ignoring: Set<String> = []) throws 
 
   /// PEFT asks whether the list is there and not empty.
   @Test func anEmptyInvocationIsNoNeverActiveOne() throws {
-    let error = caught(PEFTError.self) { _ = try configuration(#""alora_invocation_tokens": []"#) }
+    let error = caught(AdapterError.self) { _ = try configuration(#""alora_invocation_tokens": []"#) }
     #expect(error?.code == .invalidInvocation && error?.problem.contains("active everywhere") == true)
     #expect(error?.remedy?.description.contains("null if a plain LoRA is meant") == true)
   }

@@ -67,9 +67,9 @@ struct RefusedAdapter: Sendable, CustomTestStringConvertible {
     .field("alora_invocation_tokens", "[5, -1]", "alora_invocation_tokens[1]"),
     .field("alora_invocation_tokens", "[5.5]", "alora_invocation_tokens[0]"),
     .field("alora_invocation_tokens", "[\"5\"]", "alora_invocation_tokens[0]"),
-    .field("alora_invocation_tokens", "[5, 100000]", "100000 is no token"),
+    .field("alora_invocation_tokens", "[5, 100000]", "100000 is not a token"),
     .field("alora_invocation_tokens", "5", "expected a list"),
-    .field("alora_invocation_tokens", "[4294967301]", "no token id"),
+    .field("alora_invocation_tokens", "[4294967301]", "not a token id"),
     .field("invocation_string", "\"\"", "invocation_string"),
   ]
 
@@ -155,7 +155,7 @@ struct RefusedAdapter: Sendable, CustomTestStringConvertible {
     RefusedAdapter("a saved output layer", "whole embedding") {
       $0.tensors.append(.init("base_model.model.lm_head.weight", [2, 64], AdapterBuilder.values(128, seed: 3)))
     },
-    RefusedAdapter("a stray tensor", "no LoRA factor") { $0.tensors.append(.init("foo", [1], [1])) },
+    RefusedAdapter("a stray tensor", "not a LoRA factor") { $0.tensors.append(.init("foo", [1], [1])) },
     RefusedAdapter("two adapters", "twice") {
       for index in 0..<2 {
         var copy = $0.tensors[index]

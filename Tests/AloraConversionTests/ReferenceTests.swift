@@ -32,7 +32,7 @@ struct ReferenceCase: CustomTestStringConvertible, Sendable {
     options.outputType = outputType
     let base = try expected()["base"].string()
     if let tokenizer = Tokenizer.tokenizerPath(ofModel: try testData("conversion/bases/\(base)")) {
-      options.tokenize = { try Tokenizer(path: tokenizer).encode($0, addsSpecialTokens: false) }
+      options.binding.tokenize = { try Tokenizer(path: tokenizer).encode($0, addsSpecialTokens: false) }
     }
     return try ConversionPlan(
       adapter: AdapterDirectory(path: testData("conversion/cases/\(name)")), base: self.base(), options: options)
@@ -41,9 +41,9 @@ struct ReferenceCase: CustomTestStringConvertible, Sendable {
 
 /// Cases that this package refuses on purpose, with the reason's code.
 private let refusals: [String: @Sendable (any Error) -> Bool] = [
-  "llama-tied-lm-head": { ($0 as? ConversionError)?.code == .tiedOutput },
-  "llama-alpha-zero": { ($0 as? ConversionError)?.code == .noEffect },
-  "llama-layer-norm": { ($0 as? PEFTError)?.code == .unsupportedField },
+  "llama-tied-lm-head": { ($0 as? AdapterError)?.code == .tiedOutput },
+  "llama-alpha-zero": { ($0 as? AdapterError)?.code == .noEffect },
+  "llama-layer-norm": { ($0 as? AdapterError)?.code == .unsupportedField },
 ]
 
 @Suite struct ReferenceTests {
@@ -123,7 +123,7 @@ private let refusals: [String: @Sendable (any Error) -> Bool] = [
   @Test func legacyInvocationWithoutTokenizerIsRefused() throws {
     let item = ReferenceCase(name: "llama-bos-legacy")
     let adapter = try AdapterDirectory(path: testData("conversion/cases/\(item.name)"))
-    let error = caught(ConversionError.self) { _ = try ConversionPlan(adapter: adapter, base: item.base()) }
+    let error = caught(AdapterError.self) { _ = try ConversionPlan(adapter: adapter, base: item.base()) }
     #expect(error?.code == .missingTokenizer)
   }
 

@@ -59,7 +59,7 @@ import Testing
   }
 
   @Test func anotherWrapperIsNone() throws {
-    let error = caught(ConversionError.self) { _ = try plan("vision_model.") }
+    let error = caught(AdapterError.self) { _ = try plan("vision_model.") }
     #expect(error?.code == .unknownModule)
   }
 }

@@ -139,10 +139,10 @@ struct GGMLCase: Sendable, CustomTestStringConvertible {
       $0.tensors[0].type = 27
       $0.tensors[0].dimensions = [1 << 31, 1 << 30]
     },
-    tensor("TENSORS_BAD_TYPE", "tensor my_tensor_0, byte 309: 43 is no ggml type") { $0.tensors[0].type = 43 },
+    tensor("TENSORS_BAD_TYPE", "tensor my_tensor_0, byte 309: 43 is not a ggml type") { $0.tensors[0].type = 43 },
     tensor(
       "TENSORS_BAD_OFFSET",
-      "tensor my_tensor_0, byte 270: its data is at offset 18446744073709551615, which is no multiple of 32"
+      "tensor my_tensor_0, byte 270: its data is at offset 18446744073709551615, which is not a multiple of 32"
     ) { $0.tensors[0].offset = .max },
     tensor("TENSORS_DUPLICATE_NAME", "tensor my_tensor_0, byte 321: two tensors have this name") {
       $0.tensors[1].name = $0.tensors[0].name
@@ -150,7 +150,7 @@ struct GGMLCase: Sendable, CustomTestStringConvertible {
     tensor("TENSORS_BAD_ALIGN", "key general.alignment: 13 is not a power of two", stated: 13) { _ in },
     tensor(
       "TENSORS_INCONSISTENT_ALIGN",
-      "tensor my_tensor_1, byte 321: its data is at offset 24, which is no multiple of 32", alignment: 1
+      "tensor my_tensor_1, byte 321: its data is at offset 24, which is not a multiple of 32", alignment: 1
     ) { _ in },
     tensor("TENSORS_SUCCESS", nil) { _ in },
     tensor("TENSORS_CUSTOM_ALIGN", nil, alignment: 1, stated: 1) { _ in },
@@ -160,7 +160,8 @@ struct GGMLCase: Sendable, CustomTestStringConvertible {
     ) { $0.dataByteCount = 128 + 4 },
     tensor("DATA_BAD_ALIGN", "key general.alignment: 13 is not a power of two", stated: 13) { _ in },
     tensor(
-      "DATA_INCONSISTENT_ALIGN", "tensor my_tensor_1, byte 321: its data is at offset 24, which is no multiple of 32",
+      "DATA_INCONSISTENT_ALIGN",
+      "tensor my_tensor_1, byte 321: its data is at offset 24, which is not a multiple of 32",
       alignment: 1
     ) { _ in },
     tensor(

@@ -1,3 +1,4 @@
+import AloraAdapters
 import AloraGeneration
 import AloraInference
 import AloraTestSupport

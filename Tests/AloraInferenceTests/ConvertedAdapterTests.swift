@@ -41,8 +41,8 @@ import Testing
       _ = try plan.write(to: directory + "/qwen2.gguf", replacesExisting: false)
       let llama = try #require(Fixture.all.first { $0.name == "llama" })
       let base = try Model(path: llama.base, pool: pool)
-      func code(_ path: String) -> InferenceError.Code? {
-        caught(InferenceError.self) { _ = try Adapter(path: path, model: base, pool: pool) }?.code
+      func code(_ path: String) -> AdapterError.Code? {
+        caught(AdapterError.self) { _ = try Adapter(path: path, model: base, pool: pool) }?.code
       }
       #expect(code(directory + "/qwen2.gguf") == .wrongBase)
       #expect(code(try Fixture.withGGUF[0].gguf) == .notAnAdapter)

@@ -1,3 +1,4 @@
+import AloraAdapters
 import AloraInference
 import AloraNPZ
 import AloraTestSupport

@@ -1,3 +1,4 @@
+import AloraAdapters
 import AloraTensors
 import AloraInference
 import AloraTestSupport

@@ -1,4 +1,5 @@
 public import AloraInference
+import AloraAdapters
 import AloraJSON
 import Foundation
 

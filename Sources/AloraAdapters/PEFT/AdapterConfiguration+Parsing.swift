@@ -5,114 +5,200 @@ extension AdapterConfiguration {
   /// Reads and checks a configuration.
   ///
   /// Every field is honoured, known to be harmless, or refused by name. `ignoredFields` names fields that this version
-  /// does not know and that the user vouches for.
+  /// doesn't know and that the user vouches for.
   ///
-  /// - Throws: ``JSONError`` for values of a wrong kind; ``PEFTError`` (`unsupportedType`, `invalidField`,
-  ///   `unsupportedField`, `unknownField`, `invalidInvocation`).
+  /// - Throws: the first problem: ``JSONError`` for values of a wrong type; ``AdapterError`` (`unsupportedType`,
+  ///   `invalidField`, `unsupportedField`, `unknownField`, `invalidInvocation`).
   public init(json: JSON, ignoredFields: Set<String> = []) throws {
-    self.init(path: json.filePath)
-    try checkType(json)
-    for (name, value) in try json.members() {
-      switch ConfigurationField.named(name) {
-      case .used, .harmless: break
-      case .refusedUnlessEmpty(let problem, let remedy):
-        guard value.isSwitchedOff else {
-          throw error(.unsupportedField, value, "\(name) is \(value.excerpt): \(problem)", remedy)
-        }
-      case nil:
-        guard value.isSwitchedOff || ignoredFields.contains(name) else {
-          throw error(
-            .unknownField, value,
-            "unknown field with the value \(value.excerpt), which may change what the weights mean",
-            .either(["update alora", .ignoreField(name)]))
-        }
-        notes.append(
-          Note(place: value.jsonPath, text: "unknown field \(value.isSwitchedOff ? "that is off" : "ignored")"))
-      }
-    }
-    try readScaling(json)
-    try readTargets(json)
-    try readInitialization(json)
-    try readInvocation(json)
-    baseModelName = try json[optional: "base_model_name_or_path"]?.string()
-    revision = try json[optional: "revision"]?.string()
-    taskType = try json[optional: "task_type"]?.string()
-    version = try json[optional: "peft_version"]?.string()
+    let parser = try ConfigurationParser(json, ignoredFields: ignoredFields)
+    if let problem = parser.problems.first { throw problem }
+    self = parser.configuration
   }
+}
 
-  private func error(_ code: PEFTError.Code, _ value: JSON, _ problem: String, _ remedy: Remedy? = nil) -> PEFTError {
-    PEFTError(code, path: path, place: value.jsonPath, problem: problem, remedy: remedy)
-  }
+/// Reads a configuration as far as it can be read, and collects what is wrong with it.
+struct ConfigurationParser {
+  private(set) var configuration: AdapterConfiguration
+  /// In the order in which a strict reader would meet them.
+  private(set) var problems: [any DiagnosedError] = []
+  /// The problems that bear on the type or the invocation.
+  private(set) var invocationProblems: [any DiagnosedError] = []
+  let remedies: AdapterRemedies
 
-  private func checkType(_ json: JSON) throws {
+  private let json: JSON
+
+  /// - Throws: ``JSONError`` `wrongType` if the document isn't an object.
+  init(_ json: JSON, ignoredFields: Set<String> = []) throws {
     guard json.kind == .object else { throw json.error(.wrongType, "expected an object, found \(json.excerpt)") }
-    guard let type = try json[optional: "peft_type"] else {
-      throw PEFTError(
-        .unsupportedType, path: path, place: "$.peft_type", problem: "peft_type is missing",
-        remedy: "give the directory of a PEFT adapter; its configuration says \"peft_type\": \"LORA\"")
+    self.json = json
+    configuration = AdapterConfiguration(path: json.filePath)
+    remedies = AdapterRemedies(isActivated: Self.isActivated(json))
+    let isLoRA = readType()
+    if isLoRA {
+      for (name, value) in try json.members() { check(name, value, ignoredFields: ignoredFields) }
+      readScaling()
+      readTargets()
+      read("init_lora_weights") { parser, value in try parser.checkInitialization(value) }
     }
-    guard try type.string() == "LORA" else {
-      throw error(
-        .unsupportedType, type, "peft_type is \(type.excerpt); only LORA adapters can become GGUF",
-        "merge the adapter into the base, or train a LoRA")
+    let before = problems.count
+    readInvocation()
+    invocationProblems += problems[before...]
+    read("base_model_name_or_path") { $0.configuration.baseModelName = Self.hubName(try $1.string()) }
+    read("revision") { $0.configuration.revision = try $1.string() }
+    read("task_type") { $0.configuration.taskType = try $1.string() }
+    read("peft_version") { $0.configuration.version = try $1.string() }
+  }
+
+  /// `org/name` for a path in Hugging Face's cache, which has it in a folder's name; other names as they are.
+  ///
+  /// Source: huggingface_hub `file_download.py` (`repo_folder_name`).
+  private static func hubName(_ name: String) -> String {
+    let prefix = "models--"
+    guard let folder = name.split(separator: "/").last(where: { $0.hasPrefix(prefix) }) else { return name }
+    return String(folder.dropFirst(prefix.count)).replacing("--", with: "/")
+  }
+
+  /// Whether the configuration names an invocation, before anything else of it is read.
+  private static func isActivated(_ json: JSON) -> Bool {
+    ["alora_invocation_tokens", "invocation_string", "alora_invocation_string"].contains { name in
+      guard let value = try? json[optional: name] else { return false }
+      return !value.isSwitchedOff
     }
   }
 
-  private mutating func readScaling(_ json: JSON) throws {
-    if let value = try json[optional: "r"] { rank = try value.integer(in: 1...(1 << 20)) }
-    if let value = try json[optional: "lora_alpha"] { alpha = try value.number() }
-    if let value = try json[optional: "use_rslora"] { isRankStabilized = try value.boolean() }
-    rankPattern = try Self.rules(json, "rank_pattern") { value in try value.integer(in: 1...(1 << 20)) }
-    alphaPattern = try Self.rules(json, "alpha_pattern") { value in try value.number() }
+  private func error(
+    _ code: AdapterError.Code, _ value: JSON, _ problem: String, _ remedy: Remedy? = nil
+  ) -> AdapterError {
+    AdapterError(code, path: configuration.path, place: value.jsonPath, problem: problem, remedy: remedy)
+  }
+
+  /// Reads a field that is there; what is wrong with it is collected.
+  private mutating func read(_ name: String, _ body: (inout Self, JSON) throws -> Void) {
+    do { if let value = try json[optional: name] { try body(&self, value) } } catch let error as any DiagnosedError {
+      problems.append(error)
+    } catch { preconditionFailure("an error without a place: \(error)") }
+  }
+
+  private mutating func note(_ value: JSON, _ text: String) {
+    configuration.notes.append(AdapterNote(place: value.jsonPath, text: text))
+  }
+
+  // MARK: Type and fields
+
+  private mutating func readType() -> Bool {
+    let before = problems.count
+    read("peft_type") { $0.configuration.type = try $1.string() }
+    if configuration.type == nil, problems.count == before { problems.append(missingType()) }
+    if let type = configuration.type, type != "LORA" {
+      problems.append(
+        AdapterError(
+          .unsupportedType, path: configuration.path, place: "$.peft_type",
+          problem: "peft_type is \"\(type)\"; only LORA adapters can become GGUF", remedy: AdapterRemedies.type(type)))
+    }
+    invocationProblems += problems[before...]
+    return problems.count == before
+  }
+
+  private func missingType() -> AdapterError {
+    // mlx_lm writes these beside adapters.safetensors; PEFT writes neither.
+    let isMLX = ["fine_tune_type", "lora_parameters", "adapter_path"].contains { name in
+      (try? json[optional: name]) != nil
+    }
+    return AdapterError(
+      .unsupportedType, path: configuration.path, place: "$.peft_type",
+      problem: isMLX ? "this is the configuration of an MLX adapter, not of a PEFT adapter" : "peft_type is missing",
+      remedy: isMLX
+        ? "save it in PEFT's form: lora_A is MLX's lora_a transposed, lora_B is lora_b transposed, lora_alpha is scale · rank"
+        : "give the directory of a PEFT adapter; its configuration says \"peft_type\": \"LORA\"")
+  }
+
+  private mutating func check(_ name: String, _ value: JSON, ignoredFields: Set<String>) {
+    switch ConfigurationField.named(name) {
+    case .used, .harmless: break
+    case .refusedUnlessEmpty(let problem, let remedy):
+      guard !value.isSwitchedOff else { return }
+      problems.append(
+        error(.unsupportedField, value, "\(name) is \(value.excerpt): \(problem)", remedy.remedy(remedies)))
+    case nil where value.isSwitchedOff: note(value, "unknown field that is off")
+    case nil where ConfigurationField.isAboutInvocation(name):
+      // Without it, the adapter would be active everywhere: nobody can vouch for that.
+      problems.append(
+        error(
+          .unsupportedField, value, "unknown field about the invocation with the value \(value.excerpt)",
+          "write the invocation's tokens to alora_invocation_tokens and remove this field"))
+    case nil where ignoredFields.contains(name): note(value, "unknown field ignored")
+    case nil:
+      problems.append(
+        error(
+          .unknownField, value,
+          "unknown field with the value \(value.excerpt), which may change what the weights mean",
+          .either(["update alora", .ignoreField(name)])))
+    }
+  }
+
+  // MARK: Scaling and targets
+
+  private mutating func readScaling() {
+    read("r") { $0.configuration.rank = try $1.integer(in: 1...(1 << 20)) }
+    read("lora_alpha") { $0.configuration.alpha = try $1.number() }
+    read("use_rslora") { $0.configuration.isRankStabilized = try $1.boolean() }
+    read("rank_pattern") { parser, value in
+      parser.configuration.rankPattern = try Self.rules(value) { try $0.integer(in: 1...(1 << 20)) }
+    }
+    read("alpha_pattern") { parser, value in
+      parser.configuration.alphaPattern = try Self.rules(value) { try $0.number() }
+    }
   }
 
   private static func rules<Value>(
-    _ json: JSON, _ name: String, _ read: (JSON) throws -> Value
-  ) throws -> [PatternRule<Value>] {
-    guard let object = try json[optional: name] else { return [] }
-    return try object.members().map { PatternRule(pattern: $0.name, value: try read($0.value)) }
+    _ object: JSON, _ read: (JSON) throws -> Value
+  ) throws -> [AdapterConfiguration.PatternRule<Value>] {
+    try object.members().map { AdapterConfiguration.PatternRule(pattern: $0.name, value: try read($0.value)) }
   }
 
-  private mutating func readTargets(_ json: JSON) throws {
-    if let value = try json[optional: "target_modules"] { targets = try Self.targets(value) }
-    if let value = try json[optional: "target_parameters"], !value.isSwitchedOff {
-      targetParameters = value.kind == .string ? [try value.string()] : try value.elements().map { try $0.string() }
+  private mutating func readTargets() {
+    read("target_modules") { $0.configuration.targets = try Self.targets($1) }
+    read("target_parameters") { parser, value in
+      guard !value.isSwitchedOff else { return }
+      parser.configuration.targetParameters =
+        value.kind == .string ? [try value.string()] : try value.elements().map { try $0.string() }
     }
-    if let value = try json[optional: "exclude_modules"], !value.isSwitchedOff {
+    read("exclude_modules") { parser, value in
+      guard !value.isSwitchedOff else { return }
       let read = try Self.targets(value)
-      // "all-linear" means something for targets only.
-      excluded = read == .allLinear ? .pattern(try value.string()) : read
+      // "all-linear" has a meaning only for targets.
+      parser.configuration.excluded = read == .allLinear ? .pattern(try value.string()) : read
     }
-    if let value = try json[optional: "layers_to_transform"] {
+    read("layers_to_transform") { parser, value in
       let range = 0...(1 << 20)
       let indexes =
         value.kind == .array ? try value.elements().map { try $0.integer(in: range) } : [try value.integer(in: range)]
-      layers = indexes.isEmpty ? nil : Set(indexes)
-      if case .pattern = targets, layers != nil {
-        throw error(
-          .invalidField, value, "layers_to_transform cannot go with target_modules as a pattern (PEFT refuses it too)")
+      parser.configuration.layers = indexes.isEmpty ? nil : Set(indexes)
+      if case .pattern = parser.configuration.targets, parser.configuration.layers != nil {
+        throw parser.error(
+          .invalidField, value, "layers_to_transform can't go with target_modules as a pattern (PEFT refuses it too)")
       }
     }
-    if let value = try json[optional: "layers_pattern"], !value.isSwitchedOff {
-      layerPatterns = value.kind == .array ? try value.elements().map { try $0.string() } : [try value.string()]
+    read("layers_pattern") { parser, value in
+      guard !value.isSwitchedOff else { return }
+      parser.configuration.layerPatterns =
+        value.kind == .array ? try value.elements().map { try $0.string() } : [try value.string()]
     }
-    if let value = try json[optional: "bias"] {
+    read("bias") { parser, value in
       let bias = try value.string()
       guard ["none", "all", "lora_only"].contains(bias) else {
-        throw error(.invalidField, value, "bias is \(value.excerpt); PEFT knows none, all and lora_only")
+        throw parser.error(.invalidField, value, "bias is \(value.excerpt); PEFT knows none, all and lora_only")
       }
-      trainsBiases = bias != "none"
+      parser.configuration.trainsBiases = bias != "none"
     }
-    if let value = try json[optional: "ensure_weight_tying"] { tiesAdaptedEmbeddings = try value.boolean() }
-    if let value = try json[optional: "fan_in_fan_out"], try value.boolean() {
-      notes.append(
-        Note(
-          place: value.jsonPath,
-          text: "PEFT itself switches fan_in_fan_out off for torch.nn.Linear, which all targets are"))
+    read("ensure_weight_tying") { $0.configuration.tiesAdaptedEmbeddings = try $1.boolean() }
+    read("fan_in_fan_out") { parser, value in
+      guard try value.boolean() else { return }
+      parser.note(value, "PEFT itself switches fan_in_fan_out off for torch.nn.Linear, which all targets are")
     }
   }
 
-  private static func targets(_ value: JSON) throws -> Targets {
+  private static func targets(_ value: JSON) throws -> AdapterConfiguration.Targets {
     if value.kind == .string {
       let text = try value.string()
       return text.lowercased() == "all-linear" ? .allLinear : .pattern(text)
@@ -122,59 +208,84 @@ extension AdapterConfiguration {
 
   /// Some initializations change the base weights before the training: the trained factors then fit only that base.
   ///
-  /// PiSSA, OLoRA and LoftQ do it again when PEFT loads the adapter; CorDA and LoRA-GA cannot. The others, MiCA among
+  /// PiSSA, OLoRA and LoftQ do it again when PEFT loads the adapter; CorDA and LoRA-GA can't. The others, MiCA among
   /// them, set only the factors, which loading replaces.
   ///
   /// Source: PEFT `tuners/lora/layer.py` (`update_layer`), `tuners/lora/variants.py` (`MiCALinearVariant`).
-  private func readInitialization(_ json: JSON) throws {
-    guard let value = try json[optional: "init_lora_weights"], value.kind != .boolean else { return }
+  private func checkInitialization(_ value: JSON) throws {
+    guard value.kind != .boolean else { return }
     let name = try value.string().lowercased()
     let changesBase = ["pissa", "corda", "olora", "loftq", "lora_ga"].contains { name.hasPrefix($0) }
     if changesBase {
       // PEFT turns the others into plain LoRAs, but not this one, which quantizes the base.
       let remedy: Remedy =
         name.hasPrefix("loftq")
-        ? "merge the adapter into the base that it was trained on, and convert the merged model"
+        ? remedies.merge
         : """
         save the adapter with save_pretrained(…, path_initial_model_for_weight_conversion=…), which makes it a plain LoRA
         """
       throw error(
         .unsupportedField, value,
         "init_lora_weights is \(value.excerpt), which changes the base weights before the training, "
-          + "so the factors do not fit the base as it is", remedy)
+          + "so the factors don't fit the base as it is", remedy)
     }
     guard ["gaussian", "eva", "orthogonal", "mica", "true", "false"].contains(name) else {
       throw error(.unknownField, value, "unknown initialization \(value.excerpt), which may change the base weights")
     }
   }
 
-  private mutating func readInvocation(_ json: JSON) throws {
-    if let value = try json[optional: "alora_invocation_tokens"] {
-      var tokens: [Int] = []
-      let elements = try value.elements()
-      guard elements.count <= 1 << 16 else {
-        throw error(
-          .invalidInvocation, value, "an invocation of \(elements.count) tokens, at most \(1 << 16) are taken")
-      }
-      for element in elements {
-        let token = try element.integer()
-        guard (0...Int(Int32.max)).contains(token) else {
-          throw error(.invalidInvocation, element, "\(token) is no token id: ids are whole numbers from 0")
-        }
-        tokens.append(token)
-      }
-      guard !tokens.isEmpty else {
-        throw error(
-          .invalidInvocation, value,
-          "the list of invocation tokens is empty, which PEFT takes for a plain LoRA that is active everywhere",
-          "write the tokens of the invocation sequence, or null if a plain LoRA is meant")
-      }
-      invocationTokens = tokens
+  // MARK: Invocation
+
+  private mutating func readInvocation() {
+    read("alora_invocation_tokens") { parser, value in
+      parser.configuration.invocationTokens = try parser.invocationTokens(value)
     }
-    if let value = try json[optional: "invocation_string"] {
+    read("invocation_string") { parser, value in
       let text = try value.string()
-      guard !text.isEmpty else { throw error(.invalidInvocation, value, "invocation_string is empty") }
-      invocationString = text
+      guard !text.isEmpty else { throw parser.error(.invalidInvocation, value, "invocation_string is empty") }
+      parser.configuration.invocationString = text
     }
+    // A switch of early versions: it says what the tokens say already, or contradicts them.
+    read("use_alora") { parser, value in
+      guard try value.boolean() != parser.remedies.isActivated else { return }
+      throw parser.error(
+        .invalidInvocation, value,
+        parser.remedies.isActivated
+          ? "it is false, and the configuration names an invocation"
+          : "it is true, and the configuration names no invocation, without which the adapter is active everywhere",
+        "correct use_alora or alora_invocation_tokens")
+    }
+    read("alora_invocation_string") { parser, value in
+      guard !value.isSwitchedOff else { return }
+      parser.configuration.invocationText = try value.string()
+      let hasTokens = try parser.json[optional: "alora_invocation_tokens"].map { !$0.isSwitchedOff } ?? false
+      guard hasTokens else {
+        throw parser.error(
+          .invalidInvocation, value,
+          "it gives the invocation as text only; PEFT reads alora_invocation_tokens, without which the adapter is active everywhere",
+          "write the tokens of this text to alora_invocation_tokens")
+      }
+    }
+  }
+
+  private func invocationTokens(_ value: JSON) throws -> [Int] {
+    let (elements, limit) = (try value.elements(), GGUFAdapterFormat.invocationLimit)
+    guard elements.count <= limit else {
+      throw error(.invalidInvocation, value, "an invocation of \(elements.count) tokens; at most \(limit) are read")
+    }
+    let tokens = try elements.map { element in
+      let token = try element.integer()
+      guard (0...Int(Int32.max)).contains(token) else {
+        throw error(.invalidInvocation, element, "\(token) is not a token id: ids are whole numbers from 0")
+      }
+      return token
+    }
+    guard !tokens.isEmpty else {
+      throw error(
+        .invalidInvocation, value,
+        "the list of invocation tokens is empty, which PEFT reads as a plain LoRA that is active everywhere",
+        "write the tokens of the invocation, or null if a plain LoRA is meant")
+    }
+    return tokens
   }
 }

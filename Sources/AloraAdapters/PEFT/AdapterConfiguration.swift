@@ -1,4 +1,4 @@
-/// What `adapter_config.json` says about a LoRA adapter, as far as it bears on the weights' meaning.
+/// The fields of `adapter_config.json` that bear on what a LoRA adapter's weights mean.
 ///
 /// Source: PEFT `tuners/lora/config.py` (`LoraConfig`) and `config.py` (`PeftConfig`), read up to version 0.21.
 public struct AdapterConfiguration: Hashable, Sendable {
@@ -20,15 +20,10 @@ public struct AdapterConfiguration: Hashable, Sendable {
     public let value: Value
   }
 
-  /// Something in the file that does no harm, and that the user may want to know.
-  public struct Note: Hashable, Sendable {
-    /// `$.field`.
-    public let place: String
-    public let text: String
-  }
-
   /// The file that was read.
   public let path: String?
+  /// `peft_type`: LORA, or a type that isn't read any further.
+  public var type: String?
   /// `r`, the default rank; PEFT's own default is 8.
   public var rank = 8
   /// `lora_alpha`, the default alpha; PEFT's own default is 8.
@@ -56,6 +51,8 @@ public struct AdapterConfiguration: Hashable, Sendable {
   public var invocationTokens: [Int]?
   /// `invocation_string` of IBM's older `alora` package.
   public var invocationString: String?
+  /// `alora_invocation_string`, which some trainers write beside the tokens.
+  public var invocationText: String?
 
   /// `base_model_name_or_path`.
   public var baseModelName: String?
@@ -63,7 +60,7 @@ public struct AdapterConfiguration: Hashable, Sendable {
   public var taskType: String?
   public var version: String?
 
-  public var notes: [Note] = []
+  public var notes: [AdapterNote] = []
 
   /// Whether `target_parameters` names the parameter of that path.
   ///

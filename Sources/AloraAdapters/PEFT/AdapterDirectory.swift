@@ -1,40 +1,59 @@
 public import AloraSystem
 internal import AloraJSON
 internal import AloraModels
-internal import AloraSafetensors
+public import AloraSafetensors
 internal import AloraTensors
 
-/// An adapter as PEFT saves it: `adapter_config.json` and `adapter_model.safetensors`.
+/// An adapter as PEFT saves it: `adapter_config.json` and `adapter_model.safetensors`, or its shards.
+///
+/// It is read whether or not it can be converted. What stands in the way is in ``obstacles``.
 public struct AdapterDirectory: Sendable {
   public let path: String
   public let configuration: AdapterConfiguration
+  /// Nil if the directory has none that can be read.
+  public let weights: SafetensorsFileSet?
   /// The factors, in the order of their data in the file.
   public let pairs: [FactorPair]
-  /// The open weights file.
-  public let weights: MappedFile
+  /// Why the adapter can't be used with a base, the first reason first. Empty for a LoRA that can.
+  public let obstacles: [any DiagnosedError]
+  /// The obstacles that leave open whether and where the adapter becomes active.
+  package let invocationObstacles: [any DiagnosedError]
+  public let notes: [AdapterNote]
+  let remedies: AdapterRemedies
 
-  public var configurationPath: String { path + "/adapter_config.json" }
-  public var weightsPath: String { weights.path }
+  public var configurationPath: String { "\(path)/\(ModelFiles.adapterConfiguration)" }
+  public var weightsPath: String { weights?.path ?? "\(path)/\(ModelFiles.adapterWeights)" }
 
-  /// Opens and checks an adapter. Only the header of the weights is read.
+  /// Opens an adapter. Only the headers of the weights are read.
   ///
   /// - Parameters:
   ///   - path: the directory, or one of the two files in it.
-  ///   - ignoredFields: fields of the configuration that are not known and that the user vouches for.
-  /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``, ``PEFTError``.
-  public init(path: String, ignoredFields: Set<String> = []) throws {
+  ///   - readsWeights: false for what the configuration alone tells; then there are no pairs.
+  ///   - ignoredFields: fields of the configuration that aren't known and that the user vouches for.
+  /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``; ``PathError``, which says what is there instead.
+  public init(path: String, readsWeights: Bool = true, ignoredFields: Set<String> = []) throws {
     let files = try Self.files(at: path)
-    let directory = files.path
-    let configurationPath = files.file(ModelFiles.adapterConfiguration)
-    configuration = try AdapterConfiguration(
-      json: JSONDocument(path: configurationPath).root, ignoredFields: ignoredFields)
-    guard files.contains(ModelFiles.adapterWeights) else { throw Self.missingWeights(files) }
-    let weightsPath = files.file(ModelFiles.adapterWeights)
-    let file = try SafetensorsFile(path: weightsPath)
-    pairs = try FactorPair.pairs(
-      of: file.tensors.sorted { $0.byteRange.lowerBound < $1.byteRange.lowerBound }, path: weightsPath)
-    weights = file.file(of: pairs[0].a)
-    self.path = directory
+    self.path = files.path
+    let parser = try ConfigurationParser(
+      JSONDocument(path: files.file(ModelFiles.adapterConfiguration)).root, ignoredFields: ignoredFields)
+    configuration = parser.configuration
+    invocationObstacles = parser.invocationProblems
+    remedies = parser.remedies
+    var obstacles = parser.problems
+    var notes = configuration.notes
+    weights = readsWeights ? try Self.weights(in: files) : nil
+    if let weights {
+      let pairing = FactorPairing(weights.tensors, path: weights.path, remedies: remedies)
+      pairs = pairing.pairs
+      // Another type's tensors aren't factors, and the type is reason enough.
+      if configuration.type == "LORA" { obstacles += pairing.problems }
+      notes += pairing.wrappers.map { Self.note(wrapper: $0.wrapper, count: $0.count, first: $0.first) }
+    } else {
+      pairs = []
+      if readsWeights { obstacles.append(Self.missingWeights(files)) }
+    }
+    self.obstacles = obstacles
+    self.notes = notes
   }
 
   /// The directory that a path means: itself, or the one that contains the named file of an adapter.
@@ -43,7 +62,8 @@ public struct AdapterDirectory: Sendable {
     switch contents {
     case .directory(let files) where files.hasAdapterConfiguration && !files.isMLXAdapter: return files
     case .adapterConfiguration: return try DirectoryContents(containing: path)
-    case .safetensors where path.split(separator: "/").last == ModelFiles.adapterWeights[...]:
+    case .safetensors where path.split(separator: "/").last == ModelFiles.adapterWeights[...],
+      .safetensorsIndex where path.split(separator: "/").last == ModelFiles.adapterWeightsIndex[...]:
       let files = try DirectoryContents(containing: path)
       guard files.hasAdapterConfiguration else { throw files.unexpected(for: .peftAdapter) }
       return files
@@ -51,19 +71,34 @@ public struct AdapterDirectory: Sendable {
     }
   }
 
-  private static func missingWeights(_ files: DirectoryContents) -> PEFTError {
+  private static func weights(in files: DirectoryContents) throws -> SafetensorsFileSet? {
+    if files.contains(ModelFiles.adapterWeights) {
+      return SafetensorsFileSet(file: try SafetensorsFile(path: files.file(ModelFiles.adapterWeights)))
+    }
+    guard files.contains(ModelFiles.adapterWeightsIndex) else { return nil }
+    return try SafetensorsFileSet(indexPath: files.file(ModelFiles.adapterWeightsIndex))
+  }
+
+  private static func note(wrapper: String, count: Int, first: String) -> AdapterNote {
+    AdapterNote(
+      place: "tensor \(first)",
+      text: "\(counted(count, "name")) with the wrapper '\(wrapper)', which is left out here; "
+        + "PEFT doesn't find these tensors and leaves the modules as they are")
+  }
+
+  private static func missingWeights(_ files: DirectoryContents) -> AdapterError {
     guard files.contains(ModelFiles.pickledAdapterWeights) else {
-      return PEFTError(
+      return AdapterError(
         .missingWeights, path: files.path, problem: "it contains no \(ModelFiles.adapterWeights)",
         remedy: "save the adapter with save_pretrained(…), which writes it")
     }
-    let load = "torch.load('adapter_model.bin', map_location='cpu', weights_only=True)"
+    let load = "torch.load('\(ModelFiles.pickledAdapterWeights)', map_location='cpu', weights_only=True)"
     let line =
       "import torch, safetensors.torch as s; "
-      + "s.save_file({k: v.contiguous() for k, v in \(load).items()}, 'adapter_model.safetensors')"
-    return PEFTError(
+      + "s.save_file({k: v.contiguous() for k, v in \(load).items()}, '\(ModelFiles.adapterWeights)')"
+    return AdapterError(
       .pickledWeights, path: files.file(ModelFiles.pickledAdapterWeights),
-      problem: "the weights are a Python pickle, which can run any code when it is read, so it is not",
+      problem: "the weights are a Python pickle, which can run any code when it is read, so alora doesn't read it",
       remedy: "in that directory, run python -c \"\(line)\"")
   }
 }

@@ -1,7 +1,7 @@
-/// What the name of a tensor in `adapter_model.safetensors` says.
+/// What the name of a tensor in `adapter_model.safetensors` means.
 ///
-/// PEFT saves `base_model.model.<module>.lora_A.weight`; in memory the adapter's name stands before `.weight`, and some
-/// tools save it so (`….lora_A.default.weight`), or leave `base_model.model.` out.
+/// PEFT saves `base_model.model.<module>.lora_A.weight`. In memory the adapter's name comes before `.weight`; some tools
+/// save it that way (`….lora_A.default.weight`), or leave `base_model.model.` out.
 /// Source: PEFT `utils/save_and_load.py`, llama.cpp `convert_lora_to_gguf.py` (`get_base_tensor_name`).
 enum AdapterTensorName: Hashable, Sendable {
   enum Factor: Hashable, Sendable { case a, b }
@@ -13,9 +13,58 @@ enum AdapterTensorName: Hashable, Sendable {
   /// Anything else, with what it is as far as its name tells.
   case other(String)
 
-  init(_ name: String) {
-    let prefix = "base_model.model."
-    let path = name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : name
+  init(_ name: String) { self = Parsed(name).name }
+
+  /// A name without the wrappers that training frameworks leave in it.
+  struct Parsed {
+    let name: AdapterTensorName
+    /// The wrappers that were stripped: `_orig_mod.`, a second `base_model.model.`.
+    let wrappers: [String]
+
+    init(_ name: String) {
+      let (path, wrappers) = Self.unwrapped(name)
+      self.wrappers = wrappers
+      self.name = AdapterTensorName(path: path)
+    }
+
+    private static let prefix = "base_model.model."
+    /// Inserted anywhere, by torch.compile, FSDP and activation checkpointing.
+    private static let inserted: Set<Substring> = [
+      "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
+    ]
+    /// Inserted before the whole model only, by DataParallel, DeepSpeed and Accelerate.
+    private static let leading = ["module.", "_forward_module."]
+
+    private static func unwrapped(_ name: String) -> (String, [String]) {
+      var wrappers: [String] = []
+      func note(_ wrapper: String) { if !wrappers.contains(wrapper) { wrappers.append(wrapper) } }
+      let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+      let kept = parts.filter { part in
+        if inserted.contains(part) { note(part + ".") }
+        return !inserted.contains(part)
+      }
+      var path = kept.count == parts.count ? name : kept.joined(separator: ".")
+      var prefixCount = 0
+      var isStripped = true
+      while isStripped {
+        isStripped = false
+        if path.hasPrefix(prefix) {
+          path = String(path.dropFirst(prefix.count))
+          prefixCount += 1
+          isStripped = true
+        }
+        for wrapper in leading where path.hasPrefix(wrapper) {
+          path = String(path.dropFirst(wrapper.count))
+          note(wrapper)
+          isStripped = true
+        }
+      }
+      if prefixCount > 1 { note(prefix) }
+      return (path, wrappers)
+    }
+  }
+
+  private init(path: String) {
     let parts = path.split(separator: ".", omittingEmptySubsequences: false)
     guard let index = parts.firstIndex(where: { $0.hasPrefix("lora_") }) else {
       self = Self.withoutFactor(path)
@@ -25,7 +74,7 @@ enum AdapterTensorName: Hashable, Sendable {
     let rest = parts[(index + 1)...]
     let hasWeight = rest.last == "weight" && rest.count <= 2
     guard !module.isEmpty, !parts[..<index].contains("") else {
-      self = .other("a LoRA factor of no module")
+      self = .other("a LoRA factor without a module")
       return
     }
     switch parts[index] {
@@ -36,7 +85,7 @@ enum AdapterTensorName: Hashable, Sendable {
     case "lora_A" where rest.last == "bias", "lora_B" where rest.last == "bias":
       self = .other("a trained bias of a LoRA factor (lora_bias)")
     case "lora_magnitude_vector": self = .other("a magnitude of DoRA")
-    default: self = .other("a kind of LoRA parameter that is not known")
+    default: self = .other("an unknown kind of LoRA parameter")
     }
   }
 
@@ -48,11 +97,11 @@ enum AdapterTensorName: Hashable, Sendable {
     if path.contains("token_adapter") || path.contains("trainable_tokens") { return .other("trained token embeddings") }
     if path.hasSuffix(".bias") { return .other("a trained bias (bias = all or lora_only)") }
     if path.contains("norm") {
-      return .other("a trained norm, which llama.cpp reads from an adapter and does not apply")
+      return .other("a trained norm, which llama.cpp reads from an adapter and doesn't apply")
     }
     if path.hasSuffix("embed_tokens.weight") || path.hasSuffix("lm_head.weight") {
       return .other("a whole embedding or output layer, saved after the vocabulary was resized or trained")
     }
-    return .other("no LoRA factor")
+    return .other("not a LoRA factor")
   }
 }

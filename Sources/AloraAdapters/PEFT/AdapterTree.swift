@@ -1,3 +1,4 @@
+internal import AloraModels
 package import AloraSystem
 
 /// The adapters in a tree of directories, such as IBM's Granite libraries, and what of it could not be looked through.
@@ -23,7 +24,9 @@ package struct AdapterTree {
 
   private mutating func collect(_ directory: String, depth: Int) throws(FileError) {
     let names = try FileSystem.names(inDirectory: directory)
-    if FileSystem.kind(of: directory + "/adapter_config.json") == .regularFile { adapters.append(directory) }
+    if FileSystem.kind(of: "\(directory)/\(ModelFiles.adapterConfiguration)") == .regularFile {
+      adapters.append(directory)
+    }
     guard depth < Self.depthLimit else { return }
     for name in names where !name.hasPrefix(".") {
       let path = "\(directory)/\(name)"

@@ -1,26 +1,43 @@
 internal import AloraSystem
-
 internal import AloraJSON
 
-/// How each field of `adapter_config.json` is treated. A field that is not in the table is unknown.
+/// How each field of `adapter_config.json` is treated. A field that isn't in the table is unknown.
 enum ConfigurationField {
   /// Read into `AdapterConfiguration`.
   case used
-  /// Has no part in what the trained weights mean, whatever its value.
+  /// Doesn't bear on what the trained weights mean, whatever its value.
   case harmless
-  /// Changes what the weights mean in a way that GGUF cannot express, unless it is empty (null, false, {}, [], "").
-  case refusedUnlessEmpty(problem: String, remedy: Remedy)
+  /// Changes what the weights mean in a way that GGUF can't express, unless it is empty (null, false, {}, [], "").
+  case refusedUnlessEmpty(problem: String, remedy: Advice)
+
+  enum Advice: Sendable {
+    /// Merge the adapter, or train an aLoRA again.
+    case merge
+    case retrain
+    case text(Remedy)
+
+    func remedy(_ remedies: AdapterRemedies) -> Remedy {
+      switch self {
+      case .merge: remedies.merge
+      case .retrain: "train again without it"
+      case .text(let text): text
+      }
+    }
+  }
 
   static func named(_ name: String) -> ConfigurationField? { table[name] }
 
-  private static let remerge: Remedy =
-    "merge the adapter into the base with PEFT's merge_and_unload() and convert the merged model"
-  private static let retrain: Remedy = "train again without it"
+  /// Whether a field that isn't in the table has to do with the activation. Such a field is never ignored.
+  static func isAboutInvocation(_ name: String) -> Bool {
+    let name = name.lowercased()
+    return name.contains("invocation") || name.contains("alora")
+  }
 
   private static let table: [String: ConfigurationField] = [
     "peft_type": .used, "r": .used, "lora_alpha": .used, "use_rslora": .used, "rank_pattern": .used,
     "alpha_pattern": .used, "target_modules": .used, "exclude_modules": .used, "layers_to_transform": .used,
     "layers_pattern": .used, "bias": .used, "alora_invocation_tokens": .used, "invocation_string": .used,
+    "alora_invocation_string": .used, "use_alora": .used,
     "base_model_name_or_path": .used, "revision": .used, "task_type": .used, "peft_version": .used,
     "init_lora_weights": .used, "fan_in_fan_out": .used, "ensure_weight_tying": .used, "target_parameters": .used,
 
@@ -35,27 +52,27 @@ enum ConfigurationField {
     "unsloth_fixed": .harmless, "unsloth_version": .harmless,
 
     "use_dora": .refusedUnlessEmpty(
-      problem: "DoRA rescales whole weights by trained magnitudes, which GGUF adapters cannot express", remedy: remerge),
+      problem: "DoRA rescales whole weights by trained magnitudes, which GGUF adapters can't express", remedy: .merge),
     "lora_bias": .refusedUnlessEmpty(
-      problem: "the adapter trains a bias of lora_B, which GGUF adapters cannot express", remedy: remerge),
+      problem: "the adapter trains a bias of lora_B, which GGUF adapters can't express", remedy: .merge),
     "modules_to_save": .refusedUnlessEmpty(
-      problem: "whole modules were trained and saved beside the LoRA factors, which GGUF adapters cannot express",
-      remedy: remerge),
+      problem: "whole modules were trained and saved beside the LoRA factors, which GGUF adapters can't express",
+      remedy: .merge),
     "trainable_token_indices": .refusedUnlessEmpty(
-      problem: "token embeddings were trained, which GGUF adapters cannot express", remedy: remerge),
+      problem: "token embeddings were trained, which GGUF adapters can't express", remedy: .merge),
     "layer_replication": .refusedUnlessEmpty(
-      problem: "the adapter is for a model with replicated layers, which the base does not have", remedy: remerge),
+      problem: "the adapter is for a model with replicated layers, which the base doesn't have", remedy: .merge),
     "megatron_config": .refusedUnlessEmpty(
-      problem: "the adapter was trained on Megatron's parallel layers", remedy: retrain),
-    "use_qalora": .refusedUnlessEmpty(problem: "QALoRA pools the input before lora_A", remedy: retrain),
-    "use_bdlora": .refusedUnlessEmpty(problem: "BD-LoRA keeps its factors in block-diagonal form", remedy: retrain),
-    "arrow_config": .refusedUnlessEmpty(problem: "Arrow routes between several adapters per token", remedy: retrain),
+      problem: "the adapter was trained on Megatron's parallel layers", remedy: .retrain),
+    "use_qalora": .refusedUnlessEmpty(problem: "QALoRA pools the input before lora_A", remedy: .retrain),
+    "use_bdlora": .refusedUnlessEmpty(problem: "BD-LoRA keeps its factors in block-diagonal form", remedy: .retrain),
+    "arrow_config": .refusedUnlessEmpty(problem: "Arrow routes between several adapters per token", remedy: .retrain),
     "kasa_config": .refusedUnlessEmpty(
-      problem: "KaSA changes the base weight and puts a diagonal between the factors", remedy: remerge),
+      problem: "KaSA changes the base weight and puts a diagonal between the factors", remedy: .merge),
     "monteclora_config": .refusedUnlessEmpty(
-      problem: "MonteCLoRA samples its weights", remedy: retrain),
-    "modules_to_tie": .refusedUnlessEmpty(problem: "tied saved modules cannot be expressed", remedy: remerge),
-    "use_vera": .refusedUnlessEmpty(problem: "VeRA shares frozen factors between layers", remedy: retrain),
+      problem: "MonteCLoRA samples its weights", remedy: .retrain),
+    "modules_to_tie": .refusedUnlessEmpty(problem: "tied saved modules can't be expressed", remedy: .merge),
+    "use_vera": .refusedUnlessEmpty(problem: "VeRA shares frozen factors between layers", remedy: .retrain),
     "corda_cache": .harmless,
   ]
 }

@@ -28,8 +28,8 @@ public struct ModuleMatcher: Sendable {
   private let alphaRules: [(CompiledRegex, Double)]
 
   /// - Throws: `invalidPattern`.
-  public init(_ configuration: AdapterConfiguration) throws(PEFTError) {
-    func rule(_ targets: AdapterConfiguration.Targets, _ field: String) throws(PEFTError) -> Rule {
+  public init(_ configuration: AdapterConfiguration) throws(AdapterError) {
+    func rule(_ targets: AdapterConfiguration.Targets, _ field: String) throws(AdapterError) -> Rule {
       switch targets {
       case .names(let names): .names(Set(names))
       case .pattern(let pattern): .pattern(try compile("(?:\(pattern))\\Z", field, shown: pattern))
@@ -37,16 +37,16 @@ public struct ModuleMatcher: Sendable {
       case .unspecified: .any
       }
     }
-    func compile(_ pattern: String, _ field: String, shown: String) throws(PEFTError) -> CompiledRegex {
+    func compile(_ pattern: String, _ field: String, shown: String) throws(AdapterError) -> CompiledRegex {
       do throws(RegexError) { return try CompiledRegex(pattern, syntax: .python) } catch {
-        throw PEFTError(
+        throw AdapterError(
           .invalidPattern, path: configuration.path, place: "$.\(field)",
           problem: "'\(shown)' is not a valid regular expression: \(error.detail)")
       }
     }
     func rules<Value>(
       _ rules: [AdapterConfiguration.PatternRule<Value>], _ field: String
-    ) throws(PEFTError) -> [(CompiledRegex, Value)] {
+    ) throws(AdapterError) -> [(CompiledRegex, Value)] {
       var compiled: [(CompiledRegex, Value)] = []
       for rule in rules {
         compiled.append((try compile("(.*\\.)?(\(rule.pattern))$", field, shown: rule.pattern), rule.value))
@@ -69,7 +69,7 @@ public struct ModuleMatcher: Sendable {
   /// The scaling of a module that is targeted.
   ///
   /// - Throws: `invalidPattern` where a pattern backtracks without end.
-  public func scaling(ofModule path: String) throws(PEFTError) -> Scaling {
+  public func scaling(ofModule path: String) throws(AdapterError) -> Scaling {
     let rank = try firstMatch(rankRules, path, "rank_pattern") ?? configuration.rank
     let alpha = try firstMatch(alphaRules, path, "alpha_pattern") ?? configuration.alpha
     let divisor = configuration.isRankStabilized ? Double(rank).squareRoot() : Double(rank)
@@ -82,7 +82,7 @@ public struct ModuleMatcher: Sendable {
   ///   - path: the module's path in the base model: `model.layers.0.self_attn.q_proj`.
   ///   - isOutputLayer: whether it is the output layer, which `all-linear` leaves out.
   /// - Throws: `invalidPattern` where a pattern backtracks without end.
-  public func targets(module path: String, isOutputLayer: Bool) throws(PEFTError) -> Bool {
+  public func targets(module path: String, isOutputLayer: Bool) throws(AdapterError) -> Bool {
     switch excluded {
     case .names(let names): if Self.isNamed(path, by: names) { return false }
     case .pattern(let regex): if try matches(regex, path, "exclude_modules") { return false }
@@ -112,7 +112,7 @@ public struct ModuleMatcher: Sendable {
   }
 
   /// The number that follows the first layer list in the path.
-  private func layerIndex(ofModule path: String) throws(PEFTError) -> Int? {
+  private func layerIndex(ofModule path: String) throws(AdapterError) -> Int? {
     let bytes = [UInt8](path.utf8)
     for regex in layerPatterns {
       guard let end = try attempt("layers_pattern", { () throws(RegexError) in try regex.matchEnd(in: bytes) }) else {
@@ -125,20 +125,20 @@ public struct ModuleMatcher: Sendable {
 
   private func firstMatch<Value>(
     _ rules: [(CompiledRegex, Value)], _ path: String, _ field: String
-  ) throws(PEFTError) -> Value? {
+  ) throws(AdapterError) -> Value? {
     for (regex, value) in rules where try matches(regex, path, field) { return value }
     return nil
   }
 
-  private func matches(_ regex: CompiledRegex, _ path: String, _ field: String) throws(PEFTError) -> Bool {
+  private func matches(_ regex: CompiledRegex, _ path: String, _ field: String) throws(AdapterError) -> Bool {
     try attempt(field) { () throws(RegexError) in try regex.matchesPrefix(of: path) }
   }
 
   private func attempt<Result>(
     _ field: String, _ body: () throws(RegexError) -> Result
-  ) throws(PEFTError) -> Result {
+  ) throws(AdapterError) -> Result {
     do throws(RegexError) { return try body() } catch {
-      throw PEFTError(
+      throw AdapterError(
         .invalidPattern, path: configuration.path, place: "$.\(field)", problem: "'\(error.pattern)': \(error.detail)")
     }
   }

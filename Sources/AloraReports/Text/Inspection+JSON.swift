@@ -43,7 +43,7 @@ extension Inspection {
     .members([
       "architecture": adapter.architecture.map { .string($0) },
       "base": adapter.base.map { .string($0) },
-      "alpha": .number(adapter.alpha),
+      "alpha": adapter.alpha.map { .number($0) } ?? .null,
       "rank_stabilized": .boolean(adapter.isRankStabilized),
       "invocation_tokens": adapter.invocationTokens.map { .array($0.map { .integer($0) }) } ?? .null,
       "invocation_text": invocationText.map { .string($0) },

@@ -57,6 +57,7 @@ package struct Inspection {
     fields.add("file", "\(path)  \(containerText)", style: .bold)
     if let adapter { addAdapter(adapter, to: &fields) }
     if adapter == nil { addModel(to: &fields) }
+    for note in subject.notes { fields.add("note", note, style: .yellow) }
     fields.add("tensors", tensorText)
     var text = fields.text
     if let adapter, !adapter.groups.isEmpty { text += "\n" + targets(adapter) }
@@ -87,18 +88,19 @@ package struct Inspection {
   private func addAdapter(_ adapter: AdapterSummary, to fields: inout FieldTable) {
     let architecture = adapter.architecture.map { " for \($0)" } ?? ""
     let isActivated = adapter.invocationTokens != nil || adapter.invocationString != nil
+    let name = adapter.type == "LORA" ? (isActivated ? "aLoRA" : "LoRA") : adapter.type ?? "of no stated type"
     fields.add(
       "adapter",
-      "\(isActivated ? "aLoRA" : "LoRA")\(architecture), \(counted(adapter.moduleCount, "module")), "
+      "\(name)\(architecture), \(counted(adapter.moduleCount, "module")), "
         + "\(adapter.parameterCount) parameters")
     fields.add("base", adapter.base ?? "not recorded")
     let stabilized = adapter.isRankStabilized ? ", rank-stabilized (alpha / √r)" : ""
-    fields.add("alpha", "\(adapter.alpha)\(stabilized)")
+    fields.add("alpha", adapter.alpha.map { "\($0)\(stabilized)" } ?? "none")
     if let tokens = adapter.invocationTokens {
       fields.add("invocation", "\(tokens)\(invocationText.map { "  \"\($0)\"" } ?? "")")
     } else if let string = adapter.invocationString {
       fields.add("invocation", "\"\(string)\" (legacy: text, active one token after its start)")
-    } else {
+    } else if adapter.type == "LORA" {
       fields.add("invocation", "none: active everywhere")
     }
     for note in adapter.notes { fields.add("note", note, style: .yellow) }
@@ -110,7 +112,9 @@ package struct Inspection {
     case .gguf(let file):
       model = try? BaseModel(gguf: file)
       if model == nil, let name = file.metadata["general.architecture"]?.text { fields.add("model", name) }
-    case .baseDirectory(let directory): model = directory.model
+    case .baseDirectory(let directory):
+      model = directory.model
+      if model == nil, let name = directory.architectureName { fields.add("model", name) }
     default: model = nil
     }
     guard let model else { return }
@@ -174,6 +178,11 @@ package struct Inspection {
         row.append(statistics[index].map(Self.text) ?? "not decoded")
       }
       table.add(row)
+    }
+    if case .gguf(let file) = subject {
+      for tensor in file.foreignTensors {
+        table.add([tensor.name, tensor.typeName, tensor.shape.description, byteText(tensor.byteRange.count)])
+      }
     }
     return table.text
   }

@@ -12,22 +12,15 @@ package struct TokensReport {
     let pieces: [String]
     /// The first adapted token, as PEFT has it.
     let activationStart: Int?
-    /// Where llama-server finds the invocation.
-    let serverOccurrence: Int?
+    /// The first token that llama-server adapts.
+    let serverStart: Int?
 
     package init(tokens: [Int], tokenizer: Tokenizer, invocation: Invocation?) {
       self.tokens = tokens
       pieces = tokens.map { tokenizer.piece(of: $0) ?? "" }
-      if let invocation {
-        activationStart = InvocationSearch.lastOccurrence(of: invocation.tokens, in: tokens)
-        serverOccurrence = InvocationSearch.serverOccurrence(of: invocation.tokens, in: tokens)
-      } else {
-        (activationStart, serverOccurrence) = (0, 0)
-      }
+      activationStart = ActivationRule.peft.start(in: tokens, invocation: invocation?.tokens)
+      serverStart = ActivationRule.llamaServer.start(in: tokens, invocation: invocation?.tokens)
     }
-
-    /// llama-server begins one token early.
-    var serverStart: Int? { serverOccurrence.map { max(0, $0 - 1) } }
   }
 
   let adapter: String

@@ -1,4 +1,5 @@
 internal import AloraSystem
+internal import AloraAdapters
 internal import AloraModels
 package import AloraInference
 package import AloraNPZ

@@ -1,3 +1,4 @@
+internal import AloraAdapters
 internal import AloraModels
 package import AloraInference
 internal import AloraNPZ

@@ -116,6 +116,10 @@ class Conversion:
     folded_element_count: int | None = None
     #: How many of those had to be rounded; once written.
     rounded_element_count: int | None = None
+    #: Elements other than 0 that the element type rounds to 0; once written.
+    flushed_element_count: int | None = None
+    #: Updates that are 0, because one of their factors is; once written.
+    idle_update_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +170,8 @@ class AdapterSummaryTarget:
 class AdapterSummary:
     """Part of `alora inspect --json`."""
 
-    alpha: float
+    #: Null if the adapter has none.
+    alpha: float | None
     rank_stabilized: bool
     #: Token ids; null for a plain LoRA.
     invocation_tokens: tuple[int, ...] | None

@@ -1,0 +1,94 @@
+public import AloraSystem
+
+/// An adapter that can't be used as it is, or that doesn't fit the base.
+public struct AdapterError: DiagnosedError, Hashable {
+  public enum Code: Hashable, Sendable {
+    // The directory.
+    case missingConfiguration, missingWeights
+    /// The weights are a Python pickle (`adapter_model.bin`).
+    case pickledWeights
+    /// `peft_type` is not LORA.
+    case unsupportedType
+    case invalidField
+    /// A field that PEFT honours and GGUF can't express.
+    case unsupportedField
+    /// A field that this version doesn't know, with a value that may matter.
+    case unknownField
+    /// A regular expression that is malformed or backtracks without end.
+    case invalidPattern
+    case invalidInvocation
+
+    // The weights.
+    case noTensors
+    /// A tensor that isn't a LoRA factor of a weight.
+    case unexpectedTensor
+    /// `lora_A` without `lora_B`, or the reverse.
+    case incompletePair
+    case wrongShape
+    /// The rank in the file differs from the rank that the configuration gives the module.
+    case wrongRank
+    case wrongDType
+    /// NaN or infinity among the weights.
+    case notFinite
+    case duplicateTensor
+
+    // A GGUF.
+    /// A GGUF that isn't a LoRA adapter.
+    case notAnAdapter
+    /// A rule of llama.cpp's loader that the file breaks; see ``LoaderFinding``.
+    case brokenLoaderRule
+
+    // The base.
+    /// The configuration doesn't target the module, so PEFT would ignore the tensor.
+    case notTargeted
+    /// The base has no such module.
+    case unknownModule
+    /// A GGUF adapter for another architecture.
+    case wrongBase
+    /// An adapted output layer or embedding that the base ties together.
+    case tiedOutput
+    /// An aLoRA that changes the embedding, which PEFT applies before the activation too.
+    case activeEmbedding
+    /// llama.cpp loads an adapter's factors for the tensor and never uses them.
+    case neverApplied
+    /// An aLoRA that changes experts, which PEFT adapts before the activation too.
+    case activeExperts
+    /// The adapter changes nothing: every scaling is 0.
+    case noEffect
+    case scalingNotFinite
+    case tokenOutsideVocabulary
+    /// A legacy adapter's invocation string needs a tokenizer.
+    case missingTokenizer
+    /// A legacy adapter's invocation string is a single token; none is left after the first is dropped.
+    case emptyInvocation
+  }
+
+  public let code: Code
+  public let path: String?
+  /// `$.field` of the configuration, `tensor NAME` or `module NAME` of the weights, `key NAME` of a GGUF.
+  public let place: String?
+  public let problem: String
+  public let remedy: Remedy?
+
+  public init(_ code: Code, path: String?, place: String? = nil, problem: String, remedy: Remedy? = nil) {
+    self.code = code
+    self.path = path
+    self.place = place
+    self.problem = problem
+    self.remedy = remedy
+  }
+
+  public var category: ErrorCategory { .refusedInput }
+}
+
+/// Something about an adapter that does no harm by itself and that the user may want to know.
+public struct AdapterNote: Hashable, Sendable {
+  /// `$.field`, `key NAME`, `module NAME`, `base`.
+  public let place: String
+  public let text: String
+
+  public init(place: String, text: String) {
+    self.place = place
+    self.text = text
+  }
+}

@@ -1,0 +1,40 @@
+internal import AloraSystem
+public import AloraModels
+internal import AloraGGUF
+
+extension GGUFAdapter {
+  /// The first reason why llama.cpp, or anything else, can't use the file by itself.
+  package func check() throws(AdapterError) {
+    if let finding = findings.first(where: \.isFatal) { throw finding.error(path: path) }
+  }
+}
+
+extension BoundAdapter {
+  /// Locates a GGUF adapter in a base. Every rule of llama.cpp's loader is checked.
+  ///
+  /// - Throws: ``AdapterError``: `brokenLoaderRule`, `wrongBase`, `unknownModule`, `wrongShape`, `incompletePair`,
+  ///   `noTensors`, `tokenOutsideVocabulary`; ``GGUFError`` for big-endian data.
+  public init(_ adapter: GGUFAdapter, base: BaseModel) throws {
+    let findings = adapter.findings + adapter.findings(for: base)
+    if let finding = findings.first(where: \.isFatal) { throw finding.error(path: adapter.path) }
+    let vocabularySize = base.hyperparameters.vocabularySize
+    if let outside = adapter.invocationTokens?.first(where: { !(0..<vocabularySize).contains($0) }) {
+      throw AdapterError(
+        .tokenOutsideVocabulary, path: adapter.path, place: "key \(GGUFAdapterFormat.Key.invocationTokens)",
+        problem: "\(outside) is not a token of the base, which has \(vocabularySize)",
+        remedy: "give the base that the adapter was trained on")
+    }
+    let targets = GGUFAdapter.targets(of: base)
+    path = adapter.path
+    members = try adapter.pairs.compactMap { pair in
+      guard let (module, target) = targets[pair.module] else { return nil }
+      return Member(
+        module: module, targets: [target], pair: pair, rank: pair.rank,
+        scaling: ModuleMatcher.Scaling(
+          rank: pair.rank, alpha: Double(adapter.alpha ?? 0), value: Double(adapter.scale(of: pair))),
+        fileOfA: try adapter.file.file(of: pair.a), fileOfB: try adapter.file.file(of: pair.b), isInGGUFOrder: true)
+    }
+    invocationTokens = adapter.invocationTokens
+    notes = findings.map(\.note)
+  }
+}

@@ -1,0 +1,112 @@
+internal import AloraSystem
+public import AloraModels
+internal import AloraSafetensors
+internal import AloraTensors
+
+extension BoundAdapter {
+  /// Locates a PEFT adapter in a base, by PEFT's rules.
+  ///
+  /// - Throws: the first of the adapter's obstacles; ``AdapterError``.
+  public init(_ adapter: AdapterDirectory, base: BaseModel, options: Options = Options()) throws {
+    if let obstacle = adapter.obstacles.first { throw obstacle }
+    guard let weights = adapter.weights else { preconditionFailure("an adapter whose weights weren't asked for") }
+    let matcher = try ModuleMatcher(adapter.configuration)
+    var notes = adapter.notes
+    let locator = ModuleLocator(adapter: adapter, base: base, matcher: matcher)
+    let pairs = options.leavesOutTowers ? locator.withoutTowers(adapter.pairs, notes: &notes) : adapter.pairs
+    members = try pairs.map { pair in
+      let module = try locator.module(of: pair)
+      let rank =
+        if case .experts(let experts) = module.kind { pair.a.shape.rowCount / experts.count } else { pair.rank }
+      return Member(
+        module: module, targets: module.targets, pair: pair, rank: rank,
+        scaling: try matcher.scaling(ofModule: locator.patternName(pair, module)),
+        fileOfA: weights.file(of: pair.a), fileOfB: weights.file(of: pair.b), isInGGUFOrder: false)
+    }
+    for member in members { try Self.check(member, path: adapter.weightsPath) }
+    guard members.contains(where: { $0.scaling.value != 0 }) else {
+      throw AdapterError(
+        .noEffect, path: adapter.configurationPath, place: "$.lora_alpha",
+        problem: "alpha is 0, so the adapter does nothing (and llama.cpp would read 0 as scale 1)",
+        remedy: "give lora_alpha the value that the adapter was trained with")
+    }
+    guard members.allSatisfy({ Float($0.scaling.value).isFinite }) else {
+      throw AdapterError(
+        .scalingNotFinite, path: adapter.configurationPath, place: "$.lora_alpha",
+        problem: "the scaling that alpha and rank give is not a number that f32 can hold")
+    }
+    notes += try locator.missingModules(members)
+    path = adapter.path
+    invocationTokens = try adapter.invocationTokens(in: base, tokenize: options.tokenize, notes: &notes)
+    self.notes = notes
+  }
+
+  /// Compares a rank in the file with the rank that the configuration gives.
+  private static func check(_ member: Member, path: String) throws(AdapterError) {
+    let (pair, rank) = (member.pair, member.scaling.rank)
+    guard member.rank != rank else { return }
+    let isTransposed = pair.a.shape.dimensions[1] == rank && pair.b.shape.dimensions[0] == rank
+    throw AdapterError(
+      .wrongRank, path: path, place: "module \(pair.module)",
+      problem: "its rank is \(member.rank), and adapter_config.json says \(rank)",
+      remedy: isTransposed
+        ? "lora_A and lora_B seem to be transposed" : "correct r or rank_pattern, or save the adapter again")
+  }
+}
+
+extension AdapterDirectory {
+  /// What to do about an adapter that doesn't fit the base.
+  var baseRemedy: Remedy {
+    guard let name = configuration.baseModelName else { return "give the base that the adapter was trained on" }
+    return "give the base that the adapter was trained on: \(name)"
+  }
+
+  /// The invocation tokens: the configured ones, or those of a legacy invocation string.
+  ///
+  /// - Throws: `tokenOutsideVocabulary`, `missingTokenizer`, `emptyInvocation`, and what the tokenizer throws.
+  func invocationTokens(
+    in base: BaseModel, tokenize: (@Sendable (String) throws -> [Int])?, notes: inout [AdapterNote]
+  ) throws -> [Int]? {
+    let vocabularySize = base.hyperparameters.vocabularySize
+    if let tokens = configuration.invocationTokens {
+      if configuration.invocationString != nil {
+        notes.append(AdapterNote(place: "$.invocation_string", text: "not used: alora_invocation_tokens comes first"))
+      }
+      for (index, token) in tokens.enumerated() where token >= vocabularySize {
+        throw AdapterError(
+          .tokenOutsideVocabulary, path: configurationPath, place: "$.alora_invocation_tokens[\(index)]",
+          problem: "\(token) is not a token of the base, which has \(vocabularySize)", remedy: baseRemedy)
+      }
+      if let text = configuration.invocationText, let tokenize {
+        let others = try tokenize(text)
+        if others != tokens {
+          notes.append(
+            AdapterNote(
+              place: "$.alora_invocation_string",
+              text: "this text becomes the tokens \(others), and alora_invocation_tokens is \(tokens), which is used"))
+        }
+      }
+      return tokens
+    }
+    guard let text = configuration.invocationString else { return nil }
+    guard let tokenize else {
+      throw AdapterError(
+        .missingTokenizer, path: configurationPath, place: "$.invocation_string",
+        problem:
+          "this legacy adapter gives its invocation as text, and the base has no tokenizer to turn it into tokens",
+        remedy: "give a base directory with tokenizer.json, or a base GGUF")
+    }
+    let tokens = try tokenize(text)
+    guard tokens.count > 1, tokens.allSatisfy({ $0 >= 0 && $0 < vocabularySize }) else {
+      throw AdapterError(
+        .emptyInvocation, path: configurationPath, place: "$.invocation_string",
+        problem: "it becomes the tokens \(tokens); without the first, which doesn't count, no valid sequence is left")
+    }
+    notes.append(
+      AdapterNote(
+        place: "$.invocation_string",
+        text: "legacy adapter: it becomes the tokens \(tokens); it was trained to become active one token later, "
+          + "so the first is dropped"))
+    return Array(tokens.dropFirst())
+  }
+}

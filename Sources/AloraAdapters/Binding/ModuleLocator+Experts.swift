@@ -1,0 +1,107 @@
+internal import AloraModels
+internal import AloraSystem
+internal import AloraTensors
+
+extension ModuleLocator {
+  /// The parameter of experts that a pair changes, or nil if it changes something else.
+  ///
+  /// PEFT wraps a module once for each of its targeted parameters, the first one innermost: `experts.base_layer` is
+  /// the first of two, `experts` the last.
+  ///
+  /// Source: PEFT `tuners/tuners_utils.py` (`_inject_parameters`), `tuners/lora/layer.py` (`ParamWrapper`).
+  func parameter(of pair: FactorPair) throws(AdapterError) -> WeightModule? {
+    let (module, depth) = pair.wrappedModule
+    let all = base.experts(ofModule: module)
+    guard !all.isEmpty, !pair.isEmbedding else { return nil }
+    let configuration = adapter.configuration
+    let targeted =
+      configuration.targetParameters.isEmpty
+      ? all : all.filter { configuration.targetsParameter("\(module).\($0.leaf)") }
+    guard targeted.indices.contains(targeted.count - 1 - depth) else {
+      throw error(
+        .unknownModule, pair,
+        "target_parameters names \(targeted.count) of this module's parameters "
+          + "(\(all.map(\.leaf).joined(separator: ", "))), and the file has factors for more",
+        "save the adapter again, with its adapter_config.json")
+    }
+    let parameter = targeted[targeted.count - 1 - depth]
+    try checkApplied(parameter)
+    try checkActivation(parameter)
+    guard case .experts(let experts) = parameter.kind, pair.a.shape.rowCount.isMultiple(of: experts.count) else {
+      throw error(
+        .wrongShape, pair,
+        "its rank of \(pair.a.shape.rowCount) isn't a multiple of the base's \(parameter.expertCount) experts",
+        adapter.baseRemedy)
+    }
+    let layouts = pair.expertLayouts(of: parameter)
+    guard layouts.isNatural || layouts.isSwapped else {
+      throw error(
+        .wrongShape, pair,
+        "the adapter maps \(pair.inputCount) inputs to \(pair.outputCount) outputs, "
+          + "the base's \(parameter.leaf) \(parameter.inputCount) to \(parameter.outputCount)",
+        adapter.baseRemedy)
+    }
+    return parameter
+  }
+
+  func checkApplied(_ module: WeightModule) throws(AdapterError) {
+    guard let tensor = base.neverApplied(among: module.targets.map(\.tensorName)).first else { return }
+    throw AdapterError(
+      .neverApplied, path: adapter.weightsPath, place: "module \(module.name)",
+      problem: "llama.cpp loads adapters for \(tensor) of \(base.architectureName) models and never applies them",
+      remedy: adapter.remedies.isActivated
+        ? "train without this module" : "train without this module, or merge the adapter into the base")
+  }
+
+  func checkActivation(_ module: WeightModule) throws(AdapterError) {
+    guard adapter.configuration.isActivated, case .experts = module.kind else { return }
+    throw AdapterError(
+      .activeExperts, path: adapter.weightsPath, place: "module \(module.name)",
+      problem: "PEFT's aLoRA doesn't reach parameters of experts: they are adapted before the activation too",
+      remedy: "train without experts, or as a plain LoRA")
+  }
+
+  /// The name that `rank_pattern` and `alpha_pattern` match.
+  func patternName(_ pair: FactorPair, _ module: WeightModule) -> String {
+    guard case .experts = module.kind else { return pair.module }
+    return "\(pair.wrappedModule.name).\(module.leaf)"
+  }
+}
+
+extension FactorPair {
+  private static let wrapper = ".base_layer"
+
+  /// The module without PEFT's wrappers, and how many there are.
+  package var wrappedModule: (name: String, depth: Int) {
+    var (name, depth) = (module, 0)
+    while name.hasSuffix(Self.wrapper) {
+      name.removeLast(Self.wrapper.count)
+      depth += 1
+    }
+    return (name, depth)
+  }
+
+  /// Which layouts the shapes allow: A of the inputs and B of the outputs, or the other way round.
+  func expertLayouts(of module: WeightModule) -> (isNatural: Bool, isSwapped: Bool) {
+    let (a, b) = (self.a.shape.columnCount, self.b.shape.rowCount)
+    return (a == module.inputCount && b == module.outputCount, a == module.outputCount && b == module.inputCount)
+  }
+}
+
+extension BoundAdapter.Member {
+  /// Which layouts the shapes of a parameter of experts allow.
+  package var expertLayouts: (isNatural: Bool, isSwapped: Bool) { pair.expertLayouts(of: module) }
+}
+
+extension WeightModule {
+  fileprivate var leaf: String { String(name.split(separator: ".").last ?? "") }
+
+  /// How many experts the weight is of, or a GGUF tensor with it; 1 for other modules.
+  var expertCount: Int {
+    switch kind {
+    case .experts(let experts): experts.count
+    case .expert(_, let count): count
+    case .linear, .embedding, .outputLayer: 1
+    }
+  }
+}

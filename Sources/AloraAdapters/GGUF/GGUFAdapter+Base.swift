@@ -1,0 +1,50 @@
+public import AloraModels
+internal import AloraTensors
+
+extension GGUFAdapter {
+  /// What the loader says about the adapter and a base: architecture, names and shapes.
+  public func findings(for base: BaseModel) -> [LoaderFinding] {
+    var findings: [LoaderFinding] = []
+    if let architecture, architecture != base.architectureName {
+      findings.append(
+        LoaderFinding(
+          .architecture, .refuses, .key(GGUFAdapterFormat.Key.architecture), found: architecture,
+          expected: base.architectureName))
+    }
+    let targets = Self.targets(of: base)
+    for pair in pairs {
+      let place = LoaderFinding.Place.tensor(pair.a.name)
+      guard let (module, target) = targets[pair.module] else {
+        findings.append(LoaderFinding(.unknownTensor, .refuses, place, expected: base.architectureName))
+        continue
+      }
+      if !base.neverApplied(among: [pair.module]).isEmpty {
+        findings.append(LoaderFinding(.neverApplied, .ignores, place, expected: base.architectureName))
+      }
+      // The loader compares two extents; a stack of another height fails only when the graph is built.
+      let fits = pair.inputCount == module.inputCount && pair.outputCount == target.rowCount
+      let count = module.expertCount
+      guard fits, pair.stackCounts == (count, count) else {
+        let stack = count == 1 ? "" : "\(count), "
+        let a = pair.isEmbedding ? "[\(module.inputCount), r]" : "[\(stack)r, \(module.inputCount)]"
+        findings.append(
+          LoaderFinding(
+            .shape, fits ? .aborts : .refuses, place, found: "\(pair.a.shape) with \(pair.b.shape)",
+            expected: "\(a) with [\(stack)\(target.rowCount), r]"))
+        continue
+      }
+    }
+    return findings
+  }
+
+  /// The base's tensors that adapters can change, by name.
+  static func targets(of base: BaseModel) -> [String: (module: WeightModule, target: WeightTarget)] {
+    var targets: [String: (module: WeightModule, target: WeightTarget)] = [:]
+    for module in base.modules {
+      for target in module.targets where targets[target.tensorName] == nil {
+        targets[target.tensorName] = (module, target)
+      }
+    }
+    return targets
+  }
+}

@@ -1,0 +1,26 @@
+public import AloraTensors
+
+/// A tensor whose type llama.cpp doesn't know, so that the file tells neither its elements nor, exactly, its size.
+public struct GGUFForeignTensor: Hashable, Sendable {
+  public let name: String
+  /// The number of the type in the file.
+  public let typeNumber: UInt32
+  /// Row-major, outermost first.
+  public let shape: Shape
+  /// From the tensor's first byte to the next tensor or the end of the file.
+  public let byteRange: Range<Int>
+
+  /// What is known of the type: `IQ3_K (ik_llama.cpp)`, `type 200`.
+  public var typeName: String {
+    if let name = Self.ikTypes[typeNumber] { return "\(name) (ik_llama.cpp)" }
+    if let name = DType.removedTypeName(ggmlTypeID: typeNumber) { return "\(name) (removed from ggml)" }
+    return "type \(typeNumber)"
+  }
+
+  /// Source: ik_llama.cpp `ggml/include/ggml.h` (`enum ggml_type`).
+  private static let ikTypes: [UInt32: String] = [
+    133: "Q6_0", 134: "IQ1_BN", 135: "IQ2_BN", 136: "Q8_K64", 137: "IQ2_K", 138: "IQ3_K", 139: "IQ4_K", 140: "IQ5_K",
+    141: "IQ6_K", 144: "IQ4_KS", 145: "IQ2_KS", 146: "IQ4_KSS", 152: "IQ5_KS", 153: "IQ2_KT", 154: "IQ3_KT",
+    155: "IQ4_KT", 156: "IQ3_KS", 157: "IQ2_KL", 158: "IQ1_KT",
+  ]
+}

@@ -1,0 +1,124 @@
+public import AloraAdapters
+public import AloraModels
+internal import AloraNPZ
+internal import AloraSafetensors
+internal import AloraSystem
+internal import AloraTensors
+
+extension Difference {
+  /// Compares two adapters module by module, in whatever form they are: a PEFT directory and the GGUF made from it are the
+  /// same. B is compared with its scaling, because a conversion may fold one into the other.
+  ///
+  /// - Throws: ``InspectionError`` for what isn't an adapter; as ``AdapterSource/bound(to:options:)``.
+  public init(
+    _ first: Subject, _ second: Subject, base: BaseModel, options: BoundAdapter.Options = BoundAdapter.Options()
+  ) throws {
+    let (left, right) = (try first.bound(to: base, options), try second.bound(to: base, options))
+    var entries: [Entry] = []
+    if left.invocationTokens != right.invocationTokens {
+      entries.append(
+        Entry(
+          kind: .metadata, name: "invocation tokens", first: left.invocationTokens.map { "\($0)" },
+          second: right.invocationTokens.map { "\($0)" }, largestDelta: nil))
+    }
+    var others: [String: BoundAdapter.Update] = [:]
+    for update in right.updates { others[update.tensorName] = update }
+    var compared = 0
+    for update in left.updates {
+      guard let other = others.removeValue(forKey: update.tensorName) else {
+        entries.append(
+          Entry(
+            kind: .onlyInFirst, name: update.tensorName, first: "rank \(update.rank)", second: nil, largestDelta: nil))
+        continue
+      }
+      compared += 2
+      entries += try Self.entries(update, other)
+    }
+    for update in right.updates where others[update.tensorName] != nil {
+      entries.append(
+        Entry(
+          kind: .onlyInSecond, name: update.tensorName, first: nil, second: "rank \(update.rank)", largestDelta: nil))
+    }
+    self.entries = entries
+    comparedTensorCount = compared
+    comparesWholeMetadata = false
+  }
+
+  private static func entries(_ left: BoundAdapter.Update, _ right: BoundAdapter.Update) throws -> [Entry] {
+    guard left.rank == right.rank else {
+      return [
+        Entry(
+          kind: .shape, name: left.tensorName, first: "rank \(left.rank)", second: "rank \(right.rank)",
+          largestDelta: nil)
+      ]
+    }
+    func entry(_ suffix: String, _ one: [Float], _ other: [Float]) -> Entry? {
+      guard one.count == other.count else {
+        return Entry(
+          kind: .shape, name: left.tensorName + suffix, first: "\(one.count) elements",
+          second: "\(other.count) elements", largestDelta: nil)
+      }
+      var largest = 0.0
+      for (a, b) in zip(one, other) where a != b && !(a.isNaN && b.isNaN) {
+        let delta = abs(Double(a) - Double(b))
+        largest = max(largest, delta.isNaN ? .infinity : delta)
+      }
+      return largest == 0
+        ? nil
+        : Entry(kind: .values, name: left.tensorName + suffix, first: nil, second: nil, largestDelta: largest)
+    }
+    return try [
+      entry(GGUFAdapterFormat.suffixA, left.valuesOfA(), right.valuesOfA()),
+      entry(GGUFAdapterFormat.suffixB, left.scaledValuesOfB(), right.scaledValuesOfB()),
+    ].compactMap { $0 }
+  }
+}
+
+extension Subject {
+  fileprivate func bound(to base: BaseModel, _ options: BoundAdapter.Options) throws -> BoundAdapter {
+    switch self {
+    case .adapterDirectory(let directory): return try BoundAdapter(directory, base: base, options: options)
+    case .gguf(let file): return try BoundAdapter(GGUFAdapter(file), base: base)
+    case .safetensors(let set): throw notAnAdapter(set.path)
+    case .baseDirectory(let directory): throw notAnAdapter(directory.path)
+    case .npz(let file): throw notAnAdapter(file.path)
+    }
+  }
+
+  private func notAnAdapter(_ path: String) -> InspectionError {
+    InspectionError(
+      path: path, problem: "it isn't an adapter, and a base is given to compare adapters module by module",
+      remedy: "give two adapters, or no base")
+  }
+}
+
+extension BoundAdapter.Update {
+  /// Shape: [r, in]; of an embedding [vocabulary, r].
+  fileprivate func valuesOfA() throws -> [Float] {
+    let values = try a.values()
+    guard isTransposed else { return values }
+    let columns = values.count / max(rank, 1)
+    return values.indices.map { values[$0 % rank * columns + $0 / rank] }
+  }
+
+  /// Shape: [out, r], in Hugging Face's order of rows.
+  fileprivate func scaledValuesOfB() throws -> [Float] { try b.values().map { $0 * scale } }
+}
+
+extension BoundAdapter.Factor {
+  /// The rows that are meant, in Hugging Face's order.
+  fileprivate func values() throws -> [Float] {
+    let columns = tensor.shape.columnCount
+    let bytes = try file.read(tensor.byteRange)
+    var all: [Float] = []
+    guard ElementConversion.canWiden(tensor.dtype) else {
+      throw InspectionError(
+        path: file.path, problem: "tensor \(tensor.name): elements of type \(tensor.dtype) aren't decoded", remedy: nil)
+    }
+    ElementConversion.widen(bytes, tensor.dtype, count: tensor.shape.elementCount, into: &all)
+    return rows.indices.flatMap { index -> ArraySlice<Float> in
+      let row = rows.lowerBound + permutation.targetRow(of: index - rows.lowerBound)
+      return all[(row * columns)..<((row + 1) * columns)]
+    }
+  }
+}
