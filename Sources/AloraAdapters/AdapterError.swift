@@ -1,8 +1,8 @@
-public import AloraSystem
+package import AloraSystem
 
 /// An adapter that can't be used as it is, or that doesn't fit the base.
-public struct AdapterError: DiagnosedError, Hashable {
-  public enum Code: Hashable, Sendable {
+package struct AdapterError: DiagnosedError, Hashable {
+  package enum Code: Hashable, Sendable {
     // The directory.
     case missingConfiguration, missingWeights
     /// The weights are a Python pickle (`adapter_model.bin`).
@@ -63,14 +63,14 @@ public struct AdapterError: DiagnosedError, Hashable {
     case emptyInvocation
   }
 
-  public let code: Code
-  public let path: String?
+  package let code: Code
+  package let path: String?
   /// `$.field` of the configuration, `tensor NAME` or `module NAME` of the weights, `key NAME` of a GGUF.
-  public let place: String?
-  public let problem: String
-  public let remedy: Remedy?
+  package let place: String?
+  package let problem: String
+  package let remedy: Remedy?
 
-  public init(_ code: Code, path: String?, place: String? = nil, problem: String, remedy: Remedy? = nil) {
+  package init(_ code: Code, path: String?, place: String? = nil, problem: String, remedy: Remedy? = nil) {
     self.code = code
     self.path = path
     self.place = place
@@ -78,16 +78,16 @@ public struct AdapterError: DiagnosedError, Hashable {
     self.remedy = remedy
   }
 
-  public var category: ErrorCategory { .refusedInput }
+  package var category: ErrorCategory { .refusedInput }
 }
 
 /// Something about an adapter that does no harm by itself and that the user may want to know.
-public struct AdapterNote: Hashable, Sendable {
+package struct AdapterNote: Hashable, Sendable {
   /// `$.field`, `key NAME`, `module NAME`, `base`.
-  public let place: String
-  public let text: String
+  package let place: String
+  package let text: String
 
-  public init(place: String, text: String) {
+  package init(place: String, text: String) {
     self.place = place
     self.text = text
   }

@@ -1,15 +1,15 @@
 internal import AloraSystem
-public import AloraAdapters
-public import AloraModels
+package import AloraAdapters
+package import AloraModels
 
 /// Which of several bases an adapter was trained on, by the name that its configuration gives.
-public struct BaseChoice: Sendable {
+package struct BaseChoice: Sendable {
   /// A base that the user gave, under every name that it may be called by.
-  public struct Candidate: Sendable {
-    public let path: String
-    public let model: BaseModel
+  package struct Candidate: Sendable {
+    package let path: String
+    package let model: BaseModel
 
-    public init(path: String, model: BaseModel) {
+    package init(path: String, model: BaseModel) {
       self.path = path
       self.model = model
     }
@@ -30,9 +30,9 @@ public struct BaseChoice: Sendable {
     }
   }
 
-  public let candidates: [Candidate]
+  package let candidates: [Candidate]
 
-  public init(_ candidates: [Candidate]) { self.candidates = candidates }
+  package init(_ candidates: [Candidate]) { self.candidates = candidates }
 
   /// The index of the base for an adapter.
   ///
@@ -40,7 +40,7 @@ public struct BaseChoice: Sendable {
   /// one that the adapter fits.
   ///
   /// - Throws: ``AdapterError`` `wrongBase`.
-  public func index(for adapter: AdapterDirectory, options: BoundAdapter.Options) throws -> Int {
+  package func index(for adapter: AdapterDirectory, options: BoundAdapter.Options) throws -> Int {
     guard candidates.count > 1 else { return 0 }
     let name = adapter.configuration.baseModelName ?? ""
     let wanted = Self.normalized(name.split(separator: "/").last ?? "")

@@ -1,8 +1,8 @@
-public import AloraSystem
+package import AloraSystem
 
 /// A conversion that can't write what it planned.
-public struct ConversionError: DiagnosedError, Hashable {
-  public enum Code: Hashable, Sendable {
+package struct ConversionError: DiagnosedError, Hashable {
+  package enum Code: Hashable, Sendable {
     /// No f32 alpha gives the modules' scalings.
     case scalingNotFinite
     /// A weight that is too large for the output type.
@@ -17,13 +17,13 @@ public struct ConversionError: DiagnosedError, Hashable {
     case unevenExperts
   }
 
-  public let code: Code
-  public let path: String?
-  public let place: String?
-  public let problem: String
-  public let remedy: Remedy?
+  package let code: Code
+  package let path: String?
+  package let place: String?
+  package let problem: String
+  package let remedy: Remedy?
 
-  public init(_ code: Code, path: String?, place: String? = nil, problem: String, remedy: Remedy? = nil) {
+  package init(_ code: Code, path: String?, place: String? = nil, problem: String, remedy: Remedy? = nil) {
     self.code = code
     self.path = path
     self.place = place
@@ -31,5 +31,5 @@ public struct ConversionError: DiagnosedError, Hashable {
     self.remedy = remedy
   }
 
-  public var category: ErrorCategory { .refusedInput }
+  package var category: ErrorCategory { .refusedInput }
 }

@@ -6,19 +6,19 @@ internal import AloraSafetensors
 internal import AloraTensors
 
 /// The figures of a finished conversion.
-public struct ConversionSummary: Hashable, Sendable {
+package struct ConversionSummary: Hashable, Sendable {
   /// The size of the file.
-  public let byteCount: Int
+  package let byteCount: Int
   /// How many elements of `lora_b` were rounded when a scaling was folded into them; 0 where folding was exact.
-  public let roundedElementCount: Int
+  package let roundedElementCount: Int
   /// How many elements a scaling was folded into.
-  public let foldedElementCount: Int
+  package let foldedElementCount: Int
   /// How many elements other than 0 the output type rounded to 0.
-  public let flushedElementCount: Int
+  package let flushedElementCount: Int
   /// How many GGUF tensors of the base have an update that is 0, because A or B is.
-  public let idleUpdateCount: Int
+  package let idleUpdateCount: Int
   /// How many GGUF tensors of the base have an update.
-  public let updateCount: Int
+  package let updateCount: Int
 }
 
 extension ConversionPlan {
@@ -29,7 +29,7 @@ extension ConversionPlan {
   ///   - progress: called with the bytes written so far.
   /// - Throws: ``FileError``; ``AdapterError`` `notFinite`; ``ConversionError`` (`overflow`, `noEffect`, `outputIsInput`).
   /// - Complexity: O(bytes), with one pass over the adapter for each GGUF tensor that a module becomes.
-  public func write(
+  package func write(
     to path: String, replacesExisting: Bool, progress: (Int) -> Void = { _ in }
   ) throws -> ConversionSummary {
     if let name = inputName(ofOutput: path) {

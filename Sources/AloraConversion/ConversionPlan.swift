@@ -1,92 +1,92 @@
 internal import AloraSystem
-public import AloraModels
-public import AloraGGUF
-public import AloraModelCard
-public import AloraAdapters
+package import AloraModels
+package import AloraGGUF
+package import AloraModelCard
+package import AloraAdapters
 internal import AloraSafetensors
-public import AloraTensors
+package import AloraTensors
 
 /// Everything that a conversion will write, decided and checked before a byte is written.
-public struct ConversionPlan: Sendable {
+package struct ConversionPlan: Sendable {
   /// A tensor of the output, and where its elements come from.
-  public struct Tensor: Hashable, Sendable {
-    public let name: String
-    public let dtype: DType
-    public let shape: Shape
+  package struct Tensor: Hashable, Sendable {
+    package let name: String
+    package let dtype: DType
+    package let shape: Shape
     /// The tensor of the adapter that holds the elements.
-    public let source: TensorDescription
+    package let source: TensorDescription
     /// The rows of the source that are taken, in the order that `permutation` gives.
-    public let rows: Range<Int>
-    public let permutation: RowPermutation
+    package let rows: Range<Int>
+    package let permutation: RowPermutation
     /// Whether columns of the source become rows (the A factor of an embedding).
-    public let isTransposed: Bool
+    package let isTransposed: Bool
     /// What every element is multiplied by; 1 for nothing.
-    public let factor: Double
+    package let factor: Double
     /// Where the elements come from if not from rows of `source` as they are.
     var gather: Gather?
   }
 
   /// A module of the adapter, for reports.
-  public struct Module: Hashable, Sendable {
-    public let name: String
-    public let rank: Int
+  package struct Module: Hashable, Sendable {
+    package let name: String
+    package let rank: Int
     /// PEFT's multiplier of B · A.
-    public let scaling: Double
+    package let scaling: Double
     /// What `lora_b` is multiplied by, because the file's one alpha cannot say it.
-    public let foldedFactor: Double
+    package let foldedFactor: Double
     /// The GGUF tensors of the base that it changes.
-    public let targets: [String]
+    package let targets: [String]
   }
 
   /// A file that the conversion reads, and that its output must not replace.
-  public struct Input: Hashable, Sendable {
+  package struct Input: Hashable, Sendable {
     /// What it is, for the error: `the base's config.json`.
-    public let name: String
-    public let path: String
+    package let name: String
+    package let path: String
 
-    public init(_ name: String, path: String) {
+    package init(_ name: String, path: String) {
       self.name = name
       self.path = path
     }
   }
 
-  public let adapter: AdapterDirectory
+  package let adapter: AdapterDirectory
   let weights: SafetensorsFileSet
   /// What is read besides the adapter's weights.
-  public let inputs: [Input]
-  public let metadata: GGUFMetadata
-  public let tensors: [Tensor]
-  public let modules: [Module]
-  public let layout: GGUFLayout
+  package let inputs: [Input]
+  package let metadata: GGUFMetadata
+  package let tensors: [Tensor]
+  package let modules: [Module]
+  package let layout: GGUFLayout
   /// `adapter.lora.alpha`.
-  public let alpha: Float
+  package let alpha: Float
   /// `adapter.alora.invocation_tokens`; nil for a plain LoRA.
-  public let invocationTokens: [Int]?
+  package let invocationTokens: [Int]?
   /// The type asked for; `auto` is resolved.
-  public let outputType: OutputType
-  public let notes: [AdapterNote]
+  package let outputType: OutputType
+  package let notes: [AdapterNote]
   /// Who made the adapter and from what.
-  public let identity: AdapterIdentity
+  package let identity: AdapterIdentity
 }
 
 extension ConversionPlan {
   /// What the user decides.
-  public struct Options: Sendable {
-    public var outputType = OutputType.f32
+  package struct Options: Sendable {
+    package var outputType = OutputType.f32
     /// `org/name` of the base, recorded instead of what the adapter says.
-    public var baseModelID: String?
+    package var baseModelID: String?
     /// How the adapter is located in the base.
-    public var binding = BoundAdapter.Options()
+    package var binding = BoundAdapter.Options()
     /// What is read besides the adapter's directory and ``BaseModel/path``: a tokenizer, the further parts of a GGUF.
-    public var inputs: [Input] = []
+    package var inputs: [Input] = []
 
-    public init() {}
+    package init() {}
   }
 
   /// Plans the conversion of `adapter` for `base`.
   ///
   /// - Throws: ``AdapterError``, ``ConversionError``, ``GGUFError``, and the adapter's first obstacle.
-  public init(adapter: AdapterDirectory, base: BaseModel, options: Options = Options()) throws {
+  package init(adapter: AdapterDirectory, base: BaseModel, options: Options = Options()) throws {
     let bound = try BoundAdapter(adapter, base: base, options: options.binding)
     guard let weights = adapter.weights else { preconditionFailure("a bound adapter without weights") }
     let members = bound.members

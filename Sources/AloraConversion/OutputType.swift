@@ -1,7 +1,7 @@
 internal import AloraTensors
 
 /// The element type that an adapter's factors are written in.
-public enum OutputType: String, CaseIterable, Sendable {
+package enum OutputType: String, CaseIterable, Sendable {
   case f32, f16, bf16
   case q8_0
   /// The type that the adapter's weights have, so that nothing is lost: F16 or BF16 where all of them are, else F32.

@@ -6,11 +6,11 @@ internal import AloraAdapters
 /// in `src/llama-adapter.h`), and takes an alpha of 0 for "scale 1". PEFT multiplies by a scaling that may differ from
 /// module to module. The alpha that gives most modules exactly PEFT's f32 scaling is chosen; what a module's scaling
 /// differs by goes into its `lora_b`.
-public struct ScalingPlan: Hashable, Sendable {
+package struct ScalingPlan: Hashable, Sendable {
   /// `adapter.lora.alpha`. Never 0.
-  public let alpha: Float
+  package let alpha: Float
   /// For each module, in the order given, what its `lora_b` is multiplied by; 1 for nothing to do.
-  public let factors: [Double]
+  package let factors: [Double]
 
   /// - Parameters:
   ///   - scalings: each module's rank and PEFT's scaling.

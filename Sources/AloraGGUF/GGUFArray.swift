@@ -1,9 +1,9 @@
 /// An array of metadata, kept as the bytes of a little-endian file and decoded as it is iterated.
 ///
 /// A vocabulary has some hundred thousand strings; keeping its bytes costs one copy, and who wants the strings asks.
-public struct GGUFArray: Hashable, Sendable {
-  public let elementType: GGUFValueType
-  public let count: Int
+package struct GGUFArray: Hashable, Sendable {
+  package let elementType: GGUFValueType
+  package let count: Int
   /// The elements one after another, as the file stores them.
   let payload: [UInt8]
 
@@ -15,7 +15,7 @@ public struct GGUFArray: Hashable, Sendable {
   }
 
   /// Nil where the values are not all of type `elementType`.
-  public init?(elementType: GGUFValueType, _ values: [GGUFValue]) {
+  package init?(elementType: GGUFValueType, _ values: [GGUFValue]) {
     guard values.allSatisfy({ $0.type == elementType }) else { return nil }
     var payload: [UInt8] = []
     for value in values { value.append(to: &payload) }
@@ -30,13 +30,13 @@ public struct GGUFArray: Hashable, Sendable {
     self.init(elementType: elementType, count: elements.count, payload: payload)
   }
 
-  public init(_ values: [UInt32]) { self.init(.uint32, values) { .uint32($0) } }
-  public init(_ values: [Int32]) { self.init(.int32, values) { .int32($0) } }
-  public init(_ values: [Float]) { self.init(.float32, values) { .float32($0) } }
-  public init(_ values: [Bool]) { self.init(.bool, values) { .bool($0) } }
-  public init(_ values: [String]) { self.init(.string, values) { .string($0) } }
-  public init(_ values: [[UInt8]]) { self.init(.string, values) { .bytes($0) } }
-  public init(_ values: [GGUFArray]) { self.init(.array, values) { .array($0) } }
+  package init(_ values: [UInt32]) { self.init(.uint32, values) { .uint32($0) } }
+  package init(_ values: [Int32]) { self.init(.int32, values) { .int32($0) } }
+  package init(_ values: [Float]) { self.init(.float32, values) { .float32($0) } }
+  package init(_ values: [Bool]) { self.init(.bool, values) { .bool($0) } }
+  package init(_ values: [String]) { self.init(.string, values) { .string($0) } }
+  package init(_ values: [[UInt8]]) { self.init(.string, values) { .bytes($0) } }
+  package init(_ values: [GGUFArray]) { self.init(.array, values) { .array($0) } }
 
   func append(to bytes: inout [UInt8]) {
     bytes.append(littleEndian: elementType.rawValue)
@@ -47,19 +47,19 @@ public struct GGUFArray: Hashable, Sendable {
 
 extension GGUFArray {
   /// All elements, where they are of an integer type and fit in `Int`.
-  public var integers: [Int]? { mapped { $0.integer } }
+  package var integers: [Int]? { mapped { $0.integer } }
 
   /// All elements, where they are of a floating-point type.
-  public var numbers: [Double]? { mapped { $0.number } }
+  package var numbers: [Double]? { mapped { $0.number } }
 
   /// All elements, where they are Booleans.
-  public var booleans: [Bool]? { mapped { if case .bool(let value) = $0 { value } else { nil } } }
+  package var booleans: [Bool]? { mapped { if case .bool(let value) = $0 { value } else { nil } } }
 
   /// The bytes of all elements, where they are strings.
-  public var byteStrings: [[UInt8]]? { mapped { if case .bytes(let value) = $0 { value } else { nil } } }
+  package var byteStrings: [[UInt8]]? { mapped { if case .bytes(let value) = $0 { value } else { nil } } }
 
   /// All elements, where they are strings of valid UTF-8.
-  public var strings: [String]? { mapped { $0.text } }
+  package var strings: [String]? { mapped { $0.text } }
 
   private func mapped<Result>(_ transform: (GGUFValue) -> Result?) -> [Result]? {
     var results: [Result] = []
@@ -74,22 +74,22 @@ extension GGUFArray {
 }
 
 extension GGUFArray: Sequence {
-  public struct Iterator: IteratorProtocol {
+  package struct Iterator: IteratorProtocol {
     private let array: GGUFArray
     private var index = 0
     private var byteOffset = 0
 
     init(_ array: GGUFArray) { self.array = array }
 
-    public mutating func next() -> GGUFValue? {
+    package mutating func next() -> GGUFValue? {
       guard index < array.count else { return nil }
       index += 1
       return array.decode(array.elementType, at: &byteOffset)
     }
   }
 
-  public func makeIterator() -> Iterator { Iterator(self) }
-  public var underestimatedCount: Int { count }
+  package func makeIterator() -> Iterator { Iterator(self) }
+  package var underestimatedCount: Int { count }
 
   private func load<Value: FixedWidthInteger & BitwiseCopyable>(_ offset: inout Int) -> Value {
     // Safe: any bits are an integer; the load is checked against the payload's end.

@@ -1,26 +1,26 @@
-public import AloraSystem
-public import AloraTensors
+package import AloraSystem
+package import AloraTensors
 
 /// A GGUF file: its metadata, and where its tensors lie.
 ///
 /// Opening reads and checks the header alone, however large the data is. Everything that llama.cpp refuses is refused
 /// here too: among it duplicates, offsets other than the ones that follow from the sizes, and data beyond the end.
 /// The header of a big-endian file can be read; its tensor data can't.
-public final class GGUFFile: TensorSource {
-  public let path: String
+package final class GGUFFile: TensorSource {
+  package let path: String
   /// 2 or 3.
-  public let version: Int
-  public let isBigEndian: Bool
-  public let metadata: GGUFMetadata
-  public let tensors: [TensorDescription]
+  package let version: Int
+  package let isBigEndian: Bool
+  package let metadata: GGUFMetadata
+  package let tensors: [TensorDescription]
   /// Tensors of types that llama.cpp doesn't know; empty unless they were asked for.
-  public let foreignTensors: [GGUFForeignTensor]
+  package let foreignTensors: [GGUFForeignTensor]
   /// Units: bytes; a power of two.
-  public let alignment: Int
+  package let alignment: Int
   /// The bytes before the data section, padding included.
-  public let headerByteCount: Int
+  package let headerByteCount: Int
   /// The bytes of the whole file.
-  public var byteCount: Int { mapping.byteCount }
+  package var byteCount: Int { mapping.byteCount }
 
   private let index: TensorIndex
   private let mapping: MappedFile
@@ -28,7 +28,7 @@ public final class GGUFFile: TensorSource {
   /// - Parameter readsForeignTypes: whether tensors of unknown types are listed instead of refused.
   /// - Throws: ``FileError``, ``GGUFError``: every code up to `tensorOutOfRange`.
   /// - Complexity: O(header).
-  public init(path: String, limits: GGUFLimits = GGUFLimits(), readsForeignTypes: Bool = false) throws {
+  package init(path: String, limits: GGUFLimits = GGUFLimits(), readsForeignTypes: Bool = false) throws {
     let mapping = try MappedFile(path: path)
     var parser = GGUFHeaderParser(file: mapping, limits: limits, readsForeignTypes: readsForeignTypes)
     try parser.parse()
@@ -44,10 +44,10 @@ public final class GGUFFile: TensorSource {
     index = parser.index
   }
 
-  public func tensor(named name: String) -> TensorDescription? { index[name].map { tensors[$0] } }
+  package func tensor(named name: String) -> TensorDescription? { index[name].map { tensors[$0] } }
 
   /// - Throws: `unsupportedByteOrder` where the file is big-endian.
-  public func file(of tensor: TensorDescription) throws -> MappedFile {
+  package func file(of tensor: TensorDescription) throws -> MappedFile {
     guard !isBigEndian else {
       throw GGUFError(
         .unsupportedByteOrder, path: path, subject: "tensor \(tensor.name)",
@@ -59,7 +59,7 @@ public final class GGUFFile: TensorSource {
   /// True where the file starts as GGUF files do.
   ///
   /// - Throws: ``FileError`` where it cannot be read: what it is is not known then.
-  public static func isGGUF(path: String) throws(FileError) -> Bool {
+  package static func isGGUF(path: String) throws(FileError) -> Bool {
     let file = try MappedFile(path: path)
     guard file.byteCount >= 4 else { return false }
     return try file.read(0..<4) == GGUFFormat.magic

@@ -1,5 +1,5 @@
-public import AloraSystem
-public import AloraTensors
+package import AloraSystem
+package import AloraTensors
 
 /// A model in one GGUF file or in several, opened by the first.
 ///
@@ -7,14 +7,14 @@ public import AloraTensors
 /// are. The model's metadata is the first part's.
 ///
 /// Source: `llama_split_path` and `llama_model_loader` of llama.cpp.
-public final class GGUFFileSet: TensorSource {
+package final class GGUFFileSet: TensorSource {
   /// At least one; the first holds the model's metadata.
-  public let parts: [GGUFFile]
-  public let tensors: [TensorDescription]
-  public var metadata: GGUFMetadata { parts[0].metadata }
-  public var path: String { parts[0].path }
+  package let parts: [GGUFFile]
+  package let tensors: [TensorDescription]
+  package var metadata: GGUFMetadata { parts[0].metadata }
+  package var path: String { parts[0].path }
   /// Tensors of types that llama.cpp doesn't know, of all parts; empty unless they were asked for.
-  public var foreignTensors: [GGUFForeignTensor] { parts.flatMap(\.foreignTensors) }
+  package var foreignTensors: [GGUFForeignTensor] { parts.flatMap(\.foreignTensors) }
   private let index: TensorIndex
   /// The part that each tensor is in.
   private let partOfTensor: [Int]
@@ -26,13 +26,13 @@ public final class GGUFFileSet: TensorSource {
 
   /// - Parameter path: a whole model, or the first part of one.
   /// One file as it is, even if it is a part of several.
-  public init(part: GGUFFile) throws {
+  package init(part: GGUFFile) throws {
     parts = [part]
     (tensors, partOfTensor, index) = try Self.merge(parts)
   }
 
   /// - Throws: as ``GGUFFile``; `notFirstPart`, `invalidPartName`, `missingPart`, `inconsistentParts`.
-  public init(path: String, limits: GGUFLimits = GGUFLimits()) throws {
+  package init(path: String, limits: GGUFLimits = GGUFLimits()) throws {
     let first = try GGUFFile(path: path, limits: limits)
     var parts = [first]
     // 0 and 1 both say that there is nothing else.
@@ -62,10 +62,10 @@ public final class GGUFFileSet: TensorSource {
     }
   }
 
-  public func tensor(named name: String) -> TensorDescription? { index[name].map { tensors[$0] } }
+  package func tensor(named name: String) -> TensorDescription? { index[name].map { tensors[$0] } }
 
   /// - Throws: `unsupportedByteOrder`.
-  public func file(of tensor: TensorDescription) throws -> MappedFile {
+  package func file(of tensor: TensorDescription) throws -> MappedFile {
     guard let position = index[tensor.name] else { preconditionFailure("a tensor of another source") }
     return try parts[partOfTensor[position]].file(of: tensor)
   }

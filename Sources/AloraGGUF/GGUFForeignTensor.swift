@@ -1,17 +1,17 @@
-public import AloraTensors
+package import AloraTensors
 
 /// A tensor whose type llama.cpp doesn't know, so that the file tells neither its elements nor, exactly, its size.
-public struct GGUFForeignTensor: Hashable, Sendable {
-  public let name: String
+package struct GGUFForeignTensor: Hashable, Sendable {
+  package let name: String
   /// The number of the type in the file.
-  public let typeNumber: UInt32
+  package let typeNumber: UInt32
   /// Row-major, outermost first.
-  public let shape: Shape
+  package let shape: Shape
   /// From the tensor's first byte to the next tensor or the end of the file.
-  public let byteRange: Range<Int>
+  package let byteRange: Range<Int>
 
   /// What is known of the type: `IQ3_K (ik_llama.cpp)`, `type 200`.
-  public var typeName: String {
+  package var typeName: String {
     if let name = Self.ikTypes[typeNumber] { return "\(name) (ik_llama.cpp)" }
     if let name = DType.removedTypeName(ggmlTypeID: typeNumber) { return "\(name) (removed from ggml)" }
     return "type \(typeNumber)"

@@ -27,18 +27,18 @@ enum GGUFFormat {
 }
 
 /// What a reader accepts at most. The counts in a file are always held against the bytes that are left in it too.
-public struct GGUFLimits: Sendable {
+package struct GGUFLimits: Sendable {
   /// The bytes before the data section, all of which are read.
-  public var headerByteCount = 1 << 28
+  package var headerByteCount = 1 << 28
   /// How deep arrays may be nested; ggml itself writes none in another.
-  public var arrayDepth = 8
+  package var arrayDepth = 8
   /// The largest models have some ten thousand tensors and less than a hundred keys.
-  public var tensorCount = 1 << 19
-  public var keyCount = 1 << 16
+  package var tensorCount = 1 << 19
+  package var keyCount = 1 << 16
   /// The strings or arrays that one array may hold; the largest vocabularies have half a million merges.
-  public var elementCount = 1 << 23
+  package var elementCount = 1 << 23
 
-  public init() {}
+  package init() {}
 }
 
 /// Rounds up to a multiple of `alignment`, a power of two; nil on overflow.

@@ -1,23 +1,23 @@
 internal import AloraSystem
-public import AloraTensors
+package import AloraTensors
 
-public typealias GGUFTensorDeclaration = TensorDeclaration
+package typealias GGUFTensorDeclaration = TensorDeclaration
 
 /// A GGUF file before its data: the bytes of its header, and where each tensor will lie.
 ///
 /// Version 3, little-endian. The alignment is what the metadata says under `general.alignment`, a UINT32, else 32. The
 /// same metadata and tensors give the same bytes, those that the `gguf` package of Python writes for them.
-public struct GGUFLayout: Sendable {
-  public let tensors: [TensorDescription]
-  public let alignment: Int
+package struct GGUFLayout: Sendable {
+  package let tensors: [TensorDescription]
+  package let alignment: Int
   /// The bytes of the finished file.
-  public let byteCount: Int
+  package let byteCount: Int
   /// Everything before the data section, padding included.
   let header: [UInt8]
 
   /// - Throws: `invalidAlignment`, `invalidKey`, `invalidTensorName`, `duplicateTensor`, `invalidShape`,
   ///   `invalidTensorType`, `incompleteBlocks`, each as the reader would, so that nothing is written that cannot be read.
-  public init(
+  package init(
     metadata: GGUFMetadata, tensors declarations: [GGUFTensorDeclaration], path: String? = nil
   ) throws(GGUFError) {
     var alignment = GGUFFormat.defaultAlignment

@@ -1,20 +1,20 @@
 /// The key-values of a GGUF file, in the file's order.
-public struct GGUFMetadata: Sendable {
-  public struct Entry: Hashable, Sendable {
-    public let key: String
-    public internal(set) var value: GGUFValue
+package struct GGUFMetadata: Sendable {
+  package struct Entry: Hashable, Sendable {
+    package let key: String
+    package internal(set) var value: GGUFValue
   }
 
-  public private(set) var entries: [Entry] = []
+  package private(set) var entries: [Entry] = []
   /// The file that they came from, for error messages.
-  public let path: String?
+  package let path: String?
   // By bytes: Swift holds canonically equal strings for the same, GGUF does not.
   private var indices: [[UInt8]: Int] = [:]
 
-  public init(path: String? = nil) { self.path = path }
+  package init(path: String? = nil) { self.path = path }
 
   /// The value of a key. Setting the value of a new key puts it last; setting nil removes the key.
-  public subscript(key: String) -> GGUFValue? {
+  package subscript(key: String) -> GGUFValue? {
     get { indices[[UInt8](key.utf8)].map { entries[$0].value } }
     set {
       let bytes = [UInt8](key.utf8)
@@ -32,13 +32,13 @@ public struct GGUFMetadata: Sendable {
     }
   }
 
-  public var count: Int { entries.count }
-  public var keys: [String] { entries.map(\.key) }
+  package var count: Int { entries.count }
+  package var keys: [String] { entries.map(\.key) }
 }
 
 extension GGUFMetadata: Equatable {
   /// Equal are the same key-values in the same order.
-  public static func == (left: GGUFMetadata, right: GGUFMetadata) -> Bool {
+  package static func == (left: GGUFMetadata, right: GGUFMetadata) -> Bool {
     left.entries.elementsEqual(right.entries) { $0.key.utf8.elementsEqual($1.key.utf8) && $0.value == $1.value }
   }
 }
@@ -49,7 +49,7 @@ extension GGUFMetadata {
   /// The text of a string value; nil where the key is absent.
   ///
   /// - Throws: `wrongValueType`, `invalidUTF8`.
-  public func string(ifPresent key: String) throws(GGUFError) -> String? {
+  package func string(ifPresent key: String) throws(GGUFError) -> String? {
     guard let value = self[key] else { return nil }
     guard value.type == .string else { throw mismatch(key, value, "a string") }
     guard let text = value.text else { throw error(.invalidUTF8, key, "the string is not valid UTF-8") }
@@ -60,7 +60,7 @@ extension GGUFMetadata {
   ///
   /// llama.cpp reads most keys in one type only; where that matters, ask for `value.type`.
   /// - Throws: `wrongValueType`, `valueOutOfRange`.
-  public func integer(
+  package func integer(
     ifPresent key: String, in range: ClosedRange<Int> = .min ... .max
   ) throws(GGUFError) -> Int? {
     guard let value = self[key] else { return nil }
@@ -79,7 +79,7 @@ extension GGUFMetadata {
   /// A finite number of a floating-point type.
   ///
   /// - Throws: `wrongValueType`, `valueOutOfRange` for infinities and NaN.
-  public func number(ifPresent key: String) throws(GGUFError) -> Double? {
+  package func number(ifPresent key: String) throws(GGUFError) -> Double? {
     guard let value = self[key] else { return nil }
     guard let number = value.number else { throw mismatch(key, value, "a floating-point number") }
     guard number.isFinite else { throw error(.valueOutOfRange, key, "expected a finite number, found \(number)") }
@@ -87,7 +87,7 @@ extension GGUFMetadata {
   }
 
   /// - Throws: `wrongValueType`.
-  public func boolean(ifPresent key: String) throws(GGUFError) -> Bool? {
+  package func boolean(ifPresent key: String) throws(GGUFError) -> Bool? {
     guard let value = self[key] else { return nil }
     guard case .bool(let boolean) = value else { throw mismatch(key, value, "a Boolean") }
     return boolean
@@ -95,7 +95,7 @@ extension GGUFMetadata {
 
   /// - Parameter elementType: the only type that the elements may have, where one is given.
   /// - Throws: `wrongValueType`.
-  public func array(
+  package func array(
     ifPresent key: String, of elementType: GGUFValueType? = nil
   ) throws(GGUFError) -> GGUFArray? {
     guard let value = self[key] else { return nil }
@@ -109,7 +109,7 @@ extension GGUFMetadata {
   /// An array of any integer type, or of `elementType` only, with so many elements at most.
   ///
   /// - Throws: `wrongValueType`, `valueOutOfRange`.
-  public func integers(
+  package func integers(
     ifPresent key: String, of elementType: GGUFValueType? = nil, atMost limit: Int = .max
   ) throws(GGUFError) -> [Int]? {
     guard let array = try array(ifPresent: key, of: elementType) else { return nil }
@@ -124,7 +124,7 @@ extension GGUFMetadata {
   /// An array of a floating-point type. Elements need not be finite.
   ///
   /// - Throws: `wrongValueType`.
-  public func numbers(ifPresent key: String) throws(GGUFError) -> [Double]? {
+  package func numbers(ifPresent key: String) throws(GGUFError) -> [Double]? {
     guard let array = try array(ifPresent: key) else { return nil }
     guard let numbers = array.numbers else { throw mismatch(key, .array(array), "an array of floating-point numbers") }
     return numbers
@@ -133,7 +133,7 @@ extension GGUFMetadata {
   /// An array of strings as bytes, for vocabularies, where `String` would merge canonically equal tokens.
   ///
   /// - Throws: `wrongValueType`.
-  public func byteStrings(ifPresent key: String) throws(GGUFError) -> [[UInt8]]? {
+  package func byteStrings(ifPresent key: String) throws(GGUFError) -> [[UInt8]]? {
     guard let array = try array(ifPresent: key) else { return nil }
     guard let strings = array.byteStrings else { throw mismatch(key, .array(array), "an array of strings") }
     return strings
@@ -142,7 +142,7 @@ extension GGUFMetadata {
   /// An array of strings.
   ///
   /// - Throws: `wrongValueType`, `invalidUTF8`.
-  public func strings(ifPresent key: String) throws(GGUFError) -> [String]? {
+  package func strings(ifPresent key: String) throws(GGUFError) -> [String]? {
     guard let array = try array(ifPresent: key) else { return nil }
     guard array.elementType == .string else { throw mismatch(key, .array(array), "an array of strings") }
     guard let strings = array.strings else { throw error(.invalidUTF8, key, "a string is not valid UTF-8") }
@@ -154,7 +154,7 @@ extension GGUFMetadata {
   }
 
   /// An error about the value of a key, for those who find more wrong with it than its type.
-  public func error(_ code: GGUFError.Code, _ key: String, _ problem: String) -> GGUFError {
+  package func error(_ code: GGUFError.Code, _ key: String, _ problem: String) -> GGUFError {
     GGUFError(code, path: path, subject: "key \(key)", problem: problem)
   }
 }

@@ -1,11 +1,11 @@
 /// The type of a metadata value.
 ///
 /// Source: `enum gguf_type` in ggml's `gguf.h`.
-public enum GGUFValueType: UInt32, CaseIterable, Hashable, Sendable {
+package enum GGUFValueType: UInt32, CaseIterable, Hashable, Sendable {
   case uint8, int8, uint16, int16, uint32, int32, float32, bool, string, array, uint64, int64, float64
 
   /// The bytes of each value, or nil where they vary.
-  public var byteCount: Int? {
+  package var byteCount: Int? {
     switch self {
     case .uint8, .int8, .bool: 1
     case .uint16, .int16: 2
@@ -19,7 +19,7 @@ public enum GGUFValueType: UInt32, CaseIterable, Hashable, Sendable {
   var minimalByteCount: Int { byteCount ?? (self == .string ? 8 : 12) }
 
   /// ggml's short name: `u32`, `str`, `arr`.
-  public var name: String {
+  package var name: String {
     switch self {
     case .uint8: "u8"
     case .int8: "i8"
@@ -39,7 +39,7 @@ public enum GGUFValueType: UInt32, CaseIterable, Hashable, Sendable {
 }
 
 /// A metadata value, in exactly the type that the file stores.
-public enum GGUFValue: Sendable {
+package enum GGUFValue: Sendable {
   case uint8(UInt8)
   case int8(Int8)
   case uint16(UInt16)
@@ -56,9 +56,9 @@ public enum GGUFValue: Sendable {
   case float64(Double)
 
   /// A string value.
-  public static func string(_ text: String) -> GGUFValue { .bytes([UInt8](text.utf8)) }
+  package static func string(_ text: String) -> GGUFValue { .bytes([UInt8](text.utf8)) }
 
-  public var type: GGUFValueType {
+  package var type: GGUFValueType {
     switch self {
     case .uint8: .uint8
     case .int8: .int8
@@ -77,12 +77,12 @@ public enum GGUFValue: Sendable {
   }
 
   /// `u32`, `arr[str]`: the type with that of an array's elements.
-  public var typeName: String {
+  package var typeName: String {
     if case .array(let array) = self { "arr[\(array.elementType.name)]" } else { type.name }
   }
 
   /// The value of any integer type, where an `Int` can hold it.
-  public var integer: Int? {
+  package var integer: Int? {
     switch self {
     case .uint8(let value): Int(value)
     case .int8(let value): Int(value)
@@ -97,7 +97,7 @@ public enum GGUFValue: Sendable {
   }
 
   /// The value of a floating-point type.
-  public var number: Double? {
+  package var number: Double? {
     switch self {
     case .float32(let value): Double(value)
     case .float64(let value): value
@@ -106,18 +106,18 @@ public enum GGUFValue: Sendable {
   }
 
   /// The text of a string; nil for other types and where the bytes are not valid UTF-8.
-  public var text: String? {
+  package var text: String? {
     if case .bytes(let bytes) = self { String(validating: bytes, as: UTF8.self) } else { nil }
   }
 }
 
 extension GGUFValue: Hashable {
   /// Equal are values of the same type and the same bits: a NaN equals itself, and 0 is not -0.
-  public static func == (left: GGUFValue, right: GGUFValue) -> Bool {
+  package static func == (left: GGUFValue, right: GGUFValue) -> Bool {
     left.type == right.type && left.encoded == right.encoded
   }
 
-  public func hash(into hasher: inout Hasher) {
+  package func hash(into hasher: inout Hasher) {
     hasher.combine(type)
     hasher.combine(encoded)
   }

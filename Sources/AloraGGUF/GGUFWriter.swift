@@ -1,4 +1,4 @@
-public import AloraSystem
+package import AloraSystem
 internal import AloraTensors
 
 /// Writes a GGUF file whose tensors are known beforehand, their data in chunks as they come.
@@ -9,14 +9,14 @@ internal import AloraTensors
 ///     try writer.finish()
 ///
 /// The file appears with ``finish()`` or not at all. Not thread-safe.
-public final class GGUFWriter {
-  public let layout: GGUFLayout
+package final class GGUFWriter {
+  package let layout: GGUFLayout
   private let file: AtomicFile
   /// The tensor that data is expected for.
   private var index = 0
 
   /// - Throws: as ``AtomicFile``.
-  public init(path: String, replacesExisting: Bool, layout: GGUFLayout) throws(FileError) {
+  package init(path: String, replacesExisting: Bool, layout: GGUFLayout) throws(FileError) {
     self.layout = layout
     file = try AtomicFile(path: path, replacesExisting: replacesExisting)
     // `bytes` of a span of bytes: no element has padding.
@@ -27,7 +27,7 @@ public final class GGUFWriter {
   /// Appends bytes to a tensor, which must be the first whose data is not complete.
   ///
   /// - Throws: `wrongTensorData` where it is another or the bytes are more than it lacks; ``FileError``.
-  public func write(_ bytes: RawSpan, of name: String) throws {
+  package func write(_ bytes: RawSpan, of name: String) throws {
     guard bytes.byteCount > 0 else { return }
     guard index < layout.tensors.count, layout.tensors[index].name.utf8.elementsEqual(name.utf8) else {
       throw failure(name, "its data was written out of turn")
@@ -43,7 +43,7 @@ public final class GGUFWriter {
   /// Makes the file appear.
   ///
   /// - Throws: `wrongTensorData` where data is missing; ``FileError``.
-  public func finish() throws {
+  package func finish() throws {
     if index < layout.tensors.count {
       let tensor = layout.tensors[index]
       throw failure(tensor.name, "\(tensor.byteRange.upperBound - file.byteCount) bytes of its data were not written")

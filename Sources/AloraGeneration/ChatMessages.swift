@@ -1,7 +1,7 @@
-public import AloraJSON
+package import AloraJSON
 
 /// A chat's messages in OpenAI's form, checked and made ready for a chat template.
-public enum ChatMessages {
+package enum ChatMessages {
   /// The messages of a JSON list.
   ///
   /// Parts of content that are text become one string, and arguments of tool calls that are written as JSON in a string
@@ -9,7 +9,7 @@ public enum ChatMessages {
   ///
   /// Source: OpenAI's chat completion API for the form; vLLM's `chat_utils.py` for the arguments.
   /// - Throws: ``JSONError`` (`wrongType`, `missing`) with the place.
-  public static func messages(_ root: JSON) throws(JSONError) -> [JSONValue] {
+  package static func messages(_ root: JSON) throws(JSONError) -> [JSONValue] {
     guard root.kind == .array else {
       var found = root.excerpt
       if root.kind == .object {
@@ -28,7 +28,7 @@ public enum ChatMessages {
   }
 
   /// A message of plain text.
-  public static func message(_ role: String, _ content: String) -> JSONValue {
+  package static func message(_ role: String, _ content: String) -> JSONValue {
     ["role": .string(role), "content": .string(content)]
   }
 
@@ -109,7 +109,7 @@ extension JSONValue {
   /// The same value, apart from its document.
   ///
   /// - Throws: `outOfRange` for a number that is too large.
-  public init(_ json: JSON) throws(JSONError) {
+  package init(_ json: JSON) throws(JSONError) {
     switch json.kind {
     case .null: self = .null
     case .boolean: self = .boolean(try json.boolean())

@@ -1,20 +1,20 @@
 internal import AloraSystem
-public import AloraJSON
+package import AloraJSON
 internal import AloraTokenization
 
 /// A prompt as a user gives it: plain text, or a chat for the model's template.
-public struct Conversation: Sendable {
-  public enum Content: Sendable {
+package struct Conversation: Sendable {
+  package enum Content: Sendable {
     /// UTF-8, written as it is.
     case text([UInt8])
     /// Messages for the chat template; see ``ChatMessages``.
     case chat([JSONValue])
   }
 
-  public var content: Content
-  public var frame: ChatFrame
+  package var content: Content
+  package var frame: ChatFrame
 
-  public init(_ content: Content, frame: ChatFrame = ChatFrame()) {
+  package init(_ content: Content, frame: ChatFrame = ChatFrame()) {
     self.content = content
     self.frame = frame
   }
@@ -23,7 +23,7 @@ public struct Conversation: Sendable {
   ///
   /// - Parameter isChat: whether the text is a user's message.
   /// - Throws: ``FileError``; ``TokenizationError`` `invalidUTF8`.
-  public init(text: Source, isChat: Bool, frame: ChatFrame) throws {
+  package init(text: Source, isChat: Bool, frame: ChatFrame) throws {
     let bytes: [UInt8]
     switch text {
     case .text(let text): bytes = Array(text.utf8)
@@ -44,12 +44,12 @@ public struct Conversation: Sendable {
   /// The messages in a file.
   ///
   /// - Throws: ``FileError``, ``JSONError``.
-  public init(messagesPath path: String, frame: ChatFrame) throws {
+  package init(messagesPath path: String, frame: ChatFrame) throws {
     self.init(.chat(try ChatMessages.messages(JSONDocument(path: path).root)), frame: frame)
   }
 
   /// Where a text comes from.
-  public enum Source: Sendable {
+  package enum Source: Sendable {
     case text(String)
     case file(String)
 
@@ -58,22 +58,22 @@ public struct Conversation: Sendable {
 }
 
 /// What a chat has besides its messages.
-public struct ChatFrame: Sendable {
+package struct ChatFrame: Sendable {
   /// The first message's text, if it is the system's.
-  public var system: String?
+  package var system: String?
   /// Descriptions of functions.
-  public var tools: JSONValue?
+  package var tools: JSONValue?
   /// Whatever else a template reads, `documents` included.
-  public var variables: [JSONValue.Member] = []
+  package var variables: [JSONValue.Member] = []
 
-  public init() {}
+  package init() {}
 
   /// - Parameters:
   ///   - tools: a file with a JSON list.
   ///   - documents: a file with a JSON list of objects.
   ///   - variables: a file with a JSON object.
   /// - Throws: ``FileError``, ``JSONError``.
-  public init(system: String?, tools: String?, documents: String?, variables: String?) throws {
+  package init(system: String?, tools: String?, documents: String?, variables: String?) throws {
     self.system = system
     self.tools = try tools.map { try Self.list("tools", path: $0) }
     if let variables {
@@ -91,7 +91,7 @@ public struct ChatFrame: Sendable {
   }
 
   /// Whether nothing was given.
-  public var isEmpty: Bool { system == nil && tools == nil && variables.isEmpty }
+  package var isEmpty: Bool { system == nil && tools == nil && variables.isEmpty }
 
   private static func list(_ noun: String, path: String) throws -> JSONValue {
     let root = try JSONDocument(path: path).root

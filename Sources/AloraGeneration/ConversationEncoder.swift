@@ -1,20 +1,20 @@
 internal import AloraAdapters
-public import AloraJSON
-public import AloraModels
+package import AloraJSON
+package import AloraModels
 internal import AloraSystem
-public import AloraTemplates
-public import AloraTokenization
+package import AloraTemplates
+package import AloraTokenization
 
 /// Turns conversations into a model's tokens.
-public struct ConversationEncoder: Sendable {
-  public let tokenizer: Tokenizer
+package struct ConversationEncoder: Sendable {
+  package let tokenizer: Tokenizer
   /// Nil if the model has none, or none is needed.
-  public let template: ChatTemplate?
+  package let template: ChatTemplate?
   /// The model's path, for messages.
   private let path: String
   private let date: TemplateDate?
 
-  public init(tokenizer: Tokenizer, template: ChatTemplate?, path: String, date: TemplateDate? = .now()) {
+  package init(tokenizer: Tokenizer, template: ChatTemplate?, path: String, date: TemplateDate? = .now()) {
     self.tokenizer = tokenizer
     self.template = template
     self.path = path
@@ -24,7 +24,7 @@ public struct ConversationEncoder: Sendable {
   /// Opens the tokenizer and, if it's needed, the chat template of a model.
   ///
   /// - Throws: ``TokenizationError`` `missingTokenizer`, also if a template is needed and missing; what reading throws.
-  public init(source: ModelSource, needsTemplate: Bool) throws {
+  package init(source: ModelSource, needsTemplate: Bool) throws {
     self.init(
       tokenizer: try source.tokenizer(), template: needsTemplate ? try source.chatTemplate() : nil, path: source.path)
     if needsTemplate, template == nil { throw missingTemplate }
@@ -33,7 +33,7 @@ public struct ConversationEncoder: Sendable {
   /// Opens the same at a path, which may also be a tokenizer's alone.
   ///
   /// - Throws: as ``init(source:needsTemplate:)``.
-  public init(model path: String, needsTemplate: Bool) throws {
+  package init(model path: String, needsTemplate: Bool) throws {
     self.init(
       tokenizer: try Tokenizer(path: path), template: needsTemplate ? try ChatTemplate.ofModel(path) : nil, path: path)
     if needsTemplate, template == nil { throw missingTemplate }
@@ -48,7 +48,7 @@ public struct ConversationEncoder: Sendable {
   ///
   /// - Parameter addsGenerationPrompt: whether the text ends where the assistant's answer begins.
   /// - Throws: ``TokenizationError`` `missingTokenizer` without a template; `systemTwice`; what the template throws.
-  public func text(
+  package func text(
     of messages: [JSONValue], frame: ChatFrame = ChatFrame(), addsGenerationPrompt: Bool = true
   ) throws -> String {
     guard let template else { throw missingTemplate }
@@ -85,7 +85,7 @@ public struct ConversationEncoder: Sendable {
   /// An Activated LoRA's invocation takes the place of the generation prompt, unless the template writes it anyway.
   /// - Parameter invocation: nil for the base or a plain LoRA.
   /// - Throws: as ``text(of:frame:addsGenerationPrompt:)``; what tokenizing throws.
-  public func tokens(
+  package func tokens(
     of messages: [JSONValue], frame: ChatFrame = ChatFrame(), invocation: [Int]?
   ) throws -> [Int] {
     func encoded(_ addsGenerationPrompt: Bool) throws -> [Int] {
@@ -101,7 +101,7 @@ public struct ConversationEncoder: Sendable {
   ///
   /// - Parameter addsSpecialTokens: whether a plain text gets the special tokens that the tokenizer adds.
   /// - Throws: as ``tokens(of:frame:invocation:)``.
-  public func tokens(_ conversation: Conversation, invocation: [Int]?, addsSpecialTokens: Bool = true) throws -> [Int] {
+  package func tokens(_ conversation: Conversation, invocation: [Int]?, addsSpecialTokens: Bool = true) throws -> [Int] {
     switch conversation.content {
     case .text(let bytes): try tokenizer.encode(bytes: bytes, addsSpecialTokens: addsSpecialTokens)
     case .chat(let messages): try tokens(of: messages, frame: conversation.frame, invocation: invocation)

@@ -1,25 +1,25 @@
 internal import AloraSystem
 internal import AloraAdapters
-public import AloraInference
+package import AloraInference
 
 /// A text to be continued.
-public struct GenerationRequest: Sendable {
+package struct GenerationRequest: Sendable {
   /// The prompt, at least one token.
-  public var tokens: [Int]
-  public var adapter: Adapter?
+  package var tokens: [Int]
+  package var adapter: Adapter?
   /// The first adapted position; nil: the adapter is off.
-  public var activationStart: Int?
+  package var activationStart: Int?
   /// How many tokens are generated at most.
-  public var limit: Int
-  public var sampling = SamplingOptions.greedy
-  public var seed: UInt64 = 0
+  package var limit: Int
+  package var sampling = SamplingOptions.greedy
+  package var seed: UInt64 = 0
   /// Tokens that end the text. The one that does is generated, and is the last.
-  public var endTokens: Set<Int> = []
+  package var endTokens: Set<Int> = []
 
   /// A request whose adapter is switched on as PEFT has it: at the start of the invocation's last occurrence in the prompt.
   ///
   /// Only the prompt counts: an invocation that appears, or is completed, by what is generated switches nothing.
-  public init(tokens: [Int], adapter: Adapter? = nil, limit: Int) {
+  package init(tokens: [Int], adapter: Adapter? = nil, limit: Int) {
     self.tokens = tokens
     self.adapter = adapter
     self.limit = limit
@@ -28,17 +28,17 @@ public struct GenerationRequest: Sendable {
 }
 
 /// A generated token, as it becomes known.
-public struct GenerationStep {
+package struct GenerationStep {
   /// Which of the requests.
-  public let request: Int
-  public let choice: SampledToken
+  package let request: Int
+  package let choice: SampledToken
   /// What it was chosen from.
-  public let logits: ArraySlice<Float>
+  package let logits: ArraySlice<Float>
 }
 
 /// A continued text.
-public struct Generation: Sendable {
-  public enum End: String, Sendable {
+package struct Generation: Sendable {
+  package enum End: String, Sendable {
     /// An end token was generated.
     case token = "end_token"
     /// As many tokens as allowed.
@@ -46,27 +46,27 @@ public struct Generation: Sendable {
     /// The caller wanted no more.
     case stopped
   }
-  public internal(set) var choices: [SampledToken] = []
-  public internal(set) var end = End.limit
+  package internal(set) var choices: [SampledToken] = []
+  package internal(set) var end = End.limit
   /// How many of the prompt's tokens came from the cache.
-  public internal(set) var reusedCount = 0
+  package internal(set) var reusedCount = 0
   /// From the call to the first token; with several requests, the others' prompts before it are included.
-  public internal(set) var secondsToFirstToken = 0.0
-  public internal(set) var seconds = 0.0
+  package internal(set) var secondsToFirstToken = 0.0
+  package internal(set) var seconds = 0.0
 
-  public var tokens: [Int] { choices.map(\.token) }
+  package var tokens: [Int] { choices.map(\.token) }
 }
 
 /// Continues texts with a base model and any number of adapters, on one cache.
-public final class Generator {
-  public let evaluator: Evaluator
-  public let cache: PrefixCache
+package final class Generator {
+  package let evaluator: Evaluator
+  package let cache: PrefixCache
   /// How many tokens of a prompt are computed together.
-  public static let chunkCount = 512
+  package static let chunkCount = 512
   /// Prompts that lack no more than this are finished together with others.
   static let shortCount = 64
 
-  public init(evaluator: Evaluator, cache: PrefixCache) {
+  package init(evaluator: Evaluator, cache: PrefixCache) {
     precondition(evaluator.model === cache.model, "a cache of another model")
     self.evaluator = evaluator
     self.cache = cache
@@ -77,7 +77,7 @@ public final class Generator {
   /// The logits, and with the same seed the tokens, are those of each request alone without a cache, bit for bit.
   /// - Parameter isWanted: told of each token; false ends that text.
   /// - Throws: as ``Evaluator/evaluate(_:)``.
-  public func generate(_ requests: [GenerationRequest], isWanted: (GenerationStep) throws -> Bool = { _ in true })
+  package func generate(_ requests: [GenerationRequest], isWanted: (GenerationStep) throws -> Bool = { _ in true })
     throws
     -> [Generation]
   {

@@ -1,4 +1,4 @@
-public import AloraTensors
+package import AloraTensors
 internal import AloraInference
 
 extension PrefixCache {
@@ -53,7 +53,7 @@ extension PrefixCache {
   }
 
   /// How many blocks base weights alone made, and how many each adapter did.
-  public var blockCounts: (base: Int, adapted: [Digest: Int]) {
+  package var blockCounts: (base: Int, adapted: [Digest: Int]) {
     var (base, adapted) = (0, [Digest: Int]())
     for node in nodes.values where node.block != nil {
       if let weights = node.key.weights { adapted[weights.adapterDigest, default: 0] += 1 } else { base += 1 }

@@ -1,6 +1,6 @@
-public import AloraTensors
+package import AloraTensors
 internal import AloraModels
-public import AloraSystem
+package import AloraSystem
 package import AloraInference
 
 // A file of cached keys and values. All numbers are little-endian.
@@ -58,7 +58,7 @@ extension PrefixCache {
   ///   - file: where to; it appears when the whole is written.
   ///   - filesDigest: ``ModelSource/digest()``.
   /// - Throws: `noSpace`, `system`.
-  public func save(to file: AtomicFile, filesDigest: Digest) throws(FileError) {
+  package func save(to file: AtomicFile, filesDigest: Digest) throws(FileError) {
     typealias Format = CacheFileFormat
     let header = Format.header(model, filesDigest: filesDigest, blockCount: blockCount)
     try file.write(unsafe header.span.bytes)

@@ -1,6 +1,6 @@
-public import AloraTensors
+package import AloraTensors
 internal import AloraSystem
-public import AloraInference
+package import AloraInference
 
 extension PrefixCache {
   /// A cache with the blocks of a file.
@@ -8,7 +8,7 @@ extension PrefixCache {
   /// Nothing is believed: each block's digest is computed anew, and what the blocks say of each other must fit.
   /// - Parameter filesDigest: ``ModelSource/digest()``.
   /// - Throws: ``GenerationError`` (each code), ``FileError``.
-  public convenience init(model: Model, byteLimit: Int, path: String, filesDigest: Digest) throws {
+  package convenience init(model: Model, byteLimit: Int, path: String, filesDigest: Digest) throws {
     self.init(model: model, byteLimit: byteLimit)
     var reader = CacheFileReader(file: try MappedFile(path: path))
     let header = try reader.header(model, filesDigest)

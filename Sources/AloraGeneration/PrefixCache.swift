@@ -1,5 +1,5 @@
 internal import AloraTensors
-public import AloraInference
+package import AloraInference
 
 /// Keys and values of texts that were computed, for texts that begin alike.
 ///
@@ -11,13 +11,13 @@ public import AloraInference
 ///
 /// What is in use by a ``CachedSequence`` stays; of the rest, the blocks longest unused go first where the limit is
 /// exceeded, always from the ends of texts. Not for several threads at once.
-public final class PrefixCache {
-  public let model: Model
+package final class PrefixCache {
+  package let model: Model
   /// Blocks beyond this are dropped as soon as nothing uses them.
   ///
   /// Units: bytes.
-  public let byteLimit: Int
-  public internal(set) var statistics = PrefixCacheStatistics()
+  package let byteLimit: Int
+  package internal(set) var statistics = PrefixCacheStatistics()
 
   var nodes: [Int: Node] = [:]
   var numbers: [Key: Int] = [:]
@@ -48,7 +48,7 @@ public final class PrefixCache {
     var older: Int?
   }
 
-  public init(model: Model, byteLimit: Int) {
+  package init(model: Model, byteLimit: Int) {
     self.model = model
     self.byteLimit = byteLimit
   }
@@ -56,16 +56,16 @@ public final class PrefixCache {
   /// Memory of the blocks.
   ///
   /// Units: bytes.
-  public var byteCount: Int { blockCount * model.cacheBlockByteCount }
+  package var byteCount: Int { blockCount * model.cacheBlockByteCount }
 
-  public var blockCount: Int { nodes.count - roots.count }
+  package var blockCount: Int { nodes.count - roots.count }
 
   /// A sequence that begins with as many of the tokens as are here.
   ///
   /// - Parameters:
   ///   - limit: at most so many; one less than there are where the last one's logits are wanted.
   ///   - activationStart: nil: the adapter is off.
-  public func sequence(
+  package func sequence(
     beginning tokens: [Int], atMost limit: Int, adapter: Adapter? = nil, activationStart: Int? = nil,
     declaredLength: Int
   ) -> CachedSequence {
@@ -104,7 +104,7 @@ public final class PrefixCache {
   }
 
   /// Takes in what a sequence has computed. Its blocks are shared, not copied.
-  public func insert(_ sequence: TokenSequence) {
+  package func insert(_ sequence: TokenSequence) {
     precondition(sequence.model === model, "a sequence of another model")
     let slots = TokenSequence.blockPositionCount
     var path = [root(declaredLength: sequence.declaredLength)]
@@ -189,23 +189,23 @@ public final class PrefixCache {
 }
 
 /// What a cache has done so far.
-public struct PrefixCacheStatistics: Hashable, Sendable {
-  public internal(set) var lookUpCount = 0
+package struct PrefixCacheStatistics: Hashable, Sendable {
+  package internal(set) var lookUpCount = 0
   /// The tokens of all texts that were looked up.
-  public internal(set) var requestedTokenCount = 0
+  package internal(set) var requestedTokenCount = 0
   /// How many of them were there.
-  public internal(set) var reusedTokenCount = 0
+  package internal(set) var reusedTokenCount = 0
   /// How many of those were copied, because their block could be used in part only.
-  public internal(set) var copiedTokenCount = 0
-  public internal(set) var insertedBlockCount = 0
-  public internal(set) var evictedBlockCount = 0
+  package internal(set) var copiedTokenCount = 0
+  package internal(set) var insertedBlockCount = 0
+  package internal(set) var evictedBlockCount = 0
 }
 
 /// A sequence that was begun from a cache. While it lives, the blocks that it began with stay in the cache.
-public final class CachedSequence {
-  public let sequence: TokenSequence
+package final class CachedSequence {
+  package let sequence: TokenSequence
   /// How many tokens came from the cache.
-  public let reusedCount: Int
+  package let reusedCount: Int
   private let cache: PrefixCache
   private let path: [Int]
 

@@ -1,17 +1,17 @@
 internal import AloraTensors
 
 /// How the next token is chosen.
-public struct SamplingOptions: Hashable, Sendable {
+package struct SamplingOptions: Hashable, Sendable {
   /// 0: the greatest logit (of equal ones, the lower token).
-  public var temperature: Double
+  package var temperature: Double
   /// Only so many of the most probable tokens; nil: all.
-  public var topCount: Int?
+  package var topCount: Int?
   /// The fewest most probable tokens that together have at least this probability; nil: all.
-  public var topProbability: Double?
+  package var topProbability: Double?
   /// Only tokens at least this part as probable as the most probable one; nil: all.
-  public var minimumProbability: Double?
+  package var minimumProbability: Double?
 
-  public init(
+  package init(
     temperature: Double = 0, topCount: Int? = nil, topProbability: Double? = nil, minimumProbability: Double? = nil
   ) {
     self.temperature = temperature
@@ -20,18 +20,18 @@ public struct SamplingOptions: Hashable, Sendable {
     self.minimumProbability = minimumProbability
   }
 
-  public static let greedy = SamplingOptions()
+  package static let greedy = SamplingOptions()
 }
 
 /// SplitMix64: the same numbers from the same seed on every machine.
 ///
 /// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014).
-public struct SeededGenerator: RandomNumberGenerator, Sendable {
+package struct SeededGenerator: RandomNumberGenerator, Sendable {
   private var state: UInt64
 
-  public init(seed: UInt64) { state = seed }
+  package init(seed: UInt64) { state = seed }
 
-  public mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var mixed = state
     mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -44,12 +44,12 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
 }
 
 /// A token that was chosen, and how near the choice was.
-public struct SampledToken: Hashable, Sendable {
-  public let token: Int
+package struct SampledToken: Hashable, Sendable {
+  package let token: Int
   /// The two greatest logits' tokens: the first is what greedy choice takes.
-  public let top: [Int]
+  package let top: [Int]
   /// The difference of the two greatest logits.
-  public let margin: Float
+  package let margin: Float
 }
 
 /// Chooses tokens from logits, by rules that give the same choice on every machine.
@@ -58,11 +58,11 @@ public struct SampledToken: Hashable, Sendable {
 /// left, as probabilities of the softmax over that. Tokens are sorted by falling logit, equal ones by rising number; sums
 /// run in that order, in f64; the exponential is this project's own.
 /// Source: `generation/logits_process.py` of transformers.
-public struct Sampler: Sendable {
-  public let options: SamplingOptions
+package struct Sampler: Sendable {
+  package let options: SamplingOptions
   private var generator: SeededGenerator
 
-  public init(_ options: SamplingOptions, seed: UInt64 = 0) {
+  package init(_ options: SamplingOptions, seed: UInt64 = 0) {
     self.options = options
     generator = SeededGenerator(seed: seed)
   }
@@ -70,7 +70,7 @@ public struct Sampler: Sendable {
   /// The next token. One random number is drawn for each, but none where the greatest logit is taken.
   ///
   /// - Parameter logits: one for each token of the vocabulary, at least one. NaN is taken for minus infinity.
-  public mutating func sample(_ logits: ArraySlice<Float>) -> SampledToken {
+  package mutating func sample(_ logits: ArraySlice<Float>) -> SampledToken {
     let (first, second) = Self.topTwo(logits)
     let margin = Self.value(logits, first) - Self.value(logits, second)
     let token = options.temperature > 0 ? draw(logits, greatest: Self.value(logits, first)) : first

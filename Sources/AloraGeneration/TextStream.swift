@@ -1,7 +1,7 @@
-public import AloraTokenization
+package import AloraTokenization
 
 /// Turns tokens into text as they come: whole characters only, and no further than a stop text.
-public struct TextStream {
+package struct TextStream {
   private let tokenizer: Tokenizer
   private let stopTexts: [[UInt8]]
   /// The tokens that decide how the next is spelled; the first `shownCount` of them are told already.
@@ -10,14 +10,14 @@ public struct TextStream {
   /// Text that may turn out to be the beginning of a stop text.
   private var held: [UInt8] = []
   /// Everything that was told.
-  public private(set) var text = ""
+  package private(set) var text = ""
   /// The stop text that was met; nothing is told after it, nor the stop text itself.
-  public private(set) var stopText: String?
+  package private(set) var stopText: String?
 
   /// - Parameters:
   ///   - context: the tokens before, the last of which decide how the first is spelled.
   ///   - stopTexts: texts that end the stream.
-  public init(_ tokenizer: Tokenizer, context: [Int] = [], stopTexts: [String] = []) {
+  package init(_ tokenizer: Tokenizer, context: [Int] = [], stopTexts: [String] = []) {
     self.tokenizer = tokenizer
     self.stopTexts = stopTexts.map { Array($0.utf8) }.filter { !$0.isEmpty }
     tokens = []
@@ -37,7 +37,7 @@ public struct TextStream {
   ///
   /// - Returns: the text that is certain now.
   /// - Throws: `patternFailed`.
-  public mutating func add(_ token: Int) throws(TokenizationError) -> String {
+  package mutating func add(_ token: Int) throws(TokenizationError) -> String {
     guard stopText == nil else { return "" }
     tokens.append(token)
     let all = try decode(tokens[...])
@@ -54,7 +54,7 @@ public struct TextStream {
   ///
   /// - Returns: what was held back.
   /// - Throws: `patternFailed`.
-  public mutating func finish() throws(TokenizationError) -> String {
+  package mutating func finish() throws(TokenizationError) -> String {
     guard stopText == nil else { return "" }
     let new = Self.added(try decode(tokens[...]), after: try decode(tokens[..<shownCount]))
     shownCount = tokens.count

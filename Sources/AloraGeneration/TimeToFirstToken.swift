@@ -1,14 +1,14 @@
-public import AloraInference
+package import AloraInference
 
 /// Measures what an Activated LoRA saves deep in a context.
-public struct TimeToFirstToken {
-  public let evaluator: Evaluator
-  public let adapter: Adapter
+package struct TimeToFirstToken {
+  package let evaluator: Evaluator
+  package let adapter: Adapter
   /// What is put behind the context to call the adapter.
-  public let invocation: [Int]
+  package let invocation: [Int]
 
   /// - Parameter adapter: its weights serve as an Activated LoRA and, from the first token on, as an ordinary one.
-  public init(evaluator: Evaluator, adapter: Adapter) {
+  package init(evaluator: Evaluator, adapter: Adapter) {
     self.evaluator = evaluator
     self.adapter = adapter
     // An ordinary LoRA has none: four tokens, as many as a short invocation.
@@ -18,18 +18,18 @@ public struct TimeToFirstToken {
   /// Times in one context.
   ///
   /// Units: seconds.
-  public struct Times: Hashable, Sendable {
-    public let contextCount: Int
+  package struct Times: Hashable, Sendable {
+    package let contextCount: Int
     /// The base, with nothing in the cache.
-    public let baseCold: Double
+    package let baseCold: Double
     /// An ordinary LoRA, whose keys and values nobody else's cache can have.
-    public let plainCold: Double
+    package let plainCold: Double
     /// The Activated LoRA behind a context that the base has computed: the median of the calls.
-    public let activatedWarm: Double
+    package let activatedWarm: Double
     /// How many tokens each of these calls had to compute.
-    public let computedCount: Int
+    package let computedCount: Int
 
-    public var ratio: Double { plainCold / activatedWarm }
+    package var ratio: Double { plainCold / activatedWarm }
   }
 
   /// Any tokens will do; these are spread over the vocabulary.
@@ -50,7 +50,7 @@ public struct TimeToFirstToken {
   ///
   /// - Parameter repeats: how many calls of the Activated LoRA are measured; the others take their time once.
   /// - Throws: as ``Evaluator/evaluate(_:)``.
-  public func times(contextCount: Int, repeats: Int) throws -> Times {
+  package func times(contextCount: Int, repeats: Int) throws -> Times {
     let context = text(contextCount)
     let cold = PrefixCache(model: evaluator.model, byteLimit: 0)
     let plain = try Generator(evaluator: evaluator, cache: cold).generate([call(context, 0, from: 0)])[0]
@@ -68,19 +68,19 @@ public struct TimeToFirstToken {
   }
 
   /// The time that new tokens take behind a context.
-  public struct Continuation: Hashable, Sendable {
-    public let newCount: Int
+  package struct Continuation: Hashable, Sendable {
+    package let newCount: Int
     /// To the first token after them: the median.
     ///
     /// Units: seconds.
-    public let seconds: Double
+    package let seconds: Double
   }
 
   /// What an Activated LoRA's call costs behind a context that the base has computed, by how many tokens it has.
   ///
   /// - Parameter newCounts: each at least 1.
   /// - Throws: as ``Evaluator/evaluate(_:)``.
-  public func continuations(contextCount: Int, newCounts: [Int], repeats: Int) throws -> [Continuation] {
+  package func continuations(contextCount: Int, newCounts: [Int], repeats: Int) throws -> [Continuation] {
     let vocabulary = evaluator.model.vocabularySize
     let context = text(contextCount)
     let generator = Generator(evaluator: evaluator, cache: PrefixCache(model: evaluator.model, byteLimit: .max))
@@ -98,15 +98,15 @@ public struct TimeToFirstToken {
   }
 
   /// A base turn, then some adapters' calls, then the base again, as agents work.
-  public struct Pipeline: Hashable, Sendable {
-    public let contextCount: Int
-    public let generatedCount: Int
+  package struct Pipeline: Hashable, Sendable {
+    package let contextCount: Int
+    package let generatedCount: Int
     /// The base's first turn, and its last, which goes on from the first.
-    public let (baseFirst, baseLast): (Double, Double)
+    package let (baseFirst, baseLast): (Double, Double)
     /// From a call to its last token, for each Activated LoRA and for each ordinary one.
-    public let (activated, plain): ([Double], [Double])
+    package let (activated, plain): ([Double], [Double])
     /// Blocks of the cache after the first base turn, and when all are done; with ordinary LoRAs in the adapters' place.
-    public let (baseBlockCount, activatedBlockCount, plainBlockCount): (Int, Int, Int)
+    package let (baseBlockCount, activatedBlockCount, plainBlockCount): (Int, Int, Int)
   }
 
   /// Measures a pipeline, with Activated LoRAs and with ordinary ones.
@@ -114,7 +114,7 @@ public struct TimeToFirstToken {
   /// The calls are those of different adapters: each has a token of its own before its activation, so none uses what
   /// another has computed; the ordinary ones have caches of their own.
   /// - Throws: as ``Evaluator/evaluate(_:)``.
-  public func pipeline(contextCount: Int, adapterCount: Int, generatedCount: Int) throws -> Pipeline {
+  package func pipeline(contextCount: Int, adapterCount: Int, generatedCount: Int) throws -> Pipeline {
     let model = evaluator.model
     let generator = Generator(evaluator: evaluator, cache: PrefixCache(model: model, byteLimit: .max))
     let first = try generator.generate([GenerationRequest(tokens: text(contextCount), limit: generatedCount)])[0]

@@ -1,5 +1,5 @@
-public import AloraAdapters
-public import AloraTensors
+package import AloraAdapters
+package import AloraTensors
 internal import AloraModels
 internal import CAloraKernels
 
@@ -29,17 +29,17 @@ struct EmbeddingUpdate: Sendable {
 }
 
 /// A LoRA adapter's weights, ready to be added to a model's. One value serves any number of sequences.
-public final class Adapter: Sendable {
-  public let path: String
+package final class Adapter: Sendable {
+  package let path: String
   /// What the adapter adds, in one number: SHA-256 over names, scales and factors as f32. A converted adapter whose
   /// factors and scales are the same numbers has the same digest.
-  public let digest: Digest
+  package let digest: Digest
   /// Nil for an ordinary LoRA, which is active everywhere.
-  public let invocationTokens: [Int]?
+  package let invocationTokens: [Int]?
   /// How many modules of the base it changes.
-  public let moduleCount: Int
+  package let moduleCount: Int
   /// What the user may want to know about it.
-  public let notes: [AdapterNote]
+  package let notes: [AdapterNote]
   let layers: [Layer]
   let outputLayer: LowRankUpdate?
   let embedding: EmbeddingUpdate?
@@ -49,7 +49,7 @@ public final class Adapter: Sendable {
   /// - Parameter tokenize: turns a legacy adapter's invocation string into tokens; nil where there is no tokenizer.
   /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``, ``GGUFError``, ``AdapterError``,
   ///   ``InferenceError``.
-  public init(
+  package init(
     path: String, model: Model, pool: ThreadPool, tokenize: (@Sendable (String) throws -> [Int])? = nil
   ) throws {
     let parts = try AdapterParts(path: path, base: model.graph.base, tokenize: tokenize)
@@ -142,5 +142,5 @@ public final class Adapter: Sendable {
   }
 
   /// Whether it is an aLoRA.
-  public var isActivated: Bool { invocationTokens != nil }
+  package var isActivated: Bool { invocationTokens != nil }
 }

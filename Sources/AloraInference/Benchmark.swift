@@ -5,14 +5,14 @@ internal import AloraTensors
 internal import CAloraKernels
 
 /// What this machine can do at best, measured.
-public struct MachineSpeed: Hashable, Sendable {
+package struct MachineSpeed: Hashable, Sendable {
   /// Floating-point operations a second, a fused multiply-add counting as two.
-  public let operationsPerSecond: Double
+  package let operationsPerSecond: Double
   /// Bytes a second read from memory.
-  public let bytesPerSecond: Double
+  package let bytesPerSecond: Double
 
   /// Measures all threads of a pool together; takes about a second.
-  public init(pool: ThreadPool, instructionSet: InstructionSet = .best) {
+  package init(pool: ThreadPool, instructionSet: InstructionSet = .best) {
     let isa = instructionSet.kernel
     let sinks = (0..<pool.threadCount).map { _ in FloatBuffer(count: 1024, isZeroed: true) }
     // Beyond any cache, and touched before the clock starts.
@@ -42,13 +42,13 @@ public struct MachineSpeed: Hashable, Sendable {
 }
 
 /// How fast products with weights of one type are.
-public struct ProductSpeed: Hashable, Sendable {
+package struct ProductSpeed: Hashable, Sendable {
   /// The type's name.
-  public let type: String
+  package let type: String
   /// Floating-point operations a second with many tokens.
-  public let operationsPerSecond: Double
+  package let operationsPerSecond: Double
   /// Bytes of weights a second with a single token.
-  public let bytesPerSecond: Double
+  package let bytesPerSecond: Double
 
   private static let types: [DType] = [
     .f32, .bf16, .f16, .q8_0, .q6K, .q5K, .q5_1, .q5_0, .q4K, .q4_1, .q4_0, .iq4XS, .iq4NL, .mxfp4, .q3K, .q2K,
@@ -57,7 +57,7 @@ public struct ProductSpeed: Hashable, Sendable {
   /// Measures every type: the best of a few products with many tokens, and of some with one.
   ///
   /// - Parameter columns: a multiple of 256.
-  public static func measured(
+  package static func measured(
     rows: Int, columns: Int, tokens: Int, pool: ThreadPool, instructionSet: InstructionSet = .best
   ) -> [ProductSpeed] {
     let isa = instructionSet.kernel
@@ -97,7 +97,7 @@ public struct ProductSpeed: Hashable, Sendable {
 /// The most memory that this process has had resident so far.
 ///
 /// Units: bytes.
-public func peakResidentByteCount() -> Int {
+package func peakResidentByteCount() -> Int {
   var usage = rusage()
   // RUSAGE_SELF, which Glibc's module imports as another type than its function takes.
   let who: Int32 = 0
@@ -115,7 +115,7 @@ extension Model {
   ///
   /// - Parameter outputRows: for how many of them, the last ones, logits are computed: the last layer has only keys and values of
   ///   the others.
-  public func operationCount(positions: Range<Int>, outputRows: Int) -> Double {
+  package func operationCount(positions: Range<Int>, outputRows: Int) -> Double {
     func elements(_ matrices: WeightMatrix...) -> Double {
       matrices.reduce(0) { $0 + Double($1.rowCount * $1.columnCount) }
     }

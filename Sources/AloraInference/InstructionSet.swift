@@ -1,7 +1,7 @@
 internal import CAloraKernels
 
 /// Which implementation of the kernels runs. All give the same bits.
-public enum InstructionSet: String, CaseIterable, Sendable {
+package enum InstructionSet: String, CaseIterable, Sendable {
   case scalar, avx2, avx512, neon
 
   var kernel: alora_isa {
@@ -14,8 +14,8 @@ public enum InstructionSet: String, CaseIterable, Sendable {
   }
 
   /// Those that this processor has.
-  public static var available: [InstructionSet] { allCases.filter { alora_isa_available($0.kernel) != 0 } }
+  package static var available: [InstructionSet] { allCases.filter { alora_isa_available($0.kernel) != 0 } }
 
   /// The fastest of them.
-  public static var best: InstructionSet { allCases.first { $0.kernel == alora_isa_best() } ?? .scalar }
+  package static var best: InstructionSet { allCases.first { $0.kernel == alora_isa_best() } ?? .scalar }
 }

@@ -1,15 +1,15 @@
-public import AloraTensors
+package import AloraTensors
 internal import CAloraKernels
 
 /// Which weights made the keys and values of some positions.
-public struct KVProvenance: Hashable, Sendable {
-  public let positions: Range<Int>
+package struct KVProvenance: Hashable, Sendable {
+  package let positions: Range<Int>
   /// The tokens at these positions. Keys and values depend on all tokens before them, too.
-  public let tokens: [Int]
+  package let tokens: [Int]
   /// Nil where base weights alone made them.
-  public let adapterDigest: Digest?
+  package let adapterDigest: Digest?
   /// The first adapted position; nil as `adapterDigest` is.
-  public let activationStart: Int?
+  package let activationStart: Int?
 }
 
 /// The shape of one model's cache blocks.

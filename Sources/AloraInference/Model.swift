@@ -1,8 +1,8 @@
-public import AloraModels
+package import AloraModels
 internal import CAloraKernels
 
 /// How matrix products are computed.
-public enum Backend: String, CaseIterable, Sendable {
+package enum Backend: String, CaseIterable, Sendable {
   /// The kernels of this package: the same bits everywhere.
   case exact
   /// OpenBLAS, as a second opinion: near, but not the same bits.
@@ -14,7 +14,7 @@ public enum Backend: String, CaseIterable, Sendable {
 /// Memory: the packed weights take as many bytes as in the file (rows rounded up to 32), the token embedding stays in the
 /// file and is read row by row. With ``Backend/openblas`` all weights are widened to f32. A model that is to be used once
 /// may leave its weights in the file; each pass reads them then.
-public final class Model: Sendable {
+package final class Model: Sendable {
   typealias Layer = AloraModels.Layer<WeightMatrix, FloatBuffer>
   typealias Block = AloraModels.Block<WeightMatrix, FloatBuffer>
   typealias Mixer = AloraModels.Mixer<WeightMatrix, FloatBuffer>
@@ -25,14 +25,14 @@ public final class Model: Sendable {
   typealias Norm = AloraModels.Norm<FloatBuffer>
 
   /// The files that it was loaded from.
-  public let source: ModelSource
-  public var path: String { source.path }
-  public let graph: ModelGraph
-  public let backend: Backend
+  package let source: ModelSource
+  package var path: String { source.path }
+  package let graph: ModelGraph
+  package let backend: Backend
   /// The bytes of the tensors in the model's files.
-  public let fileByteCount: Int
+  package let fileByteCount: Int
   /// The bytes of the matrices in memory.
-  public let weightByteCount: Int
+  package let weightByteCount: Int
   let layers: [Layer]
   /// The blocks of all layers, one after the other.
   let blocks: [(layer: Int, block: Block)]
@@ -47,12 +47,12 @@ public final class Model: Sendable {
   /// What went wrong while weights that stay in the file were read; such a model is of no more use.
   let failures = Failures()
 
-  public var vocabularySize: Int { graph.base.hyperparameters.vocabularySize }
+  package var vocabularySize: Int { graph.base.hyperparameters.vocabularySize }
 
   /// Loads the model at a path: a Hugging Face directory or a GGUF.
   ///
   /// - Throws: as ``init(source:backend:keepsWeights:pool:)``, and as ``ModelSource/init(path:)``.
-  public convenience init(
+  package convenience init(
     path: String, backend: Backend = .exact, keepsWeights: Bool = true, pool: ThreadPool
   ) throws {
     try self.init(source: ModelSource(path: path), backend: backend, keepsWeights: keepsWeights, pool: pool)
@@ -66,7 +66,7 @@ public final class Model: Sendable {
   ///   - pool: the threads that share the work.
   /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``, ``GGUFError``, ``ArchitectureError``,
   ///   ``InferenceError`` (`missingTensor`, `wrongShape`, `unsupportedType`, `ambiguousOutput`, `missingLibrary`).
-  public init(
+  package init(
     source: ModelSource, backend: Backend = .exact, keepsWeights: Bool = true, pool: ThreadPool
   ) throws {
     blas = backend == .openblas ? try OpenBLAS() : nil

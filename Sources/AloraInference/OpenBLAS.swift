@@ -2,7 +2,7 @@ internal import AloraSystem
 internal import CAloraKernels
 
 /// OpenBLAS, loaded when it is first asked for, so that nothing else waits for its threads to start.
-@safe public final class OpenBLAS: Sendable {
+@safe package final class OpenBLAS: Sendable {
   private typealias MultiplyFunction =
     @convention(c) (
       Int32, Int32, Int32, Int32, Int32, Int32, Float, UnsafePointer<Float>?, Int32, UnsafePointer<Float>?, Int32,
@@ -14,14 +14,14 @@ internal import CAloraKernels
   private let multiplyFunction: MultiplyFunction
   private let setThreadCount: CountFunction?
   /// The core that OpenBLAS chose its kernels for: `SkylakeX`, `Zen`, `Prescott`.
-  public let coreName: String
+  package let coreName: String
 
   private static let names = [
     "libopenblas.so.0", "libopenblas.so", "libopenblas.dylib", "/opt/homebrew/opt/openblas/lib/libopenblas.dylib",
   ]
 
   /// - Throws: `missingLibrary`.
-  public init() throws(InferenceError) {
+  package init() throws(InferenceError) {
     func missing(_ problem: String) -> InferenceError {
       InferenceError(
         .missingLibrary, path: nil, place: "backend openblas", problem: problem,
@@ -41,7 +41,7 @@ internal import CAloraKernels
   }
 
   /// What to tell the user where OpenBLAS took the processor for a much lesser one.
-  public var warning: String? {
+  package var warning: String? {
     let best = alora_isa_best()
     guard best == ALORA_ISA_AVX2 || best == ALORA_ISA_AVX512 else { return nil }
     let fitting = ["HASWELL", "ZEN", "SKYLAKEX", "COOPERLAKE", "SAPPHIRERAPIDS", "EXCAVATOR"]

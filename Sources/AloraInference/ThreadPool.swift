@@ -5,15 +5,15 @@ internal import Synchronization
 ///
 /// Work is divided by the thread's number, or in tasks that go to whoever is free: no result here depends on the division.
 /// Threads wait for the next piece of work by spinning for a moment, then asleep. One caller at a time.
-@safe public final class ThreadPool {
-  public let threadCount: Int
+@safe package final class ThreadPool {
+  package let threadCount: Int
   private let shared: Shared
   private var threads: [pthread_t] = []
   /// How long to wait without giving the processor to others: not at all where threads outnumber processors.
   private let spinCount: Int
 
   /// - Parameter threadCount: at least 1; those that the system refuses to start are done without.
-  public init(threadCount: Int) {
+  package init(threadCount: Int) {
     spinCount = threadCount <= Self.processorCount ? 4000 : 0
     shared = Shared(spinCount: spinCount)
     for number in 1..<max(1, min(threadCount, 1024)) {
@@ -46,7 +46,7 @@ internal import Synchronization
   }
 
   /// The number of processors that this process may use.
-  public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+  package static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
   /// Calls `body` once on every thread with the thread's number, and returns when all are done.
   func run(_ body: @escaping (_ thread: Int) -> Void) {

@@ -41,7 +41,7 @@ extension Model {
   /// What a block of the cache takes: keys and values of 32 positions.
   ///
   /// Units: bytes.
-  public var cacheBlockByteCount: Int { KVLayout(self).floatCount * MemoryLayout<Float>.size }
+  package var cacheBlockByteCount: Int { KVLayout(self).floatCount * MemoryLayout<Float>.size }
 
   /// How many floats the keys and values of some positions are, for all layers and heads.
   package func cacheFloatCount(positionCount: Int) -> Int {

@@ -5,15 +5,15 @@ internal import CAloraKernels
 /// A text as tokens, with the keys and values of those that were computed.
 ///
 /// Not for several threads at once.
-@safe public final class TokenSequence {
-  public let model: Model
-  public let adapter: Adapter?
+@safe package final class TokenSequence {
+  package let model: Model
+  package let adapter: Adapter?
   /// The first adapted position; nil where the adapter is off. Positions before it are the base's, bit for bit.
-  public let activationStart: Int?
+  package let activationStart: Int?
   /// How long the text may become. Only models with two sets of rotary frequencies look at it: see ``RotaryEmbedding``.
-  public let declaredLength: Int
+  package let declaredLength: Int
   /// The tokens that were computed.
-  public internal(set) var tokens: [Int] = []
+  package internal(set) var tokens: [Int] = []
 
   let layout: KVLayout
   var blocks: [KVBlock] = []
@@ -25,7 +25,7 @@ internal import CAloraKernels
   ///
   /// - Parameters:
   ///   - activationStart: nil: the adapter is off. Ignored without an adapter.
-  public init(model: Model, adapter: Adapter? = nil, activationStart: Int? = nil, declaredLength: Int) {
+  package init(model: Model, adapter: Adapter? = nil, activationStart: Int? = nil, declaredLength: Int) {
     let h = model.graph.base.hyperparameters
     self.model = model
     self.adapter = activationStart == nil ? nil : adapter
@@ -42,7 +42,7 @@ internal import CAloraKernels
   ///
   /// Full blocks are shared; of the last, the part that is used is copied.
   /// - Throws: `foreignCache` where these positions were made by other weights than this sequence's.
-  public convenience init(
+  package convenience init(
     continuing other: TokenSequence, count: Int, adapter: Adapter? = nil, activationStart: Int? = nil,
     declaredLength: Int? = nil
   ) throws(InferenceError) {
@@ -87,7 +87,7 @@ internal import CAloraKernels
   }
 
   /// Forgets all but the first `count` tokens.
-  public func truncate(to count: Int) {
+  package func truncate(to count: Int) {
     guard count < tokens.count else { return }
     let slots = KVLayout.blockPositions
     let last = count % slots > 0 ? KVBlock(blocks[count / slots], layout, positions: count % slots) : nil
@@ -97,7 +97,7 @@ internal import CAloraKernels
   }
 
   /// Which weights made which positions, block by block, divided where the adapter begins.
-  public var provenance: [KVProvenance] {
+  package var provenance: [KVProvenance] {
     var parts: [KVProvenance] = []
     let slots = KVLayout.blockPositions
     for first in stride(from: 0, to: tokens.count, by: slots) {
@@ -116,7 +116,7 @@ internal import CAloraKernels
   /// The cached key and value of a position for one head.
   ///
   /// Shape: `[2 · head dimension]`, the key, then the value.
-  public func entry(layer: Int, head: Int, position: Int) -> [Float] {
+  package func entry(layer: Int, head: Int, position: Int) -> [Float] {
     precondition(layer < layout.layerCount && head < layout.headCount && position < tokens.count)
     let slots = KVLayout.blockPositions
     let (block, slot) = position.quotientAndRemainder(dividingBy: slots)

@@ -5,39 +5,39 @@ internal import AloraAdapters
 internal import AloraTensors
 
 /// What an adapter is, from a PEFT directory or a GGUF alike.
-public struct AdapterSummary: Sendable {
+package struct AdapterSummary: Sendable {
   /// The modules of one kind, in all layers that the adapter changes.
-  public struct Group: Hashable, Sendable {
+  package struct Group: Hashable, Sendable {
     /// `self_attn.q_proj` in PEFT, `attn_q` in GGUF.
-    public let name: String
+    package let name: String
     /// The layers, in order; empty for a module outside of the layers.
-    public let layers: [Int]
+    package let layers: [Int]
     /// The ranks that occur, in order.
-    public let ranks: [Int]
+    package let ranks: [Int]
     /// The effective multipliers of B · A that occur, in order.
-    public let scalings: [Double]
+    package let scalings: [Double]
     /// [out, in] of the weight, where all of the group have the same.
-    public let weightShape: [Int]?
+    package let weightShape: [Int]?
   }
 
   /// `peft_type`; LORA for a GGUF; nil if the configuration has none.
-  public let type: String?
+  package let type: String?
   /// `general.architecture`; nil where only the base could tell.
-  public let architecture: String?
+  package let architecture: String?
   /// The base's name or address, as the adapter records it.
-  public let base: String?
+  package let base: String?
   /// Nil if the adapter has none.
-  public let alpha: Double?
-  public let isRankStabilized: Bool
+  package let alpha: Double?
+  package let isRankStabilized: Bool
   /// Nil for a plain LoRA.
-  public let invocationTokens: [Int]?
+  package let invocationTokens: [Int]?
   /// A legacy adapter's invocation by text.
-  public let invocationString: String?
-  public let groups: [Group]
-  public let moduleCount: Int
-  public let parameterCount: Int
+  package let invocationString: String?
+  package let groups: [Group]
+  package let moduleCount: Int
+  package let parameterCount: Int
   /// What one should know before relying on the file.
-  public let notes: [String]
+  package let notes: [String]
 
   /// A layer's number after `layers.` or `blk.`, and the module's path behind it.
   static func position(_ path: String) -> (layer: Int?, name: String) {

@@ -1,29 +1,29 @@
-public import AloraNPZ
+package import AloraNPZ
 internal import AloraTensors
 
 /// What is in an `.npz` archive: its arrays, and the cases of a golden file.
-public struct ArchiveSummary: Sendable {
+package struct ArchiveSummary: Sendable {
   /// A prompt with its logits, by the names that golden files use (`tokens_i`, `adapted_logits_i`, …).
-  public struct Case: Hashable, Sendable {
-    public let index: Int
-    public let tokenCount: Int
+  package struct Case: Hashable, Sendable {
+    package let index: Int
+    package let tokenCount: Int
     /// Rows of logits; nil where there are none.
-    public let rowCount: Int?
-    public let vocabularySize: Int?
+    package let rowCount: Int?
+    package let vocabularySize: Int?
     /// Nil where it is not stored; -1 for an adapter that is off.
-    public let activationStart: Int?
+    package let activationStart: Int?
     /// Which of the logits are there: `base`, `adapted`, `plain` (`logits_i`).
-    public let kinds: [String]
+    package let kinds: [String]
   }
 
-  public let cases: [Case]
+  package let cases: [Case]
   /// The text of `meta`, where there is one.
-  public let meta: String?
+  package let meta: String?
 
   /// Reads headers, and the few numbers that say where an adapter starts.
   ///
   /// - Throws: ``NPZError``, ``FileError``.
-  public init(_ file: NPZFile) throws {
+  package init(_ file: NPZFile) throws {
     var cases: [Case] = []
     while let tokens = file["tokens_\(cases.count)"] {
       let index = cases.count
@@ -49,7 +49,7 @@ extension TensorStatistics {
   /// Figures on an array of floating-point numbers or integers, row by row; nil for other types and for no elements.
   ///
   /// - Throws: ``NPZError``, ``FileError``.
-  public init?(_ array: NPZArray, in file: NPZFile) throws {
+  package init?(_ array: NPZArray, in file: NPZFile) throws {
     guard case .number(let dtype) = array.element, array.shape.elementCount > 0 else { return nil }
     var figures = Accumulator()
     if !dtype.isFloatingPoint {

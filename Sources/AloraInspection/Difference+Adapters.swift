@@ -1,5 +1,5 @@
-public import AloraAdapters
-public import AloraModels
+package import AloraAdapters
+package import AloraModels
 internal import AloraNPZ
 internal import AloraSafetensors
 internal import AloraSystem
@@ -10,7 +10,7 @@ extension Difference {
   /// same. B is compared with its scaling, because a conversion may fold one into the other.
   ///
   /// - Throws: ``InspectionError`` for what isn't an adapter; as ``AdapterSource/bound(to:options:)``.
-  public init(
+  package init(
     _ first: Subject, _ second: Subject, base: BaseModel, options: BoundAdapter.Options = BoundAdapter.Options()
   ) throws {
     let (left, right) = (try first.bound(to: base, options), try second.bound(to: base, options))

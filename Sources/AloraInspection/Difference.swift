@@ -3,32 +3,32 @@ internal import AloraSystem
 internal import AloraTensors
 
 /// What differs between two adapters, or two files of tensors.
-public struct Difference: Sendable {
-  public struct Entry: Hashable, Sendable {
-    public enum Kind: String, Hashable, Sendable { case metadata, onlyInFirst, onlyInSecond, shape, type, values }
-    public let kind: Kind
+package struct Difference: Sendable {
+  package struct Entry: Hashable, Sendable {
+    package enum Kind: String, Hashable, Sendable { case metadata, onlyInFirst, onlyInSecond, shape, type, values }
+    package let kind: Kind
     /// The key or the tensor.
-    public let name: String
-    public let first: String?
-    public let second: String?
+    package let name: String
+    package let first: String?
+    package let second: String?
     /// The largest |Δ| of the widened elements; nil where they are not comparable.
-    public let largestDelta: Double?
+    package let largestDelta: Double?
   }
 
-  public let entries: [Entry]
+  package let entries: [Entry]
   /// How many tensors both have.
-  public let comparedTensorCount: Int
+  package let comparedTensorCount: Int
   /// Whether the metadata were compared as a whole, which only those of two of one kind are.
-  public let comparesWholeMetadata: Bool
+  package let comparesWholeMetadata: Bool
 
-  public var isEmpty: Bool { entries.isEmpty }
+  package var isEmpty: Bool { entries.isEmpty }
 
   /// Compares metadata and tensors, by name.
   ///
   /// Of two kinds of files, the tensors alone.
   /// - Throws: as reading the configurations and the tensors; ``InspectionError`` for what has none to compare, and for a
   ///   PEFT directory and a GGUF, which name their modules differently.
-  public init(_ first: Subject, _ second: Subject) throws {
+  package init(_ first: Subject, _ second: Subject) throws {
     for subject in [first, second] { try subject.checkComparable() }
     switch (first, second) {
     case (.adapterDirectory(let directory), .gguf), (.gguf, .adapterDirectory(let directory)):

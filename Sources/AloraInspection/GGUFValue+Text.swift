@@ -1,8 +1,8 @@
-public import AloraGGUF
+package import AloraGGUF
 
 extension GGUFValue {
   /// The value as a person writes it; long arrays and texts are cut.
-  public func excerpt(limit: Int = 72) -> String {
+  package func excerpt(limit: Int = 72) -> String {
     switch self {
     case .array(let array):
       var items: [String] = []
@@ -23,7 +23,7 @@ extension GGUFValue {
   }
 
   /// The whole value without quotes, for scripts. Bytes that are not UTF-8 are replaced.
-  public var plainText: String {
+  package var plainText: String {
     switch self {
     case .uint8(let value): "\(value)"
     case .int8(let value): "\(value)"

@@ -1,14 +1,14 @@
-public import AloraModels
-public import AloraSystem
-public import AloraGGUF
+package import AloraModels
+package import AloraSystem
+package import AloraGGUF
 internal import AloraJSON
-public import AloraNPZ
-public import AloraAdapters
-public import AloraSafetensors
-public import AloraTensors
+package import AloraNPZ
+package import AloraAdapters
+package import AloraSafetensors
+package import AloraTensors
 
 /// Something that can be looked into.
-public enum Subject: Sendable {
+package enum Subject: Sendable {
   case gguf(GGUFFileSet)
   case safetensors(SafetensorsFileSet)
   case adapterDirectory(AdapterDirectory)
@@ -18,7 +18,7 @@ public enum Subject: Sendable {
   /// Opens what lies at `path`; only headers are read.
   ///
   /// - Throws: ``FileError``; ``PathError``, which says what is there instead; what reading the found kind throws.
-  public init(path: String) throws {
+  package init(path: String) throws {
     let contents = try PathContents(path: path)
     switch contents {
     case .gguf: self = .gguf(try Self.gguf(path))
@@ -44,7 +44,7 @@ public enum Subject: Sendable {
     }
   }
 
-  public var tensors: [TensorDescription] {
+  package var tensors: [TensorDescription] {
     switch self {
     case .gguf(let file): file.tensors
     case .safetensors(let file): file.tensors
@@ -73,7 +73,7 @@ public enum Subject: Sendable {
   /// The bytes of one of `tensors`, or of a part of it.
   ///
   /// - Throws: ``FileError``; ``GGUFError`` for big-endian data.
-  public func bytes(of tensor: TensorDescription, in range: Range<Int>) throws -> [UInt8] {
+  package func bytes(of tensor: TensorDescription, in range: Range<Int>) throws -> [UInt8] {
     switch self {
     case .gguf(let file): return try file.readBytes(of: tensor, in: range)
     case .safetensors(let file): return try file.readBytes(of: tensor, in: range)
@@ -86,7 +86,7 @@ public enum Subject: Sendable {
   /// The adapter, if it is one.
   ///
   /// - Throws: as reading the factors: those that may be 0 are read.
-  public func adapter() throws -> AdapterSummary? {
+  package func adapter() throws -> AdapterSummary? {
     switch self {
     case .gguf(let file):
       guard GGUFAdapter.isAdapter(file) else { return nil }
@@ -109,7 +109,7 @@ public enum Subject: Sendable {
   }
 
   /// What one should know about the files, beside what they hold.
-  public var notes: [String] {
+  package var notes: [String] {
     switch self {
     case .gguf(let file):
       var notes: [String] = []
@@ -133,24 +133,24 @@ public enum Subject: Sendable {
 }
 
 /// A file that cannot be looked into.
-public struct InspectionError: DiagnosedError, Hashable {
-  public let path: String?
-  public let problem: String
-  public let remedy: Remedy?
-  public var place: String? { nil }
-  public var category: ErrorCategory { .refusedInput }
+package struct InspectionError: DiagnosedError, Hashable {
+  package let path: String?
+  package let problem: String
+  package let remedy: Remedy?
+  package var place: String? { nil }
+  package var category: ErrorCategory { .refusedInput }
 }
 
 /// A base model's directory: its configuration, and its weights if it contains any.
-public struct BaseDirectory: Sendable {
-  public let source: ModelSource
+package struct BaseDirectory: Sendable {
+  package let source: ModelSource
   /// `architectures` of config.json, or `model_type`.
-  public let architectureName: String?
+  package let architectureName: String?
   /// Nil if the architecture isn't supported; ``obstacle`` says why.
-  public let model: BaseModel?
-  public let obstacle: (any DiagnosedError)?
-  public let weights: (any TensorSource)?
-  public var path: String { source.path }
+  package let model: BaseModel?
+  package let obstacle: (any DiagnosedError)?
+  package let weights: (any TensorSource)?
+  package var path: String { source.path }
 
   init(path: String) throws {
     source = try ModelSource(path: path)

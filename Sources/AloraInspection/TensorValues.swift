@@ -1,24 +1,24 @@
-public import AloraTensors
+package import AloraTensors
 
 /// Figures on the elements of a tensor, widened exactly to f32.
-public struct TensorStatistics: Hashable, Sendable {
-  public let minimum: Double
-  public let maximum: Double
+package struct TensorStatistics: Hashable, Sendable {
+  package let minimum: Double
+  package let maximum: Double
   /// √(Σ x²), summed in double precision.
-  public let norm: Double
+  package let norm: Double
   /// How many elements are exactly zero.
-  public let zeroCount: Int
+  package let zeroCount: Int
   /// The first elements, in order.
-  public let head: [Double]
+  package let head: [Double]
 }
 
 /// Reads the elements of tensors chunk by chunk.
-public struct TensorValues: Sendable {
+package struct TensorValues: Sendable {
   private static let chunkElementCount = 1 << 18
 
   private let subject: Subject
 
-  public init(_ subject: Subject) { self.subject = subject }
+  package init(_ subject: Subject) { self.subject = subject }
 
   /// The runs of elements that a tensor is read in.
   func chunks(of tensor: TensorDescription) -> [Range<Int>] {
@@ -49,7 +49,7 @@ public struct TensorValues: Sendable {
 
   /// - Throws: as ``Subject/bytes(of:in:)``.
   /// - Returns: nil for types that cannot be widened.
-  public func statistics(of tensor: TensorDescription) throws -> TensorStatistics? {
+  package func statistics(of tensor: TensorDescription) throws -> TensorStatistics? {
     guard ElementConversion.canWiden(tensor.dtype), tensor.shape.elementCount > 0 else { return nil }
     var figures = TensorStatistics.Accumulator()
     for range in chunks(of: tensor) {

@@ -1,11 +1,11 @@
 internal import CJSON
 
 /// A JSON value, as a light reference into a ``JSONDocument``.
-@safe public struct JSON: Sendable {
+@safe package struct JSON: Sendable {
   /// How a value was reached from its parent.
   enum Step: Sendable { case root, member(String), element(Int) }
 
-  public enum Kind: Hashable, Sendable { case null, boolean, integer, number, string, array, object }
+  package enum Kind: Hashable, Sendable { case null, boolean, integer, number, string, array, object }
 
   private let document: JSONDocument
   // Safe to share: see JSONDocument, which `document` keeps alive. Nil stands for null, as in json-c.
@@ -20,7 +20,7 @@ internal import CJSON
     self.parent = parent
   }
 
-  public var kind: Kind {
+  package var kind: Kind {
     switch unsafe json_object_get_type(object) {
     case json_type_boolean: .boolean
     case json_type_int: .integer
@@ -33,26 +33,26 @@ internal import CJSON
   }
 
   /// `$.rank_pattern`, `$.target_modules[3]`.
-  public var jsonPath: String { JSONPathNode(step: step, parent: parent).description }
+  package var jsonPath: String { JSONPathNode(step: step, parent: parent).description }
 
   /// The file of the document.
-  public var filePath: String? { document.path }
+  package var filePath: String? { document.path }
 
   /// An error at this value's place.
-  public func error(_ code: JSONError.Code, _ problem: String) -> JSONError {
+  package func error(_ code: JSONError.Code, _ problem: String) -> JSONError {
     JSONError(code, path: document.path, place: jsonPath, problem: problem)
   }
 
   private func mismatch(_ wanted: String) -> JSONError { error(.wrongType, "expected \(wanted), found \(excerpt)") }
 
   /// The value as JSON, cut to a readable length.
-  public var excerpt: String {
+  package var excerpt: String {
     let text = serialized
     return text.utf8.count <= 60 ? text : "\(text.prefix(57))…"
   }
 
   /// The value as compact JSON, its numbers as the text writes them.
-  public var serialized: String {
+  package var serialized: String {
     var writer = JSONWriter(isPretty: false)
     write(to: &writer)
     return writer.text
@@ -113,16 +113,16 @@ final class JSONPathNode: Sendable, CustomStringConvertible {
 // MARK: - Scalars
 
 extension JSON {
-  public var isNull: Bool { kind == .null }
+  package var isNull: Bool { kind == .null }
 
   /// - Throws: `wrongType`.
-  public func boolean() throws(JSONError) -> Bool {
+  package func boolean() throws(JSONError) -> Bool {
     guard kind == .boolean else { throw mismatch("true or false") }
     return unsafe json_object_get_boolean(object) != 0
   }
 
   /// - Throws: `wrongType`, `outOfRange` for a number with a fraction or outside of `Int`.
-  public func integer() throws(JSONError) -> Int {
+  package func integer() throws(JSONError) -> Int {
     if kind == .number {
       let isLarge = unsafe abs(json_object_get_double(object)) >= 0x1p63
       throw error(.outOfRange, isLarge ? "\(excerpt) is too large" : "expected a whole number, found \(excerpt)")
@@ -139,7 +139,7 @@ extension JSON {
   /// An integer in `range`.
   ///
   /// - Throws: `wrongType`, `outOfRange`.
-  public func integer(in range: ClosedRange<Int>) throws(JSONError) -> Int {
+  package func integer(in range: ClosedRange<Int>) throws(JSONError) -> Int {
     let value = try integer()
     guard range.contains(value) else {
       let bounds =
@@ -152,7 +152,7 @@ extension JSON {
   /// Any finite number.
   ///
   /// - Throws: `wrongType`, `outOfRange` where the number overflows a double.
-  public func number() throws(JSONError) -> Double {
+  package func number() throws(JSONError) -> Double {
     guard kind == .integer || kind == .number else { throw mismatch("a number") }
     let value = unsafe json_object_get_double(object)
     guard value.isFinite else { throw error(.outOfRange, "\(excerpt) is not a finite number") }
@@ -160,7 +160,7 @@ extension JSON {
   }
 
   /// - Throws: `wrongType`.
-  public func string() throws(JSONError) -> String {
+  package func string() throws(JSONError) -> String {
     guard kind == .string else { throw mismatch("a string") }
     return unsafe String(decoding: stringBytes, as: UTF8.self)
   }
@@ -168,7 +168,7 @@ extension JSON {
   /// The bytes of the string in UTF-8; for vocabularies, where `String` would merge canonically equal entries.
   ///
   /// - Throws: `wrongType`.
-  public func utf8() throws(JSONError) -> [UInt8] {
+  package func utf8() throws(JSONError) -> [UInt8] {
     guard kind == .string else { throw mismatch("a string") }
     return unsafe [UInt8](stringBytes)
   }
@@ -186,7 +186,7 @@ extension JSON {
   /// The elements of an array.
   ///
   /// - Throws: `wrongType`.
-  public func elements() throws(JSONError) -> [JSON] {
+  package func elements() throws(JSONError) -> [JSON] {
     guard kind == .array else { throw mismatch("a list") }
     let node = JSONPathNode(step: step, parent: parent)
     return (0..<Int(unsafe json_object_array_length(object))).map { index in
@@ -198,7 +198,7 @@ extension JSON {
   /// The elements of an array of integers in `range`.
   ///
   /// - Throws: `wrongType`, `outOfRange`.
-  public func integers(in range: ClosedRange<Int>) throws(JSONError) -> [Int] {
+  package func integers(in range: ClosedRange<Int>) throws(JSONError) -> [Int] {
     var integers: [Int] = []
     for element in try elements() { integers.append(try element.integer(in: range)) }
     return integers
@@ -207,7 +207,7 @@ extension JSON {
   /// The members of an object in the text's order.
   ///
   /// - Throws: `wrongType`.
-  public func members() throws(JSONError) -> [(name: String, value: JSON)] {
+  package func members() throws(JSONError) -> [(name: String, value: JSON)] {
     guard kind == .object else { throw mismatch("an object") }
     let node = JSONPathNode(step: step, parent: parent)
     var members: [(String, JSON)] = []
@@ -226,7 +226,7 @@ extension JSON {
   /// The member of that name, or nil where there is none or it is null.
   ///
   /// - Throws: `wrongType` where this is no object.
-  public subscript(optional name: String) -> JSON? {
+  package subscript(optional name: String) -> JSON? {
     get throws(JSONError) {
       guard kind == .object else { throw mismatch("an object") }
       var value: OpaquePointer?
@@ -242,7 +242,7 @@ extension JSON {
   /// The member of that name, which must be there and not be null.
   ///
   /// - Throws: `wrongType`, `missing`.
-  public subscript(name: String) -> JSON {
+  package subscript(name: String) -> JSON {
     get throws(JSONError) {
       guard let value = try self[optional: name] else { throw error(.missing, "'\(name)' is missing") }
       return value

@@ -5,9 +5,9 @@ internal import CJSON
 ///
 /// ``JSONScan`` decides what is valid: RFC 8259 in UTF-8, or in UTF-16 with a byte order mark, nested 64 deep at most. json-c
 /// builds the tree. Names that occur twice in one object are refused.
-@safe public final class JSONDocument: Sendable {
+@safe package final class JSONDocument: Sendable {
   /// The file that the text came from, for error messages.
-  public let path: String?
+  package let path: String?
   // Safe to share: the tree is never changed after init, and read without touching its reference counts.
   private nonisolated(unsafe) let object: OpaquePointer?
 
@@ -20,7 +20,7 @@ internal import CJSON
   ///   - limit: the longest file accepted, in bytes.
   ///   - allowsNonFinite: whether `NaN` and `Infinity` may stand for numbers, as Python writes them into some config.json.
   /// - Throws: ``FileError``, ``JSONError`` (`malformed`, `duplicateKey`, `tooLarge`).
-  public convenience init(path: String, limit: Int = 1 << 27, allowsNonFinite: Bool = false) throws {
+  package convenience init(path: String, limit: Int = 1 << 27, allowsNonFinite: Bool = false) throws {
     let file = try MappedFile(path: path)
     guard file.byteCount <= limit else {
       throw JSONError(
@@ -39,7 +39,7 @@ internal import CJSON
   /// Parses `text`: UTF-8, or UTF-16 with a byte order mark.
   ///
   /// - Throws: `malformed`, `duplicateKey`, `tooLarge`.
-  public convenience init(
+  package convenience init(
     parsing text: RawSpan, path: String? = nil, allowsNonFinite: Bool = false
   ) throws(JSONError) {
     // Safe: the copy is made within the call.
@@ -118,7 +118,7 @@ internal import CJSON
   deinit { _ = unsafe json_object_put(object) }
 
   /// The outermost value.
-  public var root: JSON { unsafe JSON(document: self, object: object, step: .root, parent: nil) }
+  package var root: JSON { unsafe JSON(document: self, object: object, step: .root, parent: nil) }
 }
 
 extension JSONText {

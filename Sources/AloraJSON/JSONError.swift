@@ -1,32 +1,32 @@
-public import AloraSystem
+package import AloraSystem
 
 /// JSON that cannot be read, or a value that is not what it has to be.
-public struct JSONError: DiagnosedError, Hashable {
-  public struct Code: Hashable, Sendable {
+package struct JSONError: DiagnosedError, Hashable {
+  package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable { case malformed, duplicateKey, missing, wrongType, outOfRange, tooLarge }
     let value: Value
     /// The text breaks the grammar of RFC 8259, or nests deeper than the limit.
-    public static let malformed = Code(value: .malformed)
+    package static let malformed = Code(value: .malformed)
     /// An object has two members of one name (or a name with a NUL in it).
-    public static let duplicateKey = Code(value: .duplicateKey)
+    package static let duplicateKey = Code(value: .duplicateKey)
     /// A member that must be there isn't.
-    public static let missing = Code(value: .missing)
-    public static let wrongType = Code(value: .wrongType)
+    package static let missing = Code(value: .missing)
+    package static let wrongType = Code(value: .wrongType)
     /// A number is not whole, or outside its range.
-    public static let outOfRange = Code(value: .outOfRange)
+    package static let outOfRange = Code(value: .outOfRange)
     /// The text is longer than the reader accepts.
-    public static let tooLarge = Code(value: .tooLarge)
+    package static let tooLarge = Code(value: .tooLarge)
   }
 
-  public let code: Code
-  public var path: String?
+  package let code: Code
+  package var path: String?
   /// A JSON path (`$.rank_pattern`) or a byte offset of the text.
-  public let place: String?
-  public let problem: String
+  package let place: String?
+  package let problem: String
   /// What the file is instead of JSON, for `malformed`.
-  public let found: FileSignature?
+  package let found: FileSignature?
 
-  public init(_ code: Code, path: String?, place: String?, problem: String, found: FileSignature? = nil) {
+  package init(_ code: Code, path: String?, place: String?, problem: String, found: FileSignature? = nil) {
     self.code = code
     self.path = path
     self.place = place
@@ -34,8 +34,8 @@ public struct JSONError: DiagnosedError, Hashable {
     self.found = found
   }
 
-  public var category: ErrorCategory { .refusedInput }
-  public var remedy: Remedy? {
+  package var category: ErrorCategory { .refusedInput }
+  package var remedy: Remedy? {
     switch code.value {
     case .duplicateKey: "remove one of the two"
     case .malformed: found?.remedy

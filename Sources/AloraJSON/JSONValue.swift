@@ -1,5 +1,5 @@
 /// A JSON value to be written. Members keep their order, so the same value always gives the same text.
-public indirect enum JSONValue: Hashable, Sendable {
+package indirect enum JSONValue: Hashable, Sendable {
   case null
   case boolean(Bool)
   case integer(Int)
@@ -9,10 +9,10 @@ public indirect enum JSONValue: Hashable, Sendable {
   case array([JSONValue])
   case object([Member])
 
-  public struct Member: Hashable, Sendable {
-    public let name: String
-    public let value: JSONValue
-    public init(_ name: String, _ value: JSONValue) {
+  package struct Member: Hashable, Sendable {
+    package let name: String
+    package let value: JSONValue
+    package init(_ name: String, _ value: JSONValue) {
       self.name = name
       self.value = value
     }
@@ -21,12 +21,12 @@ public indirect enum JSONValue: Hashable, Sendable {
 
 extension JSONValue {
   /// An object of those of the members that have a value, in the order given.
-  public static func members(_ members: KeyValuePairs<String, JSONValue?>) -> JSONValue {
+  package static func members(_ members: KeyValuePairs<String, JSONValue?>) -> JSONValue {
     .object(members.compactMap { name, value in value.map { Member(name, $0) } })
   }
 
   /// The text: indented by two spaces, or without any white space.
-  public func serialized(isPretty: Bool = true) -> String {
+  package func serialized(isPretty: Bool = true) -> String {
     var writer = JSONWriter(isPretty: isPretty)
     write(to: &writer)
     return writer.text
@@ -51,14 +51,14 @@ extension JSONValue {
 }
 
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral {
-  public init(stringLiteral value: String) { self = .string(value) }
-  public init(integerLiteral value: Int) { self = .integer(value) }
-  public init(booleanLiteral value: Bool) { self = .boolean(value) }
+  package init(stringLiteral value: String) { self = .string(value) }
+  package init(integerLiteral value: Int) { self = .integer(value) }
+  package init(booleanLiteral value: Bool) { self = .boolean(value) }
 }
 
 extension JSONValue: ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral {
-  public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
-  public init(dictionaryLiteral elements: (String, JSONValue)...) {
+  package init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+  package init(dictionaryLiteral elements: (String, JSONValue)...) {
     self = .object(elements.map { Member($0.0, $0.1) })
   }
 }

@@ -4,22 +4,22 @@ internal import AloraSystem
 ///
 /// Source: llama.cpp `gguf-py/gguf/metadata.py` (`Metadata`), for the keys, their order and where they come from. The
 /// fallback to `base_model_name_or_path` where the card names no base is ours; so is leaving out bases that are paths.
-public struct AdapterIdentity: Hashable, Sendable {
-  public enum Value: Hashable, Sendable {
+package struct AdapterIdentity: Hashable, Sendable {
+  package enum Value: Hashable, Sendable {
     case string(String)
     case strings([String])
     case uint32(UInt32)
   }
 
-  public struct Entry: Hashable, Sendable {
-    public let key: String
-    public let value: Value
+  package struct Entry: Hashable, Sendable {
+    package let key: String
+    package let value: Value
   }
 
   /// In the reference's order.
-  public private(set) var entries: [Entry] = []
+  package private(set) var entries: [Entry] = []
   /// What the user may want to know about where these came from.
-  public private(set) var notes: [String] = []
+  package private(set) var notes: [String] = []
 
   private var card = YAMLValue.null
   private var fields: [String: String] = [:]
@@ -31,7 +31,7 @@ public struct AdapterIdentity: Hashable, Sendable {
   ///   - baseModelName: `base_model_name_or_path` of the adapter's configuration.
   ///   - baseModelID: the base that the user names, before all others.
   ///   - weightCount: the weights that the adapter changes.
-  public init(directory: String, baseModelName: String?, baseModelID: String?, weightCount: Int) {
+  package init(directory: String, baseModelName: String?, baseModelID: String?, weightCount: Int) {
     readCard(directory + "/README.md")
     readFields()
     var bases = withoutPaths(card.firstPresent(of: ["base_model", "base_models", "base_model_sources"]))
@@ -66,7 +66,7 @@ public struct AdapterIdentity: Hashable, Sendable {
   /// The file name of GGUF's naming convention: `Name-Size-Finetune-Version-F32-LoRA.gguf`.
   ///
   /// Source: llama.cpp `gguf-py/gguf/utility.py` (`naming_convention`).
-  public func defaultFileName(outputType: String) -> String {
+  package func defaultFileName(outputType: String) -> String {
     // Slashes and what cannot be seen have no place in a file's name.
     func cleaned(_ text: String) -> String {
       let trimmed = text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed()

@@ -1,19 +1,19 @@
 internal import AloraSystem
-public import AloraGGUF
-public import AloraJSON
+package import AloraGGUF
+package import AloraJSON
 internal import AloraTensors
 
 /// A base model, as far as its configuration or the header of its GGUF tells.
-public struct BaseModel: Sendable {
+package struct BaseModel: Sendable {
   /// The file that described it: config.json or a GGUF.
-  public let path: String?
+  package let path: String?
   /// What the model calls itself, where it does.
-  public let statedName: StatedName?
+  package let statedName: StatedName?
   /// `general.architecture`, as an adapter for this base must name it.
-  public let architectureName: String
-  public let hyperparameters: Hyperparameters
+  package let architectureName: String
+  package let hyperparameters: Hyperparameters
   /// Every module that an adapter can change, layer by layer; then the embedding and the output layer.
-  public let modules: [WeightModule]
+  package let modules: [WeightModule]
 
   private let lookup: Lookup
 
@@ -39,32 +39,32 @@ public struct BaseModel: Sendable {
   func architecture() throws(ArchitectureError) -> Architecture { try lookup.architecture.get() }
 
   /// The module of that path, or nil.
-  public func module(named name: String) -> WeightModule? {
+  package func module(named name: String) -> WeightModule? {
     lookup.moduleIndex[name].map { modules[$0] } ?? lookup.table?.module(named: name)
   }
 
   /// The module of that path. Of several that layers of different kinds have, the one with these extents.
-  public func module(named name: String, outputCount: Int, inputCount: Int) -> WeightModule? {
+  package func module(named name: String, outputCount: Int, inputCount: Int) -> WeightModule? {
     lookup.moduleIndex[name].map { modules[$0] }
       ?? lookup.table?.module(named: name, extents: (outputCount, inputCount))
   }
 
   /// The parameters of a module that hold the weights of experts, in the order in which the module has them.
-  public func experts(ofModule name: String) -> [WeightModule] { lookup.table?.experts(ofModule: name) ?? [] }
+  package func experts(ofModule name: String) -> [WeightModule] { lookup.table?.experts(ofModule: name) ?? [] }
 
   /// Which of these tensors llama.cpp loads adapters for without ever applying them.
-  public func neverApplied(among names: [String]) -> [String] {
+  package func neverApplied(among names: [String]) -> [String] {
     let never = ArchitectureTable().neverApplied(architecture: architectureName)
     return never.isEmpty ? [] : names.filter { never.contains(ModuleName($0).pattern) }
   }
 
   /// A model's name for itself.
-  public struct StatedName: Hashable, Sendable {
-    public let name: String
+  package struct StatedName: Hashable, Sendable {
+    package let name: String
     /// True for `org/name`, which leaves nothing out.
-    public let isWhole: Bool
+    package let isWhole: Bool
 
-    public init(name: String, isWhole: Bool) {
+    package init(name: String, isWhole: Bool) {
       self.name = name
       self.isWhole = isWhole
     }
@@ -128,7 +128,7 @@ extension BaseModel {
   /// The base that a config.json describes.
   ///
   /// - Throws: ``JSONError``; ``ArchitectureError`` (`unknownArchitecture`, `unsupportedVariant`).
-  public init(configuration json: JSON) throws {
+  package init(configuration json: JSON) throws {
     let table = ArchitectureTable()
     let row = try table.row(configuration: json)
     do {
@@ -159,7 +159,7 @@ extension BaseModel {
   ///
   /// - Throws: ``GGUFError``; ``ArchitectureError`` (`unknownArchitecture`, `invalidHyperparameter`, `missingTensor`,
   ///   `wrongShape`).
-  public init(gguf file: GGUFFileSet) throws {
+  package init(gguf file: GGUFFileSet) throws {
     let metadata = file.metadata
     let type = try metadata.string(ifPresent: "general.type") ?? "model"
     let name = try metadata.string(forKey: "general.architecture")

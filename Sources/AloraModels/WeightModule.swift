@@ -1,5 +1,5 @@
 /// How the rows of a weight are reordered on the way from Hugging Face to GGUF.
-public enum RowPermutation: Hashable, Sendable {
+package enum RowPermutation: Hashable, Sendable {
   case none
   /// Each head's rows come as two halves in Hugging Face (rotation of halves) and as pairs in GGUF (rotation of
   /// neighbours): row 2 · j + i of a head in GGUF is row i · (headDimension / 2) + j in Hugging Face.
@@ -10,7 +10,7 @@ public enum RowPermutation: Hashable, Sendable {
   case order(ElementOrder)
 
   /// The row in Hugging Face's order that becomes `row` in GGUF's.
-  public func sourceRow(of row: Int) -> Int {
+  package func sourceRow(of row: Int) -> Int {
     switch self {
     case .none: return row
     case .halvesToPairs(let headDimension):
@@ -21,7 +21,7 @@ public enum RowPermutation: Hashable, Sendable {
   }
 
   /// The row in GGUF's order that `row` of Hugging Face's becomes.
-  public func targetRow(of row: Int) -> Int {
+  package func targetRow(of row: Int) -> Int {
     switch self {
     case .none: return row
     case .halvesToPairs(let headDimension):
@@ -37,7 +37,7 @@ public enum RowPermutation: Hashable, Sendable {
   }
 
   /// Rows are only moved within blocks of this many rows.
-  public var blockRowCount: Int {
+  package var blockRowCount: Int {
     switch self {
     case .none: 1
     case .halvesToPairs(let headDimension): headDimension
@@ -52,22 +52,22 @@ public enum RowPermutation: Hashable, Sendable {
 }
 
 /// A tensor of the GGUF base that is made from the rows of a Hugging Face weight.
-public struct WeightTarget: Hashable, Sendable {
+package struct WeightTarget: Hashable, Sendable {
   /// `blk.0.attn_q.weight`.
-  public let tensorName: String
+  package let tensorName: String
   /// The rows of the Hugging Face weight that go into it.
-  public let rows: Range<Int>
+  package let rows: Range<Int>
   /// The order of these rows, counted from the range's start.
-  public let permutation: RowPermutation
+  package let permutation: RowPermutation
   /// The order of the weight's columns.
-  public let columns: RowPermutation
+  package let columns: RowPermutation
   /// What the weight's rows are multiplied by on their way into GGUF, in the target's order; empty for nothing.
-  public let factors: [RowFactor]
+  package let factors: [RowFactor]
 
   /// A number that a run of rows is multiplied by.
-  public struct RowFactor: Hashable, Sendable {
-    public let rowCount: Int
-    public let value: Double
+  package struct RowFactor: Hashable, Sendable {
+    package let rowCount: Int
+    package let value: Double
 
     package init(rowCount: Int, value: Double) {
       self.rowCount = rowCount
@@ -76,7 +76,7 @@ public struct WeightTarget: Hashable, Sendable {
   }
 
   /// How many rows the GGUF tensor has.
-  public var rowCount: Int { permutation.targetCount(of: rows.count) }
+  package var rowCount: Int { permutation.targetCount(of: rows.count) }
 
   init(
     tensorName: String, rows: Range<Int>, permutation: RowPermutation, columns: RowPermutation = .none,
@@ -91,8 +91,8 @@ public struct WeightTarget: Hashable, Sendable {
 }
 
 /// A module of the base model whose weight an adapter can change.
-public struct WeightModule: Hashable, Sendable {
-  public enum Kind: Hashable, Sendable {
+package struct WeightModule: Hashable, Sendable {
+  package enum Kind: Hashable, Sendable {
     case linear
     /// The token embedding: a lookup of columns of its update instead of a product.
     case embedding
@@ -106,23 +106,23 @@ public struct WeightModule: Hashable, Sendable {
 
   /// How a parameter holds the weights of experts. ``WeightModule/inputCount`` and ``WeightModule/outputCount`` are
   /// those of one expert.
-  public struct Experts: Hashable, Sendable {
-    public let count: Int
+  package struct Experts: Hashable, Sendable {
+    package let count: Int
     /// Whether the parameter is [experts, in, out] instead of [experts, out, in].
-    public let isTransposed: Bool
+    package let isTransposed: Bool
     /// Whether its module says so (`is_transposed`), which PEFT reads from 0.19 on.
-    public let isMarkedTransposed: Bool
+    package let isMarkedTransposed: Bool
   }
 
   /// The module's path in the Hugging Face model: `model.layers.0.self_attn.q_proj`.
-  public let name: String
-  public let kind: Kind
+  package let name: String
+  package let kind: Kind
   /// The number of inputs; for the embedding, the vocabulary size.
-  public let inputCount: Int
+  package let inputCount: Int
   /// The number of outputs; for the embedding, the hidden size.
-  public let outputCount: Int
+  package let outputCount: Int
   /// Nil outside of the layers.
-  public let layerIndex: Int?
+  package let layerIndex: Int?
   /// The GGUF tensors that hold the weight. Empty where GGUF has none of its own (an output layer tied to the embedding).
-  public let targets: [WeightTarget]
+  package let targets: [WeightTarget]
 }

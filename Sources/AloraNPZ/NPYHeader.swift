@@ -1,7 +1,7 @@
-public import AloraTensors
+package import AloraTensors
 
 /// What the elements of an array are.
-public enum NPYElement: Hashable, Sendable {
+package enum NPYElement: Hashable, Sendable {
   /// F16, F32, F64, I8 to I64, U8 to U64, BOOL.
   case number(DType)
   /// Byte strings of that many bytes, NUL-padded.

@@ -1,8 +1,8 @@
-public import AloraSystem
+package import AloraSystem
 
 /// An `.npz` or `.npy` file that cannot be read as what it has to be, or content that cannot be written in it.
-public struct NPZError: DiagnosedError, Hashable {
-  public struct Code: Hashable, Sendable {
+package struct NPZError: DiagnosedError, Hashable {
+  package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
       case notNPZ, truncated, malformedArchive, unsupportedArchive, inconsistentArchive, overlappingMembers
       case unsafeName, duplicateName, tooManyMembers, implausibleSize, tooLarge, corruptData, checksumMismatch
@@ -11,58 +11,58 @@ public struct NPZError: DiagnosedError, Hashable {
     }
     let value: Value
     /// Neither a ZIP archive nor an `.npy` file.
-    public static let notNPZ = Code(value: .notNPZ)
+    package static let notNPZ = Code(value: .notNPZ)
     /// An archive without its end, or an array that ends within its data.
-    public static let truncated = Code(value: .truncated)
+    package static let truncated = Code(value: .truncated)
     /// Fields of the archive that contradict its structure.
-    public static let malformedArchive = Code(value: .malformedArchive)
+    package static let malformedArchive = Code(value: .malformedArchive)
     /// Encryption, several disks, or a compression other than deflate.
-    public static let unsupportedArchive = Code(value: .unsupportedArchive)
+    package static let unsupportedArchive = Code(value: .unsupportedArchive)
     /// The directory and a member's own header say different things.
-    public static let inconsistentArchive = Code(value: .inconsistentArchive)
+    package static let inconsistentArchive = Code(value: .inconsistentArchive)
     /// Two members share bytes.
-    public static let overlappingMembers = Code(value: .overlappingMembers)
+    package static let overlappingMembers = Code(value: .overlappingMembers)
     /// A member's name is absolute, leads upwards or is no text.
-    public static let unsafeName = Code(value: .unsafeName)
-    public static let duplicateName = Code(value: .duplicateName)
-    public static let tooManyMembers = Code(value: .tooManyMembers)
+    package static let unsafeName = Code(value: .unsafeName)
+    package static let duplicateName = Code(value: .duplicateName)
+    package static let tooManyMembers = Code(value: .tooManyMembers)
     /// A size that deflate cannot reach from the compressed bytes.
-    public static let implausibleSize = Code(value: .implausibleSize)
+    package static let implausibleSize = Code(value: .implausibleSize)
     /// Beyond one of the ``NPZLimits``.
-    public static let tooLarge = Code(value: .tooLarge)
+    package static let tooLarge = Code(value: .tooLarge)
     /// Compressed data that is no deflate stream of its size.
-    public static let corruptData = Code(value: .corruptData)
-    public static let checksumMismatch = Code(value: .checksumMismatch)
+    package static let corruptData = Code(value: .corruptData)
+    package static let checksumMismatch = Code(value: .checksumMismatch)
     /// No `.npy` header.
-    public static let malformedHeader = Code(value: .malformedHeader)
+    package static let malformedHeader = Code(value: .malformedHeader)
     /// Elements that are no numbers, Booleans, bytes or text; Python objects above all.
-    public static let unsupportedType = Code(value: .unsupportedType)
+    package static let unsupportedType = Code(value: .unsupportedType)
     /// Too many dimensions, elements or bytes.
-    public static let invalidShape = Code(value: .invalidShape)
+    package static let invalidShape = Code(value: .invalidShape)
     /// An array's data is not as long as its shape says.
-    public static let sizeMismatch = Code(value: .sizeMismatch)
-    public static let missingArray = Code(value: .missingArray)
+    package static let sizeMismatch = Code(value: .sizeMismatch)
+    package static let missingArray = Code(value: .missingArray)
     /// An array of another element type than needed.
-    public static let wrongType = Code(value: .wrongType)
+    package static let wrongType = Code(value: .wrongType)
     /// An array of another shape than needed.
-    public static let wrongShape = Code(value: .wrongShape)
-    public static let valueOutOfRange = Code(value: .valueOutOfRange)
+    package static let wrongShape = Code(value: .wrongShape)
+    package static let valueOutOfRange = Code(value: .valueOutOfRange)
     /// Bytes that are no UTF-8, or numbers that are no characters.
-    public static let invalidText = Code(value: .invalidText)
+    package static let invalidText = Code(value: .invalidText)
     /// Data handed to the writer in another order or number than declared.
-    public static let wrongArrayData = Code(value: .wrongArrayData)
+    package static let wrongArrayData = Code(value: .wrongArrayData)
   }
 
-  public let code: Code
-  public var path: String?
-  public let byteOffset: Int?
+  package let code: Code
+  package var path: String?
+  package let byteOffset: Int?
   /// The array or member that it concerns.
-  public let name: String?
-  public let problem: String
+  package let name: String?
+  package let problem: String
   /// What the file is instead of NumPy arrays, for `notNPZ`.
-  public let found: FileSignature?
+  package let found: FileSignature?
 
-  public init(
+  package init(
     _ code: Code, path: String?, byteOffset: Int? = nil, name: String? = nil, problem: String,
     found: FileSignature? = nil
   ) {
@@ -74,14 +74,14 @@ public struct NPZError: DiagnosedError, Hashable {
     self.found = found
   }
 
-  public var category: ErrorCategory { .refusedInput }
+  package var category: ErrorCategory { .refusedInput }
 
-  public var place: String? {
+  package var place: String? {
     let parts = [name.map { "array \($0)" }, byteOffset.map { "byte \($0)" }].compactMap { $0 }
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
 
-  public var remedy: Remedy? {
+  package var remedy: Remedy? {
     switch code.value {
     case .notNPZ: found?.remedy ?? "make the file with numpy.savez"
     case .truncated, .corruptData, .checksumMismatch: "the file is damaged or incomplete: get it again"

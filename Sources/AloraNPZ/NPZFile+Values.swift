@@ -4,7 +4,7 @@ extension NPZFile {
   /// The elements of a floating-point array in row-major order, rounded to nearest where they are F64.
   ///
   /// - Throws: `missingArray`, `wrongType`, `tooLarge`, `corruptData`, `checksumMismatch`, ``FileError``.
-  public func floats(named name: String) throws -> [Float] {
+  package func floats(named name: String) throws -> [Float] {
     let array = try array(named: name)
     let convert = try floatConversion(array)
     return try values(of: array, convert)
@@ -13,7 +13,7 @@ extension NPZFile {
   /// The elements of an array of integers or Booleans in row-major order.
   ///
   /// - Throws: `missingArray`, `wrongType`, `valueOutOfRange`, `tooLarge`, `corruptData`, `checksumMismatch`, ``FileError``.
-  public func integers(named name: String) throws -> [Int] {
+  package func integers(named name: String) throws -> [Int] {
     let array = try array(named: name)
     guard case .number(let dtype) = array.element, !dtype.isFloatingPoint else {
       throw failure(.wrongType, name, "expected integers, found elements of type \(array.typeName)")
@@ -32,7 +32,7 @@ extension NPZFile {
   /// The only element of an array of integers.
   ///
   /// - Throws: as ``integers(named:)``; `wrongShape` where there is more than one.
-  public func integer(named name: String) throws -> Int {
+  package func integer(named name: String) throws -> Int {
     let values = try integers(named: name)
     guard values.count == 1 else {
       throw failure(.wrongShape, name, "expected one number, found an array of \(values.count)")
@@ -45,7 +45,7 @@ extension NPZFile {
   /// An array of U8 is taken for UTF-8, too: that is what one makes who minds the padding.
   /// - Throws: `missingArray`, `wrongType`, `wrongShape`, `invalidText`, `tooLarge`, `corruptData`, `checksumMismatch`,
   ///   ``FileError``.
-  public func text(named name: String) throws -> String {
+  package func text(named name: String) throws -> String {
     let array = try array(named: name)
     let isBytes = array.element == .number(.u8) && array.shape.rank == 1
     guard array.shape.elementCount == 1 || isBytes else {
@@ -123,7 +123,7 @@ extension NPZFile {
 
 extension NPZArray {
   /// `F32`, `S12`.
-  public var typeName: String {
+  package var typeName: String {
     if case .number(let dtype) = element { dtype.name } else { element.numpyName ?? "?" }
   }
 }

@@ -1,17 +1,17 @@
 internal import AloraSystem
-public import AloraTensors
+package import AloraTensors
 
 /// What is known of an array without reading it.
-public struct NPZArray: Sendable {
-  public let name: String
-  public let element: NPYElement
+package struct NPZArray: Sendable {
+  package let name: String
+  package let element: NPYElement
   /// Row-major, outermost first, also for arrays stored in Fortran order.
-  public let shape: Shape
-  public let isFortranOrder: Bool
-  public let isBigEndian: Bool
-  public let isCompressed: Bool
+  package let shape: Shape
+  package let isFortranOrder: Bool
+  package let isBigEndian: Bool
+  package let isCompressed: Bool
   /// The bytes that it takes in the file.
-  public let storedByteCount: Int
+  package let storedByteCount: Int
   let member: ZipMember
   let dataByteCount: Int
 }
@@ -20,16 +20,16 @@ public struct NPZArray: Sendable {
 ///
 /// Opening reads the directory and the header of each array, and checks that members do not overlap, sizes agree and no
 /// name leads anywhere. Data is read, inflated and checked against its checksum when it is asked for.
-public final class NPZFile: Sendable {
-  public let path: String
-  public let limits: NPZLimits
+package final class NPZFile: Sendable {
+  package let path: String
+  package let limits: NPZLimits
   /// In the order of the directory.
-  public let arrays: [NPZArray]
+  package let arrays: [NPZArray]
   private let index: TensorIndex
   private let mapping: MappedFile
 
   /// - Throws: ``FileError``; ``NPZError``: every code up to `sizeMismatch`.
-  public init(path: String, limits: NPZLimits = NPZLimits()) throws {
+  package init(path: String, limits: NPZLimits = NPZLimits()) throws {
     let mapping = try MappedFile(path: path)
     self.path = path
     self.limits = limits
@@ -62,16 +62,16 @@ public final class NPZFile: Sendable {
   }
 
   /// Nil where there is no array of that name.
-  public subscript(name: String) -> NPZArray? { index[name].map { arrays[$0] } }
+  package subscript(name: String) -> NPZArray? { index[name].map { arrays[$0] } }
 
   /// - Throws: `missingArray`.
-  public func array(named name: String) throws(NPZError) -> NPZArray {
+  package func array(named name: String) throws(NPZError) -> NPZArray {
     guard let array = self[name] else { throw failure(.missingArray, name, "there is no such array") }
     return array
   }
 
   /// An error about an array, for those who find more wrong with it than its format.
-  public func failure(_ code: NPZError.Code, _ name: String, _ problem: String) -> NPZError {
+  package func failure(_ code: NPZError.Code, _ name: String, _ problem: String) -> NPZError {
     NPZError(code, path: path, name: name, problem: problem)
   }
 

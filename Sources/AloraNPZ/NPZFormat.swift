@@ -23,16 +23,16 @@ enum NPZFormat {
 }
 
 /// What a reader accepts at most.
-public struct NPZLimits: Sendable {
-  public var memberCount = 1 << 20
-  public var directoryByteCount = 1 << 26
+package struct NPZLimits: Sendable {
+  package var memberCount = 1 << 20
+  package var directoryByteCount = 1 << 26
   /// What an array that is read as a whole takes in memory; row by row there is no limit.
-  public var arrayByteCount = 1 << 28
+  package var arrayByteCount = 1 << 28
 
   /// How many bytes of an archive's members may be inflated from less than a hundredth: no logits are so regular.
-  public var inflatedByteCount = 1 << 30
+  package var inflatedByteCount = 1 << 30
 
-  public init() {}
+  package init() {}
 }
 
 /// Fixed-width little-endian numbers at places that are checked.

@@ -4,10 +4,10 @@ internal import AloraTensors
 ///
 /// An array in Fortran order has its rows all over the file: it is read as a whole, within ``NPZLimits``.
 /// Not thread-safe.
-public final class NPZRowReader {
-  public let rowCount: Int
+package final class NPZRowReader {
+  package let rowCount: Int
   /// The elements of a row.
-  public let columnCount: Int
+  package let columnCount: Int
   private let array: NPZArray
   private let stream: ZipMemberStream?
   private let whole: [Float]
@@ -15,7 +15,7 @@ public final class NPZRowReader {
   private var nextIndex = 0
 
   /// - Throws: `missingArray`, `wrongType`, `wrongShape` for a scalar, `tooLarge` for rows that are; for Fortran order as ``NPZFile/floats(named:)``.
-  public init(_ file: NPZFile, named name: String) throws {
+  package init(_ file: NPZFile, named name: String) throws {
     array = try file.array(named: name)
     convert = try file.floatConversion(array)
     guard let rowCount = array.shape.dimensions.first else {
@@ -32,7 +32,7 @@ public final class NPZRowReader {
   /// The next row; nil behind the last, when length and checksum have been checked.
   ///
   /// - Throws: `corruptData`, `checksumMismatch`, ``FileError``.
-  public func next() throws -> [Float]? {
+  package func next() throws -> [Float]? {
     guard nextIndex < rowCount else { return nil }
     defer { nextIndex += 1 }
     guard let stream else { return [Float](whole[(nextIndex * columnCount)..<((nextIndex + 1) * columnCount)]) }

@@ -1,11 +1,11 @@
-public import AloraTensors
+package import AloraTensors
 
 extension NPZWriter {
   /// Writes an F32 array.
   ///
   /// Shape: as given; `values` in row-major order.
   /// - Throws: as ``add(_:element:shape:bytes:)``.
-  public func add(_ name: String, floats values: [Float], shape: Shape) throws {
+  package func add(_ name: String, floats values: [Float], shape: Shape) throws {
     let bits = values.map { $0.bitPattern.littleEndian }
     try add(name, element: .number(.f32), shape: shape, bytes: unsafe bits.span.bytes)
   }
@@ -13,7 +13,7 @@ extension NPZWriter {
   /// Writes an I64 array, the type that NumPy gives integers.
   ///
   /// - Throws: as ``add(_:element:shape:bytes:)``.
-  public func add(_ name: String, integers values: [Int], shape: Shape) throws {
+  package func add(_ name: String, integers values: [Int], shape: Shape) throws {
     let bits = values.map { Int64($0).littleEndian }
     try add(name, element: .number(.i64), shape: shape, bytes: unsafe bits.span.bytes)
   }
@@ -21,7 +21,7 @@ extension NPZWriter {
   /// Writes an I64 scalar.
   ///
   /// - Throws: as ``add(_:element:shape:bytes:)``.
-  public func add(_ name: String, integer value: Int) throws {
+  package func add(_ name: String, integer value: Int) throws {
     guard let scalar = Shape([]) else { return }
     try add(name, integers: [value], shape: scalar)
   }
@@ -29,7 +29,7 @@ extension NPZWriter {
   /// Writes a scalar of bytes with the text in UTF-8, for which `json.loads(archive[name].item())` works.
   ///
   /// - Throws: as ``add(_:element:shape:bytes:)``; `invalidText` where the text ends in NUL, which NumPy would cut off.
-  public func add(_ name: String, text: String) throws {
+  package func add(_ name: String, text: String) throws {
     guard text.utf8.last != 0 else {
       throw NPZError(.invalidText, path: nil, name: name, problem: "text that ends in NUL would come back without it")
     }
@@ -42,7 +42,7 @@ extension NPZWriter {
   /// Appends floats to the F32 array that has begun.
   ///
   /// - Throws: as ``write(_:)-(RawSpan)``.
-  public func write(floats values: [Float]) throws {
+  package func write(floats values: [Float]) throws {
     let bits = values.map { $0.bitPattern.littleEndian }
     try write(unsafe bits.span.bytes)
   }

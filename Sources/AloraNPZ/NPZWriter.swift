@@ -1,5 +1,5 @@
-public import AloraSystem
-public import AloraTensors
+package import AloraSystem
+package import AloraTensors
 
 /// Writes an `.npz` archive that `numpy.load` reads. The same arrays give the same bytes: every member is dated
 /// 1 January 1980, as NumPy dates them.
@@ -7,9 +7,9 @@ public import AloraTensors
 /// An array is written whole with ``add(_:element:shape:bytes:)`` or in chunks: ``begin(_:element:shape:)``, then
 /// ``write(_:)`` until it is complete. The file appears with ``finish()`` or not at all. Elements are little-endian and in
 /// row-major order. Not thread-safe.
-public final class NPZWriter {
+package final class NPZWriter {
   /// Whether arrays are deflated. The compressed bytes depend on the zlib that is linked.
-  public enum Compression: Sendable { case stored, deflated }
+  package enum Compression: Sendable { case stored, deflated }
 
   private struct Entry {
     let name: [UInt8]
@@ -36,7 +36,7 @@ public final class NPZWriter {
   private static let deflateLevel = 6
 
   /// - Throws: as ``AtomicFile``.
-  public convenience init(path: String, replacesExisting: Bool, compression: Compression) throws(FileError) {
+  package convenience init(path: String, replacesExisting: Bool, compression: Compression) throws(FileError) {
     try self.init(
       path: path, replacesExisting: replacesExisting, compression: compression, extendedThreshold: Self.extended32)
   }
@@ -58,7 +58,7 @@ public final class NPZWriter {
   /// Writes an array whose elements are at hand.
   ///
   /// - Throws: as ``begin(_:element:shape:)``; `wrongArrayData` where `bytes` are not as many as the shape says.
-  public func add(_ name: String, element: NPYElement, shape: Shape, bytes: RawSpan) throws {
+  package func add(_ name: String, element: NPYElement, shape: Shape, bytes: RawSpan) throws {
     let header = try prepare(name, element: element, shape: shape)
     guard header.dataByteCount == bytes.byteCount else {
       throw failure(.wrongArrayData, name, "\(bytes.byteCount) bytes for an array of shape \(shape)")
@@ -89,7 +89,7 @@ public final class NPZWriter {
   ///
   /// - Throws: `unsafeName`, `duplicateName`, `unsupportedType`, `invalidShape`; `wrongArrayData` where the array before
   ///   is not complete; ``FileError``.
-  public func begin(_ name: String, element: NPYElement, shape: Shape) throws {
+  package func begin(_ name: String, element: NPYElement, shape: Shape) throws {
     let header = try prepare(name, element: element, shape: shape)
     let start = header.encoded
     let dataByteCount = header.dataByteCount ?? 0
@@ -108,7 +108,7 @@ public final class NPZWriter {
   /// Appends elements to the array that has begun.
   ///
   /// - Throws: `wrongArrayData` where they are more than the array lacks; ``FileError``.
-  public func write(_ bytes: RawSpan) throws {
+  package func write(_ bytes: RawSpan) throws {
     guard var entry = current, bytes.byteCount <= missing else {
       let name = current.map { String(decoding: $0.name, as: UTF8.self) } ?? "none"
       throw failure(.wrongArrayData, name, "\(bytes.byteCount) bytes were written where \(missing) were missing")
@@ -130,7 +130,7 @@ public final class NPZWriter {
   /// Writes the directory and makes the file appear.
   ///
   /// - Throws: `wrongArrayData` where an array is not complete; ``FileError``.
-  public func finish() throws {
+  package func finish() throws {
     try checkComplete()
     let directoryOffset = file.byteCount
     for entry in entries { try file.write(unsafe directoryEntry(entry).span.bytes) }

@@ -1,31 +1,31 @@
 internal import COnig
 
 /// A pattern that Oniguruma does not accept, or one that took too long.
-public struct RegexError: Error, Hashable {
-  public enum Code: Hashable, Sendable {
+package struct RegexError: Error, Hashable {
+  package enum Code: Hashable, Sendable {
     case malformed
     /// All matches together have taken longer than ``MatchingBudget`` allows.
     case tooSlow
     /// Matching went back more often than the limit allows: the pattern is hostile or badly made.
     case tooManyRetries
   }
-  public let code: Code
-  public let pattern: String
-  public let detail: String
+  package let code: Code
+  package let pattern: String
+  package let detail: String
 }
 
 /// A compiled regular expression over UTF-8, on Oniguruma.
 ///
 /// Matching is bounded: a pattern that backtracks too often throws instead of hanging.
-@safe public final class CompiledRegex: Sendable {
-  public enum Syntax: Sendable {
+@safe package final class CompiledRegex: Sendable {
+  package enum Syntax: Sendable {
     /// As Python's `re`: what PEFT's patterns are written in.
     case python
     /// As Oniguruma itself: what `tokenizer.json` patterns are written in.
     case oniguruma
   }
 
-  public let pattern: String
+  package let pattern: String
   // Safe to share: compiled once, and Oniguruma only reads it while matching.
   private nonisolated(unsafe) let regex: OnigRegex
 
@@ -38,7 +38,7 @@ public struct RegexError: Error, Hashable {
   }()
 
   /// - Throws: `malformed` with Oniguruma's words.
-  public init(_ pattern: String, syntax: Syntax) throws(RegexError) {
+  package init(_ pattern: String, syntax: Syntax) throws(RegexError) {
     precondition(Self.isInitialized, "Oniguruma could not be initialized")
     var regex: OnigRegex?
     var info = unsafe OnigErrorInfo()
@@ -66,7 +66,7 @@ public struct RegexError: Error, Hashable {
   /// The end of a match that starts at `offset` exactly, or nil: Python's `re.match` for offset 0.
   ///
   /// - Throws: `tooManyRetries`, `tooSlow`.
-  public func matchEnd(in text: [UInt8], at offset: Int = 0) throws(RegexError) -> Int? {
+  package func matchEnd(in text: [UInt8], at offset: Int = 0) throws(RegexError) -> Int? {
     precondition(offset >= 0 && offset <= text.count, "offset outside the text")
     guard let limits = MatchLimits(retries: Self.retryLimit) else { throw failure(ONIGERR_MEMORY) }
     let result = try timed(text.count - offset) {
@@ -82,7 +82,7 @@ public struct RegexError: Error, Hashable {
   /// The first match at or after `offset`, or nil.
   ///
   /// - Throws: `tooManyRetries`, `tooSlow`.
-  public func firstMatch(in text: [UInt8], from offset: Int = 0) throws(RegexError) -> Range<Int>? {
+  package func firstMatch(in text: [UInt8], from offset: Int = 0) throws(RegexError) -> Range<Int>? {
     precondition(offset >= 0 && offset <= text.count, "offset outside the text")
     guard let limits = MatchLimits(retries: Self.retryLimit), let region = unsafe onig_region_new() else {
       throw failure(ONIGERR_MEMORY)
@@ -103,7 +103,7 @@ public struct RegexError: Error, Hashable {
   ///
   /// An empty match right after another match is passed over, as the `onig` crate does for Hugging Face's tokenizers.
   /// - Throws: `tooManyRetries`, `tooSlow`.
-  public func appendMatches(
+  package func appendMatches(
     in text: [UInt8], range: Range<Int>, to matches: inout [Range<Int>]
   ) throws(RegexError) {
     precondition(range.lowerBound >= 0 && range.upperBound <= text.count, "range outside the text")
@@ -144,7 +144,7 @@ public struct RegexError: Error, Hashable {
   /// Whether a match starts at the text's first byte: Python's `re.match`.
   ///
   /// - Throws: `tooManyRetries`, `tooSlow`.
-  public func matchesPrefix(of text: String) throws(RegexError) -> Bool {
+  package func matchesPrefix(of text: String) throws(RegexError) -> Bool {
     try matchEnd(in: [UInt8](text.utf8)) != nil
   }
 

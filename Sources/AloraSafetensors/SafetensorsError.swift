@@ -1,8 +1,8 @@
-public import AloraSystem
+package import AloraSystem
 
 /// A safetensors file or index that breaks the format's rules, or content that cannot be written in it.
-public struct SafetensorsError: DiagnosedError, Hashable {
-  public struct Code: Hashable, Sendable {
+package struct SafetensorsError: DiagnosedError, Hashable {
+  package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
       case headerTruncated, headerTooLarge, notSafetensors, invalidHeader, duplicateName, invalidMetadata
       case invalidTensor, unknownDType, invalidShape, invalidOffsets, sizeMismatch
@@ -11,53 +11,53 @@ public struct SafetensorsError: DiagnosedError, Hashable {
     }
     let value: Value
     /// The file ends within its header.
-    public static let headerTruncated = Code(value: .headerTruncated)
+    package static let headerTruncated = Code(value: .headerTruncated)
     /// The header's length is beyond 100 MB.
-    public static let headerTooLarge = Code(value: .headerTooLarge)
+    package static let headerTooLarge = Code(value: .headerTooLarge)
     /// The header does not start with `{`.
-    public static let notSafetensors = Code(value: .notSafetensors)
+    package static let notSafetensors = Code(value: .notSafetensors)
     /// The header is not valid JSON.
-    public static let invalidHeader = Code(value: .invalidHeader)
+    package static let invalidHeader = Code(value: .invalidHeader)
     /// Two members of an object in the header have one name.
-    public static let duplicateName = Code(value: .duplicateName)
+    package static let duplicateName = Code(value: .duplicateName)
     /// `__metadata__` does not map strings to strings.
-    public static let invalidMetadata = Code(value: .invalidMetadata)
+    package static let invalidMetadata = Code(value: .invalidMetadata)
     /// A tensor's entry lacks a member or has one of the wrong type.
-    public static let invalidTensor = Code(value: .invalidTensor)
-    public static let unknownDType = Code(value: .unknownDType)
+    package static let invalidTensor = Code(value: .invalidTensor)
+    package static let unknownDType = Code(value: .unknownDType)
     /// A negative extent, or more elements or bytes than can be counted.
-    public static let invalidShape = Code(value: .invalidShape)
+    package static let invalidShape = Code(value: .invalidShape)
     /// `data_offsets` that are no two numbers in order.
-    public static let invalidOffsets = Code(value: .invalidOffsets)
+    package static let invalidOffsets = Code(value: .invalidOffsets)
     /// A tensor whose bytes are not those of its shape and type, or no whole bytes.
-    public static let sizeMismatch = Code(value: .sizeMismatch)
-    public static let overlappingTensors = Code(value: .overlappingTensors)
+    package static let sizeMismatch = Code(value: .sizeMismatch)
+    package static let overlappingTensors = Code(value: .overlappingTensors)
     /// Bytes between two tensors, or before the first.
-    public static let holeInData = Code(value: .holeInData)
+    package static let holeInData = Code(value: .holeInData)
     /// The file ends before the last tensor does.
-    public static let dataTruncated = Code(value: .dataTruncated)
+    package static let dataTruncated = Code(value: .dataTruncated)
     /// The file goes on behind the last tensor.
-    public static let trailingBytes = Code(value: .trailingBytes)
+    package static let trailingBytes = Code(value: .trailingBytes)
     /// An index without a `weight_map` of strings.
-    public static let invalidIndex = Code(value: .invalidIndex)
+    package static let invalidIndex = Code(value: .invalidIndex)
     /// An index names a shard outside of its directory.
-    public static let unsafeShardName = Code(value: .unsafeShardName)
-    public static let missingShard = Code(value: .missingShard)
+    package static let unsafeShardName = Code(value: .unsafeShardName)
+    package static let missingShard = Code(value: .missingShard)
     /// A tensor is not in the shard that the index names.
-    public static let missingTensor = Code(value: .missingTensor)
+    package static let missingTensor = Code(value: .missingTensor)
     /// Tensor data handed to the writer in another order or number of bytes than declared.
-    public static let wrongTensorData = Code(value: .wrongTensorData)
+    package static let wrongTensorData = Code(value: .wrongTensorData)
   }
 
-  public let code: Code
-  public var path: String?
+  package let code: Code
+  package var path: String?
   /// `byte 8`, `tensor a.lora_A.weight`, `$.weight_map.a`.
-  public let place: String?
-  public let problem: String
+  package let place: String?
+  package let problem: String
   /// What the file is instead of safetensors, for `notSafetensors`.
-  public let found: FileSignature?
+  package let found: FileSignature?
 
-  public init(_ code: Code, path: String?, place: String?, problem: String, found: FileSignature? = nil) {
+  package init(_ code: Code, path: String?, place: String?, problem: String, found: FileSignature? = nil) {
     self.code = code
     self.path = path
     self.place = place
@@ -65,8 +65,8 @@ public struct SafetensorsError: DiagnosedError, Hashable {
     self.found = found
   }
 
-  public var category: ErrorCategory { .refusedInput }
-  public var remedy: Remedy? {
+  package var category: ErrorCategory { .refusedInput }
+  package var remedy: Remedy? {
     switch code.value {
     case .notSafetensors: found?.remedy ?? "give a safetensors file"
     case .headerTruncated, .dataTruncated: "the file is damaged or incomplete: get it again"

@@ -1,26 +1,26 @@
-public import AloraSystem
+package import AloraSystem
 internal import AloraJSON
-public import AloraTensors
+package import AloraTensors
 
 /// The weights of a model: one safetensors file, or several with an index that says which tensor is where.
 ///
 /// Only the tensors that the index names are the model's. A shard's name has to be that of a file in the index's own
 /// directory; where that file is a link, it may lead to another file of the directory or, as in the Hugging Face
 /// cache, into the `blobs` folder beside the snapshots, but nowhere else.
-public final class SafetensorsFileSet: TensorSource {
+package final class SafetensorsFileSet: TensorSource {
   /// The index, or the single file.
-  public let path: String
+  package let path: String
   /// The files, sorted by name.
-  public let files: [SafetensorsFile]
+  package let files: [SafetensorsFile]
   /// All tensors, file by file, in the order of their data.
-  public let tensors: [TensorDescription]
+  package let tensors: [TensorDescription]
   private let index: TensorIndex
   private let fileOfTensor: [Int]
 
   /// Opens `model.safetensors` in a directory, or else the shards of `model.safetensors.index.json`.
   ///
   /// - Throws: ``FileError`` `notFound` where there is neither; otherwise as ``init(indexPath:)`` or ``SafetensorsFile``.
-  public convenience init(directory: String) throws {
+  package convenience init(directory: String) throws {
     let indexPath = "\(directory)/\(SafetensorsFormat.indexName)"
     let singlePath = "\(directory)/\(SafetensorsFormat.singleName)"
     // As transformers does: a whole file is preferred to shards.
@@ -32,13 +32,13 @@ public final class SafetensorsFileSet: TensorSource {
   }
 
   /// One file as a set.
-  public convenience init(file: SafetensorsFile) {
+  package convenience init(file: SafetensorsFile) {
     self.init(path: file.path, files: [file], tensors: [file.tensors])
   }
 
   /// - Throws: ``FileError``; ``SafetensorsError``: `invalidIndex`, `unsafeShardName`, `missingShard`, `missingTensor`,
   ///   `duplicateName`, and all of ``SafetensorsFile``.
-  public convenience init(indexPath: String) throws {
+  package convenience init(indexPath: String) throws {
     let map = try Self.weightMap(indexPath)
     let directory = parentDirectory(indexPath)
     var files: [SafetensorsFile] = []
@@ -78,9 +78,9 @@ public final class SafetensorsFileSet: TensorSource {
     self.fileOfTensor = fileOfTensor
   }
 
-  public func tensor(named name: String) -> TensorDescription? { index[name].map { tensors[$0] } }
+  package func tensor(named name: String) -> TensorDescription? { index[name].map { tensors[$0] } }
 
-  public func file(of tensor: TensorDescription) -> MappedFile {
+  package func file(of tensor: TensorDescription) -> MappedFile {
     guard let position = index[tensor.name] else { preconditionFailure("a tensor of another source") }
     return files[fileOfTensor[position]].file(of: tensor)
   }

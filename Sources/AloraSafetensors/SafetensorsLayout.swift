@@ -1,15 +1,15 @@
-public import AloraTensors
+package import AloraTensors
 internal import AloraSystem
 
 /// A safetensors file before its data: the bytes of its header, and where each tensor will lie.
 ///
 /// Tensors are laid out as the reference does it: by type, the widest first, then by name. The same content gives the
 /// same bytes; metadata is sorted by key, which the reference leaves to chance.
-public struct SafetensorsLayout: Sendable {
+package struct SafetensorsLayout: Sendable {
   /// The tensors in the order in which their data has to be written.
-  public let tensors: [TensorDescription]
+  package let tensors: [TensorDescription]
   /// The bytes of the finished file.
-  public let byteCount: Int
+  package let byteCount: Int
   let header: [UInt8]
 
   private struct Entry {
@@ -21,7 +21,7 @@ public struct SafetensorsLayout: Sendable {
   /// - Parameter metadata: nil for none, which is not the same as an empty one.
   /// - Throws: `unknownDType`, `duplicateName`, `sizeMismatch`, `invalidShape`, `invalidTensor` (the reserved name),
   ///   `headerTooLarge`.
-  public init(
+  package init(
     metadata: [String: String]?, tensors declarations: [TensorDeclaration], path: String? = nil
   ) throws(SafetensorsError) {
     let entries = try Self.ranked(declarations, path: path)

@@ -1,17 +1,17 @@
-public import AloraSystem
+package import AloraSystem
 internal import AloraTensors
 
 /// Writes a safetensors file, the tensors' data in chunks in the order of its layout.
 ///
 /// The file appears with ``finish()`` or not at all. Not thread-safe.
-public final class SafetensorsWriter {
-  public let layout: SafetensorsLayout
+package final class SafetensorsWriter {
+  package let layout: SafetensorsLayout
   private let file: AtomicFile
   /// The tensor that data is expected for.
   private var index = 0
 
   /// - Throws: as ``AtomicFile``.
-  public init(path: String, replacesExisting: Bool, layout: SafetensorsLayout) throws(FileError) {
+  package init(path: String, replacesExisting: Bool, layout: SafetensorsLayout) throws(FileError) {
     self.layout = layout
     file = try AtomicFile(path: path, replacesExisting: replacesExisting)
     // `bytes` of a span of bytes: no element has padding.
@@ -22,7 +22,7 @@ public final class SafetensorsWriter {
   /// Appends bytes to a tensor, which must be the first whose data is not complete.
   ///
   /// - Throws: `wrongTensorData` where it is another or the bytes are more than it lacks; ``FileError``.
-  public func write(_ bytes: RawSpan, of name: String) throws {
+  package func write(_ bytes: RawSpan, of name: String) throws {
     guard bytes.byteCount > 0 else { return }
     guard index < layout.tensors.count, layout.tensors[index].name.utf8.elementsEqual(name.utf8) else {
       throw failure(name, "its data was written out of turn")
@@ -38,7 +38,7 @@ public final class SafetensorsWriter {
   /// Makes the file appear.
   ///
   /// - Throws: `wrongTensorData` where data is missing; ``FileError``.
-  public func finish() throws {
+  package func finish() throws {
     if index < layout.tensors.count {
       let tensor = layout.tensors[index]
       throw failure(tensor.name, "\(tensor.byteRange.upperBound - file.byteCount) bytes of its data were not written")

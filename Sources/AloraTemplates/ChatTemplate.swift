@@ -1,6 +1,6 @@
 internal import AloraSystem
 package import AloraGGUF
-public import AloraJSON
+package import AloraJSON
 
 /// A chat template: messages become a prompt.
 ///
@@ -8,18 +8,18 @@ public import AloraJSON
 /// use: anything else is refused by name when the template is read. A template can only read what it is given and write
 /// text; its steps, its depth and what it writes are bounded.
 /// Source: `chat_template_utils.py` of transformers for the settings and the variables; Jinja 3.1 for the language.
-public struct ChatTemplate: Sendable {
+package struct ChatTemplate: Sendable {
   private let statements: [TemplateStatement]
   /// The model's own template for conversations with tools. One that cannot be read fails where it is needed.
   private var toolUse: (statements: Result<[TemplateStatement], TemplateError>, path: String)?
   var limits = TemplateRun.Limits()
   /// `bos_token` and the like, by their names.
-  public let specialTokens: [String: String]
+  package let specialTokens: [String: String]
   /// The file that it came from.
-  public private(set) var path: String?
+  package private(set) var path: String?
 
   /// - Throws: `invalidTemplate`, `tooLarge`.
-  public init(_ source: String, specialTokens: [String: String] = [:]) throws(TemplateError) {
+  package init(_ source: String, specialTokens: [String: String] = [:]) throws(TemplateError) {
     statements = try TemplateParser.statements(of: source)
     self.specialTokens = specialTokens
   }
@@ -48,7 +48,7 @@ public struct ChatTemplate: Sendable {
   ///   - variables: an object with whatever else the template reads (`enable_thinking`, `documents`).
   ///   - date: what `strftime_now` takes for now; without it, such a template fails.
   /// - Throws: `templateFailed`; `invalidTemplate` and `tooLarge` where the template for tools cannot be read.
-  public func render(
+  package func render(
     messages: JSON, tools: JSON? = nil, addsGenerationPrompt: Bool = true, variables: JSON? = nil,
     date: TemplateDate? = nil
   ) throws -> String {

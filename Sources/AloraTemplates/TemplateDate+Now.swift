@@ -2,7 +2,7 @@ internal import AloraSystem
 
 extension TemplateDate {
   /// The local time.
-  public static func now() -> TemplateDate? {
+  package static func now() -> TemplateDate? {
     var seconds = time(nil)
     var parts = unsafe tm()
     // Safe: both outlive the call.

@@ -2,7 +2,7 @@ extension DType {
   /// The number of this type in GGUF files; nil for the types that GGUF cannot hold.
   ///
   /// Source: `enum ggml_type` in ggml's `ggml.h`.
-  public var ggmlTypeID: UInt32? {
+  package var ggmlTypeID: UInt32? {
     switch self {
     case .f32: 0
     case .f16: 1
@@ -45,7 +45,7 @@ extension DType {
   }
 
   /// The type of that number in GGUF files; nil where there is none.
-  public init?(ggmlTypeID: UInt32) {
+  package init?(ggmlTypeID: UInt32) {
     guard let dtype = Self.allCases.first(where: { $0.ggmlTypeID == ggmlTypeID }) else { return nil }
     self = dtype
   }

@@ -2,7 +2,7 @@
 ///
 /// Sources: the safetensors format (`Dtype` in `safetensors/src/tensor.rs`) for names of scalars, ggml's
 /// `enum ggml_type` and block structures (`ggml-common.h`) for block formats.
-public enum DType: UInt8, CaseIterable, Hashable, Sendable {
+package enum DType: UInt8, CaseIterable, Hashable, Sendable {
   // Scalars.
   case f64, f32, f16, bf16
   case f8E4M3, f8E5M2, f8E8M0, f8E4M3FNUZ, f8E5M2FNUZ
@@ -22,7 +22,7 @@ extension DType {
   /// How many elements one block holds, and in how many bits; a scalar is a block of one.
   ///
   /// Units: elements and bits. Bits, because safetensors packs F4 and F6 below the byte.
-  public var block: (elementCount: Int, bitCount: Int) {
+  package var block: (elementCount: Int, bitCount: Int) {
     switch self {
     case .f64, .i64, .u64, .c64: (1, 64)
     case .f32, .i32, .u32: (1, 32)
@@ -62,7 +62,7 @@ extension DType {
 
   /// The bytes that `elementCount` elements of one row take, or nil where they don't fill whole blocks and whole
   /// bytes, or the number does not fit in an `Int`.
-  public func byteCount(elementCount: Int) -> Int? {
+  package func byteCount(elementCount: Int) -> Int? {
     guard elementCount >= 0, elementCount.isMultiple(of: block.elementCount) else { return nil }
     let (bits, overflow) = (elementCount / block.elementCount).multipliedReportingOverflow(by: block.bitCount)
     guard !overflow, bits.isMultiple(of: 8) else { return nil }
@@ -70,10 +70,10 @@ extension DType {
   }
 
   /// True for the formats that store several elements in one block with common scales.
-  public var isBlockFormat: Bool { block.elementCount > 1 }
+  package var isBlockFormat: Bool { block.elementCount > 1 }
 
   /// True for the types whose elements are (possibly scaled) floating-point numbers.
-  public var isFloatingPoint: Bool {
+  package var isFloatingPoint: Bool {
     switch self {
     case .i64, .i32, .i16, .i8, .u64, .u32, .u16, .u8, .bool: false
     default: true
@@ -81,7 +81,7 @@ extension DType {
   }
 
   /// The name as users see it: safetensors' spelling for scalars, ggml's for block formats.
-  public var name: String {
+  package var name: String {
     switch self {
     case .f64: "F64"
     case .f32: "F32"
@@ -137,5 +137,5 @@ extension DType {
 }
 
 extension DType: CustomStringConvertible {
-  public var description: String { name }
+  package var description: String { name }
 }

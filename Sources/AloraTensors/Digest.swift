@@ -1,17 +1,17 @@
-public import AloraSystem
+package import AloraSystem
 internal import CAloraKernels
 
 /// The SHA-256 of something.
-public struct Digest: Hashable, Sendable, CustomStringConvertible {
-  public let bytes: [UInt8]
+package struct Digest: Hashable, Sendable, CustomStringConvertible {
+  package let bytes: [UInt8]
 
   /// In hexadecimal.
-  public var description: String {
+  package var description: String {
     bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
   }
 
   /// The digest of f32 values as little-endian bytes.
-  public init(floats: [Float]) {
+  package init(floats: [Float]) {
     var hasher = Hasher()
     hasher.add(floats)
     self = hasher.end()
@@ -20,18 +20,18 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
   fileprivate init(bytes: [UInt8]) { self.bytes = bytes }
 
   /// Takes bytes piece by piece.
-  public struct Hasher {
+  package struct Hasher {
     private var state = alora_sha256()
 
-    public init() { unsafe alora_sha256_begin(&state) }
+    package init() { unsafe alora_sha256_begin(&state) }
 
-    public mutating func add(_ bytes: [UInt8]) {
+    package mutating func add(_ bytes: [UInt8]) {
       // Safe: the array outlives the call, which reads as many bytes as there are.
       unsafe bytes.withUnsafeBytes { unsafe alora_sha256_add(&state, $0.baseAddress, $0.count) }
     }
 
     /// Adds f32 values as little-endian bytes.
-    public mutating func add(_ values: [Float]) {
+    package mutating func add(_ values: [Float]) {
       #if _endian(little)
         let bits = values
       #else
@@ -40,12 +40,12 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
       unsafe bits.withUnsafeBytes { unsafe alora_sha256_add(&state, $0.baseAddress, $0.count) }
     }
 
-    public mutating func add(_ text: String) {
+    package mutating func add(_ text: String) {
       unsafe add(withUnsafeBytes(of: UInt64(text.utf8.count).littleEndian) { unsafe Array($0) })
       add(Array(text.utf8))
     }
 
-    public consuming func end() -> Digest {
+    package consuming func end() -> Digest {
       var digest = [UInt8](repeating: 0, count: 32)
       unsafe digest.withUnsafeMutableBufferPointer { unsafe alora_sha256_end(&state, $0.baseAddress) }
       return Digest(bytes: digest)
@@ -67,7 +67,7 @@ extension Digest {
   /// Of a file's bytes.
   ///
   /// - Throws: ``FileError``.
-  public init(file path: String) throws {
+  package init(file path: String) throws {
     var hasher = Hasher()
     try hasher.add(MappedFile(path: path))
     self = hasher.end()
@@ -78,7 +78,7 @@ extension Digest.Hasher {
   /// Adds the bytes of a file, as they are now.
   ///
   /// - Throws: ``FileError``.
-  public mutating func add(_ file: MappedFile) throws {
+  package mutating func add(_ file: MappedFile) throws {
     for first in stride(from: 0, to: file.byteCount, by: 1 << 20) {
       add(try file.read(first..<min(first + 1 << 20, file.byteCount)))
     }

@@ -1,17 +1,17 @@
 /// The extents of a tensor, row-major, outermost dimension first, as PyTorch prints them.
 ///
 /// GGUF stores extents in the reverse order; its reader and writer turn them round, nobody else.
-public struct Shape: Hashable, Sendable {
+package struct Shape: Hashable, Sendable {
   /// The extents, outermost first. None is negative; a scalar has none.
-  public let dimensions: [Int]
+  package let dimensions: [Int]
 
   /// The product of all extents; 1 for a scalar.
-  public let elementCount: Int
+  package let elementCount: Int
 
   /// Nil where an extent is negative or the number of elements does not fit in an `Int`.
   ///
   /// A zero extent does not hide an overflow of the others: `[0, Int.max, 2]` is nil too.
-  public init?(_ dimensions: [Int]) {
+  package init?(_ dimensions: [Int]) {
     var count = 1
     var nonzeroCount = 1
     for extent in dimensions {
@@ -26,19 +26,19 @@ public struct Shape: Hashable, Sendable {
   }
 
   /// A matrix of `rows` × `columns`; nil as for `init(_:)`.
-  public init?(rows: Int, columns: Int) { self.init([rows, columns]) }
+  package init?(rows: Int, columns: Int) { self.init([rows, columns]) }
 
   /// How many dimensions there are.
-  public var rank: Int { dimensions.count }
+  package var rank: Int { dimensions.count }
 
   /// The innermost extent, along which block formats pack their elements; 1 for a scalar.
-  public var columnCount: Int { dimensions.last ?? 1 }
+  package var columnCount: Int { dimensions.last ?? 1 }
 
   /// The number of innermost rows.
-  public var rowCount: Int { columnCount == 0 ? 0 : elementCount / columnCount }
+  package var rowCount: Int { columnCount == 0 ? 0 : elementCount / columnCount }
 
   /// The bytes of a contiguous tensor of this shape, or nil where its rows do not fill whole blocks.
-  public func byteCount(of dtype: DType) -> Int? {
+  package func byteCount(of dtype: DType) -> Int? {
     if dtype.isBlockFormat {
       guard let row = dtype.byteCount(elementCount: columnCount) else { return nil }
       let (total, overflow) = row.multipliedReportingOverflow(by: rowCount)
@@ -49,19 +49,19 @@ public struct Shape: Hashable, Sendable {
 }
 
 extension Shape: CustomStringConvertible {
-  public var description: String { "[" + dimensions.map(String.init).joined(separator: ", ") + "]" }
+  package var description: String { "[" + dimensions.map(String.init).joined(separator: ", ") + "]" }
 }
 
 /// Where a tensor lies in a file, and how to read it there.
-public struct TensorDescription: Hashable, Sendable {
-  public let name: String
-  public let dtype: DType
+package struct TensorDescription: Hashable, Sendable {
+  package let name: String
+  package let dtype: DType
   /// Row-major, outermost first.
-  public let shape: Shape
+  package let shape: Shape
   /// The bytes of the tensor, counted from the start of its file.
-  public let byteRange: Range<Int>
+  package let byteRange: Range<Int>
 
-  public init(name: String, dtype: DType, shape: Shape, byteRange: Range<Int>) {
+  package init(name: String, dtype: DType, shape: Shape, byteRange: Range<Int>) {
     self.name = name
     self.dtype = dtype
     self.shape = shape
@@ -70,13 +70,13 @@ public struct TensorDescription: Hashable, Sendable {
 }
 
 /// A tensor to be written: what is known of it before its place in the file.
-public struct TensorDeclaration: Hashable, Sendable {
-  public let name: String
-  public let dtype: DType
+package struct TensorDeclaration: Hashable, Sendable {
+  package let name: String
+  package let dtype: DType
   /// Row-major, outermost first.
-  public let shape: Shape
+  package let shape: Shape
 
-  public init(name: String, dtype: DType, shape: Shape) {
+  package init(name: String, dtype: DType, shape: Shape) {
     self.name = name
     self.dtype = dtype
     self.shape = shape

@@ -1,7 +1,7 @@
-public import AloraSystem
+package import AloraSystem
 
 /// What holds tensors in one file or several: a GGUF or safetensors file, or a model in parts.
-public protocol TensorSource: Sendable {
+package protocol TensorSource: Sendable {
   /// All tensors, in the order of the files; each name comes once.
   var tensors: [TensorDescription] { get }
 
@@ -18,7 +18,7 @@ extension TensorSource {
   /// Calls `body` with the bytes of a tensor of this source, unaligned and not copied.
   ///
   /// - Throws: as ``file(of:)``, and what `body` throws.
-  public func withBytes<Result>(of tensor: TensorDescription, _ body: (RawSpan) throws -> Result) throws -> Result {
+  package func withBytes<Result>(of tensor: TensorDescription, _ body: (RawSpan) throws -> Result) throws -> Result {
     try file(of: tensor).withBytes(in: tensor.byteRange, body)
   }
 
@@ -26,7 +26,7 @@ extension TensorSource {
   ///
   /// - Parameter range: counted from the tensor's first byte; the whole tensor where nil.
   /// - Throws: ``FileError`` `changed` where the file has become shorter; as ``file(of:)``.
-  public func readBytes(of tensor: TensorDescription, in range: Range<Int>? = nil) throws -> [UInt8] {
+  package func readBytes(of tensor: TensorDescription, in range: Range<Int>? = nil) throws -> [UInt8] {
     let part = range ?? 0..<tensor.byteRange.count
     precondition(part.lowerBound >= 0 && part.upperBound <= tensor.byteRange.count, "range outside the tensor")
     let start = tensor.byteRange.lowerBound
@@ -36,7 +36,7 @@ extension TensorSource {
   /// Whether two tensors of this source have the same type, shape and bytes.
   ///
   /// - Throws: as ``readBytes(of:in:)``.
-  public func haveEqualBytes(_ tensor: TensorDescription, _ other: TensorDescription) throws -> Bool {
+  package func haveEqualBytes(_ tensor: TensorDescription, _ other: TensorDescription) throws -> Bool {
     guard tensor.dtype == other.dtype, tensor.shape == other.shape else { return false }
     for start in stride(from: 0, to: tensor.byteRange.count, by: 1 << 20) {
       let range = start..<min(start + (1 << 20), tensor.byteRange.count)
@@ -47,23 +47,23 @@ extension TensorSource {
 }
 
 /// Tensors by name. Names are told apart by their bytes: `String` holds canonically equal ones for the same.
-public struct TensorIndex: Sendable {
+package struct TensorIndex: Sendable {
   private var indices: [[UInt8]: Int] = [:]
 
-  public init() {}
+  package init() {}
 
   /// The places of tensors in a list; of two with one name, the first.
-  public init(_ tensors: [TensorDescription]) {
+  package init(_ tensors: [TensorDescription]) {
     for (position, tensor) in tensors.enumerated() { _ = insert(tensor.name, index: position) }
   }
 
   /// Remembers a name; false where it is known already.
-  public mutating func insert(_ name: String, index: Int) -> Bool {
+  package mutating func insert(_ name: String, index: Int) -> Bool {
     let key = [UInt8](name.utf8)
     guard indices[key] == nil else { return false }
     indices[key] = index
     return true
   }
 
-  public subscript(name: String) -> Int? { indices[[UInt8](name.utf8)] }
+  package subscript(name: String) -> Int? { indices[[UInt8](name.utf8)] }
 }

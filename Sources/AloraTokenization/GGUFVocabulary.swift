@@ -1,5 +1,5 @@
 internal import AloraSystem
-public import AloraGGUF
+package import AloraGGUF
 
 /// The tokenizer inside a GGUF.
 ///
@@ -11,7 +11,7 @@ extension Tokenizer {
   /// Reads the vocabulary of a GGUF's metadata.
   ///
   /// - Throws: ``GGUFError``, ``TokenizationError`` (`missingTokenizer`, `malformed`, `unsupported`).
-  public init(gguf metadata: GGUFMetadata) throws {
+  package init(gguf metadata: GGUFMetadata) throws {
     do { try self.init(reading: metadata) } catch var error as TokenizationError {
       error.path = error.path ?? metadata.path
       throw error

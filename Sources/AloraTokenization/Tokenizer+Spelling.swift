@@ -3,7 +3,7 @@ extension Tokenizer {
   ///
   /// A token that is a part of a character only, or that nothing is decoded from, is spelled as the vocabulary spells it. Nil:
   /// there is no such token.
-  public func spelling(of token: Int) -> String? {
+  package func spelling(of token: Int) -> String? {
     guard let piece = piece(of: token) else { return nil }
     // Of two, the second is not at the text's beginning, where some decoders leave a blank out.
     guard let once = try? decode([token]), let twice = try? decode([token, token]),

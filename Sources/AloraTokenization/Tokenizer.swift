@@ -4,7 +4,7 @@ internal import AloraSystem
 ///
 /// The way of a text: added tokens are cut out, what is between them is normalized and split into pieces, the model
 /// encodes each piece, and special tokens are put around the whole.
-public struct Tokenizer: Sendable {
+package struct Tokenizer: Sendable {
   let model: TokenModel
   let addedTokens: [AddedToken]
   let rawMatcher: AddedTokenMatcher
@@ -19,7 +19,7 @@ public struct Tokenizer: Sendable {
   let specialTokens: Set<UInt32>
 
   /// The file that it came from.
-  public internal(set) var path: String?
+  package internal(set) var path: String?
 
   /// - Throws: `patternFailed`; `malformed` where two added tokens have the same content.
   init(
@@ -54,7 +54,7 @@ public struct Tokenizer: Sendable {
   }
 
   /// One more than the largest id.
-  public var idLimit: Int { max(model.vocabulary.idLimit, (addedPieces.keys.max().map { Int($0) + 1 }) ?? 0) }
+  package var idLimit: Int { max(model.vocabulary.idLimit, (addedPieces.keys.max().map { Int($0) + 1 }) ?? 0) }
 
   /// Turns a text into tokens.
   ///
@@ -62,14 +62,14 @@ public struct Tokenizer: Sendable {
   ///   tokens that are written in the text count either way.
   /// - Throws: `patternFailed`.
   /// - Complexity: O(n log n) in the text's length at most.
-  public func encode(_ text: String, addsSpecialTokens: Bool = true) throws(TokenizationError) -> [Int] {
+  package func encode(_ text: String, addsSpecialTokens: Bool = true) throws(TokenizationError) -> [Int] {
     try encode(validUTF8: Array(text.utf8), addsSpecialTokens: addsSpecialTokens)
   }
 
   /// Turns a text of bytes into tokens.
   ///
   /// - Throws: `invalidUTF8`, `patternFailed`.
-  public func encode(bytes: [UInt8], addsSpecialTokens: Bool = true) throws(TokenizationError) -> [Int] {
+  package func encode(bytes: [UInt8], addsSpecialTokens: Bool = true) throws(TokenizationError) -> [Int] {
     guard String(validating: bytes, as: UTF8.self) != nil else {
       throw TokenizationError(
         .invalidUTF8, problem: "the text is not valid UTF-8", remedy: "convert the text to UTF-8 first")
@@ -105,7 +105,7 @@ public struct Tokenizer: Sendable {
   ///
   /// Bytes that are no text become U+FFFD. Ids without a piece are passed over, as the original does.
   /// - Throws: `patternFailed`.
-  public func decode(_ tokens: [Int], skipsSpecialTokens: Bool = false) throws(TokenizationError) -> String {
+  package func decode(_ tokens: [Int], skipsSpecialTokens: Bool = false) throws(TokenizationError) -> String {
     var pieces: [[UInt8]] = []
     for token in tokens {
       guard let id = UInt32(exactly: token), !(skipsSpecialTokens && specialTokens.contains(id)) else { continue }
@@ -121,18 +121,18 @@ public struct Tokenizer: Sendable {
   }
 
   /// The token's entry in the vocabulary, as the file spells it.
-  public func piece(of token: Int) -> String? {
+  package func piece(of token: Int) -> String? {
     guard let id = UInt32(exactly: token) else { return nil }
     if let piece = addedPieces[id] { return String(decoding: piece, as: UTF8.self) }
     return model.vocabulary.piece(of: token).map { String(decoding: $0, as: UTF8.self) }
   }
 
   /// The token that the vocabulary spells like this.
-  public func token(of piece: String) -> Int? {
+  package func token(of piece: String) -> Int? {
     let bytes = Array(piece.utf8)
     return (addedTokens.first { $0.content == bytes }?.id ?? model.vocabulary.id(of: bytes)).map(Int.init)
   }
 
   /// Whether the token is an added token that the tokenizer calls special.
-  public func isSpecial(_ token: Int) -> Bool { UInt32(exactly: token).map(specialTokens.contains) ?? false }
+  package func isSpecial(_ token: Int) -> Bool { UInt32(exactly: token).map(specialTokens.contains) ?? false }
 }

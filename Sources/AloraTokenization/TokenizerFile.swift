@@ -12,7 +12,7 @@ extension Tokenizer {
   ///
   /// - Throws: ``FileError``, ``JSONError``, ``TokenizationError`` (`malformed`, `unsupported`, `patternFailed`, `tooLarge`).
   /// - Complexity: O(size of the file).
-  public init(jsonPath path: String) throws {
+  package init(jsonPath path: String) throws {
     let document = try JSONDocument(path: path)
     do { try self.init(json: document.root) } catch var error as TokenizationError {
       error.path = path

@@ -3,16 +3,16 @@ import Foundation
 /// Builds a small PEFT adapter on disk, well made or with one thing wrong.
 ///
 /// The default fits testdata/conversion/bases/llama: two layers, hidden size 64, 4 heads of 16 and 2 key-value heads.
-public struct AdapterBuilder {
-  public struct Tensor {
-    public var name: String
-    public var dtype = "F32"
-    public var shape: [Int]
-    public var bytes: [UInt8]
+package struct AdapterBuilder {
+  package struct Tensor {
+    package var name: String
+    package var dtype = "F32"
+    package var shape: [Int]
+    package var bytes: [UInt8]
     /// Overrides `data_offsets`.
-    public var offsets: [Int]?
+    package var offsets: [Int]?
 
-    public init(_ name: String, _ shape: [Int], _ values: [Float]) {
+    package init(_ name: String, _ shape: [Int], _ values: [Float]) {
       self.name = name
       self.shape = shape
       bytes = values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } }
@@ -20,20 +20,20 @@ public struct AdapterBuilder {
   }
 
   /// The members of adapter_config.json as JSON texts, in order.
-  public var configuration: [(String, String)] = [
+  package var configuration: [(String, String)] = [
     ("peft_type", "\"LORA\""), ("r", "4"), ("lora_alpha", "8"), ("target_modules", "[\"q_proj\", \"o_proj\"]"),
     ("alora_invocation_tokens", "[5, 17, 6]"),
   ]
-  public var tensors: [Tensor] = []
+  package var tensors: [Tensor] = []
   /// The whole text of adapter_config.json, instead of `configuration`.
-  public var configurationText: String?
+  package var configurationText: String?
   /// The whole bytes of the weights file, instead of `tensors`.
-  public var weights: [UInt8]?
+  package var weights: [UInt8]?
   /// The header's text, instead of one made from `tensors`.
-  public var header: String?
-  public var weightsName = "adapter_model.safetensors"
+  package var header: String?
+  package var weightsName = "adapter_model.safetensors"
 
-  public init() {
+  package init() {
     for layer in 0..<2 {
       for (module, outputs) in [("q_proj", 64), ("o_proj", 64)] {
         let name = "base_model.model.model.layers.\(layer).self_attn.\(module)"
@@ -43,12 +43,12 @@ public struct AdapterBuilder {
     }
   }
 
-  public static func values(_ count: Int, seed: Int) -> [Float] {
+  package static func values(_ count: Int, seed: Int) -> [Float] {
     (0..<count).map { Float(($0 * 37 + seed * 101) % 199 - 99) / 256 }
   }
 
   /// Sets a member of adapter_config.json; nil removes it.
-  public mutating func set(_ name: String, _ json: String?) {
+  package mutating func set(_ name: String, _ json: String?) {
     if let json, let index = configuration.firstIndex(where: { $0.0 == name }) {
       configuration[index].1 = json
     } else if let json {
@@ -58,7 +58,7 @@ public struct AdapterBuilder {
     }
   }
 
-  public func write(to directory: String) throws {
+  package func write(to directory: String) throws {
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     let text = configurationText ?? "{" + configuration.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ", ") + "}"
     try Data(text.utf8).write(to: URL(fileURLWithPath: directory + "/adapter_config.json"))
@@ -66,7 +66,7 @@ public struct AdapterBuilder {
   }
 
   /// The bytes of the weights file.
-  public func safetensors() -> [UInt8] {
+  package func safetensors() -> [UInt8] {
     var data: [UInt8] = []
     var members: [String] = []
     for tensor in tensors {

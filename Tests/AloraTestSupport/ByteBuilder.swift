@@ -2,24 +2,24 @@ import AloraSystem
 import Foundation
 
 /// Bytes put together piece by piece, for files that no writer here would write.
-public struct ByteBuilder {
-  public private(set) var bytes: [UInt8] = []
+package struct ByteBuilder {
+  package private(set) var bytes: [UInt8] = []
   private let isBigEndian: Bool
 
-  public init(bigEndian: Bool = false) { isBigEndian = bigEndian }
+  package init(bigEndian: Bool = false) { isBigEndian = bigEndian }
 
-  public mutating func append<Value: FixedWidthInteger>(_ value: Value) {
+  package mutating func append<Value: FixedWidthInteger>(_ value: Value) {
     withUnsafeBytes(of: isBigEndian ? value.bigEndian : value.littleEndian) { bytes.append(contentsOf: $0) }
   }
-  public mutating func append(_ text: String) { bytes += Array(text.utf8) }
-  public mutating func append(_ more: [UInt8]) { bytes += more }
-  public mutating func pad(to alignment: Int) {
+  package mutating func append(_ text: String) { bytes += Array(text.utf8) }
+  package mutating func append(_ more: [UInt8]) { bytes += more }
+  package mutating func pad(to alignment: Int) {
     while bytes.count % alignment != 0 { bytes.append(0) }
   }
 }
 
 /// Writes a file as it is, over what stands there.
-public func writeFile(_ bytes: [UInt8], to path: String) throws {
+package func writeFile(_ bytes: [UInt8], to path: String) throws {
   // Not by Data.write, which syncs each file to the disk: mutation tests write thousands.
   guard let file = fopen(path, "wb") else { throw CocoaError(.fileWriteUnknown) }
   let written = fwrite(bytes, 1, bytes.count, file)
@@ -27,12 +27,12 @@ public func writeFile(_ bytes: [UInt8], to path: String) throws {
 }
 
 /// The bytes of a file.
-public func readFile(_ path: String) throws -> [UInt8] {
+package func readFile(_ path: String) throws -> [UInt8] {
   [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
 }
 
 /// The error that `body` throws, where it is of type `Failure`.
-public func caught<Failure: Error>(_ type: Failure.Type = Failure.self, _ body: () throws -> Void) -> Failure? {
+package func caught<Failure: Error>(_ type: Failure.Type = Failure.self, _ body: () throws -> Void) -> Failure? {
   do { try body() } catch { return error as? Failure }
   return nil
 }
@@ -40,7 +40,7 @@ public func caught<Failure: Error>(_ type: Failure.Type = Failure.self, _ body: 
 /// Calls `body` with every proper prefix of `bytes`, and with `bytes` with one byte at a time changed in three ways.
 ///
 /// The reader under test must return or throw a ``DiagnosedError``; whatever else it throws is what this returns.
-public func undiagnosedFailures(
+package func undiagnosedFailures(
   of bytes: [UInt8], changing range: Range<Int>, _ body: ([UInt8]) throws -> Void
 ) -> [String] {
   var failures: [String] = []
@@ -61,6 +61,6 @@ public func undiagnosedFailures(
 }
 
 /// What tests do to files behind a reader's back.
-public enum FileSystemTest {
-  public static func remove(_ path: String) throws { try FileManager.default.removeItem(atPath: path) }
+package enum FileSystemTest {
+  package static func remove(_ path: String) throws { try FileManager.default.removeItem(atPath: path) }
 }

@@ -4,7 +4,7 @@ import Foundation
 ///
 /// Not Foundation's `Process`: that waits on a thread of its own, after which the number may be another process's, and passes
 /// on the signals that a pool's thread blocks. And not pipes: writing to one that nobody reads any more ends the tests.
-public final class ChildProcess {
+package final class ChildProcess {
   private let number: pid_t
   private let output: Int32
   private let errors: Int32
@@ -12,7 +12,7 @@ public final class ChildProcess {
   /// - Parameters:
   ///   - environment: nil: the tests' own.
   ///   - standardOutput: a descriptor, which stays the caller's, instead of a file; the result's output is empty then.
-  public init(
+  package init(
     _ path: String, _ arguments: [String], directory: String? = nil,
     environment: [String: String]? = nil, input: String? = nil, standardOutput: Int32? = nil
   ) throws {
@@ -48,10 +48,10 @@ public final class ChildProcess {
   }
 
   /// Sends a signal. The process has not been waited for, so the number is still its own, running or not.
-  public func send(_ signal: Int32) { kill(number, signal) }
+  package func send(_ signal: Int32) { kill(number, signal) }
 
   /// Waits for the end; to be called once.
-  public func end() throws -> CommandResult {
+  package func end() throws -> CommandResult {
     var status: Int32 = 0
     while waitpid(number, &status, 0) < 0 { guard errno == EINTR else { throw POSIXError(.ECHILD) } }
     let signal = status & 0x7F

@@ -1,16 +1,16 @@
 import Foundation
 
 /// The end of a run of the built command.
-public struct CommandResult {
-  public let status: Int32
-  public let output: String
-  public let errors: String
+package struct CommandResult {
+  package let status: Int32
+  package let output: String
+  package let errors: String
   /// False where a signal (a crash, a trap) ended it; `status` is the signal's number then.
-  public let exitedNormally: Bool
+  package let exitedNormally: Bool
 }
 
 /// The `alora` that was built with the tests.
-public var aloraPath: String {
+package var aloraPath: String {
   let tests = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
   var folder = tests.deletingLastPathComponent()
   while !FileManager.default.isExecutableFile(atPath: folder.appendingPathComponent("alora").path), folder.path != "/" {
@@ -22,7 +22,7 @@ public var aloraPath: String {
 /// Runs the `alora` that was built with the tests.
 ///
 /// - Parameter interruption: a signal, and after how many seconds it is sent where the command still runs.
-public func runAlora(
+package func runAlora(
   _ arguments: [String], directory: String? = nil, environment: [String: String] = [:], input: String? = nil,
   interruption: (signal: Int32, seconds: Double)? = nil
 )

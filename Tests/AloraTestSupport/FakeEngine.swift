@@ -1,11 +1,11 @@
-public import AloraInference
+package import AloraInference
 import AloraAdapters
 import AloraJSON
 import Foundation
 
 /// A server that answers as llama-server does, from the exact engine, with a fault if one is wanted.
-public final class FakeEngine: @unchecked Sendable {
-  public enum Fault: String, CaseIterable, Sendable {
+package final class FakeEngine: @unchecked Sendable {
+  package enum Fault: String, CaseIterable, Sendable {
     case none, early, late, missed, halfScale, off, everywhere, requestScaleIgnored, keepsCache, openAIOff
     /// The token that it would say first is no whole character: no probabilities are given beside it.
     case cutsText
@@ -31,9 +31,9 @@ public final class FakeEngine: @unchecked Sendable {
   private var isSlotOfOther = false
   private var cutToken: Int?
   private var random = SeededRandom(seed: 11)
-  public private(set) var bodies: [String] = []
+  package private(set) var bodies: [String] = []
 
-  public init(
+  package init(
     model: Model, adapter: Adapter, fault: Fault = .none, noise: Double = 0, adapterCount: Int = 1,
     defaultScale: Double = 0, other: (adapter: Adapter, invocation: [Int])? = nil
   ) {
@@ -46,7 +46,7 @@ public final class FakeEngine: @unchecked Sendable {
     self.other = other
   }
 
-  public func serve() throws -> FakeServer {
+  package func serve() throws -> FakeServer {
     try FakeServer { [self] request in
       lock.withLock {
         do {

@@ -28,39 +28,39 @@ private func boundSocket() throws -> (descriptor: Int32, port: UInt16) {
 }
 
 /// A port that refuses connections as long as this lives: bound, so no server gets it, and never listened on.
-public final class RefusingPort: Sendable {
+package final class RefusingPort: Sendable {
   private let descriptor: Int32
-  public let port: UInt16
-  public var url: String { "http://127.0.0.1:\(port)" }
+  package let port: UInt16
+  package var url: String { "http://127.0.0.1:\(port)" }
 
-  public init() throws { (descriptor, port) = try boundSocket() }
+  package init() throws { (descriptor, port) = try boundSocket() }
 
   deinit { close(descriptor) }
 }
 
 /// An HTTP server in this process, on a port of its own, that answers whatever a test wants.
-public final class FakeServer: Sendable {
-  public struct Request: Sendable {
-    public let method: String
-    public let path: String
-    public let body: [UInt8]
+package final class FakeServer: Sendable {
+  package struct Request: Sendable {
+    package let method: String
+    package let path: String
+    package let body: [UInt8]
   }
 
   /// Pieces of bytes to be sent, with a pause before each; then the connection is closed.
-  public struct Reply: Sendable {
-    public var pieces: [[UInt8]]
-    public var pause = 0.0
+  package struct Reply: Sendable {
+    package var pieces: [[UInt8]]
+    package var pause = 0.0
     /// Whether the server waits for the client to close the connection.
-    public var staysOpen = false
+    package var staysOpen = false
 
-    public init(pieces: [[UInt8]], pause: Double = 0) {
+    package init(pieces: [[UInt8]], pause: Double = 0) {
       self.pieces = pieces
       self.pause = pause
     }
 
-    public init(text: String) { self.init(pieces: [Array(text.utf8)]) }
+    package init(text: String) { self.init(pieces: [Array(text.utf8)]) }
 
-    public init(status: String = "200 OK", json: String) {
+    package init(status: String = "200 OK", json: String) {
       self.init(text: "HTTP/1.1 \(status)\r\nContent-Length: \(json.utf8.count)\r\n\r\n\(json)")
     }
   }
@@ -68,10 +68,10 @@ public final class FakeServer: Sendable {
   /// Closing it ends the server's thread, which alone uses and closes the listening socket: a number that is closed while
   /// a thread is about to accept from it may be another server's by then.
   private let stop: Pipe
-  public let port: UInt16
-  public var url: String { "http://127.0.0.1:\(port)" }
+  package let port: UInt16
+  package var url: String { "http://127.0.0.1:\(port)" }
 
-  public init(_ answer: @escaping @Sendable (Request) -> Reply) throws {
+  package init(_ answer: @escaping @Sendable (Request) -> Reply) throws {
     let (descriptor, port) = try boundSocket()
     guard listen(descriptor, 8) == 0 else { throw POSIXError(.EADDRINUSE) }
     self.port = port

@@ -1,8 +1,8 @@
-public import AloraGGUF
+package import AloraGGUF
 import AloraTensors
 
 /// Writes a copy of a GGUF with one key changed, or removed for nil.
-public func rewriteGGUF(_ path: String, to output: String, key: String, value: GGUFValue?) throws {
+package func rewriteGGUF(_ path: String, to output: String, key: String, value: GGUFValue?) throws {
   let file = try GGUFFileSet(path: path)
   var metadata = GGUFMetadata()
   for entry in file.metadata.entries { metadata[entry.key] = entry.value }

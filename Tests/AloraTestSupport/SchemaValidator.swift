@@ -1,14 +1,14 @@
-public import AloraJSON
+package import AloraJSON
 
 /// JSON Schema (draft 2020-12), as much of it as schemas/ uses. A keyword that it does not know is a violation, so that no
 /// rule goes unchecked.
-public struct SchemaValidator {
+package struct SchemaValidator {
   private let schema: JSON
 
-  public init(path: String) throws { schema = try JSONDocument(path: path).root }
+  package init(path: String) throws { schema = try JSONDocument(path: path).root }
 
   /// What in `value` breaks a rule; empty where it conforms.
-  public func violations(in value: JSON) throws -> [String] { try violations(value, schema) }
+  package func violations(in value: JSON) throws -> [String] { try violations(value, schema) }
 
   private func violations(_ value: JSON, _ rules: JSON) throws -> [String] {
     var found: [String] = []

@@ -3,7 +3,7 @@ import Foundation
 /// A model with a vocabulary and a chat template, `base`, and three adapters, in a directory of their own.
 ///
 /// The tiny models have 64 or 96 tokens; a tokenizer with few tokens is written beside the weights.
-public func withSpellingModel(_ body: (_ directory: String) throws -> Void) throws {
+package func withSpellingModel(_ body: (_ directory: String) throws -> Void) throws {
   try withTemporaryDirectory { directory in
     let manager = FileManager.default
     try manager.copyItem(atPath: testData("inference/llama-output/base"), toPath: directory + "/base")

@@ -1,28 +1,28 @@
-public import AloraJSON
+package import AloraJSON
 internal import AloraTensors
 import Foundation
 
 /// The path of a file under `testdata/`.
-public func testData(_ path: String) throws -> String {
+package func testData(_ path: String) throws -> String {
   let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
   return tests.deletingLastPathComponent().appendingPathComponent("testdata").appendingPathComponent(path).path
 }
 
 /// The root value of a JSON text.
-public func parseJSON(_ text: String) throws -> JSON {
+package func parseJSON(_ text: String) throws -> JSON {
   let bytes = [UInt8](text.utf8)
   return try JSONDocument(parsing: bytes.span.bytes).root
 }
 
 /// The SHA-256 of some bytes in hexadecimal, by the project's own code, which `SequenceTests` checks against known vectors.
-public func sha256(_ bytes: some Sequence<UInt8>) -> String {
+package func sha256(_ bytes: some Sequence<UInt8>) -> String {
   var hasher = Digest.Hasher()
   hasher.add(Array(bytes))
   return hasher.end().description
 }
 
 /// Calls `body` with a new directory, which is removed afterwards.
-public func withTemporaryDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
+package func withTemporaryDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
   let path = NSTemporaryDirectory() + "alora-\(UUID().uuidString)"
   try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   defer { try? FileManager.default.removeItem(atPath: path) }

@@ -4,20 +4,20 @@ import Foundation
 #endif
 
 /// A document as its elements. The HTML reports are well-formed XML, too, so that a strict parser can hold them to account.
-public struct XMLPage {
-  public struct Element {
-    public let name: String
-    public let attributes: [String: String]
+package struct XMLPage {
+  package struct Element {
+    package let name: String
+    package let attributes: [String: String]
     /// The names of the elements around it, outermost first.
-    public let path: [String]
-    public fileprivate(set) var text = ""
+    package let path: [String]
+    package fileprivate(set) var text = ""
   }
 
-  public let elements: [Element]
+  package let elements: [Element]
   /// Nil where it is well-formed.
-  public let error: (any Error)?
+  package let error: (any Error)?
 
-  public init(_ markup: String) {
+  package init(_ markup: String) {
     let parser = XMLParser(data: Data(markup.utf8))
     let delegate = Collector()
     parser.delegate = delegate
@@ -26,7 +26,7 @@ public struct XMLPage {
     elements = delegate.elements
   }
 
-  public func all(_ name: String, class kind: String? = nil) -> [Element] {
+  package func all(_ name: String, class kind: String? = nil) -> [Element] {
     elements.filter { element in
       element.name == name
         && (kind.map { (element.attributes["class"] ?? "").split(separator: " ").map(String.init).contains($0) } ?? true)

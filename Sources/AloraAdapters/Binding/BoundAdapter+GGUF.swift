@@ -1,5 +1,5 @@
 internal import AloraSystem
-public import AloraModels
+package import AloraModels
 internal import AloraGGUF
 
 extension GGUFAdapter {
@@ -14,7 +14,7 @@ extension BoundAdapter {
   ///
   /// - Throws: ``AdapterError``: `brokenLoaderRule`, `wrongBase`, `unknownModule`, `wrongShape`, `incompletePair`,
   ///   `noTensors`, `tokenOutsideVocabulary`; ``GGUFError`` for big-endian data.
-  public init(_ adapter: GGUFAdapter, base: BaseModel) throws {
+  package init(_ adapter: GGUFAdapter, base: BaseModel) throws {
     let findings = adapter.findings + adapter.findings(for: base)
     if let finding = findings.first(where: \.isFatal) { throw finding.error(path: adapter.path) }
     let vocabularySize = base.hyperparameters.vocabularySize

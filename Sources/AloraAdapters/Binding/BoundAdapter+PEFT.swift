@@ -1,5 +1,5 @@
 internal import AloraSystem
-public import AloraModels
+package import AloraModels
 internal import AloraSafetensors
 internal import AloraTensors
 
@@ -7,7 +7,7 @@ extension BoundAdapter {
   /// Locates a PEFT adapter in a base, by PEFT's rules.
   ///
   /// - Throws: the first of the adapter's obstacles; ``AdapterError``.
-  public init(_ adapter: AdapterDirectory, base: BaseModel, options: Options = Options()) throws {
+  package init(_ adapter: AdapterDirectory, base: BaseModel, options: Options = Options()) throws {
     if let obstacle = adapter.obstacles.first { throw obstacle }
     guard let weights = adapter.weights else { preconditionFailure("an adapter whose weights weren't asked for") }
     let matcher = try ModuleMatcher(adapter.configuration)

@@ -1,9 +1,9 @@
-public import AloraModels
+package import AloraModels
 internal import AloraTensors
 
 extension GGUFAdapter {
   /// What the loader says about the adapter and a base: architecture, names and shapes.
-  public func findings(for base: BaseModel) -> [LoaderFinding] {
+  package func findings(for base: BaseModel) -> [LoaderFinding] {
     var findings: [LoaderFinding] = []
     if let architecture, architecture != base.architectureName {
       findings.append(

@@ -1,25 +1,25 @@
 internal import AloraSystem
-public import AloraGGUF
+package import AloraGGUF
 internal import AloraTensors
 
 /// A LoRA adapter in GGUF, read as far as it can be read. What llama.cpp's loader would say about it is in ``findings``.
-public struct GGUFAdapter: Sendable {
-  public let file: GGUFFileSet
+package struct GGUFAdapter: Sendable {
+  package let file: GGUFFileSet
   /// `general.architecture`.
-  public let architecture: String?
+  package let architecture: String?
   /// `adapter.lora.alpha`; nil if it is missing or isn't an f32.
-  public let alpha: Float?
+  package let alpha: Float?
   /// `adapter.alora.invocation_tokens`, of any integer type; nil for a plain LoRA.
-  public let invocationTokens: [Int]?
+  package let invocationTokens: [Int]?
   /// The factors of each tensor of the base, in the file's order. `module` is the name of the base's tensor.
-  public let pairs: [FactorPair]
+  package let pairs: [FactorPair]
   /// What the loader says about the file by itself, in the order in which it looks.
-  public let findings: [LoaderFinding]
+  package let findings: [LoaderFinding]
 
-  public var path: String { file.path }
+  package var path: String { file.path }
 
   /// Whether a GGUF is meant to be an adapter: it says so in one of its keys, or it has LoRA factors.
-  public static func isAdapter(_ file: GGUFFileSet) -> Bool {
+  package static func isAdapter(_ file: GGUFFileSet) -> Bool {
     typealias Key = GGUFAdapterFormat.Key
     return file.metadata[Key.type]?.text == GGUFAdapterFormat.type
       || file.metadata.keys.contains { $0.hasPrefix(Key.adapterPrefix) }
@@ -27,10 +27,10 @@ public struct GGUFAdapter: Sendable {
   }
 
   /// - Throws: ``GGUFError``, ``FileError``.
-  public init(path: String) throws { try self.init(GGUFFileSet(path: path)) }
+  package init(path: String) throws { try self.init(GGUFFileSet(path: path)) }
 
   /// - Throws: ``GGUFError`` `valueOutOfRange` for an invocation that is too long; ``AdapterError`` `notAnAdapter`.
-  public init(_ file: GGUFFileSet) throws {
+  package init(_ file: GGUFFileSet) throws {
     typealias Key = GGUFAdapterFormat.Key
     guard Self.isAdapter(file) else {
       throw AdapterError(
@@ -52,7 +52,7 @@ public struct GGUFAdapter: Sendable {
   }
 
   /// What B · A of a pair is multiplied by.
-  public func scale(of pair: FactorPair) -> Float { GGUFAdapterFormat.scale(alpha: alpha ?? 0, rank: pair.rank) }
+  package func scale(of pair: FactorPair) -> Float { GGUFAdapterFormat.scale(alpha: alpha ?? 0, rank: pair.rank) }
 
   private static func pairs(of file: GGUFFileSet) -> ([FactorPair], [LoaderFinding]) {
     var pairs: [FactorPair] = []

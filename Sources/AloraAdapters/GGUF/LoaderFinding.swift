@@ -1,4 +1,4 @@
-public import AloraSystem
+package import AloraSystem
 
 /// A rule of llama.cpp's adapter loader, or of `gguf_init` below it, that a GGUF adapter breaks.
 ///
@@ -7,8 +7,8 @@ public import AloraSystem
 ///
 /// Source: llama.cpp `src/llama-adapter.cpp` (`llama_adapter_lora_init_impl`), `ggml/src/gguf.cpp`
 /// (`gguf_init_from_reader`, `gguf_get_val_str`, `gguf_get_val_f32`), build 11434.
-public struct LoaderFinding: Hashable, Sendable {
-  public enum Rule: String, Hashable, Sendable, CaseIterable {
+package struct LoaderFinding: Hashable, Sendable {
+  package enum Rule: String, Hashable, Sendable, CaseIterable {
     /// ggml reads only the machine's own byte order, little-endian on every machine that matters.
     case byteOrder = "byte-order"
     /// ggml has no arrays of arrays.
@@ -42,7 +42,7 @@ public struct LoaderFinding: Hashable, Sendable {
   }
 
   /// What llama.cpp does with the file.
-  public enum Effect: String, Hashable, Sendable, CaseIterable {
+  package enum Effect: String, Hashable, Sendable, CaseIterable {
     case refuses, aborts
     /// It loads the file and doesn't apply this part.
     case ignores
@@ -54,12 +54,12 @@ public struct LoaderFinding: Hashable, Sendable {
     case producesNaN = "produces-nan"
   }
 
-  public enum Place: Hashable, Sendable, CustomStringConvertible {
+  package enum Place: Hashable, Sendable, CustomStringConvertible {
     case file
     case key(String)
     case tensor(String)
 
-    public var description: String {
+    package var description: String {
       switch self {
       case .file: "file"
       case .key(let key): "key \(key)"
@@ -68,11 +68,11 @@ public struct LoaderFinding: Hashable, Sendable {
     }
   }
 
-  public let rule: Rule
-  public let effect: Effect
-  public let place: Place
-  public let found: String?
-  public let expected: String?
+  package let rule: Rule
+  package let effect: Effect
+  package let place: Place
+  package let found: String?
+  package let expected: String?
 
   init(_ rule: Rule, _ effect: Effect, _ place: Place, found: String? = nil, expected: String? = nil) {
     self.rule = rule
@@ -83,7 +83,7 @@ public struct LoaderFinding: Hashable, Sendable {
   }
 
   /// Whether the adapter can't be used. The others load, and mean something else than one might think.
-  public var isFatal: Bool {
+  package var isFatal: Bool {
     switch effect {
     case .refuses, .aborts, .ignores, .producesNaN: true
     case .scalesByOne, .alwaysActive: false
@@ -95,7 +95,7 @@ public struct LoaderFinding: Hashable, Sendable {
 
 extension LoaderFinding {
   /// What is wrong, as an error's problem.
-  public var problem: String {
+  package var problem: String {
     let (found, expected) = (found ?? "", expected ?? "")
     let engine =
       switch effect {
@@ -132,7 +132,7 @@ extension LoaderFinding {
   }
 
   /// What the user can do.
-  public var remedy: Remedy? {
+  package var remedy: Remedy? {
     switch rule {
     case .unknownTensor, .architecture, .shape: "give the base that the adapter was trained on"
     case .severalParts: "merge the parts into one file"

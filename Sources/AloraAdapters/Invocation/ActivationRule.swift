@@ -1,5 +1,5 @@
 /// The token that an engine adapts first. s is the start of the invocation's last occurrence.
-public enum ActivationRule: String, CaseIterable, Sendable {
+package enum ActivationRule: String, CaseIterable, Sendable {
   /// s, as in PEFT.
   case peft
   /// s + 1, as in IBM's older `alora` package.
@@ -11,7 +11,7 @@ public enum ActivationRule: String, CaseIterable, Sendable {
   ///
   /// An ordinary LoRA, without invocation tokens, is active from index 0. The start may be the end of `tokens`: then
   /// only what is decoded is adapted.
-  public func start(in tokens: [Int], invocation: [Int]?) -> Int? {
+  package func start(in tokens: [Int], invocation: [Int]?) -> Int? {
     guard let invocation else { return 0 }
     switch self {
     case .peft: return InvocationSearch.lastOccurrence(of: invocation, in: tokens)

@@ -1,15 +1,15 @@
 internal import AloraModels
 internal import AloraSystem
-public import AloraTokenization
+package import AloraTokenization
 
 extension AdapterSource {
   /// A tokenizer that was saved beside the adapter.
-  public var tokenizerPath: String? {
+  package var tokenizerPath: String? {
     if case .peft(let directory) = self { Tokenizer.tokenizerPath(ofModel: directory.path) } else { nil }
   }
 
   /// What one should know before relying on the adapter.
-  public var notes: [AdapterNote] {
+  package var notes: [AdapterNote] {
     switch self {
     case .gguf(let adapter): adapter.findings.map(\.note)
     case .peft(let directory):
@@ -21,7 +21,7 @@ extension AdapterSource {
   ///
   /// - Throws: the first obstacle that leaves the invocation open; a broken rule of llama.cpp's loader, under which no
   ///   engine activates the adapter.
-  public func checkInvocation() throws {
+  package func checkInvocation() throws {
     switch self {
     case .gguf(let adapter): try adapter.check()
     case .peft(let directory): if let obstacle = directory.invocationObstacles.first { throw obstacle }
@@ -31,7 +31,7 @@ extension AdapterSource {
   /// What switches the adapter on; nil for a plain LoRA.
   ///
   /// - Throws: as ``checkInvocation()``; `missingTokenizer` for a legacy adapter without a tokenizer; ``TokenizationError``.
-  public func invocation(_ tokenizer: Tokenizer?) throws -> Invocation? {
+  package func invocation(_ tokenizer: Tokenizer?) throws -> Invocation? {
     try checkInvocation()
     switch self {
     case .gguf(let adapter):

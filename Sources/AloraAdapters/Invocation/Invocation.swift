@@ -1,19 +1,19 @@
-public import AloraTokenization
+package import AloraTokenization
 
 /// The sequence that switches an adapter on.
-public struct Invocation: Hashable, Sendable {
-  public let tokens: [Int]
+package struct Invocation: Hashable, Sendable {
+  package let tokens: [Int]
   /// The text that stands for it in a prompt; nil without a tokenizer.
   ///
   /// A legacy adapter's is its whole string, of which `tokens` leave out the first token.
-  public let text: String?
+  package let text: String?
   /// Whether it comes from a legacy adapter's `invocation_string`.
-  public let isLegacy: Bool
+  package let isLegacy: Bool
 
   /// An invocation given by its tokens.
   ///
   /// - Throws: `patternFailed`.
-  public init(tokens: [Int], tokenizer: Tokenizer?) throws(TokenizationError) {
+  package init(tokens: [Int], tokenizer: Tokenizer?) throws(TokenizationError) {
     self.tokens = tokens
     text = try tokenizer?.decode(tokens)
     isLegacy = false
@@ -23,7 +23,7 @@ public struct Invocation: Hashable, Sendable {
   /// adapters were trained to become active one token after the string begins.
   ///
   /// - Throws: `patternFailed`.
-  public init(legacyString string: String, tokenizer: Tokenizer) throws(TokenizationError) {
+  package init(legacyString string: String, tokenizer: Tokenizer) throws(TokenizationError) {
     tokens = Array(try tokenizer.encode(string, addsSpecialTokens: false).dropFirst())
     text = string
     isLegacy = true

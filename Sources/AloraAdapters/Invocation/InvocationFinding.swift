@@ -1,15 +1,15 @@
 /// A way in which an invocation breaks in practice.
-public struct InvocationFinding: Hashable, Sendable {
-  public enum Severity: String, Hashable, Sendable, CaseIterable, Comparable {
+package struct InvocationFinding: Hashable, Sendable {
+  package enum Severity: String, Hashable, Sendable, CaseIterable, Comparable {
     case info, warning, error
 
-    public static func < (left: Severity, right: Severity) -> Bool {
+    package static func < (left: Severity, right: Severity) -> Bool {
       (allCases.firstIndex(of: left) ?? 0) < (allCases.firstIndex(of: right) ?? 0)
     }
   }
 
   /// What is wrong, in a word that does not change between versions.
-  public enum Identifier: String, Hashable, Sendable, CaseIterable {
+  package enum Identifier: String, Hashable, Sendable, CaseIterable {
     /// An id that the base has no token for.
     case outsideVocabulary = "outside-vocabulary"
     /// The sequence is empty: it can never be found.
@@ -28,12 +28,12 @@ public struct InvocationFinding: Hashable, Sendable {
     case legacy = "legacy-first-token-dropped"
   }
 
-  public let identifier: Identifier
-  public let severity: Severity
-  public let explanation: String
-  public let fix: String
+  package let identifier: Identifier
+  package let severity: Severity
+  package let explanation: String
+  package let fix: String
   /// A text or a list of tokens that shows it.
-  public let example: String?
+  package let example: String?
 
   init(_ identifier: Identifier, _ severity: Severity, _ explanation: String, fix: String, example: String? = nil) {
     self.identifier = identifier

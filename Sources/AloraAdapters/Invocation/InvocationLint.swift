@@ -1,7 +1,7 @@
-public import AloraTokenization
+package import AloraTokenization
 
 /// Looks for the ways in which an invocation breaks in practice.
-public struct InvocationLint: Sendable {
+package struct InvocationLint: Sendable {
   private let tokenizer: Tokenizer
   private let adapterTokenizer: Tokenizer?
   private let generationPrompts: [String]
@@ -10,7 +10,7 @@ public struct InvocationLint: Sendable {
   ///   - tokenizer: the base's.
   ///   - adapterTokenizer: the one saved beside the adapter, if any.
   ///   - generationPrompts: ordinary prompts, as the base's chat template renders them.
-  public init(tokenizer: Tokenizer, adapterTokenizer: Tokenizer? = nil, generationPrompts: [String] = []) {
+  package init(tokenizer: Tokenizer, adapterTokenizer: Tokenizer? = nil, generationPrompts: [String] = []) {
     self.tokenizer = tokenizer
     self.adapterTokenizer = adapterTokenizer
     self.generationPrompts = generationPrompts
@@ -19,7 +19,7 @@ public struct InvocationLint: Sendable {
   /// Everything found, the worst first.
   ///
   /// - Throws: `patternFailed`.
-  public func findings(_ invocation: Invocation) throws(TokenizationError) -> [InvocationFinding] {
+  package func findings(_ invocation: Invocation) throws(TokenizationError) -> [InvocationFinding] {
     guard !invocation.tokens.isEmpty else {
       return [
         InvocationFinding(

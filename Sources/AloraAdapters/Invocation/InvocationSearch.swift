@@ -1,10 +1,10 @@
 /// Where an invocation is found in a prompt.
-public enum InvocationSearch {
+package enum InvocationSearch {
   /// The start of the last occurrence, also of one that overlaps another; nil where there is none.
   ///
   /// - Complexity: O(n · m).
   /// Source: PEFT `tuners/lora/variants.py` (`calculate_alora_offsets`).
-  public static func lastOccurrence(of invocation: [Int], in tokens: [Int]) -> Int? {
+  package static func lastOccurrence(of invocation: [Int], in tokens: [Int]) -> Int? {
     guard !invocation.isEmpty, invocation.count <= tokens.count else { return nil }
     return (0...(tokens.count - invocation.count)).last { start in
       invocation.indices.allSatisfy { tokens[start + $0] == invocation[$0] }
@@ -14,7 +14,7 @@ public enum InvocationSearch {
   /// What llama-server finds: it walks backwards, and a token that breaks a match is not tried as the end of another.
   ///
   /// Source: `launch_slot_with_task` of llama.cpp's server, build 11434.
-  public static func serverOccurrence(of invocation: [Int], in tokens: [Int]) -> Int? {
+  package static func serverOccurrence(of invocation: [Int], in tokens: [Int]) -> Int? {
     guard !invocation.isEmpty else { return nil }
     var expected = invocation.count - 1
     for index in tokens.indices.reversed() {
@@ -33,7 +33,7 @@ public enum InvocationSearch {
   /// tokens does.
   ///
   /// Only an end of the invocation can start a wrong match, so repetitions of its ends are all there is to try.
-  public static func serverMiss(of invocation: [Int]) -> [Int]? {
+  package static func serverMiss(of invocation: [Int]) -> [Int]? {
     for count in 1..<max(invocation.count, 1) {
       let tail = Array(invocation.suffix(count))
       let prompt = invocation + tail

@@ -1,5 +1,5 @@
 internal import AloraSystem
-public import AloraJSON
+package import AloraJSON
 
 extension AdapterConfiguration {
   /// Reads and checks a configuration.
@@ -9,7 +9,7 @@ extension AdapterConfiguration {
   ///
   /// - Throws: the first problem: ``JSONError`` for values of a wrong type; ``AdapterError`` (`unsupportedType`,
   ///   `invalidField`, `unsupportedField`, `unknownField`, `invalidInvocation`).
-  public init(json: JSON, ignoredFields: Set<String> = []) throws {
+  package init(json: JSON, ignoredFields: Set<String> = []) throws {
     let parser = try ConfigurationParser(json, ignoredFields: ignoredFields)
     if let problem = parser.problems.first { throw problem }
     self = parser.configuration

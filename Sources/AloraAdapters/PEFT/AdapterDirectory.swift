@@ -1,28 +1,28 @@
-public import AloraSystem
+package import AloraSystem
 internal import AloraJSON
 internal import AloraModels
-public import AloraSafetensors
+package import AloraSafetensors
 internal import AloraTensors
 
 /// An adapter as PEFT saves it: `adapter_config.json` and `adapter_model.safetensors`, or its shards.
 ///
 /// It is read whether or not it can be converted. What stands in the way is in ``obstacles``.
-public struct AdapterDirectory: Sendable {
-  public let path: String
-  public let configuration: AdapterConfiguration
+package struct AdapterDirectory: Sendable {
+  package let path: String
+  package let configuration: AdapterConfiguration
   /// Nil if the directory has none that can be read.
-  public let weights: SafetensorsFileSet?
+  package let weights: SafetensorsFileSet?
   /// The factors, in the order of their data in the file.
-  public let pairs: [FactorPair]
+  package let pairs: [FactorPair]
   /// Why the adapter can't be used with a base, the first reason first. Empty for a LoRA that can.
-  public let obstacles: [any DiagnosedError]
+  package let obstacles: [any DiagnosedError]
   /// The obstacles that leave open whether and where the adapter becomes active.
   package let invocationObstacles: [any DiagnosedError]
-  public let notes: [AdapterNote]
+  package let notes: [AdapterNote]
   let remedies: AdapterRemedies
 
-  public var configurationPath: String { "\(path)/\(ModelFiles.adapterConfiguration)" }
-  public var weightsPath: String { weights?.path ?? "\(path)/\(ModelFiles.adapterWeights)" }
+  package var configurationPath: String { "\(path)/\(ModelFiles.adapterConfiguration)" }
+  package var weightsPath: String { weights?.path ?? "\(path)/\(ModelFiles.adapterWeights)" }
 
   /// Opens an adapter. Only the headers of the weights are read.
   ///
@@ -31,7 +31,7 @@ public struct AdapterDirectory: Sendable {
   ///   - readsWeights: false for what the configuration alone tells; then there are no pairs.
   ///   - ignoredFields: fields of the configuration that aren't known and that the user vouches for.
   /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``; ``PathError``, which says what is there instead.
-  public init(path: String, readsWeights: Bool = true, ignoredFields: Set<String> = []) throws {
+  package init(path: String, readsWeights: Bool = true, ignoredFields: Set<String> = []) throws {
     let files = try Self.files(at: path)
     self.path = files.path
     let parser = try ConfigurationParser(

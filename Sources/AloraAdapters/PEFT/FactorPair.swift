@@ -1,18 +1,18 @@
 internal import AloraSystem
-public import AloraTensors
+package import AloraTensors
 
 /// The two factors of the update of one module: ΔW = scaling · B · A.
-public struct FactorPair: Hashable, Sendable {
+package struct FactorPair: Hashable, Sendable {
   /// The module's path in the base model, `model.layers.0.self_attn.q_proj`; in a GGUF, the name of the base's tensor.
-  public let module: String
+  package let module: String
   /// Whether the module is an embedding, whose update is looked up instead of multiplied.
-  public let isEmbedding: Bool
+  package let isEmbedding: Bool
   /// Whether `a` of an embedding is [vocabulary, r], as in GGUF, instead of PEFT's [r, vocabulary].
   let isStoredByRow: Bool
   /// Shape: [r, in].
-  public let a: TensorDescription
+  package let a: TensorDescription
   /// Shape: [out, r].
-  public let b: TensorDescription
+  package let b: TensorDescription
 
   init(module: String, isEmbedding: Bool, isStoredByRow: Bool = false, a: TensorDescription, b: TensorDescription) {
     self.module = module
@@ -22,11 +22,11 @@ public struct FactorPair: Hashable, Sendable {
     self.b = b
   }
 
-  public var rank: Int { b.shape.columnCount }
+  package var rank: Int { b.shape.columnCount }
   /// The number of inputs of the module; of an embedding, the vocabulary size.
-  public var inputCount: Int { hasInputRows ? a.shape.matrixRowCount : a.shape.columnCount }
+  package var inputCount: Int { hasInputRows ? a.shape.matrixRowCount : a.shape.columnCount }
   /// The number of outputs of the module.
-  public var outputCount: Int { b.shape.matrixRowCount }
+  package var outputCount: Int { b.shape.matrixRowCount }
   /// The rank that A has; the same as ``rank`` in every pair that makes sense.
   var rankOfA: Int { hasInputRows ? a.shape.columnCount : a.shape.matrixRowCount }
   /// How many matrices A and B hold: one for each expert in a GGUF, else 1.

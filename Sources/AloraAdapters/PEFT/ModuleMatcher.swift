@@ -4,13 +4,13 @@ internal import AloraRegex
 /// Decides, by PEFT's rules, which modules a configuration targets and with which rank and alpha.
 ///
 /// Source: PEFT `tuners/tuners_utils.py` (`check_target_module_exists`) and `utils/other.py` (`get_pattern_key`).
-public struct ModuleMatcher: Sendable {
+package struct ModuleMatcher: Sendable {
   /// What PEFT multiplies B·A by for one module, and from what.
-  public struct Scaling: Hashable, Sendable {
-    public let rank: Int
-    public let alpha: Double
+  package struct Scaling: Hashable, Sendable {
+    package let rank: Int
+    package let alpha: Double
     /// alpha / r, or alpha / √r where the adapter is rank-stabilized. Computed in double precision, as Python does.
-    public let value: Double
+    package let value: Double
   }
 
   private enum Rule: Sendable {
@@ -28,7 +28,7 @@ public struct ModuleMatcher: Sendable {
   private let alphaRules: [(CompiledRegex, Double)]
 
   /// - Throws: `invalidPattern`.
-  public init(_ configuration: AdapterConfiguration) throws(AdapterError) {
+  package init(_ configuration: AdapterConfiguration) throws(AdapterError) {
     func rule(_ targets: AdapterConfiguration.Targets, _ field: String) throws(AdapterError) -> Rule {
       switch targets {
       case .names(let names): .names(Set(names))
@@ -69,7 +69,7 @@ public struct ModuleMatcher: Sendable {
   /// The scaling of a module that is targeted.
   ///
   /// - Throws: `invalidPattern` where a pattern backtracks without end.
-  public func scaling(ofModule path: String) throws(AdapterError) -> Scaling {
+  package func scaling(ofModule path: String) throws(AdapterError) -> Scaling {
     let rank = try firstMatch(rankRules, path, "rank_pattern") ?? configuration.rank
     let alpha = try firstMatch(alphaRules, path, "alpha_pattern") ?? configuration.alpha
     let divisor = configuration.isRankStabilized ? Double(rank).squareRoot() : Double(rank)
@@ -82,7 +82,7 @@ public struct ModuleMatcher: Sendable {
   ///   - path: the module's path in the base model: `model.layers.0.self_attn.q_proj`.
   ///   - isOutputLayer: whether it is the output layer, which `all-linear` leaves out.
   /// - Throws: `invalidPattern` where a pattern backtracks without end.
-  public func targets(module path: String, isOutputLayer: Bool) throws(AdapterError) -> Bool {
+  package func targets(module path: String, isOutputLayer: Bool) throws(AdapterError) -> Bool {
     switch excluded {
     case .names(let names): if Self.isNamed(path, by: names) { return false }
     case .pattern(let regex): if try matches(regex, path, "exclude_modules") { return false }

@@ -11,10 +11,10 @@ internal import CAloraKernels
 ///
 /// A model is a list of blocks (``Block``). Each kind of mixer and of feed-forward network has its own file; nothing here
 /// depends on the model's architecture.
-@safe public final class Evaluator {
-  public let model: Model
-  public let pool: ThreadPool
-  public let instructionSet: InstructionSet
+@safe package final class Evaluator {
+  package let model: Model
+  package let pool: ThreadPool
+  package let instructionSet: InstructionSet
   let isa: alora_isa
   let product: ProductKernel
   let scratch: [Scratch]
@@ -30,7 +30,7 @@ internal import CAloraKernels
     let weights = GrowingBuffer()
   }
 
-  public convenience init(model: Model, pool: ThreadPool, instructionSet: InstructionSet = .best) {
+  package convenience init(model: Model, pool: ThreadPool, instructionSet: InstructionSet = .best) {
     self.init(model: model, pool: pool, instructionSet: instructionSet) { $0.perform() }
   }
 
@@ -44,7 +44,7 @@ internal import CAloraKernels
   }
 
   /// Texts longer than this are refused: sines and cosines are exact up to the angle of its last position.
-  public var positionLimit: Int {
+  package var positionLimit: Int {
     let greatest = model.graph.parameters.rotaries.flatMap {
       $0.inverseFrequencies + ($0.longInverseFrequencies ?? [])
     }.max()
@@ -57,7 +57,7 @@ internal import CAloraKernels
   /// - Returns: for each piece of work, the logits asked for.
   /// - Throws: ``InferenceError`` (`tokenOutsideVocabulary`, `noTokens`, `tooLong`, `notFinite`); ``FileError`` where the
   ///   embedding, or weights that stay in the file, can't be read. The sequences are then as before.
-  public func evaluate(_ work: [Work]) throws -> [Logits] {
+  package func evaluate(_ work: [Work]) throws -> [Logits] {
     try check(work)
     let pass = begin(work)
     do {

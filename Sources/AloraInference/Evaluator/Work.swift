@@ -1,30 +1,30 @@
 /// The logits of consecutive positions of one sequence.
-public struct Logits: Sendable {
-  public let positions: Range<Int>
-  public let vocabularySize: Int
+package struct Logits: Sendable {
+  package let positions: Range<Int>
+  package let vocabularySize: Int
   /// Shape: `[positions, vocabulary]`
-  public let values: [Float]
+  package let values: [Float]
 
   /// The logits of one of the positions.
-  public subscript(position: Int) -> ArraySlice<Float> {
+  package subscript(position: Int) -> ArraySlice<Float> {
     let row = position - positions.lowerBound
     return values[(row * vocabularySize)..<((row + 1) * vocabularySize)]
   }
 }
 
 /// Tokens to compute next for one sequence.
-public struct Work {
+package struct Work {
   /// The tokens whose logits are wanted.
-  public enum LogitSelection: Hashable, Sendable {
+  package enum LogitSelection: Hashable, Sendable {
     case none, last, all
     /// Counted from the first of the tokens.
     case rows(Range<Int>)
   }
-  public let sequence: TokenSequence
-  public let tokens: [Int]
-  public let logits: LogitSelection
+  package let sequence: TokenSequence
+  package let tokens: [Int]
+  package let logits: LogitSelection
 
-  public init(_ sequence: TokenSequence, tokens: [Int], logits: LogitSelection) {
+  package init(_ sequence: TokenSequence, tokens: [Int], logits: LogitSelection) {
     self.sequence = sequence
     self.tokens = tokens
     self.logits = logits

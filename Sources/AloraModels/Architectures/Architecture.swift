@@ -3,7 +3,7 @@
 ///
 /// Conversion and inference read the same value. Each architecture has one file that defines one constant; to add an
 /// architecture, add a file and its entry in ``all``.
-public struct Architecture: Sendable {
+package struct Architecture: Sendable {
   /// The names that files give an architecture.
   struct Names: Sendable {
     /// `general.architecture` of GGUF.
@@ -63,7 +63,7 @@ public struct Architecture: Sendable {
   }
 
   /// The class that the reference implementation computes with: `LlamaForCausalLM`.
-  public var className: String { names.family + "ForCausalLM" }
+  package var className: String { names.family + "ForCausalLM" }
 
   /// Every architecture that this package knows. Of those with one GGUF name, the first gives a GGUF its layers.
   static let all: [Architecture] = [

@@ -1,15 +1,15 @@
 internal import AloraJSON
 
 /// The numbers of a model's graph outside of its layers.
-public struct GraphParameters: Hashable, Sendable {
-  public var embeddingScale: Float
-  public var logitDivisor: Float
+package struct GraphParameters: Hashable, Sendable {
+  package var embeddingScale: Float
+  package var logitDivisor: Float
   /// cap · tanh(logit / cap); nil for none.
-  public var logitSoftCap: Float?
+  package var logitSoftCap: Float?
   /// What layers refer to by an index.
-  public var rotaries: [RotaryEmbedding]
+  package var rotaries: [RotaryEmbedding]
   /// How many positions the model was made for; nil where nothing is said.
-  public var contextLength: Int?
+  package var contextLength: Int?
 }
 
 /// All numbers of a graph, as a configuration or a GGUF states them. Blocks take theirs from here.

@@ -1,25 +1,25 @@
 /// The numbers that fix the shapes of a model's weights.
-public struct Hyperparameters: Hashable, Sendable {
-  public var layerCount: Int
-  public var hiddenSize: Int
-  public var headCount: Int
-  public var keyValueHeadCount: Int
-  public var headDimension: Int
+package struct Hyperparameters: Hashable, Sendable {
+  package var layerCount: Int
+  package var hiddenSize: Int
+  package var headCount: Int
+  package var keyValueHeadCount: Int
+  package var headDimension: Int
   /// The width of the feed-forward network, or of each expert.
-  public var feedForwardSize: Int
+  package var feedForwardSize: Int
   /// The width of the shared feed-forward network beside or instead of experts; 0 for none.
-  public var sharedFeedForwardSize: Int
+  package var sharedFeedForwardSize: Int
   /// 0 for a dense model.
-  public var expertCount: Int
-  public var expertsPerToken: Int
-  public var vocabularySize: Int
+  package var expertCount: Int
+  package var expertsPerToken: Int
+  package var vocabularySize: Int
   /// Whether the output layer is the token embedding.
-  public var tiesEmbeddings: Bool
+  package var tiesEmbeddings: Bool
 
   /// The rows of the query projection.
-  public var queryRowCount: Int { headCount * headDimension }
+  package var queryRowCount: Int { headCount * headDimension }
   /// The rows of the key projection and of the value projection.
-  public var keyValueRowCount: Int { keyValueHeadCount * headDimension }
+  package var keyValueRowCount: Int { keyValueHeadCount * headDimension }
 
   /// Limits that keep every product of two of these numbers far from overflow.
   static let extent = 1...(1 << 24)

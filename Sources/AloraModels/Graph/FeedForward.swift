@@ -1,5 +1,5 @@
 /// What acts on each position alone. The evaluator has one file for each kind.
-public enum FeedForward<Matrix> {
+package enum FeedForward<Matrix> {
   case gated(GatedNetwork<Matrix>)
   case experts(ExpertMixture<Matrix>)
 
@@ -12,13 +12,13 @@ public enum FeedForward<Matrix> {
 }
 
 /// down · (activation (gate · x) * (up · x))
-public struct GatedNetwork<Matrix> {
-  public var gate: Matrix
-  public var up: Matrix
-  public var down: Matrix
-  public var activation: GateActivation
+package struct GatedNetwork<Matrix> {
+  package var gate: Matrix
+  package var up: Matrix
+  package var down: Matrix
+  package var activation: GateActivation
 
-  public init(gate: Matrix, up: Matrix, down: Matrix, activation: GateActivation) {
+  package init(gate: Matrix, up: Matrix, down: Matrix, activation: GateActivation) {
     self.gate = gate
     self.up = up
     self.down = down
@@ -32,20 +32,20 @@ public struct GatedNetwork<Matrix> {
 }
 
 /// The function on the gate of a feed-forward network.
-public enum GateActivation: Hashable, Sendable {
+package enum GateActivation: Hashable, Sendable {
   case silu
   /// GELU in its tanh form.
   case geluTanh
 }
 
 /// A router that chooses a few of many networks for each token, and maybe a network that all tokens share.
-public struct ExpertMixture<Matrix> {
-  public var router: Matrix
-  public var experts: [GatedNetwork<Matrix>]
-  public var shared: GatedNetwork<Matrix>?
-  public var routing: ExpertRouting
+package struct ExpertMixture<Matrix> {
+  package var router: Matrix
+  package var experts: [GatedNetwork<Matrix>]
+  package var shared: GatedNetwork<Matrix>?
+  package var routing: ExpertRouting
 
-  public init(
+  package init(
     router: Matrix, experts: [GatedNetwork<Matrix>], shared: GatedNetwork<Matrix>?, routing: ExpertRouting
   ) {
     self.router = router
@@ -62,8 +62,8 @@ public struct ExpertMixture<Matrix> {
 }
 
 /// How a router's logits become the experts of a token: the best few, weighted by the softmax of their logits.
-public struct ExpertRouting: Hashable, Sendable {
-  public var expertsPerToken: Int
+package struct ExpertRouting: Hashable, Sendable {
+  package var expertsPerToken: Int
 }
 
 extension FeedForward: Sendable where Matrix: Sendable {}

@@ -1,13 +1,13 @@
 /// One layer of a model: blocks, each of which adds its output to the residual stream.
 ///
 /// `Matrix` and `Vector` are descriptions in a ``ModelGraph``, and the numbers themselves in a loaded model.
-public struct Layer<Matrix, Vector> {
-  public var blocks: [Block<Matrix, Vector>]
+package struct Layer<Matrix, Vector> {
+  package var blocks: [Block<Matrix, Vector>]
 
-  public init(blocks: [Block<Matrix, Vector>]) { self.blocks = blocks }
+  package init(blocks: [Block<Matrix, Vector>]) { self.blocks = blocks }
 
   /// The same layer with other matrices and vectors.
-  public func map<NewMatrix, NewVector>(
+  package func map<NewMatrix, NewVector>(
     matrix: (Matrix) throws -> NewMatrix, vector: (Vector) throws -> NewVector
   ) rethrows -> Layer<NewMatrix, NewVector> {
     Layer<NewMatrix, NewVector>(blocks: try blocks.map { try $0.map(matrix: matrix, vector: vector) })
@@ -18,8 +18,8 @@ public struct Layer<Matrix, Vector> {
 ///
 ///     x      = input norm (stream)
 ///     stream = stream + residualScale · output norm (operation (x))
-public struct Block<Matrix, Vector> {
-  public enum Operation {
+package struct Block<Matrix, Vector> {
+  package enum Operation {
     /// Exchanges information between positions.
     case mixer(Mixer<Matrix, Vector>)
     /// Acts on each position alone.
@@ -27,19 +27,19 @@ public struct Block<Matrix, Vector> {
   }
 
   /// What the operation reads.
-  public enum Input {
+  package enum Input {
     /// The stream as it is now, through a norm if there is one.
     case stream(Norm<Vector>?)
     /// What the block before it in the same layer read, so that both run side by side.
     case sameAsPrevious
   }
 
-  public var input: Input
-  public var operation: Operation
-  public var outputNorm: Norm<Vector>?
-  public var residualScale: Float
+  package var input: Input
+  package var operation: Operation
+  package var outputNorm: Norm<Vector>?
+  package var residualScale: Float
 
-  public init(input: Input, operation: Operation, outputNorm: Norm<Vector>? = nil, residualScale: Float = 1) {
+  package init(input: Input, operation: Operation, outputNorm: Norm<Vector>? = nil, residualScale: Float = 1) {
     self.input = input
     self.operation = operation
     self.outputNorm = outputNorm
@@ -65,16 +65,16 @@ public struct Block<Matrix, Vector> {
 }
 
 /// A root-mean-square norm.
-public struct Norm<Vector> {
-  public var weight: Vector
-  public var epsilon: Float
+package struct Norm<Vector> {
+  package var weight: Vector
+  package var epsilon: Float
 
-  public init(weight: Vector, epsilon: Float) {
+  package init(weight: Vector, epsilon: Float) {
     self.weight = weight
     self.epsilon = epsilon
   }
 
-  public func map<NewVector>(_ vector: (Vector) throws -> NewVector) rethrows -> Norm<NewVector> {
+  package func map<NewVector>(_ vector: (Vector) throws -> NewVector) rethrows -> Norm<NewVector> {
     Norm<NewVector>(weight: try vector(weight), epsilon: epsilon)
   }
 }

@@ -1,7 +1,7 @@
 internal import AloraJSON
 
 /// A layer of a model as its files describe it.
-public typealias GraphLayer = Layer<GraphMatrix, GraphVector>
+package typealias GraphLayer = Layer<GraphMatrix, GraphVector>
 typealias GraphBlock = Block<GraphMatrix, GraphVector>
 
 /// What an architecture's file composes a layer from: its number, the model's numbers, and blocks by their usual names.

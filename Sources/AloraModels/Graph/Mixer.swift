@@ -1,5 +1,5 @@
 /// What exchanges information between positions. The evaluator has one file for each kind.
-public enum Mixer<Matrix, Vector> {
+package enum Mixer<Matrix, Vector> {
   case attention(Attention<Matrix, Vector>)
 
   func map<NewMatrix, NewVector>(
@@ -12,17 +12,17 @@ public enum Mixer<Matrix, Vector> {
 }
 
 /// Softmax attention with grouped heads.
-public struct Attention<Matrix, Vector> {
-  public var query: Matrix
-  public var key: Matrix
-  public var value: Matrix
-  public var output: Matrix
+package struct Attention<Matrix, Vector> {
+  package var query: Matrix
+  package var key: Matrix
+  package var value: Matrix
+  package var output: Matrix
   /// On each head where the weight is as long as a head, or on the whole row.
-  public var queryNorm: Norm<Vector>?
-  public var keyNorm: Norm<Vector>?
-  public var shape: AttentionShape
+  package var queryNorm: Norm<Vector>?
+  package var keyNorm: Norm<Vector>?
+  package var shape: AttentionShape
 
-  public init(
+  package init(
     query: Matrix, key: Matrix, value: Matrix, output: Matrix, queryNorm: Norm<Vector>? = nil,
     keyNorm: Norm<Vector>? = nil, shape: AttentionShape
   ) {
@@ -45,21 +45,21 @@ public struct Attention<Matrix, Vector> {
 }
 
 /// The numbers of an attention.
-public struct AttentionShape: Hashable, Sendable {
-  public var headCount: Int
-  public var keyValueHeadCount: Int
-  public var headDimension: Int
+package struct AttentionShape: Hashable, Sendable {
+  package var headCount: Int
+  package var keyValueHeadCount: Int
+  package var headDimension: Int
   /// A token sees itself and `window - 1` positions before it; nil: all.
-  public var window: Int?
+  package var window: Int?
   /// The rotary embedding, as an index of ``GraphParameters/rotaries``; nil for a layer without positions.
-  public var rotary: Int?
+  package var rotary: Int?
   /// What a score is multiplied by.
-  public var scale: Float
+  package var scale: Float
   /// cap · tanh(score / cap); nil for none.
-  public var softCap: Float?
+  package var softCap: Float?
 
-  public var queryRowCount: Int { headCount * headDimension }
-  public var keyValueRowCount: Int { keyValueHeadCount * headDimension }
+  package var queryRowCount: Int { headCount * headDimension }
+  package var keyValueRowCount: Int { keyValueHeadCount * headDimension }
 }
 
 extension Mixer: Sendable where Matrix: Sendable, Vector: Sendable {}
@@ -67,7 +67,7 @@ extension Attention: Sendable where Matrix: Sendable, Vector: Sendable {}
 
 extension Layer {
   /// Its attention; nil for a layer without.
-  public var attention: Attention<Matrix, Vector>? {
+  package var attention: Attention<Matrix, Vector>? {
     for block in blocks {
       if case .mixer(.attention(let attention)) = block.operation { return attention }
     }

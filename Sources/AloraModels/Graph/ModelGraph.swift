@@ -1,49 +1,49 @@
-public import AloraGGUF
-public import AloraJSON
+package import AloraGGUF
+package import AloraJSON
 
 /// A matrix of the graph: some rows of a tensor, in the order that Hugging Face has them.
-public struct GraphMatrix: Hashable, Sendable {
+package struct GraphMatrix: Hashable, Sendable {
   /// Rows `rows` of a tensor with `rowCount` rows in all (those of all experts together).
-  public struct Place: Hashable, Sendable {
-    public let name: String
-    public let rows: Range<Int>
-    public let rowCount: Int
+  package struct Place: Hashable, Sendable {
+    package let name: String
+    package let rows: Range<Int>
+    package let rowCount: Int
   }
 
   /// In GGUF: `blk.0.attn_q.weight`. Adapters are looked up by this name.
-  public let gguf: Place
+  package let gguf: Place
   /// The order of the GGUF's rows.
-  public let permutation: RowPermutation
+  package let permutation: RowPermutation
   /// In Hugging Face's files: `model.layers.0.self_attn.q_proj.weight`.
-  public let huggingFace: Place
-  public let columnCount: Int
+  package let huggingFace: Place
+  package let columnCount: Int
   /// Whether the model has a bias here; nil where its presence tells.
-  public let hasBias: Bool?
+  package let hasBias: Bool?
 
-  public var rowCount: Int { gguf.rows.count }
+  package var rowCount: Int { gguf.rows.count }
 }
 
 /// A norm's weight.
-public struct GraphVector: Hashable, Sendable {
-  public let ggufName: String
-  public let huggingFaceName: String
-  public let count: Int
+package struct GraphVector: Hashable, Sendable {
+  package let ggufName: String
+  package let huggingFaceName: String
+  package let count: Int
   /// Added to the elements of Hugging Face's file; GGUF has them as they are used.
-  public let huggingFaceOffset: Float
+  package let huggingFaceOffset: Float
 }
 
 /// The computation of a model: which tensors it reads, and its numbers.
-public struct ModelGraph: Sendable {
-  public let base: BaseModel
-  public let parameters: GraphParameters
-  public let layers: [GraphLayer]
-  public let embedding: GraphMatrix
-  public let finalNorm: Norm<GraphVector>
+package struct ModelGraph: Sendable {
+  package let base: BaseModel
+  package let parameters: GraphParameters
+  package let layers: [GraphLayer]
+  package let embedding: GraphMatrix
+  package let finalNorm: Norm<GraphVector>
   /// Equal to `embedding` where the model ties them.
-  public let output: GraphMatrix
+  package let output: GraphMatrix
 
   /// - Throws: as ``BaseModel/init(configuration:)``; ``ArchitectureError`` `unsupportedVariant`.
-  public init(configuration json: JSON) throws {
+  package init(configuration json: JSON) throws {
     try self.init(configuration: json, base: BaseModel(configuration: json))
   }
 
@@ -57,7 +57,7 @@ public struct ModelGraph: Sendable {
   }
 
   /// - Throws: as ``BaseModel/init(gguf:)``; ``ArchitectureError`` `unsupportedVariant`.
-  public init(gguf file: GGUFFileSet) throws { try self.init(gguf: file, base: BaseModel(gguf: file)) }
+  package init(gguf file: GGUFFileSet) throws { try self.init(gguf: file, base: BaseModel(gguf: file)) }
 
   init(gguf file: GGUFFileSet, base: BaseModel) throws {
     let numbers = try GraphNumbers(

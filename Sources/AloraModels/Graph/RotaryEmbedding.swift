@@ -5,15 +5,15 @@ internal import AloraTensors
 /// Some models have two sets: one for texts up to the length they were first trained with, one for longer ones.
 /// transformers picks the set by the length that a prompt happens to have, and so changes its mind about tokens that it
 /// has already seen; here the set belongs to the run: it is chosen once, by the length that the run declares.
-public struct RotaryEmbedding: Hashable, Sendable {
+package struct RotaryEmbedding: Hashable, Sendable {
   /// Units: radians for each position. As many as there are rotated pairs in a head.
-  public let inverseFrequencies: [Float]
+  package let inverseFrequencies: [Float]
   /// For runs declared longer than `originalLength`; nil where there is one set only.
-  public let longInverseFrequencies: [Float]?
+  package let longInverseFrequencies: [Float]?
   /// Units: tokens.
-  public let originalLength: Int
+  package let originalLength: Int
   /// What cosines and sines are multiplied by.
-  public let scale: Float
+  package let scale: Float
 
   init(
     inverseFrequencies: [Float], longInverseFrequencies: [Float]? = nil, originalLength: Int = .max, scale: Float = 1
@@ -25,10 +25,10 @@ public struct RotaryEmbedding: Hashable, Sendable {
   }
 
   /// Whether a run of that many tokens takes the second set.
-  public func isLong(length: Int) -> Bool { longInverseFrequencies != nil && length > originalLength }
+  package func isLong(length: Int) -> Bool { longInverseFrequencies != nil && length > originalLength }
 
   /// The frequencies for a run of that many tokens.
-  public func inverseFrequencies(length: Int) -> [Float] {
+  package func inverseFrequencies(length: Int) -> [Float] {
     isLong(length: length) ? longInverseFrequencies ?? inverseFrequencies : inverseFrequencies
   }
 }

@@ -1,7 +1,7 @@
 internal import AloraGGUF
 internal import AloraSafetensors
 internal import AloraSystem
-public import AloraTensors
+package import AloraTensors
 
 extension ModelSource {
   /// The SHA-256 of the bytes of the model's files as they are now: of a GGUF and its parts, or of the configuration and
@@ -9,7 +9,7 @@ extension ModelSource {
   ///
   /// - Throws: ``FileError``, ``SafetensorsError``, ``JSONError``.
   /// - Complexity: O(n) in the files' bytes.
-  public func digest() throws -> Digest {
+  package func digest() throws -> Digest {
     let paths: [String]
     switch storage {
     case .gguf(let files): paths = files.parts.map(\.path)

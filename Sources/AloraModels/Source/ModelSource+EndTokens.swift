@@ -7,7 +7,7 @@ extension ModelSource {
   /// A GGUF: the end-of-generation set of llama.cpp (see ``EndTokens``). A directory: `eos_token_id`, a number or several, of the
   /// generation's configuration, else of the model's.
   /// - Throws: ``FileError``, ``JSONError``, ``GGUFError``.
-  public func endTokens() throws -> Set<Int> {
+  package func endTokens() throws -> Set<Int> {
     guard case .directory(let directory, _) = storage else {
       guard let metadata = gguf?.metadata else { return [] }
       return try EndTokens.ofGGUF(metadata)

@@ -1,12 +1,12 @@
 internal import AloraSystem
 internal import AloraGGUF
 internal import AloraJSON
-public import AloraTemplates
-public import AloraTokenization
+package import AloraTemplates
+package import AloraTokenization
 
 extension ModelSource {
   /// The file that the tokenizer comes from; nil where there is none. A GGUF may turn out to carry no vocabulary.
-  public var tokenizerPath: String? {
+  package var tokenizerPath: String? {
     switch storage {
     case .gguf(let files): files.path
     case .directory(let directory, _): Tokenizer.path(in: directory)
@@ -17,7 +17,7 @@ extension ModelSource {
   ///
   /// - Throws: ``FileError``, ``JSONError``, ``GGUFError``; ``TokenizationError``: `missingTokenizer` says what is there
   ///   instead.
-  public func tokenizer() throws -> Tokenizer {
+  package func tokenizer() throws -> Tokenizer {
     try storedTokenizer.value {
       switch storage {
       case .gguf(let files): try Tokenizer(gguf: files.metadata)
@@ -29,7 +29,7 @@ extension ModelSource {
   /// The model's chat template; nil where it has none.
   ///
   /// - Throws: ``FileError``, ``JSONError``, ``GGUFError``, ``TemplateError`` (`invalidTemplate`, `tooLarge`).
-  public func chatTemplate() throws -> ChatTemplate? {
+  package func chatTemplate() throws -> ChatTemplate? {
     switch storage {
     case .gguf(let files): try ChatTemplate.inGGUF(files.metadata, path: files.path)
     case .directory(let directory, _): try ChatTemplate.inDirectory(directory.path)
@@ -41,7 +41,7 @@ extension Tokenizer {
   /// Opens the tokenizer at a path: a directory with tokenizer.json, that file itself, or a GGUF.
   ///
   /// - Throws: ``FileError``, ``PathError``, ``JSONError``, ``GGUFError``, ``TokenizationError``.
-  public init(path: String) throws {
+  package init(path: String) throws {
     let contents = try PathContents(path: path)
     switch contents {
     case .directory(let directory) where directory.contains(ModelFiles.tokenizer) || directory.ggufs.isEmpty:
@@ -55,7 +55,7 @@ extension Tokenizer {
 
   /// The file of the tokenizer at a path, for ``init(path:)``; nil where there is none. A GGUF may turn out to carry no
   /// vocabulary.
-  public static func tokenizerPath(ofModel path: String) -> String? {
+  package static func tokenizerPath(ofModel path: String) -> String? {
     switch try? PathContents(path: path) {
     case .directory(let directory): self.path(in: directory)
     case .configuration: (try? DirectoryContents(path: parentDirectory(of: path))).flatMap { self.path(in: $0) }
@@ -79,7 +79,7 @@ extension ChatTemplate {
   /// The chat template at a path: of a directory, whether it contains a model or an adapter, or of a GGUF.
   ///
   /// - Throws: as ``ModelSource/chatTemplate()``, and ``PathError``.
-  public static func ofModel(_ path: String) throws -> ChatTemplate? {
+  package static func ofModel(_ path: String) throws -> ChatTemplate? {
     switch try PathContents(path: path) {
     case .directory(let directory): try inDirectory(directory.path)
     case .configuration: try inDirectory(parentDirectory(of: path))

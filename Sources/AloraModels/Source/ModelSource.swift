@@ -1,8 +1,8 @@
-public import AloraGGUF
-public import AloraJSON
+package import AloraGGUF
+package import AloraJSON
 internal import AloraSafetensors
 internal import AloraSystem
-public import AloraTensors
+package import AloraTensors
 internal import AloraTokenization
 
 /// A base model at a path: a Hugging Face directory, its configuration alone, or a GGUF.
@@ -12,14 +12,14 @@ internal import AloraTokenization
 ///     let source = try ModelSource(path: "SmolLM2-135M-Instruct")
 ///     let base = try source.base()
 ///     let tokenizer = try source.tokenizer()
-public final class ModelSource: Sendable {
+package final class ModelSource: Sendable {
   enum Storage: Sendable {
     case directory(DirectoryContents, configurationPath: String)
     case gguf(GGUFFileSet)
   }
 
   /// As it was given.
-  public let path: String
+  package let path: String
   let storage: Storage
   private let storedConfiguration = Lazy<JSON>()
   private let storedBase = Lazy<BaseModel>()
@@ -28,7 +28,7 @@ public final class ModelSource: Sendable {
   let storedTokenizer = Lazy<Tokenizer>()
 
   /// - Throws: ``FileError``; ``PathError``, which says what is at the path instead; ``GGUFError``.
-  public init(path: String) throws {
+  package init(path: String) throws {
     let contents = try PathContents(path: path)
     self.path = path
     switch contents {
@@ -42,12 +42,12 @@ public final class ModelSource: Sendable {
   }
 
   /// The GGUF; nil for a directory.
-  public var gguf: GGUFFileSet? { if case .gguf(let files) = storage { files } else { nil } }
+  package var gguf: GGUFFileSet? { if case .gguf(let files) = storage { files } else { nil } }
 
   /// The configuration of a directory; nil for a GGUF.
   ///
   /// - Throws: ``FileError``, ``JSONError``.
-  public func configuration() throws -> JSON? {
+  package func configuration() throws -> JSON? {
     guard case .directory(_, let configurationPath) = storage else { return nil }
     return try storedConfiguration.value {
       try JSONDocument(path: configurationPath, allowsNonFinite: true).root
@@ -57,7 +57,7 @@ public final class ModelSource: Sendable {
   /// The model as its configuration or its header describes it.
   ///
   /// - Throws: ``JSONError``, ``GGUFError``, ``ArchitectureError``.
-  public func base() throws -> BaseModel {
+  package func base() throws -> BaseModel {
     try storedBase.value {
       if let configuration = try configuration() { return try BaseModel(configuration: configuration) }
       guard let gguf else { preconditionFailure("a model without a form") }
@@ -68,7 +68,7 @@ public final class ModelSource: Sendable {
   /// How the model computes.
   ///
   /// - Throws: as ``base()``.
-  public func graph() throws -> ModelGraph {
+  package func graph() throws -> ModelGraph {
     try storedGraph.value {
       if let configuration = try configuration() { return try ModelGraph(configuration: configuration, base: base()) }
       guard let gguf else { preconditionFailure("a model without a form") }
@@ -80,7 +80,7 @@ public final class ModelSource: Sendable {
   ///
   /// - Throws: ``PathError`` `missingPart`; ``ArchitectureError`` `quantizedWeights`; ``FileError``,
   ///   ``SafetensorsError``, ``JSONError``.
-  public func weights() throws -> any TensorSource {
+  package func weights() throws -> any TensorSource {
     guard case .directory(let directory, _) = storage else { return try tensors() }
     if let configuration = try configuration(), let method = try QuantizationMethod(configuration: configuration) {
       throw method.refusal(path: configuration.filePath ?? path)
@@ -92,7 +92,7 @@ public final class ModelSource: Sendable {
   /// The tensors as the files describe them, whether or not this package can compute with them.
   ///
   /// - Throws: as ``weights()``, except `quantizedWeights`.
-  public func tensors() throws -> any TensorSource {
+  package func tensors() throws -> any TensorSource {
     switch storage {
     case .gguf(let files): files
     case .directory(let directory, _):
@@ -101,7 +101,7 @@ public final class ModelSource: Sendable {
   }
 
   /// Whether a directory contains weights, or the path is a GGUF.
-  public var hasWeights: Bool {
+  package var hasWeights: Bool {
     switch storage {
     case .gguf: true
     case .directory(let directory, _): directory.hasWeights
@@ -109,7 +109,7 @@ public final class ModelSource: Sendable {
   }
 
   /// The files after the first of a GGUF in several parts.
-  public var furtherParts: [String] { gguf?.parts.dropFirst().map(\.path) ?? [] }
+  package var furtherParts: [String] { gguf?.parts.dropFirst().map(\.path) ?? [] }
 }
 
 extension DirectoryContents {

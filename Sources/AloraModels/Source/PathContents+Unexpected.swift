@@ -1,7 +1,7 @@
 internal import AloraSystem
 
 /// What a command needs at a path.
-public enum PathPurpose: Sendable {
+package enum PathPurpose: Sendable {
   /// A base model.
   case model
   /// An adapter in PEFT's layout.
@@ -20,7 +20,7 @@ public enum PathPurpose: Sendable {
 
 extension PathContents {
   /// The error about contents that don't serve a purpose: it says what is there, and what to pass instead.
-  public func unexpected(at path: String, for purpose: PathPurpose) -> PathError {
+  package func unexpected(at path: String, for purpose: PathPurpose) -> PathError {
     func file(_ problem: String, _ remedy: Remedy?) -> PathError {
       PathError(.foreignFile, path: path, problem: problem, remedy: remedy ?? "pass \(purpose.expectation)")
     }
@@ -49,7 +49,7 @@ extension PathContents {
 
 extension DirectoryContents {
   /// The error about a directory that doesn't serve a purpose.
-  public func unexpected(for purpose: PathPurpose) -> PathError {
+  package func unexpected(for purpose: PathPurpose) -> PathError {
     func error(_ problem: String, _ remedy: Remedy?) -> PathError {
       PathError(.foreignDirectory, path: path, problem: problem, remedy: remedy ?? "pass \(purpose.expectation)")
     }

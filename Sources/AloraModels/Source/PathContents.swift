@@ -1,10 +1,10 @@
-public import AloraSystem
+package import AloraSystem
 internal import AloraGGUF
 
 /// What is at a path: the only place that decides it.
 ///
 /// A file is known by its first bytes, and JSON by its name; a directory by the files in it. Nothing else is read.
-public enum PathContents: Sendable {
+package enum PathContents: Sendable {
   case gguf
   case safetensors
   case safetensorsIndex
@@ -19,7 +19,7 @@ public enum PathContents: Sendable {
   case directory(DirectoryContents)
 
   /// - Throws: ``FileError`` where the path can't be read; ``PathError`` (`notFound`, `hubIdentifier`).
-  public init(path: String) throws {
+  package init(path: String) throws {
     switch FileSystem.kind(of: path) {
     case .directory: self = .directory(try DirectoryContents(path: path))
     case nil where FileSystem.linkTarget(of: path) == nil: throw try Self.missing(path)
@@ -85,14 +85,14 @@ public enum PathContents: Sendable {
 }
 
 /// The names in a directory, and what they say about it.
-public struct DirectoryContents: Sendable {
+package struct DirectoryContents: Sendable {
   /// Without a slash at its end.
-  public let path: String
+  package let path: String
   /// Sorted. Links to nowhere are among them.
-  public let names: [String]
+  package let names: [String]
 
   /// - Throws: ``FileError`` where it can't be listed.
-  public init(path: String) throws(FileError) {
+  package init(path: String) throws(FileError) {
     let directory = path.utf8.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     self.path = directory
     do throws(FileError) { names = try FileSystem.names(inDirectory: directory) } catch {
@@ -108,24 +108,24 @@ public struct DirectoryContents: Sendable {
   /// The directory of a file.
   ///
   /// - Throws: ``FileError`` where it can't be listed.
-  public init(containing path: String) throws(FileError) { try self.init(path: parentDirectory(of: path)) }
+  package init(containing path: String) throws(FileError) { try self.init(path: parentDirectory(of: path)) }
 
-  public func contains(_ name: String) -> Bool { names.contains { $0.utf8.elementsEqual(name.utf8) } }
+  package func contains(_ name: String) -> Bool { names.contains { $0.utf8.elementsEqual(name.utf8) } }
 
   /// The path of one of the names.
-  public func file(_ name: String) -> String { path == "/" ? "/\(name)" : "\(path)/\(name)" }
+  package func file(_ name: String) -> String { path == "/" ? "/\(name)" : "\(path)/\(name)" }
 
-  public var hasConfiguration: Bool { contains(ModelFiles.configuration) }
+  package var hasConfiguration: Bool { contains(ModelFiles.configuration) }
   /// An adapter in PEFT's layout, or at least its configuration.
-  public var hasAdapterConfiguration: Bool { contains(ModelFiles.adapterConfiguration) }
+  package var hasAdapterConfiguration: Bool { contains(ModelFiles.adapterConfiguration) }
   /// An adapter that MLX saved: its files have other names, and other contents, than PEFT's.
-  public var isMLXAdapter: Bool {
+  package var isMLXAdapter: Bool {
     contains(ModelFiles.mlxAdapterWeights) && !contains(ModelFiles.adapterWeights)
   }
-  public var hasWeights: Bool { ModelFiles.weights.contains(where: contains) }
+  package var hasWeights: Bool { ModelFiles.weights.contains(where: contains) }
 
   /// GGUF files; of one in several parts, the first part.
-  public var ggufs: [String] {
+  package var ggufs: [String] {
     names.filter { name in
       guard name.hasSuffix(".gguf") else { return false }
       guard let range = name.range(ofSuffixPattern: "-of-") else { return true }

@@ -1,36 +1,36 @@
-public import AloraSystem
+package import AloraSystem
 
 /// A path with something else than what was expected there.
-public struct PathError: DiagnosedError, Hashable {
-  public struct Code: Hashable, Sendable {
+package struct PathError: DiagnosedError, Hashable {
+  package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable { case notFound, hubIdentifier, foreignFile, foreignDirectory, missingPart }
     let value: Value
     /// There is nothing at the path.
-    public static let notFound = Code(value: .notFound)
+    package static let notFound = Code(value: .notFound)
     /// There is nothing at the path, and it reads like the name of a repository of the Hugging Face Hub.
-    public static let hubIdentifier = Code(value: .hubIdentifier)
+    package static let hubIdentifier = Code(value: .hubIdentifier)
     /// A file of another kind.
-    public static let foreignFile = Code(value: .foreignFile)
+    package static let foreignFile = Code(value: .foreignFile)
     /// A directory that contains something else.
-    public static let foreignDirectory = Code(value: .foreignDirectory)
+    package static let foreignDirectory = Code(value: .foreignDirectory)
     /// The right kind of directory, without a part that is needed.
-    public static let missingPart = Code(value: .missingPart)
+    package static let missingPart = Code(value: .missingPart)
   }
 
-  public let code: Code
-  public let path: String?
-  public var place: String? { nil }
-  public let problem: String
-  public let remedy: Remedy?
+  package let code: Code
+  package let path: String?
+  package var place: String? { nil }
+  package let problem: String
+  package let remedy: Remedy?
 
-  public init(_ code: Code, path: String, problem: String, remedy: Remedy? = nil) {
+  package init(_ code: Code, path: String, problem: String, remedy: Remedy? = nil) {
     self.code = code
     self.path = path
     self.problem = problem
     self.remedy = remedy
   }
 
-  public var category: ErrorCategory {
+  package var category: ErrorCategory {
     code == .notFound || code == .hubIdentifier ? .inputOutput : .refusedInput
   }
 }

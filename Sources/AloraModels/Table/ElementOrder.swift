@@ -1,22 +1,22 @@
 /// An order of rows or columns made of nested loops, as tracing finds it: for each place in the target, the index in the
 /// source. A selection leaves indexes out; no index comes twice.
-public struct ElementOrder: Hashable, Sendable {
-  public struct Loop: Hashable, Sendable {
-    public let count: Int
-    public let stride: Int
+package struct ElementOrder: Hashable, Sendable {
+  package struct Loop: Hashable, Sendable {
+    package let count: Int
+    package let stride: Int
   }
 
-  public struct Segment: Hashable, Sendable {
-    public let start: Int
+  package struct Segment: Hashable, Sendable {
+    package let start: Int
     /// From the outermost loop in.
-    public let loops: [Loop]
+    package let loops: [Loop]
     /// How many places it fills.
-    public let count: Int
+    package let count: Int
   }
 
-  public let segments: [Segment]
+  package let segments: [Segment]
   /// How many places there are.
-  public let count: Int
+  package let count: Int
 
   /// - Parameters:
   ///   - segments: starts and loops, outermost first.
@@ -56,7 +56,7 @@ public struct ElementOrder: Hashable, Sendable {
   }
 
   /// The source's index at `place`.
-  public func source(of place: Int) -> Int {
+  package func source(of place: Int) -> Int {
     var rest = place
     for segment in segments {
       guard rest >= segment.count else {
