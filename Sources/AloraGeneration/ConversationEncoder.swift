@@ -101,7 +101,8 @@ package struct ConversationEncoder: Sendable {
   ///
   /// - Parameter addsSpecialTokens: whether a plain text gets the special tokens that the tokenizer adds.
   /// - Throws: as ``tokens(of:frame:invocation:)``.
-  package func tokens(_ conversation: Conversation, invocation: [Int]?, addsSpecialTokens: Bool = true) throws -> [Int] {
+  package func tokens(_ conversation: Conversation, invocation: [Int]?, addsSpecialTokens: Bool = true) throws -> [Int]
+  {
     switch conversation.content {
     case .text(let bytes): try tokenizer.encode(bytes: bytes, addsSpecialTokens: addsSpecialTokens)
     case .chat(let messages): try tokens(of: messages, frame: conversation.frame, invocation: invocation)
