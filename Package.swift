@@ -102,8 +102,8 @@ let package = Package(
       "AloraReports",
       [
         "AloraModels", "AloraSystem", "AloraAdapters", "AloraConversion", "AloraEngineCheck", "AloraGGUF",
-        "AloraGeneration", "AloraInference", "AloraInspection", "AloraJSON", "AloraNPZ", "AloraSafetensors",
-        "AloraTensors", "AloraTokenization", "AloraVerification",
+        "AloraGeneration", "AloraInference", "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ",
+        "AloraSafetensors", "AloraTensors", "AloraTokenization", "AloraVerification",
       ]),
     module(
       "Alora",
@@ -164,8 +164,8 @@ let package = Package(
     tests(
       "AloraReports",
       [
-        "AloraEngineCheck", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport",
-        "AloraVerification",
+        "AloraAdapters", "AloraConversion", "AloraEngineCheck", "AloraInference", "AloraInspection", "AloraJSON",
+        "AloraModelCard", "AloraNPZ", "AloraTensors", "AloraTestSupport", "AloraVerification",
       ], exclude: ["Snapshots"]),
     tests("AloraInspection", ["AloraGGUF", "AloraModels", "AloraTensors", "AloraTestSupport"]),
     tests("Alora", ["AloraTestSupport"]),

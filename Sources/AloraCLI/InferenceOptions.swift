@@ -3,6 +3,7 @@ internal import AloraAdapters
 internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference
+internal import AloraReports
 internal import AloraTokenization
 internal import ArgumentParser
 
@@ -69,7 +70,7 @@ struct KernelOptions: ParsableArguments {
 extension CommonOptions {
   /// Writes what one should know about an adapter to standard error.
   func note(of adapter: Adapter) {
-    for note in adapter.notes { self.note("\(adapter.path): \(note.place): \(note.text)".escapingControlCharacters()) }
+    for note in adapter.notes { self.note("\(adapter.path): \(NoteText(note))".escapingControlCharacters()) }
   }
 }
 

@@ -56,7 +56,7 @@ struct TokensCommand: ParsableCommand {
     }
     var report = TokensReport(adapter: adapter, tokenizerPath: basePath)
     report.invocation = try source.invocation(tokenizer)
-    for note in source.notes { common.note("\(note.place): \(note.text)".escapingControlCharacters()) }
+    for note in source.notes { common.note("\(NoteText(note))".escapingControlCharacters()) }
     if let invocation = report.invocation, let tokenizer {
       let adapterTokenizer = own == basePath ? nil : try own.map { try Tokenizer(path: $0) }
       report.findings = try InvocationLint(

@@ -79,10 +79,6 @@ struct ConfigurationParser {
     } catch { preconditionFailure("an error without a place: \(error)") }
   }
 
-  private mutating func note(_ value: JSON, _ text: String) {
-    configuration.notes.append(AdapterNote(place: value.jsonPath, text: text))
-  }
-
   // MARK: Type and fields
 
   private mutating func readType() -> Bool {
@@ -119,14 +115,15 @@ struct ConfigurationParser {
       guard !value.isSwitchedOff else { return }
       problems.append(
         error(.unsupportedField, value, "\(name) is \(value.excerpt): \(problem)", remedy.remedy(remedies)))
-    case nil where value.isSwitchedOff: note(value, "unknown field that is off")
+    case nil where value.isSwitchedOff: configuration.notes.append(.unknownFieldIsOff(field: value.jsonPath))
     case nil where ConfigurationField.isAboutInvocation(name):
       // Without it, the adapter would be active everywhere: nobody can vouch for that.
       problems.append(
         error(
           .unsupportedField, value, "unknown field about the invocation with the value \(value.excerpt)",
           "write the invocation's tokens to alora_invocation_tokens and remove this field"))
-    case nil where ignoredFields.contains(name): note(value, "unknown field ignored")
+    case nil where ignoredFields.contains(name):
+      configuration.notes.append(.unknownFieldIgnored(field: value.jsonPath))
     case nil:
       problems.append(
         error(
@@ -194,7 +191,7 @@ struct ConfigurationParser {
     read("ensure_weight_tying") { $0.configuration.tiesAdaptedEmbeddings = try $1.boolean() }
     read("fan_in_fan_out") { parser, value in
       guard try value.boolean() else { return }
-      parser.note(value, "PEFT itself switches fan_in_fan_out off for torch.nn.Linear, which all targets are")
+      parser.configuration.notes.append(.fanInFanOutIsOff(field: value.jsonPath))
     }
   }
 

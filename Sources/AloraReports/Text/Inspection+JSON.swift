@@ -58,7 +58,7 @@ extension Inspection {
             "weight_shape": group.weightShape.map { .array($0.map { .integer($0) }) } ?? .null,
           ])
         }),
-      "notes": .array(adapter.notes.map { .string($0) }),
+      "notes": .array(adapter.notes.map { .string("\(NoteText($0))") }),
     ])
   }
 

@@ -57,7 +57,7 @@ package struct Inspection {
     fields.add("file", "\(path)  \(containerText)", style: .bold)
     if let adapter { addAdapter(adapter, to: &fields) }
     if adapter == nil { addModel(to: &fields) }
-    for note in subject.notes { fields.add("note", note, style: .yellow) }
+    for note in subject.notes { fields.add("note", "\(NoteText(note))", style: .yellow) }
     fields.add("tensors", tensorText)
     var text = fields.text
     if let adapter, !adapter.groups.isEmpty { text += "\n" + targets(adapter) }
@@ -103,7 +103,7 @@ package struct Inspection {
     } else if adapter.type == "LORA" {
       fields.add("invocation", "none: active everywhere")
     }
-    for note in adapter.notes { fields.add("note", note, style: .yellow) }
+    for note in adapter.notes { fields.add("note", "\(NoteText(note))", style: .yellow) }
   }
 
   private func addModel(to fields: inout FieldTable) {
