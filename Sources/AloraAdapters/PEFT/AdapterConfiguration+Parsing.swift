@@ -1,3 +1,4 @@
+internal import AloraModels
 internal import AloraSystem
 package import AloraJSON
 
@@ -43,19 +44,13 @@ struct ConfigurationParser {
     let before = problems.count
     readInvocation()
     invocationProblems += problems[before...]
-    read("base_model_name_or_path") { $0.configuration.baseModelName = Self.hubName(try $1.string()) }
+    read("base_model_name_or_path") { parser, value in
+      let name = try value.string()
+      parser.configuration.baseModelName = HubCache.repository(ofPath: name) ?? name
+    }
     read("revision") { $0.configuration.revision = try $1.string() }
     read("task_type") { $0.configuration.taskType = try $1.string() }
     read("peft_version") { $0.configuration.version = try $1.string() }
-  }
-
-  /// `org/name` for a path in Hugging Face's cache, which has it in a folder's name; other names as they are.
-  ///
-  /// Source: huggingface_hub `file_download.py` (`repo_folder_name`).
-  private static func hubName(_ name: String) -> String {
-    let prefix = "models--"
-    guard let folder = name.split(separator: "/").last(where: { $0.hasPrefix(prefix) }) else { return name }
-    return String(folder.dropFirst(prefix.count)).replacing("--", with: "/")
   }
 
   /// Whether the configuration names an invocation, before anything else of it is read.
