@@ -79,7 +79,7 @@ let package = Package(
       "AloraInspection",
       [
         "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraSafetensors",
-        "AloraTensors",
+        "AloraTensors", "AloraTokenization",
       ]),
     module(
       "AloraInference",
@@ -116,10 +116,8 @@ let package = Package(
       name: "AloraCLI",
       dependencies: [
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGGUF", "AloraGeneration", "AloraInference",
-        "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraReports",
-        "AloraSafetensors",
-        "AloraEngineCheck", "AloraTemplates", "AloraTensors", "AloraVerification", "AloraTokenization", "CAllocation",
-        "CArguments",
+        "AloraInspection", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraReports",
+        "AloraEngineCheck", "AloraTensors", "AloraVerification", "AloraTokenization", "CAllocation", "CArguments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -166,8 +164,9 @@ let package = Package(
     tests(
       "AloraReports",
       [
-        "AloraAdapters", "AloraConversion", "AloraEngineCheck", "AloraInference", "AloraInspection", "AloraJSON",
-        "AloraModelCard", "AloraNPZ", "AloraTensors", "AloraTestSupport", "AloraVerification",
+        "AloraAdapters", "AloraConversion", "AloraEngineCheck", "AloraGeneration", "AloraInference", "AloraInspection",
+        "AloraJSON",
+        "AloraModelCard", "AloraNPZ", "AloraSystem", "AloraTensors", "AloraTestSupport", "AloraVerification",
       ], exclude: ["Snapshots"]),
     tests("AloraInspection", ["AloraGGUF", "AloraModels", "AloraTensors", "AloraTestSupport"]),
     tests("Alora", ["AloraTestSupport"]),

@@ -121,7 +121,7 @@ import Testing
       let (adapter, output) = (try testData("inference/\(name)/adapter"), directory + "/a.gguf")
       let basePath = try testData("inference/\(name)/base")
       #expect(try runAlora(["convert", adapter, "--base", basePath, "--outfile", output]).status == 0)
-      let base = try ModelSource(path: basePath).base()
+      let base = try ModelSource(path: basePath)
       let difference = try Difference(Subject(path: adapter), Subject(path: output), base: base)
       #expect(difference.isEmpty && difference.comparedTensorCount > 0, "\(difference.entries)")
       #expect(caught(InspectionError.self) { _ = try Difference(Subject(path: adapter), Subject(path: output)) } != nil)

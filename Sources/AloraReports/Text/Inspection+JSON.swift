@@ -1,6 +1,6 @@
 internal import AloraModels
 package import AloraGGUF
-internal import AloraInspection
+package import AloraInspection
 package import AloraJSON
 internal import AloraSafetensors
 internal import AloraTensors
