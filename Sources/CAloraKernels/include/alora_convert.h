@@ -19,4 +19,10 @@ void alora_narrow_bf16(const float *restrict source, uint16_t *restrict destinat
 // away from zero, as ggml's quantize_row_q8_0_ref. `block_count` blocks; destination holds 34 * block_count bytes.
 void alora_narrow_q8_0(const float *restrict source, uint8_t *restrict destination, size_t block_count);
 
+// Block formats that no matrix kernel reads: ggml's IQ1, IQ2 and IQ3 types, TQ1_0, TQ2_0 and NVFP4, numbered as in `enum
+// ggml_type`. Widening is exact, and gives what the `gguf` package's `dequantize` gives. Always scalar.
+int alora_widens_block(unsigned type);
+//   block: one block in ggml's layout, any alignment     y: its 64 or 256 elements
+void alora_widen_block(unsigned type, const uint8_t *restrict block, float *restrict y);
+
 #endif
