@@ -13,27 +13,40 @@ struct RowSource: Sendable {
   /// The order of the tensor's rows, where it is not the graph's.
   let permutation: RowPermutation
 
-  var columnCount: Int { tensor.shape.columnCount }
-  var rowByteCount: Int { tensor.dtype.byteCount(elementCount: columnCount) ?? 0 }
+  /// What the rows are multiplied by, for weights in floats of eight bits.
+  var scales: WeightScales?
 
-  /// The element type as the kernels name it.
+  var columnCount: Int { tensor.shape.columnCount }
+  /// The bytes of a row as it is read: as the file stores it, or widened.
+  var rowByteCount: Int { isWidened ? 4 * columnCount : storedRowByteCount }
+  private var storedRowByteCount: Int { tensor.dtype.byteCount(elementCount: columnCount) ?? 0 }
+
+  /// The element type as the kernels name it: F32 for rows that are widened as they are read.
   ///
   /// - Throws: `unsupportedType`.
   func kernelType() throws -> alora_type {
-    guard let number = tensor.dtype.ggmlTypeID else { throw unsupported() }
+    if let type = storedKernelType { return type }
+    guard ElementConversion.canWiden(tensor.dtype) else {
+      throw InferenceError(
+        .unsupportedType, path: file.path, place: "tensor \(tensor.name)",
+        problem: "weights of type \(tensor.dtype) aren't computed with",
+        remedy: "use a model in F32, F16, BF16, FP8, or a type of llama.cpp's quantizer")
+    }
+    return ALORA_TYPE_F32
+  }
+
+  /// The type that a kernel reads as the file stores it.
+  private var storedKernelType: alora_type? {
+    guard scales == nil, let number = tensor.dtype.ggmlTypeID else { return nil }
     let type = alora_type(rawValue: number)
-    guard alora_type_supported(type) != 0 else { throw unsupported() }
-    return type
+    return alora_type_supported(type) != 0 ? type : nil
   }
 
-  private func unsupported() -> InferenceError {
-    InferenceError(
-      .unsupportedType, path: file.path, place: "tensor \(tensor.name)",
-      problem: "no kernel reads \(tensor.dtype)",
-      remedy: "use a model in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, IQ4_NL, IQ4_XS or MXFP4")
-  }
+  /// Whether no kernel reads the file's bytes, so that rows are widened to f32 as they are read. The products are the same
+  /// bits as a kernel's would be: every kernel widens first.
+  private var isWidened: Bool { storedKernelType == nil && ElementConversion.canWiden(tensor.dtype) }
 
-  /// Reads rows `range` in the graph's order, as the file stores them.
+  /// Reads rows `range` in the graph's order, as ``kernelType()`` has them.
   ///
   /// - Parameter range: counted from `rows`; whole blocks of the permutation.
   func read(_ range: Range<Int>, into destination: UnsafeMutableRawPointer, scratch: UnsafeMutableRawPointer) throws {
@@ -42,13 +55,30 @@ struct RowSource: Sendable {
     // Safe: the caller's memory holds range.count rows, in both places.
     let buffer = unsafe UnsafeMutableRawBufferPointer(start: target, count: range.count * rowBytes)
     var span = unsafe buffer.mutableBytes
-    try file.read(at: tensor.byteRange.lowerBound + (rows.lowerBound + range.lowerBound) * rowBytes, into: &span)
+    if isWidened {
+      try unsafe widen(range, into: buffer)
+    } else {
+      try file.read(at: tensor.byteRange.lowerBound + (rows.lowerBound + range.lowerBound) * rowBytes, into: &span)
+    }
     guard permutation != .none else { return }
     for row in range {
       let from = permutation.targetRow(of: row) - range.lowerBound
       unsafe (destination + (row - range.lowerBound) * rowBytes).copyMemory(
         from: scratch + from * rowBytes, byteCount: rowBytes)
     }
+  }
+
+  /// Reads rows as the file orders them, and widens them to f32.
+  ///
+  /// - Parameter buffer: holds exactly these rows in f32.
+  private func widen(_ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws {
+    let start = tensor.byteRange.lowerBound + (rows.lowerBound + range.lowerBound) * storedRowByteCount
+    let bytes = try file.read(start..<(start + range.count * storedRowByteCount))
+    var values: [Float] = []
+    ElementConversion.widen(bytes, tensor.dtype, count: range.count * columnCount, into: &values)
+    scales?.apply(to: &values, firstRow: rows.lowerBound + range.lowerBound, columns: columnCount)
+    // Safe: both have the rows' bytes.
+    unsafe values.withUnsafeBytes { unsafe buffer.copyMemory(from: $0) }
   }
 
   /// All rows as f32. For small matrices.
