@@ -3,6 +3,7 @@ internal import AloraAdapters
 internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference
+internal import AloraReports
 internal import AloraTokenization
 internal import ArgumentParser
 
@@ -70,6 +71,13 @@ extension CommonOptions {
   /// Writes what one should know about an adapter to standard error.
   func note(of adapter: Adapter) {
     for note in adapter.notes { self.note("\(adapter.path): \(note.place): \(note.text)".escapingControlCharacters()) }
+  }
+
+  /// Writes what an adapter's own tokenizer and chat template say that the base's don't.
+  func note(_ findings: [CompanionFinding], about adapter: String) {
+    for note in findings.map(\.note) {
+      self.note("\(adapter): \(note.place): \(note.text)".escapingControlCharacters())
+    }
   }
 }
 

@@ -2,6 +2,7 @@ internal import AloraGeneration
 internal import AloraJSON
 internal import AloraTokenization
 internal import AloraReports
+internal import AloraSystem
 internal import ArgumentParser
 
 /// `alora tokenize`: a text becomes the tokens of a model.
@@ -64,8 +65,15 @@ struct TokenizeCommand: ParsableCommand {
     let tokens =
       try prompt.map { try tokenizer.encode($0, addsSpecialTokens: false) }
       ?? encoder.tokens(conversation, invocation: nil, addsSpecialTokens: !noSpecial)
+    let other = try transformers5Tokens(encoder, conversation, prompt: prompt, unlike: tokens)
+    if let other {
+      common.note(
+        "these are the tokens of tokenizers, transformers 4 and llama.cpp; transformers 5 makes "
+          + "\(counted(other.tokens.count, "token")) of the text, because its \(other.className) doesn't take tokenizer.json as it is"
+      )
+    }
     if common.json {
-      Console.standardOutput.write(json(tokens, tokenizer, prompt: prompt).serialized() + "\n")
+      Console.standardOutput.write(json(tokens, tokenizer, prompt: prompt, transformers5: other).serialized() + "\n")
     } else if common.quiet {
       Console.standardOutput.write(tokens.map(String.init).joined(separator: " ") + "\n")
     } else {
@@ -75,8 +83,23 @@ struct TokenizeCommand: ParsableCommand {
     }
   }
 
+  /// What transformers 5 makes of the text, if it makes something else of it.
+  private func transformers5Tokens(
+    _ encoder: ConversationEncoder, _ conversation: Conversation, prompt: String?, unlike tokens: [Int]
+  ) throws -> (className: String, tokens: [Int])? {
+    guard let built = encoder.tokenizer.built else { return nil }
+    let tokenizer = try built.tokenizer()
+    let theirs =
+      try prompt.map { try tokenizer.encode($0, addsSpecialTokens: false) }
+      ?? encoder.replacing(tokenizer: tokenizer).tokens(
+        conversation, invocation: nil, addsSpecialTokens: !noSpecial)
+    return theirs == tokens ? nil : (built.className, theirs)
+  }
+
   /// schemas/tokenize.schema.json
-  private func json(_ tokens: [Int], _ tokenizer: Tokenizer, prompt: String?) -> JSONValue {
+  private func json(
+    _ tokens: [Int], _ tokenizer: Tokenizer, prompt: String?, transformers5: (className: String, tokens: [Int])?
+  ) -> JSONValue {
     .members([
       "model": .string(tokenizer.path ?? model),
       "prompt": prompt.map { .string($0) },
@@ -84,6 +107,9 @@ struct TokenizeCommand: ParsableCommand {
       "count": .integer(tokens.count),
       "tokens": .array(tokens.map { .integer($0) }),
       "pieces": .array(tokens.map { .string(tokenizer.piece(of: $0) ?? "") }),
+      "transformers_5": transformers5.map { other in
+        ["tokenizer_class": .string(other.className), "tokens": .array(other.tokens.map { .integer($0) })]
+      } ?? .null,
     ])
   }
 }

@@ -69,10 +69,23 @@ struct TokensCommand: ParsableCommand {
       let isChat = self.conversation.isChat
       let encoder = ConversationEncoder(
         tokenizer: tokenizer, template: isChat ? try ChatTemplate.ofModel(model) : nil, path: model)
-      report.prompt = try TokensReport.Prompt(
-        tokens: encoder.tokens(
-          conversation, invocation: report.invocation?.tokens, addsSpecialTokens: !noSpecial),
-        tokenizer: tokenizer, invocation: report.invocation)
+      func tokens(_ encoder: ConversationEncoder) throws -> [Int] {
+        try encoder.tokens(conversation, invocation: report.invocation?.tokens, addsSpecialTokens: !noSpecial)
+      }
+      let ids = try tokens(encoder)
+      var other: TokensReport.Prompt.Transformers5?
+      if let built = tokenizer.built {
+        let theirs = try tokens(encoder.replacing(tokenizer: built.tokenizer()))
+        if theirs != ids {
+          other = TokensReport.Prompt.Transformers5(
+            className: built.className, tokens: theirs, invocation: report.invocation)
+        }
+      }
+      report.prompt = TokensReport.Prompt(
+        tokens: ids, tokenizer: tokenizer, invocation: report.invocation, transformers5: other)
+    }
+    if let base, let tokenizer {
+      report.companions = CompanionFinding.findings(adapter: adapter, base: base, tokenizer: { tokenizer })
     }
     let output = Console.standardOutput
     output.write(common.json ? report.json.serialized() + "\n" : report.text(output.style))

@@ -51,7 +51,14 @@ extension Conversion {
 
   /// The plan's notes, and what the written file lost.
   package func notes(_ summary: ConversionSummary?) -> [AdapterNote] {
-    var notes = plan.notes
+    var notes = plan.notes + companions.map(\.note)
+    if isBaseChosenByFit {
+      let name = plan.adapter.configuration.baseModelName.map { "called '\($0)'" } ?? "named by the adapter"
+      notes.append(
+        AdapterNote(
+          place: "base",
+          text: "none of the bases given is \(name); \(base.path) is used, because the adapter fits no other"))
+    }
     guard let summary else { return notes }
     if summary.idleUpdateCount == summary.updateCount {
       notes.append(
