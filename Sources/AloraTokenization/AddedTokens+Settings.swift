@@ -15,15 +15,16 @@ extension TokenizerSettings {
   func additions(known: Set<[UInt8]>, file: [AddedToken], _ version: Version) -> [Addition] {
     let (builder, isFive) = if case .five(let builder) = version { (builder, true) } else { (namedClass, false) }
     var defaults = builder?.defaultTokens ?? [:]
-    if isFive, builder == .gemma { defaults["mask_token"] = "<mask>" }
+    if isFive { defaults.merge(builder?.furtherDefaultTokens ?? [:]) { first, _ in first } }
     var named: [Addition] = []
     for name in Self.names {
       let token: Addition? =
         if let given = self.named[name] { given } else { defaults[name].map { Addition(content: Array($0.utf8)) } }
       if let token, !token.content.isEmpty { named.append(token) }
     }
-    let special = named + (isFive ? modelSpecific + extraByName : extraByName)
-    let extra = extra + (builder?.extraTokens.map { Addition(content: Array($0.utf8)) } ?? [])
+    let own = builder?.extraTokens.map { Addition(content: Array($0.utf8)) } ?? []
+    let special = named + (isFive ? own + modelSpecific : []) + extraByName
+    let extra = extra + (isFive ? [] : own)
     let specialContents = Set(special.map(\.content))
     var additions: [Addition]
     if let decoder {

@@ -33,7 +33,18 @@ enum TokenizerClass: String, CaseIterable, Sendable {
       ["bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"]
     case .qwen2, .qwen3_5:
       ["eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>"]
-    case .cohere: ["bos_token": "<BOS_TOKEN>", "eos_token": "<|END_OF_TURN_TOKEN|>"]
+    case .cohere: ["bos_token": "<BOS_TOKEN>", "eos_token": "<|END_OF_TURN_TOKEN|>", "unk_token": "<UNK>"]
+    }
+  }
+
+  /// Those that transformers 5 has besides.
+  var furtherDefaultTokens: [String: String] {
+    switch self {
+    case .gemma: ["mask_token": "<mask>"]
+    case .gptNeoX: ["pad_token": "<|padding|>"]
+    case .cohere:
+      ["pad_token": "<PAD>", "cls_token": "<CLS>", "sep_token": "<SEP>", "mask_token": "<MASK_TOKEN>"]
+    default: [:]
     }
   }
 
