@@ -25,7 +25,7 @@ quietly = $(if $(shell command -v $(PYTHON)),$(PYTHON) scripts/quietly.py "$(1)"
 # They share .build, and set-up.
 .NOTPARALLEL:
 .PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions roots sanitize robustness faults mutants mistakes \
-	limits oddities fuzz bench package clean debug refresh
+	limits oddities fuzz bench package clean debug refresh differential
 
 help:
 	@echo "To begin with"
@@ -53,6 +53,7 @@ help:
 	@echo "  make bench         conversion against cp and the reference converter, BENCH_MODELS=... against LLAMA_BENCH, as ratios"
 	@echo "Tables"
 	@echo "  make refresh       traces llama.cpp and transformers again and fails if the table differs; LLAMA_CPP=folder, PYTHON with torch"
+	@echo "  make differential  tokenizers against transformers 4 and 5, block formats against gguf, on generated inputs; PYTHON4 and PYTHON5 with transformers, gguf"
 	@echo "Packaging"
 	@echo "  make package       the release binary as an archive, after a check of its size and of what it needs to run"
 	@echo "  make wheel         the Python wheels alora-gguf and pytest-alora, in dist/"
@@ -168,6 +169,11 @@ bench: build $(MODEL)
 # The alarm for a new llama.cpp or transformers; scripts/architectures/README.md says what to install.
 refresh:
 	@$(PYTHON) scripts/architectures/table.py --check
+
+# Peers are the reference here, so this needs their packages, and is not a part of `make test`.
+differential: debug
+	@$(PYTHON5) scripts/differential/compare_tokenizers.py --alora .build/debug/alora --python4 $(PYTHON4) --python5 $(PYTHON5)
+	@$(PYTHON4) scripts/differential/compare_dequantize.py --alora .build/debug/alora
 
 package: build
 	@scripts/package.sh $(RELEASE) $(CACHE)

@@ -17,6 +17,7 @@ struct BaselineOptions: ParsableArguments {
   var accept = false
 
   func validate() throws {
+    try OutputPlaces.checkIsFile(baseline, option: "--baseline")
     if accept, baseline == nil { throw ValidationError("--accept needs --baseline.") }
   }
 

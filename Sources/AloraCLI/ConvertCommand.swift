@@ -70,6 +70,7 @@ struct ConvertCommand: ParsableCommand {
 
   func validate() throws {
     if base.isEmpty { throw ValidationError("Missing expected argument '--base <dir|gguf>'") }
+    try OutputPlaces.checkIsFile(outfile, option: "--outfile")
     if recursive {
       guard outfile == nil else { throw ValidationError("--recursive writes many files: give --outdir, not --outfile") }
       guard outdir != nil || dryRun else { throw ValidationError("--recursive needs --outdir") }

@@ -56,6 +56,7 @@ struct GoldenRecordCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    try OutputPlaces.checkIsFile(output, option: "--output")
     guard inference.adapter != nil else { throw ValidationError("golden record needs --adapter.") }
     guard (prompts != nil) != conversation.isGiven else {
       throw ValidationError("Give one of --prompts, --prompt, --file and --messages.")

@@ -1,3 +1,4 @@
+internal import AloraAdapters
 internal import AloraModels
 internal import AloraSystem
 internal import AloraGeneration
@@ -68,6 +69,11 @@ extension CommonOptions {
   /// Writes what one should know about an adapter to standard error.
   func note(of adapter: Adapter) {
     for note in adapter.notes { self.note("\(adapter.path): \(NoteText(note))".escapingControlCharacters()) }
+  }
+
+  /// Writes what an adapter's own tokenizer and chat template say that the base's don't.
+  func note(_ findings: [CompanionFinding], about adapter: String) {
+    for note in findings.map(\.note) { self.note("\(adapter): \(note)".escapingControlCharacters()) }
   }
 }
 

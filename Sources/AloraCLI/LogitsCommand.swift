@@ -75,6 +75,7 @@ struct LogitsCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    try OutputPlaces.checkIsFile(output, option: "--output")
     guard [tokens != nil, tokensFile != nil, conversation.isGiven].count(where: { $0 }) == 1 else {
       throw ValidationError("Give one of --tokens, --tokens-file, --prompt, --file and --messages.")
     }

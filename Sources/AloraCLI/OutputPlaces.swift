@@ -12,6 +12,14 @@ enum OutputPlaces {
     }
   }
 
+  /// `-` means standard output to most tools. A binary file that appears complete or not at all can't go there.
+  ///
+  /// - Throws: `ValidationError` for `-`.
+  static func checkIsFile(_ path: String?, option: String) throws {
+    guard path == "-" else { return }
+    throw ValidationError("\(option) needs a file, and '-' is standard output. For a file of that name, give ./-.")
+  }
+
   /// - Throws: ``FileError`` where a file cannot be written, as far as that can be seen now.
   static func checkWritable(_ paths: [String]) throws {
     for path in paths { _ = try AtomicFile(path: path, replacesExisting: true) }

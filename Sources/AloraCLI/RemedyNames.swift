@@ -44,6 +44,10 @@ struct RemedyNames {
     case .chooseServerAdapter: name("server-adapter").map { "choose one with \($0)" }
     case .nameTokenizer:
       (name("base") ?? name("model")).map { "give a base with a tokenizer: \($0)" } ?? remedy.description
+    case .nameBase: name("base").map { "name the base with \($0), so that they are compared module by module" }
+    case .leaveOutTowers:
+      name("text-only").map { "leave these modules out with \($0), or train only the language model's" }
+        ?? remedy.description
     case .exceedContext:
       name("beyond-context").map { "shorten the prompt, or go on with \($0)" } ?? "shorten the prompt"
     case .plainPrompt:

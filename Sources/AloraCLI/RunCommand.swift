@@ -1,3 +1,4 @@
+internal import AloraAdapters
 internal import AloraModels
 internal import AloraTensors
 internal import AloraSystem
@@ -82,6 +83,7 @@ struct RunCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    try OutputPlaces.checkIsFile(saveCache, option: "--save-cache")
     guard !conversation.isGiven || script == nil else {
       throw ValidationError("Give a prompt or --script, not both.")
     }
@@ -142,7 +144,14 @@ struct RunCommand: ParsableCommand {
     let adapters = try namedAdapters.map { name, path in
       (name: name, adapter: try Adapter(path: path, model: loaded, pool: pool))
     }
-    for (_, adapter) in adapters { common.note(of: adapter) }
+    for (_, adapter) in adapters {
+      common.note(of: adapter)
+      guard !common.quiet else { continue }
+      common.note(
+        CompanionFinding.findings(
+          adapter: adapter.path, base: model, tokenizer: loaded.source.tokenizer,
+          comparesTemplates: conversation.isChat), about: adapter.path)
+    }
     let encoder = try ConversationEncoder(source: loaded.source, needsTemplate: conversation.isChat)
     var settings = RunSession.Settings(limit: limit)
     settings.sampling = sampling.options

@@ -2,6 +2,7 @@ internal import AloraGeneration
 internal import AloraJSON
 internal import AloraTokenization
 internal import AloraReports
+internal import AloraSystem
 internal import ArgumentParser
 
 /// `alora tokenize`: a text becomes the tokens of a model.
@@ -64,10 +65,25 @@ struct TokenizeCommand: ParsableCommand {
     let tokens =
       try prompt.map { try tokenizer.encode($0, addsSpecialTokens: false) }
       ?? encoder.tokens(conversation, invocation: nil, addsSpecialTokens: !noSpecial)
+    let other = try transformers5Tokens(encoder, conversation, prompt: prompt, unlike: tokens)
     let report = TokenizationReport(
       model: model, tokenizer: tokenizer, tokens: tokens, prompt: prompt,
-      addsSpecialTokens: !noSpecial && prompt == nil)
+      addsSpecialTokens: !noSpecial && prompt == nil, transformers5: other)
+    if let note = report.note { common.note(note) }
     Console.standardOutput.write(
       common.json ? report.json.serialized() + "\n" : common.quiet ? report.idText : report.text)
+  }
+
+  /// What transformers 5 makes of the text, if it makes something else of it.
+  private func transformers5Tokens(
+    _ encoder: ConversationEncoder, _ conversation: Conversation, prompt: String?, unlike tokens: [Int]
+  ) throws -> TokenizationReport.Transformers5? {
+    guard let built = encoder.tokenizer.built else { return nil }
+    let tokenizer = try built.tokenizer()
+    let theirs =
+      try prompt.map { try tokenizer.encode($0, addsSpecialTokens: false) }
+      ?? encoder.replacing(tokenizer: tokenizer).tokens(
+        conversation, invocation: nil, addsSpecialTokens: !noSpecial)
+    return theirs == tokens ? nil : TokenizationReport.Transformers5(className: built.className, tokens: theirs)
   }
 }

@@ -41,12 +41,14 @@ struct TokensCommand: ParsableCommand {
 
   func run() throws {
     let survey = try InvocationSurvey(adapterPath: adapter, base: base)
-    let prompt = try conversation.conversation().map {
-      try survey.tokens(of: $0, addsSpecialTokens: !noSpecial)
+    let conversation = try conversation.conversation()
+    let prompt = try conversation.map { try survey.tokens(of: $0, addsSpecialTokens: !noSpecial) }
+    let other = try conversation.flatMap {
+      try survey.transformers5Tokens(of: $0, addsSpecialTokens: !noSpecial, unlike: prompt ?? [])
     }
     for note in survey.source.notes { common.note("\(NoteText(note))".escapingControlCharacters()) }
     if let problem = survey.templateProblem { common.note("\(problem); ordinary prompts are not checked") }
-    let (report, output) = (TokensReport(survey, prompt: prompt), Console.standardOutput)
+    let (report, output) = (TokensReport(survey, prompt: prompt, transformers5: other), Console.standardOutput)
     output.write(common.json ? report.json.serialized() + "\n" : report.text(output.style))
     if survey.findings.contains(where: { $0.severity == .error }) { throw ExitStatus.checkFailed }
   }

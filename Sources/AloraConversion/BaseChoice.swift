@@ -14,12 +14,25 @@ package struct BaseChoice: Sendable {
       self.model = model
     }
 
-    /// The last component of the path, without what a file's name adds, and what the model calls itself.
+    /// The last components of the path, without what a file's name adds, and what the model calls itself. A model is often
+    /// in a folder `base` or `hf` in one of its own name.
     fileprivate var names: [String] {
       var parts = path.split(separator: "/").filter { $0 != "." }
       if parts.last == ModelFiles.configuration[...] { parts.removeLast() }
-      let folder = HubCache.repository(ofPath: path).map(Self.name) ?? parts.last
-      return [folder, model.statedName.map { Self.name($0.name) }].compactMap { $0 }.map(BaseChoice.normalized)
+      let folders = HubCache.repository(ofPath: path).map { [Self.name($0)] } ?? Array(parts.suffix(2))
+      let stated = model.statedName.map { Self.name($0.name) }
+      return (folders + [stated].compactMap { $0 }).map { BaseChoice.normalized(Self.withoutQuantization($0)) }
+    }
+
+    /// `Qwen3-8B-Q4_K_M.gguf` is Qwen3-8B.
+    private static func withoutQuantization(_ name: Substring) -> Substring {
+      let stem = name.hasSuffix(".gguf") ? name.dropLast(5) : name
+      guard let mark = stem.lastIndex(where: { $0 == "-" || $0 == "." }) else { return stem }
+      let suffix = stem[stem.index(after: mark)...].uppercased()
+      let isType =
+        ["F16", "F32", "BF16", "MXFP4"].contains(suffix) || suffix.hasPrefix("IQ") || suffix.hasPrefix("TQ")
+        || (suffix.hasPrefix("Q") && suffix.dropFirst().first?.isNumber == true)
+      return isType ? stem[..<mark] : stem
     }
 
     /// The name without its organization.
@@ -30,23 +43,27 @@ package struct BaseChoice: Sendable {
 
   package init(_ candidates: [Candidate]) { self.candidates = candidates }
 
-  /// The index of the base for an adapter.
+  /// The base for an adapter.
   ///
   /// With one base, it is that one. Else it is the one with the adapter's base name; if several or none have it, the only
   /// one that the adapter fits.
   ///
+  /// - Returns: its index, and whether the name played no part.
   /// - Throws: ``AdapterError`` `wrongBase`.
-  package func index(for adapter: AdapterDirectory, options: BoundAdapter.Options) throws -> Int {
-    guard candidates.count > 1 else { return 0 }
+  package func choice(
+    for adapter: AdapterDirectory, options: BoundAdapter.Options
+  ) throws -> (index: Int, isByFit: Bool) {
+    guard candidates.count > 1 else { return (0, false) }
     let name = adapter.configuration.baseModelName ?? ""
     let wanted = Self.normalized(name.split(separator: "/").last ?? "")
     var found = candidates.indices.filter { !wanted.isEmpty && candidates[$0].names.contains(wanted) }
+    let isByFit = found.isEmpty
     if found.count != 1 {
       found = (found.isEmpty ? Array(candidates.indices) : found).filter { index in
         (try? BoundAdapter(adapter, base: candidates[index].model, options: options)) != nil
       }
     }
-    if let index = found.first, found.count == 1 { return index }
+    if let index = found.first, found.count == 1 { return (index, isByFit) }
     if let obstacle = adapter.obstacles.first { throw obstacle }
     let named = name.isEmpty ? "the adapter doesn't name its base" : "the adapter's base is '\(name)'"
     throw AdapterError(

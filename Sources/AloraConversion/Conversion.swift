@@ -1,6 +1,6 @@
 package import AloraModels
 internal import AloraModelCard
-internal import AloraAdapters
+package import AloraAdapters
 internal import AloraTokenization
 
 /// The base that adapters are converted for, read once.
@@ -30,6 +30,10 @@ package struct Conversion {
   package let plan: ConversionPlan
   package let base: ConversionBase
   package let defaultFileName: String
+  /// What the tokenizer and chat template beside the adapter say that the base's don't.
+  package let companions: [CompanionFinding]
+  /// Whether several bases were given, none has the name of the adapter's, and this one is the only one that it fits.
+  package let isBaseChosenByFit: Bool
 
   /// - Throws: what reading and planning throw.
   package init(
@@ -40,7 +44,9 @@ package struct Conversion {
     var options = ConversionPlan.Options()
     options.binding.leavesOutTowers = leavesOutTowers
     let choice = BaseChoice(bases.map { BaseChoice.Candidate(path: $0.path, model: $0.model) })
-    let base = bases[try choice.index(for: adapter, options: options.binding)]
+    let chosen = try choice.choice(for: adapter, options: options.binding)
+    let base = bases[chosen.index]
+    isBaseChosenByFit = chosen.isByFit
     options.binding.tokenize = BoundAdapter.Options(base: base.source, adapterPath: adapter.path).tokenize
     options.outputType = outputType
     options.baseModelID = baseModelID
@@ -51,6 +57,8 @@ package struct Conversion {
     }
     plan = try ConversionPlan(adapter: adapter, base: base.model, options: options)
     self.base = base
+    companions = CompanionFinding.findings(
+      adapter: adapter.path, base: base.path, tokenizer: base.source.tokenizer)
     let name = plan.identity.defaultFileName(outputType: plan.outputType.rawValue)
     defaultFileName = bases.count > 1 ? "\(base.shortName)-\(name)" : name
   }

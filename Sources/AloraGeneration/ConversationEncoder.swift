@@ -39,6 +39,11 @@ package struct ConversationEncoder: Sendable {
     if needsTemplate, template == nil { throw missingTemplate }
   }
 
+  /// The same conversations in the tokens of another tokenizer.
+  package func replacing(tokenizer: Tokenizer) -> ConversationEncoder {
+    ConversationEncoder(tokenizer: tokenizer, template: template, path: path, date: date)
+  }
+
   private var missingTemplate: TokenizationError {
     TokenizationError(
       .missingTokenizer, path: path, problem: "the model has no chat template", remedy: .plainPrompt)

@@ -18,6 +18,8 @@ package struct InvocationSurvey {
   package let findings: [InvocationFinding]
   /// Why ordinary prompts weren't checked: what reading or rendering the chat template threw.
   package let templateProblem: (any Error)?
+  /// What the adapter's own tokenizer and chat template say that the base's don't.
+  package let companions: [CompanionFinding]
   /// Whose chat template counts.
   private let modelPath: String
 
@@ -34,6 +36,10 @@ package struct InvocationSurvey {
     tokenizer = try tokenizerPath.map { try Tokenizer(path: $0) }
     invocation = try source.invocation(tokenizer)
     modelPath = base ?? adapterPath
+    companions =
+      if let base, let tokenizer {
+        CompanionFinding.findings(adapter: adapterPath, base: base, tokenizer: { tokenizer })
+      } else { [] }
     guard let invocation, let tokenizer else {
       (findings, templateProblem) = ([], nil)
       return
@@ -54,6 +60,23 @@ package struct InvocationSurvey {
   /// - Throws: ``TokenizationError`` `missingTokenizer`; what the template and tokenizing throw.
   package func tokens(of conversation: Conversation, addsSpecialTokens: Bool) throws -> [Int] {
     guard let tokenizer else { throw missingTokenizer }
+    return try tokens(of: conversation, tokenizer, addsSpecialTokens: addsSpecialTokens)
+  }
+
+  /// What transformers 5 makes of a prompt, if it makes something else of it.
+  ///
+  /// - Throws: as ``tokens(of:addsSpecialTokens:)``.
+  package func transformers5Tokens(
+    of conversation: Conversation, addsSpecialTokens: Bool, unlike tokens: [Int]
+  ) throws -> (className: String, tokens: [Int])? {
+    guard let built = tokenizer?.built else { return nil }
+    let theirs = try self.tokens(of: conversation, built.tokenizer(), addsSpecialTokens: addsSpecialTokens)
+    return theirs == tokens ? nil : (built.className, theirs)
+  }
+
+  private func tokens(
+    of conversation: Conversation, _ tokenizer: Tokenizer, addsSpecialTokens: Bool
+  ) throws -> [Int] {
     let isChat = if case .chat = conversation.content { true } else { false }
     return try ConversationEncoder(
       tokenizer: tokenizer, template: isChat ? try ChatTemplate.ofModel(modelPath) : nil, path: modelPath

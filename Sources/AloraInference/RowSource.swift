@@ -23,6 +23,8 @@ struct RowSource: Sendable {
   /// The order of the tensor's rows, where it is not the graph's.
   let permutation: RowPermutation
   var form = Form.rows(step: 1)
+  /// What the rows are multiplied by, for weights in floats of eight bits.
+  var scales: WeightScales?
 
   /// The elements of a row.
   var columnCount: Int {
@@ -34,8 +36,9 @@ struct RowSource: Sendable {
     }
   }
 
-  /// The bytes of a row as the kernels want it.
-  var rowByteCount: Int { dtype.byteCount(elementCount: columnCount) ?? 0 }
+  /// The bytes of a row as the kernels want it: as the file stores it, or widened.
+  var rowByteCount: Int { isWidened ? 4 * columnCount : storedRowByteCount }
+  private var storedRowByteCount: Int { dtype.byteCount(elementCount: columnCount) ?? 0 }
 
   private var dtype: DType { if case .mxfp4 = form { .mxfp4 } else { tensor.dtype } }
 
@@ -50,22 +53,37 @@ struct RowSource: Sendable {
     }
   }
 
-  /// The element type as the kernels name it.
+  /// The element type as the kernels name it: F32 for rows that are widened as they are read.
   ///
   /// - Throws: `unsupportedType`.
   func kernelType() throws -> alora_type {
-    guard let number = dtype.ggmlTypeID else { throw unsupported() }
+    if let type = storedKernelType {
+      if case .columns = form, dtype.isBlockFormat { throw unsupported() }
+      return type
+    }
+    guard isWidened else { throw unsupported() }
+    return ALORA_TYPE_F32
+  }
+
+  /// The type that a kernel reads as the file stores it.
+  private var storedKernelType: alora_type? {
+    guard scales == nil, let number = dtype.ggmlTypeID else { return nil }
     let type = alora_type(rawValue: number)
-    guard alora_type_supported(type) != 0 else { throw unsupported() }
-    if case .columns = form, dtype.isBlockFormat { throw unsupported() }
-    return type
+    return alora_type_supported(type) != 0 ? type : nil
+  }
+
+  /// Whether no kernel reads the file's bytes, so that rows are widened to f32 as they are read. The products are the same
+  /// bits as a kernel's would be: every kernel widens first.
+  private var isWidened: Bool {
+    guard case .rows = form else { return false }
+    return storedKernelType == nil && ElementConversion.canWiden(tensor.dtype)
   }
 
   private func unsupported() -> InferenceError {
     InferenceError(
       .unsupportedType, path: file.path, place: "tensor \(tensor.name)",
-      problem: "no kernel reads \(tensor.dtype)",
-      remedy: "use a model in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, IQ4_NL, IQ4_XS or MXFP4")
+      problem: "weights of type \(tensor.dtype) aren't computed with",
+      remedy: "use a model in F32, F16, BF16, FP8, or a type of llama.cpp's quantizer")
   }
 
   /// Reads rows `range` in the graph's order, as the kernels want them.
@@ -78,6 +96,13 @@ struct RowSource: Sendable {
     case .rows(1): try unsafe readRun(range, into: destination, scratch: scratch)
     case .rows(let step):
       let rowBytes = rowByteCount
+      guard !isWidened else {
+        for index in 0..<range.count {
+          let row = rows.lowerBound + (range.lowerBound + index) * step
+          try unsafe widen(row..<(row + 1), into: destination + index * rowBytes)
+        }
+        return
+      }
       try unsafe read(tensorRows(range, step: step), rowBytes: rowBytes, of: tensor, file, into: scratch)
       for index in 0..<range.count {
         unsafe (destination + index * rowBytes).copyMemory(from: scratch + index * step * rowBytes, byteCount: rowBytes)
@@ -139,13 +164,30 @@ struct RowSource: Sendable {
     let rowBytes = rowByteCount
     let target = unsafe permutation == .none ? destination : scratch
     let first = rows.lowerBound + range.lowerBound
-    try unsafe read(first..<(first + range.count), rowBytes: rowBytes, of: tensor, file, into: target)
+    if isWidened {
+      try unsafe widen(first..<(first + range.count), into: target)
+    } else {
+      try unsafe read(first..<(first + range.count), rowBytes: rowBytes, of: tensor, file, into: target)
+    }
     guard permutation != .none else { return }
     for row in range {
       let from = permutation.targetRow(of: row) - range.lowerBound
       unsafe (destination + (row - range.lowerBound) * rowBytes).copyMemory(
         from: scratch + from * rowBytes, byteCount: rowBytes)
     }
+  }
+
+  /// Reads rows of the tensor as the file orders them, and widens them to f32.
+  ///
+  /// - Parameter destination: has room for them in f32.
+  private func widen(_ range: Range<Int>, into destination: UnsafeMutableRawPointer) throws {
+    let start = tensor.byteRange.lowerBound + range.lowerBound * storedRowByteCount
+    let bytes = try file.read(start..<(start + range.count * storedRowByteCount))
+    var values: [Float] = []
+    ElementConversion.widen(bytes, tensor.dtype, count: range.count * columnCount, into: &values)
+    scales?.apply(to: &values, firstRow: range.lowerBound, columns: columnCount)
+    // Safe: the caller's memory holds the rows.
+    unsafe values.withUnsafeBytes { unsafe destination.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
   }
 
   /// All rows as f32. For small matrices.

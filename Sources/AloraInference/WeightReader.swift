@@ -6,14 +6,17 @@ internal import AloraTensors
 
 /// Reads the weights that a graph names from a model's files.
 struct WeightReader {
-  private let source: any TensorSource
-  private let path: String
+  let source: any TensorSource
+  let path: String
+  /// How the weights were quantized, where the configuration says so.
+  let quantization: QuantizationMethod?
   /// Whether names and the order of rows are a GGUF's.
   private let isGGUF: Bool
 
   /// - Throws: as ``ModelSource/weights()``.
   init(_ model: ModelSource) throws {
     source = try model.weights()
+    quantization = try model.quantization()
     path = model.gguf?.path ?? (source as? SafetensorsFileSet)?.path ?? model.path
     isGGUF = model.gguf != nil
   }
@@ -36,14 +39,14 @@ struct WeightReader {
   /// The bytes of all tensors.
   var byteCount: Int { source.tensors.reduce(0) { $0 + $1.byteRange.count } }
 
-  private func missing(_ name: String) -> InferenceError {
+  func missing(_ name: String) -> InferenceError {
     InferenceError(
       .missingTensor, path: path, place: "tensor \(name)",
       problem: "the model needs it, and the file doesn't contain it",
       remedy: "pass the whole model")
   }
 
-  private func wrongShape(_ tensor: TensorDescription, _ expected: String) -> InferenceError {
+  func wrongShape(_ tensor: TensorDescription, _ expected: String) -> InferenceError {
     InferenceError(
       .wrongShape, path: path, place: "tensor \(tensor.name)",
       problem: "its shape is \(tensor.shape), expected \(expected)")
@@ -111,7 +114,7 @@ struct WeightReader {
     }
     return RowSource(
       file: try source.file(of: tensor), tensor: tensor, rows: place.rows,
-      permutation: isGGUF ? matrix.permutation : .none, form: form)
+      permutation: isGGUF ? matrix.permutation : .none, form: form, scales: try scales(of: tensor))
   }
 
   /// The elements of a norm's weight.

@@ -55,7 +55,7 @@ package struct Difference: Sendable {
     case (.adapterDirectory(let directory), .gguf), (.gguf, .adapterDirectory(let directory)):
       throw InspectionError(
         path: directory.path, problem: "a PEFT directory and a GGUF name and order the same modules differently",
-        remedy: "give the base, so that they are compared module by module")
+        remedy: .nameBase)
     default: break
     }
     let metadata = try Self.metadataEntries(first, second)

@@ -14,7 +14,7 @@ public enum FileSignature: Hashable, Sendable, CaseIterable {
   /// A LoRA in the format that came before GGUF, and a model in that format.
   case ggla, ggml
   case sentencePiece
-  case hdf5, zip, gzip, zstandard, xz, bzip2
+  case hdf5, zip, tar, gzip, zstandard, xz, bzip2
   case unknown
 }
 
@@ -64,6 +64,7 @@ extension FileSignature {
   private static func byContainer(_ prefix: [UInt8], byteCount: Int) -> FileSignature? {
     if prefix.starts(with: Array("PK\u{3}\u{4}".utf8)) { return ofArchive(prefix) }
     if prefix.starts(with: Array("PK\u{5}\u{6}".utf8)) { return .zip }
+    if prefix.count >= 262, prefix[257..<262].elementsEqual("ustar".utf8) { return .tar }
     // A length that fits in the file, then the JSON of the header.
     if prefix.count > 8, prefix[8] == UInt8(ascii: "{") {
       let length = prefix[..<8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
@@ -122,6 +123,7 @@ extension FileSignature {
     case .sentencePiece: "a SentencePiece model"
     case .hdf5: "an HDF5 file"
     case .zip: "a ZIP archive"
+    case .tar: "a tar archive"
     case .gzip: "compressed with gzip"
     case .zstandard: "compressed with Zstandard"
     case .xz: "compressed with xz"
@@ -143,7 +145,7 @@ extension FileSignature {
     case .ggml: "get the model as GGUF"
     case .sentencePiece: "save the tokenizer as tokenizer.json with transformers' save_pretrained"
     case .hdf5: "save the file as safetensors"
-    case .zip, .gzip, .zstandard, .xz, .bzip2: "unpack it first"
+    case .zip, .tar, .gzip, .zstandard, .xz, .bzip2: "unpack it first"
     case .gguf, .safetensors, .numpyArray, .numpyArchive, .json, .unknown: nil
     }
   }

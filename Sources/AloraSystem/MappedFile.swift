@@ -92,6 +92,19 @@
     }
   }
 
+  /// Whether two files have the same bytes.
+  ///
+  /// - Throws: as ``init(path:)`` and ``read(_:)``.
+  package static func haveEqualBytes(_ path: String, _ other: String) throws(FileError) -> Bool {
+    let (first, second) = (try MappedFile(path: path), try MappedFile(path: other))
+    guard first.byteCount == second.byteCount else { return false }
+    for start in stride(from: 0, to: first.byteCount, by: 1 << 20) {
+      let range = start..<min(start + (1 << 20), first.byteCount)
+      guard try first.read(range) == second.read(range) else { return false }
+    }
+    return true
+  }
+
   /// The bytes of `range`, read without touching the mapping.
   ///
   /// - Throws: as ``read(at:into:)``. `range` must lie within the file: a caller's duty, which bounds the allocation.

@@ -27,6 +27,10 @@ public enum Remedy: Hashable, Sendable {
   case chooseServerAdapter
   /// Name a model that has a tokenizer.
   case nameTokenizer
+  /// Name the base that both adapters are for.
+  case nameBase
+  /// Leave out the modules of vision and audio towers.
+  case leaveOutTowers
   /// Go on after the model's context length.
   case exceedContext
   /// Write the prompt without a chat template.
@@ -55,6 +59,8 @@ extension Remedy: CustomStringConvertible {
     case .longerTimeout: "allow the server more time"
     case .chooseServerAdapter: "say which of the server's adapters is meant"
     case .nameTokenizer: "name a base model that has a tokenizer"
+    case .nameBase: "name the base, so that they are compared module by module"
+    case .leaveOutTowers: "leave these modules out, or train only the language model's"
     case .exceedContext: "shorten the prompt, or allow it to exceed the context"
     case .plainPrompt: "give the prompt as plain text"
     case .either(let remedies): remedies.map(\.description).joined(separator: ", or ")

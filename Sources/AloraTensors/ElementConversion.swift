@@ -8,7 +8,8 @@ internal import CAloraKernels
 package enum ElementConversion {
   /// Whether ``widen(_:_:count:into:)`` reads this type.
   package static func canWiden(_ dtype: DType) -> Bool {
-    [.f32, .f16, .bf16, .f64].contains(dtype) || blockFormat(dtype) != nil
+    [.f32, .f16, .bf16, .f64].contains(dtype) || blockFormat(dtype) != nil || isCodebookFormat(dtype)
+      || EightBitFloat(dtype) != nil
   }
 
   /// The kernels' number of a block format; nil for one without a kernel.
@@ -16,6 +17,11 @@ package enum ElementConversion {
     guard dtype.isBlockFormat, let id = dtype.ggmlTypeID else { return nil }
     let format = alora_type(rawValue: id)
     return alora_type_supported(format) != 0 ? format : nil
+  }
+
+  /// Whether it is a block format that no matrix kernel reads, and that can be widened.
+  private static func isCodebookFormat(_ dtype: DType) -> Bool {
+    dtype.ggmlTypeID.map { alora_widens_block($0) != 0 } ?? false
   }
 
   /// Widens the first `count` elements in `bytes` to f32.
@@ -38,11 +44,28 @@ package enum ElementConversion {
           for index in 0..<count {
             unsafe to[index] = Float(from.loadUnaligned(fromByteOffset: 8 * index, as: Double.self))
           }
-        default:
-          guard let format = blockFormat(dtype) else { preconditionFailure("\(dtype) cannot be widened") }
-          unsafe alora_dequantize(format, from, to, count)
+        default: unsafe widenOther(from, dtype, count: count, into: to)
         }
       }
+    }
+  }
+
+  /// As ``widen(_:_:count:into:)``, for block formats and floats of eight bits.
+  private static func widenOther(
+    _ from: UnsafeRawPointer, _ dtype: DType, count: Int, into to: UnsafeMutablePointer<Float>
+  ) {
+    if let format = blockFormat(dtype) {
+      unsafe alora_dequantize(format, from, to, count)
+    } else if let float = EightBitFloat(dtype) {
+      for index in 0..<count { unsafe to[index] = float.values[Int(from.load(fromByteOffset: index, as: UInt8.self))] }
+    } else if isCodebookFormat(dtype), let type = dtype.ggmlTypeID {
+      let (elements, bytes) = (dtype.block.elementCount, dtype.block.bitCount / 8)
+      for block in 0..<(count / elements) {
+        unsafe alora_widen_block(
+          type, from.assumingMemoryBound(to: UInt8.self) + block * bytes, to + block * elements)
+      }
+    } else {
+      preconditionFailure("\(dtype) cannot be widened")
     }
   }
 

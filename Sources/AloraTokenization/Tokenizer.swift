@@ -20,6 +20,9 @@ package struct Tokenizer: Sendable {
 
   /// The file that it came from.
   package internal(set) var path: String?
+  /// The tokenizer that transformers 5 builds of the same files, if it builds its own. Its ids may differ from these, which
+  /// are those of tokenizers, transformers 4 and llama.cpp.
+  package internal(set) var built: BuiltTokenizer?
 
   /// - Throws: `patternFailed`; `malformed` where two added tokens have the same content.
   init(

@@ -10,18 +10,19 @@ internal import AloraJSON
 extension Tokenizer {
   /// Reads a tokenizer.json.
   ///
+  /// - Parameter settings: what the files beside it add.
   /// - Throws: ``FileError``, ``JSONError``, ``TokenizationError`` (`malformed`, `unsupported`, `patternFailed`, `tooLarge`).
   /// - Complexity: O(size of the file).
-  package init(jsonPath path: String) throws {
+  package init(jsonPath path: String, settings: TokenizerSettings? = nil) throws {
     let document = try JSONDocument(path: path)
-    do { try self.init(json: document.root) } catch var error as TokenizationError {
+    do { try self.init(json: document.root, settings: settings) } catch var error as TokenizationError {
       error.path = path
       throw error
     }
     self.path = path
   }
 
-  init(json: JSON) throws {
+  init(json: JSON, settings: TokenizerSettings? = nil) throws {
     let version = try json[optional: "version"]?.string() ?? "1.0"
     guard version == "1.0" else {
       throw TokenizationError(.unsupported, place: "$.version", problem: "the version '\(version)' is not known")
@@ -35,12 +36,33 @@ extension Tokenizer {
           .unsupported, place: "$.pre_tokenizer", problem: "a pre-tokenizer after ByteLevel is not supported")
       }
     }
+    let ownTokens = try AddedToken.tokens(json[optional: "added_tokens"], vocabulary: model.vocabulary)
+    let postProcessor = PostProcessor(templates: try TokenizerParts.templates(json[optional: "post_processor"]))
+    var addedTokens = ownTokens
+    if let settings {
+      addedTokens = try AddedToken.adding(
+        settings.additions(known: Set(ownTokens.map(\.content)), file: ownTokens, .four), to: ownTokens,
+        vocabulary: model.vocabulary)
+    }
     try self.init(
-      model: .bytePair(model),
-      addedTokens: AddedToken.tokens(json[optional: "added_tokens"], vocabulary: model.vocabulary),
-      normalizers: TokenizerParts.normalizers(json[optional: "normalizer"]), preTokenizers: preTokenizers,
-      postProcessor: PostProcessor(templates: TokenizerParts.templates(json[optional: "post_processor"])),
-      decoders: json[optional: "decoder"].map { try TokenizerParts.decoders($0) })
+      model: .bytePair(model), addedTokens: addedTokens,
+      normalizers: TokenizerParts.normalizers(json[optional: "normalizer"]),
+      preTokenizers: settings?.preTokenizers(preTokenizers) ?? preTokenizers,
+      postProcessor: postProcessor, decoders: json[optional: "decoder"].map { try TokenizerParts.decoders($0) })
+    guard let settings else { return }
+    let parts = BuiltTokenizer.Parts(
+      model: model, tokens: ownTokens, normalizers: normalizers, preTokenizers: preTokenizers,
+      postProcessor: postProcessor, decoders: decoders)
+    built = BuiltTokenizer(
+      try settings.loadedClass(usesByteLevel: Self.namesByteLevel(json)), settings: settings, parts: parts)
+  }
+
+  /// Whether the file names ByteLevel, as transformers looks for it.
+  private static func namesByteLevel(_ json: JSON) throws -> Bool {
+    for name in ["normalizer", "pre_tokenizer", "post_processor", "decoder"] {
+      if try json[optional: name]?.serialized.contains("\"ByteLevel\"") == true { return true }
+    }
+    return false
   }
 }
 

@@ -86,10 +86,21 @@ import Testing
         var builder = AdapterBuilder()
         if let name { builder.set("base_model_name_or_path", "\"\(name)\"") }
         try builder.write(to: directory)
-        return try choice.index(for: AdapterDirectory(path: directory), options: .init())
+        return try choice.choice(for: AdapterDirectory(path: directory), options: .init()).index
       }
       let found = try ["meta-llama/Llama-3.2-1B", "ibm-granite/granite-3.3-2b", "org/Other-7B"].map(index)
       #expect(found == [0, 1, 2])
+      // The folder's folder, and a file's name with its type.
+      let others = BaseChoice(
+        ["a/Llama-3.2-1B/base", "b/Granite-3.3-2B-Q4_K_M.gguf", "c/SmolLM2.BF16.gguf", "d/x.gguf"]
+          .map { BaseChoice.Candidate(path: $0, model: llama) })
+      for (index, name) in ["meta-llama/Llama-3.2-1B", "ibm-granite/granite-3.3-2b", "h/SmolLM2"].enumerated() {
+        var builder = AdapterBuilder()
+        builder.set("base_model_name_or_path", "\"\(name)\"")
+        try builder.write(to: directory)
+        let found = try others.choice(for: AdapterDirectory(path: directory), options: .init())
+        #expect(found.index == index && !found.isByFit)
+      }
       // All three fit, and none is named.
       for name in [nil, "org/Unknown"] {
         let error = caught(AdapterError.self) { _ = try index(name) }

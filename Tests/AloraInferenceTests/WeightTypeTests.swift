@@ -11,6 +11,8 @@ import Testing
 @Suite struct WeightTypeTests {
   static let types: [DType] = [
     .f16, .bf16, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2K, .q3K, .q4K, .q5K, .q6K, .iq4NL, .iq4XS, .mxfp4,
+    // Widened to f32 as they are read.
+    .iq1S, .iq1M, .iq2XXS, .iq2XS, .iq2S, .iq3XXS, .iq3S, .tq1_0, .tq2_0, .nvfp4,
   ]
 
   /// x = the unit vectors, so that y holds the weights themselves.
@@ -97,11 +99,11 @@ import Testing
     }
   }
 
-  @Test func typesWithoutAKernelAreRefused() throws {
-    let file = try MappedFile(path: testData("gguf/dequant/TQ1_0.bin"))
+  @Test func typesThatCannotBeWidenedAreRefused() throws {
+    let file = try MappedFile(path: testData("gguf/dequant/Q8_0.bin"))
     let shape = try #require(Shape([1, 256]))
     let source = RowSource(
-      file: file, tensor: TensorDescription(name: "t", dtype: .tq1_0, shape: shape, byteRange: 0..<54), rows: 0..<1,
+      file: file, tensor: TensorDescription(name: "t", dtype: .q8K, shape: shape, byteRange: 0..<292), rows: 0..<1,
       permutation: .none)
     let error = caught(InferenceError.self) {
       _ = try WeightMatrix(source, isDense: false, pool: ThreadPool(threadCount: 1), arena: WeightArena(byteCount: 0))

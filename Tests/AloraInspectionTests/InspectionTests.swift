@@ -127,8 +127,11 @@ import Testing
   }
 
   /// Figures on packed weights are those of the reference package's dequantized values.
-  @Test(arguments: ["Q4_0", "Q4_1", "Q5_K", "Q6_K", "Q8_0", "IQ4_XS"]) func packedWeightsAreWidened(_ type: String)
-    throws
+  @Test(
+    arguments: [
+      "Q4_0", "Q4_1", "Q5_K", "Q6_K", "Q8_0", "IQ4_XS", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS",
+      "IQ3_S", "TQ1_0", "TQ2_0", "NVFP4",
+    ]) func packedWeightsAreWidened(_ type: String) throws
   {
     let packed = try readFile(testData("gguf/dequant/\(type).bin"))
     let expected = try readFile(testData("gguf/dequant/\(type).f32")).chunked(4).map { bytes in
@@ -151,7 +154,7 @@ private struct GGUFBytes {
   let bytes: [UInt8]
 
   init(name: String, type: String, columnCount: Int, data: [UInt8]) throws {
-    let ids: [String: UInt32] = ["Q4_0": 2, "Q4_1": 3, "Q8_0": 8, "Q5_K": 13, "Q6_K": 14, "IQ4_XS": 23]
+    let dtype = try #require(DType.allCases.first { $0.name == type })
     var builder = ByteBuilder()
     builder.append("GGUF")
     builder.append(UInt32(3))
@@ -161,7 +164,7 @@ private struct GGUFBytes {
     builder.append(name)
     builder.append(UInt32(1))
     builder.append(UInt64(columnCount))
-    builder.append(try #require(ids[type]))
+    builder.append(try #require(dtype.ggmlTypeID))
     builder.append(UInt64(0))
     builder.pad(to: 32)
     builder.append(data)

@@ -101,8 +101,9 @@ import Testing
 
   @Test(arguments: [
     #"{"quant_method": "bitsandbytes", "load_in_4bit": true}"#, #"{"quant_method": "gptq", "bits": 4}"#,
-    #"{"quant_method": "awq"}"#, #"{"quant_method": "fp8"}"#, #"{"load_in_8bit": true}"#,
-    #"{"quant_method": "compressed-tensors"}"#,
+    #"{"quant_method": "awq"}"#, #"{"quant_method": "mxfp8"}"#, #"{"load_in_8bit": true}"#,
+    #"{"quant_method": "compressed-tensors"}"#, #"{"quant_method": "modelopt", "quant_algo": "NVFP4"}"#,
+    #"{"quant_method": "compressed-tensors", "config_groups": {"g": {"weights": {"num_bits": 4, "type": "int"}}}}"#,
   ]) func quantizedWeightsAreRefusedBeforeTheyAreRead(_ quantization: String) throws {
     try withTemporaryDirectory { directory in
       try makeDirectory(directory, ["model.safetensors"])

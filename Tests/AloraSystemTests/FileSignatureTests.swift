@@ -21,6 +21,7 @@ import Testing
     (zip("x/.data/serialization_id"), .pytorchArchive), (zip("arr_0.npy"), .numpyArchive), (zip("a.txt"), .zip),
     (Array("PK\u{5}\u{6}".utf8), .zip), ([0x93] + Array("NUMPY\u{1}\0".utf8), .numpyArray),
     (Array("algg\u{1}".utf8), .ggla), (Array("tjgg".utf8), .ggml), (Array("lmgg".utf8), .ggml),
+    ([UInt8](repeating: 0x61, count: 257) + Array("ustar".utf8), .tar),
     ([0x1F, 0x8B, 8], .gzip), ([0x28, 0xB5, 0x2F, 0xFD], .zstandard), (Array("BZh9".utf8), .bzip2),
     ([0x0A, 14, 0x0A, 5] + Array("<unk>".utf8), .sentencePiece), ([0x89] + Array("HDF\r\n".utf8), .hdf5),
     ([0, 1, 2, 3], .unknown), (Array("GGU".utf8), .message),

@@ -127,9 +127,7 @@ struct ModuleLocator {
         .unknownModule, pair,
         "it is part of \(tower), as \(isAll ? "all" : "\(count)") of the adapter's \(adapter.pairs.count) modules are "
           + "(vision, audio or projector), and the base (\(description)) is a text model",
-        isAll
-          ? "train the language model's modules"
-          : "leave these modules out, or train only the language model's")
+        isAll ? "train the language model's modules" : .leaveOutTowers)
     }
     let isFound = adapter.pairs.contains { module(named: $0) != nil }
     return error(

@@ -15,8 +15,30 @@ package struct Invocation: Hashable, Sendable {
   /// - Throws: `patternFailed`.
   package init(tokens: [Int], tokenizer: Tokenizer?) throws(TokenizationError) {
     self.tokens = tokens
-    text = try tokenizer?.decode(tokens)
+    text = try tokenizer.map { tokenizer throws(TokenizationError) in try Self.text(of: tokens, tokenizer) }
     isLegacy = false
+  }
+
+  /// The text that becomes the tokens, if there is one; otherwise what they are decoded to.
+  ///
+  /// Decoding writes a space for each word of a SentencePiece vocabulary, also after a control token, where encoding adds
+  /// the mark itself: such runs are decoded one by one.
+  private static func text(of tokens: [Int], _ tokenizer: Tokenizer) throws(TokenizationError) -> String {
+    let whole = try tokenizer.decode(tokens)
+    guard try tokenizer.encode(whole, addsSpecialTokens: false) != tokens else { return whole }
+    var text = ""
+    var run: [Int] = []
+    for token in tokens {
+      if tokenizer.isSpecial(token) {
+        text += try tokenizer.decode(run)
+        text += try tokenizer.decode([token])
+        run = []
+      } else {
+        run.append(token)
+      }
+    }
+    text += try tokenizer.decode(run)
+    return try tokenizer.encode(text, addsSpecialTokens: false) == tokens ? text : whole
   }
 
   /// A legacy adapter's invocation: the string's tokens without special ones around them, less the first, because such

@@ -24,6 +24,10 @@ package enum InvocationFinding: Hashable, Sendable {
   case tokensDiffer(text: String, base: [Int], adapter: [Int])
   /// A legacy adapter: the first token of its text doesn't count.
   case legacy
+  /// Only the tokenizer that transformers 5 builds makes the sequence of its text; others make these tokens.
+  case madeByTransformers5(text: String, className: String, others: [Int])
+  /// Only the tokenizer that transformers 5 builds makes other tokens of the text.
+  case transformers5Differs(text: String, className: String, tokens: [Int])
 
   package enum Severity: String, Hashable, Sendable, CaseIterable, Comparable {
     case info, warning, error
@@ -54,6 +58,8 @@ package enum InvocationFinding: Hashable, Sendable {
     case serverMisses = "server-misses"
     case tokenizersDiffer = "tokenizers-differ"
     case legacy = "legacy-first-token-dropped"
+    case madeByTransformers5 = "made-by-transformers-5"
+    case transformers5Differs = "transformers-5-differs"
   }
 
   package var identifier: Identifier {
@@ -68,6 +74,8 @@ package enum InvocationFinding: Hashable, Sendable {
     case .serverMisses: .serverMisses
     case .pieceDiffers, .tokensDiffer: .tokenizersDiffer
     case .legacy: .legacy
+    case .madeByTransformers5: .madeByTransformers5
+    case .transformers5Differs: .transformers5Differs
     }
   }
 }

@@ -27,7 +27,10 @@ package struct InvocationLint: Sendable {
       if let finding = try retokenizes(invocation, text) {
         findings.append(finding)
       } else {
-        findings += [try firstTokenMerges(invocation, text), try lastTokenMerges(invocation, text)].compactMap { $0 }
+        findings += [
+          try transformers5Differs(invocation, text), try firstTokenMerges(invocation, text),
+          try lastTokenMerges(invocation, text),
+        ].compactMap { $0 }
       }
       findings += [
         try containsAddedToken(invocation), try inGenerationPrompt(invocation), try tokenizersDiffer(invocation, text),
@@ -45,8 +48,33 @@ package struct InvocationLint: Sendable {
   private func retokenizes(_ invocation: Invocation, _ text: String) throws(TokenizationError) -> InvocationFinding? {
     var tokens = try tokenizer.encode(text, addsSpecialTokens: false)
     if invocation.isLegacy { tokens = Array(tokens.dropFirst()) }
-    return tokens == invocation.tokens ? nil : .retokenizes(text: text, tokens: tokens)
+    guard tokens != invocation.tokens else { return nil }
+    if let built, try builtTokens(invocation, text, built) == invocation.tokens {
+      return .madeByTransformers5(text: text, className: built.className, others: tokens)
+    }
+    return .retokenizes(text: text, tokens: tokens)
   }
+
+  /// A sequence that only the other versions of transformers make of the text.
+  private func transformers5Differs(
+    _ invocation: Invocation, _ text: String
+  ) throws(TokenizationError) -> InvocationFinding? {
+    guard let built else { return nil }
+    let tokens = try builtTokens(invocation, text, built)
+    guard tokens != invocation.tokens else { return nil }
+    return .transformers5Differs(text: text, className: built.className, tokens: tokens)
+  }
+
+  /// What transformers 5 makes of an invocation's text.
+  private func builtTokens(
+    _ invocation: Invocation, _ text: String, _ built: BuiltTokenizer
+  ) throws(TokenizationError) -> [Int] {
+    let tokens = try built.tokenizer().encode(text, addsSpecialTokens: false)
+    return invocation.isLegacy ? Array(tokens.dropFirst()) : tokens
+  }
+
+  /// The tokenizer that transformers 5 builds for the base; the adapter's own files may tell it if the base's don't.
+  private var built: BuiltTokenizer? { tokenizer.built ?? adapterTokenizer?.built }
 
   /// Characters that may stand beside the sequence.
   private static let neighbours: [String] =

@@ -30,7 +30,10 @@ enum ConfigurationField {
   /// Whether a field that isn't in the table has to do with the activation. Such a field is never ignored.
   static func isAboutInvocation(_ name: String) -> Bool {
     let name = name.lowercased()
-    return name.contains("invocation") || name.contains("alora")
+    if name.contains("invocation") || name.contains("alora") { return true }
+    // Not what PEFT calls an activation, such as `activation_function`.
+    return ["activation_", "trigger_"].contains { name.hasPrefix($0) }
+      && ["token", "string", "text", "start", "offset", "position"].contains { name.contains($0) }
   }
 
   private static let table: [String: ConfigurationField] = [

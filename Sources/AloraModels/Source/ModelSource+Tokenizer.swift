@@ -46,6 +46,10 @@ extension Tokenizer {
     switch contents {
     case .directory(let directory) where directory.contains(ModelFiles.tokenizer) || directory.ggufs.isEmpty:
       try self.init(directory: directory)
+    case .json where path.split(separator: "/").last == ModelFiles.tokenizer[...]:
+      // What the files beside it add counts for everyone who opens it by its own path, too.
+      try self.init(
+        jsonPath: path, settings: TokenizerSettings(directory: DirectoryContents(containing: path).path))
     case .json: try self.init(jsonPath: path)
     case .configuration: try self.init(directory: DirectoryContents(path: parentDirectory(of: path)))
     case .gguf: try self.init(gguf: GGUFFileSet(path: path).metadata)
@@ -71,7 +75,8 @@ extension Tokenizer {
   /// The tokenizer of a directory.
   init(directory: DirectoryContents) throws {
     guard directory.contains(ModelFiles.tokenizer) else { throw directory.missingTokenizer }
-    try self.init(jsonPath: directory.file(ModelFiles.tokenizer))
+    try self.init(
+      jsonPath: directory.file(ModelFiles.tokenizer), settings: TokenizerSettings(directory: directory.path))
   }
 }
 

@@ -82,13 +82,20 @@ package final class ModelSource: Sendable {
   ///   ``SafetensorsError``, ``JSONError``.
   package func weights() throws -> any TensorSource {
     guard case .directory(let directory, _) = storage else { return try tensors() }
-    if let configuration = try configuration(), let method = try QuantizationMethod(configuration: configuration),
+    if let method = try quantization(), !method.isEightBitFloat,
       try !(method.isMXFP4 && base().architecture().readsMXFP4)
     {
-      throw method.refusal(path: configuration.filePath ?? path)
+      throw method.refusal(path: try configuration()?.filePath ?? path)
     }
     guard directory.hasWeights else { throw directory.missingWeights }
     return try tensors()
+  }
+
+  /// How the weights of a directory were quantized; nil if its configuration names no method, and for a GGUF.
+  ///
+  /// - Throws: ``FileError``, ``JSONError``.
+  package func quantization() throws -> QuantizationMethod? {
+    try configuration().flatMap { try QuantizationMethod(configuration: $0) }
   }
 
   /// The tensors as the files describe them, whether or not this package can compute with them.

@@ -51,7 +51,14 @@ extension Conversion {
 
   /// The plan's notes, and what the written file lost.
   package func notes(_ summary: ConversionSummary?) -> [NoteText] {
-    plan.notes(after: summary).map { NoteText($0) }
+    var notes = plan.notes.map { NoteText($0) } + companions.map(\.note)
+    if isBaseChosenByFit {
+      let name = plan.adapter.configuration.baseModelName.map { "called '\($0)'" } ?? "named by the adapter"
+      notes.append(
+        NoteText(
+          "base", "none of the bases given is \(name); \(base.path) is used, because the adapter fits no other"))
+    }
+    return notes + plan.notes(after: summary).dropFirst(plan.notes.count).map { NoteText($0) }
   }
 
   private func scalingText(_ summary: ConversionSummary?) -> String {

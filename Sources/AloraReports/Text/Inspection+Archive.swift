@@ -42,7 +42,9 @@ extension Inspection {
 
   /// `min … max … norm … zeros …  [the first elements]`.
   static func text(_ figures: TensorStatistics) -> String {
-    "min \(figures.minimum) max \(figures.maximum) norm \(figures.norm) zeros \(figures.zeroCount)  \(figures.head)…"
+    // Swift writes a NaN with its payload.
+    let norm = figures.norm.isNaN ? "nan" : "\(figures.norm)"
+    return "min \(figures.minimum) max \(figures.maximum) norm \(norm) zeros \(figures.zeroCount)  \(figures.head)…"
   }
 
   static func json(_ figures: TensorStatistics) -> JSONValue {

@@ -14,6 +14,15 @@ package struct TokensReport {
     let activationStart: Int?
     /// The first token that llama-server adapts.
     let serverStart: Int?
+    /// What transformers 5 makes of the prompt, if it makes something else of it.
+    let transformers5: Transformers5?
+  }
+
+  /// A prompt as a tokenizer makes it that transformers 5 builds itself.
+  private struct Transformers5 {
+    let className: String
+    let tokens: [Int]
+    let activationStart: Int?
   }
 
   private let adapter: String
@@ -21,10 +30,14 @@ package struct TokensReport {
   private let invocation: Invocation?
   private let pieces: [String?]
   private let findings: [InvocationFinding]
+  private let companions: [NoteText]
   private let prompt: Prompt?
 
   /// - Parameter prompt: the tokens of a prompt, if there is one.
-  package init(_ survey: InvocationSurvey, prompt: [Int]? = nil) {
+  package init(
+    _ survey: InvocationSurvey, prompt: [Int]? = nil, transformers5: (className: String, tokens: [Int])? = nil
+  ) {
+    companions = survey.companions.map(\.note)
     adapter = survey.adapterPath
     tokenizerPath = survey.tokenizerPath
     invocation = survey.invocation
@@ -34,7 +47,12 @@ package struct TokensReport {
       Prompt(
         tokens: tokens, pieces: tokens.map { survey.tokenizer?.piece(of: $0) ?? "" },
         activationStart: ActivationRule.peft.start(in: tokens, invocation: survey.invocation?.tokens),
-        serverStart: ActivationRule.llamaServer.start(in: tokens, invocation: survey.invocation?.tokens))
+        serverStart: ActivationRule.llamaServer.start(in: tokens, invocation: survey.invocation?.tokens),
+        transformers5: transformers5.map { other in
+          Transformers5(
+            className: other.className, tokens: other.tokens,
+            activationStart: ActivationRule.peft.start(in: other.tokens, invocation: survey.invocation?.tokens))
+        })
     }
   }
 
@@ -66,8 +84,16 @@ package struct TokensReport {
           "activation_start": prompt.activationStart.map { .integer($0) } ?? .null,
           "adapted_count": .integer(prompt.activationStart.map { prompt.tokens.count - $0 } ?? 0),
           "llama_server_start": prompt.serverStart.map { .integer($0) } ?? .null,
+          "transformers_5": prompt.transformers5.map { other in
+            [
+              "tokenizer_class": .string(other.className),
+              "tokens": .array(other.tokens.map { .integer($0) }),
+              "activation_start": other.activationStart.map { .integer($0) } ?? .null,
+            ]
+          } ?? .null,
         ]
       },
+      "notes": .array(companions.map { ["place": $0.place.map { .string($0) } ?? .null, "text": .string($0.text)] }),
     ])
   }
 
@@ -90,10 +116,14 @@ package struct TokensReport {
       if let example = finding.example { fields.add("", "e.g. \(example.debugDescription)") }
       fields.add("", "fix: \(finding.fix)")
     }
+    for companion in companions {
+      fields.add("note", "\(companion)", style: .yellow)
+    }
     if invocation != nil, tokenizerPath != nil, findings.isEmpty { fields.add("findings", "none", style: .green) }
     guard let prompt else { return fields.text }
     fields.add("prompt", "\(counted(prompt.tokens.count, "token")), \(activationText(prompt))")
     if invocation != nil { fields.add("llama-server", serverText(prompt)) }
+    if let other = prompt.transformers5 { fields.add("transformers 5", text(other, beside: prompt), style: .yellow) }
     var table = ColumnTable(rightAligned: [0, 2])
     for (index, token) in prompt.tokens.enumerated() {
       let isAdapted = prompt.activationStart.map { index >= $0 } ?? false
@@ -105,6 +135,18 @@ package struct TokensReport {
   private func activationText(_ prompt: Prompt) -> String {
     guard let start = prompt.activationStart else { return "the invocation does not occur: the base answers" }
     return "adapted from \(start) on (\(prompt.tokens.count - start) tokens, marked *)"
+  }
+
+  private func text(_ other: Transformers5, beside prompt: Prompt) -> String {
+    let head =
+      "makes \(counted(other.tokens.count, "token")) of the prompt, because its \(other.className) doesn't take tokenizer.json as it is; "
+      + "the \(prompt.tokens.count) here are those of tokenizers, transformers 4 and llama.cpp"
+    guard invocation != nil else { return head }
+    switch (prompt.activationStart, other.activationStart) {
+    case (nil, let start?): return "\(head). Only there is the adapter active, from \(start) on"
+    case (_?, nil): return "\(head). There the invocation does not occur, and the base answers"
+    default: return head
+    }
   }
 
   private func serverText(_ prompt: Prompt) -> String {

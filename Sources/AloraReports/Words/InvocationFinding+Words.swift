@@ -28,6 +28,13 @@ extension InvocationFinding {
     case .legacy:
       "the adapter names its invocation by text; such adapters become active one token after it begins, so the first "
         + "token is left out, and the shorter sequence may occur where the whole does not"
+    case .madeByTransformers5(_, let className, let others):
+      "only transformers 5 makes the sequence of this text, because its \(className) doesn't take tokenizer.json as it is; "
+        + "tokenizers, transformers 4, llama.cpp and alora make \(others) of it, so a prompt made as text activates the "
+        + "adapter only there"
+    case .transformers5Differs(_, let className, let tokens):
+      "transformers 5 makes other tokens of this text, \(tokens), because its \(className) doesn't take tokenizer.json as it "
+        + "is; the sequence is what tokenizers, transformers 4 and llama.cpp make of it"
     }
   }
 
@@ -49,6 +56,10 @@ extension InvocationFinding {
     case .pieceDiffers, .tokensDiffer:
       "use the tokenizer of the base that is deployed, and train again or correct the tokens"
     case .legacy: "convert it with alora convert, which stores these tokens"
+    case .madeByTransformers5:
+      "append the sequence as tokens instead of text, or train again with the tokens that tokenizer.json gives"
+    case .transformers5Differs:
+      "for PEFT with transformers 5, append the sequence as tokens, or load the tokenizer with PreTrainedTokenizerFast"
     }
   }
 
@@ -58,6 +69,7 @@ extension InvocationFinding {
     case .retokenizes(let text, _), .tokensDiffer(let text, _, _): text
     case .firstTokenMerges(let neighbour, let text, _): neighbour + text
     case .lastTokenMerges(let text, let neighbour, _): text + neighbour
+    case .madeByTransformers5(let text, _, _), .transformers5Differs(let text, _, _): text
     case .inGenerationPrompt(let prompt): prompt
     case .serverMisses(let invocation, let tail, _): "\(invocation + tail)"
     case .outsideVocabulary, .empty, .containsAddedToken, .pieceDiffers, .legacy: nil
