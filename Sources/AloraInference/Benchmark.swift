@@ -137,7 +137,8 @@ extension Model {
         let expert = mixture.experts.first.map(elements) ?? 0
         let shared = mixture.shared.map(elements) ?? 0
         let sharedGate = mixture.sharedGate.map { elements($0) } ?? 0
-        total += (elements(mixture.router) + sharedGate + shared + expert * Double(mixture.routing.expertsPerToken)) * count
+        total +=
+          (elements(mixture.router) + sharedGate + shared + expert * Double(mixture.routing.expertsPerToken)) * count
       }
     }
     return 2 * (total + Double(output.rowCount * output.columnCount * outputRows))

@@ -90,7 +90,7 @@ extension ExpertMixture where Matrix == WeightMatrix {
       let networks = experts.compactMap { $0.with(change) }
       guard networks.count == experts.count else { return nil }
       changed.experts = networks
-      // What all tokens share comes from other files' names, and isn't exchanged with it.
+    // What all tokens share comes from other files' names, and isn't exchanged with it.
     case .routerBiasLeftOut:
       guard router.bias != nil else { return nil }
       changed.router = WeightMatrix(withoutBias: router)

@@ -65,10 +65,9 @@ CASES = {
     "smollm3-layers": case("SmolLM3ForCausalLM", lambda: t.smollm3(**SMALL, no_rope_layers=[0, 1])),
     "seed-oss": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL)),
     "seed-oss-bias": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL, attention_bias=False, attention_out_bias=True, mlp_bias=True)),
-    "mixtral": case("MixtralForCausalLM", lambda: t.mixtral(**SPARSE), ATTENTION, style="legacy"),
     "mixtral-window": case("MixtralForCausalLM", lambda: t.mixtral(**{**ODD, "inter": 20, "kv_heads": 3}, sliding_window=8, tie_word_embeddings=True),
                            ATTENTION, fused=True),
-    "mixtral-experts": case("MixtralForCausalLM", lambda: t.mixtral(**SPARSE), ATTENTION, plain=True,
+    "mixtral-experts": case("MixtralForCausalLM", lambda: t.mixtral(**SPARSE), ATTENTION, plain=True, style="legacy",
                             target_parameters=["mlp.experts.gate_up_proj", "mlp.experts.down_proj", "mlp.gate.weight"]),
     "qwen3-moe": case("Qwen3MoeForCausalLM", lambda: t.qwen3_moe(**SPARSE), ATTENTION, style="legacy"),
     "qwen3-moe-dense": case("Qwen3MoeForCausalLM", lambda: t.qwen3_moe(
@@ -79,8 +78,7 @@ CASES = {
     "qwen2-moe-window": case("Qwen2MoeForCausalLM", lambda: t.qwen2_moe(
         **{**SPARSE, "layers": 4}, norm_topk_prob=True, decoder_sparse_step=2, qkv_bias=False, use_sliding_window=True, sliding_window=8,
         max_window_layers=3), [*ALL, "shared_expert_gate"], plain=True, style="legacy"),
-    "olmoe": case("OlmoeForCausalLM", lambda: t.olmoe(**{**SPARSE, "kv_heads": 4}), ATTENTION),
-    "olmoe-experts": case("OlmoeForCausalLM", lambda: t.olmoe(**SPARSE, norm_topk_prob=True, attention_bias=True), ["v_proj"], plain=True,
+    "olmoe-experts": case("OlmoeForCausalLM", lambda: t.olmoe(**SPARSE, attention_bias=True), ["v_proj"], plain=True,
                           target_parameters=["mlp.experts.down_proj"]),
     "gpt-oss": case("GptOssForCausalLM", lambda: t.gpt_oss(**SPARSE), ATTENTION, style="legacy"),
     "gpt-oss-layers": case("GptOssForCausalLM", lambda: t.gpt_oss(

@@ -131,6 +131,8 @@ def write_adapter(name, spec, base, directory):
     text = json.loads(path.read_text())
     text["base_model_name_or_path"] = f"alora-tests/{name}"
     text["target_modules"].sort()
+    if text.get("target_parameters"):
+        text["target_parameters"].sort()
     path.write_text(json.dumps(text, indent=2, sort_keys=True))
 
 

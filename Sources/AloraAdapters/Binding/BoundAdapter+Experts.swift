@@ -76,7 +76,8 @@ extension BoundAdapter {
     for member in members {
       for target in member.targets {
         let expert = ExpertUpdate.Expert(
-          a: Factor(file: member.fileOfA, tensor: member.pair.a), b: Factor(file: member.fileOfB, tensor: member.pair.b),
+          a: Factor(file: member.fileOfA, tensor: member.pair.a),
+          b: Factor(file: member.fileOfB, tensor: member.pair.b),
           rank: member.rank, scale: Float(member.scaling.value))
         func update(_ count: Int, _ layout: ExpertUpdate.Layout, _ experts: [ExpertUpdate.Expert?]) -> ExpertUpdate {
           ExpertUpdate(
@@ -90,7 +91,8 @@ extension BoundAdapter {
           let layout: ExpertUpdate.Layout =
             member.isInGGUFOrder
             ? .stacked
-            : try isNatural(member) ? .parameter(moduleOutputCount: outputs) : .swappedParameter(moduleOutputCount: outputs)
+            : try isNatural(member)
+              ? .parameter(moduleOutputCount: outputs) : .swappedParameter(moduleOutputCount: outputs)
           updates[target.tensorName] = update(
             experts.count, layout, Array(repeating: expert, count: experts.count))
         case .expert(let index, let count):

@@ -155,10 +155,12 @@ struct ModuleLocator {
   /// They are named as the adapter's others are, which is how the configuration targets them.
   func missingModules(_ members: [BoundAdapter.Member]) throws(AdapterError) -> [AdapterNote] {
     if case .unspecified = adapter.configuration.targets { return [] }
-    let present = Set(members.map(\.module.name))
+    // By tensor, because one may have several names.
+    let present = Set(members.flatMap { $0.module.targets.map(\.tensorName) })
     let prefix = Self.prefix(members)
     var missing: [String] = []
-    for module in base.modules where module.kind == .linear && !present.contains(module.name) {
+    for module in base.modules
+    where module.kind == .linear && present.isDisjoint(with: module.targets.map(\.tensorName)) {
       let name = "\(prefix)\(module.name.dropFirst("model.".count))"
       if try matcher.targets(module: name, isOutputLayer: false) { missing.append(name) }
     }

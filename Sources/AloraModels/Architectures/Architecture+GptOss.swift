@@ -9,11 +9,8 @@ extension Architecture {
     defaults: ConfigurationDefaults(
       vocabularySize: 201_088, hiddenSize: 2880, feedForwardSize: 2880, layerCount: 36, headCount: 64,
       keyValueHeadCount: 8, headDimension: 64, contextLength: 131_072, normEpsilon: 1e-5, ropeTheta: 150_000,
-      experts: .init(count: 128, perToken: 4)),
-    objection: { reader in
-      let hasRotary = reader.has("rope_parameters") || reader.has("rope_scaling")
-      return hasRotary ? nil : "the configuration doesn't describe its rotary embedding (rope_parameters)"
-    },
+      yarn: .init(factor: 32, attentionFactor: RotaryDescription.yarnAttentionFactor(32), truncates: false),
+      yarnOriginalLength: 4096, experts: .init(count: 128, perToken: 4)),
     numbers: GraphNumberRules(
       activation: .clampedSwish(slope: 1.702, limit: 7),
       window: .allButEvery(period: 2, windowOfGGUF: nil, fallback: 128), biases: .attention, truncatesYarnOfGGUF: false),

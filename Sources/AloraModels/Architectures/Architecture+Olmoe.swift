@@ -5,7 +5,8 @@ extension Architecture {
   static let olmoe = Architecture(
     Names(gguf: "olmoe", family: "Olmoe", modelTypes: ["olmoe"]),
     defaults: ConfigurationDefaults(
-      vocabularySize: 50304, hiddenSize: 2048, feedForwardSize: 2048, layerCount: 16, headCount: 16, contextLength: 4096,
+      vocabularySize: 50304, hiddenSize: 2048, feedForwardSize: 2048, layerCount: 16, headCount: 16,
+      contextLength: 4096,
       normEpsilon: 1e-5, experts: .init(count: 64, perToken: 8)),
     objection: { reader in
       let clips = try reader.number("clip_qkv", default: .infinity)

@@ -89,7 +89,8 @@ package struct Architecture: Sendable {
 
   /// Every architecture that this package knows. Of those with one GGUF name, the first gives a GGUF its layers.
   static let all: [Architecture] = [
-    .llama, .mixtral, .mistral, .mistral3, .granite, .graniteMoe, .graniteMoeShared, .graniteMoeHybrid, .qwen2, .qwen2VL, .qwen3,
+    .llama, .mixtral, .mistral, .mistral3, .granite, .graniteMoe, .graniteMoeShared, .graniteMoeHybrid, .qwen2,
+    .qwen2VL, .qwen3,
     .qwen3VL, .qwen2Moe, .qwen3Moe, .olmoe, .gptOss, .olmo2, .smolLM3, .seedOss, .phi3, .gemma2, .gemma3,
   ]
 }

@@ -13,6 +13,9 @@ struct ConfigurationDefaults: Sendable {
   var normEpsilon = 1e-6
   var ropeTheta = 10000.0
   var tiesEmbeddings = false
+  /// What a configuration without `rope_parameters` and `rope_scaling` means; nil: no scaling.
+  var yarn: RotaryDescription.Yarn?
+  var yarnOriginalLength = 0
   /// For a mixture of experts.
   var experts: ExpertDefaults?
 

@@ -47,6 +47,11 @@ extension RotaryDescription {
 
     var name = try parameters?.string("rope_type") ?? parameters?.string("type") ?? "default"
     if allowsPartial, ["su", "yarn"].contains(name) { name = "longrope" }
+    if source == nil, let usual = reader.defaults?.yarn {
+      kind = .yarn(usual)
+      originalLength = reader.defaults?.yarnOriginalLength ?? longest
+      return
+    }
     guard let parameters, name != "default" else {
       kind = .plain
       return

@@ -44,7 +44,7 @@ struct RotaryDescription {
     case yarn(Yarn)
     case longrope(short: [Double], long: [Double], attentionFactor: Double)
   }
-  struct Yarn {
+  struct Yarn: Sendable {
     var factor: Double
     var betaFast = 32.0
     var betaSlow = 1.0
