@@ -26,7 +26,8 @@ struct GatherReader {
     let offsets = rows.map { gather.rowOffset(slice: slice, row: $0) }
     guard let low = offsets.min(), let high = offsets.max() else { return }
     // One read for rows that lie close together, else one for each.
-    let isClose = high - low + span <= 4 * rows.count * max(gather.columnCount, 1) || gather.columnStride > gather.rowStride
+    let isClose =
+      high - low + span <= 4 * rows.count * max(gather.columnCount, 1) || gather.columnStride > gather.rowStride
     if isClose { try read(source, elements: low..<(high + span), width) }
     for (index, offset) in offsets.enumerated() {
       if !isClose { try read(source, elements: offset..<(offset + span), width) }
@@ -111,7 +112,8 @@ enum Elements {
     guard count > 0 else { return }
     precondition(start >= 0 && (start + (count - 1) * stride + 1) * width <= source.count, "outside of the source")
     precondition(
-      targetStart >= 0 && (targetStart + (count - 1) * targetStride + 1) * width <= target.count, "outside of the target")
+      targetStart >= 0 && (targetStart + (count - 1) * targetStride + 1) * width <= target.count,
+      "outside of the target")
     // Safe: the two preconditions bound every access, and the buffers are different arrays.
     unsafe source.withUnsafeBytes { from in
       unsafe target.withUnsafeMutableBytes { to in

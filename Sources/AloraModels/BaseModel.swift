@@ -200,7 +200,8 @@ extension BaseModel {
           if BaseTensors(file).hasJoined(target.tensorName) || hyperparameters.expertCount > 0 {
             throw ArchitectureError(
               .unsupportedVariant, path: file.path, place: "tensor \(target.tensorName)",
-              problem: "the file has its weights in tensors of another form, which alora converts adapters for but can't run")
+              problem:
+                "the file has its weights in tensors of another form, which alora converts adapters for but can't run")
           }
           throw ArchitectureError(
             .missingTensor, path: file.path, place: "tensor \(target.tensorName)",

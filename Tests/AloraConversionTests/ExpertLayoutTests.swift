@@ -3,21 +3,23 @@ import AloraConversion
 import AloraGGUF
 import AloraJSON
 import AloraModels
+import AloraTensors
 import AloraTestSupport
 import Testing
 
 /// Adapters of experts that PEFT 0.18.1 to 0.21.2 saved, each version in its layout, with one update.
 @Suite struct ExpertLayoutTests {
   private static let models = [
-    "qwen3-moe", "qwen3-moe-square", "qwen3-moe-square-alone", "gpt-oss", "gpt-oss-square", "gpt-oss-square-alone", "llama4",
+    "qwen3-moe", "qwen3-moe-square", "qwen3-moe-square-alone", "gpt-oss", "gpt-oss-square", "gpt-oss-square-alone",
+    "llama4",
     "llama4-square-alone",
   ]
   private static let versions = ["0.18.1", "0.19.0", "0.19.1", "0.21.2"]
 
-  private func folder(_ model: String) -> String { testData("conversion/layouts/\(model)") }
+  private func folder(_ model: String) throws -> String { try testData("conversion/layouts/\(model)") }
 
   private func base(_ model: String) throws -> BaseModel {
-    try BaseModel(configuration: JSONDocument(path: folder(model) + "/config.json").root)
+    try BaseModel(configuration: JSONDocument(path: try folder(model) + "/config.json").root)
   }
 
   /// The factors of the file, as the script that made the adapters digests them.
@@ -26,9 +28,9 @@ import Testing
     func bytes(_ name: String) throws -> [UInt8]? { try file.tensor(named: name).map { try file.readBytes(of: $0) } }
     func named(_ tensor: String, _ factor: String) -> String { "blk.0.\(tensor).weight.lora_\(factor)" }
     var all = Array("down_proj".utf8)
-    all += try #require(bytes(named("ffn_down_exps", "a"))) + #require(bytes(named("ffn_down_exps", "b")))
+    for factor in ["a", "b"] { all += try #require(try bytes(named("ffn_down_exps", factor))) }
     if let gate = try bytes(named("ffn_gate_exps", "b")), let up = try bytes(named("ffn_up_exps", "b")) {
-      let a = try #require(bytes(named("ffn_gate_exps", "a")))
+      let a = try #require(try bytes(named("ffn_gate_exps", "a")))
       #expect(try bytes(named("ffn_up_exps", "a")) == a)
       let shape = try #require(file.tensor(named: named("ffn_gate_exps", "b"))).shape.dimensions
       let (rows, rowByteCount) = (shape[1], shape[2] * 4)
@@ -49,7 +51,8 @@ import Testing
   }
 
   @Test(arguments: models, versions) func everyVersionGivesTheSameFactors(_ model: String, _ version: String) throws {
-    let expected = try JSONDocument(path: testData("conversion/layouts/expected.json")).root[model].string()
+    let json = try JSONDocument(path: testData("conversion/layouts/expected.json")).root
+    let expected = try json[model].string()
     try withTemporaryDirectory { directory in
       let adapter = try AdapterDirectory(path: "\(folder(model))/\(version)")
       let plan = try ConversionPlan(adapter: adapter, base: base(model))
@@ -74,7 +77,8 @@ import Testing
   private func add(_ module: String, a: [Int], b: [Int], to builder: inout AdapterBuilder) {
     for (factor, shape) in [("A", a), ("B", b)] {
       let values = AdapterBuilder.values(shape.reduce(1, *), seed: 3)
-      builder.tensors.append(.init("base_model.model.model.layers.0.mlp.\(module).lora_\(factor).weight", shape, values))
+      builder.tensors.append(
+        .init("base_model.model.model.layers.0.mlp.\(module).lora_\(factor).weight", shape, values))
     }
   }
 
@@ -112,12 +116,13 @@ import Testing
 
   @Test func squareExpertsOfAnUnknownVersionAreRefused() throws {
     try withTemporaryDirectory { directory in
-      let source = folder("gpt-oss-square-alone") + "/0.21.2"
+      let source = try folder("gpt-oss-square-alone") + "/0.21.2"
       var builder = AdapterBuilder()
       builder.weights = try readFile(source + "/adapter_model.safetensors")
       let json = try JSONDocument(path: source + "/adapter_config.json").root
-      builder.configurationText = "{"
-        + (try json.members().filter { $0.0 != "peft_version" }.map { "\"\($0.0)\": \(try $0.1.serialized)" })
+      builder.configurationText =
+        "{"
+        + (try json.members().filter { $0.name != "peft_version" }.map { "\"\($0.name)\": \($0.value.serialized)" })
         .joined(separator: ", ") + "}"
       try builder.write(to: directory + "/adapter")
       let error = caught(ConversionError.self) {
@@ -140,8 +145,11 @@ import Testing
     builder.set("alora_invocation_tokens", nil)
     builder.set("target_modules", "[\"q_a_proj\"]")
     builder.tensors = [
-      .init("base_model.model.model.layers.0.self_attn.q_a_proj.lora_A.weight", [4, 32], AdapterBuilder.values(128, seed: 1)),
-      .init("base_model.model.model.layers.0.self_attn.q_a_proj.lora_B.weight", [8, 4], AdapterBuilder.values(32, seed: 2)),
+      .init(
+        "base_model.model.model.layers.0.self_attn.q_a_proj.lora_A.weight", [4, 32], AdapterBuilder.values(128, seed: 1)
+      ),
+      .init(
+        "base_model.model.model.layers.0.self_attn.q_a_proj.lora_B.weight", [8, 4], AdapterBuilder.values(32, seed: 2)),
     ]
     try withTemporaryDirectory { directory in
       try builder.write(to: directory + "/adapter")

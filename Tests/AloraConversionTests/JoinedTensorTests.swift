@@ -10,7 +10,8 @@ import Testing
 @Suite struct JoinedTensorTests {
   private static let shared = [("block_count", 1), ("embedding_length", 64), ("attention.head_count", 4)]
 
-  private func base(_ architecture: String, _ fields: [(String, Int)], _ tensors: [(String, [Int])], _ path: String) throws
+  private func base(_ architecture: String, _ fields: [(String, Int)], _ tensors: [(String, [Int])], _ path: String)
+    throws
     -> BaseModel
   {
     var metadata = GGUFMetadata()
@@ -32,7 +33,8 @@ import Testing
   /// alpha / r · B · A of a tensor, one matrix for each expert.
   private func updates(_ path: String, _ tensor: String) throws -> [[[Float]]]? {
     let adapter = try GGUFFileSet(path: path)
-    guard let a = adapter.tensor(named: tensor + ".weight.lora_a"), let b = adapter.tensor(named: tensor + ".weight.lora_b")
+    guard let a = adapter.tensor(named: tensor + ".weight.lora_a"),
+      let b = adapter.tensor(named: tensor + ".weight.lora_b")
     else { return nil }
     guard case .float32(let alpha)? = adapter.metadata["adapter.lora.alpha"] else { return nil }
     func floats(_ tensor: TensorDescription) throws -> [Float] {
@@ -57,7 +59,8 @@ import Testing
   }
 
   private func isClose(_ one: [[Float]], _ other: [[Float]]) -> Bool {
-    zip(one, other).allSatisfy { zip($0, $1).allSatisfy { abs($0 - $1) <= 1e-6 * max(1, abs($1)) } } && one.count == other.count
+    zip(one, other).allSatisfy { zip($0, $1).allSatisfy { abs($0 - $1) <= 1e-6 * max(1, abs($1)) } }
+      && one.count == other.count
   }
 
   private func factors(_ module: String, rank: Int, out: Int, in columns: Int, seed: Int) -> [AdapterBuilder.Tensor] {
@@ -92,9 +95,9 @@ import Testing
       let joined = try base(architecture, fields, [("blk.0.attn_qkv", [128, 64])] + others, directory + "/b.gguf")
       try convert(builder, apart, directory + "/apart.gguf")
       try convert(builder, joined, directory + "/joined.gguf")
-      let whole = try #require(updates(directory + "/joined.gguf", "blk.0.attn_qkv"))[0]
-      let query = try #require(updates(directory + "/apart.gguf", "blk.0.attn_q"))[0]
-      let value = try #require(updates(directory + "/apart.gguf", "blk.0.attn_v"))[0]
+      let whole = try #require(try updates(directory + "/joined.gguf", "blk.0.attn_qkv"))[0]
+      let query = try #require(try updates(directory + "/apart.gguf", "blk.0.attn_q"))[0]
+      let value = try #require(try updates(directory + "/apart.gguf", "blk.0.attn_v"))[0]
       #expect(whole.count == 128)
       #expect(isClose(Array(whole[..<64]), query) && isClose(Array(whole[96...]), value))
       #expect(whole[64..<96].allSatisfy { $0.allSatisfy { $0 == 0 } })
@@ -118,18 +121,20 @@ import Testing
       ("expert_feed_forward_length", 24), ("attention.key_length", 16),
     ]
     let others = [
-      ("blk.0.attn_q", [64, 64]), ("blk.0.attn_k", [32, 64]), ("blk.0.attn_v", [32, 64]), ("blk.0.attn_output", [64, 64]),
+      ("blk.0.attn_q", [64, 64]), ("blk.0.attn_k", [32, 64]), ("blk.0.attn_v", [32, 64]),
+      ("blk.0.attn_output", [64, 64]),
       ("blk.0.ffn_gate_inp", [3, 64]), ("blk.0.ffn_down_exps", [3, 64, 24]),
     ]
     let separate = [("blk.0.ffn_gate_exps", [3, 24, 64]), ("blk.0.ffn_up_exps", [3, 24, 64])]
     try withTemporaryDirectory { directory in
       let apart = try base("qwen3moe", fields, separate + others, directory + "/a.gguf")
-      let joined = try base("qwen3moe", fields, [("blk.0.ffn_gate_up_exps", [3, 48, 64])] + others, directory + "/b.gguf")
+      let joined = try base(
+        "qwen3moe", fields, [("blk.0.ffn_gate_up_exps", [3, 48, 64])] + others, directory + "/b.gguf")
       try convert(builder, apart, directory + "/apart.gguf")
       try convert(builder, joined, directory + "/joined.gguf")
-      let whole = try #require(updates(directory + "/joined.gguf", "blk.0.ffn_gate_up_exps"))
-      let gate = try #require(updates(directory + "/apart.gguf", "blk.0.ffn_gate_exps"))
-      let up = try #require(updates(directory + "/apart.gguf", "blk.0.ffn_up_exps"))
+      let whole = try #require(try updates(directory + "/joined.gguf", "blk.0.ffn_gate_up_exps"))
+      let gate = try #require(try updates(directory + "/apart.gguf", "blk.0.ffn_gate_exps"))
+      let up = try #require(try updates(directory + "/apart.gguf", "blk.0.ffn_up_exps"))
       for expert in 0..<3 { #expect(isClose(whole[expert], gate[expert] + up[expert]), "expert \(expert)") }
       #expect(whole[1].allSatisfy { $0.allSatisfy { $0 == 0 } })
     }

@@ -57,8 +57,10 @@ extension ModuleLocator {
     guard adapter.configuration.isActivated else { return }
     let problem: String
     switch module.kind {
-    case .experts: problem = "PEFT's aLoRA doesn't reach parameters of experts: they are adapted before the activation too"
-    case .expert: problem = "an expert sees tokens without their positions, so PEFT's aLoRA can't activate it from a token on"
+    case .experts:
+      problem = "PEFT's aLoRA doesn't reach parameters of experts: they are adapted before the activation too"
+    case .expert:
+      problem = "an expert sees tokens without their positions, so PEFT's aLoRA can't activate it from a token on"
     case .linear, .embedding, .outputLayer: return
     }
     throw AdapterError(

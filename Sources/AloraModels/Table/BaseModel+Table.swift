@@ -77,6 +77,13 @@ extension BaseModel {
         .unsupportedVariant, path: file.path, place: "\(architecture).rope.dimension_sections",
         problem: "adapters of GLM models with M-RoPE can't be converted yet")
     }
+    if rules.contains(where: { $0.targets.contains { !$0.factors.isEmpty } }) {
+      throw ArchitectureError(
+        .unsupportedVariant, path: file.path, place: "general.architecture",
+        problem:
+          "llama.cpp's converter multiplied the weights of this \(architecture) model by numbers that the GGUF doesn't have",
+        remedy: "give the base's config.json")
+    }
     let hyperparameters = try Hyperparameters(tableGGUF: file, architecture: architecture)
     self.init(
       path: file.path, statedName: StatedName(file.metadata), architectureName: architecture,

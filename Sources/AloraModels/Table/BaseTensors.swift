@@ -19,7 +19,9 @@ struct BaseTensors: Sendable {
   ) -> [WeightTarget]? {
     if kind == .outputLayer, let name = targets.first?.tensorName, shape(name) == nil { return targets }
     if targets.allSatisfy({ fits($0.tensorName, [experts, $0.rowCount, columnCount]) }) { return targets }
-    if let joined = joined(targets), fits(joined.tensorName, [experts, joined.rowCount, columnCount]) { return [joined] }
+    if let joined = joined(targets), fits(joined.tensorName, [experts, joined.rowCount, columnCount]) {
+      return [joined]
+    }
     let parts = targets.compactMap { target in
       fits(target.tensorName, [experts, target.rowCount, columnCount])
         ? target : part(target, experts: experts, columnCount: columnCount, rowCount: rowCount)
