@@ -10,13 +10,16 @@ import Testing
 @Suite struct JoinedTensorTests {
   private static let shared = [("block_count", 1), ("embedding_length", 64), ("attention.head_count", 4)]
 
-  private func base(_ architecture: String, _ fields: [(String, Int)], _ tensors: [(String, [Int])], _ path: String)
-    throws
-    -> BaseModel
-  {
+  private func base(
+    _ architecture: String, _ fields: [(String, Int)], _ tensors: [(String, [Int])], _ path: String,
+    slidingLayers: [Bool]? = nil
+  ) throws -> BaseModel {
     var metadata = GGUFMetadata()
     metadata["general.architecture"] = .string(architecture)
     for (key, value) in Self.shared + fields { metadata["\(architecture).\(key)"] = .uint32(UInt32(value)) }
+    if let slidingLayers {
+      metadata["\(architecture).attention.sliding_window_pattern"] = .array(GGUFArray(slidingLayers))
+    }
     let declarations = try ([("token_embd", [96, 64])] + tensors).map { name, shape in
       TensorDeclaration(name: name + ".weight", dtype: .f32, shape: try #require(Shape(shape)))
     }
@@ -102,6 +105,26 @@ import Testing
       #expect(isClose(Array(whole[..<64]), query) && isClose(Array(whole[96...]), value))
       #expect(whole[64..<96].allSatisfy { $0.allSatisfy { $0 == 0 } })
       #expect(query.contains { $0.contains { $0 != 0 } })
+    }
+  }
+
+  /// In Gemma 4, layers with a sliding window have smaller heads, and GGUF has a key of its own for them.
+  @Test func headsOfSlidingLayersHaveTheirOwnSize() throws {
+    var builder = AdapterBuilder()
+    builder.set("alora_invocation_tokens", nil)
+    builder.set("target_modules", "[\"k_proj\"]")
+    builder.tensors = factors("self_attn.k_proj", rank: 4, out: 32, in: 64, seed: 1)
+    let fields = [
+      ("attention.head_count_kv", 2), ("feed_forward_length", 96), ("attention.key_length", 32),
+      ("attention.key_length_swa", 16),
+    ]
+    let tensors = [("blk.0.attn_qkv", [128, 64]), ("blk.0.attn_output", [64, 64])]
+    try withTemporaryDirectory { directory in
+      let joined = try base("gemma4", fields, tensors, directory + "/b.gguf", slidingLayers: [true])
+      try convert(builder, joined, directory + "/joined.gguf")
+      let whole = try #require(try updates(directory + "/joined.gguf", "blk.0.attn_qkv"))[0]
+      let changed = whole.indices.filter { whole[$0].contains { $0 != 0 } }
+      #expect(whole.count == 128 && changed.allSatisfy { (64..<96).contains($0) } && !changed.isEmpty)
     }
   }
 

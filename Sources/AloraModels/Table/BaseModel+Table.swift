@@ -143,7 +143,9 @@ extension Hyperparameters {
 
   /// The sizes of a base that only the table describes. What such a base doesn't state is 0.
   init(json: JSON, tiesEmbeddings: Bool, _ field: (String) -> Int?) throws {
-    guard let layers = Self.layerFields.lazy.compactMap(field).first, Self.layers.contains(layers) else {
+    let stated = try json[optional: "layers_block_type"]
+    let listed = stated?.kind == .array ? try stated?.elements().count : nil
+    guard let layers = Self.layerFields.lazy.compactMap(field).first ?? listed, Self.layers.contains(layers) else {
       throw json.error(.missing, "config.json doesn't say how many layers there are (num_hidden_layers)")
     }
     guard let vocabulary = field("vocab_size") ?? field("padded_vocab_size"), Self.extent.contains(vocabulary) else {
