@@ -25,7 +25,7 @@ quietly = $(if $(shell command -v $(PYTHON)),$(PYTHON) scripts/quietly.py "$(1)"
 # They share .build, and set-up.
 .NOTPARALLEL:
 .PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions roots sanitize robustness faults mutants mistakes \
-	limits oddities fuzz bench package clean debug refresh differential
+	limits oddities fuzz bench package clean debug refresh differential oracle engine-oracle
 
 help:
 	@echo "To begin with"
@@ -40,6 +40,8 @@ help:
 	@echo "  make kernels       the same bits from gcc, clang and aarch64 under qemu"
 	@echo "  make json-versions  JSON, patterns and archives with the C libraries of Debian 12 and 13; SEEDS=5 of random documents"
 	@echo "  make roots         demo and test in bare roots of Debian 12 and 13 (as root; debootstrap); ROOTS=bookworm:user"
+	@echo "  make oracle        every traced class against PEFT's merged model and llama.cpp's converter; CLASSES=\"A B\" for some (Python)"
+	@echo "  make engine-oracle  the same through llama.cpp itself (Python, xllamacpp)"
 	@echo "Robustness"
 	@echo "  make robustness    all of the following in a quick form; WHAT=\"faults limits\" for some"
 	@echo "  make faults        kill the command, or fail a system call, at every step of writing (Linux; strace)"
@@ -102,6 +104,7 @@ $(VENV)/checks: scripts/check-requirements.txt
 lint: imports
 	@$(SWIFT) format lint --strict --recursive Sources Tests Fuzz Package.swift
 	@$(PYTHON) scripts/lint
+	@$(PYTHON) scripts/architectures/document.py --check
 
 # The graph of Package.swift is the only graph: no module may import another that it does not declare.
 imports: setup
@@ -174,6 +177,13 @@ refresh:
 differential: debug
 	@$(PYTHON5) scripts/differential/compare_tokenizers.py --alora .build/debug/alora --python4 $(PYTHON4) --python5 $(PYTHON5)
 	@$(PYTHON4) scripts/differential/compare_dequantize.py --alora .build/debug/alora
+
+# Not in CI: they need llama.cpp's converter (LLAMA_CPP), torch, transformers and peft; the second one xllamacpp too.
+oracle: debug
+	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/oracle.py --report $(CACHE)/oracle.jsonl $(CLASSES)
+
+engine-oracle: debug
+	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/engine.py --report $(CACHE)/engine.jsonl $(CLASSES)
 
 package: build
 	@scripts/package.sh $(RELEASE) $(CACHE)

@@ -26,7 +26,7 @@ extension ConversionPlan {
         Gather(
           sources: [source], isShared: true, sliceCount: experts.count, rowCount: rows, columnCount: columns,
           sliceStride: strides.slice, rowStride: strides.row, columnStride: strides.column, firstRow: first,
-          rowOrder: rowOrder, columnOrder: columnOrder, rowFactors: [])
+          rowOrder: rowOrder, columnOrder: columnOrder, rowFactors: [], isStacked: true)
       }
       let (sourceA, sourceB) = natural ? (pair.a, pair.b) : (pair.b, pair.a)
       let gatherA = gather(
@@ -59,6 +59,7 @@ struct ExpertStacks {
     let inputCount: Int
     let rank: Int
     let factor: Double
+    let scaling: Double
     var a: [TensorDescription?]
     var b: [TensorDescription?]
   }
@@ -72,19 +73,21 @@ struct ExpertStacks {
   mutating func add(_ member: BoundAdapter.Member, expert: Int, count: Int, factor: Double) throws {
     let pair = member.pair
     for target in member.module.targets {
-      let name = target.tensorName
+      // Two projections that share a tensor are two stacks.
+      let name = target.part.map { "\(target.tensorName) \($0.firstRow)" } ?? target.tensorName
       if stacks[name] == nil {
         order.append(name)
         let none = [TensorDescription?](repeating: nil, count: count)
         stacks[name] = Stack(
-          target: target, inputCount: pair.inputCount, rank: pair.rank, factor: factor, a: none, b: none)
+          target: target, inputCount: pair.inputCount, rank: pair.rank, factor: factor,
+          scaling: member.scaling.value, a: none, b: none)
       }
       guard let stack = stacks[name], stack.rank == pair.rank, stack.factor == factor,
         stack.target.rows == target.rows
       else {
         throw ConversionError(
           .unevenExperts, path: path, place: "module \(pair.module)",
-          problem: "its rank or scaling differs from those of other experts that become \(name)",
+          problem: "its rank or scaling differs from those of other experts that become \(target.tensorName)",
           remedy: "train all experts with one rank and alpha")
       }
       stacks[name]?.a[expert] = pair.a
@@ -92,10 +95,10 @@ struct ExpertStacks {
     }
   }
 
-  func tensors(outputType: OutputType) throws -> [ConversionPlan.Tensor] {
+  func tensors(outputType: OutputType, joined: inout JoinedTensors) -> [ConversionPlan.Tensor] {
     var tensors: [ConversionPlan.Tensor] = []
-    for name in order {
-      guard let stack = stacks[name], let a = stack.a.compactMap(\.self).first,
+    for key in order {
+      guard let stack = stacks[key], let a = stack.a.compactMap(\.self).first,
         let b = stack.b.compactMap(\.self).first,
         let shapeA = Shape([stack.a.count, stack.rank, stack.inputCount]),
         let shapeB = Shape([stack.b.count, stack.target.rowCount, stack.rank])
@@ -108,23 +111,27 @@ struct ExpertStacks {
         Gather(
           sources: sources, isShared: false, sliceCount: sources.count, rowCount: rows, columnCount: columns,
           sliceStride: 0, rowStride: stride, columnStride: 1, firstRow: first, rowOrder: rowOrder,
-          columnOrder: columnOrder, rowFactors: [])
+          columnOrder: columnOrder, rowFactors: [], isStacked: true)
+      }
+      let name = stack.target.tensorName
+      let gatherA = gather(
+        stack.a, stack.rank, stack.inputCount, stride: stack.inputCount, first: 0, .none, stack.target.columns)
+      let gatherB = gather(
+        stack.b, stack.target.rowCount, stack.rank, stride: stack.rank, first: stack.target.rows.lowerBound,
+        stack.target.permutation, .none)
+      if let part = stack.target.part {
+        joined.add(stack.target, part, a: gatherA, b: gatherB, scaling: stack.scaling)
+        continue
       }
       tensors.append(
         ConversionPlan.Tensor(
           name: name + GGUFAdapterFormat.suffixA, dtype: outputType.dtype(columnCount: stack.inputCount), shape: shapeA,
-          source: a,
-          rows: 0..<stack.rank, permutation: .none, isTransposed: false, factor: 1,
-          gather: gather(
-            stack.a, stack.rank, stack.inputCount, stride: stack.inputCount, first: 0, .none, stack.target.columns)))
+          source: a, rows: 0..<stack.rank, permutation: .none, isTransposed: false, factor: 1, gather: gatherA))
       tensors.append(
         ConversionPlan.Tensor(
           name: name + GGUFAdapterFormat.suffixB, dtype: outputType.dtype(columnCount: stack.rank), shape: shapeB,
-          source: b,
-          rows: stack.target.rows, permutation: stack.target.permutation, isTransposed: false, factor: stack.factor,
-          gather: gather(
-            stack.b, stack.target.rowCount, stack.rank, stride: stack.rank, first: stack.target.rows.lowerBound,
-            stack.target.permutation, .none)))
+          source: b, rows: stack.target.rows, permutation: stack.target.permutation, isTransposed: false,
+          factor: stack.factor, gather: gatherB))
     }
     return tensors
   }

@@ -41,7 +41,9 @@ extension ConversionPlan {
     var encoder = FactorEncoder(path: adapter.weightsPath)
     var zeros: [(sourceIsZero: Bool, outputIsZero: Bool)] = []
     for (tensor, place) in zip(tensors, layout.tensors) {
-      if let gather = tensor.gather {
+      if !tensor.blocks.isEmpty {
+        try write(tensor, blocks: tensor.blocks, writer, &encoder)
+      } else if let gather = tensor.gather {
         try write(tensor, gather, writer, &encoder)
       } else if tensor.isTransposed {
         try writeTransposed(tensor, writer, &encoder)

@@ -24,6 +24,8 @@ package struct ConversionPlan: Sendable {
     package let factor: Double
     /// Where the elements come from if not from rows of `source` as they are.
     var gather: Gather?
+    /// The parts of a tensor that several modules share.
+    var blocks: [Block] = []
   }
 
   /// A module of the adapter, for reports.
@@ -107,6 +109,7 @@ extension ConversionPlan {
     let outputType = options.outputType == .auto ? Self.losslessType(pairs, scaling) : options.outputType
     var tensors: [Tensor] = []
     var stacks = ExpertStacks(path: adapter.weightsPath)
+    var joined = JoinedTensors(alpha: scaling.alpha)
     for (member, factor) in zip(members, scaling.factors) {
       switch member.module.kind {
       case .experts(let experts):
@@ -114,10 +117,11 @@ extension ConversionPlan {
           member, experts, factor: factor, isNatural: try bound.isNatural(member), outputType: outputType)
       case .expert(let expert, let count):
         try stacks.add(member, expert: expert, count: count, factor: factor)
-      default: tensors += Self.tensors(member, factor: factor, outputType: outputType)
+      default: tensors += Self.tensors(member, factor: factor, outputType: outputType, joined: &joined)
       }
     }
-    tensors += try stacks.tensors(outputType: outputType)
+    tensors += stacks.tensors(outputType: outputType, joined: &joined)
+    tensors += joined.tensors(outputType: outputType)
     modules = zip(members, scaling.factors).map { member, factor in
       Module(
         name: member.module.name, rank: member.rank, scaling: member.scaling.value, foldedFactor: factor,
@@ -150,10 +154,15 @@ extension ConversionPlan {
 
   /// The two output tensors for each GGUF tensor that the module's weight is in. They share the A factor.
   private static func tensors(
-    _ member: BoundAdapter.Member, factor: Double, outputType: OutputType
+    _ member: BoundAdapter.Member, factor: Double, outputType: OutputType, joined: inout JoinedTensors
   ) -> [Tensor] {
     let pair = member.pair
-    return member.targets.flatMap { target -> [Tensor] in
+    for target in member.targets {
+      guard let part = target.part else { continue }
+      joined.add(
+        target, part, a: Gather(a: pair.a, target), b: Gather(b: pair.b, target), scaling: member.scaling.value)
+    }
+    return member.targets.filter { $0.part == nil }.flatMap { target -> [Tensor] in
       let columns = pair.isEmbedding ? [pair.inputCount, pair.rank] : [pair.rank, pair.inputCount]
       guard let shapeA = Shape(columns), let shapeB = Shape(rows: target.rowCount, columns: pair.rank) else {
         return []

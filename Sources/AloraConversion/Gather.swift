@@ -18,6 +18,15 @@ struct Gather: Hashable, Sendable {
   let columnOrder: RowPermutation
   /// Runs of rows with a factor of their own, or nothing.
   let rowFactors: [WeightTarget.RowFactor]
+  /// Whether the tensor is a stack, of however many slices.
+  var isStacked = false
+
+  var firstSource: TensorDescription? { sources.lazy.compactMap(\.self).first }
+  var elementByteCount: Int? { firstSource?.dtype.byteCount(elementCount: 1) }
+  /// Whether the slices are innermost in the source.
+  var isInterleaved: Bool { isShared && sliceCount > 1 && sliceStride == 1 }
+  /// How many rows make a chunk.
+  var chunkRowCount: Int { max(1, GatherReader.chunkByteCount / max(1, columnCount * (elementByteCount ?? 4))) }
 
   func source(ofSlice slice: Int) -> TensorDescription? { isShared ? sources[0] : sources[slice] }
 
@@ -28,21 +37,31 @@ struct Gather: Hashable, Sendable {
 }
 
 extension Gather {
-  /// The columns of an A factor in the order of the target's columns; nil if nothing moves.
-  init?(columnsOf a: TensorDescription, _ target: WeightTarget) {
-    guard target.columns != .none else { return nil }
+  /// All of an A factor, in the order of the target's columns.
+  init(a: TensorDescription, _ target: WeightTarget) {
     self.init(
       matrix: a, rowCount: a.shape.rowCount, columnCount: a.shape.columnCount, firstRow: 0, rowOrder: .none,
       columnOrder: target.columns, rowFactors: [])
+  }
+
+  /// A target's rows of a B factor.
+  init(b: TensorDescription, _ target: WeightTarget) {
+    self.init(
+      matrix: b, rowCount: target.rowCount, columnCount: b.shape.columnCount, firstRow: target.rows.lowerBound,
+      rowOrder: target.permutation, columnOrder: .none, rowFactors: target.factors)
+  }
+
+  /// The columns of an A factor in the order of the target's columns; nil if nothing moves.
+  init?(columnsOf a: TensorDescription, _ target: WeightTarget) {
+    guard target.columns != .none else { return nil }
+    self.init(a: a, target)
   }
 
   /// The rows of a B factor in the order of the target's rows; nil if that's a range or halves that become pairs.
   init?(rowsOf b: TensorDescription, _ target: WeightTarget) {
     let isOrdered = if case .order = target.permutation { true } else { false }
     guard isOrdered || !target.factors.isEmpty else { return nil }
-    self.init(
-      matrix: b, rowCount: target.rowCount, columnCount: b.shape.columnCount, firstRow: target.rows.lowerBound,
-      rowOrder: target.permutation, columnOrder: .none, rowFactors: target.factors)
+    self.init(b: b, target)
   }
 
   private init(

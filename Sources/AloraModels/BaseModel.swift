@@ -24,12 +24,17 @@ package struct BaseModel: Sendable {
     let moduleIndex: [String: Int]
     /// What the traced table says beyond ``BaseModel/modules``: experts, and everything of a base without layers.
     let table: TableModules?
+    /// Patterns of the tensors that llama.cpp never applies an adapter to.
+    let neverApplied: Set<String>
 
-    init(_ architecture: Result<Architecture, ArchitectureError>, _ moduleIndex: [String: Int], _ table: TableModules?)
-    {
+    init(
+      _ architecture: Result<Architecture, ArchitectureError>, _ moduleIndex: [String: Int], _ table: TableModules?,
+      _ architectureName: String
+    ) {
       self.architecture = architecture
       self.moduleIndex = moduleIndex
       self.table = table
+      neverApplied = ArchitectureTable().neverApplied(architecture: architectureName)
     }
   }
 
@@ -61,7 +66,7 @@ package struct BaseModel: Sendable {
 
   /// Which of these tensors llama.cpp loads adapters for without ever applying them.
   package func neverApplied(among names: [String]) -> [String] {
-    let never = ArchitectureTable().neverApplied(architecture: architectureName)
+    let never = lookup.neverApplied
     return never.isEmpty ? [] : names.filter { never.contains(ModuleName($0).pattern) }
   }
 
@@ -116,7 +121,7 @@ package struct BaseModel: Sendable {
         name: "lm_head", kind: .outputLayer, inputCount: hidden, outputCount: vocabulary, layerIndex: nil,
         targets: hyperparameters.tiesEmbeddings ? [] : [output]))
     self.modules = modules
-    lookup = Lookup(.success(architecture), index, table)
+    lookup = Lookup(.success(architecture), index, table, architectureName)
   }
 
   /// A base that only the table describes.
@@ -129,7 +134,7 @@ package struct BaseModel: Sendable {
     self.architectureName = architectureName
     self.hyperparameters = hyperparameters
     modules = table.wholeModules()
-    lookup = Lookup(.failure(objection), [:], table)
+    lookup = Lookup(.failure(objection), [:], table, architectureName)
   }
 }
 
@@ -151,7 +156,7 @@ extension BaseModel {
       let hyperparameters = try Hyperparameters(configuration: reader, architecture.defaults)
       self.init(
         path: json.filePath, statedName: try StatedName(configuration: json),
-        architectureName: architecture.variantName(hyperparameters) ?? architecture.names.gguf,
+        architectureName: row?.name ?? architecture.variantName(hyperparameters) ?? architecture.names.gguf,
         hyperparameters: hyperparameters, architecture: architecture, modulesOf: [architecture],
         table: try row.map { try TableModules(table, row: $0, configuration: json, hyperparameters) })
     } catch let objection as ArchitectureError {
@@ -203,6 +208,12 @@ extension BaseModel {
     for module in modules {
       for target in module.targets {
         guard let tensor = file.tensor(named: target.tensorName) else {
+          if BaseTensors(file).hasJoined(target.tensorName) || hyperparameters.expertCount > 0 {
+            throw ArchitectureError(
+              .unsupportedVariant, path: file.path, place: "tensor \(target.tensorName)",
+              problem:
+                "the file has its weights in tensors of another form, which alora converts adapters for but can't run")
+          }
           throw ArchitectureError(
             .missingTensor, path: file.path, place: "tensor \(target.tensorName)",
             problem: "the file does not have it, and every \(architectureName) model does",

@@ -64,6 +64,16 @@ package struct WeightTarget: Hashable, Sendable {
   /// What the weight's rows are multiplied by on their way into GGUF, in the target's order; empty for nothing.
   package let factors: [RowFactor]
 
+  /// Which rows of the tensor they become, if the tensor holds the weights of other modules too: `attn_qkv`.
+  package let part: Part?
+
+  /// Rows of a tensor that several modules share.
+  package struct Part: Hashable, Sendable {
+    package let firstRow: Int
+    /// How many rows the tensor has.
+    package let tensorRowCount: Int
+  }
+
   /// A number that a run of rows is multiplied by.
   package struct RowFactor: Hashable, Sendable {
     package let rowCount: Int
@@ -75,18 +85,21 @@ package struct WeightTarget: Hashable, Sendable {
     }
   }
 
-  /// How many rows the GGUF tensor has.
+  /// How many rows of the GGUF tensor are the module's.
   package var rowCount: Int { permutation.targetCount(of: rows.count) }
+  /// How many rows the GGUF tensor has.
+  package var tensorRowCount: Int { part?.tensorRowCount ?? rowCount }
 
   init(
     tensorName: String, rows: Range<Int>, permutation: RowPermutation, columns: RowPermutation = .none,
-    factors: [RowFactor] = []
+    factors: [RowFactor] = [], part: Part? = nil
   ) {
     self.tensorName = tensorName
     self.rows = rows
     self.permutation = permutation
     self.columns = columns
     self.factors = factors
+    self.part = part
   }
 }
 

@@ -1,11 +1,21 @@
-"""Writes docs/architectures.md from the table."""
+"""Writes docs/architectures.md, and the line on bases in README.md, from the table.
+
+    python document.py [--check]
+
+`--check` fails if what is written differs from what the table gives.
+"""
 
 import json
+import re
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "Sources" / "CArchitectureTable" / "architectures.json"
 OUTPUT = ROOT / "docs" / "architectures.md"
+README = ROOT / "README.md"
+# What follows a number in README.md and is counted in the table.
+COUNTED = re.compile(r"(?m)^(\| bases \| )\d+( GGUF architectures\b.*)$")
 
 HEAD = """# Architectures
 
@@ -19,6 +29,7 @@ explains how, and how to add a class.
 - **order**: GGUF stores rows or columns of some weights in another order; the adapter's factors are reordered to match.
 - **split**: one module becomes several tensors.
 - **experts**: the class has mixture-of-experts weights in the table.
+- **needs config.json**: the reference multiplies weights by numbers that a GGUF doesn't have, so a GGUF of the base isn't enough.
 - **by hand**: transformers doesn't have the class; its weights were listed by hand and traced like the others.
 """
 
@@ -46,6 +57,8 @@ def main():
             notes.add("split")
         if any(r.get("kind") in ("experts", "expert") for r in found):
             notes.add("experts")
+        if any(t.get("factors") for t in targets):
+            notes.add("needs config.json")
         if row.get("modelType") is None:
             notes.add("by hand")
         entry = rows.setdefault((row["architecture"], row["class"]), set())
@@ -61,7 +74,18 @@ def main():
     text += NEVER.format(llama=versions["llama.cpp"])
     for item in table["neverApplied"]:
         text += f"| `{item['neverApplied']}` | {', '.join('`' + t.replace('blk.{layer}.', '') + '`' for t in item['tensors'])} |\n"
+    readme = README.read_text()
+    count = len({a for a, _ in rows})
+    updated, found = COUNTED.subn(rf"\g<1>{count}\g<2>", readme)
+    if found != 1:
+        sys.exit("README.md has no line '| bases | N GGUF architectures …'")
+    if "--check" in sys.argv[1:]:
+        for path, now, wanted in ((OUTPUT, OUTPUT.read_text(), text), (README, readme, updated)):
+            if now != wanted:
+                sys.exit(f"{path.relative_to(ROOT)} is older than the table: run scripts/architectures/document.py")
+        return
     OUTPUT.write_text(text)
+    README.write_text(updated)
 
 
 def is_range(segments):

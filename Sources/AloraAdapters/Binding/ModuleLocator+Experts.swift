@@ -54,10 +54,17 @@ extension ModuleLocator {
   }
 
   func checkActivation(_ module: WeightModule) throws(AdapterError) {
-    guard adapter.configuration.isActivated, case .experts = module.kind else { return }
+    guard adapter.configuration.isActivated else { return }
+    let problem: String
+    switch module.kind {
+    case .experts:
+      problem = "PEFT's aLoRA doesn't reach parameters of experts: they are adapted before the activation too"
+    case .expert:
+      problem = "an expert sees tokens without their positions, so PEFT's aLoRA can't activate it from a token on"
+    case .linear, .embedding, .outputLayer: return
+    }
     throw AdapterError(
-      .activeExperts, path: adapter.weightsPath, place: "module \(module.name)",
-      problem: "PEFT's aLoRA doesn't reach parameters of experts: they are adapted before the activation too",
+      .activeExperts, path: adapter.weightsPath, place: "module \(module.name)", problem: problem,
       remedy: "train without experts, or as a plain LoRA")
   }
 

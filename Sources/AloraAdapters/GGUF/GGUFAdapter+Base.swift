@@ -22,7 +22,7 @@ extension GGUFAdapter {
         findings.append(LoaderFinding(.neverApplied, .ignores, place, expected: base.architectureName))
       }
       // The loader compares two extents; a stack of another height fails only when the graph is built.
-      let fits = pair.inputCount == module.inputCount && pair.outputCount == target.rowCount
+      let fits = pair.inputCount == module.inputCount && pair.outputCount == target.tensorRowCount
       let count = module.expertCount
       guard fits, pair.stackCounts == (count, count) else {
         let stack = count == 1 ? "" : "\(count), "
@@ -30,7 +30,7 @@ extension GGUFAdapter {
         findings.append(
           LoaderFinding(
             .shape, fits ? .aborts : .refuses, place, found: "\(pair.a.shape) with \(pair.b.shape)",
-            expected: "\(a) with [\(stack)\(target.rowCount), r]"))
+            expected: "\(a) with [\(stack)\(target.tensorRowCount), r]"))
         continue
       }
     }

@@ -77,6 +77,13 @@ extension BaseModel {
         .unsupportedVariant, path: file.path, place: "\(architecture).rope.dimension_sections",
         problem: "adapters of GLM models with M-RoPE can't be converted yet")
     }
+    if rules.contains(where: { $0.targets.contains { !$0.factors.isEmpty } }) {
+      throw ArchitectureError(
+        .unsupportedVariant, path: file.path, place: "general.architecture",
+        problem:
+          "llama.cpp's converter multiplied the weights of this \(architecture) model by numbers that the GGUF doesn't have",
+        remedy: "give the base's config.json")
+    }
     let hyperparameters = try Hyperparameters(tableGGUF: file, architecture: architecture)
     self.init(
       path: file.path, statedName: StatedName(file.metadata), architectureName: architecture,
@@ -136,7 +143,9 @@ extension Hyperparameters {
 
   /// The sizes of a base that only the table describes. What such a base doesn't state is 0.
   init(json: JSON, tiesEmbeddings: Bool, _ field: (String) -> Int?) throws {
-    guard let layers = Self.layerFields.lazy.compactMap(field).first, Self.layers.contains(layers) else {
+    let stated = try json[optional: "layers_block_type"]
+    let listed = stated?.kind == .array ? try stated?.elements().count : nil
+    guard let layers = Self.layerFields.lazy.compactMap(field).first ?? listed, Self.layers.contains(layers) else {
       throw json.error(.missing, "config.json doesn't say how many layers there are (num_hidden_layers)")
     }
     guard let vocabulary = field("vocab_size") ?? field("padded_vocab_size"), Self.extent.contains(vocabulary) else {

@@ -93,7 +93,24 @@ package struct ElementOrder: Hashable, Sendable {
     return loops[0].stride
   }
 
-  /// The order of `first`'s places followed by `second`'s.
+  /// The same order of indexes that start later.
+  func shifted(by offset: Int, extent: Int) -> ElementOrder? {
+    ElementOrder(segments.map { ($0.start + offset, $0.loops.map { ($0.count, $0.stride) }) }, extent: extent)
+  }
+
+  /// Whether it is every index in turn.
+  func isIdentity(of extent: Int) -> Bool {
+    var next = 0
+    for segment in segments {
+      guard segment.start == next, segment.loops.count <= 1, segment.loops.allSatisfy({ $0.stride == 1 }) else {
+        return false
+      }
+      next += segment.count
+    }
+    return next == extent
+  }
+
+  /// The places of all orders, one after the other.
   static func joined(_ orders: [ElementOrder], extent: Int) -> ElementOrder? {
     ElementOrder(
       orders.flatMap { $0.segments.map { ($0.start, $0.loops.map { ($0.count, $0.stride) }) } }, extent: extent)

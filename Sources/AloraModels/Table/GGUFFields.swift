@@ -51,6 +51,12 @@ struct GGUFFields: Sendable {
     default: break
     }
     guard let key = Self.keys[name] else { return nil }
+    // Layers with a sliding window may have heads of another size.
+    if key == "attention.key_length", let layer, isSliding(layer),
+      let number = number("attention.key_length_swa", layer)
+    {
+      return number
+    }
     if let number = number(key, layer) { return number }
     switch key {
     case "attention.key_length":
@@ -62,6 +68,15 @@ struct GGUFFields: Sendable {
     case "expert_shared_feed_forward_length", "expert_feed_forward_length": return number("feed_forward_length", layer)
     default: return nil
     }
+  }
+
+  /// Whether a layer has a sliding window, as far as a list of layers says so.
+  private func isSliding(_ layer: Int) -> Bool {
+    let key = "\(architecture).attention.sliding_window_pattern"
+    guard case .array(let array)? = file.metadata[key] else { return false }
+    if let flags = array.booleans { return flags.indices.contains(layer) && flags[layer] }
+    guard let numbers = array.integers else { return false }
+    return numbers.indices.contains(layer) && numbers[layer] != 0
   }
 
   /// One number, or the layer's of a list.

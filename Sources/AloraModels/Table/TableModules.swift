@@ -89,9 +89,21 @@ struct TableModules: Sendable {
   private func module(
     _ rule: ArchitectureTable.Rule, layer: Int?, expert: Int?, extents: (out: Int, in: Int)?
   ) -> WeightModule? {
+    let isExperts = rule.kind == .experts || rule.kind == .expert
+    // The experts of some models have the width that config.json calls intermediate_size, and GGUF has two keys for it.
+    return module(rule, layer: layer, expert: expert, extents: extents) { field($0, layer) }
+      ?? (isExperts && tensors != nil
+        ? module(rule, layer: layer, expert: expert, extents: extents) {
+          field($0 == "intermediate_size" ? "moe_intermediate_size" : $0, layer)
+        } : nil)
+  }
+
+  private func module(
+    _ rule: ArchitectureTable.Rule, layer: Int?, expert: Int?, extents: (out: Int, in: Int)?, _ field: (String) -> Int?
+  ) -> WeightModule? {
     let path = ModuleName.path(rule.module, layer: layer, expert: expert)
     func value(_ expression: FieldExpression, _ local: [String: Int] = [:]) -> Int? {
-      expression.value { local[$0] ?? field($0, layer) }
+      expression.value { local[$0] ?? field($0) }
     }
     let names = rule.targets.map { ModuleName.path($0.tensor, layer: layer, expert: nil) + ".weight" }
     let plain = tensors.flatMap { Self.plainExtents(rule, names, $0) }
@@ -115,7 +127,9 @@ struct TableModules: Sendable {
       let names = [
         "num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "moe_num_primary_experts",
       ]
-      guard let expert, let count = plain?.experts ?? names.lazy.compactMap({ field($0, layer) }).first, expert < count
+      let stated = rule.expertCount.flatMap { value($0) }
+      guard let expert, let count = plain?.experts ?? stated ?? names.compactMap({ field($0) }).first,
+        expert < count
       else { return nil }
       kind = .expert(index: expert, count: count)
     }
@@ -128,9 +142,11 @@ struct TableModules: Sendable {
       targets.append(made)
     }
     if let tensors {
-      guard let fitting = tensors.fit(targets, experts: Self.expertCount(kind), columnCount: columns, kind: kind) else {
-        return nil
-      }
+      guard
+        let fitting = tensors.fit(
+          targets, experts: Self.expertCount(kind), columnCount: columns, kind: kind,
+          rowCount: { rowCount(ofTensor: $0, layer: layer) })
+      else { return nil }
       targets = fitting
     }
     if kind == .outputLayer, tiesEmbeddings { targets = [] }
@@ -138,6 +154,22 @@ struct TableModules: Sendable {
     return WeightModule(
       name: path, kind: kind, inputCount: isEmbedding ? out : columns, outputCount: isEmbedding ? columns : out,
       layerIndex: layer, targets: isEmbedding ? targets.map { $0.embedding(hidden: columns) } : targets)
+  }
+
+  /// How many rows a tensor has by the rules, whether or not the base has it.
+  private func rowCount(ofTensor name: String, layer: Int?) -> Int? {
+    for rule in patterns.lazy.flatMap({ rules[$0] ?? [] }) {
+      for target in rule.targets where ModuleName.path(target.tensor, layer: layer, expert: nil) + ".weight" == name {
+        func value(_ expression: FieldExpression) -> Int? { expression.value { field($0, layer) } }
+        guard let out = rule.outputCount.flatMap(value), let columns = rule.inputCount.flatMap(value),
+          let made = weightTarget(
+            target, name: name, out: out, in: columns,
+            value: { $0.value { $0 == "out" ? out : $0 == "in" ? columns : field($0, layer) } })
+        else { continue }
+        return made.rowCount
+      }
+    }
+    return nil
   }
 
   static func expertCount(_ kind: WeightModule.Kind) -> Int? {
