@@ -24,7 +24,7 @@ package struct BuiltTokenizer: Sendable {
 
   /// - Returns: nil if transformers 5 gives the tokenizer that transformers 4 gives.
   init?(_ builtClass: TokenizerClass?, settings: TokenizerSettings, parts: Parts) {
-    if builtClass == nil, settings.changesPrefixSpace(of: parts.preTokenizers) == nil {
+    if builtClass == nil, !settings.changesPrefixSpace(of: parts.preTokenizers) {
       let known = Set(parts.tokens.map(\.content))
       let additions = [TokenizerSettings.Version.four, .five(nil)].map {
         settings.additions(known: known, file: parts.tokens, $0)
@@ -87,19 +87,22 @@ package struct BuiltTokenizer: Sendable {
 
 extension TokenizerSettings {
   /// The pre-tokenizers as transformers 4 has them: it sets whether a lone ByteLevel adds a space, to false if
-  /// tokenizer_config.json doesn't say.
+  /// tokenizer_config.json doesn't say; its Cohere class turns it on in every ByteLevel.
   ///
-  /// Source: `PreTrainedTokenizerFast.__init__` of transformers 4.57.6.
+  /// Source: `PreTrainedTokenizerFast.__init__` and `CohereTokenizerFast.__init__` of transformers 4.57.6.
   func preTokenizers(_ preTokenizers: [PreTokenizer]) -> [PreTokenizer] {
-    changesPrefixSpace(of: preTokenizers).map { [$0] } ?? preTokenizers
+    guard !prefixSpaceIsNull else { return preTokenizers }
+    let addsSpace = addsPrefixSpace ?? false
+    guard preTokenizers.count == 1 || (addsSpace && namedClass == .cohere) else { return preTokenizers }
+    return preTokenizers.map { step in
+      guard case .byteLevel(_, let pattern) = step else { return step }
+      return .byteLevel(addsPrefixSpace: addsSpace, pattern)
+    }
   }
 
-  /// The lone ByteLevel that takes the place of another; nil if nothing changes.
-  func changesPrefixSpace(of preTokenizers: [PreTokenizer]) -> PreTokenizer? {
-    guard !prefixSpaceIsNull, preTokenizers.count == 1,
-      case .byteLevel(let addsSpace, let pattern)? = preTokenizers.first,
-      addsSpace != addsPrefixSpace ?? false
-    else { return nil }
-    return .byteLevel(addsPrefixSpace: !addsSpace, pattern)
+  /// Whether ``preTokenizers(_:)`` changes any.
+  func changesPrefixSpace(of preTokenizers: [PreTokenizer]) -> Bool {
+    func addsSpace(_ step: PreTokenizer) -> Bool { if case .byteLevel(true, _) = step { true } else { false } }
+    return preTokenizers.map(addsSpace) != self.preTokenizers(preTokenizers).map(addsSpace)
   }
 }
