@@ -71,7 +71,7 @@ let package = Package(
     module(
       "AloraConversion",
       [
-        "AloraModels", "AloraSystem", "AloraGGUF", "AloraModelCard", "AloraAdapters", "AloraSafetensors",
+        "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraModelCard", "AloraAdapters", "AloraSafetensors",
         "AloraTensors", "AloraTokenization",
       ]),
     module(

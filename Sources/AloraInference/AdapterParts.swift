@@ -46,6 +46,12 @@ struct AdapterParts {
         .unsupportedModule, path: adapter.path, place: "module \(member.pair.module)",
         problem: "adapters of experts can be converted, but not run", remedy: "run the adapter with llama.cpp")
     }
+    if adapter.updates.contains(where: \.b.isStoredByColumns) {
+      throw InferenceError(
+        .unsupportedModule, path: adapter.path,
+        problem: "MLX stores the factors by columns, and they are run by rows",
+        remedy: "convert the adapter to GGUF, and run that")
+    }
     invocationTokens = adapter.invocationTokens
     moduleCount = adapter.members.count
     notes = adapter.notes

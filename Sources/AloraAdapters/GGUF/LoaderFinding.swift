@@ -154,5 +154,5 @@ extension LoaderFinding {
       code, path: path, place: place == .file ? nil : place.description, problem: problem, remedy: remedy)
   }
 
-  var note: AdapterNote { AdapterNote(place: place.description, text: problem) }
+  package var note: AdapterNote { AdapterNote(place: place.description, text: problem) }
 }
