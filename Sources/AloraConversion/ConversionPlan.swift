@@ -166,7 +166,8 @@ extension ConversionPlan {
       return [
         Tensor(
           name: target.tensorName + GGUFAdapterFormat.suffixA,
-          dtype: outputType.dtype(columnCount: shapeA.columnCount), shape: shapeA, source: pair.a, rows: 0..<pair.rank,
+          dtype: outputType.dtype(columnCount: shapeA.columnCount), shape: shapeA, source: pair.a,
+          rows: 0..<(pair.isEmbedding && pair.hasInputRows ? pair.inputCount : pair.rank),
           permutation: .none, isTransposed: pair.isEmbedding && !pair.hasInputRows, factor: 1,
           gather: Gather(columnsOf: pair, target)),
         Tensor(

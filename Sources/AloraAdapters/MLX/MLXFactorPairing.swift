@@ -68,7 +68,17 @@ struct MLXFactorPairing {
     AdapterError(code, path: path, place: "tensor \(tensor.name)", problem: problem, remedy: remedy)
   }
 
+  /// A stack of A factors as three dimensions: early versions of mlx-lm saved [experts · r, in].
+  private static func stacked(_ a: TensorDescription, like b: TensorDescription) -> TensorDescription {
+    let (own, others) = (a.shape.dimensions, b.shape.dimensions)
+    guard own.count == 2, others.count == 3, others[0].multipliedReportingOverflow(by: others[2]) == (own[0], false),
+      let shape = Shape([others[0], others[2], own[1]])
+    else { return a }
+    return TensorDescription(name: a.name, dtype: a.dtype, shape: shape, byteRange: a.byteRange)
+  }
+
   private mutating func add(_ module: String, _ a: TensorDescription, _ b: TensorDescription) {
+    let a = Self.stacked(a, like: b)
     for tensor in [a, b] {
       guard [.f32, .f16, .bf16].contains(tensor.dtype) else {
         return problems.append(
