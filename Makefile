@@ -24,7 +24,7 @@ quietly = $(if $(shell command -v $(PYTHON)),$(PYTHON) scripts/quietly.py "$(1)"
 
 # They share .build, and set-up.
 .NOTPARALLEL:
-.PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions roots sanitize robustness faults mutants mistakes \
+.PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions roots sanitize robustness faults mutants mistakes peft-check \
 	limits oddities fuzz bench package clean debug refresh
 
 help:
@@ -40,6 +40,7 @@ help:
 	@echo "  make kernels       the same bits from gcc, clang and aarch64 under qemu"
 	@echo "  make json-versions  JSON, patterns and archives with the C libraries of Debian 12 and 13; SEEDS=5 of random documents"
 	@echo "  make roots         demo and test in bare roots of Debian 12 and 13 (as root; debootstrap); ROOTS=bookworm:user"
+	@echo "  make peft-check    PEFT loads what convert --to peft writes; PYTHON with torch, transformers and peft"
 	@echo "Robustness"
 	@echo "  make robustness    all of the following in a quick form; WHAT=\"faults limits\" for some"
 	@echo "  make faults        kill the command, or fail a system call, at every step of writing (Linux; strace)"
@@ -145,6 +146,9 @@ mutants: debug
 
 mistakes: build $(MODEL)
 	@$(PYTHON) scripts/robustness mistakes $(RELEASE) $(MODEL) $(CACHE)/mistakes
+
+peft-check: debug
+	@$(PYTHON) scripts/check_peft.py .build/debug/alora
 
 SECONDS ?= $(if $(QUICK),10,60)
 TARGET ?=

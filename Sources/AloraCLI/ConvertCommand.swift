@@ -17,7 +17,7 @@ struct ConvertCommand: ParsableCommand {
         alora convert my-adapter --base base.gguf --outfile my-adapter.gguf
         alora convert --recursive library --base base.gguf --outdir converted
         alora convert my-adapter.gguf --to peft --base base -o my-adapter
-        alora convert my-adapter.gguf --outtype q8_0 --set general.license=apache-2.0 -o small.gguf
+        alora convert my.gguf --outtype q8_0 --set general.license=mit -o small.gguf
 
       The base can be a Hugging Face directory (config.json is enough; no weights are read) or a GGUF. The adapter is checked \
       against it before anything is written. What GGUF or PEFT can't express is refused by name. A GGUF that stays one needs no \
@@ -25,7 +25,8 @@ struct ConvertCommand: ParsableCommand {
       """)
 
   @Argument(
-    help: "The directory that PEFT's save_pretrained or mlx_lm.lora wrote, or a GGUF. With --recursive, a tree of them.")
+    help: "The directory that PEFT's save_pretrained or mlx_lm.lora wrote, or a GGUF. With --recursive, a tree of them."
+  )
   var adapter: String
 
   @Option(

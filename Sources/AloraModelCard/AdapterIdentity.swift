@@ -253,7 +253,9 @@ extension AdapterIdentity {
   }
 
   /// What is recorded about a model or a data set, in the reference's order.
-  static let modelFields = ["name", "author", "version", "organization", "description", "url", "doi", "uuid", "repo_url"]
+  static let modelFields = [
+    "name", "author", "version", "organization", "description", "url", "doi", "uuid", "repo_url",
+  ]
 
   static func field(_ field: String, of model: YAMLValue, weightCount: Int) -> String? {
     guard let text = model.text else { return model[field]?.text }

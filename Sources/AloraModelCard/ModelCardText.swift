@@ -18,7 +18,9 @@ package struct ModelCardText: Sendable {
       known.insert(key)
       return text
     }
-    for (key, field) in Self.texts { if let text = text("general.\(key)") { lines.append("\(field): \(quoted(text))") } }
+    for (key, field) in Self.texts {
+      if let text = text("general.\(key)") { lines.append("\(field): \(quoted(text))") }
+    }
     // What is missing would be guessed from the name of the directory.
     for field in Self.guessed where values["general.\(field)"] == nil { lines.append("\(field): \"\"") }
     for (prefix, field) in [("general.base_model", "base_model"), ("general.dataset", "datasets")] {

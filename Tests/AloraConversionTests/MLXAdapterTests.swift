@@ -57,7 +57,8 @@ import Testing
       try plan.write(to: directory + "/peft", replacesExisting: false)
       let file = try SafetensorsFile(path: directory + "/peft/adapter_model.safetensors")
       let updates = try NPZFile(path: path(name) + "/updates.npz")
-      let scale = Float(try JSONDocument(path: path(name) + "/adapter_config.json").root["lora_parameters"]["scale"].number())
+      let scale = Float(
+        try JSONDocument(path: path(name) + "/adapter_config.json").root["lora_parameters"]["scale"].number())
       var seen = 0
       for module in plan.modules {
         let isExperts = module.name.contains("experts.")
@@ -74,7 +75,11 @@ import Testing
         #expect(found == expected, "\(module.name)")
         seen += 1
       }
-      for parent in Set(plan.modules.filter { $0.name.contains("experts.") }.map { $0.name.split(separator: ".").dropLast().joined(separator: ".") }) {
+      for parent in Set(
+        plan.modules.filter { $0.name.contains("experts.") }.map {
+          $0.name.split(separator: ".").dropLast().joined(separator: ".")
+        })
+      {
         seen += try checkExperts(parent, plan, file, updates, scale)
       }
       #expect(seen == updates.arrays.count)
@@ -129,7 +134,9 @@ import Testing
       try PEFTPlan(AdapterSource(path: path(name)), base: trip.base).write(
         to: directory + "/peft", replacesExisting: false)
       _ = try trip.convert(directory + "/peft", to: "other.gguf", type)
-      let (one, other) = (try GGUFFileSet(path: directory + "/direct.gguf"), try GGUFFileSet(path: directory + "/other.gguf"))
+      let (one, other) = (
+        try GGUFFileSet(path: directory + "/direct.gguf"), try GGUFFileSet(path: directory + "/other.gguf")
+      )
       #expect(one.metadata["adapter.lora.alpha"] == other.metadata["adapter.lora.alpha"])
       #expect(one.tensors.map(\.name) == other.tensors.map(\.name))
       for tensor in one.tensors {

@@ -43,7 +43,8 @@ extension ModuleLocator {
         .unknownModule, pair, "the base (\(base.architectureName)) has no experts there: no \(tensorName)",
         adapter.baseRemedy)
       : error(
-        .unknownModule, pair, "the base has the experts' gate_proj and up_proj in one tensor, and MLX's factors are apart",
+        .unknownModule, pair,
+        "the base has the experts' gate_proj and up_proj in one tensor, and MLX's factors are apart",
         "give a base with separate \(name) tensors")
   }
 }

@@ -90,7 +90,8 @@ package struct PEFTPlan {
       updates.filter { !$0.sharesA }.map { update in
         AdapterNote(
           place: "module \(update.module.name)",
-          text: "PEFT has one module for \(update.parts.count) parts with factors of their own, so its rank is their sum, "
+          text:
+            "PEFT has one module for \(update.parts.count) parts with factors of their own, so its rank is their sum, "
             + "\(update.rank)")
       } + text.lostKeys.map { AdapterNote(place: "key \($0)", text: "a model card has no field for it") }
     self.notes = notes
@@ -145,7 +146,8 @@ package struct PEFTPlan {
     let (rank, alpha) = (common(ranks.map(\.value)) ?? 1, common(alphas.map(\.value)) ?? 1)
     let routers = Set(updates.filter(\.isRouter).map(\.matchedName))
     let weights = { (name: String) in
-      routers.contains(name) || names.targetParameters.contains { $0.hasSuffix(".weight") && (name + ".weight").hasSuffix($0) }
+      routers.contains(name)
+        || names.targetParameters.contains { $0.hasSuffix(".weight") && (name + ".weight").hasSuffix($0) }
     }
     func pattern<Value>(
       _ rules: [(pattern: String, value: Value)], _ json: (Value) -> JSONValue
