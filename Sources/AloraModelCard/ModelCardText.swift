@@ -9,6 +9,10 @@ package struct ModelCardText: Sendable {
   ///   - entries: the `general.*` keys that say who made the adapter and from what, in the file's order.
   ///   - weightCount: the weights that the adapter changes.
   package init(_ entries: [AdapterIdentity.Entry], weightCount: Int) {
+    guard !entries.isEmpty else {
+      (text, lostKeys) = ("# Adapter\n", [])
+      return
+    }
     var values: [String: AdapterIdentity.Value] = [:]
     for entry in entries { values[entry.key] = entry.value }
     var lines = ["---"]

@@ -89,7 +89,7 @@ extension GGUFEdit {
   fileprivate func json(output: String, flushedElementCount: Int?) -> JSONValue {
     .members([
       "adapter": .string(adapter.path), "outfile": .string(output), "written": .boolean(flushedElementCount != nil),
-      "outtype": outputType.map { .string($0.rawValue) } ?? .null, "byte_count": .integer(byteCount),
+      "outtype": outputType.map { .string($0.rawValue) }, "byte_count": .integer(byteCount),
       "tensor_count": .integer(tensorCount), "changed_keys": .array(changedKeys.map { .string($0) }),
       "flushed_element_count": flushedElementCount.map { .integer($0) },
     ])

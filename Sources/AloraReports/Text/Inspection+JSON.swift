@@ -25,7 +25,7 @@ extension Inspection {
     switch subject {
     case .gguf: "gguf"
     case .safetensors: "safetensors"
-    case .adapterDirectory: "peft"
+    case .adapterDirectory(let directory): directory.isMLX ? "mlx" : "peft"
     case .baseDirectory: "base"
     case .npz: "npz"
     }
