@@ -45,6 +45,7 @@ let package = Package(
     .systemLibrary(name: "CLinux"),
     .target(name: "CAloraKernels", cSettings: kernelSettings),
     .target(name: "CAllocation"),
+    .target(name: "CArguments"),
     .target(name: "CArchitectureTable", exclude: ["architectures.json"]),
     module("AloraSystem", ["CLinux"]),
     module("AloraTensors", ["AloraSystem", "CAloraKernels"]),
@@ -78,7 +79,7 @@ let package = Package(
       "AloraInspection",
       [
         "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraSafetensors",
-        "AloraTensors",
+        "AloraTensors", "AloraTokenization",
       ]),
     module(
       "AloraInference",
@@ -102,8 +103,8 @@ let package = Package(
       "AloraReports",
       [
         "AloraModels", "AloraSystem", "AloraAdapters", "AloraConversion", "AloraEngineCheck", "AloraGGUF",
-        "AloraGeneration", "AloraInference", "AloraInspection", "AloraJSON", "AloraNPZ", "AloraSafetensors",
-        "AloraTensors", "AloraTokenization", "AloraVerification",
+        "AloraGeneration", "AloraInference", "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ",
+        "AloraSafetensors", "AloraTensors", "AloraTokenization", "AloraVerification",
       ]),
     module(
       "Alora",
@@ -115,9 +116,8 @@ let package = Package(
       name: "AloraCLI",
       dependencies: [
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGGUF", "AloraGeneration", "AloraInference",
-        "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraReports",
-        "AloraSafetensors",
-        "AloraEngineCheck", "AloraTemplates", "AloraTensors", "AloraVerification", "AloraTokenization", "CAllocation",
+        "AloraInspection", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraReports",
+        "AloraEngineCheck", "AloraTensors", "AloraVerification", "AloraTokenization", "CAllocation", "CArguments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -164,8 +164,9 @@ let package = Package(
     tests(
       "AloraReports",
       [
-        "AloraEngineCheck", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport",
-        "AloraVerification",
+        "AloraAdapters", "AloraConversion", "AloraEngineCheck", "AloraGeneration", "AloraInference", "AloraInspection",
+        "AloraJSON",
+        "AloraModelCard", "AloraNPZ", "AloraSystem", "AloraTensors", "AloraTestSupport", "AloraVerification",
       ], exclude: ["Snapshots"]),
     tests("AloraInspection", ["AloraGGUF", "AloraModels", "AloraTensors", "AloraTestSupport"]),
     tests("Alora", ["AloraTestSupport"]),

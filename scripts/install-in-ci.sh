@@ -53,7 +53,7 @@ install_wheel() {
       options+=(--no-index) ;;
     *)
       [[ $ALORA_WHEEL =~ ^[A-Za-z0-9._-]+(==[A-Za-z0-9.!+_-]+)?$ && $ALORA_WHEEL != -* ]] \
-        || fail 2 "wheel is not a path that ends in .whl, an https address, or a requirement such as alora-gguf==0.1.0"
+        || fail 2 "wheel is not a path that ends in .whl, an https address, or a requirement such as alora-gguf==0.2.0"
       wheel=$file/requirement.txt
       echo "$ALORA_WHEEL${ALORA_WHEEL_SHA256:+ --hash=sha256:$ALORA_WHEEL_SHA256}" > "$wheel"
       options+=(--requirement) ;;

@@ -36,7 +36,7 @@ public enum AdapterFiles {
     let summary = try conversion.plan.write(to: output, replacesExisting: replacesExisting)
     return ConvertedAdapter(
       moduleCount: conversion.plan.modules.count, invocation: conversion.plan.invocationTokens,
-      notes: conversion.notes(summary).map { "\($0.place): \($0.text)" })
+      notes: conversion.notes(summary).map(\.description))
   }
 
   /// What is in a file or directory, as JSON (schemas/inspect.schema.json).

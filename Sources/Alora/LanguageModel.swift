@@ -42,11 +42,7 @@ public final class LanguageModel {
   ///
   /// - Throws: ``AloraError``, also if the adapter doesn't fit the model.
   public func adapter(at path: String) throws -> LoadedAdapter {
-    let source = model.source
-    let adapter = try Adapter(path: path, model: model, pool: pool) {
-      try source.tokenizer().encode($0, addsSpecialTokens: false)
-    }
-    return LoadedAdapter(adapter)
+    LoadedAdapter(try Adapter(path: path, model: model, pool: pool))
   }
 
   /// The tokens of a text, with the special tokens that the tokenizer adds.

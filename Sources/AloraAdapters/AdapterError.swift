@@ -80,15 +80,3 @@ package struct AdapterError: DiagnosedError, Hashable {
 
   package var category: ErrorCategory { .refusedInput }
 }
-
-/// Something about an adapter that does no harm by itself and that the user may want to know.
-package struct AdapterNote: Hashable, Sendable {
-  /// `$.field`, `key NAME`, `module NAME`, `base`.
-  package let place: String
-  package let text: String
-
-  package init(place: String, text: String) {
-    self.place = place
-    self.text = text
-  }
-}

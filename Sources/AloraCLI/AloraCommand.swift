@@ -23,7 +23,11 @@ internal import ArgumentParser
         "alora: \(MatchingBudget.detail): a file's regular expression, on a text that it was made for\n")
       ExitStatus.inputRefused.endProcess()
     }
-    run(Array(CommandLine.arguments.dropFirst())).endProcess()
+    guard let words = CallArguments.words else {
+      Console.standardError.write("alora: the system doesn't tell the arguments of this call; mount /proc\n")
+      ExitStatus.inputOutput.endProcess()
+    }
+    run(words).endProcess()
   }
 
   static func run(_ arguments: [String]) -> ExitStatus {

@@ -54,11 +54,7 @@ struct BaselineOptions: ParsableArguments {
     }
     let verdict = found.verdict(recordedAfter: result)
     if verdict.passed {
-      let bytes = Array((found.json.serialized(isPretty: false) + "\n").utf8)
-      let file = try AtomicFile(path: path, replacesExisting: accept)
-      // Safe: the span is read before `write` returns.
-      try unsafe file.write(bytes.span.bytes)
-      try file.commit()
+      try found.write(to: path, replacesExisting: accept)
       common.note("the bits of this run are now in \(path): commit it".escapingControlCharacters())
     }
     return result.adding(verdict)

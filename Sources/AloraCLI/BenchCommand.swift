@@ -2,6 +2,7 @@ internal import AloraGeneration
 internal import AloraSystem
 internal import AloraInference
 internal import AloraJSON
+internal import AloraReports
 internal import ArgumentParser
 
 /// `alora bench`: how fast things are computed here, against what the machine can do.
@@ -44,8 +45,6 @@ struct DecodeBenchmark: ParsableCommand {
 
 /// What prefill and decoding have in common.
 struct ModelBenchmark: ParsableArguments {
-  enum Task: String { case prefill, decode }
-
   @OptionGroup var inference: InferenceOptions
 
   @Option(help: ArgumentHelp("How many tokens to compute. The default is 512, or 64 for decoding.", valueName: "n"))
@@ -65,78 +64,20 @@ struct ModelBenchmark: ParsableArguments {
     }
   }
 
-  func run(_ task: Task) throws {
+  func run(_ task: ModelSpeed.Task) throws {
     let loadStart = MonotonicClock.seconds
     let loaded = try inference.load(common)
     let loadSeconds = MonotonicClock.seconds - loadStart
     let count = tokens ?? (task == .prefill ? 512 : 64)
-    let vocabulary = loaded.model.vocabularySize
     try inference.contextLimit(of: loaded.model).check(task == .prefill ? count : count + context, name: "the text")
-    // Any tokens will do; these are spread over the vocabulary.
-    let text = (0..<(count + context)).map { ($0 * 7919 + 13) % vocabulary }
-    var seconds = Double.infinity
-    for _ in 0..<repeats { seconds = min(seconds, try measure(task, loaded, text, count)) }
-    // Before the machine is measured, which takes memory of its own.
-    let peak = peakResidentByteCount()
-    let machine = MachineSpeed(pool: loaded.evaluator.pool, instructionSet: loaded.evaluator.instructionSet)
-    let positions = task == .prefill ? 0..<count : context..<(context + count)
-    let operations = loaded.model.operationCount(positions: positions, outputRows: task == .prefill ? 1 : count)
-    let rate = operations / seconds
-    let passes = task == .prefill ? 1 : count
-    let bytes = Double(loaded.model.weightByteCount * passes) / seconds
-    let report: JSONValue = [
-      "task": .string(task.rawValue), "model": .string(inference.model),
-      "adapter": inference.adapter.map { .string($0) } ?? .null, "backend": .string(inference.backend.rawValue),
-      "instruction_set": .string(loaded.evaluator.instructionSet.rawValue),
-      "threads": .integer(loaded.evaluator.pool.threadCount), "tokens": .integer(count),
-      "load_seconds": .number(loadSeconds), "seconds": .number(seconds),
-      "tokens_per_second": .number(Double(count) / seconds), "gflops": .number(rate / 1e9),
-      "peak_gflops": .number(machine.operationsPerSecond / 1e9),
-      "weight_gigabytes_per_second": .number(bytes / 1e9),
-      "memory_gigabytes_per_second": .number(machine.bytesPerSecond / 1e9),
-      "weight_bytes": .integer(loaded.model.weightByteCount), "file_bytes": .integer(loaded.model.fileByteCount),
-      "peak_resident_bytes": .integer(peak),
-    ]
-    guard !common.json else { return Console.standardOutput.write(report.serialized() + "\n") }
-    Console.standardOutput.write(
-      """
-      \(task.rawValue) of \(counted(count, "token")), \(counted(loaded.evaluator.pool.threadCount, "thread")), \
-      \(inference.backend == .exact ? loaded.evaluator.instructionSet.rawValue : "OpenBLAS")
-        \(rounded(Double(count) / seconds)) tokens/s
-        \(rounded(rate / 1e9)) GFLOP/s, \(percent(rate, of: machine.operationsPerSecond)) of \
-      \(rounded(machine.operationsPerSecond / 1e9)) measured
-        \(rounded(bytes / 1e9)) GB/s of weights, \(percent(bytes, of: machine.bytesPerSecond)) of \
-      \(rounded(machine.bytesPerSecond / 1e9)) measured
-        loaded in \(rounded(loadSeconds)) s, weights \(rounded(Double(loaded.model.weightByteCount) / 1e6)) MB; peak memory \
-      \(rounded(Double(peak) / 1e6)) MB, the model's file \(rounded(Double(loaded.model.fileByteCount) / 1e6)) MB\n
-      """)
-  }
-
-  /// The seconds that the tokens take, after what stands before them.
-  private func measure(_ task: Task, _ loaded: LoadedModel, _ text: [Int], _ count: Int) throws -> Double {
-    let sequence = TokenSequence(
-      model: loaded.model, adapter: loaded.adapter, activationStart: 0, declaredLength: text.count)
-    let evaluator = loaded.evaluator
-    if task == .prefill {
-      let start = MonotonicClock.seconds
-      for first in stride(from: 0, to: count, by: 512) {
-        let end = min(first + 512, count)
-        _ = try evaluator.evaluate([
-          Work(sequence, tokens: Array(text[first..<end]), logits: end == count ? .last : .none)
-        ])
-      }
-      return MonotonicClock.seconds - start
-    }
-    _ = try evaluator.evaluate([Work(sequence, tokens: Array(text[..<context]), logits: .none)])
-    let start = MonotonicClock.seconds
-    for token in text[context...] { _ = try evaluator.evaluate([Work(sequence, tokens: [token], logits: .last)]) }
-    return MonotonicClock.seconds - start
+    let report = ModelSpeedReport(
+      model: inference.model, adapter: inference.adapter, evaluator: loaded.evaluator, loadSeconds: loadSeconds,
+      speed: try ModelSpeed(
+        task, evaluator: loaded.evaluator, adapter: loaded.adapter, tokenCount: count, contextCount: context,
+        repeats: repeats))
+    Console.standardOutput.write(common.json ? report.json.serialized() + "\n" : report.text)
   }
 }
-
-private func rounded(_ value: Double) -> String { String((value * 10).rounded() / 10) }
-
-private func percent(_ part: Double, of whole: Double) -> String { "\(Int((100 * part / whole).rounded())) %" }
 
 /// `alora bench kernels`.
 struct KernelBenchmark: ParsableCommand {
@@ -175,37 +116,9 @@ struct KernelBenchmark: ParsableCommand {
     let set = kernels.instructionSet
     let speeds = ProductSpeed.measured(
       rows: rows, columns: columns, tokens: tokens, pool: pool, instructionSet: set)
-    let machine = MachineSpeed(pool: pool, instructionSet: set)
-    let report: JSONValue = [
-      "instruction_set": .string(set.rawValue), "threads": .integer(pool.threadCount),
-      "rows": .integer(rows), "columns": .integer(columns), "tokens": .integer(tokens),
-      "peak_gflops": .number(machine.operationsPerSecond / 1e9),
-      "memory_gigabytes_per_second": .number(machine.bytesPerSecond / 1e9),
-      "types": .array(
-        speeds.map { speed in
-          [
-            "type": .string(speed.type), "gflops": .number(speed.operationsPerSecond / 1e9),
-            "single_token_gigabytes_per_second": .number(speed.bytesPerSecond / 1e9),
-          ]
-        }),
-    ]
-    guard !common.json else { return Console.standardOutput.write(report.serialized() + "\n") }
-    func padded(_ text: String, _ width: Int) -> String {
-      String(repeating: " ", count: max(0, width - text.count)) + text
-    }
-    var text =
-      "products of \(rows) x \(columns), \(counted(pool.threadCount, "thread")), \(set.rawValue); measured: "
-      + "\(rounded(machine.operationsPerSecond / 1e9)) GFLOP/s, \(rounded(machine.bytesPerSecond / 1e9)) GB/s\n"
-    text += "type       \(padded("\(tokens) tokens", 22))\(padded("1 token", 20))\n"
-    for speed in speeds {
-      let many =
-        "\(rounded(speed.operationsPerSecond / 1e9)) GFLOP/s "
-        + padded(percent(speed.operationsPerSecond, of: machine.operationsPerSecond), 5)
-      let one =
-        "\(rounded(speed.bytesPerSecond / 1e9)) GB/s "
-        + padded(percent(speed.bytesPerSecond, of: machine.bytesPerSecond), 5)
-      text += speed.type + padded(many, 33 - speed.type.count) + padded(one, 20) + "\n"
-    }
-    Console.standardOutput.write(text)
+    let report = ProductSpeedReport(
+      rows: rows, columns: columns, tokens: tokens, threadCount: pool.threadCount, instructionSet: set, speeds: speeds,
+      machine: MachineSpeed(pool: pool, instructionSet: set))
+    Console.standardOutput.write(common.json ? report.json.serialized() + "\n" : report.text)
   }
 }

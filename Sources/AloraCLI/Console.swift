@@ -8,6 +8,10 @@ struct Console: Sendable {
   /// Colour only on a terminal, and never where the user has set NO_COLOR (no-color.org).
   let hasColor: Bool
 
+  /// Whether a CI system may read what is written here as a log with commands in it.
+  private static let logIsRead =
+    FileSystem.environment("GITHUB_ACTIONS") == "true" || FileSystem.environment("TF_BUILD") != nil
+
   static let standardOutput = Console(descriptor: STDOUT_FILENO)
   static let standardError = Console(descriptor: STDERR_FILENO)
 
@@ -22,7 +26,7 @@ struct Console: Sendable {
   /// process with the code for I/O failures, and with a line that says why. A reader that has gone ends it by SIGPIPE,
   /// as it does every command; where that signal is ignored, with the code and no line.
   func write(_ text: String) {
-    writeAsItIs(WorkflowCommands.areRead ? text.escapingWorkflowCommands() : text)
+    writeAsItIs(Self.logIsRead ? text.escapingWorkflowCommands() : text)
   }
 
   /// As ``write(_:)``, for commands of our own, and for text that was asked for and may be caught by a script.
@@ -60,17 +64,6 @@ struct Console: Sendable {
 
   /// How text for this stream is marked up.
   var style: TextStyle { TextStyle(hasColor: hasColor) }
-
-  /// A report's parts in colour.
-  func reportStyle(_ text: String, _ part: TextReport.Style) -> String {
-    switch part {
-    case .passed: style.styled(text, .green)
-    case .failed: style.styled(text, .red)
-    case .undecided: style.styled(text, .yellow)
-    case .neutral, .figures: style.styled(text, .dim)
-    case .cause: style.styled(text, .bold)
-    }
-  }
 }
 
 private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {

@@ -1,7 +1,6 @@
-internal import AloraAdapters
-internal import AloraConversion
 internal import AloraInspection
 internal import AloraJSON
+internal import AloraModels
 internal import AloraReports
 internal import ArgumentParser
 
@@ -34,10 +33,8 @@ struct DiffCommand: ParsableCommand {
   func run() throws {
     let subjects = (try Subject(path: first), try Subject(path: second))
     let difference =
-      try base.map { path in
-        let base = try ConversionBase(path: path)
-        return try Difference(subjects.0, subjects.1, base: base.model, options: base.bindingOptions())
-      } ?? Difference(subjects.0, subjects.1)
+      try base.map { try Difference(subjects.0, subjects.1, base: ModelSource(path: $0)) }
+      ?? Difference(subjects.0, subjects.1)
     if common.json {
       Console.standardOutput.write(difference.json(first: first, second: second).serialized() + "\n")
     } else if !common.quiet {

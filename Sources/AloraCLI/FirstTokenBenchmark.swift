@@ -83,87 +83,12 @@ struct FirstTokenBenchmark: ParsableCommand {
     let continuations = try measurement.continuations(
       contextCount: pipelineContext, newCounts: [1, 4, 16, 64, 256], repeats: repeats)
     progress.finish()
+    let report = FirstTokenReport(
+      model: inference.model, adapter: inference.adapter, evaluator: loaded.evaluator, repeats: repeats, rows: rows,
+      continuationContext: pipelineContext, continuations: continuations, pipeline: pipeline)
     if let file {
-      let svg = Array(FirstTokenPlot(rows: rows).svg.utf8)
-      try file.write(unsafe svg.span.bytes)
-      try file.commit()
+      try file.commit(Array(FirstTokenPlot(rows: rows).svg.utf8))
     }
-    Console.standardOutput.write(
-      common.json
-        ? json(loaded, rows, continuations, pipeline).serialized() + "\n" : text(loaded, rows, continuations, pipeline))
-  }
-
-  /// Schema: schemas/bench-ttft.schema.json.
-  private func json(
-    _ loaded: LoadedModel, _ rows: [TimeToFirstToken.Times], _ continuations: [TimeToFirstToken.Continuation],
-    _ pipeline: TimeToFirstToken.Pipeline?
-  )
-    -> JSONValue
-  {
-    [
-      "model": .string(inference.model), "adapter": inference.adapter.map { .string($0) } ?? .null,
-      "backend": .string(inference.backend.rawValue),
-      "instruction_set": .string(loaded.evaluator.instructionSet.rawValue),
-      "threads": .integer(loaded.evaluator.pool.threadCount), "repeats": .integer(repeats),
-      "contexts": .array(
-        rows.map { row in
-          [
-            "tokens": .integer(row.contextCount), "lora_cold_seconds": .number(row.plainCold),
-            "alora_warm_seconds": .number(row.activatedWarm), "base_cold_seconds": .number(row.baseCold),
-            "alora_computed_tokens": .integer(row.computedCount), "ratio": .number(row.ratio),
-          ]
-        }),
-      "continuations": [
-        "context_tokens": .integer(pipelineContext),
-        "times": .array(
-          continuations.map { ["new_tokens": .integer($0.newCount), "seconds": .number($0.seconds)] }),
-      ],
-      "pipeline": pipeline.map { pipeline in
-        [
-          "context_tokens": .integer(pipeline.contextCount), "generated_tokens": .integer(pipeline.generatedCount),
-          "base_first_seconds": .number(pipeline.baseFirst), "base_last_seconds": .number(pipeline.baseLast),
-          "alora_seconds": .array(pipeline.activated.map { .number($0) }),
-          "lora_seconds": .array(pipeline.plain.map { .number($0) }),
-          "block_bytes": .integer(loaded.model.cacheBlockByteCount), "base_blocks": .integer(pipeline.baseBlockCount),
-          "alora_blocks": .integer(pipeline.activatedBlockCount), "lora_blocks": .integer(pipeline.plainBlockCount),
-        ]
-      } ?? .null,
-    ]
-  }
-
-  private func text(
-    _ loaded: LoadedModel, _ rows: [TimeToFirstToken.Times], _ continuations: [TimeToFirstToken.Continuation],
-    _ pipeline: TimeToFirstToken.Pipeline?
-  )
-    -> String
-  {
-    func ms(_ seconds: Double) -> String { "\((seconds * 10_000).rounded() / 10)" }
-    var table = ColumnTable(rightAligned: [0, 1, 2, 3, 4])
-    table.add(["context", "(a) LoRA, cold", "(b) aLoRA, warm", "(c) base, cold", "(a) : (b)"])
-    for row in rows {
-      table.add([
-        String(row.contextCount), ms(row.plainCold), ms(row.activatedWarm), ms(row.baseCold),
-        "\((row.ratio * 10).rounded() / 10) ×",
-      ])
-    }
-    var text =
-      "milliseconds to the first token; \(counted(loaded.evaluator.pool.threadCount, "thread")), "
-      + "\(loaded.evaluator.instructionSet.rawValue)\n" + table.text
-    let costs = continuations.map { "\($0.newCount): \(ms($0.seconds)) ms" }
-    text += "the aLoRA behind \(pipelineContext) tokens, by new tokens   \(costs.joined(separator: ", "))\n"
-    if let pipeline {
-      let (alora, lora) = (pipeline.activated.reduce(0, +), pipeline.plain.reduce(0, +))
-      let megabytes = { (count: Int) in "\(count * loaded.model.cacheBlockByteCount / 1_000_000) MB" }
-      text += """
-        pipeline: \(pipeline.contextCount) tokens and a base turn (\(ms(pipeline.baseFirst)) ms), then \
-        \(counted(pipeline.activated.count, "adapter")), \(counted(pipeline.generatedCount, "token")) each
-          adapters' calls   aLoRA \(ms(alora)) ms, LoRA \(ms(lora)) ms: \((lora / alora * 10).rounded() / 10) ×
-          base again        \(ms(pipeline.baseLast)) ms
-          cache             base \(megabytes(pipeline.baseBlockCount)), with the aLoRAs \
-        \(megabytes(pipeline.activatedBlockCount)), with LoRAs \(megabytes(pipeline.plainBlockCount))
-
-        """
-    }
-    return text
+    Console.standardOutput.write(common.json ? report.json.serialized() + "\n" : report.text)
   }
 }

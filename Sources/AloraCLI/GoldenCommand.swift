@@ -5,6 +5,7 @@ internal import AloraGeneration
 internal import AloraInference
 internal import AloraJSON
 internal import AloraNPZ
+internal import AloraReports
 internal import AloraVerification
 internal import ArgumentParser
 
@@ -86,7 +87,9 @@ struct GoldenRecordCommand: ParsableCommand {
     let offCount = cases.count { $0.activationStart == nil }
     let off = offCount == 0 ? "" : "; the adapter is off in \(offCount), where its invocation does not occur"
     try writer.finish(
-      with: report(cases, loaded, adapter, modelDigest: modelDigest), common,
+      with: GoldenRecordReport(
+        model: loaded.model, adapter: adapter, modelDigest: modelDigest, cases: cases, version: aloraVersion
+      ).json, common,
       summary: "\(counted(cases.count, "prompt")), \(counted(rows, "position")) written to \(output)\(off)")
   }
 
@@ -101,27 +104,5 @@ struct GoldenRecordCommand: ParsableCommand {
     let tokens = try encoder.tokens(content, invocation: invocation)
     guard !tokens.isEmpty else { throw InferenceError(.noTokens, path: nil, problem: "the prompt has no tokens") }
     return [VerificationPrompt(name: "prompt 0", tokens: tokens)]
-  }
-
-  /// Schema: schemas/golden-record.schema.json; also the file's `meta`.
-  private func report(
-    _ cases: [GoldenRecorder.Case], _ loaded: LoadedModel, _ adapter: Adapter, modelDigest: Digest
-  ) -> JSONValue {
-    [
-      "by": .string("alora \(aloraVersion)"), "model": .string(inference.model), "adapter": .string(adapter.path),
-      "exactness_version": .integer(exactnessVersion), "model_sha256": .string(modelDigest.description),
-      "adapter_sha256": .string(adapter.digest.description),
-      "vocabulary_size": .integer(loaded.model.vocabularySize),
-      "cases": .array(
-        cases.map { item in
-          [
-            "name": .string(item.name), "token_count": .integer(item.tokenCount),
-            "activation_start": .integer(item.activationStart ?? -1),
-            "first_position": .integer(item.positions.lowerBound), "position_count": .integer(item.positions.count),
-            "base_sha256": .string(item.baseDigest.description),
-            "adapted_sha256": .string(item.adaptedDigest.description),
-          ]
-        }),
-    ]
   }
 }

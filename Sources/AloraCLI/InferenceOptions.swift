@@ -1,9 +1,8 @@
 internal import AloraModels
-internal import AloraAdapters
 internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference
-internal import AloraTokenization
+internal import AloraReports
 internal import ArgumentParser
 
 /// Options of the commands that compute with a model.
@@ -39,12 +38,11 @@ struct InferenceOptions: ParsableArguments {
   func load(_ common: CommonOptions, keepsWeights: Bool = true) throws -> LoadedModel {
     let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
     let loaded = try Model(path: model, backend: backend, keepsWeights: keepsWeights, pool: pool)
-    let adapter = try adapter.map { try Adapter(path: $0, modelPath: model, model: loaded, pool: pool) }
+    let adapter = try adapter.map { try Adapter(path: $0, model: loaded, pool: pool) }
     // Once nothing is refused any more: a refusal is one line.
     if let adapter { common.note(of: adapter) }
     if backend == .openblas {
-      let blas = try OpenBLAS()
-      common.note(blas.warning ?? "OpenBLAS computes with its kernels for \(blas.coreName)")
+      common.note(try OpenBLAS().note)
     }
     let evaluator = Evaluator(model: loaded, pool: pool, instructionSet: kernels.instructionSet)
     return LoadedModel(model: loaded, adapter: adapter, evaluator: evaluator)
@@ -69,23 +67,7 @@ struct KernelOptions: ParsableArguments {
 extension CommonOptions {
   /// Writes what one should know about an adapter to standard error.
   func note(of adapter: Adapter) {
-    for note in adapter.notes { self.note("\(adapter.path): \(note.place): \(note.text)".escapingControlCharacters()) }
-  }
-}
-
-extension Adapter {
-  /// Opens an adapter for a model, with the tokenizer that a legacy one needs.
-  ///
-  /// - Throws: what loading throws.
-  convenience init(path: String, modelPath: String, model: Model, pool: ThreadPool) throws {
-    // Of the base, or saved beside the adapter; needed for legacy adapters only, which name their invocation by text.
-    let beside = FileSystem.kind(of: path) == .directory ? path : nil
-    let tokenizerPath = Tokenizer.tokenizerPath(ofModel: modelPath) ?? beside.flatMap(Tokenizer.tokenizerPath(ofModel:))
-    var tokenize: (@Sendable (String) throws -> [Int])?
-    if let tokenizerPath {
-      tokenize = { try Tokenizer(path: tokenizerPath).encode($0, addsSpecialTokens: false) }
-    }
-    try self.init(path: path, model: model, pool: pool, tokenize: tokenize)
+    for note in adapter.notes { self.note("\(adapter.path): \(NoteText(note))".escapingControlCharacters()) }
   }
 }
 

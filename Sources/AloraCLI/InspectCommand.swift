@@ -1,13 +1,7 @@
-internal import AloraModels
-internal import AloraSystem
-internal import AloraGGUF
 internal import AloraInspection
 internal import AloraJSON
-internal import AloraNPZ
-internal import AloraAdapters
 internal import AloraReports
-internal import AloraSafetensors
-internal import AloraTensors
+internal import AloraSystem
 internal import ArgumentParser
 
 /// `alora inspect`: what is in a file or directory, from its headers.
@@ -57,39 +51,8 @@ struct InspectCommand: ParsableCommand {
     output.write(common.json ? inspection.json.serialized() + "\n" : inspection.text(output.style))
   }
 
-  /// Twice what the largest vocabularies have in one array.
-  private static let shownElementLimit = 1 << 21
-
   private func printValue(of key: String, in subject: Subject) throws {
-    let text: String?
-    switch subject {
-    case .gguf(let file):
-      if case .array(let array)? = file.metadata[key], array.count > Self.shownElementLimit {
-        throw GGUFError(
-          .valueOutOfRange, path: path, subject: "key \(key)",
-          problem: "it has \(array.count) elements, at most \(Self.shownElementLimit) are shown")
-      }
-      text = common.json ? file.metadata[key]?.json.serialized(isPretty: false) : file.metadata[key]?.plainText
-    case .safetensors(let file): text = file.files[0].metadata[key]
-    case .adapterDirectory(let directory):
-      let value = try JSONDocument(path: directory.configurationPath).root[optional: key]
-      text = try value.map { !common.json && $0.kind == .string ? try $0.string() : $0.serialized }
-    case .baseDirectory(let directory):
-      let value = try directory.source.configuration()?[optional: key]
-      text = try value.map { !common.json && $0.kind == .string ? try $0.string() : $0.serialized }
-    case .npz(let file):
-      let isText = file[key].map { if case .number = $0.element { false } else { true } } ?? false
-      let isFloating = file[key].map {
-        if case .number(let dtype) = $0.element { dtype.isFloatingPoint } else { false }
-      }
-      text =
-        try file[key] == nil
-        ? nil
-        : isText
-          ? file.text(named: key)
-          : isFloating ?? false ? "\(file.floats(named: key))" : "\(file.integers(named: key))"
-    }
-    guard let text else {
+    guard let text = try subject.value(of: key, path: path, asJSON: common.json) else {
       common.note("\(path): there is no key '\(key)'".escapingControlCharacters())
       throw ExitStatus.checkFailed
     }

@@ -5,7 +5,7 @@ internal import AloraGeneration
 internal import AloraInference
 internal import AloraJSON
 internal import AloraNPZ
-internal import AloraTensors
+internal import AloraReports
 internal import AloraVerification
 internal import ArgumentParser
 
@@ -105,88 +105,33 @@ struct LogitsCommand: ParsableCommand {
     let texts =
       try listed ?? content.map { [try promptTokens($0, invocation: loaded.adapter?.invocationTokens)] } ?? []
     let limit = inference.contextLimit(of: loaded.model)
-    var jobs: [(tokens: [Int], start: Int?, positions: [Int])] = []
-    for (index, tokens) in texts.enumerated() {
-      let name = texts.count == 1 ? "the text" : "text \(index)"
-      try limit.check(tokens.count, name: name, path: tokensFile)
+    let jobs = try texts.enumerated().map { index, tokens in
+      try limit.check(tokens.count, name: texts.count == 1 ? "the text" : "text \(index)", path: tokensFile)
       let start = start(in: tokens, of: loaded.adapter)
-      jobs.append((tokens, start, try positions.positions(tokenCount: tokens.count, start: start)))
+      return LogitsRecorder.Text(
+        tokens: tokens, activationStart: start,
+        positions: try positions.positions(tokenCount: tokens.count, start: start))
     }
+    let keepsAll = positions == .named(.all)
     let writer = try NPZWriter(path: output, replacesExisting: force, compression: .stored)
-    let total = jobs.reduce(0) { $0 + ($1.positions.last ?? -1) + 1 }
-    var progress = Progress("computing", total: total, isQuiet: common.quiet)
-    var reports: [JSONValue] = []
+    let recorder = LogitsRecorder(
+      evaluator: loaded.evaluator, adapter: loaded.adapter, chunk: chunk, writesPositions: !keepsAll)
+    var report = LogitsReport(
+      model: inference.model, evaluator: loaded.evaluator, adapter: loaded.adapter,
+      rule: activationStart == nil ? activation : nil, listsPositions: !keepsAll)
+    var progress = Progress(
+      "computing", total: jobs.reduce(0) { $0 + $1.computedCount }, isQuiet: common.quiet)
     var done = 0
     for (index, job) in jobs.enumerated() {
-      reports.append(
-        try write(job.tokens, job.start, job.positions, index: index, loaded, to: writer) {
-          progress.update(done + $0)
-        })
-      done += (job.positions.last ?? -1) + 1
+      let digest = try recorder.record(job, index: index, to: writer) { progress.update(done + $0) }
+      report.texts.append((job, digest))
+      done += job.computedCount
     }
     progress.finish()
     let rowCount = jobs.reduce(0) { $0 + $1.positions.count }
     try writer.finish(
-      with: report(loaded, texts: reports), common,
+      with: report.json, common,
       summary: "\(counted(texts.count, "text")), \(counted(rowCount, "position")) written to \(output)")
-  }
-
-  /// Computes a text as far as its last wanted position, and writes the rows.
-  ///
-  /// - Returns: its part of the report.
-  private func write(
-    _ tokens: [Int], _ start: Int?, _ positions: [Int], index: Int, _ loaded: LoadedModel, to writer: NPZWriter,
-    progress: (Int) -> Void
-  ) throws -> JSONValue {
-    let vocabularySize = loaded.model.vocabularySize
-    // Logits of a chunk are held in memory, and the numbers do not depend on the chunk: no more than a gigabyte at once.
-    let chunk = min(chunk, max(1, (1 << 28) / vocabularySize))
-    let sequence = TokenSequence(
-      model: loaded.model, adapter: loaded.adapter, activationStart: start, declaredLength: tokens.count)
-    guard let vector = Shape([tokens.count]), let kept = Shape([positions.count]),
-      let matrix = Shape([positions.count, vocabularySize])
-    else { throw ExitStatus.inputRefused }
-    let keepsAll = self.positions == .named(.all)
-    try writer.add("tokens_\(index)", integers: tokens, shape: vector)
-    if !keepsAll { try writer.add("positions_\(index)", integers: positions, shape: kept) }
-    try writer.begin("logits_\(index)", element: .number(.f32), shape: matrix)
-    var hasher = Digest.Hasher()
-    var rest = positions[...]
-    for first in stride(from: 0, through: positions.last ?? -1, by: chunk) {
-      let part = Array(tokens[first..<min(first + chunk, tokens.count)])
-      let wanted = rest.prefix { $0 < first + part.count }
-      rest = rest.dropFirst(wanted.count)
-      guard let low = wanted.first, let high = wanted.last else {
-        _ = try loaded.evaluator.evaluate([Work(sequence, tokens: part, logits: .none)])
-        progress(first + part.count)
-        continue
-      }
-      let work = Work(sequence, tokens: part, logits: .rows((low - first)..<(high - first + 1)))
-      let logits = try loaded.evaluator.evaluate([work])[0]
-      let values = wanted.count == logits.positions.count ? logits.values : wanted.flatMap { logits[$0] }
-      hasher.add(values)
-      try writer.write(floats: values)
-      progress(min(first + part.count, high + 1))
-    }
-    try writer.add("activation_start_\(index)", integer: start ?? -1)
-    return .members([
-      "token_count": .integer(tokens.count), "activation_start": .integer(start ?? -1),
-      "positions": keepsAll ? nil : .array(positions.map { .integer($0) }),
-      "sha256": .string(hasher.end().description),
-    ])
-  }
-
-  /// Schema: schemas/logits.schema.json.
-  private func report(_ loaded: LoadedModel, texts: [JSONValue]) -> JSONValue {
-    [
-      "model": .string(inference.model),
-      "adapter": loaded.adapter.map { .string($0.path) } ?? .null,
-      "adapter_sha256": loaded.adapter.map { .string($0.digest.description) } ?? .null,
-      "activation": .string(activationStart == nil ? activation.rawValue : "given"),
-      "backend": .string(inference.backend.rawValue),
-      "vocabulary_size": .integer(loaded.model.vocabularySize),
-      "texts": .array(texts),
-    ]
   }
 
   private func start(in tokens: [Int], of adapter: Adapter?) -> Int? {

@@ -20,9 +20,7 @@ enum OutputPlaces {
   /// One name for each place: with links resolved, as far as there is something.
   private static func place(_ path: String) -> String {
     if let known = FileSystem.canonicalPath(path) { return known }
-    let slash = path.lastIndex(of: "/")
-    let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-    let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    let (directory, name) = splitPath(path)
     return (FileSystem.canonicalPath(directory) ?? directory) + "/" + name
   }
 }

@@ -102,5 +102,5 @@ struct RemedyNames {
 
 extension DiagnosedError {
   /// One line for the user who made this call.
-  var line: String { RemedyNames(arguments: Array(CommandLine.arguments.dropFirst())).line(self) }
+  var line: String { RemedyNames(arguments: CallArguments.words ?? []).line(self) }
 }

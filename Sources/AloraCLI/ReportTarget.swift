@@ -41,18 +41,19 @@ enum ReportTarget: ExpressibleByArgument {
   /// - Throws: ``FileError``; what `page` throws.
   private func write(_ list: CheckList, json: String, page: () throws -> String) throws {
     switch self {
-    case .json(let path): try Self.write(Array(json.utf8), to: path)
-    case .junit(let path): try Self.write(Array(JUnitReport(list).text.utf8), to: path)
-    case .html(let path): try Self.write(Array(try page().utf8), to: path)
+    case .json(let path): try AtomicFile.write(Array(json.utf8), to: path, replacesExisting: true)
+    case .junit(let path): try AtomicFile.write(Array(JUnitReport(list).text.utf8), to: path, replacesExisting: true)
+    case .html(let path): try AtomicFile.write(Array(try page().utf8), to: path, replacesExisting: true)
     case .github(let named):
       let github = GitHubReport(list)
       Console.standardOutput.writeAsItIs(github.annotations)
       let summary = Array(github.summary.utf8)
-      if let named { return try Self.write(summary, to: named) }
+      if let named { return try AtomicFile.write(summary, to: named, replacesExisting: true) }
       guard let path = FileSystem.environment("GITHUB_STEP_SUMMARY"), !path.isEmpty else { return }
       // The summary of the step may have begun already.
       let earlier = FileSystem.kind(of: path) == .regularFile ? try MappedFile(path: path) : nil
-      try Self.write((try earlier.map { try $0.read(0..<$0.byteCount) } ?? []) + summary, to: path)
+      try AtomicFile.write(
+        (try earlier.map { try $0.read(0..<$0.byteCount) } ?? []) + summary, to: path, replacesExisting: true)
     }
   }
 
@@ -67,12 +68,5 @@ enum ReportTarget: ExpressibleByArgument {
       do { try target.write(list, json: json, page: page) } catch { failure = failure ?? error }
     }
     return failure
-  }
-
-  private static func write(_ bytes: [UInt8], to path: String) throws {
-    let file = try AtomicFile(path: path, replacesExisting: true)
-    // Safe: the span is read before `write` returns.
-    try unsafe file.write(bytes.span.bytes)
-    try file.commit()
   }
 }

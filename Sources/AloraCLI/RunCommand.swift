@@ -140,7 +140,7 @@ struct RunCommand: ParsableCommand {
     let loaded = try Model(path: model, pool: pool)
     let modelDigest = loadCache == nil && saveCache == nil ? nil : try loaded.source.digest()
     let adapters = try namedAdapters.map { name, path in
-      (name: name, adapter: try Adapter(path: path, modelPath: model, model: loaded, pool: pool))
+      (name: name, adapter: try Adapter(path: path, model: loaded, pool: pool))
     }
     for (_, adapter) in adapters { common.note(of: adapter) }
     let encoder = try ConversationEncoder(source: loaded.source, needsTemplate: conversation.isChat)

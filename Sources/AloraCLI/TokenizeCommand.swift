@@ -64,26 +64,10 @@ struct TokenizeCommand: ParsableCommand {
     let tokens =
       try prompt.map { try tokenizer.encode($0, addsSpecialTokens: false) }
       ?? encoder.tokens(conversation, invocation: nil, addsSpecialTokens: !noSpecial)
-    if common.json {
-      Console.standardOutput.write(json(tokens, tokenizer, prompt: prompt).serialized() + "\n")
-    } else if common.quiet {
-      Console.standardOutput.write(tokens.map(String.init).joined(separator: " ") + "\n")
-    } else {
-      var table = ColumnTable(rightAligned: [0])
-      for token in tokens { table.add([String(token), tokenizer.piece(of: token) ?? ""]) }
-      Console.standardOutput.write(table.text)
-    }
-  }
-
-  /// schemas/tokenize.schema.json
-  private func json(_ tokens: [Int], _ tokenizer: Tokenizer, prompt: String?) -> JSONValue {
-    .members([
-      "model": .string(tokenizer.path ?? model),
-      "prompt": prompt.map { .string($0) },
-      "adds_special_tokens": .boolean(!noSpecial && prompt == nil),
-      "count": .integer(tokens.count),
-      "tokens": .array(tokens.map { .integer($0) }),
-      "pieces": .array(tokens.map { .string(tokenizer.piece(of: $0) ?? "") }),
-    ])
+    let report = TokenizationReport(
+      model: model, tokenizer: tokenizer, tokens: tokens, prompt: prompt,
+      addsSpecialTokens: !noSpecial && prompt == nil)
+    Console.standardOutput.write(
+      common.json ? report.json.serialized() + "\n" : common.quiet ? report.idText : report.text)
   }
 }

@@ -126,7 +126,7 @@ struct VerifyCommand: ParsableCommand {
     if common.json {
       Console.standardOutput.write(json)
     } else if !common.quiet {
-      Console.standardOutput.write(TextReport(style: Console.standardOutput.reportStyle).text(report))
+      Console.standardOutput.write(TextReport(style: Console.standardOutput.style).text(report))
     }
     if let failure { throw failure }
     if !result.passed { throw ExitStatus.checkFailed }

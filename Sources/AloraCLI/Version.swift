@@ -1,2 +1,2 @@
 /// The version of the command, shown by `--version` and written into reports.
-let aloraVersion = "0.1.0"
+let aloraVersion = "0.2.0"

@@ -18,16 +18,12 @@ package struct BaseChoice: Sendable {
     fileprivate var names: [String] {
       var parts = path.split(separator: "/").filter { $0 != "." }
       if parts.last == ModelFiles.configuration[...] { parts.removeLast() }
-      // Hugging Face's cache: models--org--name/snapshots/revision.
-      let cached = parts.last { $0.hasPrefix("models--") }
-      let folder = cached.map { Self.last($0.dropFirst("models--".count), "--") } ?? parts.last
-      let stated = model.statedName.map { Self.last(Substring($0.name), "/") }
-      return [folder, stated].compactMap { $0 }.map(BaseChoice.normalized)
+      let folder = HubCache.repository(ofPath: path).map(Self.name) ?? parts.last
+      return [folder, model.statedName.map { Self.name($0.name) }].compactMap { $0 }.map(BaseChoice.normalized)
     }
 
-    private static func last(_ text: Substring, _ separator: String) -> Substring {
-      text.ranges(of: separator).last.map { text[$0.upperBound...] } ?? text
-    }
+    /// The name without its organization.
+    private static func name(_ identifier: String) -> Substring { identifier.split(separator: "/").last ?? "" }
   }
 
   package let candidates: [Candidate]

@@ -1,6 +1,6 @@
 package import AloraModels
 internal import AloraModelCard
-package import AloraAdapters
+internal import AloraAdapters
 internal import AloraTokenization
 
 /// The base that adapters are converted for, read once.
@@ -16,15 +16,6 @@ package struct ConversionBase {
     let stated: Substring? = model.statedName.flatMap { $0.name.split(separator: "/").last }
     let name: Substring = stated ?? path.split(separator: "/").last ?? "base"
     return name.hasSuffix(".gguf") ? String(name.dropLast(5)) : String(name)
-  }
-
-  /// How an adapter is bound to the base: with its tokenizer, or with the one beside the adapter.
-  package func bindingOptions(adapterPath: String? = nil) -> BoundAdapter.Options {
-    var options = BoundAdapter.Options()
-    if let path = tokenizerPath ?? adapterPath.flatMap(Tokenizer.tokenizerPath(ofModel:)) {
-      options.tokenize = { try Tokenizer(path: path).encode($0, addsSpecialTokens: false) }
-    }
-    return options
   }
 
   /// - Throws: ``FileError``, ``PathError``, ``JSONError``, ``GGUFError``, ``ArchitectureError``.
@@ -50,7 +41,7 @@ package struct Conversion {
     options.binding.leavesOutTowers = leavesOutTowers
     let choice = BaseChoice(bases.map { BaseChoice.Candidate(path: $0.path, model: $0.model) })
     let base = bases[try choice.index(for: adapter, options: options.binding)]
-    options.binding.tokenize = base.bindingOptions(adapterPath: adapter.path).tokenize
+    options.binding.tokenize = BoundAdapter.Options(base: base.source, adapterPath: adapter.path).tokenize
     options.outputType = outputType
     options.baseModelID = baseModelID
     options.inputs = base.furtherParts.map { ConversionPlan.Input("a part of the base", path: $0) }

@@ -64,7 +64,7 @@ package struct ConversionPlan: Sendable {
   package let invocationTokens: [Int]?
   /// The type asked for; `auto` is resolved.
   package let outputType: OutputType
-  package let notes: [AdapterNote]
+  package let notes: [ConversionNote]
   /// Who made the adapter and from what.
   package let identity: AdapterIdentity
 }
@@ -101,7 +101,7 @@ extension ConversionPlan {
       directory: adapter.path, baseModelName: adapter.configuration.baseModelName, baseModelID: options.baseModelID,
       weightCount: Self.weightCount(pairs))
     notes =
-      bound.notes + identity.notes.map { AdapterNote(place: "base", text: $0) }
+      bound.notes.map(ConversionNote.adapter) + identity.notes.map(ConversionNote.identity)
       + Self.baseMismatch(adapter, base: base, baseModelID: options.baseModelID)
 
     let outputType = options.outputType == .auto ? Self.losslessType(pairs, scaling) : options.outputType
@@ -141,16 +141,13 @@ extension ConversionPlan {
   }
 
   /// A note if the base calls itself something else than the adapter calls its base.
-  private static func baseMismatch(_ adapter: AdapterDirectory, base: BaseModel, baseModelID: String?) -> [AdapterNote]
-  {
+  private static func baseMismatch(
+    _ adapter: AdapterDirectory, base: BaseModel, baseModelID: String?
+  ) -> [ConversionNote] {
     guard let stated = base.statedName, let name = baseModelID ?? adapter.configuration.baseModelName,
       BaseAgreement.contradicts(stated.name, adapterBase: name, isWholeName: stated.isWhole)
     else { return [] }
-    return [
-      AdapterNote(
-        place: "base",
-        text: "the adapter was trained on '\(name)', and the base given calls itself '\(stated.name)'; its shapes fit")
-    ]
+    return [.otherBase(trainedOn: name, given: stated.name)]
   }
 
   /// The two output tensors for each GGUF tensor that the module's weight is in. They share the A factor.

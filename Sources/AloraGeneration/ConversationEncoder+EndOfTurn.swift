@@ -1,3 +1,4 @@
+internal import AloraAdapters
 internal import AloraTokenization
 
 extension ConversationEncoder {
@@ -24,11 +25,11 @@ extension ConversationEncoder {
 
   /// What follows the last occurrence, without the white space in between.
   private static func text(after marker: String, in text: String) -> String? {
-    let (bytes, wanted) = (Array(text.utf8), Array(marker.utf8))
-    guard bytes.count >= wanted.count,
-      let start = (0...(bytes.count - wanted.count)).last(where: { bytes[$0...].starts(with: wanted) })
-    else { return nil }
-    let tail = bytes[(start + wanted.count)...].drop { [0x20, 0x09, 0x0A, 0x0D].contains($0) }
+    let bytes = Array(text.utf8)
+    guard let start = InvocationSearch.lastOccurrence(of: marker.utf8.map(Int.init), in: bytes.map(Int.init)) else {
+      return nil
+    }
+    let tail = bytes[(start + marker.utf8.count)...].drop { [0x20, 0x09, 0x0A, 0x0D].contains($0) }
     return tail.isEmpty ? nil : String(decoding: tail, as: UTF8.self)
   }
 }

@@ -46,13 +46,11 @@ package final class Adapter: Sendable {
 
   /// Loads an adapter for a model: a PEFT directory or a GGUF.
   ///
-  /// - Parameter tokenize: turns a legacy adapter's invocation string into tokens; nil where there is no tokenizer.
   /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``, ``GGUFError``, ``AdapterError``,
   ///   ``InferenceError``.
-  package init(
-    path: String, model: Model, pool: ThreadPool, tokenize: (@Sendable (String) throws -> [Int])? = nil
-  ) throws {
-    let parts = try AdapterParts(path: path, base: model.graph.base, tokenize: tokenize)
+  package init(path: String, model: Model, pool: ThreadPool) throws {
+    let parts = try AdapterParts(
+      path: path, base: model.graph.base, options: BoundAdapter.Options(base: model.source, adapterPath: path))
     self.path = path
     invocationTokens = parts.invocationTokens
     moduleCount = parts.moduleCount

@@ -33,9 +33,7 @@ struct AdapterParts {
   /// Opens an adapter and locates it in a base.
   ///
   /// - Throws: as ``AdapterSource``.
-  init(path: String, base: BaseModel, tokenize: (@Sendable (String) throws -> [Int])?) throws {
-    var options = BoundAdapter.Options()
-    options.tokenize = tokenize
+  init(path: String, base: BaseModel, options: BoundAdapter.Options) throws {
     try self.init(AdapterSource(path: path).bound(to: base, options: options))
   }
 

@@ -1,3 +1,4 @@
+internal import AloraAdapters
 internal import AloraModels
 
 /// One adapter with something about it changed: what files and engines are known to get wrong, so that it can be tried
@@ -36,13 +37,15 @@ package struct AdapterVariants {
 
   /// Opens the adapter's files once more.
   ///
-  /// - Throws: as ``Adapter/init(path:model:pool:tokenize:)``.
+  /// - Throws: as ``Adapter/init(path:model:pool:)``.
   package init(of adapter: Adapter, model: Model) throws {
     self.adapter = adapter
     self.model = model
     let tokens = adapter.invocationTokens ?? []
-    // A legacy adapter's first token does not count: any will do, for the invocation is known.
-    parts = try AdapterParts(path: adapter.path, base: model.graph.base) { _ in [0] + tokens }
+    var options = BoundAdapter.Options()
+    // The invocation is known. A legacy adapter's first token doesn't count, so any will do.
+    options.tokenize = { _ in [0] + tokens }
+    parts = try AdapterParts(path: adapter.path, base: model.graph.base, options: options)
     modules = adapter.layers.indices.flatMap { layer in
       ModuleKind.allCases.compactMap { kind in
         adapter.layers[layer][kind] == nil ? nil : Module(layer: layer, kind: kind)

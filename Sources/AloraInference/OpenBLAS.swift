@@ -40,15 +40,12 @@ internal import CAloraKernels
     coreName = unsafe text.map { unsafe String(cString: $0) } ?? "unknown"
   }
 
-  /// What to tell the user where OpenBLAS took the processor for a much lesser one.
-  package var warning: String? {
-    let best = alora_isa_best()
-    guard best == ALORA_ISA_AVX2 || best == ALORA_ISA_AVX512 else { return nil }
+  /// The instructions that OpenBLAS leaves unused because it takes the processor for a much older one; nil if it doesn't.
+  package var missedInstructionSet: InstructionSet? {
+    let best = InstructionSet.best
+    guard best == .avx2 || best == .avx512 else { return nil }
     let fitting = ["HASWELL", "ZEN", "SKYLAKEX", "COOPERLAKE", "SAPPHIRERAPIDS", "EXCAVATOR"]
-    guard !fitting.contains(coreName.uppercased()) else { return nil }
-    return
-      "OpenBLAS takes this processor for '\(coreName)', though it has \(best == ALORA_ISA_AVX512 ? "AVX-512" : "AVX2"); "
-      + "it will be several times slower than it could be (OPENBLAS_CORETYPE=\(best == ALORA_ISA_AVX512 ? "SkylakeX" : "Haswell") helps)"
+    return fitting.contains(coreName.uppercased()) ? nil : best
   }
 
   func useThreads(_ count: Int) { setThreadCount?(Int32(count)) }

@@ -37,7 +37,7 @@ package struct AdapterSummary: Sendable {
   package let moduleCount: Int
   package let parameterCount: Int
   /// What one should know before relying on the file.
-  package let notes: [String]
+  package let notes: [InspectionNote]
 
   /// A layer's number after `layers.` or `blk.`, and the module's path behind it.
   static func position(_ path: String) -> (layer: Int?, name: String) {
@@ -77,16 +77,12 @@ extension AdapterSummary {
   /// How many of the reasons against a conversion, or of the loader's rules, become notes.
   private static let noteLimit = 8
 
-  private static func limited(_ notes: [String]) -> [String] {
-    notes.count <= noteLimit
-      ? notes : notes.prefix(noteLimit) + ["\(notes.count - noteLimit) more notes of these kinds"]
+  private static func limited(_ notes: [InspectionNote]) -> [InspectionNote] {
+    notes.count <= noteLimit ? notes : notes.prefix(noteLimit) + [.more(count: notes.count - noteLimit)]
   }
 
-  private static func idle(_ count: Int, of total: Int) -> [String] {
-    if count == 0 { return [] }
-    return count == total
-      ? ["the adapter changes nothing: lora_A or lora_B is all zeros in every module"]
-      : ["\(count) of \(total) modules change nothing: lora_A or lora_B is all zeros"]
+  private static func idle(_ count: Int, of total: Int) -> [InspectionNote] {
+    count == 0 ? [] : [.idleModules(count: count, total: total)]
   }
 
   private static func elementCount(_ tensors: [TensorDescription]) -> Int {
@@ -96,13 +92,11 @@ extension AdapterSummary {
   /// Reads whatever the directory has; reasons against a conversion become notes.
   init(directory: AdapterDirectory, idlePairCount: Int) {
     let configuration = directory.configuration
-    var reasons = directory.obstacles.map { obstacle in
-      [obstacle.place, obstacle.problem].compactMap { $0 }.joined(separator: ": ")
-    }
+    var reasons = directory.obstacles.map { InspectionNote.notConvertible(place: $0.place, problem: $0.problem) }
     let matcher: ModuleMatcher?
     do { matcher = try ModuleMatcher(configuration) } catch {
       matcher = nil
-      reasons.append([error.place, error.problem].compactMap { $0 }.joined(separator: ": "))
+      reasons.append(.notConvertible(place: error.place, problem: error.problem))
     }
     let members = directory.pairs.map { pair in
       Member(
@@ -117,9 +111,8 @@ extension AdapterSummary {
       groups: Self.groups(members), moduleCount: members.count,
       parameterCount: Self.elementCount(
         directory.pairs.isEmpty ? directory.weights?.tensors ?? [] : directory.pairs.flatMap { [$0.a, $0.b] }),
-      notes: directory.notes.map { "\($0.place): \($0.text)" }
-        + Self.idle(idlePairCount, of: members.count)
-        + Self.limited(reasons.map { "can't become a GGUF adapter: \($0)" }))
+      notes: directory.notes.map(InspectionNote.adapter) + Self.idle(idlePairCount, of: members.count)
+        + Self.limited(reasons))
   }
 
   /// Scalings are llama.cpp's; what its loader would say becomes notes.
@@ -139,6 +132,6 @@ extension AdapterSummary {
       invocationString: nil, groups: Self.groups(members), moduleCount: members.count,
       parameterCount: Self.elementCount(adapter.file.tensors),
       notes: Self.idle(idlePairCount, of: members.count)
-        + Self.limited(adapter.findings.map { "\($0.place): \($0.problem)" }))
+        + Self.limited(adapter.findings.map { .adapter(.loader($0)) }))
   }
 }

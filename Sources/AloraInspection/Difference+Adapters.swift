@@ -1,4 +1,4 @@
-package import AloraAdapters
+internal import AloraAdapters
 package import AloraModels
 internal import AloraNPZ
 internal import AloraSafetensors
@@ -10,34 +10,28 @@ extension Difference {
   /// same. B is compared with its scaling, because a conversion may fold one into the other.
   ///
   /// - Throws: ``InspectionError`` for what isn't an adapter; as ``AdapterSource/bound(to:options:)``.
-  package init(
-    _ first: Subject, _ second: Subject, base: BaseModel, options: BoundAdapter.Options = BoundAdapter.Options()
-  ) throws {
-    let (left, right) = (try first.bound(to: base, options), try second.bound(to: base, options))
+  package init(_ first: Subject, _ second: Subject, base: ModelSource) throws {
+    let (left, right) = (try first.bound(to: base), try second.bound(to: base))
     var entries: [Entry] = []
     if left.invocationTokens != right.invocationTokens {
       entries.append(
         Entry(
-          kind: .metadata, name: "invocation tokens", first: left.invocationTokens.map { "\($0)" },
-          second: right.invocationTokens.map { "\($0)" }, largestDelta: nil))
+          .metadata, "invocation tokens", first: left.invocationTokens.map { .tokens($0) },
+          second: right.invocationTokens.map { .tokens($0) }))
     }
     var others: [String: BoundAdapter.Update] = [:]
     for update in right.updates { others[update.tensorName] = update }
     var compared = 0
     for update in left.updates {
       guard let other = others.removeValue(forKey: update.tensorName) else {
-        entries.append(
-          Entry(
-            kind: .onlyInFirst, name: update.tensorName, first: "rank \(update.rank)", second: nil, largestDelta: nil))
+        entries.append(Entry(.onlyInFirst, update.tensorName, first: .rank(update.rank)))
         continue
       }
       compared += 2
       entries += try Self.entries(update, other)
     }
     for update in right.updates where others[update.tensorName] != nil {
-      entries.append(
-        Entry(
-          kind: .onlyInSecond, name: update.tensorName, first: nil, second: "rank \(update.rank)", largestDelta: nil))
+      entries.append(Entry(.onlyInSecond, update.tensorName, second: .rank(update.rank)))
     }
     self.entries = entries
     comparedTensorCount = compared
@@ -46,17 +40,12 @@ extension Difference {
 
   private static func entries(_ left: BoundAdapter.Update, _ right: BoundAdapter.Update) throws -> [Entry] {
     guard left.rank == right.rank else {
-      return [
-        Entry(
-          kind: .shape, name: left.tensorName, first: "rank \(left.rank)", second: "rank \(right.rank)",
-          largestDelta: nil)
-      ]
+      return [Entry(.shape, left.tensorName, first: .rank(left.rank), second: .rank(right.rank))]
     }
     func entry(_ suffix: String, _ one: [Float], _ other: [Float]) -> Entry? {
       guard one.count == other.count else {
         return Entry(
-          kind: .shape, name: left.tensorName + suffix, first: "\(one.count) elements",
-          second: "\(other.count) elements", largestDelta: nil)
+          .shape, left.tensorName + suffix, first: .elementCount(one.count), second: .elementCount(other.count))
       }
       var largest = 0.0
       for (a, b) in zip(one, other) where a != b && !(a.isNaN && b.isNaN) {
@@ -65,7 +54,7 @@ extension Difference {
       }
       return largest == 0
         ? nil
-        : Entry(kind: .values, name: left.tensorName + suffix, first: nil, second: nil, largestDelta: largest)
+        : Entry(.values, left.tensorName + suffix, largestDelta: largest)
     }
     return try [
       entry(GGUFAdapterFormat.suffixA, left.valuesOfA(), right.valuesOfA()),
@@ -75,10 +64,12 @@ extension Difference {
 }
 
 extension Subject {
-  fileprivate func bound(to base: BaseModel, _ options: BoundAdapter.Options) throws -> BoundAdapter {
+  fileprivate func bound(to base: ModelSource) throws -> BoundAdapter {
     switch self {
-    case .adapterDirectory(let directory): return try BoundAdapter(directory, base: base, options: options)
-    case .gguf(let file): return try BoundAdapter(GGUFAdapter(file), base: base)
+    case .adapterDirectory(let directory):
+      return try BoundAdapter(
+        directory, base: base.base(), options: BoundAdapter.Options(base: base, adapterPath: directory.path))
+    case .gguf(let file): return try BoundAdapter(GGUFAdapter(file), base: base.base())
     case .safetensors(let set): throw notAnAdapter(set.path)
     case .baseDirectory(let directory): throw notAnAdapter(directory.path)
     case .npz(let file): throw notAnAdapter(file.path)

@@ -28,11 +28,10 @@ extension Difference {
       if let other, first == second || other.typeName != entry.value.typeName {
         (first, second) = ("\(first) (\(entry.value.typeName))", "\(other.excerpt()) (\(other.typeName))")
       }
-      entries.append(Entry(kind: .metadata, name: entry.key, first: first, second: second, largestDelta: nil))
+      entries.append(Entry(.metadata, entry.key, first: .metadata(first), second: second.map { .metadata($0) }))
     }
     for entry in right.entries where left[entry.key] == nil {
-      entries.append(
-        Entry(kind: .metadata, name: entry.key, first: nil, second: entry.value.excerpt(), largestDelta: nil))
+      entries.append(Entry(.metadata, entry.key, second: .metadata(entry.value.excerpt())))
     }
     return entries
   }
@@ -44,10 +43,10 @@ extension Difference {
       let other = right[item.key]
       if let other, other.text.utf8.elementsEqual(item.text.utf8) { continue }
       entries.append(
-        Entry(kind: .metadata, name: item.name, first: item.excerpt, second: other?.excerpt, largestDelta: nil))
+        Entry(.metadata, item.name, first: .metadata(item.excerpt), second: other.map { .metadata($0.excerpt) }))
     }
     for item in right.items where left[item.key] == nil {
-      entries.append(Entry(kind: .metadata, name: item.name, first: nil, second: item.excerpt, largestDelta: nil))
+      entries.append(Entry(.metadata, item.name, second: .metadata(item.excerpt)))
     }
     return entries
   }

@@ -1,18 +1,39 @@
 internal import AloraAdapters
 internal import AloraSystem
-internal import AloraTensors
+package import AloraTensors
 
 /// What differs between two adapters, or two files of tensors.
 package struct Difference: Sendable {
   package struct Entry: Hashable, Sendable {
     package enum Kind: String, Hashable, Sendable { case metadata, onlyInFirst, onlyInSecond, shape, type, values }
+
+    /// What one side has.
+    package enum Value: Hashable, Sendable {
+      /// A value of the metadata, as a file writes it.
+      case metadata(String)
+      case tokens([Int])
+      case tensor(DType, Shape)
+      case shape(Shape)
+      case dtype(DType)
+      case rank(Int)
+      case elementCount(Int)
+    }
+
     package let kind: Kind
     /// The key or the tensor.
     package let name: String
-    package let first: String?
-    package let second: String?
-    /// The largest |Δ| of the widened elements; nil where they are not comparable.
+    package let first: Value?
+    package let second: Value?
+    /// The largest |Δ| of the widened elements; nil if they can't be compared.
     package let largestDelta: Double?
+
+    init(_ kind: Kind, _ name: String, first: Value? = nil, second: Value? = nil, largestDelta: Double? = nil) {
+      self.kind = kind
+      self.name = name
+      self.first = first
+      self.second = second
+      self.largestDelta = largestDelta
+    }
   }
 
   package let entries: [Entry]
@@ -44,43 +65,35 @@ package struct Difference: Sendable {
     let (names, otherNames) = (TensorIndex(tensors), TensorIndex(others))
     for tensor in tensors {
       guard let position = otherNames[tensor.name] else {
-        entries.append(
-          Entry(kind: .onlyInFirst, name: tensor.name, first: Self.text(tensor), second: nil, largestDelta: nil))
+        entries.append(Entry(.onlyInFirst, tensor.name, first: .tensor(tensor.dtype, tensor.shape)))
         continue
       }
       compared += 1
       entries += try Self.tensorEntries(tensor, others[position], first, second)
     }
     for tensor in others where names[tensor.name] == nil {
-      entries.append(
-        Entry(kind: .onlyInSecond, name: tensor.name, first: nil, second: Self.text(tensor), largestDelta: nil))
+      entries.append(Entry(.onlyInSecond, tensor.name, second: .tensor(tensor.dtype, tensor.shape)))
     }
     self.entries = entries
     comparedTensorCount = compared
     comparesWholeMetadata = metadata.isWhole
   }
 
-  private static func text(_ tensor: TensorDescription) -> String { "\(tensor.dtype) \(tensor.shape)" }
-
   private static func tensorEntries(
     _ tensor: TensorDescription, _ other: TensorDescription, _ first: Subject, _ second: Subject
   ) throws -> [Entry] {
     guard tensor.shape == other.shape else {
-      return [
-        Entry(
-          kind: .shape, name: tensor.name, first: tensor.shape.description, second: other.shape.description,
-          largestDelta: nil)
-      ]
+      return [Entry(.shape, tensor.name, first: .shape(tensor.shape), second: .shape(other.shape))]
     }
     let delta = try largestDelta(tensor, other, first, second)
     if tensor.dtype != other.dtype {
       return [
-        Entry(kind: .type, name: tensor.name, first: tensor.dtype.name, second: other.dtype.name, largestDelta: delta)
+        Entry(.type, tensor.name, first: .dtype(tensor.dtype), second: .dtype(other.dtype), largestDelta: delta)
       ]
     }
     // No |Δ|, and yet other bits: a zero's sign or a NaN's payload.
     if delta ?? 0 == 0, try haveEqualBytes(tensor, other, first, second) { return [] }
-    return [Entry(kind: .values, name: tensor.name, first: nil, second: nil, largestDelta: delta)]
+    return [Entry(.values, tensor.name, largestDelta: delta)]
   }
 
   /// NaN against a number counts as infinitely far, against NaN as equal.

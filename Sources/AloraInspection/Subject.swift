@@ -109,24 +109,20 @@ package enum Subject: Sendable {
   }
 
   /// What one should know about the files, beside what they hold.
-  package var notes: [String] {
+  package var notes: [InspectionNote] {
     switch self {
     case .gguf(let file):
-      var notes: [String] = []
+      var notes: [InspectionNote] = []
       let count = (try? file.metadata.integer(ifPresent: "split.count")) ?? 1
       if count > 1, file.parts.count == 1 {
         let number = (try? file.metadata.integer(ifPresent: "split.no")) ?? 0
-        notes.append("this is part \(number + 1) of \(count), shown by itself")
+        notes.append(.partOfSplit(number: number.addingReportingOverflow(1).partialValue, count: count))
       }
       let foreign = Set(file.foreignTensors.map(\.typeName)).sorted()
-      if !foreign.isEmpty {
-        notes.append(
-          "\(counted(file.foreignTensors.count, "tensor")) of types that llama.cpp and alora don't read: "
-            + foreign.joined(separator: ", "))
-      }
+      if !foreign.isEmpty { notes.append(.foreignTypes(count: file.foreignTensors.count, types: foreign)) }
       return notes
     case .baseDirectory(let directory):
-      return directory.obstacle.map { ["alora can't use this model: \($0.problem)"] } ?? []
+      return directory.obstacle.map { [.modelUnusable(problem: $0.problem)] } ?? []
     case .safetensors, .adapterDirectory, .npz: return []
     }
   }

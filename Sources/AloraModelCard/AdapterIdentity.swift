@@ -21,10 +21,20 @@ package struct AdapterIdentity: Hashable, Sendable {
     }
   }
 
+  /// What isn't recorded, and why.
+  package enum Note: Hashable, Sendable {
+    /// The front matter of README.md isn't YAML that can be read; an error's problem.
+    case cardUnusable(problem: String)
+    /// README.md can't be read; an error's text.
+    case cardUnreadable(error: String)
+    /// A path of the machine that trained the adapter names the base.
+    case localBase(path: String)
+  }
+
   /// In the reference's order.
   package private(set) var entries: [Entry] = []
   /// What the user may want to know about where these came from.
-  package private(set) var notes: [String] = []
+  package private(set) var notes: [Note] = []
 
   private var card = YAMLValue.null
   private var fields: [String: String] = [:]
@@ -65,7 +75,7 @@ package struct AdapterIdentity: Hashable, Sendable {
     for tag in texts(of: ["tags", "pipeline_tag"]) where !setsAsideTag(tag) { tags.append(tag) }
     add("general.tags", .strings(tags))
     add("general.languages", .strings(texts(of: ["languages", "language"])))
-    if baseModelID == nil { noteLocalPaths() }
+    if baseModelID == nil { notes += localPaths.map { .localBase(path: $0) } }
   }
 
   /// The file name of GGUF's naming convention: `Name-Size-Finetune-Version-F32-LoRA.gguf`.
@@ -105,8 +115,8 @@ extension AdapterIdentity {
       guard case .map = value else { throw YAMLError(problem: "it is no list of fields") }
       card = value
     } catch let error as YAMLError {
-      notes.append("the front matter of README.md is not used: \(error.problem)")
-    } catch { notes.append("README.md is not used: \(error)") }
+      notes.append(.cardUnusable(problem: error.problem))
+    } catch { notes.append(.cardUnreadable(error: "\(error)")) }
   }
 
   /// The lines between the first two lines of three dashes.
@@ -200,14 +210,6 @@ extension AdapterIdentity {
     let parts = name.split(separator: "/", omittingEmptySubsequences: false)
     let isWindows = name.contains("\\") || name.dropFirst().first == ":"
     return parts.count != 2 || parts.contains("") || name.hasPrefix(".") || name.hasPrefix("~") || isWindows
-  }
-
-  private mutating func noteLocalPaths() {
-    for path in localPaths {
-      notes.append(
-        "the adapter names its base by a path of the machine it was trained on (\(path)), which is not recorded; "
-          + "state the base's Hub id (org/name) to record it")
-    }
   }
 
   private static func isAddress(_ text: String) -> Bool {

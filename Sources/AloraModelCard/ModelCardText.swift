@@ -10,7 +10,7 @@ package struct ModelCardText: Sendable {
   ///   - weightCount: the weights that the adapter changes.
   package init(_ entries: [AdapterIdentity.Entry], weightCount: Int) {
     guard !entries.isEmpty else {
-      (text, lostKeys) = ("# Adapter\n", [])
+      (self.text, lostKeys) = ("# Adapter\n", [])
       return
     }
     var values: [String: AdapterIdentity.Value] = [:]

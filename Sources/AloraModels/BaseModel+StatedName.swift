@@ -3,17 +3,12 @@ internal import AloraJSON
 
 extension BaseModel.StatedName {
   /// `_name_or_path`, as transformers before 5 wrote it, or the name in the path of a file in Hugging Face's cache.
-  ///
-  /// Source: huggingface_hub `file_download.py` (`repo_folder_name`): `models--org--name/snapshots/…`.
   init?(configuration json: JSON) throws {
     if let name = try json[optional: "_name_or_path"]?.string(), Self.isIdentifier(name) {
       self.init(name: name, isWhole: true)
       return
     }
-    let folders = json.filePath?.split(separator: "/") ?? []
-    guard let folder = folders.last(where: { $0.hasPrefix("models--") }) else { return nil }
-    let name = String(folder.dropFirst("models--".count)).replacing("--", with: "/")
-    guard Self.isIdentifier(name) else { return nil }
+    guard let name = json.filePath.flatMap(HubCache.repository), Self.isIdentifier(name) else { return nil }
     self.init(name: name, isWhole: true)
   }
 

@@ -40,7 +40,7 @@ package final class SafetensorsFileSet: TensorSource {
   ///   `duplicateName`, and all of ``SafetensorsFile``.
   package convenience init(indexPath: String) throws {
     let map = try Self.weightMap(indexPath)
-    let directory = parentDirectory(indexPath)
+    let directory = parentDirectory(of: indexPath)
     var files: [SafetensorsFile] = []
     var tensors: [[TensorDescription]] = []
     for (shard, names) in map.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
@@ -109,7 +109,7 @@ package final class SafetensorsFileSet: TensorSource {
     }
     let path = "\(directory)/\(name)"
     if let target = FileSystem.canonicalPath(path), let home = FileSystem.canonicalPath(directory) {
-      let targetDirectory = parentDirectory(target)
+      let targetDirectory = parentDirectory(of: target)
       guard targetDirectory == home || isBlobStore(targetDirectory, of: home) else {
         throw unsafeName("the shard '\(name)' is a link that leads out of the directory, to \(target)")
       }
@@ -125,10 +125,4 @@ package final class SafetensorsFileSet: TensorSource {
     guard candidate.hasSuffix("/blobs") else { return false }
     return home.hasPrefix(candidate.dropLast("blobs".count) + "snapshots/")
   }
-}
-
-/// The directory part of a path; `.` where it has none.
-private func parentDirectory(_ path: String) -> String {
-  guard let slash = path.lastIndex(of: "/") else { return "." }
-  return slash == path.startIndex ? "/" : String(path[..<slash])
 }

@@ -172,9 +172,3 @@ private func noNameLeft(_ target: String) -> FileError {
 
 /// What an open file is called in /proc.
 func descriptorPath(_ descriptor: Int32) -> String { "/proc/self/fd/\(descriptor)" }
-
-func splitPath(_ path: String) -> (directory: String, name: Substring) {
-  guard let slash = path.lastIndex(of: "/") else { return (".", path[...]) }
-  let directory = slash == path.startIndex ? "/" : String(path[..<slash])
-  return (directory, path[path.index(after: slash)...])
-}

@@ -28,7 +28,8 @@ import Testing
       #expect(wrapped.obstacles.isEmpty)
       #expect(wrapped.pairs.map(\.module) == plain.pairs.map(\.module))
       #expect(plain.notes.isEmpty)
-      #expect(wrapped.notes.count == 1 && wrapped.notes.first?.text.contains("'\(name)'") == true)
+      let first = try #require(builder.tensors.first).name
+      #expect(wrapped.notes == [.wrappedNames(wrapper: name, count: builder.tensors.count, first: first)])
     }
   }
 

@@ -1,3 +1,4 @@
+import AloraJSON
 import AloraTestSupport
 import Foundation
 import Testing
@@ -29,8 +30,8 @@ import Testing
     try withTemporaryDirectory { directory in
       try AdapterBuilder().write(to: directory + "/adapter")
       let arguments = ["convert", directory + "/adapter", "--base", try testData("conversion/bases/llama")]
-      let dry = try runAlora(arguments + ["--dry-run"], directory: directory)
-      #expect(dry.status == 0 && dry.output.contains("would write"))
+      let dry = try runAlora(arguments + ["--dry-run", "--json"], directory: directory)
+      #expect(try dry.status == 0 && !parseJSON(dry.output)["written"].boolean())
       #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["adapter"])
       let output = directory + "/out.gguf"
       #expect(try runAlora(arguments + ["--outfile", output]).status == 0)
@@ -132,26 +133,6 @@ import Testing
     }
   }
 
-  /// The notes of a tree were said nowhere.
-  @Test func aTreeTellsItsNotes() throws {
-    try withTemporaryDirectory { directory in
-      for name in ["a", "b"] {
-        var builder = AdapterBuilder()
-        if name == "a" { builder.set(#"new\u001b[2J"#, "null") }
-        try builder.write(to: "\(directory)/tree/\(name)")
-      }
-      let result = try runAlora([
-        "convert", "--recursive", directory + "/tree", "--base", try testData("conversion/bases/llama"), "--outdir",
-        directory + "/out",
-      ])
-      #expect(result.status == 0 && !result.output.contains("\u{1B}"), "\(result.errors)")
-      let lines = result.output.split(separator: "\n")
-      #expect(lines.count == 4 && lines[0].hasPrefix("✓ a") && lines[2].hasPrefix("✓ b"), "\(result.output)")
-      #expect(lines[1] == #"  note  $.new\u{1b}[2J: unknown field that is off"#)
-      #expect(lines.last == "2 of 2 adapters converted")
-    }
-  }
-
   @Test func aTreeIsConvertedPastItsFailures() throws {
     try withTemporaryDirectory { directory in
       for (name, rank) in [("certainty", "4"), ("answerability", "4"), ("broken", "8")] {
@@ -163,10 +144,10 @@ import Testing
         "convert", "--recursive", directory + "/tree", "--base", try testData("conversion/bases/llama"), "--outdir",
         directory + "/out",
       ]
-      let result = try runAlora(arguments)
+      let result = try runAlora(arguments + ["--json"])
       #expect(result.status == 3)
-      #expect(result.output.contains("2 of 3 adapters converted"))
-      #expect(result.output.contains("rank is 4"))
+      let adapters = try parseJSON(result.output)["adapters"].elements()
+      #expect(try adapters.map { try $0["converted"].boolean() } == [true, false, true])
       let files = try FileManager.default.subpathsOfDirectory(atPath: directory + "/out").filter {
         $0.hasSuffix(".gguf")
       }
@@ -190,9 +171,11 @@ import Testing
       #expect(mkdir(tree.utf8CString + [0x2F, CChar(bitPattern: 0xFF)]) == 0)
       let result = try runAlora([
         "convert", "--recursive", tree, "--base", try testData("conversion/bases/llama"), "--outdir", directory + "/o",
+        "--json",
       ])
       #expect(result.status == 4, "\(result.errors)")
-      #expect(result.output.contains("1 of 1 adapter converted, 1 place could not be looked through"))
+      let places = try parseJSON(result.output)["adapters"].elements()
+      #expect(try places.map { try $0["converted"].boolean() } == [true, false])
       #expect(result.errors.contains("tree/out: this link leads out of the tree"), "\(result.errors)")
       #expect(result.errors.split(separator: "\n").count == 1)
       #expect(FileManager.default.fileExists(atPath: directory + "/o/a"))

@@ -124,10 +124,10 @@ import Testing
       #expect(try pipeline["alora_blocks"].integer() == 1 + 3 * 2)
       #expect(try pipeline["lora_blocks"].integer() == 2 + 3 * 3)
       let plot = String(decoding: try readFile(directory + "/plot.svg"), as: UTF8.self)
-      #expect(plot.hasPrefix("<svg") && plot.contains("aLoRA, warm") && plot.contains(">70</text>"))
+      #expect(plot.hasPrefix("<svg"))
       #expect(try runAlora(arguments).status == 4)
-      let table = try runAlora(arguments + ["--force", "--adapters", "0"])
-      #expect(table.status == 0 && table.output.contains("(a) : (b)") && !table.output.contains("pipeline"))
+      let without = try conforming(arguments + ["--force", "--adapters", "0", "--json"], to: "bench-ttft")
+      #expect(try without[optional: "pipeline"] == nil)
     }
   }
 

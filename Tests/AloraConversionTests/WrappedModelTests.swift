@@ -43,9 +43,7 @@ import Testing
 
   @Test(arguments: heads) func whatIsMissingIsNamedAsTheOthers(_ head: String) throws {
     let found = try plan(head) { $0.set("target_modules", "\"\(head)layers[.][0-9]+[.]self_attn[.](q|o|v)_proj\"") }
-    #expect(found.notes.map(\.place) == ["$.target_modules"])
-    #expect(found.notes.first?.text.contains("targets 2 more modules") == true)
-    #expect(found.notes.first?.text.contains("(\(head)layers.0.self_attn.v_proj, …)") == true)
+    #expect(found.notes == [.adapter(.modulesNotInFile(count: 2, first: "\(head)layers.0.self_attn.v_proj"))])
   }
 
   @Test func theOutputLayerIsFound() throws {

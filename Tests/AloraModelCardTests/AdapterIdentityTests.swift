@@ -97,7 +97,7 @@ import Testing
   ]) func aPathOfTheTrainingMachineIsNotRecorded(_ path: String) throws {
     let configured = try identity(baseModelName: path)
     #expect(!configured.entries.contains { $0.key.hasPrefix("general.base_model") })
-    #expect(configured.notes.count == 1)
+    #expect(configured.notes == [.localBase(path: path)])
 
     let card = """
       ---

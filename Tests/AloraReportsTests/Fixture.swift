@@ -50,9 +50,9 @@ enum Fixture {
 
   static func report(
     _ cases: [CaseReport], failures: [Verdict.Proof: [Verdict.Failure]] = [:], model: String = "base.gguf",
-    adapter: String = "adapters/check.gguf"
+    adapter: String = "adapters/check.gguf", baselineIsRecorded: Bool? = nil
   ) -> VerificationReport {
-    let figures: [ProofFigures] = [
+    var figures: [ProofFigures] = [
       .structure(moduleCount: 14, invocation: invocation),
       .beforeActivation(positionCount: 8, cacheEntryCount: 32, isActivated: true),
       .cacheReuse(continuationCount: 8, promptCount: cases.count),
@@ -67,6 +67,9 @@ enum Fixture {
           MistakeEffect(mistake: .activationShifted(-1), effect: 0.0524, isShown: true),
         ]),
     ]
+    if let baselineIsRecorded {
+      figures.append(.baseline(positionCount: 8, promptCount: cases.count, isRecorded: baselineIsRecorded))
+    }
     let verdicts = figures.map { Verdict($0, failures: failures[$0.proof] ?? []) }
     return VerificationReport(
       model: model, adapter: adapter, golden: "golden.npz", adapterDigest: "abc",

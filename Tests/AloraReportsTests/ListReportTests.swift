@@ -16,6 +16,24 @@ import Testing
       .sensitivity: [.init(.mistakeNotShown(.scalingLeftOut))],
     ])
 
+  /// What was compared with nothing doesn't look as if it had passed.
+  @Test(arguments: [true, false]) func aRecordIsToldFromAComparison(_ isRecord: Bool) throws {
+    let report = Fixture.report([Fixture.item("case 0")], baselineIsRecorded: isRecord)
+    let list = CheckList(report)
+    let junit = XMLPage(JUnitReport(list).text)
+    #expect(junit.error == nil && junit.all("failure").isEmpty && junit.all("skipped").count == (isRecord ? 1 : 0))
+    #expect(junit.all("testsuite").first?.attributes["skipped"] == (isRecord ? "1" : "0"))
+    let page = XMLPage(Fixture.page(report))
+    #expect(page.error == nil && page.all("h1").first?.text == "✓ All \(isRecord ? "five" : "six") proofs passed")
+    #expect(page.all("span", class: "soft").contains { $0.text == "recorded" } == isRecord)
+    let github = GitHubReport(list)
+    let warnings = github.annotations.split(separator: "\n").filter {
+      $0.hasPrefix("::warning title=alora verify%3A baseline::")
+    }
+    #expect(warnings.count == (isRecord ? 1 : 0))
+    #expect(github.summary.contains("| ➖ | baseline |") == isRecord)
+  }
+
   @Test func junitHasATestCaseForEachProofAndPrompt() throws {
     let page = XMLPage(JUnitReport(CheckList(Self.failing)).text)
     #expect(page.error == nil)

@@ -1,32 +1,15 @@
-import AloraJSON
 import AloraInference
 import AloraJSON
 import AloraNPZ
 import AloraTestSupport
-import Foundation
 import Testing
 
 @testable import AloraEngineCheck
 @testable import AloraReports
 @testable import AloraVerification
 
-/// Every finding and cause in words and as JSON. A snapshot that is missing is written, and the test fails.
+/// Every finding and cause in words and as JSON.
 @Suite struct WordsTests {
-  private func expectSnapshot(_ name: String, _ text: String, file: String = #filePath) throws {
-    let directory = URL(fileURLWithPath: file).deletingLastPathComponent().appendingPathComponent("Snapshots")
-    let url = directory.appendingPathComponent(name)
-    guard let recorded = try? String(contentsOf: url, encoding: .utf8) else {
-      try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-      try text.write(to: url, atomically: true, encoding: .utf8)
-      Issue.record("\(name) was recorded: read it, and commit it")
-      return
-    }
-    for (line, wanted) in zip(text.split(separator: "\n"), recorded.split(separator: "\n")) where line != wanted {
-      Issue.record("\(name):\n  recorded \(wanted)\n  now      \(line)")
-    }
-    #expect(text.count == recorded.count)
-  }
-
   static let mistakes: [Mistake] = [
     .adapterOff, .scalingLeftOut, .activationShifted(1), .activationShifted(-3), .activeAt(5), .activeFromFirstToken,
     .scaling(ScalingMistake(factor: 0.3, largestRank: 8)),

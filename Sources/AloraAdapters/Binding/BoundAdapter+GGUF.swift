@@ -35,6 +35,6 @@ extension BoundAdapter {
         fileOfA: try adapter.file.file(of: pair.a), fileOfB: try adapter.file.file(of: pair.b), isInGGUFOrder: true)
     }
     invocationTokens = adapter.invocationTokens
-    notes = findings.map(\.note)
+    notes = findings.map(AdapterNote.loader)
   }
 }

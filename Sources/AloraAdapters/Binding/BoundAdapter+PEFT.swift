@@ -77,7 +77,7 @@ extension AdapterDirectory {
     let vocabularySize = base.hyperparameters.vocabularySize
     if let tokens = configuration.invocationTokens {
       if configuration.invocationString != nil {
-        notes.append(AdapterNote(place: "$.invocation_string", text: "not used: alora_invocation_tokens comes first"))
+        notes.append(.invocationStringUnused)
       }
       for (index, token) in tokens.enumerated() where token >= vocabularySize {
         throw AdapterError(
@@ -86,12 +86,7 @@ extension AdapterDirectory {
       }
       if let text = configuration.invocationText, let tokenize {
         let others = try tokenize(text)
-        if others != tokens {
-          notes.append(
-            AdapterNote(
-              place: "$.alora_invocation_string",
-              text: "this text becomes the tokens \(others), and alora_invocation_tokens is \(tokens), which is used"))
-        }
+        if others != tokens { notes.append(.invocationTextDiffers(tokens: others, used: tokens)) }
       }
       return tokens
     }
@@ -109,11 +104,7 @@ extension AdapterDirectory {
         .emptyInvocation, path: configurationPath, place: "$.invocation_string",
         problem: "it becomes the tokens \(tokens); without the first, which doesn't count, no valid sequence is left")
     }
-    notes.append(
-      AdapterNote(
-        place: "$.invocation_string",
-        text: "legacy adapter: it becomes the tokens \(tokens); it was trained to become active one token later, "
-          + "so the first is dropped"))
+    notes.append(.legacyInvocation(tokens: tokens))
     return Array(tokens.dropFirst())
   }
 }

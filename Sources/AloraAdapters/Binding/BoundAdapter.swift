@@ -1,6 +1,7 @@
 package import AloraModels
 package import AloraSystem
 package import AloraTensors
+internal import AloraTokenization
 
 /// An adapter located in a base: which module each factor pair changes, by how much, and from which tokens on.
 ///
@@ -87,6 +88,16 @@ extension BoundAdapter {
     package var leavesOutTowers = false
 
     package init() {}
+
+    /// Takes the base's tokenizer, or else the one saved beside the adapter. Only a legacy adapter, which gives its
+    /// invocation as text, makes it open.
+    package init(base: ModelSource, adapterPath: String) {
+      if base.tokenizerPath != nil {
+        tokenize = { try base.tokenizer().encode($0, addsSpecialTokens: false) }
+      } else if let path = Tokenizer.tokenizerPath(ofModel: adapterPath) {
+        tokenize = { try Tokenizer(path: path).encode($0, addsSpecialTokens: false) }
+      }
+    }
   }
 }
 

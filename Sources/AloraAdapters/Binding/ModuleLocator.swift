@@ -144,10 +144,7 @@ struct ModuleLocator {
   func withoutTowers(_ pairs: [FactorPair], notes: inout [AdapterNote]) -> [FactorPair] {
     let left = pairs.filter { Self.tower($0.module) == nil || module(named: $0) != nil }
     if let first = pairs.first(where: { Self.tower($0.module) != nil }), left.count < pairs.count, !left.isEmpty {
-      notes.append(
-        AdapterNote(
-          place: "module \(first.module)",
-          text: "\(pairs.count - left.count) modules of vision and audio towers are left out"))
+      notes.append(.towersLeftOut(count: pairs.count - left.count, first: first.module))
       return left
     }
     return pairs
@@ -168,12 +165,7 @@ struct ModuleLocator {
       if try matcher.targets(module: name, isOutputLayer: false) { missing.append(name) }
     }
     guard let first = missing.first else { return [] }
-    return [
-      AdapterNote(
-        place: "$.target_modules",
-        text: "adapter_config.json targets \(missing.count) more modules than the file adapts (\(first)"
-          + "\(missing.count > 1 ? ", …" : "")); they stay as in the base")
-    ]
+    return [.modulesNotInFile(count: missing.count, first: first)]
   }
 
   /// What the adapter's names have in place of the base's `model.`: `model.language_model.`, or nothing.

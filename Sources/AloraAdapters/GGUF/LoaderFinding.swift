@@ -91,7 +91,7 @@ package struct LoaderFinding: Hashable, Sendable {
   }
 }
 
-// MARK: - As an error or a note
+// MARK: - As an error
 
 extension LoaderFinding {
   /// What is wrong, as an error's problem.
@@ -153,6 +153,4 @@ extension LoaderFinding {
     return AdapterError(
       code, path: path, place: place == .file ? nil : place.description, problem: problem, remedy: remedy)
   }
-
-  package var note: AdapterNote { AdapterNote(place: place.description, text: problem) }
 }

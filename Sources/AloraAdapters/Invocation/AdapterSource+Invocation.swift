@@ -11,9 +11,9 @@ extension AdapterSource {
   /// What one should know before relying on the adapter.
   package var notes: [AdapterNote] {
     switch self {
-    case .gguf(let adapter): adapter.findings.map(\.note)
+    case .gguf(let adapter): adapter.findings.map(AdapterNote.loader)
     case .peft(let directory):
-      directory.notes + directory.obstacles.map { AdapterNote(place: $0.place ?? directory.path, text: $0.problem) }
+      directory.notes + directory.obstacles.map { .obstacle(place: $0.place ?? directory.path, problem: $0.problem) }
     }
   }
 

@@ -1,5 +1,30 @@
 /// A way in which an invocation breaks in practice.
-package struct InvocationFinding: Hashable, Sendable {
+///
+/// A value, not a sentence: AloraReports has the words and what to do about it.
+package enum InvocationFinding: Hashable, Sendable {
+  /// The base has no such tokens; its ids are below `idLimit`.
+  case outsideVocabulary(tokens: [Int], idLimit: Int)
+  /// The sequence is empty: it can never be found.
+  case empty
+  /// The text of the sequence becomes other tokens.
+  case retokenizes(text: String, tokens: [Int])
+  /// After `neighbour`, the text becomes other tokens.
+  case firstTokenMerges(neighbour: String, text: String, tokens: [Int])
+  /// Before `neighbour`, the text becomes other tokens.
+  case lastTokenMerges(text: String, neighbour: String, tokens: [Int])
+  /// Every ordinary prompt of the base has it.
+  case inGenerationPrompt(prompt: String)
+  /// The tokenizer puts one of its tokens around every text.
+  case containsAddedToken(Int, piece: String?)
+  /// llama-server misses the invocation if `tail`, its own end, follows it.
+  case serverMisses(invocation: [Int], tail: [Int], isLikely: Bool)
+  /// The adapter's own tokenizer and the base's spell a token differently.
+  case pieceDiffers(token: Int, base: String?, adapter: String?)
+  /// The adapter's own tokenizer and the base's turn the text into different tokens.
+  case tokensDiffer(text: String, base: [Int], adapter: [Int])
+  /// A legacy adapter: the first token of its text doesn't count.
+  case legacy
+
   package enum Severity: String, Hashable, Sendable, CaseIterable, Comparable {
     case info, warning, error
 
@@ -8,38 +33,41 @@ package struct InvocationFinding: Hashable, Sendable {
     }
   }
 
-  /// What is wrong, in a word that does not change between versions.
+  package var severity: Severity {
+    switch self {
+    case .outsideVocabulary, .empty, .pieceDiffers, .tokensDiffer: .error
+    case .serverMisses(_, _, let isLikely): isLikely ? .warning : .info
+    case .legacy: .info
+    default: .warning
+    }
+  }
+
+  /// The kind of finding, in a word that doesn't change between versions.
   package enum Identifier: String, Hashable, Sendable, CaseIterable {
-    /// An id that the base has no token for.
     case outsideVocabulary = "outside-vocabulary"
-    /// The sequence is empty: it can never be found.
     case empty
-    /// The text of the tokens becomes other tokens.
     case retokenizes = "retokenizes-differently"
     case firstTokenMerges = "first-token-merges"
     case lastTokenMerges = "last-token-merges"
-    /// Every ordinary prompt of the base has it.
     case inGenerationPrompt = "in-generation-prompt"
-    /// The tokenizer puts one of its tokens around every text.
     case containsAddedToken = "contains-bos"
     case serverMisses = "server-misses"
-    /// The adapter's own tokenizer and the base's do not agree.
     case tokenizersDiffer = "tokenizers-differ"
     case legacy = "legacy-first-token-dropped"
   }
 
-  package let identifier: Identifier
-  package let severity: Severity
-  package let explanation: String
-  package let fix: String
-  /// A text or a list of tokens that shows it.
-  package let example: String?
-
-  init(_ identifier: Identifier, _ severity: Severity, _ explanation: String, fix: String, example: String? = nil) {
-    self.identifier = identifier
-    self.severity = severity
-    self.explanation = explanation
-    self.fix = fix
-    self.example = example
+  package var identifier: Identifier {
+    switch self {
+    case .outsideVocabulary: .outsideVocabulary
+    case .empty: .empty
+    case .retokenizes: .retokenizes
+    case .firstTokenMerges: .firstTokenMerges
+    case .lastTokenMerges: .lastTokenMerges
+    case .inGenerationPrompt: .inGenerationPrompt
+    case .containsAddedToken: .containsAddedToken
+    case .serverMisses: .serverMisses
+    case .pieceDiffers, .tokensDiffer: .tokenizersDiffer
+    case .legacy: .legacy
+    }
   }
 }

@@ -87,11 +87,7 @@ struct MLXConfigurationParser {
     if let alpha = try parameters[optional: "alpha"], alpha.kind != .null {
       let number = try alpha.number()
       if number != Double(configuration.rank) {
-        configuration.notes.append(
-          AdapterNote(
-            place: alpha.jsonPath,
-            text: "mlx-lm uses the scale of \(factor) as it is; versions from before the middle of 2024 multiplied it "
-              + "by alpha / rank"))
+        configuration.notes.append(.mlxAlphaUnused(field: alpha.jsonPath, scale: factor))
       }
     }
     for (name, value) in try parameters.members() where !["rank", "scale", "alpha", "dropout", "keys"].contains(name) {

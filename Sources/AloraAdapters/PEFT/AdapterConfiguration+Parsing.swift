@@ -1,3 +1,4 @@
+internal import AloraModels
 internal import AloraSystem
 package import AloraJSON
 
@@ -43,19 +44,13 @@ struct ConfigurationParser {
     let before = problems.count
     readInvocation()
     invocationProblems += problems[before...]
-    read("base_model_name_or_path") { $0.configuration.baseModelName = Self.hubName(try $1.string()) }
+    read("base_model_name_or_path") { parser, value in
+      let name = try value.string()
+      parser.configuration.baseModelName = HubCache.repository(ofPath: name) ?? name
+    }
     read("revision") { $0.configuration.revision = try $1.string() }
     read("task_type") { $0.configuration.taskType = try $1.string() }
     read("peft_version") { $0.configuration.version = try $1.string() }
-  }
-
-  /// `org/name` for a path in Hugging Face's cache, which has it in a folder's name; other names as they are.
-  ///
-  /// Source: huggingface_hub `file_download.py` (`repo_folder_name`).
-  private static func hubName(_ name: String) -> String {
-    let prefix = "models--"
-    guard let folder = name.split(separator: "/").last(where: { $0.hasPrefix(prefix) }) else { return name }
-    return String(folder.dropFirst(prefix.count)).replacing("--", with: "/")
   }
 
   /// Whether the configuration names an invocation, before anything else of it is read.
@@ -77,10 +72,6 @@ struct ConfigurationParser {
     do { if let value = try json[optional: name] { try body(&self, value) } } catch let error as any DiagnosedError {
       problems.append(error)
     } catch { preconditionFailure("an error without a place: \(error)") }
-  }
-
-  private mutating func note(_ value: JSON, _ text: String) {
-    configuration.notes.append(AdapterNote(place: value.jsonPath, text: text))
   }
 
   // MARK: Type and fields
@@ -118,14 +109,15 @@ struct ConfigurationParser {
       guard !value.isSwitchedOff else { return }
       problems.append(
         error(.unsupportedField, value, "\(name) is \(value.excerpt): \(problem)", remedy.remedy(remedies)))
-    case nil where value.isSwitchedOff: note(value, "unknown field that is off")
+    case nil where value.isSwitchedOff: configuration.notes.append(.unknownFieldIsOff(field: value.jsonPath))
     case nil where ConfigurationField.isAboutInvocation(name):
       // Without it, the adapter would be active everywhere: nobody can vouch for that.
       problems.append(
         error(
           .unsupportedField, value, "unknown field about the invocation with the value \(value.excerpt)",
           "write the invocation's tokens to alora_invocation_tokens and remove this field"))
-    case nil where ignoredFields.contains(name): note(value, "unknown field ignored")
+    case nil where ignoredFields.contains(name):
+      configuration.notes.append(.unknownFieldIgnored(field: value.jsonPath))
     case nil:
       problems.append(
         error(
@@ -193,7 +185,7 @@ struct ConfigurationParser {
     read("ensure_weight_tying") { $0.configuration.tiesAdaptedEmbeddings = try $1.boolean() }
     read("fan_in_fan_out") { parser, value in
       guard try value.boolean() else { return }
-      parser.note(value, "PEFT itself switches fan_in_fan_out off for torch.nn.Linear, which all targets are")
+      parser.configuration.notes.append(.fanInFanOutIsOff(field: value.jsonPath))
     }
   }
 

@@ -66,7 +66,7 @@ package struct AdapterDirectory: Sendable {
       pairs = pairing.pairs
       // Another type's tensors aren't factors, and the type is reason enough.
       if configuration.type == "LORA" { obstacles += pairing.problems }
-      notes += pairing.wrappers.map { Self.note(wrapper: $0.wrapper, count: $0.count, first: $0.first) }
+      notes += pairing.wrappers.map { .wrappedNames(wrapper: $0.wrapper, count: $0.count, first: $0.first) }
     } else {
       pairs = []
       if readsWeights { obstacles.append(Self.missingWeights(files)) }
@@ -96,13 +96,6 @@ package struct AdapterDirectory: Sendable {
     if files.contains(name) { return SafetensorsFileSet(file: try SafetensorsFile(path: files.file(name))) }
     guard files.contains(ModelFiles.adapterWeightsIndex) else { return nil }
     return try SafetensorsFileSet(indexPath: files.file(ModelFiles.adapterWeightsIndex))
-  }
-
-  private static func note(wrapper: String, count: Int, first: String) -> AdapterNote {
-    AdapterNote(
-      place: "tensor \(first)",
-      text: "\(counted(count, "name")) with the wrapper '\(wrapper)', which is left out here; "
-        + "PEFT doesn't find these tensors and leaves the modules as they are")
   }
 
   private static func missingWeights(_ files: DirectoryContents) -> AdapterError {

@@ -27,7 +27,7 @@ package struct PEFTPlan {
   package let modules: [Module]
   package let tensorCount: Int
   package let invocationTokens: [Int]?
-  package let notes: [AdapterNote]
+  package let notes: [ConversionNote]
   package var byteCount: Int { layout.byteCount }
 
   let tensors: [PEFTTensor]
@@ -47,7 +47,7 @@ package struct PEFTPlan {
   /// - Throws: ``AdapterError``, ``ConversionError``, ``GGUFError``, ``SafetensorsError``.
   package init(_ source: AdapterSource, base: ConversionBase, baseModelID: String? = nil) throws {
     let updates: [PEFTUpdate]
-    var notes: [AdapterNote]
+    var notes: [ConversionNote]
     var entries: [AdapterIdentity.Entry] = []
     var name = baseModelID
     switch source {
@@ -57,13 +57,13 @@ package struct PEFTPlan {
       entries = Self.identity(adapter.file.metadata)
       name = try name ?? Self.baseName(adapter.file.metadata)
       inputs = [adapter.path]
-      notes = adapter.findings.map(\.note)
+      notes = adapter.findings.map { .adapter(.loader($0)) }
     case .peft(let directory) where directory.isMLX:
-      updates = try PEFTUpdate.updates(of: directory, base: base.model, options: base.bindingOptions())
+      updates = try PEFTUpdate.updates(of: directory, base: base.model, options: BoundAdapter.Options())
       (path, invocationTokens) = (directory.path, nil)
       name = name ?? directory.configuration.baseModelName
       inputs = [directory.configurationPath, directory.weightsPath, "\(directory.path)/\(ModelFiles.card)"]
-      notes = directory.notes
+      notes = directory.notes.map(ConversionNote.adapter)
     case .peft(let directory):
       throw ConversionError(
         .alreadyConverted, path: directory.path, problem: "it is a PEFT adapter already",
@@ -86,14 +86,10 @@ package struct PEFTPlan {
     }
     let text = ModelCardText(entries, weightCount: weightCount)
     card = text.text
-    notes +=
-      updates.filter { !$0.sharesA }.map { update in
-        AdapterNote(
-          place: "module \(update.module.name)",
-          text:
-            "PEFT has one module for \(update.parts.count) parts with factors of their own, so its rank is their sum, "
-            + "\(update.rank)")
-      } + text.lostKeys.map { AdapterNote(place: "key \($0)", text: "a model card has no field for it") }
+    notes += updates.filter { !$0.sharesA }.map {
+      .joinedParts(module: $0.module.name, count: $0.parts.count, rank: $0.rank)
+    }
+    notes += text.lostKeys.map(ConversionNote.keyNotInCard)
     self.notes = notes
   }
 

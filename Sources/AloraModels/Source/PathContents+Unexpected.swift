@@ -108,9 +108,3 @@ extension DirectoryContents {
     return ((try? FileSystem.names(inDirectory: folder)) ?? []).map { "\(folder)/\($0)" }
   }
 }
-
-/// The directory part of a path; `.` where it has none.
-func parentDirectory(of path: String) -> String {
-  guard let slash = path.lastIndex(of: "/") else { return "." }
-  return slash == path.startIndex ? "/" : String(path[..<slash])
-}

@@ -46,11 +46,11 @@ extension AdapterConversion {
     }
   }
 
-  func notes(_ summary: Summary?) -> [AdapterNote] {
+  func notes(_ summary: Summary?) -> [NoteText] {
     switch (self, summary) {
     case (.gguf(let conversion), .gguf(let summary)): conversion.notes(summary)
     case (.gguf(let conversion), _): conversion.notes(nil)
-    case (.peft(let plan), _): plan.notes
+    case (.peft(let plan), _): plan.notes.map { NoteText($0) }
     case (.edit, _): []
     }
   }
@@ -69,7 +69,8 @@ extension PEFTPlan {
             "sources": .array(module.sources.map { .string($0) }),
           ]
         }),
-      "notes": .array(notes.map { ["place": .string($0.place), "text": .string($0.text)] }),
+      "notes": .array(
+        notes.map { NoteText($0) }.map { ["place": .string($0.place ?? ""), "text": .string($0.text)] }),
     ]
   }
 
@@ -80,7 +81,7 @@ extension PEFTPlan {
     fields.add("invocation", invocationTokens.map { "\($0)" } ?? "none: a plain LoRA, active everywhere")
     let size = "\(counted(tensorCount, "tensor")), \(byteText(byteCount))"
     fields.add(isWritten ? "wrote" : "would write", "\(output), \(size)")
-    for note in notes { fields.add("note", "\(note.place): \(note.text)", style: .yellow) }
+    for note in notes { fields.add("note", "\(NoteText(note))", style: .yellow) }
     return fields.text
   }
 }

@@ -1,7 +1,7 @@
 internal import AloraGGUF
+internal import AloraAdapters
 package import AloraConversion
 package import AloraJSON
-package import AloraAdapters
 internal import AloraGGUF
 internal import AloraModels
 internal import AloraSystem
@@ -31,7 +31,7 @@ extension Conversion {
       "flushed_element_count": summary.map { .integer($0.flushedElementCount) },
       "idle_update_count": summary.map { .integer($0.idleUpdateCount) },
       "modules": .array(modules),
-      "notes": .array(notes(summary).map { ["place": .string($0.place), "text": .string($0.text)] }),
+      "notes": .array(notes(summary).map { ["place": .string($0.place ?? ""), "text": .string($0.text)] }),
     ])
   }
 
@@ -45,35 +45,13 @@ extension Conversion {
     fields.add("scaling", scalingText(summary))
     let size = "\(plan.tensors.count) tensors, \(plan.outputType.rawValue), \(byteText(plan.layout.byteCount))"
     fields.add(summary == nil ? "would write" : "wrote", "\(output), \(size)")
-    for note in notes(summary) { fields.add("note", "\(note.place): \(note.text)", style: .yellow) }
+    for note in notes(summary) { fields.add("note", "\(note)", style: .yellow) }
     return fields.text
   }
 
   /// The plan's notes, and what the written file lost.
-  package func notes(_ summary: ConversionSummary?) -> [AdapterNote] {
-    var notes = plan.notes
-    guard let summary else { return notes }
-    if summary.idleUpdateCount == summary.updateCount {
-      notes.append(
-        AdapterNote(
-          place: "weights", text: "every update is 0, so the adapter changes nothing: lora_A or lora_B is all zeros"))
-    } else if summary.idleUpdateCount > 0 {
-      notes.append(
-        AdapterNote(
-          place: "weights",
-          text: "\(summary.idleUpdateCount) of \(summary.updateCount) updates are 0 and change nothing"))
-    }
-    if summary.flushedElementCount > 0 {
-      let count = plan.tensors.reduce(0) { $0 + $1.shape.elementCount }
-      let share = (Double(summary.flushedElementCount) / Double(count) * 1000).rounded() / 10
-      notes.append(
-        AdapterNote(
-          place: "weights",
-          text:
-            "\(plan.outputType.rawValue) rounds \(summary.flushedElementCount) of \(count) elements (\(share) %) to 0; "
-            + "f32 keeps them"))
-    }
-    return notes
+  package func notes(_ summary: ConversionSummary?) -> [NoteText] {
+    plan.notes(after: summary).map { NoteText($0) }
   }
 
   private func scalingText(_ summary: ConversionSummary?) -> String {

@@ -1,6 +1,7 @@
 package import AloraInspection
 package import AloraJSON
 internal import AloraSystem
+internal import AloraTensors
 
 extension Difference {
   package func text(first: String, second: String, _ style: TextStyle) -> String {
@@ -11,13 +12,14 @@ extension Difference {
     }
     var table = ColumnTable()
     for entry in entries {
+      let (first, second) = (entry.first?.text, entry.second?.text)
       let delta = entry.largestDelta.map { "max |Δ| \($0)" } ?? ""
       switch entry.kind {
-      case .metadata: table.add(["≠", entry.name, "\(entry.first ?? "—")  →  \(entry.second ?? "—")"])
-      case .onlyInFirst: table.add(["−", entry.name, entry.first ?? ""])
-      case .onlyInSecond: table.add(["+", entry.name, entry.second ?? ""])
-      case .shape: table.add(["≠", entry.name, "shape \(entry.first ?? "")  →  \(entry.second ?? "")"])
-      case .type: table.add(["≠", entry.name, "\(entry.first ?? "")  →  \(entry.second ?? "")  \(delta)"])
+      case .metadata: table.add(["≠", entry.name, "\(first ?? "—")  →  \(second ?? "—")"])
+      case .onlyInFirst: table.add(["−", entry.name, first ?? ""])
+      case .onlyInSecond: table.add(["+", entry.name, second ?? ""])
+      case .shape: table.add(["≠", entry.name, "shape \(first ?? "")  →  \(second ?? "")"])
+      case .type: table.add(["≠", entry.name, "\(first ?? "")  →  \(second ?? "")  \(delta)"])
       case .values: table.add(["≠", entry.name, delta.isEmpty ? "bytes differ" : delta])
       }
     }
@@ -33,10 +35,25 @@ extension Difference {
       "differences": .array(
         entries.map { entry in
           .members([
-            "kind": .string(entry.kind.rawValue), "name": .string(entry.name), "first": entry.first.map { .string($0) },
-            "second": entry.second.map { .string($0) }, "largest_delta": entry.largestDelta.map { .number($0) },
+            "kind": .string(entry.kind.rawValue), "name": .string(entry.name),
+            "first": entry.first.map { .string($0.text) },
+            "second": entry.second.map { .string($0.text) }, "largest_delta": entry.largestDelta.map { .number($0) },
           ])
         }),
     ]
+  }
+}
+
+extension Difference.Entry.Value {
+  fileprivate var text: String {
+    switch self {
+    case .metadata(let text): text
+    case .tokens(let tokens): "\(tokens)"
+    case .tensor(let dtype, let shape): "\(dtype) \(shape)"
+    case .shape(let shape): "\(shape)"
+    case .dtype(let dtype): dtype.name
+    case .rank(let rank): "rank \(rank)"
+    case .elementCount(let count): "\(count) elements"
+    }
   }
 }

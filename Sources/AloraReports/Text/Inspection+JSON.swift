@@ -1,6 +1,7 @@
+internal import AloraAdapters
 internal import AloraModels
 package import AloraGGUF
-internal import AloraInspection
+package import AloraInspection
 package import AloraJSON
 internal import AloraSafetensors
 internal import AloraTensors
@@ -58,7 +59,7 @@ extension Inspection {
             "weight_shape": group.weightShape.map { .array($0.map { .integer($0) }) } ?? .null,
           ])
         }),
-      "notes": .array(adapter.notes.map { .string($0) }),
+      "notes": .array(adapter.notes.map { .string("\(NoteText($0))") }),
     ])
   }
 

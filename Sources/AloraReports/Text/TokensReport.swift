@@ -1,38 +1,41 @@
-internal import AloraModels
-package import AloraAdapters
-internal import AloraSystem
+internal import AloraAdapters
+package import AloraGeneration
 package import AloraJSON
-package import AloraTokenization
+internal import AloraSystem
+internal import AloraTokenization
 
 /// An adapter's invocation, what is wrong with it, and where a prompt activates.
 package struct TokensReport {
   /// A prompt, and where it activates.
-  package struct Prompt {
+  private struct Prompt {
     let tokens: [Int]
     let pieces: [String]
-    /// The first adapted token, as PEFT has it.
+    /// The first adapted token, by PEFT's rule.
     let activationStart: Int?
     /// The first token that llama-server adapts.
     let serverStart: Int?
-
-    package init(tokens: [Int], tokenizer: Tokenizer, invocation: Invocation?) {
-      self.tokens = tokens
-      pieces = tokens.map { tokenizer.piece(of: $0) ?? "" }
-      activationStart = ActivationRule.peft.start(in: tokens, invocation: invocation?.tokens)
-      serverStart = ActivationRule.llamaServer.start(in: tokens, invocation: invocation?.tokens)
-    }
   }
 
-  let adapter: String
-  let tokenizerPath: String?
-  package var invocation: Invocation?
-  package var pieces: [String?] = []
-  package var findings: [InvocationFinding] = []
-  package var prompt: Prompt?
+  private let adapter: String
+  private let tokenizerPath: String?
+  private let invocation: Invocation?
+  private let pieces: [String?]
+  private let findings: [InvocationFinding]
+  private let prompt: Prompt?
 
-  package init(adapter: String, tokenizerPath: String?) {
-    self.adapter = adapter
-    self.tokenizerPath = tokenizerPath
+  /// - Parameter prompt: the tokens of a prompt, if there is one.
+  package init(_ survey: InvocationSurvey, prompt: [Int]? = nil) {
+    adapter = survey.adapterPath
+    tokenizerPath = survey.tokenizerPath
+    invocation = survey.invocation
+    pieces = survey.invocation?.tokens.map { survey.tokenizer?.piece(of: $0) } ?? []
+    findings = survey.findings
+    self.prompt = prompt.map { tokens in
+      Prompt(
+        tokens: tokens, pieces: tokens.map { survey.tokenizer?.piece(of: $0) ?? "" },
+        activationStart: ActivationRule.peft.start(in: tokens, invocation: survey.invocation?.tokens),
+        serverStart: ActivationRule.llamaServer.start(in: tokens, invocation: survey.invocation?.tokens))
+    }
   }
 
   /// schemas/tokens.schema.json

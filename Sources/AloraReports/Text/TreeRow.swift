@@ -28,7 +28,7 @@ package struct TreeRow {
       ] : nil
     let kind = conversion.invocationTokens.map { "aLoRA \($0)" } ?? "LoRA"
     line = "\(kind), \(counted(conversion.moduleCount, "module")) → \(output.escapingControlCharacters())"
-    notes = conversion.notes(summary).map { "\($0.place): \($0.text)".escapingControlCharacters() }
+    notes = conversion.notes(summary).map { "\($0)".escapingControlCharacters() }
   }
 
   /// An adapter that failed, or a directory that could not be looked through.

@@ -92,6 +92,14 @@ package struct Baseline: Hashable, Sendable {
       ])
   }
 
+  /// Writes the file: complete, or not at all.
+  ///
+  /// - Throws: ``FileError``.
+  package func write(to path: String, replacesExisting: Bool) throws {
+    try AtomicFile.write(
+      Array((json.serialized(isPretty: false) + "\n").utf8), to: path, replacesExisting: replacesExisting)
+  }
+
   /// Compares with a recorded baseline.
   package func verdict(against recorded: Baseline) -> Verdict {
     var failures: [Verdict.Failure] = []

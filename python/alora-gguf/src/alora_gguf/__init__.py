@@ -27,7 +27,7 @@ from alora_gguf.commands import (
 from alora_gguf.errors import AloraError, CommandError, FileAccessError, InputRefusedError, UsageError
 from alora_gguf.golden import golden_from_peft
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AloraError",

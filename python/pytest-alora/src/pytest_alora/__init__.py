@@ -2,6 +2,6 @@
 
 from pytest_alora.plugin import Alora, ProofFailedError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["Alora", "ProofFailedError", "__version__"]

@@ -1,20 +1,11 @@
-internal import AloraSystem
-
-/// What a CI system takes for a command where it stands in a log: GitHub Actions a line that begins with `::`, and
-/// `##[…]` anywhere; Azure Pipelines `##vso[…]`. Names in a file that is not trusted may hold either.
-enum WorkflowCommands {
-  /// Whether what is written here may be a log that is read in this way.
-  static let areRead =
-    FileSystem.environment("GITHUB_ACTIONS") == "true" || FileSystem.environment("TF_BUILD") != nil
-}
-
 extension String {
-  /// The text with no such command in it: the second `#`, or `:`, is written as JSON would escape it, so that JSON says
-  /// what it said.
+  /// The text without anything that a CI system takes for a command in its log: GitHub Actions reads a line that begins
+  /// with `::`, and `##[…]` anywhere; Azure Pipelines reads `##vso[…]`. Names in a file that isn't trusted may contain
+  /// either. The second `#`, or `:`, is written as JSON would escape it, so that JSON keeps its meaning.
   ///
   /// Source: actions/runner, `src/Runner.Common/ActionCommand.cs`. It compares as a language does: scalars that are not
   /// seen part nothing.
-  func escapingWorkflowCommands() -> String {
+  package func escapingWorkflowCommands() -> String {
     var result = ""
     var previous: Unicode.Scalar = "\n"
     // Nothing but space since the line began; and whether `previous` is a colon that came after that.

@@ -1,8 +1,7 @@
+package import AloraInference
 internal import AloraModels
-internal import AloraTensors
 internal import AloraSystem
-internal import AloraInference
-internal import AloraReports
+internal import AloraTensors
 
 extension ReportContext.Subject {
   /// A file with the digest that `sha256sum` gives; a directory with one of our own.
@@ -18,9 +17,13 @@ extension ReportContext.Subject {
     }
   }
 
-  init(_ model: Model, path: String) throws { try self.init(path: path) { ("files", try model.source.digest()) } }
+  package init(_ model: Model, path: String) throws {
+    try self.init(path: path) { ("files", try model.source.digest()) }
+  }
 
-  init(_ adapter: Adapter) throws { try self.init(path: adapter.path) { ("factors", adapter.digest) } }
+  package init(_ adapter: Adapter) throws { try self.init(path: adapter.path) { ("factors", adapter.digest) } }
 
-  init(golden path: String) throws { self.init(path: path, digest: try Digest(file: path), digestName: "sha256") }
+  package init(golden path: String) throws {
+    self.init(path: path, digest: try Digest(file: path), digestName: "sha256")
+  }
 }

@@ -21,16 +21,16 @@ extension TextReport {
     if verdict.outcome == .failed, best.hypothesis != verdict.expected, let expected = verdict.expectedResidual {
       figures += "; expected \(Figure(expected)) (\(verdict.expected.text))"
     }
-    text += "  \(padded("", 28))\(style(figures, .figures))\n"
+    text += "  \(padded("", 28))\(style.styled(figures, .dim))\n"
     return text
   }
 
   private func mark(_ outcome: ServerVerdict.Outcome) -> String {
     switch outcome {
-    case .passed: style("✓", .passed)
-    case .failed: style("✗", .failed)
-    case .undecided: style("?", .undecided)
-    case .skipped: style("-", .neutral)
+    case .passed: style.styled("✓", .green)
+    case .failed: style.styled("✗", .red)
+    case .undecided: style.styled("?", .yellow)
+    case .skipped: style.styled("-", .dim)
     }
   }
 }

@@ -6,58 +6,16 @@ internal import AloraNPZ
 internal import AloraAdapters
 internal import AloraSafetensors
 internal import AloraTensors
-internal import AloraTokenization
 
-/// What `alora inspect` has found, for people; `Inspection+JSON.swift` for machines.
-package struct Inspection {
-  let subject: Subject
-  let path: String
-  let adapter: AdapterSummary?
-  let listsTensors: Bool
-  /// Nil entries are of types that cannot be widened; nil altogether where no values were asked for.
-  let statistics: [TensorStatistics?]?
-  /// Of an .npz only.
-  let archive: ArchiveSummary?
-  /// The invocation tokens as text, where a tokenizer is at hand.
-  private(set) var invocationText: String?
-
-  package init(subject: Subject, path: String, listsTensors: Bool, hasValues: Bool) throws {
-    self.subject = subject
-    self.path = path
-    self.listsTensors = listsTensors
-    adapter = try subject.adapter()
-    let values = TensorValues(subject)
-    if case .npz(let file) = subject {
-      archive = try ArchiveSummary(file)
-      statistics = hasValues ? try file.arrays.map { try TensorStatistics($0, in: file) } : nil
-      return
-    }
-    archive = nil
-    statistics = hasValues ? try subject.tensors.map { try values.statistics(of: $0) } : nil
-  }
-
-  /// Finds out how the invocation tokens read.
-  ///
-  /// - Parameter base: the model whose tokenizer is asked; nil: the tokenizer saved beside the adapter, if there is one.
-  /// - Throws: where `base` is given, what opening its tokenizer throws. A tokenizer that merely lies there may be broken.
-  package mutating func spellInvocation(base: String?) throws {
-    guard let tokens = adapter?.invocationTokens else { return }
-    if let base {
-      invocationText = try Tokenizer(path: base).decode(tokens)
-    } else if case .adapterDirectory(let directory) = subject,
-      let file = Tokenizer.tokenizerPath(ofModel: directory.path)
-    {
-      invocationText = try? Tokenizer(path: file).decode(tokens)
-    }
-  }
-
+extension Inspection {
+  /// A few lines and tables for people.
   package func text(_ style: TextStyle) -> String {
     if case .npz(let file) = subject { return archiveText(file, style) }
     var fields = FieldTable(style)
     fields.add("file", "\(path)  \(containerText)", style: .bold)
     if let adapter { addAdapter(adapter, to: &fields) }
     if adapter == nil { addModel(to: &fields) }
-    for note in subject.notes { fields.add("note", note, style: .yellow) }
+    for note in subject.notes { fields.add("note", "\(NoteText(note))", style: .yellow) }
     fields.add("tensors", tensorText)
     var text = fields.text
     if let adapter, !adapter.groups.isEmpty { text += "\n" + targets(adapter) }
@@ -103,7 +61,7 @@ package struct Inspection {
     } else if adapter.type == "LORA" {
       fields.add("invocation", "none: active everywhere")
     }
-    for note in adapter.notes { fields.add("note", note, style: .yellow) }
+    for note in adapter.notes { fields.add("note", "\(NoteText(note))", style: .yellow) }
   }
 
   private func addModel(to fields: inout FieldTable) {

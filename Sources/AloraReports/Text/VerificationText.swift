@@ -3,13 +3,9 @@ internal import AloraVerification
 
 /// What the command prints for people.
 package struct TextReport {
-  /// How a part of the text is shown; the caller turns it into colour, if there is any.
-  package enum Style: Sendable { case passed, failed, undecided, neutral, cause, figures }
+  let style: TextStyle
 
-  package typealias Styler = (_ text: String, _ style: Style) -> String
-  let style: Styler
-
-  package init(style: @escaping Styler = { text, _ in text }) { self.style = style }
+  package init(style: TextStyle = TextStyle(hasColor: false)) { self.style = style }
 
   package func text(_ report: VerificationReport) -> String {
     report.verdicts.map { verdict in
@@ -18,7 +14,7 @@ package struct TextReport {
         let name = failure.caseName.map { "\($0): " } ?? ""
         text += "  \((name + failure.finding).escapingControlCharacters())\n"
         if let cause = failure.cause {
-          text += "    \(style("likely cause: \(cause.escapingControlCharacters())", .cause))\n"
+          text += "    \(style.styled("likely cause: \(cause.escapingControlCharacters())", .bold))\n"
         }
       }
       return text
@@ -27,9 +23,9 @@ package struct TextReport {
 
   private func mark(_ outcome: Verdict.Outcome) -> String {
     switch outcome {
-    case .passed: style("✓", .passed)
-    case .failed: style("✗", .failed)
-    case .notApplicable, .recorded: style("-", .neutral)
+    case .passed: style.styled("✓", .green)
+    case .failed: style.styled("✗", .red)
+    case .notApplicable, .recorded: style.styled("-", .dim)
     }
   }
 
