@@ -74,8 +74,8 @@ newcomer() {
   as() { local user=$1; shift; chroot "$root" su "$user" -c "export PATH=$swift_path:/usr/local/bin:/usr/bin:/bin:/sbin:/usr/sbin; $*" </dev/null; }
   without_network() { unshare --net chroot "$root" su "$1" -c "export PATH=$swift_path:/usr/local/bin:/usr/bin:/bin:/sbin:/usr/sbin; $2"; }
   git -c safe.directory='*' clone -q "$sources" "$root/$home/alora"
-  chroot "$root" chown -R "$who" "$home/alora"
-  as guest "git -c safe.directory='*' clone -q $home/alora ~/alora" 2>/dev/null || cp -r "$root/$home/alora" "$root/home/guest/" && chroot "$root" chown -R guest /home/guest
+  chroot "$root" chown -R "$who:" "$home/alora"
+  as guest "git -c safe.directory='*' clone -q $home/alora ~/alora" 2>/dev/null || cp -r "$root/$home/alora" "$root/home/guest/" && chroot "$root" chown -R guest: /home/guest
   refused() { # WHAT TEXT COMMAND…: it fails, with the text in one line.
     local what=$1 text=$2 said; shift 2
     if said=$("$@" 2>&1); then echo "✘ $what: it went on"; return 1; fi

@@ -39,6 +39,15 @@ qwen2 = _make("Qwen2Config")
 qwen3 = _make("Qwen3Config", {"head_dim": 24})
 olmo2 = _make("Olmo2Config")
 smollm3 = _make("SmolLM3Config")
+mixtral = _make("MixtralConfig", {"num_local_experts": 4, "num_experts_per_tok": 2})
+qwen3_moe = _make("Qwen3MoeConfig", {"head_dim": 12, "num_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 20,
+                                     "norm_topk_prob": True})
+qwen2_moe = _make("Qwen2MoeConfig", {"num_experts": 5, "num_experts_per_tok": 3, "moe_intermediate_size": 20,
+                                     "shared_expert_intermediate_size": 28})
+olmoe = _make("OlmoeConfig", {"num_experts": 5, "num_experts_per_tok": 2})
+gpt_oss = _make("GptOssConfig", {"head_dim": 12, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 8, "rope_parameters": {
+    "rope_type": "yarn", "rope_theta": 150000.0, "factor": 4.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": False,
+    "original_max_position_embeddings": 16}})
 seed_oss = _make("SeedOssConfig", {"head_dim": 12})
 phi3 = _make("Phi3Config", {"original_max_position_embeddings": 512})
 gemma2 = _make("Gemma2Config", {"head_dim": 24, "query_pre_attn_scalar": 20, "sliding_window": 8, "tie_word_embeddings": True})
@@ -81,14 +90,16 @@ def make_model(config, name):
             if key.endswith("norm.weight"):
                 centre = 0.0 if config.model_type.startswith("gemma") else 1.0
                 p.copy_(centre + 0.2 * noise)
-            elif key.endswith("bias"):
-                p.copy_(0.3 * noise)
+            elif key.endswith(("bias", "sinks")):
+                p.copy_(0.3 * noise if key.endswith("bias") else 1.0 + noise)
             elif "embed_tokens" in key or "lm_head" in key:
                 small = config.tie_word_embeddings or hasattr(config, "embedding_multiplier")
                 scale = p.shape[-1] ** -0.5 if "lm_head" in key else 0.35 if small else 1.0
                 p.copy_(scale * noise)
             else:
-                p.copy_(1.2 * noise * p.shape[-1] ** -0.5)
+                # experts of gpt-oss are [experts, in, out]
+                width = p.shape[-2] if config.model_type == "gpt_oss" and "experts" in key else p.shape[-1]
+                p.copy_(1.2 * noise * width ** -0.5)
     model.tie_weights()
     return model.eval()
 

@@ -53,6 +53,8 @@ package struct AdapterError: DiagnosedError, Hashable {
     case neverApplied
     /// An aLoRA that changes experts, which PEFT adapts before the activation too.
     case activeExperts
+    /// The shapes don't tell which factor of experts is of their inputs, and the adapter doesn't say which PEFT saved it.
+    case ambiguousExperts
     /// The adapter changes nothing: every scaling is 0.
     case noEffect
     case scalingNotFinite

@@ -4,53 +4,16 @@ internal import AloraModels
 internal import AloraTensors
 
 extension ConversionPlan {
-  /// Whether A is of the inputs: by the shapes, else by another parameter of the module, else by PEFT's version.
-  private static func isNatural(
-    _ member: BoundAdapter.Member, among all: [BoundAdapter.Member], version: String?, path: String
-  ) throws(ConversionError) -> Bool {
-    let own = member.expertLayouts
-    if own.isNatural != own.isSwapped { return own.isNatural }
-    guard case .experts(let experts) = member.module.kind else { return true }
-    let module = member.pair.wrappedModule.name
-    for other in all where other.pair.wrappedModule.name == module {
-      guard case .experts(let theirs) = other.module.kind else { continue }
-      let found = other.expertLayouts
-      if found.isNatural != found.isSwapped {
-        return found.isNatural == (theirs.isTransposed == experts.isTransposed)
-      }
-    }
-    guard let version, let takesFirst = takesFirstDimension(version, isMarked: experts.isMarkedTransposed) else {
-      throw ConversionError(
-        .ambiguousExperts, path: path, place: "module \(member.pair.module)",
-        problem: "its experts have as many inputs as outputs, and PEFT's versions order the factors of such experts "
-          + "differently; adapter_config.json doesn't say which version saved it",
-        remedy: "add \"peft_version\" to adapter_config.json")
-    }
-    return takesFirst == experts.isTransposed
-  }
-
-  /// Whether A is of the parameter's first dimension after the experts.
-  ///
-  /// Source: PEFT 0.17 to 0.21.2 `tuners/lora/layer.py` (`ParamWrapper`).
-  private static func takesFirstDimension(_ version: String, isMarked: Bool) -> Bool? {
-    let numbers = version.split(separator: ".").prefix(3).map { Int($0.prefix { $0.isNumber }) ?? 0 }
-    guard numbers.count >= 2 else { return nil }
-    let (major, minor, patch) = (numbers[0], numbers[1], numbers.count > 2 ? numbers[2] : 0)
-    if major == 0, minor < 19 { return true }
-    if major == 0, minor == 19, patch == 0 { return !isMarked }
-    return isMarked
-  }
-
   /// The two output tensors for each GGUF tensor that a parameter of experts becomes.
   ///
   /// A holds the experts one after the other, [E · r, in]; B has them innermost, [out, r · E].
+  ///
+  /// - Parameter natural: whether A is of the inputs.
   static func tensors(
-    _ member: BoundAdapter.Member, _ experts: WeightModule.Experts, factor: Double, among all: [BoundAdapter.Member],
-    version: String?,
-    outputType: OutputType, path: String
-  ) throws -> [Tensor] {
+    _ member: BoundAdapter.Member, _ experts: WeightModule.Experts, factor: Double, isNatural natural: Bool,
+    outputType: OutputType
+  ) -> [Tensor] {
     let (pair, module, rank) = (member.pair, member.module, member.rank)
-    let natural = try isNatural(member, among: all, version: version, path: path)
     let stacked = experts.count * rank
     return module.targets.flatMap { target -> [Tensor] in
       guard let shapeA = Shape([experts.count, rank, module.inputCount]),

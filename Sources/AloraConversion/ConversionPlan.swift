@@ -111,9 +111,8 @@ extension ConversionPlan {
       switch member.module.kind {
       case _ where member.isInGGUFOrder: tensors += Self.stackedTensors(member, factor: factor, outputType: outputType)
       case .experts(let experts):
-        tensors += try Self.tensors(
-          member, experts, factor: factor, among: members, version: adapter.configuration.version,
-          outputType: outputType, path: adapter.weightsPath)
+        tensors += Self.tensors(
+          member, experts, factor: factor, isNatural: try bound.isNatural(member), outputType: outputType)
       case .expert(let expert, let count):
         try stacks.add(member, expert: expert, count: count, factor: factor)
       default: tensors += Self.tensors(member, factor: factor, outputType: outputType)

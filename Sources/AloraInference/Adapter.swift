@@ -58,14 +58,21 @@ package final class Adapter: Sendable {
     let isDense = model.backend == .openblas
     let arena = WeightArena(byteCount: parts.byteCount)
     var shared: [String: WeightMatrix] = [:]
-    func update(_ matrix: GraphMatrix?) throws -> LowRankUpdate? {
-      guard let matrix, let pair = parts.pairs[matrix.gguf.name], !pair.isEmbedding else { return nil }
+    func update(_ matrix: GraphMatrix) throws -> LowRankUpdate? {
+      guard let pair = parts.pairs[matrix.gguf.name], !pair.isEmbedding else { return nil }
       let a = try shared[matrix.gguf.name] ?? WeightMatrix(pair.a, isDense: isDense, pool: pool, arena: arena)
       shared[matrix.gguf.name] = a
       return LowRankUpdate(
         a: a, b: try WeightMatrix(pair.rows(of: matrix), isDense: isDense, pool: pool, arena: arena), scale: pair.scale)
     }
-    layers = try model.graph.layers.map { layer in try Layer { try update(layer[$0]) } }
+    var experts = ExpertFactors(isDense: isDense, arena: arena)
+    layers = try model.graph.layers.map { layer in
+      try Layer { kind in
+        let matrices = layer.matrices(of: kind)
+        guard !kind.isOfExperts else { return try experts.update(matrices, parts) }
+        return try matrices.first.flatMap { try update($0) }.map { ModuleUpdate([$0]) }
+      }
+    }
     let isTied = model.graph.base.hyperparameters.tiesEmbeddings
     outputLayer = isTied ? nil : try update(model.graph.output)
     embedding = try parts.pairs[model.graph.embedding.gguf.name].flatMap { pair in
@@ -90,7 +97,7 @@ package final class Adapter: Sendable {
     invocationTokens = other.invocationTokens
     moduleCount = other.moduleCount
     notes = other.notes
-    layers = other.layers.map { layer in Layer { scaled(layer[$0]) } }
+    layers = other.layers.map { layer in Layer { layer[$0]?.scaled(scale) } }
     outputLayer = scaled(other.outputLayer)
     embedding = other.embedding.map {
       EmbeddingUpdate(a: $0.a, b: $0.b, rank: $0.rank, scale: scale($0.scale))
@@ -131,7 +138,8 @@ package final class Adapter: Sendable {
 
   /// All updates of linear modules.
   private var updates: [LowRankUpdate] {
-    (layers.flatMap { layer in ModuleKind.allCases.map { layer[$0] } } + [outputLayer]).compactMap { $0 }
+    let inLayers = layers.flatMap { layer in ModuleKind.allCases.flatMap { layer[$0]?.parts ?? [] } }
+    return (inLayers + [outputLayer]).compactMap { $0 }
   }
 
   /// The largest rank among its modules; 0 where it has none.

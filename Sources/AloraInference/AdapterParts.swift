@@ -25,6 +25,8 @@ struct AdapterParts {
 
   /// By the name of the base's tensor in GGUF.
   private(set) var pairs: [String: Pair] = [:]
+  /// What is added to experts, by the name of the base's tensor in GGUF.
+  let experts: [String: BoundAdapter.ExpertUpdate]
   let invocationTokens: [Int]?
   let moduleCount: Int
 
@@ -37,19 +39,15 @@ struct AdapterParts {
     try self.init(AdapterSource(path: path).bound(to: base, options: options))
   }
 
-  /// - Throws: `unsupportedModule` for an adapter of experts.
+  /// - Throws: `ambiguousExperts`.
   init(_ adapter: BoundAdapter) throws {
-    for member in adapter.members where ![.linear, .embedding, .outputLayer].contains(member.module.kind) {
-      throw InferenceError(
-        .unsupportedModule, path: adapter.path, place: "module \(member.pair.module)",
-        problem: "adapters of experts can be converted, but not run", remedy: "run the adapter with llama.cpp")
-    }
     if adapter.updates.contains(where: \.b.isStoredByColumns) {
       throw InferenceError(
         .unsupportedModule, path: adapter.path,
         problem: "MLX stores the factors by columns, and they are run by rows",
         remedy: "convert the adapter to GGUF, and run that")
     }
+    experts = try adapter.expertUpdates()
     invocationTokens = adapter.invocationTokens
     moduleCount = adapter.members.count
     notes = adapter.notes
@@ -61,7 +59,10 @@ struct AdapterParts {
   }
 
   /// The bytes of all factors in their files.
-  var byteCount: Int { pairs.values.reduce(0) { $0 + $1.a.tensor.byteRange.count + $1.b.tensor.byteRange.count } }
+  var byteCount: Int {
+    let ofPairs = pairs.values.reduce(0) { $0 + $1.a.tensor.byteRange.count + $1.b.tensor.byteRange.count }
+    return ofPairs + experts.values.reduce(0) { $0 + 4 * $1.elementCount }
+  }
 
   /// The digest of names, scales and factors.
   func digest() throws -> Digest {
@@ -74,12 +75,22 @@ struct AdapterParts {
       hasher.add(pair.isTransposed ? (0..<a.count).map { a[$0 % pair.rank * columns + $0 / pair.rank] } : a)
       hasher.add(try pair.b.floats())
     }
+    var floats = ExpertFloats()
+    for (name, update) in experts.sorted(by: { $0.key < $1.key }) {
+      hasher.add(name)
+      for number in update.experts.indices {
+        guard let factors = try floats.factors(of: number, in: update), !factors.areZero else { continue }
+        hasher.add([Float(number), factors.scale, Float(factors.rank)])
+        hasher.add(factors.a)
+        hasher.add(factors.b)
+      }
+    }
     return hasher.end()
   }
 }
 
 extension RowSource {
-  fileprivate init(_ factor: BoundAdapter.Factor) {
+  init(_ factor: BoundAdapter.Factor) {
     self.init(file: factor.file, tensor: factor.tensor, rows: factor.rows, permutation: factor.permutation)
   }
 }

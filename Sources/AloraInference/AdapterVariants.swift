@@ -61,10 +61,15 @@ package struct AdapterVariants {
     var layers = adapter.layers
     var isChanged = false
     for module in changed {
-      guard let update = adapter.layers[module.layer][module.kind], let factors = try factors(of: module),
-        let other = factors.undoing(change, permutation: matrix(module)?.permutation ?? .none)
-      else { continue }
-      layers[module.layer][module.kind] = other.update(scale: update.scale, isDense: model.backend == .openblas)
+      guard let update = adapter.layers[module.layer][module.kind] else { continue }
+      let permutation = matrices(module).first?.permutation ?? .none
+      let others = try factors(of: module).map { $0?.undoing(change, permutation: permutation) }
+      guard others.contains(where: { $0 != nil }) else { continue }
+      layers[module.layer][module.kind] = ModuleUpdate(
+        zip(update.parts, others).map { part, other in
+          guard let part, let other else { return part }
+          return other.update(scale: part.scale, isDense: model.backend == .openblas)
+        })
       isChanged = true
     }
     return isChanged ? adapter.replacing(layers: layers, named: "\(change) \(changed)") : nil
@@ -83,9 +88,7 @@ package struct AdapterVariants {
     guard !scaled.isEmpty else { return nil }
     var layers = adapter.layers
     for module in scaled {
-      layers[module.layer][module.kind] = layers[module.layer][module.kind].map {
-        LowRankUpdate(a: $0.a, b: $0.b, scale: $0.scale * factor)
-      }
+      layers[module.layer][module.kind] = layers[module.layer][module.kind]?.scaled { $0 * factor }
     }
     return adapter.replacing(layers: layers, named: "\(scaled) times \(factor)")
   }
@@ -95,8 +98,7 @@ package struct AdapterVariants {
     var layers = adapter.layers
     for layer in layers.indices {
       let (first, second) = (layers[layer][one], layers[layer][other])
-      guard let first, let second, first.a.columnCount == second.a.columnCount, first.b.rowCount == second.b.rowCount
-      else { return nil }
+      guard let first, let second, first.fits(second) else { return nil }
       (layers[layer][one], layers[layer][other]) = (second, first)
     }
     return adapter.replacing(layers: layers, named: "\(one) for \(other)")
@@ -108,9 +110,7 @@ package struct AdapterVariants {
     for (target, source) in order.enumerated() {
       for kind in ModuleKind.allCases {
         guard let moved = layers[source][kind] else { continue }
-        guard let old = layers[target][kind], old.a.columnCount == moved.a.columnCount,
-          old.b.rowCount == moved.b.rowCount
-        else { return nil }
+        guard let old = layers[target][kind], old.fits(moved) else { return nil }
       }
     }
     return adapter.replacing(layers: order.map { layers[$0] }, named: "layers \(order)")
@@ -121,30 +121,59 @@ package struct AdapterVariants {
   /// - Throws: ``FileError``, ``InferenceError``.
   package func idleModules() throws -> [Module] {
     try modules.filter { module in
-      guard let factors = try factors(of: module) else { return false }
-      return factors.a.allSatisfy { $0 == 0 } || factors.b.allSatisfy { $0 == 0 }
+      let factors = try factors(of: module).compactMap(\.self)
+      guard !factors.isEmpty else { return false }
+      return factors.allSatisfy { part in part.a.allSatisfy { $0 == 0 } || part.b.allSatisfy { $0 == 0 } }
     }
   }
 
   /// The bytes of all factors as f32.
   package var factorByteCount: Int {
     modules.reduce(0) { sum, module in
-      let update = adapter.layers[module.layer][module.kind]
-      return sum + (update.map { 4 * $0.a.rowCount * ($0.a.columnCount + $0.b.rowCount) } ?? 0)
+      let parts = adapter.layers[module.layer][module.kind]?.parts.compactMap(\.self) ?? []
+      return parts.reduce(sum) { $0 + 4 * $1.a.rowCount * ($1.a.columnCount + $1.b.rowCount) }
     }
   }
 
   /// How many layers the model has.
   package var layerCount: Int { adapter.layers.count }
 
-  private func matrix(_ module: Module) -> GraphMatrix? { model.graph.layers[module.layer][module.kind] }
+  private func matrices(_ module: Module) -> [GraphMatrix] {
+    model.graph.layers[module.layer].matrices(of: module.kind)
+  }
 
-  private func factors(of module: Module) throws -> Factors? {
-    guard let matrix = matrix(module), let pair = parts.pairs[matrix.gguf.name] else { return nil }
+  /// The factors of a module: one pair, or one for each expert.
+  private func factors(of module: Module) throws -> [Factors?] {
+    let matrices = matrices(module)
+    if module.kind.isOfExperts {
+      var floats = ExpertFloats()
+      return try matrices.enumerated().map { number, matrix in
+        try ExpertFactors.factors(of: number, matrix, parts, &floats).map {
+          Factors(
+            a: $0.a, b: $0.b, inputCount: matrix.columnCount, outputCount: matrix.rowCount, rank: $0.rank)
+        }
+      }
+    }
+    guard let matrix = matrices.first, let pair = parts.pairs[matrix.gguf.name] else { return [] }
     let b = pair.rows(of: matrix)
-    return Factors(
-      a: try pair.a.floats(), b: try b.floats(), inputCount: pair.a.columnCount, outputCount: b.rows.count,
-      rank: pair.rank)
+    return [
+      Factors(
+        a: try pair.a.floats(), b: try b.floats(), inputCount: pair.a.columnCount, outputCount: b.rows.count,
+        rank: pair.rank)
+    ]
+  }
+
+  /// The adapter with its experts' updates in another order: expert i gets what expert `order[i]` has; nil where it has
+  /// none.
+  package func adapter(expertOrder order: [Int]) -> Adapter? {
+    var layers = adapter.layers
+    var isChanged = false
+    for module in modules where module.kind.isOfExperts {
+      guard let parts = layers[module.layer][module.kind]?.parts, parts.count == order.count else { continue }
+      layers[module.layer][module.kind] = ModuleUpdate(order.map { parts[$0] })
+      isChanged = true
+    }
+    return isChanged ? adapter.replacing(layers: layers, named: "experts \(order)") : nil
   }
 }
 

@@ -136,7 +136,8 @@ extension Model {
       case .feedForward(.experts(let mixture)):
         let expert = mixture.experts.first.map(elements) ?? 0
         let shared = mixture.shared.map(elements) ?? 0
-        total += (elements(mixture.router) + shared + expert * Double(mixture.routing.expertsPerToken)) * count
+        let sharedGate = mixture.sharedGate.map { elements($0) } ?? 0
+        total += (elements(mixture.router) + sharedGate + shared + expert * Double(mixture.routing.expertsPerToken)) * count
       }
     }
     return 2 * (total + Double(output.rowCount * output.columnCount * outputRows))

@@ -45,7 +45,7 @@ package final class Model: Sendable {
   let output: WeightMatrix
   let blas: OpenBLAS?
   /// What went wrong while weights that stay in the file were read; such a model is of no more use.
-  let failures = Failures()
+  let failures: Failures
 
   package var vocabularySize: Int { graph.base.hyperparameters.vocabularySize }
 
@@ -81,7 +81,8 @@ package final class Model: Sendable {
     var byteCount = 0
     let streams = !keepsWeights && !isDense
     let arena = WeightArena(byteCount: streams ? 0 : file.byteCount)
-    let failures = failures
+    let failures = Failures()
+    self.failures = failures
     func matrix(_ matrix: GraphMatrix) throws -> WeightMatrix {
       let (rows, bias) = (try file.rows(of: matrix), try file.bias(of: matrix))
       if streams { return try WeightMatrix(streaming: rows, bias: bias, failures: failures, arena: arena) }
@@ -91,7 +92,7 @@ package final class Model: Sendable {
     }
     let layers = try graph.layers.map { try $0.map(matrix: matrix, vector: file.values) }
     self.layers = layers
-    let blocks = layers.enumerated().flatMap { index, layer in layer.blocks.map { (layer: index, block: $0) } }
+    let blocks = Self.blocks(of: layers)
     self.blocks = blocks
     lastMixerIndex = blocks.lastIndex { if case .mixer = $0.block.operation { true } else { false } }
     blockSizes = BlockSizes(layers)
@@ -101,5 +102,28 @@ package final class Model: Sendable {
     output = try matrix(graph.output)
     weightByteCount = byteCount
     arena.endLoading()
+  }
+
+  /// The same weights in other layers.
+  init(_ other: Model, layers: [Layer]) {
+    source = other.source
+    graph = other.graph
+    backend = other.backend
+    fileByteCount = other.fileByteCount
+    weightByteCount = other.weightByteCount
+    self.layers = layers
+    blocks = Self.blocks(of: layers)
+    lastMixerIndex = other.lastMixerIndex
+    blockSizes = other.blockSizes
+    embedding = other.embedding
+    embeddingType = other.embeddingType
+    finalNorm = other.finalNorm
+    output = other.output
+    blas = other.blas
+    failures = other.failures
+  }
+
+  private static func blocks(of layers: [Layer]) -> [(layer: Int, block: Block)] {
+    layers.enumerated().flatMap { index, layer in layer.blocks.map { (layer: index, block: $0) } }
   }
 }

@@ -18,14 +18,20 @@ final class StreamedMatrix: Sendable {
     self.failures = failures
     let panelRows = Int(ALORA_PANEL_ROWS)
     panelsTogether = min(
-      leastCommonMultiple(2 * panelRows, source.permutation.blockRowCount) / panelRows,
+      leastCommonMultiple(2 * panelRows, source.rowsTogether) / panelRows,
       alora_panel_count(source.rows.count))
   }
 
   private var pieceByteCount: Int { panelsTogether * Int(ALORA_PANEL_ROWS) * source.rowByteCount }
 
-  /// Bytes that ``forEachPart(of:in:_:)`` works in: rows as they are read, in the graph's order, and packed.
-  var scratchByteCount: Int { 3 * pieceByteCount }
+  /// What reading needs, at a multiple of 64.
+  private var readingByteCount: Int {
+    let rowCount = panelsTogether * Int(ALORA_PANEL_ROWS)
+    return (source.scratchByteCount(rowCount: rowCount) + 63) / 64 * 64
+  }
+
+  /// Bytes that ``forEachPart(of:in:_:)`` works in: rows in the graph's order, packed, and as they are read.
+  var scratchByteCount: Int { 2 * pieceByteCount + readingByteCount }
 
   /// Calls `body` with packed panels that together are `panels`, and with the number of the first of them. After a failure
   /// (see `failures`), with nothing more.
@@ -36,12 +42,12 @@ final class StreamedMatrix: Sendable {
     _ body: (_ packed: UnsafeRawPointer, _ panels: Range<Int>) -> Void
   ) {
     let (panelRows, rowBytes) = (Int(ALORA_PANEL_ROWS), source.rowByteCount)
-    let packed = unsafe scratch + 2 * pieceByteCount
+    let (packed, reading) = unsafe (scratch + pieceByteCount, scratch + 2 * pieceByteCount)
     var first = panels.lowerBound / panelsTogether * panelsTogether
     while first < panels.upperBound {
       let rows = (first * panelRows)..<min(source.rows.count, (first + panelsTogether) * panelRows)
-      // Safe: the scratch memory holds three times the rows of `panelsTogether` panels.
-      do { try unsafe source.read(rows, into: scratch, scratch: scratch + pieceByteCount) } catch {
+      // Safe: the scratch memory holds the rows of `panelsTogether` panels twice, and what reading them needs.
+      do { try unsafe source.read(rows, into: scratch, scratch: reading) } catch {
         return failures.note(error)
       }
       let part = panels.clamped(to: first..<(first + panelsTogether))

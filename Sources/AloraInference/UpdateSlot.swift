@@ -3,6 +3,10 @@ internal import AloraModels
 /// A product in a layer that an adapter may add to.
 package enum ModuleKind: Int, CaseIterable, Sendable {
   case query, key, value, output, gate, up, down, router
+  /// The row whose sigmoid multiplies what all tokens share.
+  case sharedGate
+  /// The products of all experts.
+  case gateExperts, upExperts, downExperts
 
   /// What GGUF calls the base's tensor, without the layer.
   package var name: String {
@@ -15,23 +19,32 @@ package enum ModuleKind: Int, CaseIterable, Sendable {
     case .up: "ffn_up"
     case .down: "ffn_down"
     case .router: "ffn_gate_inp"
+    case .sharedGate: "ffn_gate_inp_shexp"
+    case .gateExperts: "ffn_gate_exps"
+    case .upExperts: "ffn_up_exps"
+    case .downExperts: "ffn_down_exps"
     }
   }
 }
 
+extension ModuleKind {
+  /// Whether each expert has its own.
+  var isOfExperts: Bool { [.gateExperts, .upExperts, .downExperts].contains(self) }
+}
+
 extension Layer {
-  /// The matrix of a module; nil for a layer without it.
-  subscript(kind: ModuleKind) -> Matrix? {
+  /// The matrices of a module: one, or one for each expert; none for a layer without it.
+  func matrices(of kind: ModuleKind) -> [Matrix] {
     for block in blocks {
-      let matrix: Matrix? =
+      let matrices: [Matrix] =
         switch block.operation {
-        case .mixer(.attention(let attention)): attention[kind]
-        case .feedForward(.gated(let network)): network[kind]
-        case .feedForward(.experts(let mixture)): kind == .router ? mixture.router : mixture.shared?[kind]
+        case .mixer(.attention(let attention)): attention[kind].map { [$0] } ?? []
+        case .feedForward(.gated(let network)): network[kind].map { [$0] } ?? []
+        case .feedForward(.experts(let mixture)): mixture.matrices(of: kind)
         }
-      if let matrix { return matrix }
+      if !matrices.isEmpty { return matrices }
     }
-    return nil
+    return []
   }
 }
 
@@ -42,7 +55,7 @@ extension Attention {
     case .key: key
     case .value: value
     case .output: output
-    case .gate, .up, .down, .router: nil
+    default: nil
     }
   }
 }
@@ -53,7 +66,20 @@ extension GatedNetwork {
     case .gate: gate
     case .up: up
     case .down: down
-    case .query, .key, .value, .output, .router: nil
+    default: nil
+    }
+  }
+}
+
+extension ExpertMixture {
+  fileprivate func matrices(of kind: ModuleKind) -> [Matrix] {
+    switch kind {
+    case .router: [router]
+    case .sharedGate: sharedGate.map { [$0] } ?? []
+    case .gateExperts: experts.map(\.gate)
+    case .upExperts: experts.map(\.up)
+    case .downExperts: experts.map(\.down)
+    default: shared?[kind].map { [$0] } ?? []
     }
   }
 }
@@ -61,17 +87,40 @@ extension GatedNetwork {
 /// Which of an adapter's updates belongs to a product.
 enum UpdateSlot {
   case layer(ModuleKind)
-  case outputLayer, none
+  case expert(ModuleKind, Int)
+  case outputLayer
+}
+
+/// What an adapter adds to one module: one update, or one for each expert, nil for an expert that stays as it is.
+struct ModuleUpdate: Sendable {
+  var parts: [LowRankUpdate?]
+
+  init(_ parts: [LowRankUpdate?]) { self.parts = parts }
+
+  /// The extents of its matrices; nil where it has none.
+  var extents: (inputs: Int, outputs: Int)? {
+    parts.lazy.compactMap(\.self).first.map { ($0.a.columnCount, $0.b.rowCount) }
+  }
+
+  /// Whether it could be another module's.
+  func fits(_ other: ModuleUpdate) -> Bool {
+    guard parts.count == other.parts.count, let mine = extents, let theirs = other.extents else { return false }
+    return mine == theirs
+  }
+
+  func scaled(_ scale: (Float) -> Float) -> ModuleUpdate {
+    ModuleUpdate(parts.map { part in part.map { LowRankUpdate(a: $0.a, b: $0.b, scale: scale($0.scale)) } })
+  }
 }
 
 extension Adapter {
   /// What an adapter adds in one layer.
   struct Layer: Sendable {
-    private var updates: [LowRankUpdate?]
+    private var updates: [ModuleUpdate?]
 
-    init(_ update: (ModuleKind) throws -> LowRankUpdate?) rethrows { updates = try ModuleKind.allCases.map(update) }
+    init(_ update: (ModuleKind) throws -> ModuleUpdate?) rethrows { updates = try ModuleKind.allCases.map(update) }
 
-    subscript(kind: ModuleKind) -> LowRankUpdate? {
+    subscript(kind: ModuleKind) -> ModuleUpdate? {
       get { updates[kind.rawValue] }
       set { updates[kind.rawValue] = newValue }
     }
@@ -79,9 +128,9 @@ extension Adapter {
 
   func update(_ slot: UpdateSlot, layer: Int) -> LowRankUpdate? {
     switch slot {
-    case .layer(let kind): layers[layer][kind]
+    case .layer(let kind): layers[layer][kind]?.parts[0]
+    case .expert(let kind, let number): layers[layer][kind]?.parts[number]
     case .outputLayer: outputLayer
-    case .none: nil
     }
   }
 }

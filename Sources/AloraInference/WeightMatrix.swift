@@ -1,69 +1,6 @@
 internal import AloraModels
 internal import AloraSystem
-internal import AloraGGUF
-internal import AloraTensors
 internal import CAloraKernels
-
-/// Where rows of a matrix are read from.
-struct RowSource: Sendable {
-  let file: MappedFile
-  let tensor: TensorDescription
-  /// Rows of the tensor, counting those of all its outer dimensions together.
-  let rows: Range<Int>
-  /// The order of the tensor's rows, where it is not the graph's.
-  let permutation: RowPermutation
-
-  var columnCount: Int { tensor.shape.columnCount }
-  var rowByteCount: Int { tensor.dtype.byteCount(elementCount: columnCount) ?? 0 }
-
-  /// The element type as the kernels name it.
-  ///
-  /// - Throws: `unsupportedType`.
-  func kernelType() throws -> alora_type {
-    guard let number = tensor.dtype.ggmlTypeID else { throw unsupported() }
-    let type = alora_type(rawValue: number)
-    guard alora_type_supported(type) != 0 else { throw unsupported() }
-    return type
-  }
-
-  private func unsupported() -> InferenceError {
-    InferenceError(
-      .unsupportedType, path: file.path, place: "tensor \(tensor.name)",
-      problem: "no kernel reads \(tensor.dtype)",
-      remedy: "use a model in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, IQ4_NL, IQ4_XS or MXFP4")
-  }
-
-  /// Reads rows `range` in the graph's order, as the file stores them.
-  ///
-  /// - Parameter range: counted from `rows`; whole blocks of the permutation.
-  func read(_ range: Range<Int>, into destination: UnsafeMutableRawPointer, scratch: UnsafeMutableRawPointer) throws {
-    let rowBytes = rowByteCount
-    let target = unsafe permutation == .none ? destination : scratch
-    // Safe: the caller's memory holds range.count rows, in both places.
-    let buffer = unsafe UnsafeMutableRawBufferPointer(start: target, count: range.count * rowBytes)
-    var span = unsafe buffer.mutableBytes
-    try file.read(at: tensor.byteRange.lowerBound + (rows.lowerBound + range.lowerBound) * rowBytes, into: &span)
-    guard permutation != .none else { return }
-    for row in range {
-      let from = permutation.targetRow(of: row) - range.lowerBound
-      unsafe (destination + (row - range.lowerBound) * rowBytes).copyMemory(
-        from: scratch + from * rowBytes, byteCount: rowBytes)
-    }
-  }
-
-  /// All rows as f32. For small matrices.
-  func floats() throws -> [Float] {
-    let type = try kernelType()
-    let byteCount = max(1, rows.count * rowByteCount)
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: 2 * byteCount, alignment: 64)
-    defer { unsafe memory.deallocate() }
-    try unsafe read(0..<rows.count, into: memory, scratch: memory + byteCount)
-    return unsafe Array(unsafeUninitializedCapacity: rows.count * columnCount) { buffer, count in
-      count = rows.count * columnCount
-      if let base = buffer.baseAddress { unsafe alora_dequantize(type, memory, base, count) }
-    }
-  }
-}
 
 /// A matrix ready for products: packed at its own bits for the exact kernels, widened to f32 rows for BLAS, or left in its
 /// file.
@@ -101,14 +38,15 @@ struct RowSource: Sendable {
     unsafe self.storage = unsafe storage
 
     let panelRows = Int(ALORA_PANEL_ROWS)
-    let unit = leastCommonMultiple(panelRows, source.permutation.blockRowCount)
+    let unit = leastCommonMultiple(panelRows, source.rowsTogether)
     let chunkRows = max(1, (1 << 18) / max(1, unit * source.rowByteCount)) * unit
     let chunkCount = (rowCount + chunkRows - 1) / chunkRows
     let panelBytes = alora_panel_byte_count(type, columnCount)
     let failures = Failures()
     let pieceBytes = min(chunkRows, rowCount) * source.rowByteCount
     let pieces = unsafe arena.pieces(
-      threadCount: pool.threadCount, byteCount: source.permutation == .none ? pieceBytes : 2 * pieceBytes)
+      threadCount: pool.threadCount,
+      byteCount: pieceBytes + source.scratchByteCount(rowCount: min(chunkRows, rowCount)))
     pool.run(tasks: chunkCount) { thread, chunk in
       // Safe: one piece for each thread.
       let piece = unsafe pieces[thread]
@@ -144,8 +82,23 @@ struct RowSource: Sendable {
     unsafe storage = unsafe arena.allocate(byteCount: 0)
   }
 
+  /// Another matrix's weights without its bias.
+  init(withoutBias other: WeightMatrix) {
+    type = other.type
+    rowCount = other.rowCount
+    columnCount = other.columnCount
+    isDense = other.isDense
+    bias = nil
+    byteCount = other.byteCount
+    streamed = other.streamed
+    arena = other.arena
+    unsafe storage = unsafe other.storage
+  }
+
   /// A matrix of these numbers, row by row.
-  init(_ values: [Float], rowCount: Int, columnCount: Int, isDense: Bool) {
+  ///
+  /// - Parameter arena: where to put it; nil for memory of its own.
+  init(_ values: [Float], rowCount: Int, columnCount: Int, isDense: Bool, arena: WeightArena? = nil) {
     precondition(values.count == rowCount * columnCount)
     self.isDense = isDense
     type = ALORA_TYPE_F32
@@ -154,7 +107,8 @@ struct RowSource: Sendable {
     bias = nil
     streamed = nil
     byteCount = isDense ? values.count * 4 : alora_packed_byte_count(ALORA_TYPE_F32, rowCount, columnCount)
-    arena = WeightArena(byteCount: byteCount)
+    let arena = arena ?? WeightArena(byteCount: byteCount)
+    self.arena = arena
     unsafe storage = unsafe arena.allocate(byteCount: byteCount)
     // Safe: the array has as many numbers as the matrix, and the storage room for all of them.
     unsafe values.withUnsafeBytes { source in

@@ -66,18 +66,52 @@ struct WeightReader {
       remedy: "set tie_word_embeddings to false, or leave the tensor out, whichever the model was trained with")
   }
 
+  /// The place of a matrix that this model has.
+  ///
+  /// - Throws: `missingTensor`.
+  private func place(of matrix: GraphMatrix) throws -> (GraphMatrix.Place, TensorDescription) {
+    let first = isGGUF ? matrix.gguf : matrix.huggingFace
+    let places = [first] + (isGGUF ? matrix.otherGGUF : matrix.otherHuggingFace)
+    for place in places {
+      if let tensor = tensor(named: place.name) { return (place, tensor) }
+    }
+    throw missing(first.name)
+  }
+
   /// Where the rows of a matrix lie.
   ///
   /// - Throws: `missingTensor`, `wrongShape`.
   func rows(of matrix: GraphMatrix) throws -> RowSource {
-    let (place, permutation) = isGGUF ? (matrix.gguf, matrix.permutation) : (matrix.huggingFace, .none)
-    guard let tensor = tensor(named: place.name) else { throw missing(place.name) }
+    let (place, tensor) = try place(of: matrix)
     let shape = tensor.shape
-    guard shape.rank >= 2, shape.columnCount == matrix.columnCount, shape.rowCount == place.rowCount else {
-      throw wrongShape(tensor, "[\(place.rowCount), \(matrix.columnCount)]")
+    let form: RowSource.Form
+    switch place.form {
+    case .rows:
+      guard shape.rank >= 2, shape.columnCount == matrix.columnCount, shape.rowCount == place.rowCount else {
+        throw wrongShape(tensor, "[\(place.rowCount), \(matrix.columnCount)]")
+      }
+      form = .rows(step: place.step)
+    case .columns(let count):
+      let perMatrix = place.rowCount / max(1, count)
+      guard shape.dimensions == [count, matrix.columnCount, perMatrix] else {
+        throw wrongShape(tensor, "[\(count), \(matrix.columnCount), \(perMatrix)]")
+      }
+      form = .columns(matrix: place.rows.lowerBound / max(1, perMatrix), step: place.step)
+    case .mxfp4(let name):
+      guard let exponents = self.tensor(named: name) else { throw missing(name) }
+      let blocks = matrix.columnCount / 32
+      let outer = Array(shape.dimensions.dropLast(2))
+      guard tensor.dtype == .u8, outer.reduce(1, *) == place.rowCount, blocks * 32 == matrix.columnCount,
+        shape.dimensions == outer + [blocks, 16]
+      else { throw wrongShape(tensor, "U8 [\(place.rowCount), \(blocks), 16]") }
+      guard exponents.dtype == .u8 || exponents.dtype == .f8E8M0, exponents.shape.dimensions == outer + [blocks] else {
+        throw wrongShape(exponents, "U8 [\(place.rowCount), \(blocks)]")
+      }
+      form = .mxfp4(exponents: exponents, file: try source.file(of: exponents), step: place.step)
     }
     return RowSource(
-      file: try source.file(of: tensor), tensor: tensor, rows: place.rows, permutation: permutation)
+      file: try source.file(of: tensor), tensor: tensor, rows: place.rows,
+      permutation: isGGUF ? matrix.permutation : .none, form: form)
   }
 
   /// The elements of a norm's weight.
@@ -99,18 +133,20 @@ struct WeightReader {
   /// - Throws: `missingTensor` where the configuration announces one, `wrongShape`, `unsupportedType`.
   func bias(of matrix: GraphMatrix) throws -> FloatBuffer? {
     if matrix.hasBias == false { return nil }
-    let place = isGGUF ? matrix.gguf : matrix.huggingFace
-    let name = String(place.name.dropLast("weight".count)) + "bias"
+    let (place, _) = try place(of: matrix)
+    let name = place.biasName ?? String(place.name.dropLast("weight".count)) + "bias"
     guard let tensor = tensor(named: name) else {
       if matrix.hasBias == true { throw missing(name) }
       return nil
     }
-    guard tensor.shape.dimensions == [place.rowCount] else { throw wrongShape(tensor, "[\(place.rowCount)]") }
+    guard tensor.shape.rank <= 2, tensor.shape.elementCount == place.rowCount else {
+      throw wrongShape(tensor, "[\(place.rowCount)]")
+    }
     let values = try RowSource(
-      file: try source.file(of: tensor), tensor: tensor, rows: 0..<1, permutation: .none
+      file: try source.file(of: tensor), tensor: tensor, rows: 0..<tensor.shape.rowCount, permutation: .none
     ).floats()
     let permutation = isGGUF ? matrix.permutation : .none
     return FloatBuffer(
-      place.rows.indices.map { values[place.rows.lowerBound + permutation.targetRow(of: $0 - place.rows.lowerBound)] })
+      (0..<matrix.rowCount).map { values[place.rows.lowerBound + permutation.targetRow(of: $0) * place.step] })
   }
 }

@@ -64,6 +64,13 @@ package struct BaseModel: Sendable {
     return found + others
   }
 
+  /// The parameters of all layers that hold the weights of experts.
+  package var expertModules: [WeightModule] {
+    (lookup.table?.allExperts() ?? []).filter { module in
+      !(module.layerIndex.map(hyperparameters.denseLayers.contains) ?? false)
+    }
+  }
+
   /// Which of these tensors llama.cpp loads adapters for without ever applying them.
   package func neverApplied(among names: [String]) -> [String] {
     let never = ArchitectureTable().neverApplied(architecture: architectureName)
@@ -97,8 +104,10 @@ package struct BaseModel: Sendable {
       index[module.name] = modules.count
       modules.append(module)
     }
+    let layerModules = architectures.flatMap { $0.layerModules(hyperparameters) }
     for layer in 0..<hyperparameters.layerCount {
-      for module in architectures.flatMap({ $0.layerModules(hyperparameters) }) {
+      let isDense = hyperparameters.denseLayers.contains(layer)
+      for module in layerModules where module.layers.contains(isDense: isDense) {
         let targets = module.targets.map {
           WeightTarget(tensorName: "blk.\(layer).\($0.tensor).weight", rows: $0.rows, permutation: $0.permutation)
         }
@@ -185,11 +194,13 @@ extension BaseModel {
     let table = ArchitectureTable()
     let rules = try table.rows(architecture: name).flatMap { try table.rules(of: $0) }
     do {
-      guard let architecture = architectures.first else { throw Self.onlyConverts(name, file.path) }
+      guard !architectures.isEmpty else { throw Self.onlyConverts(name, file.path) }
       let hyperparameters = try Hyperparameters(gguf: file, architecture: name)
+      let fitting = architectures.filter { $0.describes(hyperparameters) }
+      guard let architecture = fitting.first else { throw Self.onlyConverts(name, file.path) }
       self.init(
         path: file.path, statedName: StatedName(metadata), architectureName: name, hyperparameters: hyperparameters,
-        architecture: architecture, modulesOf: architectures,
+        architecture: architecture, modulesOf: fitting,
         table: TableModules(rules, gguf: file, architecture: name, hyperparameters))
       try check(against: file)
     } catch let objection as ArchitectureError
@@ -245,7 +256,7 @@ extension Hyperparameters {
     self.init(
       layerCount: try integer("block_count", in: Self.layers), hiddenSize: hidden, headCount: heads,
       keyValueHeadCount: keyValueHeads, headDimension: try optional("attention.key_length") ?? hidden / heads,
-      feedForwardSize: feedForward,
+      feedForwardSize: experts > 0 ? try optional("expert_feed_forward_length") ?? feedForward : feedForward,
       sharedFeedForwardSize: try optional("expert_shared_feed_forward_length") ?? (experts == 0 ? feedForward : 0),
       expertCount: experts, expertsPerToken: try optional("expert_used_count") ?? 0,
       vocabularySize: embedding.shape.dimensions[0], tiesEmbeddings: file.tensor(named: "output.weight") == nil)

@@ -93,3 +93,12 @@ void alora_narrow_q8_0(const float *restrict source, uint8_t *restrict destinati
     }
   }
 }
+
+void alora_mxfp4_block(uint8_t exponent, const uint8_t *restrict nibbles, uint8_t *restrict destination) {
+  destination[0] = exponent;
+  for (size_t i = 0; i < 8; i++) {  // elements 2i, 2i + 1 and, 16 later, those of byte i + 8
+    const uint8_t low = nibbles[i], high = nibbles[i + 8];
+    destination[1 + 2 * i] = (uint8_t)((low & 0x0fu) | (uint8_t)(high << 4));
+    destination[2 + 2 * i] = (uint8_t)((low >> 4) | (high & 0xf0u));
+  }
+}

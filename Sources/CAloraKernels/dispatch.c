@@ -18,6 +18,9 @@
   void alora_tanh_##isa(const float *x, float *y, size_t count);                                                       \
   void alora_silu_multiply_##isa(const float *gate, const float *up, float *y, size_t count);                          \
   void alora_gelu_tanh_multiply_##isa(const float *gate, const float *up, float *y, size_t count);                     \
+  void alora_clamped_swish_multiply_##isa(float slope, float limit, const float *gate, const float *up, float *y,      \
+                                          size_t count);                                                               \
+  void alora_sigmoid_##isa(const float *x, float *y, size_t count);                                                    \
   void alora_rms_norm_##isa(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,    \
                             size_t y_stride, size_t token_count, size_t n);                                            \
   void alora_softmax_##isa(const float *x, float *y, size_t n);                                                        \
@@ -29,7 +32,8 @@
   static const alora_table table_##isa = {                                                                             \
       alora_matmul_##isa,   alora_attend_##isa,        alora_add_##isa,         alora_scale_by_##isa,                     \
       alora_add_scaled_##isa, alora_soft_cap_##isa,    alora_exp_##isa,         alora_tanh_##isa,                      \
-      alora_silu_multiply_##isa, alora_gelu_tanh_multiply_##isa, alora_rms_norm_##isa, alora_softmax_##isa,            \
+      alora_silu_multiply_##isa, alora_gelu_tanh_multiply_##isa, alora_clamped_swish_multiply_##isa,                   \
+      alora_sigmoid_##isa, alora_rms_norm_##isa, alora_softmax_##isa,                                                  \
       alora_rope_##isa,     alora_measure_fma_##isa,   alora_measure_read_##isa}
 
 KERNEL_TABLE(scalar);
@@ -115,6 +119,11 @@ void alora_silu_multiply(alora_isa isa, const float *gate, const float *up, floa
 void alora_gelu_tanh_multiply(alora_isa isa, const float *gate, const float *up, float *y, size_t count) {
   table_of(isa)->gelu_tanh_multiply(gate, up, y, count);
 }
+void alora_clamped_swish_multiply(alora_isa isa, float slope, float limit, const float *gate, const float *up, float *y,
+                                  size_t count) {
+  table_of(isa)->clamped_swish_multiply(slope, limit, gate, up, y, count);
+}
+void alora_sigmoid(alora_isa isa, const float *x, float *y, size_t count) { table_of(isa)->sigmoid(x, y, count); }
 void alora_rms_norm(alora_isa isa, const float *x, size_t x_stride, const float *restrict weight, float epsilon,
                     float *y, size_t y_stride, size_t token_count, size_t n) {
   table_of(isa)->rms_norm(x, x_stride, weight, epsilon, y, y_stride, token_count, n);

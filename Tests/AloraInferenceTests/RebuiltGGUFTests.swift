@@ -20,7 +20,7 @@ import Testing
   /// Cases whose GGUF says less than the configuration; see testdata/inference/README.md.
   static let lossy = [
     "mistral-window", "qwen2-window", "granite-moe-hybrid-nope", "granite-moe-hybrid-experts", "gemma2", "gemma3",
-    "gemma3-linear",
+    "gemma3-linear", "olmoe-experts", "gpt-oss-layers",
   ]
 
   static let described: [String: Description] = {

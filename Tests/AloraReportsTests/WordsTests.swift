@@ -19,7 +19,9 @@ import Testing
     .factors(.transposedB, .kinds([.down])),
     .factors(.transposed, .kinds([.down])), .factors(.unpermuted, .kinds([.query, .key])),
     .factors(.permutedTwice, .kinds([.query, .key])), .factors(.truncated, .all), .exchangedKinds(.gate, .up),
-    .updateLeftOut(.layer(20)),
+    .updateLeftOut(.layer(20)), .expertOrder(.reversed), .graph(.sinksLeftOut), .graph(.windowsChanged(by: -1)),
+    .graph(.windowsLeftOut), .graph(.gateAndUpExchanged), .graph(.clampLeftOut), .graph(.routerBiasLeftOut),
+    .graph(.routingWeightsChanged), .graph(.expertOrder(.sortedAsText)),
   ]
 
   static let causes: [Cause] =

@@ -145,7 +145,7 @@ static void products(void) {
 // ------------------------------------------------------------------------------------------------- element-wise
 
 typedef struct { int function; const float *a, *b; size_t n; } elementwise;
-static const char *const function_names[] = {"exp", "tanh", "silu", "gelu", "soft cap", "softmax", "rms norm", "add", "scale", "add scaled", "rope halves", "rope interleaved"};
+static const char *const function_names[] = {"exp", "tanh", "silu", "gelu", "soft cap", "softmax", "rms norm", "add", "scale", "add scaled", "rope halves", "rope interleaved", "clamped swish", "sigmoid"};
 
 static void run_elementwise(alora_isa isa, float *y, size_t count, const void *context) {
   const elementwise *e = context;
@@ -163,6 +163,8 @@ static void run_elementwise(alora_isa isa, float *y, size_t count, const void *c
     case 7: alora_add(isa, e->a, e->b, y, count); break;
     case 8: alora_scale_by(isa, 0.3f, e->a, y, count); break;
     case 9: memcpy(y, e->b, 4 * count); alora_add_scaled(isa, 0.3f, e->a, y, count); break;
+    case 12: alora_clamped_swish_multiply(isa, 1.702f, 0.5f, e->a, e->b, y, count); break;
+    case 13: alora_sigmoid(isa, e->a, y, count); break;
     default:
       memcpy(y, e->a, 4 * count);
       if (count >= 66) alora_rope(isa, (alora_rope_layout)(e->function - 10), y, 66, count / 66, 1, 66, cosines, sines, count / 66 == 1 ? 32 : 7);
@@ -172,7 +174,7 @@ static void run_elementwise(alora_isa isa, float *y, size_t count, const void *c
 static void elementwises(void) {
   static const size_t sizes[] = {1, 7, 16, 17, 66, 133, 576, 1000};
   static const float special[] = {0.0f, -0.0f, INFINITY, -INFINITY, 0x1p-149f, -0x1p-126f, 88.7f, 88.8f, -87.4f, -103.9f, -104.1f, 0.625f, 1e30f, -1e30f};
-  for (int f = 0; f < 12; f++)
+  for (int f = 0; f < 14; f++)
     for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
       elementwise e = {.function = f, .n = sizes[j]};
       state = 100 * (uint64_t)f + j + 7;
@@ -216,10 +218,13 @@ static void run_attention(alora_isa isa, float *y, size_t count, const void *con
 }
 
 static void attentions(void) {
-  static const struct { size_t dim, group, window, tokens; float cap; } cases[] = {
-      {64, 3, 0, 150, 0.0f}, {64, 1, 0, 97, 0.0f}, {80, 4, 40, 200, 0.0f}, {16, 13, 5, 60, 20.0f}, {20, 2, 33, 131, 0.0f}, {128, 7, 1, 40, 0.0f}, {64, 3, 0, 1, 0.0f}, {256, 30, 0, 35, 50.0f}};
+  static const float sinks[] = {1.5f, -2.0f, 100.0f, 0.0f, -INFINITY};  // a small one, a large one and none in effect
+  static const struct { size_t dim, group, window, tokens; float cap; int has_sinks; } cases[] = {
+      {64, 3, 0, 150, 0.0f}, {64, 1, 0, 97, 0.0f}, {80, 4, 40, 200, 0.0f}, {16, 13, 5, 60, 20.0f}, {20, 2, 33, 131, 0.0f}, {128, 7, 1, 40, 0.0f}, {64, 3, 0, 1, 0.0f}, {256, 30, 0, 35, 50.0f},
+      {64, 5, 0, 97, 0.0f, 1}, {20, 3, 33, 131, 20.0f, 1}};
   for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
     attention a = {.shape = {cases[c].dim, cases[c].group, cases[c].window, 0.125f, cases[c].cap}, .tokens = cases[c].tokens};
+    if (cases[c].has_sinks) a.shape.sinks = sinks;
     const size_t width = a.shape.head_dim * a.shape.group;
     state = 31 * c;
     float *q = malloc(4 * a.tokens * width), *k = malloc(4 * a.tokens * a.shape.head_dim), *v = malloc(4 * a.tokens * a.shape.head_dim);

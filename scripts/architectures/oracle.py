@@ -1,10 +1,11 @@
 """The merge oracle: what alora writes, against llama.cpp's conversion of a base and of PEFT's merged model.
 
-For each class a tiny model gets an adapter on all of its linear modules and expert parameters, whose numbers follow from
-the names. PEFT merges it; llama.cpp converts the base and the merged model; the difference of each tensor must be
-(alpha / r) · B · A of the file that alora makes, and zero everywhere else.
+For each class a tiny model gets an adapter on all of its linear modules and expert parameters, of two ranks. PEFT merges
+it; llama.cpp converts the base and the merged model; the difference of each tensor must be (alpha / r) · B · A of the
+file that alora makes, to 1e-6 of the largest, and exactly zero everywhere else. Then `convert_lora_to_gguf.py` is judged
+the same way; where it's right, alora's tensors must have its bytes, in every output type.
 
-    LLAMA_CPP=… ALORA=…/alora python oracle.py [--fixtures FOLDER] [CLASS …]
+    LLAMA_CPP=… ALORA=…/alora python oracle.py [--fixtures FOLDER] [--report FILE] [--size N] [CLASS …]
 
 `--fixtures` writes what agrees as small cases: configuration, names, shapes and a digest of alora's tensors.
 """
@@ -23,160 +24,128 @@ from pathlib import Path
 import reference  # first: it finds llama.cpp's packages
 import models
 import numpy as np
-import tiny
+import subjects
 import trace
 
-RANK, ALPHA = 2, 6
-OUT = ("vision", "visual", "audio", "multi_modal", "projector", "merger", "lm_head", "embed", "altup", "conv1d")
+TOLERANCE = 1e-6
+RANKS = ((2, 6), (5, 10))
+OUTPUT_TYPES = ("f32", "f16", "bf16", "q8_0", "auto")
 
 
-def number(name, count):
-    """Element k of a tensor: exact in BF16, and the same everywhere."""
-    seed = sum(name.encode())
-    return (((np.arange(count, dtype=np.int64) * 37 + seed) % 251) - 125).astype(np.float32) / 64
-
-
-def never_applied():
-    table = json.loads((Path(__file__).resolve().parents[2] / "Sources/CArchitectureTable/architectures.json").read_text())
-    return {item["neverApplied"]: set(item["tensors"]) for item in table["neverApplied"]}, table
-
-
-def refused_modules(class_name):
-    never, table = never_applied()
-    result = set()
-    for row in table["classes"]:
-        if row["class"] != class_name:
-            continue
-        for index in row["rules"]:
-            rule = table["rules"][index]
-            if any(t["tensor"] in never.get(row["architecture"], ()) for t in rule["targets"]):
-                result.add(rule["module"].rpartition(".")[2])
-    return result
+def convert(adapter, base, output, outtype="f32"):
+    """What alora says if it doesn't convert."""
+    run = subprocess.run(
+        [os.environ["ALORA"], "convert", str(adapter), "--base", str(base), "--outfile", str(output), "--quiet",
+         "--outtype", outtype, "--force"],
+        capture_output=True, text=True,
+    )
+    return f"exit {run.returncode}: {run.stderr.strip()[:400]}" if run.returncode else None
 
 
 def check(spec, directory):
-    import peft
-    import torch
-    import transformers
-    from safetensors.numpy import load_file
-
-    if spec.get("raw_configuration"):
-        reference.use_raw_configuration()
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    class_name = spec["class"]
-    model_class = getattr(transformers, spec.get("build", class_name))
-    settings = tiny.configuration(model_class.config_class, spec.get("size", 0), spec.get("over", {}))
-    model = model_class(settings).eval().float()
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(torch.randn_like(parameter) * 0.1 + 0.05)
-    base = directory / "base"
-    model.save_pretrained(base)
-    prepare(base, spec)
-    refused = refused_modules(class_name)
-    linear = sorted(
-        name for name, module in model.named_modules()
-        if (isinstance(module, torch.nn.Linear) or type(module).__name__ == "Conv1D")
-        and not any(word in name for word in OUT) and name.rpartition(".")[2] not in refused
-    )
-    parameters = sorted({
-        ".".join(name.split(".")[-2:]) for name, p in model.named_parameters()
-        if p.ndim == 3 and "experts" in name and not any(word in name for word in OUT)
-    })
-    arguments = {"target_modules": linear} if linear else {}
-    if parameters:
-        arguments["target_parameters"] = parameters
-    if not linear:
-        arguments["target_modules"] = []
-    adapted = peft.get_peft_model(
-        model, peft.LoraConfig(r=RANK, lora_alpha=ALPHA, init_lora_weights=False, task_type="CAUSAL_LM", **arguments)
-    )
-    adapted.peft_config["default"].base_model_name_or_path = "test/base"
-    adapted.save_pretrained(directory / "adapter", save_embedding_layers=False)
-    path = directory / "adapter" / "adapter_model.safetensors"
-    from safetensors.numpy import save_file
-
-    tensors = {n: number(n, t.size).reshape(t.shape) for n, t in load_file(path).items()}
-    save_file(tensors, path, {"format": "pt"})
-    loaded = peft.utils.set_peft_model_state_dict(adapted, {n: torch.tensor(t) for n, t in tensors.items()})
-    assert not loaded.unexpected_keys, loaded.unexpected_keys
-    merged = adapted.merge_and_unload()
-    merged.save_pretrained(directory / "merged")
-    for f in base.iterdir():
-        if f.suffix != ".safetensors":
-            shutil.copy(f, directory / "merged" / f.name)
-    for part in (base, directory / "merged"):
-        for file in part.glob("*.safetensors"):
-            trace.transpose_on_disk(file, spec.get("transposed_on_disk", ()))
-    written = {}
-    for part in ("base", "merged"):
-        reference.write_model(class_name, directory / part, directory / f"{part}.gguf")
-        architecture, written[part] = reference.read_tensors(directory / f"{part}.gguf")
-    configuration = directory / "adapter" / "adapter_config.json"
-    settings = json.loads(configuration.read_text())
-    kept = ("peft_type", "r", "lora_alpha", "target_modules", "target_parameters", "task_type", "peft_version",
-            "rank_pattern", "alpha_pattern")
-    settings = {k: v for k, v in settings.items() if k in kept and v}
-    if isinstance(settings.get("target_modules"), list):
-        settings["target_modules"] = sorted({m.rpartition(".")[2] for m in settings["target_modules"]})
-    configuration.write_text(json.dumps(settings))
-    result = {"architecture": architecture, "tensors": len(tensors)}
-    for name, bases in {"config.json": base / "config.json", "GGUF": directory / "base.gguf"}.items():
-        output = directory / f"{name}.lora.gguf"
-        run = subprocess.run(
-            [os.environ["ALORA"], "convert", str(directory / "adapter"), "--base", str(bases), "--outfile", str(output), "--quiet"],
-            capture_output=True, text=True,
-        )
-        if run.returncode != 0:
-            result[name] = f"exit {run.returncode}: {run.stderr.strip()[:400]}"
-            continue
-        result[name] = compare(output, architecture, written) or "agrees"
-    if result.get("config.json") == "agrees":
-        result["case"] = case(base, settings, tensors, directory / "config.json.lora.gguf")
+    subject = subjects.subject(spec, directory)
+    result, worst, names = {}, 0.0, []
+    for number, (rank, alpha) in enumerate(RANKS):
+        name = f"adapter-{rank}"
+        tensors, settings = subject.adapt(rank, alpha, name)
+        architecture, base, merged = subject.write_models(f"merged-{name}")
+        result["architecture"], result["modules"] = architecture, len(tensors) // 2
+        bases = {"config.json": subject.base / "config.json", "GGUF": directory / "base.gguf"}
+        expected = {label: (base, merged) for label in bases}
+        if number == 0:
+            for fuse in (("gate_up", "qkv"), ("qkv",), ("gate_up",)):
+                try:
+                    _, *found = subject.write_models(f"merged-{name}", fuse)
+                except Exception:
+                    continue
+                if set(found[0]) != set(base):
+                    expected["fused GGUF"], bases["fused GGUF"] = found, directory / "base-fused.gguf"
+                    break
+        for label, path in bases.items():
+            output = directory / f"{label}-{rank}.lora.gguf"
+            wrong = convert(directory / name, path, output)
+            if not wrong:
+                wrong, error = compare(output, architecture, *expected[label], alpha)
+                worst = max(worst, error)
+            if wrong:
+                result[label] = f"r = {rank}: {wrong}"
+            else:
+                result.setdefault(label, "agrees")
+        if number == 0 and result.get("config.json") == "agrees":
+            result["case"] = case(subject.base, settings, tensors, directory / f"config.json-{rank}.lora.gguf")
+            result["reference"] = against_reference(subject, tensors, settings, base, merged, architecture, alpha)
+    result["worst"] = worst
     return result
 
 
-def prepare(base, spec):
-    configuration = json.loads((base / "config.json").read_text())
-    size = spec.get("size", 0)
-    for key, value in spec.get("raw", {}).items():
-        value = tiny.at(value, size)
-        if key == "text":
-            configuration["text_config"].update({k: tiny.at(v, size) for k, v in value.items() if v is not None})
-        elif value is None:
-            configuration.pop(key, None)
-        else:
-            configuration[key] = value
-    configuration["architectures"] = [spec["class"]]
-    (base / "config.json").write_text(json.dumps(configuration))
-    for name, text in spec.get("files", {}).items():
-        (base / name).write_text(text)
-
-
-def compare(path, architecture, written):
-    """What is wrong, or nothing."""
+def compare(path, architecture, base, merged, alpha, partial=False):
+    """(what is wrong, the largest relative difference)."""
     own, tensors = reference.read_tensors(path)
     wrong = [] if own == architecture else [f"architecture {own}, not {architecture}"]
-    base, merged = written["base"], written["merged"]
     update = {n[: -len(".lora_a")]: n for n in tensors if n.endswith(".lora_a")}
+    worst = 0.0
     for name in base:
-        if name not in merged or name.endswith("_norm.weight"):
+        if name not in merged:
+            wrong.append(f"{name}: not in the merged model")
             continue
-        delta = merged[name] - base[name]
+        delta = merged[name].astype(np.float64) - base[name]
         scale = np.abs(delta).max()
         if name not in update:
-            if scale > 1e-4:
+            if scale > 0 and not partial:
                 wrong.append(f"{name}: changed by {scale:.2g}, missing")
             continue
-        a, b = tensors[name + ".lora_a"], tensors[name + ".lora_b"]
-        found = np.matmul(b, a) * (ALPHA / b.shape[-1])
+        a, b = tensors[name + ".lora_a"].astype(np.float64), tensors[name + ".lora_b"].astype(np.float64)
+        found = np.matmul(b, a) * (alpha_of(path) / b.shape[-1])
         if found.shape != delta.shape:
             wrong.append(f"{name}: shape {found.shape}, not {delta.shape}")
-        elif np.abs(found - delta).max() > 2e-5 * max(scale, 1e-3):
-            wrong.append(f"{name}: differs by {np.abs(found - delta).max() / max(scale, 1e-9):.2g}")
+            continue
+        error = np.abs(found - delta).max() / max(scale, 1e-9)
+        worst = max(worst, error)
+        if error > TOLERANCE:
+            wrong.append(f"{name}: differs by {error:.2g}")
     wrong += [f"{n}: not in the base" for n in update if n not in base]
-    return "; ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+    return "; ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""), worst
+
+
+def alpha_of(path):
+    return reference.gguf.GGUFReader(path).get_field("adapter.lora.alpha").contents()
+
+
+def against_reference(subject, tensors, settings, base, merged, architecture, alpha):
+    """The reference's verdict, and where it's right, whether alora has its bytes."""
+    directory = subject.directory
+    linear = {n: t for n, t in tensors.items() if not subjects.is_expert(n)}
+    if not linear:
+        return "only experts, which it refuses"
+    modules = {n.removeprefix("base_model.model.").rpartition(".lora_")[0] for n in linear}
+    settings = {**{k: v for k, v in settings.items() if k != "target_parameters"}, "target_modules": sorted(modules)}
+    adapter = subject.save_adapter("linear", linear, settings)
+    run = trace.isolated(convert_all, adapter, subject.base, directory, seconds=120)
+    if "error" in run:
+        return f"crashes: {run['error'][:160]}"
+    wrong, _ = compare(directory / "reference-f32.gguf", architecture, base, merged, alpha, partial=True)
+    names = set(reference.tensor_bytes(directory / "reference-f32.gguf"))
+    for outtype in OUTPUT_TYPES:
+        if refused := convert(adapter, subject.base, directory / f"own-{outtype}.gguf", outtype):
+            return refused
+    if not wrong and names != set(reference.tensor_bytes(directory / "own-f32.gguf")):
+        wrong = "leaves tensors out"
+    if wrong:
+        return f"wrong: {wrong}"
+    different = []
+    for outtype in OUTPUT_TYPES:
+        # The reference crashes with `auto`; the file is F32, and so is what alora writes.
+        theirs = reference.tensor_bytes(directory / f"reference-{'f32' if outtype == 'auto' else outtype}.gguf")
+        own = reference.tensor_bytes(directory / f"own-{outtype}.gguf")
+        different += [f"{outtype} {n}" for n in theirs if own.get(n) != theirs[n]] + [f"{outtype} {n}" for n in own if n not in theirs]
+    return "equal bytes" if not different else f"other bytes: {different[:3]}"
+
+
+def convert_all(adapter, base, directory):
+    for outtype in OUTPUT_TYPES:
+        if outtype != "auto":
+            reference.convert_adapter(adapter, base, directory / f"reference-{outtype}.gguf", outtype)
+    return {}
 
 
 def digest(path):
@@ -204,25 +173,37 @@ def case(base, settings, tensors, output):
     }
 
 
+def variants(spec):
+    """The variant, and itself with tied embeddings where the reference can't map the output."""
+    yield spec
+    if "tensors" not in spec:
+        over = {"tie_word_embeddings": None}
+        tied = {**spec, "over": {**spec.get("over", {}), **over}}
+        tied["over"]["_text"] = {**tied["over"].get("_text", {}), **over}
+        yield tied
+
+
 def main():
     import conversion
 
     conversion.load_all_models()
+    import peft  # noqa: F401
+    import transformers  # noqa: F401
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--fixtures")
+    parser.add_argument("--report")
+    parser.add_argument("--size", type=int, default=0)
     parser.add_argument("classes", nargs="*")
     options = parser.parse_args()
-    cases, bad = [], 0
+    cases, bad, counts = [], 0, {}
+    report = open(options.report, "w") if options.report else None
     for spec in models.specifications(reference.names()):
-        if options.classes and spec["class"] not in options.classes or "tensors" in spec:
+        if options.classes and spec["class"] not in options.classes:
             continue
-        tried = spec
-        for over in ({}, {"tie_word_embeddings": None}):
-            tried = {**spec, "over": {**spec.get("over", {}), **over}}
-            if over:
-                tried["over"]["_text"] = {**tried["over"].get("_text", {}), **over}
+        for tried in variants({**spec, "size": options.size}):
             directory = Path(tempfile.mkdtemp(prefix="oracle-"))
-            result = trace.isolated(check, tried, directory, seconds=150)
+            result = trace.isolated(check, tried, directory, seconds=600)
             shutil.rmtree(directory, ignore_errors=True)
             if "error" not in result:
                 break
@@ -230,15 +211,23 @@ def main():
         label = f"{spec['class']} {spec.get('tag', '')}".strip()
         if found:
             cases.append({"class": label, **found})
-        good = result.get("config.json") == "agrees" and result.get("GGUF") == "agrees"
+        verdicts = [result.get(key) for key in ("config.json", "GGUF", "fused GGUF")]
+        own = "other bytes" in result.get("reference", "") or "exit" in result.get("reference", "")
+        good = verdicts[:2] == ["agrees"] * 2 and verdicts[2] in (None, "agrees") and not own
         bad += not good
-        print(label, json.dumps(result) if not good else f"agrees ({result['architecture']}, {result['tensors']})", flush=True)
+        for key in ("reference",):
+            verdict = result.get(key, "not tried").split(":")[0]
+            counts[verdict] = counts.get(verdict, 0) + 1
+        print(("" if good else "NOT ") + label, json.dumps(result), flush=True)
+        if report:
+            report.write(json.dumps({"class": label, "good": good, **result}) + "\n")
+            report.flush()
     if options.fixtures:
         folder = Path(options.fixtures)
         folder.mkdir(parents=True, exist_ok=True)
         lines = ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases)
         (folder / "cases.json").write_text("[\n" + lines + "\n]\n")
-    print(f"{len(cases)} cases, {bad} differ or can't be tried", file=sys.stderr)
+    print(f"{len(cases)} cases, {bad} differ or can't be tried; convert_lora_to_gguf.py: {counts}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import runpy
 import sys
 from pathlib import Path
 
@@ -34,8 +35,12 @@ def use_raw_configuration():
     )
 
 
-def write_model(class_name, directory, output, fuse=False):
-    """Writes the GGUF of a model directory, in F32 and without a vocabulary."""
+def write_model(class_name, directory, output, fuse=(), vocabulary=None):
+    """Writes the GGUF of a model directory in F32.
+
+    `fuse` joins tensors: "gate_up" of experts, "qkv". `vocabulary` writes a tokenizer's metadata; without it there are
+    none.
+    """
     ModelBase.no_mtp = True
     base = get_model_class(class_name)
 
@@ -43,14 +48,33 @@ def write_model(class_name, directory, output, fuse=False):
         model_arch = base.model_arch
 
         def set_vocab(self):
-            pass
+            if vocabulary:
+                vocabulary(self)
 
     model = Model(
-        Path(directory), gguf.LlamaFileType.ALL_F32, Path(output), eager=True, hparams=None, fuse_gate_up_exps=fuse
+        Path(directory), gguf.LlamaFileType.ALL_F32, Path(output), eager=True, hparams=None,
+        fuse_gate_up_exps="gate_up" in fuse, fuse_qkv="qkv" in fuse,
     )
     if hasattr(model, "impl"):
-        model.impl.set_vocab = lambda: None
+        model.impl.set_vocab = lambda: vocabulary and vocabulary(model.impl)
     model.write()
+
+
+def convert_adapter(adapter, base, output, outtype):
+    """Runs `convert_lora_to_gguf.py` as a user does, except for this process. Raises what it raises."""
+    arguments = [SOURCES + "/convert_lora_to_gguf.py", str(adapter), "--base", str(base), "--outtype", outtype]
+    previous, sys.argv = sys.argv, arguments + ["--outfile", str(output)]
+    try:
+        runpy.run_path(arguments[0], run_name="__main__")
+    finally:
+        sys.argv = previous
+
+
+def tensor_bytes(path):
+    """Name → type, shape and bytes of each tensor."""
+    return {
+        t.name: (t.tensor_type.name, [int(n) for n in t.shape], t.data.tobytes()) for t in gguf.GGUFReader(path).tensors
+    }
 
 
 def read_tensors(path):

@@ -6,10 +6,9 @@ import json
 from symbols import Fitter, evaluate
 
 PREFERRED = [
-    "hidden_size", "n_embd", "d_model", "intermediate_size", "num_attention_heads", "n_head", "num_key_value_heads",
+    "hidden_size", "n_embd", "d_model", "intermediate_size", "shared_intermediate_size", "num_attention_heads", "n_head", "num_key_value_heads",
     "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "kv_lora_rank", "q_lora_rank", "linear_num_value_heads",
     "linear_value_head_dim", "linear_num_key_heads", "linear_key_head_dim", "head_dim", "vocab_size", "moe_intermediate_size", "num_experts", "num_local_experts", "n_routed_experts",
-    "shared_intermediate_size",
 ]
 IGNORED_FIELDS = {
     "num_hidden_layers", "n_layer", "num_layers", "n_layers", "max_position_embeddings", "n_positions", "block_size",
@@ -27,6 +26,11 @@ SKIPPED = (
     "vision", "visual", "audio", "multi_modal", "conv1d", "mm_projector", "projector", "merger", "embed_vision",
     "aligner", ".connector", "encoder.layers", "image_newline", "talker", "resampler",
 )
+
+
+def is_skipped(source):
+    """Parts beside the language model; ChatGLM calls its own layers an encoder's."""
+    return any(word in source.removeprefix("transformer.encoder.") for word in SKIPPED)
 
 
 class Mismatch(Exception):
@@ -78,7 +82,7 @@ def join(trace, free=()):
     groups = collections.OrderedDict()
     for index, size in enumerate(sizes):
         for f in size["found"]:
-            if any(word in f["source"] for word in SKIPPED) or not f["target"].endswith(".weight"):
+            if is_skipped(f["source"]) or not f["target"].endswith(".weight"):
                 continue
             key = (f["naming"], f["source"], f["target"], f["form"], f["layer"])
             groups.setdefault(key, {})[index] = f
@@ -87,7 +91,7 @@ def join(trace, free=()):
         if len(by_size) != 3:
             raise Mismatch(f"{source}: not found at every size")
         f = [by_size[i] for i in range(3)]
-        signature = json.dumps([[x["transposed"], x["shape"], x["rows"], x["columns"], x["size"]] for x in f])
+        signature = json.dumps([[x["transposed"], x["shape"], x["rows"], x["columns"], x["size"], x.get("count")] for x in f])
         merged.setdefault((naming, source), collections.OrderedDict()).setdefault(target, collections.OrderedDict()).setdefault(
             signature, (form, f, [])
         )[2].append(layer)
@@ -146,7 +150,7 @@ def rule(fitter, naming, source, entries, kinds, order, transposed):
             result["isMarkedTransposed"] = True
     elif form == "each":
         result["kind"] = "expert"
-        result["module"] = module
+        result["experts"] = fit(fitter, [x["count"] for x in f], module + " experts")
     elif kind == "embedding":
         result["kind"] = "embedding"
     elif module.endswith("lm_head") or module in ("embed_out", "output_layer", "output"):

@@ -282,7 +282,7 @@ def trace_size(spec, size, directory):
             found.append({
                 "naming": naming, "form": form, "source": name, "layer": layer, "transposed": flipped,
                 "shape": list(shape), "rows": row_runs, "columns": column_runs, "target": pattern(target)[0],
-                "size": [len(rows), len(columns)],
+                "size": [len(rows), len(columns)], **({"count": len(values)} if form == "each" else {}),
             })
             if naming == "memory":
                 reached.add(source)

@@ -8,6 +8,7 @@ PHI3 = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
 INVOCATION = [7, 9, 7]  # overlaps itself
 
 SMALL = dict(hidden=32, heads=4, kv_heads=2, inter=48, vocab=64)
+SPARSE = dict(hidden=32, heads=4, kv_heads=2, inter=24, vocab=64)  # with experts
 ODD = dict(hidden=36, heads=3, kv_heads=1, inter=52, vocab=61)  # nothing here is a multiple of a vector width
 
 
@@ -22,11 +23,12 @@ def factors(start, step, count):
     return [round(start + step * i, 3) for i in range(count)]
 
 
-def case(architecture, config, targets=ALL, plain=False, style="new", dtype="float32", shards=None, compressed=True, salt=None, **peft):
-    """`style`: "legacy" writes rope_theta and rope_scaling as published files do; `plain`: an ordinary LoRA, no invocation; `salt`: other prompts, where
+def case(architecture, config, targets=ALL, plain=False, style="new", dtype="float32", shards=None, compressed=True, salt=None, fused=False,
+         mxfp4=False, **peft):
+    """`fused`: experts in the parameters of transformers 5, not in a module each; `mxfp4`: experts as gpt-oss is published. `style`: "legacy" writes rope_theta and rope_scaling as published files do; `plain`: an ordinary LoRA, no invocation; `salt`: other prompts, where
     the first ones had a near-tie in routing."""
     return dict(architecture=architecture, config=config, targets=targets, plain=plain, style=style, dtype=dtype, shards=shards,
-                compressed=compressed, salt=salt, peft=peft)
+                compressed=compressed, salt=salt, fused=fused, mxfp4=mxfp4, peft=peft)
 
 
 L, G = "LlamaForCausalLM", "GraniteMoeHybridForCausalLM"
@@ -63,6 +65,30 @@ CASES = {
     "smollm3-layers": case("SmolLM3ForCausalLM", lambda: t.smollm3(**SMALL, no_rope_layers=[0, 1])),
     "seed-oss": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL)),
     "seed-oss-bias": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL, attention_bias=False, attention_out_bias=True, mlp_bias=True)),
+    "mixtral": case("MixtralForCausalLM", lambda: t.mixtral(**SPARSE), ATTENTION, style="legacy"),
+    "mixtral-window": case("MixtralForCausalLM", lambda: t.mixtral(**{**ODD, "inter": 20, "kv_heads": 3}, sliding_window=8, tie_word_embeddings=True),
+                           ATTENTION, fused=True),
+    "mixtral-experts": case("MixtralForCausalLM", lambda: t.mixtral(**SPARSE), ATTENTION, plain=True,
+                            target_parameters=["mlp.experts.gate_up_proj", "mlp.experts.down_proj", "mlp.gate.weight"]),
+    "qwen3-moe": case("Qwen3MoeForCausalLM", lambda: t.qwen3_moe(**SPARSE), ATTENTION, style="legacy"),
+    "qwen3-moe-dense": case("Qwen3MoeForCausalLM", lambda: t.qwen3_moe(
+        **{**ODD, "inter": 20, "layers": 3, "num_experts": 7}, norm_topk_prob=False, mlp_only_layers=[1], attention_bias=True, tie_word_embeddings=True,
+        use_sliding_window=True, sliding_window=8), ATTENTION, fused=True),
+    "qwen3-moe-experts": case("Qwen3MoeForCausalLM", lambda: t.qwen3_moe(**SPARSE), ALL, plain=True),  # PEFT rewrites gate, up and down
+    "qwen2-moe": case("Qwen2MoeForCausalLM", lambda: t.qwen2_moe(**SPARSE), ATTENTION),  # PEFT's aLoRA fails on shared experts
+    "qwen2-moe-window": case("Qwen2MoeForCausalLM", lambda: t.qwen2_moe(
+        **{**SPARSE, "layers": 4}, norm_topk_prob=True, decoder_sparse_step=2, qkv_bias=False, use_sliding_window=True, sliding_window=8,
+        max_window_layers=3), [*ALL, "shared_expert_gate"], plain=True, style="legacy"),
+    "olmoe": case("OlmoeForCausalLM", lambda: t.olmoe(**{**SPARSE, "kv_heads": 4}), ATTENTION),
+    "olmoe-experts": case("OlmoeForCausalLM", lambda: t.olmoe(**SPARSE, norm_topk_prob=True, attention_bias=True), ["v_proj"], plain=True,
+                          target_parameters=["mlp.experts.down_proj"]),
+    "gpt-oss": case("GptOssForCausalLM", lambda: t.gpt_oss(**SPARSE), ATTENTION, style="legacy"),
+    "gpt-oss-layers": case("GptOssForCausalLM", lambda: t.gpt_oss(
+        **{**ODD, "inter": 20, "layers": 3}, attention_bias=False, swiglu_limit=0.5, swiglu_alpha=1.3, tie_word_embeddings=True,
+        layer_types=["full_attention", "sliding_attention", "sliding_attention"]), ATTENTION),
+    "gpt-oss-mxfp4": case("GptOssForCausalLM", lambda: t.gpt_oss(**{**SPARSE, "inter": 32}), ATTENTION, mxfp4=True),
+    "gpt-oss-experts": case("GptOssForCausalLM", lambda: t.gpt_oss(**SPARSE), ["q_proj"], plain=True,
+                            target_parameters=["mlp.experts.gate_up_proj", "mlp.experts.down_proj", "router.weight"]),
     "phi3": case("Phi3ForCausalLM", lambda: t.phi3(**SMALL), PHI3, style="legacy"),
     "phi3-longrope": case("Phi3ForCausalLM", lambda: t.phi3(**SMALL, **LONGROPE, **rope(
         "longrope", short_factor=factors(1.0, 0.05, 4), long_factor=factors(1.1, 1.3, 4))), PHI3, style="legacy"),

@@ -16,7 +16,8 @@ from pathlib import Path
 import gguf
 
 HERE = Path(__file__).resolve().parent
-WHOLE = ["llama-llama3-sharded", "granite-untied", "granite-moe-hybrid", "granite-moe", "qwen2", "phi3-longrope", "gemma3-six-layers"]
+WHOLE = ["llama-llama3-sharded", "granite-untied", "granite-moe-hybrid", "granite-moe", "qwen2", "phi3-longrope", "gemma3-six-layers",
+         "qwen3-moe", "gpt-oss-mxfp4"]
 
 
 def convert(llama_cpp, base, out):

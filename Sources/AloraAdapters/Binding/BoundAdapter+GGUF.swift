@@ -36,5 +36,6 @@ extension BoundAdapter {
     }
     invocationTokens = adapter.invocationTokens
     notes = findings.map(AdapterNote.loader)
+    peftVersion = nil
   }
 }

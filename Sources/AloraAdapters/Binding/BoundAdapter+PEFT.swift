@@ -44,6 +44,7 @@ extension BoundAdapter {
     }
     notes += try locator.missingModules(members)
     path = adapter.path
+    peftVersion = adapter.configuration.version
     invocationTokens = try adapter.invocationTokens(in: base, tokenize: options.tokenize, notes: &notes)
     self.notes = notes
   }

@@ -53,10 +53,12 @@ package struct BoundAdapter: Sendable {
   /// Nil for a plain LoRA, which is active everywhere.
   package let invocationTokens: [Int]?
   package let notes: [AdapterNote]
+  /// The version of PEFT that saved it; nil if it doesn't say so.
+  let peftVersion: String?
 
-  /// One for each GGUF tensor of the base that the adapter changes.
+  /// One for each GGUF tensor of the base that the adapter changes, except experts': see ``expertUpdates()``.
   package var updates: [Update] {
-    members.flatMap { member in
+    members.filter { !$0.isOfExperts }.flatMap { member in
       member.targets.map { target in
         let pair = member.pair
         let isAByColumns = pair.hasInputRows && !pair.isEmbedding

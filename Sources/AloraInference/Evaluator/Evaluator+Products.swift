@@ -13,8 +13,16 @@ extension Evaluator {
   /// - Parameter x: packed before, if there is more than one row.
   func multiply(_ x: Rows, _ products: [Product], _ layer: Int, _ pass: Pass) {
     multiply(x, products, rowCount: pass.rowCount, pass)
-    addUpdates(x, products, layer, pass)
+    addUpdates(
+      x, products, layer,
+      pass.segments.compactMap { segment in
+        guard let adapter = segment.sequence.adapter, !segment.activeRows.isEmpty else { return nil }
+        return (adapter, segment.activeRows)
+      })
   }
+
+  /// Rows for which an adapter is on.
+  typealias AdaptedRows = (adapter: Adapter, rows: Range<Int>)
 
   /// Computes products of the same rows.
   func multiply(_ x: Rows, _ products: [Product], rowCount: Int, _ pass: Pass) {
@@ -89,16 +97,15 @@ extension Evaluator {
   /// y += scale · B · (A · x) for the rows where an adapter is on. Other rows are not touched.
   ///
   /// Each task is some rows of one product, done by one thread from beginning to end.
-  private func addUpdates(_ x: Rows, _ products: [Product], _ layer: Int, _ pass: Pass) {
+  func addUpdates(_ x: Rows, _ products: [Product], _ layer: Int, _ adapted: [AdaptedRows]) {
     var tasks: [(rows: Range<Int>, product: Product, update: LowRankUpdate)] = []
-    for segment in pass.segments {
-      guard let adapter = segment.sequence.adapter, !segment.activeRows.isEmpty else { continue }
+    for (adapter, rows) in adapted {
       for product in products {
         guard let update = adapter.update(product.slot, layer: layer) else { continue }
         // Few enough rows that the change of all outputs stays in the cache.
         let rowLimit = max(1, min(48, (1 << 18) / product.matrix.rowCount))
-        for first in stride(from: segment.activeRows.lowerBound, to: segment.activeRows.upperBound, by: rowLimit) {
-          tasks.append((first..<min(first + rowLimit, segment.activeRows.upperBound), product, update))
+        for first in stride(from: rows.lowerBound, to: rows.upperBound, by: rowLimit) {
+          tasks.append((first..<min(first + rowLimit, rows.upperBound), product, update))
         }
       }
     }

@@ -43,27 +43,11 @@ extension Architecture {
 }
 
 extension LayerBuilder {
-  /// Granite's experts: Hugging Face has gate and up of all experts in one tensor of three dimensions, GGUF in two.
+  /// Granite's experts: gate and up of all experts are in one tensor of three dimensions.
   func graniteMixture() throws -> GraphBlock.Operation {
-    let (width, hidden, count) = (h.feedForwardSize, h.hiddenSize, h.expertCount)
-    return try mixture { number in
-      func part(_ gguf: String, _ huggingFace: String, _ rows: Int, of stride: Int, at offset: Int, _ columns: Int)
-        -> GraphMatrix
-      {
-        GraphMatrix(
-          gguf: .init(
-            name: "blk.\(index).\(gguf).weight", rows: (number * rows)..<(number * rows + rows),
-            rowCount: count * rows),
-          permutation: .none,
-          huggingFace: .init(
-            name: "model.layers.\(index).block_sparse_moe.\(huggingFace).weight",
-            rows: (number * stride + offset)..<(number * stride + offset + rows), rowCount: count * stride),
-          columnCount: columns, hasBias: false)
-      }
-      return GatedNetwork(
-        gate: part("ffn_gate_exps", "input_linear", width, of: 2 * width, at: 0, hidden),
-        up: part("ffn_up_exps", "input_linear", width, of: 2 * width, at: width, hidden),
-        down: part("ffn_down_exps", "output_linear", hidden, of: hidden, at: 0, width), activation: numbers.activation)
-    }
+    guard h.expertCount > 0 else { return try gated() }
+    return try mixture(
+      ExpertFiles(
+        module: "block_sparse_moe", parameters: .init(gateUp: "input_linear.weight", down: "output_linear.weight")))
   }
 }

@@ -16,6 +16,7 @@ extension Architecture {
       names,
       defaults: ConfigurationDefaults(
         vocabularySize: 32000, feedForwardSize: 14336, keyValueHeadCount: 8, contextLength: 131_072),
+      describes: { $0.expertCount == 0 },
       numbers: GraphNumberRules(window: .everyLayer(fallback: 4096)),
       modules: { h in LayerModule.attention(h, isPermuted: true) + LayerModule.gatedFeedForward(h) },
       layer: { layer in try layer.preNorm(layer.attention(), layer.gated()) })

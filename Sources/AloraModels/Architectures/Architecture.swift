@@ -25,10 +25,25 @@ package struct Architecture: Sendable {
       let rows: Range<Int>
       let permutation: RowPermutation
     }
+    /// The layers of a mixture of experts that have a module.
+    enum Layers: Sendable {
+      case all
+      /// Those with experts; those without.
+      case withExperts, dense
+
+      func contains(isDense: Bool) -> Bool {
+        switch self {
+        case .all: true
+        case .withExperts: !isDense
+        case .dense: isDense
+        }
+      }
+    }
     let name: String
     let inputCount: Int
     let outputCount: Int
     let targets: [Target]
+    var layers = Layers.all
   }
 
   let names: Names
@@ -38,6 +53,10 @@ package struct Architecture: Sendable {
   let objection: @Sendable (_ configuration: ConfigurationReader) throws -> String?
   /// The architecture's GGUF name for these hyperparameters, if it isn't always the same.
   let variantName: @Sendable (Hyperparameters) -> String?
+  /// Whether a GGUF with these hyperparameters can be this architecture, where several have one name.
+  let describes: @Sendable (Hyperparameters) -> Bool
+  /// Whether its classes read experts in MXFP4, which a directory of any other class may not have.
+  let readsMXFP4: Bool
   /// The linear modules of a layer.
   let layerModules: @Sendable (Hyperparameters) -> [LayerModule]
   /// Where its numbers are written.
@@ -49,7 +68,8 @@ package struct Architecture: Sendable {
     _ names: Names, defaults: ConfigurationDefaults,
     objection: @escaping @Sendable (ConfigurationReader) throws -> String? = { _ in nil },
     variantName: @escaping @Sendable (Hyperparameters) -> String? = { _ in nil },
-    numbers: GraphNumberRules = GraphNumberRules(),
+    describes: @escaping @Sendable (Hyperparameters) -> Bool = { _ in true },
+    numbers: GraphNumberRules = GraphNumberRules(), readsMXFP4: Bool = false,
     modules: @escaping @Sendable (Hyperparameters) -> [LayerModule],
     layer: @escaping @Sendable (LayerBuilder) throws -> GraphLayer
   ) {
@@ -57,6 +77,8 @@ package struct Architecture: Sendable {
     self.defaults = defaults
     self.objection = objection
     self.variantName = variantName
+    self.describes = describes
+    self.readsMXFP4 = readsMXFP4
     self.numbers = numbers
     layerModules = modules
     self.layer = layer
@@ -67,8 +89,8 @@ package struct Architecture: Sendable {
 
   /// Every architecture that this package knows. Of those with one GGUF name, the first gives a GGUF its layers.
   static let all: [Architecture] = [
-    .llama, .mistral, .mistral3, .granite, .graniteMoe, .graniteMoeShared, .graniteMoeHybrid, .qwen2, .qwen2VL, .qwen3,
-    .qwen3VL, .olmo2, .smolLM3, .seedOss, .phi3, .gemma2, .gemma3,
+    .llama, .mixtral, .mistral, .mistral3, .granite, .graniteMoe, .graniteMoeShared, .graniteMoeHybrid, .qwen2, .qwen2VL, .qwen3,
+    .qwen3VL, .qwen2Moe, .qwen3Moe, .olmoe, .gptOss, .olmo2, .smolLM3, .seedOss, .phi3, .gemma2, .gemma3,
   ]
 }
 

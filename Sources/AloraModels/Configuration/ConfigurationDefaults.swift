@@ -13,4 +13,20 @@ struct ConfigurationDefaults: Sendable {
   var normEpsilon = 1e-6
   var ropeTheta = 10000.0
   var tiesEmbeddings = false
+  /// For a mixture of experts.
+  var experts: ExpertDefaults?
+
+  /// What a configuration class means by missing fields of its experts.
+  struct ExpertDefaults: Sendable {
+    /// `num_experts` or `num_local_experts`.
+    var count: Int
+    /// `num_experts_per_tok`.
+    var perToken: Int
+    /// `moe_intermediate_size`; nil for a class whose experts are as wide as `intermediate_size` says.
+    var feedForwardSize: Int?
+    /// `shared_expert_intermediate_size`; nil for a class without a shared expert.
+    var sharedFeedForwardSize: Int?
+    /// Whether `decoder_sparse_step` and `mlp_only_layers` name layers without experts.
+    var hasDenseLayers = false
+  }
 }

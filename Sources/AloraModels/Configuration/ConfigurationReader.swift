@@ -81,11 +81,35 @@ extension Hyperparameters {
       expertCount: try reader.integer("num_local_experts", default: 0),
       expertsPerToken: try reader.integer("num_experts_per_tok", default: 0),
       vocabularySize: try reader.size("vocab_size", \.vocabularySize), tiesEmbeddings: ties ?? defaults.tiesEmbeddings)
+    if let experts = defaults.experts { try read(experts, reader) }
     guard keyValueHeads >= 1, headDimension >= 1, heads.isMultiple(of: keyValueHeads), headDimension.isMultiple(of: 2)
     else {
       throw reader.json.error(
         .outOfRange, "\(heads) heads, \(keyValueHeads) key-value heads and \(headDimension) per head don't go together"
       )
     }
+  }
+
+  /// Source: `Qwen2MoeDecoderLayer` and its relatives for the layers without experts.
+  private mutating func read(_ experts: ConfigurationDefaults.ExpertDefaults, _ reader: ConfigurationReader) throws {
+    let name = reader.has("num_local_experts") ? "num_local_experts" : "num_experts"
+    expertCount = try reader.integer(name, default: experts.count)
+    expertsPerToken = try reader.integer("num_experts_per_tok", default: experts.perToken)
+    guard expertCount > 0, (1...expertCount).contains(expertsPerToken) else {
+      throw reader.json.error(.outOfRange, "\(expertsPerToken) of \(expertCount) experts can't be chosen")
+    }
+    let dense = feedForwardSize
+    if let width = experts.feedForwardSize {
+      feedForwardSize = max(1, try reader.integer("moe_intermediate_size", default: width))
+    }
+    if let width = experts.sharedFeedForwardSize {
+      sharedFeedForwardSize = try reader.integer("shared_expert_intermediate_size", default: width)
+    }
+    guard experts.hasDenseLayers else { return }
+    let step = max(1, try reader.integer("decoder_sparse_step", default: 1))
+    let listed = try reader.json[optional: "mlp_only_layers"]?.integers(in: 0...Self.layers.upperBound) ?? []
+    let only = Set(listed)
+    denseLayers = Set((0..<layerCount).filter { only.contains($0) || !($0 + 1).isMultiple(of: step) })
+    denseFeedForwardSize = denseLayers.isEmpty ? 0 : dense
   }
 }

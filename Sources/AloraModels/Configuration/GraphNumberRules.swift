@@ -9,9 +9,13 @@ struct GraphNumberRules: Sendable {
     case everyLayer(fallback: Int?)
     /// Only if `use_sliding_window` says so, from layer `max_window_layers` on.
     case fromLayer
+    /// Every layer, if `use_sliding_window` says so.
+    case ifUsed
+    /// If `use_sliding_window` says so, layers 0, 2, … before layer `max_window_layers`, or those that `layer_types` names.
+    case evenLayersIfUsed
     /// Every layer but each `period`th, unless `layer_types` says otherwise. `windowOfGGUF` is what a GGUF without one
-    /// means; a configuration without one means 4096.
-    case allButEvery(period: Int, windowOfGGUF: Int?)
+    /// means, `fallback` a configuration without one.
+    case allButEvery(period: Int, windowOfGGUF: Int?, fallback: Int = 4096)
   }
 
   /// What a score is multiplied by.
@@ -44,8 +48,20 @@ struct GraphNumberRules: Sendable {
     case queryKeyValue
     /// All four of attention if `attention_bias` says so, the feed-forward network's if `mlp_bias` does.
     case asConfigured
+    /// q, k and v, unless `qkv_bias` says no.
+    case queryKeyValueAsConfigured
+    /// All four of attention, unless `attention_bias` says no.
+    case attention
     /// As configured, but attention's output has its own `attention_out_bias`, and a missing `attention_bias` means true.
     case outputApart
+  }
+
+  /// What the chosen experts are weighted by.
+  enum Routing: Sendable {
+    /// The softmax of their logits.
+    case softmaxOfChosen
+    /// The same if `norm_topk_prob` says so, else their part of the softmax of all logits. A GGUF doesn't say it.
+    case asConfigured(isNormalizedInGGUF: Bool)
   }
 
   var activation = GateActivation.silu
@@ -53,6 +69,9 @@ struct GraphNumberRules: Sendable {
   var attentionScale = AttentionScale.headDimension
   var positions = Positions.plain
   var biases = Biases.none
+  var routing = Routing.softmaxOfChosen
+  /// Whether YaRN's borders are whole numbers in a GGUF, which doesn't say it.
+  var truncatesYarnOfGGUF = true
   /// What Hugging Face's norm weights lack: Gemma stores the weight less one.
   var normOffset: Float = 0
   /// Embeddings are multiplied by the root of their width.

@@ -45,7 +45,7 @@ extension GraphNumbers {
       normEpsilon: Float(epsilon), normOffset: rules.normOffset, residualScale: try multiplier("residual_scale"),
       attentionScale: Float(attention),
       attentionSoftCap: try softCap("attn_logit_softcapping", rules.softCaps?.attention),
-      activation: rules.activation,
+      activation: rules.activation, routingWeights: try Self.routingWeights(reader, rules.routing),
       layers: windows.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) })
     // The files don't say it; llama.cpp has the period in its source.
     if case .allButEvery(let period) = rules.positions {
@@ -53,10 +53,23 @@ extension GraphNumbers {
     }
   }
 
+  /// Source: llama.cpp `src/llama-graph.cpp` (`build_moe_ffn`), `src/models/` for what its arguments are.
+  private static func routingWeights(
+    _ reader: GGUFReader, _ rule: GraphNumberRules.Routing
+  ) throws -> ExpertRouting.Weights {
+    let scale = try reader.number("expert_weights_scale", default: 1)
+    guard scale == 0 || scale == 1 else {
+      throw reader.error("\(reader.prefix).expert_weights_scale", "a scale of \(scale) is not supported")
+    }
+    guard case .asConfigured(let isNormalized) = rule else { return .softmaxOfChosen }
+    let stated = try reader.file.metadata.boolean(ifPresent: "\(reader.prefix).expert_weights_norm")
+    return stated ?? isNormalized ? .softmaxOfChosen : .softmaxOfAll
+  }
+
   private static func windows(
     _ reader: GGUFReader, _ h: Hyperparameters, _ rule: GraphNumberRules.Window
   ) throws -> [Int?] {
-    let fallback = if case .allButEvery(_, let window) = rule { window } else { nil as Int? }
+    let fallback = if case .allButEvery(_, let window, _) = rule { window } else { nil as Int? }
     let size = try reader.integer("attention.sliding_window", default: fallback ?? 0)
     guard size > 0 else { return [Int?](repeating: nil, count: h.layerCount) }
     if case .never = rule {
@@ -64,7 +77,7 @@ extension GraphNumbers {
         .unsupportedVariant, path: reader.file.path, place: "\(reader.prefix).attention.sliding_window",
         problem: "a model of this architecture with a sliding window is not supported")
     }
-    guard case .allButEvery(let period, _) = rule else { return [Int?](repeating: size, count: h.layerCount) }
+    guard case .allButEvery(let period, _, _) = rule else { return [Int?](repeating: size, count: h.layerCount) }
     let key = "\(reader.prefix).attention.sliding_window_pattern"
     if case .array(let pattern)? = reader.file.metadata[key] {
       let flags = pattern.booleans ?? pattern.integers?.map { $0 != 0 } ?? []
@@ -85,7 +98,12 @@ extension GraphNumbers {
     if isSwitched, try reader.file.metadata.boolean(ifPresent: "\(reader.prefix).rope.scaling.finetuned") == false {
       return ([], (nil, nil))
     }
-    let full = try RotaryDescription(reader, h).embedding
+    var description = try RotaryDescription(reader, h)
+    if case .yarn(var yarn) = description.kind {
+      yarn.truncates = rules.truncatesYarnOfGGUF
+      description.kind = .yarn(yarn)
+    }
+    let full = description.embedding
     guard case .perLayerKind = rules.positions else { return ([full], (0, 0)) }
     let sliding = RotaryDescription(
       kind: .plain, theta: try reader.theta("rope.freq_base_swa"), dimensionCount: h.headDimension, originalLength: 0)

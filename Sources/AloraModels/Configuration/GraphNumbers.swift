@@ -31,6 +31,7 @@ struct GraphNumbers {
   var attentionScale: Float
   var attentionSoftCap: Float?
   var activation: GateActivation
+  var routingWeights: ExpertRouting.Weights
   var layers: [Layer]
 }
 
@@ -41,7 +42,7 @@ extension GraphNumbers {
       ArchitectureError(.unsupportedVariant, path: reader.json.filePath, place: "$.\(place)", problem: problem)
     }
     let name = try reader.string("hidden_activation") ?? reader.string("hidden_act")
-    let expected = rules.activation == .silu ? ["silu", "swish"] : ["gelu_pytorch_tanh"]
+    let expected = rules.activation == .geluTanh ? ["gelu_pytorch_tanh"] : ["silu", "swish"]
     if let name, !expected.contains(name) {
       throw unsupported("hidden_act", "the activation '\(name)' is not supported")
     }
@@ -79,9 +80,17 @@ extension GraphNumbers {
       normEpsilon: Float(epsilon), normOffset: rules.normOffset, residualScale: try multiplier("residual_multiplier"),
       attentionScale: Float(attention),
       attentionSoftCap: try softCap("attn_logit_softcapping", rules.softCaps?.attention),
-      activation: rules.activation,
+      activation: try rules.activation.configured(by: reader),
+      routingWeights: try Self.routingWeights(reader, rules.routing),
       layers: isSliding.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) })
     for index in try Self.layersWithoutPositions(reader, h, rules.positions) { layers[index].rotary = nil }
+  }
+
+  private static func routingWeights(
+    _ reader: ConfigurationReader, _ rule: GraphNumberRules.Routing
+  ) throws -> ExpertRouting.Weights {
+    guard case .asConfigured = rule else { return .softmaxOfChosen }
+    return try reader.boolean("norm_topk_prob", default: false) ? .softmaxOfChosen : .softmaxOfAll
   }
 
   private static func layersWithoutPositions(
@@ -119,20 +128,28 @@ extension GraphNumbers {
       size = reader.has("sliding_window") ? try reader.window() : 4096
       let first = try reader.integer("max_window_layers", default: 28)
       isSliding = (0..<h.layerCount).map { $0 >= first }
-    case .allButEvery(let period, _):
+    case .ifUsed, .evenLayersIfUsed:
+      guard try reader.boolean("use_sliding_window", default: false) else { return none }
       size = reader.has("sliding_window") ? try reader.window() : 4096
+      isSliding = Array(repeating: true, count: h.layerCount)
+      if case .evenLayersIfUsed = rule {
+        let end = try reader.integer("max_window_layers", default: 28)
+        isSliding = (0..<h.layerCount).map { $0.isMultiple(of: 2) && $0 < end }
+      }
+    case .allButEvery(let period, _, let fallback):
+      size = reader.has("sliding_window") ? try reader.window() : fallback
       let stated = try reader.integer("sliding_window_pattern", default: period)
       isSliding = (0..<h.layerCount).map { stated == 0 || ($0 + 1) % stated != 0 }
     }
     switch rule {
-    case .fromLayer, .allButEvery:
+    case .fromLayer, .evenLayersIfUsed, .allButEvery:
       if let kinds = try reader.strings("layer_types") {
         guard kinds.count == h.layerCount else {
           throw reader.json.error(.outOfRange, "layer_types lists \(kinds.count) layers of \(h.layerCount)")
         }
         isSliding = kinds.map { $0 == "sliding_attention" }
       }
-    case .none, .never, .everyLayer: break
+    case .none, .never, .everyLayer, .ifUsed: break
     }
     return isSliding.map { $0 ? size : nil }
   }
@@ -158,4 +175,14 @@ extension GraphNumbers {
 
 extension GraphNumberRules.Positions {
   fileprivate var isPartial: Bool { if case .partial = self { true } else { false } }
+}
+
+extension GateActivation {
+  /// The activation with the numbers that a configuration gives it.
+  fileprivate func configured(by reader: ConfigurationReader) throws -> GateActivation {
+    guard case .clampedSwish(let slope, let limit) = self else { return self }
+    return .clampedSwish(
+      slope: Float(try reader.number("swiglu_alpha", default: Double(slope))),
+      limit: Float(try reader.positive("swiglu_limit", default: Double(limit))))
+  }
 }

@@ -7,6 +7,10 @@ package struct Hyperparameters: Hashable, Sendable {
   package var headDimension: Int
   /// The width of the feed-forward network, or of each expert.
   package var feedForwardSize: Int
+  /// The width of the network in the layers without experts; 0 if all layers have experts.
+  package var denseFeedForwardSize = 0
+  /// The layers of a mixture of experts that have one network.
+  package var denseLayers: Set<Int> = []
   /// The width of the shared feed-forward network beside or instead of experts; 0 for none.
   package var sharedFeedForwardSize: Int
   /// 0 for a dense model.

@@ -36,6 +36,8 @@ package enum GateActivation: Hashable, Sendable {
   case silu
   /// GELU in its tanh form.
   case geluTanh
+  /// gate · σ(slope · gate) · (up + 1), with the gate at most `limit` and `up` within ± `limit`.
+  case clampedSwish(slope: Float, limit: Float)
 }
 
 /// A router that chooses a few of many networks for each token, and maybe a network that all tokens share.
@@ -43,27 +45,39 @@ package struct ExpertMixture<Matrix> {
   package var router: Matrix
   package var experts: [GatedNetwork<Matrix>]
   package var shared: GatedNetwork<Matrix>?
+  /// One row, whose sigmoid the shared network's output is multiplied by; nil for 1.
+  package var sharedGate: Matrix?
   package var routing: ExpertRouting
 
   package init(
-    router: Matrix, experts: [GatedNetwork<Matrix>], shared: GatedNetwork<Matrix>?, routing: ExpertRouting
+    router: Matrix, experts: [GatedNetwork<Matrix>], shared: GatedNetwork<Matrix>?, sharedGate: Matrix? = nil,
+    routing: ExpertRouting
   ) {
     self.router = router
     self.experts = experts
     self.shared = shared
+    self.sharedGate = sharedGate
     self.routing = routing
   }
 
   func map<NewMatrix>(_ matrix: (Matrix) throws -> NewMatrix) rethrows -> ExpertMixture<NewMatrix> {
     ExpertMixture<NewMatrix>(
       router: try matrix(router), experts: try experts.map { try $0.map(matrix) }, shared: try shared?.map(matrix),
-      routing: routing)
+      sharedGate: try sharedGate.map(matrix), routing: routing)
   }
 }
 
-/// How a router's logits become the experts of a token: the best few, weighted by the softmax of their logits.
+/// How a router's logits become the experts of a token: the best few, with their weights.
 package struct ExpertRouting: Hashable, Sendable {
+  /// What the contributions of the chosen experts are multiplied by.
+  package enum Weights: Hashable, Sendable {
+    /// The softmax of the chosen logits: they sum to 1.
+    case softmaxOfChosen
+    /// Their part of the softmax of all logits.
+    case softmaxOfAll
+  }
   package var expertsPerToken: Int
+  package var weights = Weights.softmaxOfChosen
 }
 
 extension FeedForward: Sendable where Matrix: Sendable {}

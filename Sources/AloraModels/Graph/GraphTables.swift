@@ -14,6 +14,10 @@ struct GraphTables {
         queryKeyValue = try reader.boolean("attention_bias", default: false)
         attentionOutput = queryKeyValue
         feedForward = try reader.boolean("mlp_bias", default: false)
+      case .queryKeyValueAsConfigured: queryKeyValue = try reader.boolean("qkv_bias", default: true)
+      case .attention:
+        queryKeyValue = try reader.boolean("attention_bias", default: true)
+        attentionOutput = queryKeyValue
       case .outputApart:
         queryKeyValue = try reader.boolean("attention_bias", default: true)
         attentionOutput = try reader.boolean("attention_out_bias", default: false)
@@ -40,6 +44,9 @@ struct GraphTables {
   }
 
   private var h: Hyperparameters { base.hyperparameters }
+
+  /// Whether the table of modules has a tensor.
+  func has(_ name: String) -> Bool { targets[name] != nil }
 
   func graph(_ numbers: GraphNumbers) throws -> ModelGraph {
     // The list of experts is made before any tensor is seen: a file must not choose its length.

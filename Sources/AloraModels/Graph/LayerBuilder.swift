@@ -70,7 +70,11 @@ struct LayerBuilder {
   }
 
   /// Attention with projections of their own, or with one for q, k and v.
-  func attention(headNorms: HeadNorms = .none, isFused: Bool = false) throws -> GraphBlock.Operation {
+  ///
+  /// - Parameter hasSinks: whether each head has a logit that takes part in the softmax and has no value.
+  func attention(
+    headNorms: HeadNorms = .none, isFused: Bool = false, hasSinks: Bool = false
+  ) throws -> GraphBlock.Operation {
     let (q, kv) = (h.queryRowCount, h.keyValueRowCount)
     let bias = tables.biases?.queryKeyValue
     func projection(_ name: String, _ rows: Range<Int>) throws -> GraphMatrix {
@@ -91,10 +95,17 @@ struct LayerBuilder {
           value: try projection("attn_v", (q + kv)..<(q + 2 * kv)),
           output: try matrix("attn_output", hasBias: tables.biases?.attentionOutput),
           queryNorm: headNorm("q", rowCount: q), keyNorm: headNorm("k", rowCount: kv),
+          sinks: hasSinks ? sinks() : nil,
           shape: AttentionShape(
             headCount: h.headCount, keyValueHeadCount: h.keyValueHeadCount, headDimension: h.headDimension,
             window: layer.window, rotary: layer.rotary, scale: numbers.attentionScale,
             softCap: numbers.attentionSoftCap))))
+  }
+
+  private func sinks() -> GraphVector {
+    GraphVector(
+      ggufName: "blk.\(index).attn_sinks.weight", huggingFaceName: "model.layers.\(index).self_attn.sinks",
+      count: h.headCount, huggingFaceOffset: 0)
   }
 
   // MARK: Feed-forward networks
@@ -111,22 +122,7 @@ struct LayerBuilder {
           down: try matrix("ffn_down", hasBias: tables.biases?.feedForward), activation: numbers.activation)))
   }
 
-  /// A mixture of experts; without experts, a gated network.
-  ///
-  /// - Parameter experts: expert number i.
-  func mixture(
-    _ experts: (Int) -> GatedNetwork<GraphMatrix>
-  ) throws -> GraphBlock.Operation {
-    guard h.expertCount > 0 else { return try gated() }
-    return .feedForward(
-      .experts(
-        ExpertMixture(
-          router: try matrix("ffn_gate_inp", hasBias: false), experts: (0..<h.expertCount).map(experts),
-          shared: h.sharedFeedForwardSize > 0 ? try network("_shexp") : nil,
-          routing: ExpertRouting(expertsPerToken: min(h.expertsPerToken, h.expertCount)))))
-  }
-
-  private func network(_ suffix: String) throws -> GatedNetwork<GraphMatrix> {
+  func network(_ suffix: String) throws -> GatedNetwork<GraphMatrix> {
     let bias = tables.biases?.feedForward
     return GatedNetwork(
       gate: try matrix("ffn_gate\(suffix)", hasBias: bias), up: try matrix("ffn_up\(suffix)", hasBias: bias),

@@ -20,11 +20,13 @@ package struct Attention<Matrix, Vector> {
   /// On each head where the weight is as long as a head, or on the whole row.
   package var queryNorm: Norm<Vector>?
   package var keyNorm: Norm<Vector>?
+  /// One logit for each head that takes part in the softmax and has no value.
+  package var sinks: Vector?
   package var shape: AttentionShape
 
   package init(
     query: Matrix, key: Matrix, value: Matrix, output: Matrix, queryNorm: Norm<Vector>? = nil,
-    keyNorm: Norm<Vector>? = nil, shape: AttentionShape
+    keyNorm: Norm<Vector>? = nil, sinks: Vector? = nil, shape: AttentionShape
   ) {
     self.query = query
     self.key = key
@@ -32,6 +34,7 @@ package struct Attention<Matrix, Vector> {
     self.output = output
     self.queryNorm = queryNorm
     self.keyNorm = keyNorm
+    self.sinks = sinks
     self.shape = shape
   }
 
@@ -40,7 +43,8 @@ package struct Attention<Matrix, Vector> {
   ) rethrows -> Attention<NewMatrix, NewVector> {
     Attention<NewMatrix, NewVector>(
       query: try matrix(query), key: try matrix(key), value: try matrix(value), output: try matrix(output),
-      queryNorm: try queryNorm?.map(vector), keyNorm: try keyNorm?.map(vector), shape: shape)
+      queryNorm: try queryNorm?.map(vector), keyNorm: try keyNorm?.map(vector),
+      sinks: try sinks.map(vector), shape: shape)
   }
 }
 

@@ -6,21 +6,53 @@ package struct GraphMatrix: Hashable, Sendable {
   /// Rows `rows` of a tensor with `rowCount` rows in all (those of all experts together).
   package struct Place: Hashable, Sendable {
     package let name: String
+    /// As many rows as the range has, from its start on, `step` apart.
     package let rows: Range<Int>
     package let rowCount: Int
+    package var step = 1
+    package var form = Form.rows
+    /// The tensor with the biases of all rows; nil for the usual name.
+    package var biasName: String?
+
+    /// How the tensor holds the rows.
+    package enum Form: Hashable, Sendable {
+      /// Row after row.
+      case rows
+      /// As columns: [matrices, columns, rows], numbered matrix by matrix.
+      case columns(matrixCount: Int)
+      /// Row after row in blocks of MXFP4, [matrices, rows, blocks, 16], with the blocks' exponents in another tensor.
+      case mxfp4(exponents: String)
+    }
   }
 
   /// In GGUF: `blk.0.attn_q.weight`. Adapters are looked up by this name.
   package let gguf: Place
+  /// Where else a GGUF may have it.
+  package var otherGGUF: [Place] = []
   /// The order of the GGUF's rows.
   package let permutation: RowPermutation
   /// In Hugging Face's files: `model.layers.0.self_attn.q_proj.weight`.
   package let huggingFace: Place
+  /// Where else Hugging Face's files may have it.
+  package var otherHuggingFace: [Place] = []
   package let columnCount: Int
   /// Whether the model has a bias here; nil where its presence tells.
   package let hasBias: Bool?
 
   package var rowCount: Int { gguf.rows.count }
+
+  init(
+    gguf: Place, otherGGUF: [Place] = [], permutation: RowPermutation, huggingFace: Place,
+    otherHuggingFace: [Place] = [], columnCount: Int, hasBias: Bool?
+  ) {
+    self.gguf = gguf
+    self.otherGGUF = otherGGUF
+    self.permutation = permutation
+    self.huggingFace = huggingFace
+    self.otherHuggingFace = otherHuggingFace
+    self.columnCount = columnCount
+    self.hasBias = hasBias
+  }
 }
 
 /// A norm's weight.

@@ -82,7 +82,9 @@ package final class ModelSource: Sendable {
   ///   ``SafetensorsError``, ``JSONError``.
   package func weights() throws -> any TensorSource {
     guard case .directory(let directory, _) = storage else { return try tensors() }
-    if let configuration = try configuration(), let method = try QuantizationMethod(configuration: configuration) {
+    if let configuration = try configuration(), let method = try QuantizationMethod(configuration: configuration),
+      try !(method.isMXFP4 && base().architecture().readsMXFP4)
+    {
       throw method.refusal(path: configuration.filePath ?? path)
     }
     guard directory.hasWeights else { throw directory.missingWeights }

@@ -29,6 +29,9 @@ struct QuantizationMethod {
     }
   }
 
+  /// Microscaling 4-bit floats, which the experts of some architectures are published in.
+  var isMXFP4: Bool { name == "MXFP4" }
+
   func refusal(path: String) -> ArchitectureError {
     ArchitectureError(
       .quantizedWeights, path: path, place: place, problem: "the weights are quantized with \(name)",

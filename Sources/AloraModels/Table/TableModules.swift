@@ -91,6 +91,16 @@ struct TableModules: Sendable {
     return found
   }
 
+  /// The parameters of all layers that hold experts.
+  func allExperts() -> [WeightModule] {
+    let modules = patterns.filter { pattern in (rules[pattern] ?? []).contains { $0.kind == .experts } }
+      .map { pattern in String(pattern.dropLast(pattern.reversed().prefix { $0 != "." }.count + 1)) }
+    let parents = Set(modules).sorted()
+    return (0..<layerCount).flatMap { layer in
+      parents.flatMap { experts(ofModule: ModuleName.path($0, layer: layer, expert: nil)) }
+    }
+  }
+
   /// The modules that every layer has, then the others that are outside of layers.
   func wholeModules() -> [WeightModule] {
     let all = patterns.flatMap { rules[$0] ?? [] }.filter {

@@ -85,7 +85,28 @@ extension Mistake {
     case .exchangedKinds(let one, let other):
       tagged("exchanged-kinds", ["modules": [.string(one.name), .string(other.name)]])
     case .layerOrder(let order): tagged("layer-order", ["order": .string(order.rawValue)])
+    case .expertOrder(let order): tagged("expert-order", ["order": .string(order.rawValue)])
+    case .graph(let mistake): mistake.json
     case .updateLeftOut(let group): tagged("update-left-out", ["modules": .array(group.names)])
+    }
+  }
+}
+
+extension GraphMistake {
+  fileprivate var json: JSONValue {
+    func graph(_ change: String, _ members: KeyValuePairs<String, JSONValue> = [:]) -> JSONValue {
+      .object(
+        [.init("kind", .string("graph")), .init("graph", .string(change))] + members.map { .init($0.key, $0.value) })
+    }
+    return switch self {
+    case .sinksLeftOut: graph("sinks-left-out")
+    case .windowsChanged(let count): graph("windows-changed", ["shift": .integer(count)])
+    case .windowsLeftOut: graph("windows-left-out")
+    case .gateAndUpExchanged: graph("gate-and-up-exchanged")
+    case .clampLeftOut: graph("clamp-left-out")
+    case .routerBiasLeftOut: graph("router-bias-left-out")
+    case .routingWeightsChanged: graph("routing-weights-changed")
+    case .expertOrder(let order): graph("expert-order", ["order": .string(order.rawValue)])
     }
   }
 }

@@ -15,6 +15,8 @@ extension Mistake {
     case .factors(let change, let group): change.text(group.text)
     case .exchangedKinds(let one, let other): "factors of \(one.name) and \(other.name) exchanged"
     case .layerOrder(let order): order.text
+    case .expertOrder(let order): order.textOfExperts
+    case .graph(let mistake): mistake.text
     case .updateLeftOut(let group): "update of \(group.text) left out"
     }
   }
@@ -50,6 +52,8 @@ extension Mistake {
     case .factors(let change, let group): return change.text(group.text)
     case .exchangedKinds(let one, let other): return "the factors of \(one.name) and \(other.name) are exchanged"
     case .layerOrder(let order): return order.text
+    case .expertOrder(let order): return "in the adapter, \(order.textOfExperts)"
+    case .graph(let mistake): return "the golden was made with another computation of the model: \(mistake.text)"
     case .updateLeftOut(let group): return "the golden was made without the update of \(group.text)"
     }
   }
@@ -79,6 +83,34 @@ extension LayerOrder {
     case .reversed: "the layers are in reverse order"
     case .sortedAsText: "the layers are sorted by their numbers as text (1, 10, 11, 2)"
     case .unsortedAsText: "the layers were sorted by their numbers as text (1, 10, 11, 2) when the golden was made"
+    }
+  }
+}
+
+extension LayerOrder {
+  fileprivate var textOfExperts: String {
+    switch self {
+    case .oneLate: "expert i is in the place of expert i + 1"
+    case .oneEarly: "expert i is in the place of expert i − 1"
+    case .reversed: "the experts are in reverse order"
+    case .sortedAsText: "the experts are sorted by their numbers as text (1, 10, 11, 2)"
+    case .unsortedAsText: "the experts were sorted by their numbers as text (1, 10, 11, 2) when the golden was made"
+    }
+  }
+}
+
+extension GraphMistake {
+  fileprivate var text: String {
+    switch self {
+    case .sinksLeftOut: "attention sinks left out"
+    case .windowsChanged(let count):
+      "sliding windows \(abs(count) == 1 ? "one token" : "\(abs(count)) tokens") \(count > 0 ? "longer" : "shorter")"
+    case .windowsLeftOut: "sliding windows left out"
+    case .gateAndUpExchanged: "gate and up of the feed-forward networks exchanged"
+    case .clampLeftOut: "the limits of the experts' activation left out (swiglu_limit)"
+    case .routerBiasLeftOut: "the routers' biases left out"
+    case .routingWeightsChanged: "the weights of the chosen experts normalized, or not, against norm_topk_prob"
+    case .expertOrder(let order): order.textOfExperts
     }
   }
 }

@@ -72,7 +72,7 @@ extension Diagnosis {
     let permutations: [AdapterVariants.Change] = [.unpermuted, .permutedTwice]
     let transpositions: [AdapterVariants.Change] = [.exchanged, .transposedA, .transposedB, .transposed]
     let pairs: [(ModuleKind, ModuleKind)] = [
-      (.query, .output), (.key, .value), (.gate, .up), (.query, .key), (.query, .value),
+      (.query, .output), (.key, .value), (.gate, .up), (.gateExperts, .upExperts), (.query, .key), (.query, .value),
     ]
     return [
       changes(permutations, [(.kinds([.query, .key]), rotated)] + kinds.prefix(2)),
@@ -89,27 +89,16 @@ extension Diagnosis {
             }
           }
         },
-      layerOrders(variants.layerCount).map { name, order in
+      LayerOrder.orders(of: variants.layerCount).map { name, order in
         made(.layerOrder(name)) { variants.adapter(layerOrder: order) }
+      },
+      LayerOrder.orders(of: verification.model.expertCount).map { name, order in
+        made(.expertOrder(name)) { variants.adapter(expertOrder: order) }
       },
       dropped(kinds), dropped(layers),
       changes(transpositions.dropLast(), single), dropped(single),
       changes([.truncated], [(.all, all)]),
     ]
-  }
-
-  private func layerOrders(_ count: Int) -> [(name: LayerOrder, order: [Int])] {
-    guard count > 1 else { return [] }
-    let layers = Array(0..<count)
-    let asText = layers.sorted { String($0) < String($1) }
-    let places = layers.map { layer in asText.firstIndex(of: layer) ?? layer }
-    return [
-      (.oneLate, layers.map { ($0 + 1) % count }),
-      (.oneEarly, layers.map { ($0 + count - 1) % count }),
-      (.reversed, layers.reversed()),
-      (.sortedAsText, places),
-      (.unsortedAsText, asText),
-    ].filter { $0.1 != layers }
   }
 
   /// Layers or modules without an update, although others of their kind have one.

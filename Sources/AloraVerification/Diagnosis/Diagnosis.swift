@@ -8,6 +8,8 @@ struct Diagnosis {
   let verification: Verification
   /// The mistake that explained an earlier prompt; tried first for the next.
   private var known: Hypothesis?
+  /// The change of the graph that explained an earlier prompt.
+  var knownGraph: GraphMistake?
   /// Whether everything has been tried for one prompt: it isn't tried again for the others.
   private var hasSearched = false
   /// How many tokens may still be computed.
@@ -56,6 +58,10 @@ struct Diagnosis {
         if adaptedMisses { adapted = adapted ?? .golden(.padding(padding)) }
       }
     }
+    if baseMisses, base == nil, let mistake = try graphMistake(prompt) {
+      base = .mistake(.graph(mistake))
+      if adaptedMisses, adapted == nil, try explainsAdapted(mistake, prompt) { adapted = base }
+    }
     if baseMisses, base == nil {
       base = .baseDiffers(Self.difference(prompt.golden.base, prompt.baseRows))
       adapted = adapted ?? (adaptedMisses ? .baseRowsDiffer : nil)
@@ -97,6 +103,9 @@ struct Diagnosis {
     if isEarly || hasSearched, let found = try activation(prompt, isNear: false) {
       known = found
       return .mistake(found.mistake)
+    }
+    if prompt.golden.base.isEmpty, !hasSearched || knownGraph != nil, let mistake = try graphMistake(prompt) {
+      return .mistake(.graph(mistake))
     }
     if isEarly, let first = failing.first {
       return .differsBeforeActivation(

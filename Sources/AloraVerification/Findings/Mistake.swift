@@ -17,6 +17,10 @@ package enum Mistake: Hashable, Sendable {
   /// Two kinds of modules have each other's factors.
   case exchangedKinds(ModuleKind, ModuleKind)
   case layerOrder(LayerOrder)
+  /// The adapter's experts have each other's updates.
+  case expertOrder(LayerOrder)
+  /// The golden was computed with another graph, whatever the adapter.
+  case graph(GraphMistake)
   /// The golden was computed without the update of these modules.
   case updateLeftOut(ModuleGroup)
 }
@@ -46,6 +50,19 @@ package struct ScalingMistake: Hashable, Sendable {
   }
 }
 
+/// What engines get wrong about a model, with or without an adapter.
+package enum GraphMistake: Hashable, Sendable {
+  case sinksLeftOut
+  /// Windows are this many tokens longer.
+  case windowsChanged(by: Int)
+  case windowsLeftOut
+  case gateAndUpExchanged
+  case clampLeftOut
+  case routerBiasLeftOut
+  case routingWeightsChanged
+  case expertOrder(LayerOrder)
+}
+
 /// Modules that share a mistake.
 package enum ModuleGroup: Hashable, Sendable {
   case all
@@ -54,13 +71,13 @@ package enum ModuleGroup: Hashable, Sendable {
   case module(layer: Int, ModuleKind)
 }
 
-/// An order of layers that isn't the model's.
+/// An order of layers, or of experts, that isn't the model's.
 package enum LayerOrder: String, CaseIterable, Sendable {
-  /// The update of layer i is at layer i + 1, or at layer i − 1.
+  /// What belongs to number i is at i + 1, or at i − 1.
   case oneLate = "one-late"
   case oneEarly = "one-early"
   case reversed
-  /// The layers are sorted by their numbers as text (1, 10, 11, 2), or such an order was undone once too often.
+  /// They are sorted by their numbers as text (1, 10, 11, 2), or such an order was undone once too often.
   case sortedAsText = "sorted-as-text"
   case unsortedAsText = "unsorted-as-text"
 }
@@ -70,4 +87,21 @@ extension Mistake {
   static let provable: [Mistake] = [
     .adapterOff, .scalingLeftOut, .activationShifted(1), .activationShifted(-1), .activeFromFirstToken,
   ]
+}
+
+extension LayerOrder {
+  /// The orders of so many that change something: number i gets what `order[i]` has.
+  static func orders(of count: Int) -> [(name: LayerOrder, order: [Int])] {
+    guard count > 1 else { return [] }
+    let numbers = Array(0..<count)
+    let asText = numbers.sorted { String($0) < String($1) }
+    let places = numbers.map { number in asText.firstIndex(of: number) ?? number }
+    return [
+      (.oneLate, numbers.map { ($0 + 1) % count }),
+      (.oneEarly, numbers.map { ($0 + count - 1) % count }),
+      (.reversed, numbers.reversed()),
+      (.sortedAsText, places),
+      (.unsortedAsText, asText),
+    ].filter { $0.1 != numbers }
+  }
 }

@@ -19,4 +19,9 @@ void alora_narrow_bf16(const float *restrict source, uint16_t *restrict destinat
 // away from zero, as ggml's quantize_row_q8_0_ref. `block_count` blocks; destination holds 34 * block_count bytes.
 void alora_narrow_q8_0(const float *restrict source, uint8_t *restrict destination, size_t block_count);
 
+// One block of MXFP4 as safetensors have it, to the block that ggml stores: the exponent first, then the nibbles of elements
+// 0 ... 15 low and of 16 ... 31 high, where `nibbles` has the even elements low and the odd ones high.
+//   nibbles: 16 bytes     destination: 17 bytes
+void alora_mxfp4_block(uint8_t exponent, const uint8_t *restrict nibbles, uint8_t *restrict destination);
+
 #endif

@@ -12,7 +12,8 @@
 // 4. Lane sum of v[0 ..< n] (norms, softmax): sixteen accumulators, lane l adds v[l], v[l + 16], … in ascending order from
 //    +0 (by fma where v is a product); then lanes are folded: s[l] += s[l + 8], then + 4, + 2, + 1.
 // 5. Attention: a score is a matrix product over the head dimension; the softmax's lane sum numbers the visible positions
-//    from 0; values are accumulated by fma, position ascending, from +0, and divided by the sum at the end.
+//    from 0; values are accumulated by fma, position ascending, from +0, and divided by the sum at the end. A sink takes
+//    part in the maximum, and exp(sink - maximum) is added to the finished lane sum, last.
 // 6. exp, tanh, … are this library's own; see below for their definition and error.
 //
 // NaN: where an input is NaN (or inf - inf arises) the result is NaN, but neither its sign nor its payload is promised.
@@ -134,8 +135,12 @@ void alora_tanh(alora_isa isa, const float *x, float *y, size_t count);
 // Gates of feed-forward layers: y = act(gate) * up.
 //   SiLU:  act(g) = g / (1 + exp(-g))
 //   GELU:  act(g) = g / (1 + exp(-2u)), u = sqrt(2 / pi) * (g + 0.044715 g^3): the tanh form, without its cancellation
+//   clamped swish: y = g / (1 + exp(-(slope * g))) * (u + 1), g = min(gate, limit), u = max(-limit, min(up, limit))
 void alora_silu_multiply(alora_isa isa, const float *gate, const float *up, float *y, size_t count);
 void alora_gelu_tanh_multiply(alora_isa isa, const float *gate, const float *up, float *y, size_t count);
+void alora_clamped_swish_multiply(alora_isa isa, float slope, float limit, const float *gate, const float *up, float *y,
+                                  size_t count);
+void alora_sigmoid(alora_isa isa, const float *x, float *y, size_t count);  // 1 / (1 + exp(-x))
 
 // ------------------------------------------------------------------------------------------------------ reductions
 
@@ -190,6 +195,7 @@ typedef struct alora_attention {
   size_t window;    // a token sees itself and window - 1 positions before it; 0: all
   float scale;      // score = (q . k) * scale, then
   float soft_cap;   // cap * tanh(score / cap); 0: none
+  const float *sinks;  // [group]: a score of each query head that has no key and no value; NULL: none
 } alora_attention;
 
 // Causal attention of T tokens at positions first_position + t, for the `group` query heads of one key-value head.

@@ -180,7 +180,16 @@ TARGET static void attend_pass(const alora_attention *shape, rows_of_pass *pass,
     const size_t position = position_of(shape, first_position, pass->first_row + i);
     const size_t start = first_visible(shape, position), count = position + 1 - start;
     float *row = pass->scores + i * pass->stride + (start - pass->base);
-    pass->sums[i] = exp_less(row, row, count, scale_and_find_largest(shape, row, count));
+    float largest = scale_and_find_largest(shape, row, count);
+    if (shape->sinks == 0) {
+      pass->sums[i] = exp_less(row, row, count, largest);
+      continue;
+    }
+    const float sink = shape->sinks[(pass->first_row + i) % shape->group];
+    largest = sink > largest ? sink : largest;
+    float of_sink[16];
+    v_store(of_sink, v_exp(v_set(sink - largest)));
+    pass->sums[i] = exp_less(row, row, count, largest) + of_sink[0];
   }
 
   memset(pass->outputs, 0, 4 * pass->count * pass->output_stride);

@@ -48,6 +48,24 @@ TARGET void KERNEL(alora_gelu_tanh_multiply)(const float *gate, const float *up,
   MAP(gated(FULL(gate), gelu_argument(FULL(gate)), FULL(up)), gated(PART(gate), gelu_argument(PART(gate)), PART(up)));
 }
 
+INLINE v16f clamped_swish(v16f slope, v16f limit, v16f gate, v16f up) {
+  const v16f g = v_min(limit, gate), u = v_max(v_sub(v_set(-0.0f), limit), v_min(limit, up));  // a NaN stays
+  return gated(g, v_mul(slope, g), v_add(u, v_set(1.0f)));
+}
+
+TARGET void KERNEL(alora_clamped_swish_multiply)(float slope, float limit, const float *gate, const float *up, float *y,
+                                                 size_t count) {
+  const v16f s = v_set(slope), l = v_set(limit);
+  MAP(clamped_swish(s, l, FULL(gate), FULL(up)), clamped_swish(s, l, PART(gate), PART(up)));
+}
+
+INLINE v16f sigmoid(v16f x) {
+  const v16f one = v_set(1.0f);
+  return v_div(one, v_add(one, v_exp(v_sub(v_set(-0.0f), x))));
+}
+
+TARGET void KERNEL(alora_sigmoid)(const float *x, float *y, size_t count) { MAP(sigmoid(FULL(x)), sigmoid(PART(x))); }
+
 TARGET void KERNEL(alora_rms_norm)(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,
                                    size_t y_stride, size_t token_count, size_t n) {
   for (size_t t = 0; t < token_count; t++, x += x_stride, y += y_stride) {

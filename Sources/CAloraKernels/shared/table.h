@@ -24,6 +24,8 @@ typedef struct alora_table {
   void (*tanh)(const float *x, float *y, size_t count);
   void (*silu_multiply)(const float *gate, const float *up, float *y, size_t count);
   void (*gelu_tanh_multiply)(const float *gate, const float *up, float *y, size_t count);
+  void (*clamped_swish_multiply)(float slope, float limit, const float *gate, const float *up, float *y, size_t count);
+  void (*sigmoid)(const float *x, float *y, size_t count);
   void (*rms_norm)(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,
                    size_t y_stride, size_t token_count, size_t n);
   void (*softmax)(const float *x, float *y, size_t n);

@@ -25,6 +25,8 @@ extension Evaluator {
       switch activation {
       case .silu: unsafe alora_silu_multiply(isa, x, y, x, elementCount)
       case .geluTanh: unsafe alora_gelu_tanh_multiply(isa, x, y, x, elementCount)
+      case .clampedSwish(let slope, let limit):
+        unsafe alora_clamped_swish_multiply(isa, slope, limit, x, y, x, elementCount)
       }
     }
   }

@@ -98,7 +98,7 @@ extension Evaluator {
   }
 
   private func gatherAndProject(_ attention: Model.Attention, _ layer: Int, _ pass: Pass) {
-    gather(attention.shape, layer, pass)
+    gather(attention.shape, attention.sinks, layer, pass)
     pack(pass.attention, count: pass.rowCount, in: pass)
     multiply(
       pass.attention, [Product(matrix: attention.output, slot: .layer(.output), output: pass.output)], layer, pass)
@@ -106,11 +106,11 @@ extension Evaluator {
 
   /// The values that each head attends to: tasks of a few tokens of one head, the last tokens first, because they have
   /// most to see.
-  private func gather(_ shape: AttentionShape, _ layer: Int, _ pass: Pass) {
+  private func gather(_ shape: AttentionShape, _ sinks: FloatBuffer?, _ layer: Int, _ pass: Pass) {
     let group = shape.headCount / shape.keyValueHeadCount
-    let kernelShape = alora_attention(
+    let kernelShape = unsafe alora_attention(
       head_dim: shape.headDimension, group: group, window: shape.window ?? 0, scale: shape.scale,
-      soft_cap: shape.softCap ?? 0)
+      soft_cap: shape.softCap ?? 0, sinks: nil)
     var tasks: [(segment: Segment, rows: Range<Int>, head: Int)] = []
     for segment in pass.segments {
       for first in stride(from: segment.rows.lowerBound, to: segment.rows.upperBound, by: 32).reversed() {
@@ -122,7 +122,8 @@ extension Evaluator {
     pool.run(tasks: all.count) { thread, index in
       let (segment, rows, head) = all[index]
       let position = segment.position(ofRow: rows.lowerBound)
-      var kernelShape = kernelShape
+      var kernelShape = unsafe kernelShape
+      if let sinks { unsafe kernelShape.sinks = UnsafePointer(sinks.base + head * group) }
       let bytes = unsafe alora_attention_scratch_byte_count(&kernelShape, position, rows.count)
       let memory = unsafe self.scratch[thread].attention.reserve(bytes / 4 + 16)
       let keys = unsafe UnsafeRawPointer(segment.sequence.keyBlocks(layer: layer, head: head))

@@ -1,0 +1,26 @@
+extension Architecture {
+  /// Qwen 1.5 and 2 with experts: a shared expert with a gate of its own, and maybe layers without experts.
+  ///
+  /// Source: transformers `models/qwen2_moe/modeling_qwen2_moe.py`, llama.cpp `conversion/qwen.py` (`Qwen2MoeModel`).
+  static let qwen2Moe = Architecture(
+    Names(gguf: "qwen2moe", family: "Qwen2Moe", modelTypes: ["qwen2_moe"]),
+    defaults: ConfigurationDefaults(
+      vocabularySize: 151_936, hiddenSize: 2048, feedForwardSize: 5632, layerCount: 24, headCount: 16,
+      keyValueHeadCount: 16, contextLength: 32768,
+      experts: .init(
+        count: 60, perToken: 4, feedForwardSize: 1408, sharedFeedForwardSize: 5632, hasDenseLayers: true)),
+    numbers: GraphNumberRules(
+      window: .evenLayersIfUsed, biases: .queryKeyValueAsConfigured, routing: .asConfigured(isNormalizedInGGUF: false)),
+    modules: { h in
+      LayerModule.attention(h, isPermuted: false) + LayerModule.routedFeedForward(h) + [
+        .linear("mlp.shared_expert.gate_proj", h.hiddenSize, h.sharedFeedForwardSize, "ffn_gate_shexp")
+          .inLayers(.withExperts),
+        .linear("mlp.shared_expert.up_proj", h.hiddenSize, h.sharedFeedForwardSize, "ffn_up_shexp")
+          .inLayers(.withExperts),
+        .linear("mlp.shared_expert.down_proj", h.sharedFeedForwardSize, h.hiddenSize, "ffn_down_shexp")
+          .inLayers(.withExperts),
+        .linear("mlp.shared_expert_gate", h.hiddenSize, 1, "ffn_gate_inp_shexp").inLayers(.withExperts),
+      ]
+    },
+    layer: { layer in try layer.preNorm(layer.attention(), layer.routedFeedForward()) })
+}

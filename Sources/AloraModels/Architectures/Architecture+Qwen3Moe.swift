@@ -1,0 +1,40 @@
+extension Architecture {
+  /// Qwen 3 with experts: norms on the heads of q and k, and maybe layers without experts.
+  ///
+  /// Source: transformers `models/qwen3_moe/modeling_qwen3_moe.py`, llama.cpp `conversion/qwen.py` (`Qwen3MoeModel`).
+  static let qwen3Moe = Architecture(
+    Names(gguf: "qwen3moe", family: "Qwen3Moe", modelTypes: ["qwen3_moe"]),
+    defaults: ConfigurationDefaults(
+      vocabularySize: 151_936, hiddenSize: 2048, feedForwardSize: 6144, layerCount: 24, keyValueHeadCount: 4,
+      contextLength: 32768, experts: .init(count: 128, perToken: 8, feedForwardSize: 768, hasDenseLayers: true)),
+    numbers: GraphNumberRules(
+      window: .ifUsed, biases: .asConfigured, routing: .asConfigured(isNormalizedInGGUF: true)),
+    modules: { h in LayerModule.attention(h, isPermuted: false) + LayerModule.routedFeedForward(h) },
+    layer: { layer in try layer.preNorm(layer.attention(headNorms: .perHead), layer.routedFeedForward()) })
+}
+
+extension Architecture.LayerModule {
+  func inLayers(_ layers: Layers) -> Self {
+    var module = self
+    module.layers = layers
+    return module
+  }
+
+  /// The router of layers with experts, and the network of those without.
+  static func routedFeedForward(_ h: Hyperparameters) -> [Self] {
+    let width = h.denseFeedForwardSize
+    return [
+      linear("mlp.gate", h.hiddenSize, h.expertCount, "ffn_gate_inp").inLayers(.withExperts),
+      linear("mlp.gate_proj", h.hiddenSize, width, "ffn_gate").inLayers(.dense),
+      linear("mlp.up_proj", h.hiddenSize, width, "ffn_up").inLayers(.dense),
+      linear("mlp.down_proj", width, h.hiddenSize, "ffn_down").inLayers(.dense),
+    ]
+  }
+}
+
+extension LayerBuilder {
+  /// Experts in two parameters, or in modules of their own, as files of transformers 4 have them; or one network.
+  func routedFeedForward() throws -> GraphBlock.Operation {
+    h.denseLayers.contains(index) ? try gated() : try mixture(ExpertFiles(projections: ("mlp", .init())))
+  }
+}

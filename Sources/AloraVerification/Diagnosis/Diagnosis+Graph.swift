@@ -1,0 +1,72 @@
+internal import AloraInference
+
+extension Diagnosis {
+  /// The change of the graph that explains the golden rows of the base or, if there are none, of the adapted model.
+  mutating func graphMistake(_ prompt: GoldenPrompt) throws -> GraphMistake? {
+    let isOfBase = !prompt.golden.base.isEmpty
+    let golden = isOfBase ? prompt.golden.base : prompt.golden.adapted
+    let computed = isOfBase ? prompt.baseRows : prompt.adaptedRows
+    let positions = golden.keys.sorted()
+    func isOff(_ position: Int, _ row: [Float]?) -> Bool {
+      !prompt.tolerance.accepts(RowComparison.relative(expected: golden[position], found: row))
+    }
+    guard let first = positions.first(where: { isOff($0, computed[$0]) }) else { return nil }
+    let candidates = (knownGraph.map { [$0] } ?? []) + graphMistakes()
+    for mistake in candidates {
+      guard let rows = try graphRows(mistake, prompt, isAdapted: !isOfBase, at: [first]), !isOff(first, rows[first]),
+        let all = try graphRows(mistake, prompt, isAdapted: !isOfBase, at: positions),
+        !positions.contains(where: { isOff($0, all[$0]) })
+      else { continue }
+      knownGraph = mistake
+      return mistake
+    }
+    return nil
+  }
+
+  /// Whether a change of the graph explains the adapter's golden rows, too.
+  mutating func explainsAdapted(_ mistake: GraphMistake, _ prompt: GoldenPrompt) throws -> Bool {
+    guard let rows = try graphRows(mistake, prompt, isAdapted: true, at: prompt.positions) else { return false }
+    return prompt.tolerance.accepts(prompt.misfit(rows))
+  }
+
+  private func graphMistakes() -> [GraphMistake] {
+    let plain: [GraphMistake] = [
+      .sinksLeftOut, .clampLeftOut, .routerBiasLeftOut, .gateAndUpExchanged, .routingWeightsChanged, .windowsLeftOut,
+      .windowsChanged(by: 1), .windowsChanged(by: -1),
+    ]
+    return plain + LayerOrder.orders(of: verification.model.expertCount).map { .expertOrder($0.name) }
+  }
+
+  /// The rows that a changed graph gives from scratch; nil where the model has nothing to change, or for want of tokens.
+  private mutating func graphRows(
+    _ mistake: GraphMistake, _ prompt: GoldenPrompt, isAdapted: Bool, at positions: [Int]
+  ) throws -> [Int: [Float]]? {
+    guard let change = mistake.change(expertCount: verification.model.expertCount), let last = positions.last,
+      tokensLeft > last, let model = verification.model.with(change)
+    else { return nil }
+    spend(last + 1)
+    let sequence = TokenSequence(
+      model: model, adapter: isAdapted ? adapter : nil, activationStart: isAdapted ? prompt.start : nil,
+      declaredLength: prompt.tokens.count)
+    let evaluator = Evaluator(
+      model: model, pool: verification.evaluator.pool, instructionSet: verification.evaluator.instructionSet)
+    let logits = try evaluator.evaluate([Work(sequence, tokens: Array(prompt.tokens[...last]), logits: .all)])[0]
+    return Dictionary(uniqueKeysWithValues: positions.map { ($0, Array(logits[$0])) })
+  }
+}
+
+extension GraphMistake {
+  fileprivate func change(expertCount: Int) -> GraphChange? {
+    switch self {
+    case .sinksLeftOut: .sinksLeftOut
+    case .windowsChanged(let count): .windowsChanged(by: count)
+    case .windowsLeftOut: .windowsLeftOut
+    case .gateAndUpExchanged: .gateAndUpExchanged
+    case .clampLeftOut: .clampLeftOut
+    case .routerBiasLeftOut: .routerBiasLeftOut
+    case .routingWeightsChanged: .routingWeightsChanged
+    case .expertOrder(let name):
+      LayerOrder.orders(of: expertCount).first { $0.name == name }.map { .experts(order: $0.order) }
+    }
+  }
+}

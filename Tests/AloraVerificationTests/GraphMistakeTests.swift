@@ -1,0 +1,71 @@
+import AloraInference
+import AloraTestSupport
+import Testing
+
+@testable import AloraVerification
+
+/// Goldens that were computed with a mistake in the model's graph, whatever the adapter.
+@Suite struct GraphMistakeTests {
+  struct Planted: CustomTestStringConvertible, Sendable {
+    let fixture: String
+    let change: GraphChange
+    let mistake: GraphMistake
+    var testDescription: String { "\(fixture): \(mistake)" }
+  }
+
+  static let planted: [Planted] = [
+    .init(fixture: "gpt-oss", change: .sinksLeftOut, mistake: .sinksLeftOut),
+    .init(fixture: "gpt-oss-layers", change: .clampLeftOut, mistake: .clampLeftOut),
+    .init(fixture: "gpt-oss", change: .routerBiasLeftOut, mistake: .routerBiasLeftOut),
+    .init(fixture: "gpt-oss-experts", change: .gateAndUpExchanged, mistake: .gateAndUpExchanged),
+    .init(fixture: "gpt-oss", change: .windowsChanged(by: 1), mistake: .windowsChanged(by: 1)),
+    .init(fixture: "mixtral-window", change: .windowsChanged(by: -1), mistake: .windowsChanged(by: -1)),
+    .init(fixture: "mixtral-window", change: .windowsLeftOut, mistake: .windowsLeftOut),
+    .init(fixture: "qwen3-moe", change: .experts(order: [5, 4, 3, 2, 1, 0]), mistake: .expertOrder(.reversed)),
+    .init(fixture: "qwen3-moe-dense", change: .routingWeightsChanged, mistake: .routingWeightsChanged),
+    .init(fixture: "llama", change: .gateAndUpExchanged, mistake: .gateAndUpExchanged),
+  ]
+
+  @Test(arguments: planted, [true, false])
+  func aMistakeInTheGraphIsNamed(_ planted: Planted, hasBaseRows: Bool) throws {
+    try withTemporaryDirectory { directory in
+      let verifying = try Verifying(planted.fixture)
+      let pool = ThreadPool(threadCount: 1)
+      let model = try #require(verifying.model.with(planted.change))
+      let evaluator = Evaluator(model: model, pool: pool)
+      // Longer than the windows.
+      var item = try GoldenCase(testData("inference/\(planted.fixture)/golden.npz"), 8)
+      func rows(_ adapter: Adapter?) throws -> [[Float]] {
+        let sequence = TokenSequence(
+          model: model, adapter: adapter, activationStart: item.start, declaredLength: item.tokens.count)
+        let logits = try evaluator.evaluate([Work(sequence, tokens: item.tokens, logits: .all)])[0]
+        return logits.positions.map { Array(logits[$0]) }
+      }
+      item.base = hasBaseRows ? try rows(nil) : nil
+      item.adapted = try rows(verifying.verification.adapter)
+      let path = directory + "/golden.npz"
+      try item.write(path)
+      let result = try verifying.result(golden: path)
+      #expect(result.failedProofs == [.afterActivation])
+      #expect(!result.causes.isEmpty && Set(result.causes) == [.mistake(.graph(planted.mistake))])
+    }
+  }
+
+  @Test func updatesOfOtherExpertsAreNamed() throws {
+    try withTemporaryDirectory { directory in
+      let verifying = try Verifying("gpt-oss-experts")
+      let verification = verifying.verification
+      let variants = try AdapterVariants(of: verification.adapter, model: verifying.model)
+      let other = try #require(variants.adapter(expertOrder: [1, 2, 3, 0]))
+      var item = try GoldenCase(testData("inference/gpt-oss-experts/golden.npz"), 8)
+      let sequence = TokenSequence(
+        model: verifying.model, adapter: other, activationStart: 0, declaredLength: item.tokens.count)
+      let logits = try verification.evaluator.evaluate([Work(sequence, tokens: item.tokens, logits: .all)])[0]
+      item.adapted = logits.positions.map { Array(logits[$0]) }
+      let path = directory + "/golden.npz"
+      try item.write(path)
+      let result = try verifying.result(golden: path)
+      #expect(result.causes == [.mistake(.expertOrder(.oneLate))])
+    }
+  }
+}
