@@ -25,7 +25,7 @@ quietly = $(if $(shell command -v $(PYTHON)),$(PYTHON) scripts/quietly.py "$(1)"
 # They share .build, and set-up.
 .NOTPARALLEL:
 .PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions roots sanitize robustness faults mutants mistakes \
-	limits oddities fuzz bench package clean debug refresh differential oracle engine-oracle
+	limits oddities fuzz bench package clean debug refresh differential oracle engine-oracle peft-check
 
 help:
 	@echo "To begin with"
@@ -42,6 +42,7 @@ help:
 	@echo "  make roots         demo and test in bare roots of Debian 12 and 13 (as root; debootstrap); ROOTS=bookworm:user"
 	@echo "  make oracle        every traced class against PEFT's merged model and llama.cpp's converter; CLASSES=\"A B\" for some (Python)"
 	@echo "  make engine-oracle  the same through llama.cpp itself (Python, xllamacpp)"
+	@echo "  make peft-check    PEFT loads what convert --to peft writes; PYTHON with torch, transformers and peft"
 	@echo "Robustness"
 	@echo "  make robustness    all of the following in a quick form; WHAT=\"faults limits\" for some"
 	@echo "  make faults        kill the command, or fail a system call, at every step of writing (Linux; strace)"
@@ -149,6 +150,9 @@ mutants: debug
 
 mistakes: build $(MODEL)
 	@$(PYTHON) scripts/robustness mistakes $(RELEASE) $(MODEL) $(CACHE)/mistakes
+
+peft-check: debug
+	@$(PYTHON) scripts/check_peft.py .build/debug/alora
 
 SECONDS ?= $(if $(QUICK),10,60)
 TARGET ?=

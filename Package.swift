@@ -72,7 +72,7 @@ let package = Package(
     module(
       "AloraConversion",
       [
-        "AloraModels", "AloraSystem", "AloraGGUF", "AloraModelCard", "AloraAdapters", "AloraSafetensors",
+        "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraModelCard", "AloraAdapters", "AloraSafetensors",
         "AloraTensors", "AloraTokenization",
       ]),
     module(
@@ -143,8 +143,8 @@ let package = Package(
     tests(
       "AloraConversion",
       [
-        "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraTensors",
-        "AloraTestSupport", "AloraTokenization",
+        "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraSafetensors",
+        "AloraTensors", "AloraTestSupport", "AloraTokenization",
       ]),
     tests("AloraModels", ["AloraSystem", "AloraGGUF", "AloraJSON", "AloraTestSupport", "AloraTokenization"]),
     tests(

@@ -15,6 +15,8 @@ package enum AdapterNote: Hashable, Sendable {
   case invocationTextDiffers(tokens: [Int], used: [Int])
   /// A legacy adapter's text becomes `tokens`, without the first of which the adapter is activated.
   case legacyInvocation(tokens: [Int])
+  /// MLX's `alpha` beside `scale`, which counts as it is.
+  case mlxAlphaUnused(field: String, scale: Double)
   /// The configuration targets modules that the file doesn't adapt.
   case modulesNotInFile(count: Int, first: String)
 

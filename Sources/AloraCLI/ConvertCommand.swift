@@ -7,32 +7,42 @@ internal import AloraAdapters
 internal import AloraReports
 internal import ArgumentParser
 
-/// `alora convert`: a PEFT adapter becomes a GGUF adapter.
+/// `alora convert`: a PEFT or MLX adapter becomes a GGUF adapter, a GGUF adapter a PEFT directory or another GGUF.
 struct ConvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convert",
-    abstract: "Convert a PEFT adapter to GGUF.",
+    abstract: "Convert a PEFT or MLX adapter to GGUF, or back to PEFT.",
     discussion: """
       Examples:
         alora convert my-adapter --base base.gguf --outfile my-adapter.gguf
         alora convert --recursive library --base base.gguf --outdir converted
+        alora convert my-adapter.gguf --to peft --base base -o my-adapter
+        alora convert my.gguf --outtype q8_0 --set general.license=mit -o small.gguf
 
       The base can be a Hugging Face directory (config.json is enough; no weights are read) or a GGUF. The adapter is checked \
-      against it before anything is written. What GGUF can't express is refused by name.
+      against it before anything is written. What GGUF or PEFT can't express is refused by name. A GGUF that stays one needs no \
+      base.
       """)
 
-  @Argument(help: "The directory that PEFT's save_pretrained wrote, or with --recursive a tree of them.")
+  @Argument(
+    help: "The directory that PEFT's save_pretrained or mlx_lm.lora wrote, or a GGUF. With --recursive, a tree of them."
+  )
   var adapter: String
 
   @Option(
     help: ArgumentHelp(
       "The base model: a Hugging Face directory or a GGUF. Can be repeated: each adapter goes to the base that it names.",
       valueName: "dir|gguf"))
-  var base: [String]
+  var base: [String] = []
+
+  @Option(help: ArgumentHelp("What it becomes: gguf (the default) or peft.", valueName: "form"), transform: form)
+  var to = ConversionRequest.Form.gguf
 
   @Option(
+    name: [.customShort("o"), .long],
     help: ArgumentHelp(
-      "The file to write. The default is a name in GGUF's convention, in the current directory.", valueName: "file"))
+      "The file to write; with --to peft, the directory. The default is a name in the current directory.",
+      valueName: "file"))
   var outfile: String?
 
   @Option(help: ArgumentHelp("The directory to write to.", valueName: "dir"))
@@ -40,9 +50,17 @@ struct ConvertCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The element type: f32 (the default), f16, bf16, q8_0, or auto to keep the adapter's own.", valueName: "type"),
+      "The element type: f32 (the default), f16, bf16, q8_0, or auto to keep the adapter's own. A GGUF keeps its own.",
+      valueName: "type"),
     transform: outputType)
-  var outtype = OutputType.f32
+  var outtype: OutputType?
+
+  @Option(
+    name: .customLong("set"),
+    help: ArgumentHelp(
+      "Set a general.* key of a GGUF adapter; an empty value removes it. Repeatable.", valueName: "key=value"),
+    transform: setting)
+  var settings: [GeneralKeySetting] = []
 
   @Flag(help: "Convert every adapter in the tree. If one fails, the others are still converted.")
   var recursive = false
@@ -69,9 +87,15 @@ struct ConvertCommand: ParsableCommand {
   var textOnly = false
 
   func validate() throws {
-    if base.isEmpty { throw ValidationError("Missing expected argument '--base <dir|gguf>'") }
     try OutputPlaces.checkIsFile(outfile, option: "--outfile")
+    if base.isEmpty, recursive || (try? request.isEdit(of: adapter)) != true {
+      throw ValidationError("Missing expected argument '--base <dir|gguf>'")
+    }
+    if to == .peft, outtype != nil { throw ValidationError("--to peft keeps the types: leave out --outtype") }
     if recursive {
+      guard to == .gguf, settings.isEmpty else {
+        throw ValidationError("--recursive converts to GGUF: leave out --to and --set")
+      }
       guard outfile == nil else { throw ValidationError("--recursive writes many files: give --outdir, not --outfile") }
       guard outdir != nil || dryRun else { throw ValidationError("--recursive needs --outdir") }
     } else if outdir != nil {
@@ -96,24 +120,50 @@ struct ConvertCommand: ParsableCommand {
     }
   }
 
-  private func prepared(_ path: String, _ bases: [ConversionBase]) throws -> Conversion {
-    try Conversion(
-      adapterPath: path, bases: bases, outputType: outtype, ignoredFields: Set(ignoredFields),
-      baseModelID: baseModelID, leavesOutTowers: textOnly)
+  private var request: ConversionRequest {
+    var request = ConversionRequest()
+    request.form = to
+    request.outputType = outtype
+    request.settings = settings
+    request.ignoredFields = Set(ignoredFields)
+    request.baseModelID = baseModelID
+    request.leavesOutTowers = textOnly
+    return request
   }
 
-  private func outputPath(_ conversion: Conversion, in directory: String? = nil) -> String {
+  private func prepared(_ path: String, _ bases: [ConversionBase]) throws -> AdapterConversion {
+    try AdapterConversion(path: path, bases: bases, request: request)
+  }
+
+  private func outputPath(_ conversion: AdapterConversion, in directory: String? = nil) -> String {
     if let outfile { return outfile }
     let folder = directory ?? outdir
-    return folder.map { "\($0)/\(conversion.defaultFileName)" } ?? conversion.defaultFileName
+    // A PEFT adapter is a directory itself.
+    if to == .peft, let folder { return folder }
+    let name = conversion.defaultName(adapterPath: adapter)
+    return folder.map { "\($0)/\(name)" } ?? name
   }
 
-  private func write(_ conversion: Conversion, to path: String) throws -> ConversionSummary {
+  private func write(_ conversion: AdapterConversion, to path: String) throws -> AdapterConversion.Summary {
     if let slash = path.lastIndex(of: "/"), outdir != nil { try FileSystem.createDirectory(String(path[..<slash])) }
-    var progress = Progress("Writing", total: conversion.plan.layout.byteCount, isQuiet: common.quiet)
+    var progress = Progress("Writing", total: conversion.byteCount, isQuiet: common.quiet)
     defer { progress.finish() }
-    return try conversion.plan.write(to: path, replacesExisting: force) { progress.update($0) }
+    return try conversion.write(to: path, replacesExisting: force) { progress.update($0) }
   }
+}
+
+private func form(_ text: String) throws -> ConversionRequest.Form {
+  guard let form = ConversionRequest.Form(rawValue: text.lowercased()) else {
+    throw ValidationError("'\(text)' is not a form of adapters; the forms are gguf and peft")
+  }
+  return form
+}
+
+private func setting(_ text: String) throws -> GeneralKeySetting {
+  guard let setting = GeneralKeySetting(text) else {
+    throw ValidationError("'\(text)' sets nothing; write KEY=VALUE, as in general.license=apache-2.0")
+  }
+  return setting
 }
 
 private func outputType(_ text: String) throws -> OutputType {

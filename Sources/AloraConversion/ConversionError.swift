@@ -13,6 +13,14 @@ package struct ConversionError: DiagnosedError, Hashable {
     case outputIsInput
     /// Experts of one tensor with different ranks or scalings.
     case unevenExperts
+    /// Parts of a module with scalings that PEFT can't give one module.
+    case unevenParts
+    /// Something that was done on the way to GGUF and can't be undone exactly.
+    case notInvertible
+    /// The adapter is in the form that was asked for already.
+    case alreadyConverted
+    /// A key that can't be set, or not to this value.
+    case invalidKey
   }
 
   package let code: Code

@@ -10,6 +10,10 @@ package enum ConversionNote: Hashable, Sendable {
   case identity(AdapterIdentity.Note)
   /// The adapter names another base than the one given, whose shapes fit.
   case otherBase(trainedOn: String, given: String)
+  /// PEFT has one module for several parts with factors of their own, whose ranks add up.
+  case joinedParts(module: String, count: Int, rank: Int)
+  /// A key of a GGUF that a model card has no field for.
+  case keyNotInCard(String)
   /// Updates that add nothing, because A or B is all zeros.
   case idleUpdates(count: Int, total: Int)
   /// Elements that the output's type rounds to 0.

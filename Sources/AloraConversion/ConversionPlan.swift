@@ -112,6 +112,7 @@ extension ConversionPlan {
     var joined = JoinedTensors(alpha: scaling.alpha)
     for (member, factor) in zip(members, scaling.factors) {
       switch member.module.kind {
+      case _ where member.isInGGUFOrder: tensors += Self.stackedTensors(member, factor: factor, outputType: outputType)
       case .experts(let experts):
         tensors += Self.tensors(
           member, experts, factor: factor, isNatural: try bound.isNatural(member), outputType: outputType)
@@ -160,7 +161,7 @@ extension ConversionPlan {
     for target in member.targets {
       guard let part = target.part else { continue }
       joined.add(
-        target, part, a: Gather(a: pair.a, target), b: Gather(b: pair.b, target), scaling: member.scaling.value)
+        target, part, a: Gather(a: pair, target), b: Gather(b: pair, target), scaling: member.scaling.value)
     }
     return member.targets.filter { $0.part == nil }.flatMap { target -> [Tensor] in
       let columns = pair.isEmbedding ? [pair.inputCount, pair.rank] : [pair.rank, pair.inputCount]
@@ -170,13 +171,31 @@ extension ConversionPlan {
       return [
         Tensor(
           name: target.tensorName + GGUFAdapterFormat.suffixA,
-          dtype: outputType.dtype(columnCount: shapeA.columnCount), shape: shapeA, source: pair.a, rows: 0..<pair.rank,
-          permutation: .none, isTransposed: pair.isEmbedding, factor: 1, gather: Gather(columnsOf: pair.a, target)),
+          dtype: outputType.dtype(columnCount: shapeA.columnCount), shape: shapeA, source: pair.a,
+          rows: 0..<(pair.isEmbedding && pair.hasInputRows ? pair.inputCount : pair.rank),
+          permutation: .none, isTransposed: pair.isEmbedding && !pair.hasInputRows, factor: 1,
+          gather: Gather(columnsOf: pair, target)),
         Tensor(
           name: target.tensorName + GGUFAdapterFormat.suffixB, dtype: outputType.dtype(columnCount: pair.rank),
           shape: shapeB, source: pair.b, rows: target.rows, permutation: target.permutation, isTransposed: false,
-          factor: factor, gather: Gather(rowsOf: pair.b, target)),
+          factor: factor, gather: Gather(rowsOf: pair, target)),
       ]
+    }
+  }
+
+  /// The two output tensors of a stack that is in GGUF's order already.
+  private static func stackedTensors(
+    _ member: BoundAdapter.Member, factor: Double, outputType: OutputType
+  ) -> [Tensor] {
+    member.targets.flatMap { target in
+      [
+        (member.pair.a, GGUFAdapterFormat.suffixA, 1), (member.pair.b, GGUFAdapterFormat.suffixB, factor),
+      ].map { source, suffix, factor in
+        Tensor(
+          name: target.tensorName + suffix, dtype: outputType.dtype(columnCount: source.shape.columnCount),
+          shape: source.shape, source: source, rows: 0..<source.shape.rowCount, permutation: .none,
+          isTransposed: false, factor: factor)
+      }
     }
   }
 

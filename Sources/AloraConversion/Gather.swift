@@ -1,3 +1,4 @@
+internal import AloraAdapters
 internal import AloraModels
 internal import AloraTensors
 
@@ -37,36 +38,37 @@ struct Gather: Hashable, Sendable {
 }
 
 extension Gather {
-  /// All of an A factor, in the order of the target's columns.
-  init(a: TensorDescription, _ target: WeightTarget) {
+  /// All rows of an A factor, in the order of the target's columns.
+  init(a pair: FactorPair, _ target: WeightTarget) {
     self.init(
-      matrix: a, rowCount: a.shape.rowCount, columnCount: a.shape.columnCount, firstRow: 0, rowOrder: .none,
-      columnOrder: target.columns, rowFactors: [])
+      matrix: pair.a, isTransposed: pair.hasInputRows, rowCount: pair.rank, columnCount: pair.inputCount, firstRow: 0,
+      rowOrder: .none, columnOrder: target.columns, rowFactors: [])
   }
 
   /// A target's rows of a B factor.
-  init(b: TensorDescription, _ target: WeightTarget) {
+  init(b pair: FactorPair, _ target: WeightTarget) {
     self.init(
-      matrix: b, rowCount: target.rowCount, columnCount: b.shape.columnCount, firstRow: target.rows.lowerBound,
-      rowOrder: target.permutation, columnOrder: .none, rowFactors: target.factors)
+      matrix: pair.b, isTransposed: pair.isOutputMinor, rowCount: target.rowCount, columnCount: pair.rank,
+      firstRow: target.rows.lowerBound, rowOrder: target.permutation, columnOrder: .none, rowFactors: target.factors)
   }
 
-  /// The columns of an A factor in the order of the target's columns; nil if nothing moves.
-  init?(columnsOf a: TensorDescription, _ target: WeightTarget) {
-    guard target.columns != .none else { return nil }
-    self.init(a: a, target)
+  /// The rows of an A factor that is stored by columns, or its columns in the order of the target's; nil if nothing moves.
+  init?(columnsOf pair: FactorPair, _ target: WeightTarget) {
+    // A of an embedding is stored as GGUF has it, or transposed without a gather.
+    guard !pair.isEmbedding, target.columns != .none || pair.hasInputRows else { return nil }
+    self.init(a: pair, target)
   }
 
   /// The rows of a B factor in the order of the target's rows; nil if that's a range or halves that become pairs.
-  init?(rowsOf b: TensorDescription, _ target: WeightTarget) {
+  init?(rowsOf pair: FactorPair, _ target: WeightTarget) {
     let isOrdered = if case .order = target.permutation { true } else { false }
-    guard isOrdered || !target.factors.isEmpty else { return nil }
-    self.init(b: b, target)
+    guard isOrdered || !target.factors.isEmpty || pair.isOutputMinor else { return nil }
+    self.init(b: pair, target)
   }
 
   private init(
-    matrix: TensorDescription, rowCount: Int, columnCount: Int, firstRow: Int, rowOrder: RowPermutation,
-    columnOrder: RowPermutation, rowFactors: [WeightTarget.RowFactor]
+    matrix: TensorDescription, isTransposed: Bool, rowCount: Int, columnCount: Int, firstRow: Int,
+    rowOrder: RowPermutation, columnOrder: RowPermutation, rowFactors: [WeightTarget.RowFactor]
   ) {
     sources = [matrix]
     isShared = true
@@ -74,8 +76,8 @@ extension Gather {
     self.rowCount = rowCount
     self.columnCount = columnCount
     sliceStride = 0
-    rowStride = matrix.shape.columnCount
-    columnStride = 1
+    rowStride = isTransposed ? 1 : matrix.shape.columnCount
+    columnStride = isTransposed ? matrix.shape.columnCount : 1
     self.firstRow = firstRow
     self.rowOrder = rowOrder
     self.columnOrder = columnOrder

@@ -41,6 +41,12 @@ struct AdapterParts {
 
   /// - Throws: `ambiguousExperts`.
   init(_ adapter: BoundAdapter) throws {
+    if adapter.updates.contains(where: \.b.isStoredByColumns) {
+      throw InferenceError(
+        .unsupportedModule, path: adapter.path,
+        problem: "MLX stores the factors by columns, and they are run by rows",
+        remedy: "convert the adapter to GGUF, and run that")
+    }
     experts = try adapter.expertUpdates()
     invocationTokens = adapter.invocationTokens
     moduleCount = adapter.members.count

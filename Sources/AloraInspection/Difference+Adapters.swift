@@ -99,7 +99,7 @@ extension BoundAdapter.Update {
 extension BoundAdapter.Factor {
   /// The rows that are meant, in Hugging Face's order.
   fileprivate func values() throws -> [Float] {
-    let columns = tensor.shape.columnCount
+    let columns = isStoredByColumns ? tensor.shape.rowCount : tensor.shape.columnCount
     let bytes = try file.read(tensor.byteRange)
     var all: [Float] = []
     guard ElementConversion.canWiden(tensor.dtype) else {
@@ -107,6 +107,10 @@ extension BoundAdapter.Factor {
         path: file.path, problem: "tensor \(tensor.name): elements of type \(tensor.dtype) aren't decoded", remedy: nil)
     }
     ElementConversion.widen(bytes, tensor.dtype, count: tensor.shape.elementCount, into: &all)
+    if isStoredByColumns {
+      let stride = tensor.shape.columnCount
+      all = (0..<all.count).map { all[$0 % columns * stride + $0 / columns] }
+    }
     return rows.indices.flatMap { index -> ArraySlice<Float> in
       let row = rows.lowerBound + permutation.targetRow(of: index - rows.lowerBound)
       return all[(row * columns)..<((row + 1) * columns)]

@@ -14,6 +14,11 @@ package struct AdapterIdentity: Hashable, Sendable {
   package struct Entry: Hashable, Sendable {
     package let key: String
     package let value: Value
+
+    package init(key: String, value: Value) {
+      self.key = key
+      self.value = value
+    }
   }
 
   /// What isn't recorded, and why.
@@ -241,7 +246,7 @@ extension AdapterIdentity {
     }
     add("\(prefix).count", .uint32(UInt32(clamping: models.count)))
     for (index, model) in models.enumerated() {
-      for field in ["name", "author", "version", "organization", "description", "url", "doi", "uuid", "repo_url"] {
+      for field in Self.modelFields {
         if let text = Self.field(field, of: model, weightCount: weightCount) {
           add("\(prefix).\(index).\(field)", .string(text))
         }
@@ -249,7 +254,12 @@ extension AdapterIdentity {
     }
   }
 
-  private static func field(_ field: String, of model: YAMLValue, weightCount: Int) -> String? {
+  /// What is recorded about a model or a data set, in the reference's order.
+  static let modelFields = [
+    "name", "author", "version", "organization", "description", "url", "doi", "uuid", "repo_url",
+  ]
+
+  static func field(_ field: String, of model: YAMLValue, weightCount: Int) -> String? {
     guard let text = model.text else { return model[field]?.text }
     let isURL = isAddress(text)
     let identifier = isURL ? hubIdentifier(text) : text

@@ -57,6 +57,18 @@ package struct BaseModel: Sendable {
   /// The parameters of a module that hold the weights of experts, in the order in which the module has them.
   package func experts(ofModule name: String) -> [WeightModule] { lookup.table?.experts(ofModule: name) ?? [] }
 
+  /// The modules whose weights are in a GGUF tensor, as the base's own class names them if that is known. Several classes
+  /// of one GGUF architecture, or an expert's parameter and its single modules, can have their weights in one tensor.
+  ///
+  /// - Parameter extents: what an adapter of the tensor has, for weights whose extents the base doesn't tell.
+  package func modules(ofTensor name: String, extents: (out: Int, in: Int)? = nil) -> [WeightModule] {
+    let found = lookup.table?.modules(ofTensor: name, extents: extents) ?? []
+    let others = modules.filter { module in
+      module.targets.contains { $0.tensorName == name } && !found.contains(module)
+    }
+    return found + others
+  }
+
   /// The parameters of all layers that hold the weights of experts.
   package var expertModules: [WeightModule] {
     (lookup.table?.allExperts() ?? []).filter { module in

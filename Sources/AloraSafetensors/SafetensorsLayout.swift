@@ -3,8 +3,8 @@ internal import AloraSystem
 
 /// A safetensors file before its data: the bytes of its header, and where each tensor will lie.
 ///
-/// Tensors are laid out as the reference does it: by type, the widest first, then by name. The same content gives the
-/// same bytes; metadata is sorted by key, which the reference leaves to chance.
+/// Tensors are laid out as the reference does it, by type, the widest first, then by name; or in the order given. The same
+/// content gives the same bytes; metadata is sorted by key, which the reference leaves to chance.
 package struct SafetensorsLayout: Sendable {
   /// The tensors in the order in which their data has to be written.
   package let tensors: [TensorDescription]
@@ -18,13 +18,16 @@ package struct SafetensorsLayout: Sendable {
     let byteCount: Int
   }
 
-  /// - Parameter metadata: nil for none, which is not the same as an empty one.
+  /// - Parameters:
+  ///   - metadata: nil for none, which is not the same as an empty one.
+  ///   - keepsOrder: whether the tensors' data stay in the order given, if each then lies at a multiple of its element size.
   /// - Throws: `unknownDType`, `duplicateName`, `sizeMismatch`, `invalidShape`, `invalidTensor` (the reserved name),
   ///   `headerTooLarge`.
   package init(
-    metadata: [String: String]?, tensors declarations: [TensorDeclaration], path: String? = nil
+    metadata: [String: String]?, tensors declarations: [TensorDeclaration], keepsOrder: Bool = false,
+    path: String? = nil
   ) throws(SafetensorsError) {
-    let entries = try Self.ranked(declarations, path: path)
+    let entries = try Self.ranked(declarations, keepsOrder: keepsOrder, path: path)
     var members: [String] = []
     if let metadata {
       let sorted = metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
@@ -65,7 +68,7 @@ package struct SafetensorsLayout: Sendable {
   }
 
   private static func ranked(
-    _ declarations: [TensorDeclaration], path: String?
+    _ declarations: [TensorDeclaration], keepsOrder: Bool, path: String?
   ) throws(SafetensorsError) -> [Entry] {
     var entries: [Entry] = []
     var names = TensorIndex()
@@ -90,10 +93,22 @@ package struct SafetensorsLayout: Sendable {
       }
       entries.append(Entry(rank: rank, declaration: declaration, byteCount: byteCount))
     }
+    if keepsOrder, areAligned(entries) { return entries }
     return entries.sorted {
       $0.rank == $1.rank
         ? $0.declaration.name.utf8.lexicographicallyPrecedes($1.declaration.name.utf8) : $0.rank < $1.rank
     }
+  }
+
+  /// Whether each tensor's data begins at a multiple of its element's size, as readers that map a file need it.
+  private static func areAligned(_ entries: [Entry]) -> Bool {
+    var start = 0
+    for entry in entries {
+      let size = max(1, entry.declaration.dtype.byteCount(elementCount: 1) ?? 1)
+      guard start.isMultiple(of: size) else { return false }
+      start = start.addingReportingOverflow(entry.byteCount).partialValue
+    }
+    return true
   }
 
   private static func tooLarge(_ path: String?) -> SafetensorsError {

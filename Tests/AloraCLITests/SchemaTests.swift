@@ -4,15 +4,6 @@ import Testing
 
 /// What --json prints conforms to schemas/.
 @Suite struct SchemaTests {
-  private func expectConforming(_ arguments: [String], to name: String, status: Int32 = 0) throws -> JSON {
-    let result = try runAlora(arguments)
-    #expect(result.status == status, "\(arguments): \(result.errors)")
-    let value = try parseJSON(result.output)
-    let validator = try SchemaValidator(path: testData("../schemas/\(name).schema.json"))
-    #expect(try validator.violations(in: value) == [], "\(arguments)")
-    return value
-  }
-
   @Test func conversions() throws {
     try withTemporaryDirectory { directory in
       var broken = AdapterBuilder()
@@ -131,4 +122,14 @@ import Testing
       #"{"first":"a","second":"b","equal":true,"compared_tensor_count":1,"differences":[],"more":0}"#,
     ] { #expect(try !validator.violations(in: parseJSON(text)).isEmpty, "\(text)") }
   }
+}
+
+/// Runs a command whose output must conform to a schema.
+@discardableResult func expectConforming(_ arguments: [String], to name: String, status: Int32 = 0) throws -> JSON {
+  let result = try runAlora(arguments)
+  #expect(result.status == status, "\(arguments): \(result.errors)")
+  let value = try parseJSON(result.output)
+  let validator = try SchemaValidator(path: testData("../schemas/\(name).schema.json"))
+  #expect(try validator.violations(in: value) == [], "\(arguments)")
+  return value
 }

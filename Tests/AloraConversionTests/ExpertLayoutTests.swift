@@ -125,7 +125,7 @@ import Testing
         + (try json.members().filter { $0.name != "peft_version" }.map { "\"\($0.name)\": \($0.value.serialized)" })
         .joined(separator: ", ") + "}"
       try builder.write(to: directory + "/adapter")
-      let error = caught(ConversionError.self) {
+      let error = caught(AdapterError.self) {
         _ = try ConversionPlan(
           adapter: AdapterDirectory(path: directory + "/adapter"), base: base("gpt-oss-square-alone"))
       }

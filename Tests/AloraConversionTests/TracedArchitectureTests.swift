@@ -10,7 +10,7 @@ import Testing
 
 /// A class that the merge oracle has checked: an adapter on all of its linear modules and experts, with numbers that
 /// follow from the tensors' names.
-private struct TracedCase: CustomTestStringConvertible, Sendable {
+struct TracedCase: CustomTestStringConvertible, Sendable {
   let index: Int
   let testDescription: String
 
@@ -48,7 +48,7 @@ private struct TracedCase: CustomTestStringConvertible, Sendable {
   @Test func thereAreCases() { #expect(TracedCase.all.count > 80) }
 
   /// The tensors are those that agreed with llama.cpp's conversion of the base and of PEFT's merged model.
-  @Test(arguments: TracedCase.all) private func tensorsAreTheOracles(_ item: TracedCase) throws {
+  @Test(arguments: TracedCase.all) func tensorsAreTheOracles(_ item: TracedCase) throws {
     let json = try TracedCase.elements()[item.index]
     try withTemporaryDirectory { directory in
       try item.adapter(json).write(to: directory + "/adapter")

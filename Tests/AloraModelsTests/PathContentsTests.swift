@@ -46,7 +46,7 @@ import Testing
     (["model-Q8_0.gguf", "README.md"], "model-Q8_0.gguf"),
     (["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"], "m-00001-of-00002.gguf"),
     (["a.gguf", "b.gguf"], "a.gguf, b.gguf"), (["adapter_config.json", "adapter_model.safetensors"], "adapter"),
-    (["adapter_config.json", "adapters.safetensors"], "MLX"), (["model_index.json"], "diffusers"),
+    (["adapters.safetensors"], "MLX"), (["model_index.json"], "diffusers"),
     (["params.json", "consolidated.safetensors"], "layout"), ([], "empty"), (["README.md"], "config.json"),
   ]
 

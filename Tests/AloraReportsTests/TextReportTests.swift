@@ -29,7 +29,7 @@ import Testing
         adapterPath: directory, bases: [ConversionBase(path: testData("conversion/bases/llama"))], outputType: .f32,
         ignoredFields: [], baseModelID: nil, leavesOutTowers: false)
       let rows = [
-        TreeRow(adapter: "a", conversion: conversion, output: "out/a.gguf", summary: nil, hasJSON: false),
+        TreeRow(adapter: "a", conversion: .gguf(conversion), output: "out/a.gguf", summary: nil, hasJSON: false),
         TreeRow(adapter: "broken", failure: .refusedInput, message: "its rank is 4"),
         TreeRow(adapter: "x\u{1B}[2J", isAdapter: false, failure: .inputOutput, message: "cannot open"),
       ]

@@ -95,6 +95,8 @@ extension BoundAdapter {
               ? .parameter(moduleOutputCount: outputs) : .swappedParameter(moduleOutputCount: outputs)
           updates[target.tensorName] = update(
             experts.count, layout, Array(repeating: expert, count: experts.count))
+        case .expert(_, let count) where member.pair.isStack:
+          updates[target.tensorName] = update(count, .stacked, Array(repeating: expert, count: count))
         case .expert(let index, let count):
           var known = updates[target.tensorName] ?? update(count, .own, Array(repeating: nil, count: count))
           known.experts[index] = expert

@@ -15,6 +15,13 @@ extension BoundAdapter {
     let locator = ModuleLocator(adapter: adapter, base: base, matcher: matcher)
     let pairs = options.leavesOutTowers ? locator.withoutTowers(adapter.pairs, notes: &notes) : adapter.pairs
     members = try pairs.map { pair in
+      if pair.isStack {
+        let (module, target) = try locator.stack(of: pair)
+        return Member(
+          module: module, targets: [target], pair: pair, rank: pair.rank,
+          scaling: try matcher.scaling(ofModule: pair.module),
+          fileOfA: weights.file(of: pair.a), fileOfB: weights.file(of: pair.b), isInGGUFOrder: true)
+      }
       let module = try locator.module(of: pair)
       let rank =
         if case .experts(let experts) = module.kind { pair.a.shape.rowCount / experts.count } else { pair.rank }

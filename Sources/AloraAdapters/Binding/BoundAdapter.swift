@@ -20,7 +20,7 @@ package struct BoundAdapter: Sendable {
     package let fileOfA: MappedFile
     package let fileOfB: MappedFile
     /// Whether the rows of B are in GGUF's order already.
-    let isInGGUFOrder: Bool
+    package let isInGGUFOrder: Bool
   }
 
   /// A factor in its file.
@@ -31,6 +31,8 @@ package struct BoundAdapter: Sendable {
     package let rows: Range<Int>
     /// What was done to the rows on the way from Hugging Face's order.
     package let permutation: RowPermutation
+    /// Whether the tensor is stored by columns, as MLX does; `rows` are then its columns.
+    package var isStoredByColumns = false
   }
 
   /// What is added to one GGUF tensor of the base.
@@ -59,13 +61,19 @@ package struct BoundAdapter: Sendable {
     members.filter { !$0.isOfExperts }.flatMap { member in
       member.targets.map { target in
         let pair = member.pair
+        let isAByColumns = pair.hasInputRows && !pair.isEmbedding
         return Update(
           tensorName: target.tensorName,
-          a: Factor(file: member.fileOfA, tensor: pair.a, rows: 0..<pair.a.shape.rowCount, permutation: .none),
+          a: Factor(
+            file: member.fileOfA, tensor: pair.a,
+            rows: 0..<(isAByColumns ? pair.rank : pair.a.shape.rowCount), permutation: .none,
+            isStoredByColumns: isAByColumns),
           b: Factor(
             file: member.fileOfB, tensor: pair.b,
-            rows: member.isInGGUFOrder ? 0..<target.rowCount : target.rows,
-            permutation: member.isInGGUFOrder ? target.permutation : .none),
+            rows: pair.isStack
+              ? 0..<pair.b.shape.rowCount : member.isInGGUFOrder ? 0..<target.rowCount : target.rows,
+            permutation: member.isInGGUFOrder && !pair.isStack ? target.permutation : .none,
+            isStoredByColumns: pair.isOutputMinor),
           rank: pair.rank, scale: Float(member.scaling.value), isEmbedding: pair.isEmbedding,
           isTransposed: pair.isEmbedding && !pair.hasInputRows)
       }

@@ -104,7 +104,7 @@ extension WeightModule {
   fileprivate var leaf: String { String(name.split(separator: ".").last ?? "") }
 
   /// How many experts the weight is of, or a GGUF tensor with it; 1 for other modules.
-  var expertCount: Int {
+  package var expertCount: Int {
     switch kind {
     case .experts(let experts): experts.count
     case .expert(_, let count): count

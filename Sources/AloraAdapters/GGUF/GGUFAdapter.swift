@@ -75,7 +75,7 @@ package struct GGUFAdapter: Sendable {
       }
       guard isA else { continue }
       let pair = FactorPair(
-        module: base, isEmbedding: base == GGUFAdapterFormat.embeddingTensor, isStoredByRow: true, a: tensor, b: other)
+        module: base, isEmbedding: base == GGUFAdapterFormat.embeddingTensor, storage: .gguf, a: tensor, b: other)
       pairs.append(pair)
       if pair.rankOfA != pair.rank {
         findings.append(

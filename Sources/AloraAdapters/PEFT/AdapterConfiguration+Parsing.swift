@@ -91,15 +91,14 @@ struct ConfigurationParser {
   }
 
   private func missingType() -> AdapterError {
-    // mlx_lm writes these beside adapters.safetensors; PEFT writes neither.
-    let isMLX = ["fine_tune_type", "lora_parameters", "adapter_path"].contains { name in
-      (try? json[optional: name]) != nil
-    }
+    let isMLX = MLXConfigurationParser.matches(json)
     return AdapterError(
       .unsupportedType, path: configuration.path, place: "$.peft_type",
-      problem: isMLX ? "this is the configuration of an MLX adapter, not of a PEFT adapter" : "peft_type is missing",
+      problem: isMLX
+        ? "this is the configuration of an MLX adapter, without the adapters.safetensors that belongs to it"
+        : "peft_type is missing",
       remedy: isMLX
-        ? "save it in PEFT's form: lora_A is MLX's lora_a transposed, lora_B is lora_b transposed, lora_alpha is scale · rank"
+        ? "give the directory that mlx_lm.lora wrote, or PEFT's adapter_config.json"
         : "give the directory of a PEFT adapter; its configuration says \"peft_type\": \"LORA\"")
   }
 

@@ -30,6 +30,8 @@ package struct AdapterConfiguration: Hashable, Sendable {
   package var alpha = 8.0
   /// `use_rslora`: the scaling is alpha / √r instead of alpha / r.
   package var isRankStabilized = false
+  /// The multiplier of B · A itself, which MLX records instead of alpha.
+  package var scale: Double?
   package var rankPattern: [PatternRule<Int>] = []
   package var alphaPattern: [PatternRule<Double>] = []
 
@@ -73,4 +75,10 @@ package struct AdapterConfiguration: Hashable, Sendable {
   package var isActivated: Bool { invocationTokens != nil || invocationString != nil }
 
   init(path: String?) { self.path = path }
+
+  /// A configuration of nothing but its targeted parameters, for what ``targetsParameter(_:)`` says of them.
+  package init(targetParameters: [String]) {
+    path = nil
+    self.targetParameters = targetParameters
+  }
 }

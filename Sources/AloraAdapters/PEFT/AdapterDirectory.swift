@@ -4,7 +4,8 @@ internal import AloraModels
 package import AloraSafetensors
 internal import AloraTensors
 
-/// An adapter as PEFT saves it: `adapter_config.json` and `adapter_model.safetensors`, or its shards.
+/// An adapter as PEFT saves it, `adapter_config.json` and `adapter_model.safetensors` or its shards, or as mlx-lm does,
+/// with `adapters.safetensors`.
 ///
 /// It is read whether or not it can be converted. What stands in the way is in ``obstacles``.
 package struct AdapterDirectory: Sendable {
@@ -19,10 +20,16 @@ package struct AdapterDirectory: Sendable {
   /// The obstacles that leave open whether and where the adapter becomes active.
   package let invocationObstacles: [any DiagnosedError]
   package let notes: [AdapterNote]
+  /// Whether mlx-lm saved it.
+  package let isMLX: Bool
   let remedies: AdapterRemedies
 
   package var configurationPath: String { "\(path)/\(ModelFiles.adapterConfiguration)" }
-  package var weightsPath: String { weights?.path ?? "\(path)/\(ModelFiles.adapterWeights)" }
+  package var weightsPath: String { weights?.path ?? "\(path)/\(Self.weightsName(isMLX))" }
+
+  private static func weightsName(_ isMLX: Bool) -> String {
+    isMLX ? ModelFiles.mlxAdapterWeights : ModelFiles.adapterWeights
+  }
 
   /// Opens an adapter. Only the headers of the weights are read.
   ///
@@ -34,15 +41,27 @@ package struct AdapterDirectory: Sendable {
   package init(path: String, readsWeights: Bool = true, ignoredFields: Set<String> = []) throws {
     let files = try Self.files(at: path)
     self.path = files.path
-    let parser = try ConfigurationParser(
-      JSONDocument(path: files.file(ModelFiles.adapterConfiguration)).root, ignoredFields: ignoredFields)
-    configuration = parser.configuration
-    invocationObstacles = parser.invocationProblems
-    remedies = parser.remedies
-    var obstacles = parser.problems
+    let json = try JSONDocument(path: files.file(ModelFiles.adapterConfiguration)).root
+    isMLX = files.isMLXAdapter && MLXConfigurationParser.matches(json)
+    var obstacles: [any DiagnosedError]
+    if isMLX {
+      let parser = try MLXConfigurationParser(json, ignoredFields: ignoredFields)
+      (configuration, obstacles, invocationObstacles) = (parser.configuration, parser.problems, [])
+      remedies = AdapterRemedies(isActivated: false)
+    } else {
+      let parser = try ConfigurationParser(json, ignoredFields: ignoredFields)
+      (configuration, obstacles) = (parser.configuration, parser.problems)
+      invocationObstacles = parser.invocationProblems
+      remedies = parser.remedies
+    }
     var notes = configuration.notes
-    weights = readsWeights ? try Self.weights(in: files) : nil
-    if let weights {
+    weights = readsWeights ? try Self.weights(in: files, isMLX: isMLX) : nil
+    if let weights, isMLX {
+      let pairing = MLXFactorPairing(weights.tensors, path: weights.path)
+      pairs = pairing.pairs
+      // The whole weights of another type aren't factors, and the type is reason enough.
+      if configuration.type == "LORA" { obstacles += pairing.problems as [any DiagnosedError] }
+    } else if let weights {
       let pairing = FactorPairing(weights.tensors, path: weights.path, remedies: remedies)
       pairs = pairing.pairs
       // Another type's tensors aren't factors, and the type is reason enough.
@@ -60,9 +79,10 @@ package struct AdapterDirectory: Sendable {
   private static func files(at path: String) throws -> DirectoryContents {
     let contents = try PathContents(path: path)
     switch contents {
-    case .directory(let files) where files.hasAdapterConfiguration && !files.isMLXAdapter: return files
+    case .directory(let files) where files.hasAdapterConfiguration: return files
     case .adapterConfiguration: return try DirectoryContents(containing: path)
     case .safetensors where path.split(separator: "/").last == ModelFiles.adapterWeights[...],
+      .safetensors where path.split(separator: "/").last == ModelFiles.mlxAdapterWeights[...],
       .safetensorsIndex where path.split(separator: "/").last == ModelFiles.adapterWeightsIndex[...]:
       let files = try DirectoryContents(containing: path)
       guard files.hasAdapterConfiguration else { throw files.unexpected(for: .peftAdapter) }
@@ -71,10 +91,9 @@ package struct AdapterDirectory: Sendable {
     }
   }
 
-  private static func weights(in files: DirectoryContents) throws -> SafetensorsFileSet? {
-    if files.contains(ModelFiles.adapterWeights) {
-      return SafetensorsFileSet(file: try SafetensorsFile(path: files.file(ModelFiles.adapterWeights)))
-    }
+  private static func weights(in files: DirectoryContents, isMLX: Bool) throws -> SafetensorsFileSet? {
+    let name = weightsName(isMLX)
+    if files.contains(name) { return SafetensorsFileSet(file: try SafetensorsFile(path: files.file(name))) }
     guard files.contains(ModelFiles.adapterWeightsIndex) else { return nil }
     return try SafetensorsFileSet(indexPath: files.file(ModelFiles.adapterWeightsIndex))
   }

@@ -73,7 +73,7 @@ package struct ModuleMatcher: Sendable {
     let rank = try firstMatch(rankRules, path, "rank_pattern") ?? configuration.rank
     let alpha = try firstMatch(alphaRules, path, "alpha_pattern") ?? configuration.alpha
     let divisor = configuration.isRankStabilized ? Double(rank).squareRoot() : Double(rank)
-    return Scaling(rank: rank, alpha: alpha, value: alpha / divisor)
+    return Scaling(rank: rank, alpha: alpha, value: configuration.scale ?? alpha / divisor)
   }
 
   /// Whether the configuration targets the module.

@@ -4,7 +4,7 @@ internal import AloraSystem
 package enum PathPurpose: Sendable {
   /// A base model.
   case model
-  /// An adapter in PEFT's layout.
+  /// An adapter in PEFT's or MLX's layout.
   case peftAdapter
   /// Anything that can be shown.
   case subject
@@ -12,7 +12,7 @@ package enum PathPurpose: Sendable {
   fileprivate var expectation: String {
     switch self {
     case .model: "a Hugging Face directory, its configuration or a GGUF"
-    case .peftAdapter: "the directory of a PEFT adapter"
+    case .peftAdapter: "the directory of a PEFT or MLX adapter"
     case .subject: "a GGUF, a safetensors or .npz file, an adapter's directory or a model's directory"
     }
   }
@@ -60,10 +60,11 @@ extension DirectoryContents {
           ? "none of its snapshots is there; download it again"
           : "pass its snapshot: \(snapshots.joined(separator: " or "))")
     }
-    if isMLXAdapter {
+    if isMLXAdapter, !hasAdapterConfiguration {
       return error(
-        "it is an MLX adapter (\(ModelFiles.mlxAdapterWeights)), whose layout differs from PEFT's",
-        purpose == .model ? "pass the base model" : "save the adapter in PEFT's layout")
+        "it contains MLX's \(ModelFiles.mlxAdapterWeights), but no \(ModelFiles.adapterConfiguration)",
+        purpose == .model
+          ? "pass the base model" : "add the \(ModelFiles.adapterConfiguration) that mlx_lm.lora wrote beside it")
     }
     if hasAdapterConfiguration, purpose == .model {
       return error("it is the directory of an adapter, not of a base model", "pass the base model")

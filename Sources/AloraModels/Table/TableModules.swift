@@ -65,6 +65,32 @@ struct TableModules: Sendable {
       }
   }
 
+  /// The modules whose weights are in a GGUF tensor, those of the table's first class first. A stack of experts has the
+  /// parameter that holds them all, or else the module of each expert.
+  ///
+  /// - Parameter extents: what an adapter of the tensor has, for weights whose extents the base doesn't tell.
+  func modules(ofTensor tensorName: String, extents: (out: Int, in: Int)?) -> [WeightModule] {
+    let name = ModuleName(tensorName)
+    let suffix = ".weight"
+    guard name.pattern.hasSuffix(suffix), name.layer.map({ $0 < layerCount }) ?? true else { return [] }
+    // A base may have both halves in one tensor, which no rule names.
+    let pattern = name.pattern.dropLast(suffix.count)
+    let isJoined = pattern.hasSuffix(".ffn_gate_up_exps")
+    let names = [pattern] + (isJoined ? [pattern.dropLast("_up_exps".count) + "_exps"] : [])
+    var found: [WeightModule] = []
+    for rule in patterns.flatMap({ rules[$0] ?? [] })
+    where rule.targets.contains(where: { names.contains($0.tensor[...]) }) {
+      // What an adapter has of a part says nothing of the whole.
+      let own = rule.targets.count == 1 ? extents : nil
+      guard let first = module(rule, layer: name.layer, expert: rule.kind == .expert ? 0 : nil, extents: own),
+        first.targets.contains(where: { $0.tensorName == tensorName })
+      else { continue }
+      let others = 1..<(rule.kind == .expert ? Self.expertCount(first.kind) ?? 1 : 1)
+      found += [first] + others.compactMap { module(rule, layer: name.layer, expert: $0, extents: own) }
+    }
+    return found
+  }
+
   /// The parameters of all layers that hold experts.
   func allExperts() -> [WeightModule] {
     let modules = patterns.filter { pattern in (rules[pattern] ?? []).contains { $0.kind == .experts } }

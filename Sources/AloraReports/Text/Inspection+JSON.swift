@@ -1,3 +1,4 @@
+internal import AloraAdapters
 internal import AloraModels
 package import AloraGGUF
 package import AloraInspection
@@ -25,7 +26,7 @@ extension Inspection {
     switch subject {
     case .gguf: "gguf"
     case .safetensors: "safetensors"
-    case .adapterDirectory: "peft"
+    case .adapterDirectory(let directory): directory.isMLX ? "mlx" : "peft"
     case .baseDirectory: "base"
     case .npz: "npz"
     }

@@ -37,7 +37,7 @@ extension Inspection {
       let size = byteText(file.parts.reduce(0) { $0 + $1.byteCount })
       return "GGUF v\(file.parts[0].version)\(order)\(parts), \(size)"
     case .safetensors: return "safetensors"
-    case .adapterDirectory: return "PEFT adapter"
+    case .adapterDirectory(let directory): return directory.isMLX ? "MLX adapter" : "PEFT adapter"
     case .baseDirectory: return "base model"
     case .npz: return "NumPy arrays"
     }

@@ -13,7 +13,10 @@ package struct TreeRow {
   private let line: String
   private let notes: [String]
 
-  package init(adapter: String, conversion: Conversion, output: String, summary: ConversionSummary?, hasJSON: Bool) {
+  /// - Parameter summary: nil if nothing was written.
+  package init(
+    adapter: String, conversion: AdapterConversion, output: String, summary: AdapterConversion.Summary?, hasJSON: Bool
+  ) {
     self.adapter = adapter
     failure = nil
     isAdapter = true
@@ -23,8 +26,8 @@ package struct TreeRow {
         "adapter": .string(adapter), "converted": .boolean(summary != nil),
         "result": conversion.json(output: output, summary: summary),
       ] : nil
-    let kind = conversion.plan.invocationTokens.map { "aLoRA \($0)" } ?? "LoRA"
-    line = "\(kind), \(counted(conversion.plan.modules.count, "module")) → \(output.escapingControlCharacters())"
+    let kind = conversion.invocationTokens.map { "aLoRA \($0)" } ?? "LoRA"
+    line = "\(kind), \(counted(conversion.moduleCount, "module")) → \(output.escapingControlCharacters())"
     notes = conversion.notes(summary).map { "\($0)".escapingControlCharacters() }
   }
 

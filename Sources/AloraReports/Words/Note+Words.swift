@@ -34,6 +34,11 @@ package struct NoteText: Hashable, Sendable, CustomStringConvertible {
           "$.invocation_string",
           "legacy adapter: it becomes the tokens \(tokens); it was trained to become active one token later, "
             + "so the first is dropped")
+      case .mlxAlphaUnused(let field, let scale):
+        Self(
+          field,
+          "mlx-lm uses the scale of \(scale) as it is; versions from before the middle of 2024 multiplied it by alpha / rank"
+        )
       case .modulesNotInFile(let count, let first):
         Self(
           "$.target_modules",
@@ -61,6 +66,11 @@ package struct NoteText: Hashable, Sendable, CustomStringConvertible {
       case .otherBase(let name, let given):
         Self(
           "base", "the adapter was trained on '\(name)', and the base given calls itself '\(given)'; its shapes fit")
+      case .joinedParts(let module, let count, let rank):
+        Self(
+          "module \(module)",
+          "PEFT has one module for \(count) parts with factors of their own, so its rank is their sum, \(rank)")
+      case .keyNotInCard(let key): Self("key \(key)", "a model card has no field for it")
       case .idleUpdates(let count, let total):
         Self(
           "weights",

@@ -22,6 +22,7 @@ __all__ = [
     "ConvertedTree",
     "Difference",
     "DifferenceEntry",
+    "EditedAdapter",
     "FailedAdapter",
     "Figures",
     "FiguresGolden",
@@ -41,6 +42,8 @@ __all__ = [
     "MetadataEntry",
     "Mistake",
     "ModelSummary",
+    "PeftConversion",
+    "PeftConversionModule",
     "PromptActivation",
     "Proof",
     "RecordedCase",
@@ -120,6 +123,61 @@ class Conversion:
     flushed_element_count: int | None = None
     #: Updates that are 0, because one of their factors is; once written.
     idle_update_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeftConversionModule:
+    """Part of `alora convert --json`."""
+
+    #: The module's path in the Hugging Face model.
+    name: str
+    #: r.
+    rank: int
+    #: What PEFT multiplies B · A by.
+    scaling: float
+    #: The base tensors in GGUF, or the MLX modules, that it was made from.
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeftConversion:
+    """An adapter that becomes a PEFT directory (--to peft)."""
+
+    #: The GGUF, or the MLX adapter's directory.
+    adapter: str
+    #: The PEFT directory.
+    outdir: str
+    #: False for --dry-run.
+    written: bool
+    #: The size of adapter_model.safetensors.
+    byte_count: int
+    tensor_count: int
+    #: Token ids; null for a plain LoRA.
+    invocation_tokens: tuple[int, ...] | None
+    modules: tuple[PeftConversionModule, ...]
+    #: What one should know about this conversion.
+    notes: tuple[ConversionNote, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditedAdapter:
+    """A GGUF adapter that keeps its form, with other types or keys."""
+
+    #: The GGUF that was read.
+    adapter: str
+    #: The GGUF that was written.
+    outfile: str
+    #: False for --dry-run.
+    written: bool
+    #: The size of the GGUF.
+    byte_count: int
+    tensor_count: int
+    #: The keys of --set, in its order.
+    changed_keys: tuple[str, ...]
+    #: Missing if every tensor keeps its type.
+    outtype: Literal["f32", "f16", "bf16", "q8_0"] | None = None
+    #: Elements other than 0 that the element type rounds to 0; once written.
+    flushed_element_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,7 +336,7 @@ class Inspection:
     """What `alora inspect --json` prints."""
 
     path: str
-    kind: Literal["gguf", "safetensors", "peft", "base", "npz"]
+    kind: Literal["gguf", "safetensors", "peft", "mlx", "base", "npz"]
     adapter: AdapterSummary | None = None
     model: ModelSummary | None = None
     metadata: tuple[MetadataEntry, ...] | None = None

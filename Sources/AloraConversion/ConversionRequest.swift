@@ -1,0 +1,125 @@
+internal import AloraAdapters
+internal import AloraGGUF
+internal import AloraModels
+internal import AloraSystem
+
+/// What a user wants an adapter to become.
+package struct ConversionRequest: Sendable {
+  package enum Form: String, CaseIterable, Sendable { case gguf, peft }
+
+  package var form = Form.gguf
+  /// Nil for f32, or in a GGUF that is edited for each tensor's own type.
+  package var outputType: OutputType?
+  package var settings: [GeneralKeySetting] = []
+  package var ignoredFields: Set<String> = []
+  package var baseModelID: String?
+  package var leavesOutTowers = false
+
+  package init() {}
+
+  /// Whether an adapter at the path is already in the form that is wanted, so that no base is needed to edit it.
+  ///
+  /// - Throws: ``FileError``; ``PathError`` if nothing is there.
+  package func isEdit(of path: String) throws -> Bool {
+    guard form == .gguf, case .gguf = try PathContents(path: path) else { return false }
+    return true
+  }
+}
+
+/// An adapter's conversion, planned and checked.
+package enum AdapterConversion {
+  /// A PEFT or MLX adapter becomes a GGUF.
+  case gguf(Conversion)
+  /// A GGUF or MLX adapter becomes a PEFT directory.
+  case peft(PEFTPlan)
+  /// A GGUF keeps its form.
+  case edit(GGUFEdit)
+
+  /// - Throws: what reading and planning throw.
+  package init(path: String, bases: [ConversionBase], request: ConversionRequest) throws {
+    if try request.isEdit(of: path) {
+      self = .edit(
+        try GGUFEdit(GGUFAdapter(path: path), outputType: request.outputType, settings: request.settings))
+      return
+    }
+    guard request.settings.isEmpty else {
+      throw ConversionError(
+        .invalidKey, path: path, problem: "keys can be set in a GGUF adapter only",
+        remedy: "convert the adapter first, then set the keys of the GGUF")
+    }
+    if request.form == .peft {
+      let source = try AdapterSource(path: path)
+      self = .peft(
+        try PEFTPlan(source, base: try Self.base(of: source, bases), baseModelID: request.baseModelID))
+      return
+    }
+    self = .gguf(
+      try Conversion(
+        adapterPath: path, bases: bases, outputType: request.outputType ?? .f32,
+        ignoredFields: request.ignoredFields, baseModelID: request.baseModelID,
+        leavesOutTowers: request.leavesOutTowers))
+  }
+
+  /// The base of an adapter: the only one, the one that it names, or the only one that it fits.
+  private static func base(of source: AdapterSource, _ bases: [ConversionBase]) throws -> ConversionBase {
+    guard bases.count > 1 else { return bases[0] }
+    if case .peft(let directory) = source {
+      let choice = BaseChoice(bases.map { BaseChoice.Candidate(path: $0.path, model: $0.model) })
+      return bases[try choice.choice(for: directory, options: BoundAdapter.Options()).index]
+    }
+    let fitting = bases.filter { (try? PEFTPlan(source, base: $0)) != nil }
+    guard fitting.count == 1, let base = fitting.first else {
+      throw AdapterError(
+        .wrongBase, path: nil, problem: "\(fitting.count) of the \(bases.count) bases given fit the adapter",
+        remedy: "give one base only")
+    }
+    return base
+  }
+
+  /// A name for the output, next to which nothing is assumed.
+  package func defaultName(adapterPath path: String) -> String {
+    if case .gguf(let conversion) = self { return conversion.defaultFileName }
+    let name = path.split(separator: "/").last.map(String.init) ?? "adapter"
+    let stem = name.hasSuffix(".gguf") ? String(name.dropLast(".gguf".count)) : name
+    switch self {
+    case .peft: return "\(stem)-PEFT"
+    case .edit(let edit): return "\(stem)-\(edit.outputType?.rawValue.uppercased() ?? "edited").gguf"
+    case .gguf: return name
+    }
+  }
+
+  package var byteCount: Int {
+    switch self {
+    case .gguf(let conversion): conversion.plan.layout.byteCount
+    case .peft(let plan): plan.byteCount
+    case .edit(let edit): edit.byteCount
+    }
+  }
+
+  /// What a finished conversion has to report.
+  package enum Summary: Hashable, Sendable {
+    case gguf(ConversionSummary)
+    case peft
+    /// How many elements other than 0 the type rounded to 0.
+    case edit(flushedElementCount: Int)
+  }
+
+  /// Writes the output: complete, or not at all.
+  ///
+  /// - Parameter progress: called with the bytes written so far.
+  /// - Throws: as the conversion of its kind.
+  package func write(
+    to path: String, replacesExisting: Bool, progress: (Int) -> Void = { _ in }
+  ) throws -> Summary {
+    switch self {
+    case .gguf(let conversion):
+      return .gguf(try conversion.plan.write(to: path, replacesExisting: replacesExisting, progress: progress))
+    case .peft(let plan):
+      try plan.write(to: path, replacesExisting: replacesExisting, progress: progress)
+      return .peft
+    case .edit(let edit):
+      return .edit(
+        flushedElementCount: try edit.write(to: path, replacesExisting: replacesExisting, progress: progress))
+    }
+  }
+}
