@@ -118,7 +118,7 @@ struct ConvertCommand: ParsableCommand {
 private func outputType(_ text: String) throws -> OutputType {
   guard let type = OutputType(rawValue: text.lowercased()) else {
     let known = OutputType.allCases.map(\.rawValue).joined(separator: ", ")
-    throw ValidationError("'\(text)' is no output type; there are \(known)")
+    throw ValidationError("'\(text)' is not an output type; choose one of \(known)")
   }
   return type
 }

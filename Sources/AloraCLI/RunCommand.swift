@@ -169,7 +169,7 @@ struct RunCommand: ParsableCommand {
   private func answer(_ batches: [[RunTurn]], _ session: RunSession) throws {
     var answers: [RunSession.Answer] = []
     for batch in batches {
-      // The first is told as it comes, the others when they are complete.
+      // The first answer is printed as it is generated, the others when they are complete.
       let some = try session.answer(batch) { index, text in
         if !common.json, index == 0 { Console.standardOutput.tell(text) }
       }

@@ -46,19 +46,19 @@ package struct GGUFArray: Hashable, Sendable {
 }
 
 extension GGUFArray {
-  /// All elements, where they are of an integer type and fit in `Int`.
+  /// All elements as integers; nil unless the type is an integer type and every value fits in `Int`.
   package var integers: [Int]? { mapped { $0.integer } }
 
-  /// All elements, where they are of a floating-point type.
+  /// All elements as numbers; nil unless the type is a floating-point type.
   package var numbers: [Double]? { mapped { $0.number } }
 
-  /// All elements, where they are Booleans.
+  /// All elements; nil unless they are Booleans.
   package var booleans: [Bool]? { mapped { if case .bool(let value) = $0 { value } else { nil } } }
 
-  /// The bytes of all elements, where they are strings.
+  /// The bytes of all elements; nil unless they are strings.
   package var byteStrings: [[UInt8]]? { mapped { if case .bytes(let value) = $0 { value } else { nil } } }
 
-  /// All elements, where they are strings of valid UTF-8.
+  /// All elements; nil unless they are strings of valid UTF-8.
   package var strings: [String]? { mapped { $0.text } }
 
   private func mapped<Result>(_ transform: (GGUFValue) -> Result?) -> [Result]? {

@@ -107,7 +107,7 @@ struct GGUFCursor {
   private mutating func valueType(_ subject: String) throws -> GGUFValueType {
     let number = try load(UInt32.self, of: "the type of \(subject)")
     guard let type = GGUFValueType(rawValue: number) else {
-      throw error(.invalidValueType, at: offset - 4, subject: subject, "\(number) is no type of a value")
+      throw error(.invalidValueType, at: offset - 4, subject: subject, "\(number) is not a value type")
     }
     return type
   }
@@ -131,7 +131,7 @@ struct GGUFCursor {
   /// Passes over the elements of an array, checking each, and brings them into little-endian order.
   private mutating func skipElements(_ type: GGUFValueType, count: Int, depth: Int, _ subject: String) throws {
     if let byteCount = type.byteCount {
-      // No overflow: `count` was held against the bytes left.
+      // No overflow: `count` is at most the number of bytes left.
       try require(count * byteCount, of: subject)
       if type == .bool, let bad = bytes[offset..<(offset + count)].firstIndex(where: { $0 > 1 }) {
         throw error(.invalidBoolean, at: bad, subject: subject, "\(bytes[bad]) is no Boolean: neither 0 nor 1")

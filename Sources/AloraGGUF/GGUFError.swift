@@ -39,9 +39,9 @@ package struct GGUFError: DiagnosedError, Hashable {
     package static let duplicateTensor = Code(value: .duplicateTensor)
     /// More than four dimensions, a negative one, or more elements or bytes than can be counted.
     package static let invalidShape = Code(value: .invalidShape)
-    /// A ggml type that does not exist, or exists no more.
+    /// A ggml type that doesn't exist, or no longer exists.
     package static let invalidTensorType = Code(value: .invalidTensorType)
-    /// Rows that are no whole number of blocks of their type.
+    /// Rows that aren't a whole number of blocks of their type.
     package static let incompleteBlocks = Code(value: .incompleteBlocks)
     package static let misalignedTensor = Code(value: .misalignedTensor)
     package static let overlappingTensors = Code(value: .overlappingTensors)
@@ -57,7 +57,7 @@ package struct GGUFError: DiagnosedError, Hashable {
     package static let invalidUTF8 = Code(value: .invalidUTF8)
     /// Tensor data of a big-endian file was asked for.
     package static let unsupportedByteOrder = Code(value: .unsupportedByteOrder)
-    /// A later part of a split model was given in the place of the first.
+    /// A later part of a split model was given instead of the first.
     package static let notFirstPart = Code(value: .notFirstPart)
     /// A part whose name does not end in `-00001-of-00003.gguf`, so that the others cannot be found.
     package static let invalidPartName = Code(value: .invalidPartName)

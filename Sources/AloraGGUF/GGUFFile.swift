@@ -56,9 +56,9 @@ package final class GGUFFile: TensorSource {
     return mapping
   }
 
-  /// True where the file starts as GGUF files do.
+  /// Whether the file starts with GGUF's magic bytes.
   ///
-  /// - Throws: ``FileError`` where it cannot be read: what it is is not known then.
+  /// - Throws: ``FileError`` if the file can't be read, because then its format is unknown.
   package static func isGGUF(path: String) throws(FileError) -> Bool {
     let file = try MappedFile(path: path)
     guard file.byteCount >= 4 else { return false }

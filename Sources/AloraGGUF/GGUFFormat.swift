@@ -26,9 +26,9 @@ enum GGUFFormat {
   static let minimalKeyValueByteCount = 8 + 1 + 4 + 1
 }
 
-/// What a reader accepts at most. The counts in a file are always held against the bytes that are left in it too.
+/// Limits of what a reader accepts. Independently of them, every count in a file is checked against the bytes left in it.
 package struct GGUFLimits: Sendable {
-  /// The bytes before the data section, all of which are read.
+  /// The bytes before the data section. A reader reads all of them.
   package var headerByteCount = 1 << 28
   /// How deep arrays may be nested; ggml itself writes none in another.
   package var arrayDepth = 8

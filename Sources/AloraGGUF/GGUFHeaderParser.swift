@@ -122,7 +122,7 @@ struct GGUFHeaderParser {
       "the name of tensor \(position)", limit: GGUFFormat.tensorNameByteLimit, .invalidTensorName)
     // ggml would cut the name at a NUL.
     guard !bytes.contains(0), let name = String(validating: bytes, as: UTF8.self) else {
-      throw cursor.error(.invalidTensorName, at: start, "the name of tensor \(position) is no text")
+      throw cursor.error(.invalidTensorName, at: start, "the name of tensor \(position) is not valid text")
     }
     let subject = "tensor \(name)"
     guard index.insert(name, index: position) else {
@@ -138,7 +138,7 @@ struct GGUFHeaderParser {
     guard shape.columnCount.isMultiple(of: dtype.block.elementCount) else {
       throw cursor.error(
         .incompleteBlocks, at: start, subject: subject,
-        "rows of \(shape.columnCount) elements are no whole number of \(dtype) blocks of \(dtype.block.elementCount)")
+        "rows of \(shape.columnCount) elements aren't a whole number of \(dtype) blocks of \(dtype.block.elementCount)")
     }
     guard let byteCount = shape.byteCount(of: dtype), aligned(byteCount, to: alignment) != nil else {
       throw cursor.error(

@@ -99,7 +99,7 @@ package struct GGUFLayout: Sendable {
     guard declaration.shape.columnCount.isMultiple(of: dtype.block.elementCount) else {
       throw failure(
         .incompleteBlocks,
-        "rows of \(declaration.shape.columnCount) elements are no whole number of \(dtype) blocks of "
+        "rows of \(declaration.shape.columnCount) elements aren't a whole number of \(dtype) blocks of "
           + "\(dtype.block.elementCount)")
     }
     guard let byteCount = declaration.shape.byteCount(of: dtype) else { throw tooLarge(path) }

@@ -93,7 +93,7 @@ extension GGUFMetadata {
     return boolean
   }
 
-  /// - Parameter elementType: the only type that the elements may have, where one is given.
+  /// - Parameter elementType: the type that the elements must have; nil allows any.
   /// - Throws: `wrongValueType`.
   package func array(
     ifPresent key: String, of elementType: GGUFValueType? = nil
@@ -106,8 +106,9 @@ extension GGUFMetadata {
     return array
   }
 
-  /// An array of any integer type, or of `elementType` only, with so many elements at most.
+  /// An array of integers: of any integer type, or only of `elementType`.
   ///
+  /// - Parameter limit: the largest number of elements.
   /// - Throws: `wrongValueType`, `valueOutOfRange`.
   package func integers(
     ifPresent key: String, of elementType: GGUFValueType? = nil, atMost limit: Int = .max

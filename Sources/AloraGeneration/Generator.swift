@@ -118,7 +118,7 @@ package final class Generator {
       texts.append((held, Sampler(request.sampling, seed: request.seed)))
       results[index].reusedCount = held.reusedCount
       if request.tokens.count - held.reusedCount > Self.shortCount {
-        // At once, so that what it computes is there for those behind it.
+        // Computed now, so that the requests after this one can reuse it.
         try take(prompts: [index])
       } else {
         short.append(index)
@@ -140,9 +140,9 @@ package final class Generator {
     return results
   }
 
-  /// Computes what sequences lack of their prompts: the last part of each, all together.
+  /// Computes the parts of prompts that their sequences lack; the last part of each goes into one batch.
   ///
-  /// - Returns: the last tokens' logits, where they are wanted.
+  /// - Returns: the logits of each prompt's last token; none for a request with a limit of 0.
   private func finishPrompts(_ prompts: [(sequence: TokenSequence, request: GenerationRequest)]) throws -> [Logits] {
     for (sequence, request) in prompts {
       while request.tokens.count - sequence.tokens.count > Self.chunkCount {

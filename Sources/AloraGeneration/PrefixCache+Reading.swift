@@ -103,7 +103,7 @@ struct CacheFileReader {
   mutating func header(_ model: Model, _ filesDigest: Digest) throws -> (blockCount: Int, digest: Digest) {
     typealias Format = CacheFileFormat
     guard file.byteCount >= 8, try file.read(0..<8) == Format.magic else {
-      throw error(.notACache, "it is no file of cached keys and values")
+      throw error(.notACache, "not a cache file that alora wrote")
     }
     let header = try take(Format.headerByteCount)
     let count = Self.number(header, at: Format.headerByteCount - 8, byteCount: 8)

@@ -4,7 +4,7 @@ internal import AloraTensors
 package struct SamplingOptions: Hashable, Sendable {
   /// 0: the greatest logit (of equal ones, the lower token).
   package var temperature: Double
-  /// Only so many of the most probable tokens; nil: all.
+  /// The number of most probable tokens to choose from; nil: all.
   package var topCount: Int?
   /// The fewest most probable tokens that together have at least this probability; nil: all.
   package var topProbability: Double?

@@ -1,28 +1,28 @@
 package import AloraTokenization
 
-/// Turns tokens into text as they come: whole characters only, and no further than a stop text.
+/// Turns tokens into text as they arrive. Returns whole characters only, and stops before a stop text.
 package struct TextStream {
   private let tokenizer: Tokenizer
   private let stopTexts: [[UInt8]]
-  /// The tokens that decide how the next is spelled; the first `shownCount` of them are told already.
+  /// The tokens that affect how the next one is decoded. The text of the first `shownCount` has been returned.
   private var tokens: [Int]
   private var shownCount: Int
   /// Text that may turn out to be the beginning of a stop text.
   private var held: [UInt8] = []
-  /// Everything that was told.
+  /// Everything returned so far.
   package private(set) var text = ""
-  /// The stop text that was met; nothing is told after it, nor the stop text itself.
+  /// The stop text that ended the stream; neither it nor anything after it is returned.
   package private(set) var stopText: String?
 
   /// - Parameters:
-  ///   - context: the tokens before, the last of which decide how the first is spelled.
+  ///   - context: the tokens before the first one. The last few affect how it is decoded.
   ///   - stopTexts: texts that end the stream.
   package init(_ tokenizer: Tokenizer, context: [Int] = [], stopTexts: [String] = []) {
     self.tokenizer = tokenizer
     self.stopTexts = stopTexts.map { Array($0.utf8) }.filter { !$0.isEmpty }
     tokens = []
     shownCount = 0
-    // The fewest that have text, and begin with a whole character.
+    // The shortest end of the context that has text and begins with a whole character.
     for count in 1..<max(1, min(12, context.count) + 1) {
       let suffix = Array(context.suffix(count))
       guard let text = try? tokenizer.decode(suffix, skipsSpecialTokens: true), !text.isEmpty else { continue }
@@ -41,10 +41,10 @@ package struct TextStream {
     guard stopText == nil else { return "" }
     tokens.append(token)
     let all = try decode(tokens[...])
-    // The rest of the character is yet to come.
+    // The next token completes the character.
     if all.suffix(3) == [0xEF, 0xBF, 0xBD], tokens.count - shownCount < 8 { return "" }
     let new = Self.added(all, after: try decode(tokens[..<shownCount]))
-    // What was told last is context enough, and begins with a whole character.
+    // The text returned last is enough context, and begins with a whole character.
     if !new.isEmpty { tokens.removeFirst(shownCount) }
     shownCount = tokens.count
     return release(new)

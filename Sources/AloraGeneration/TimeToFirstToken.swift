@@ -4,7 +4,7 @@ package import AloraInference
 package struct TimeToFirstToken {
   package let evaluator: Evaluator
   package let adapter: Adapter
-  /// What is put behind the context to call the adapter.
+  /// The tokens after the context that activate the adapter.
   package let invocation: [Int]
 
   /// - Parameter adapter: its weights serve as an Activated LoRA and, from the first token on, as an ordinary one.
@@ -22,9 +22,9 @@ package struct TimeToFirstToken {
     package let contextCount: Int
     /// The base, with nothing in the cache.
     package let baseCold: Double
-    /// An ordinary LoRA, whose keys and values nobody else's cache can have.
+    /// An ordinary LoRA, which can't reuse keys and values that others computed.
     package let plainCold: Double
-    /// The Activated LoRA behind a context that the base has computed: the median of the calls.
+    /// The Activated LoRA after a context that the base has computed: the median of the calls.
     package let activatedWarm: Double
     /// How many tokens each of these calls had to compute.
     package let computedCount: Int
@@ -38,7 +38,7 @@ package struct TimeToFirstToken {
     return (0..<count).map { ($0 * 7919 + 13) % vocabulary }
   }
 
-  /// The context, a token that no other call has there, and the invocation.
+  /// The context, a token that is different in every call, and the invocation.
   private func call(_ context: [Int], _ number: Int, from start: Int?, limit: Int = 1) -> GenerationRequest {
     let own = (context.count + 31 * number + 1) % evaluator.model.vocabularySize
     var request = GenerationRequest(tokens: context + [own] + invocation, adapter: adapter, limit: limit)
@@ -67,7 +67,7 @@ package struct TimeToFirstToken {
       activatedWarm: sorted[sorted.count / 2], computedCount: computed)
   }
 
-  /// The time that new tokens take behind a context.
+  /// The time that new tokens take after a context.
   package struct Continuation: Hashable, Sendable {
     package let newCount: Int
     /// To the first token after them: the median.
@@ -76,7 +76,7 @@ package struct TimeToFirstToken {
     package let seconds: Double
   }
 
-  /// What an Activated LoRA's call costs behind a context that the base has computed, by how many tokens it has.
+  /// The time of an Activated LoRA's call after a context that the base has computed, for several numbers of new tokens.
   ///
   /// - Parameter newCounts: each at least 1.
   /// - Throws: as ``Evaluator/evaluate(_:)``.
@@ -87,7 +87,7 @@ package struct TimeToFirstToken {
     _ = try generator.generate([GenerationRequest(tokens: context, limit: 0)])
     return try newCounts.map { count in
       let times = try (0..<repeats).map { number in
-        // Each begins with another token, so that none finds what the one before has computed.
+        // Each begins with a different token, so that none can reuse what the one before computed.
         let new = (0..<count).map { ($0 * 31 + 101 * number + 1009 * count + contextCount) % vocabulary }
         var request = GenerationRequest(tokens: context + new, adapter: adapter, limit: 1)
         request.activationStart = contextCount

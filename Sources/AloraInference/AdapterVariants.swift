@@ -13,11 +13,11 @@ package struct AdapterVariants {
       self.kind = kind
     }
 
-    /// As the base's tensor is called in GGUF.
+    /// The name of the base's tensor in GGUF.
     package var description: String { "blk.\(layer).\(kind.name)" }
   }
 
-  /// What may have happened to factors, and is undone.
+  /// A mistake that may have been made with factors, and is undone here.
   package enum Change: CaseIterable, Sendable {
     /// A holds B transposed, and B holds A transposed.
     case exchanged
@@ -25,7 +25,7 @@ package struct AdapterVariants {
     case transposedA, transposedB, transposed
     /// The rows of B lack the permutation of GGUF, or have it twice.
     case unpermuted, permutedTwice
-    /// Numbers were cut off to BF16 instead of rounded: half of the last place is added to each, where all are BF16.
+    /// Numbers were truncated to BF16 instead of rounded. If all are BF16, half a unit in the last place is added to each.
     case truncated
   }
 

@@ -18,7 +18,7 @@ package func logSumExp(_ row: ArraySlice<Float>) -> Double {
 /// The Kullback-Leibler divergence of a row of logits from another: what an answer costs for which `found` was taken
 /// where `expected` is the truth.
 ///
-/// Shape: both `[V]`. Units: nats. Rows that are no distributions, or a token that only `expected` allows: infinity.
+/// Shape: both `[V]`. Units: nats. Infinite if a row isn't a distribution, or if only `expected` allows some token.
 package func divergence(of found: ArraySlice<Float>, from expected: ArraySlice<Float>) -> Double {
   let (foundSum, expectedSum) = (logSumExp(found), logSumExp(expected))
   guard foundSum.isFinite, expectedSum.isFinite else { return .infinity }

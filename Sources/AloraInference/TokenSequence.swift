@@ -40,8 +40,8 @@ internal import CAloraKernels
 
   /// A sequence that begins with the first `count` tokens of another, without computing them again.
   ///
-  /// Full blocks are shared; of the last, the part that is used is copied.
-  /// - Throws: `foreignCache` where these positions were made by other weights than this sequence's.
+  /// Full blocks are shared; the used part of the last one is copied.
+  /// - Throws: `foreignCache` if other weights than this sequence's made these positions.
   package convenience init(
     continuing other: TokenSequence, count: Int, adapter: Adapter? = nil, activationStart: Int? = nil,
     declaredLength: Int? = nil
@@ -54,7 +54,7 @@ internal import CAloraKernels
         .foreignCache, path: adapter?.path, problem: problem, remedy: "reuse no position from the activation on")
     }
     guard count >= 0, count <= other.tokens.count else {
-      throw refused("\(count) positions are to be reused, \(other.tokens.count) are there")
+      throw refused("cannot reuse \(count) positions of a sequence that has \(other.tokens.count)")
     }
     let mine = min(count, self.activationStart ?? count)
     let theirs = min(count, other.activationStart ?? count)

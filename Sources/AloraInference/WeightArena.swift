@@ -48,7 +48,7 @@ internal import AloraSystem
       let isLarge = size >= Self.pageByteCount
       let chunk = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: isLarge ? Self.pageByteCount : 64)
       #if os(Linux)
-        // A hint: what it does not do is no failure.
+        // Only a hint, so a failure doesn't matter.
         if isLarge { _ = unsafe madvise(chunk, size, MADV_HUGEPAGE) }
       #endif
       unsafe chunks.append(chunk)

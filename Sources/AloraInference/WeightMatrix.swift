@@ -10,7 +10,7 @@ struct RowSource: Sendable {
   let tensor: TensorDescription
   /// Rows of the tensor, counting those of all its outer dimensions together.
   let rows: Range<Int>
-  /// The order of the tensor's rows, where it is not the graph's.
+  /// How the order of the tensor's rows differs from the graph's.
   let permutation: RowPermutation
 
   var columnCount: Int { tensor.shape.columnCount }
@@ -130,7 +130,7 @@ struct RowSource: Sendable {
 
   /// A matrix that stays in its file.
   ///
-  /// - Parameter failures: is told what goes wrong later, when rows are read.
+  /// - Parameter failures: collects errors that occur later, when rows are read.
   /// - Throws: `unsupportedType`.
   init(streaming source: RowSource, bias: FloatBuffer?, failures: Failures, arena: WeightArena) throws {
     type = try source.kernelType()

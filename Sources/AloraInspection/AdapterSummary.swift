@@ -14,9 +14,9 @@ package struct AdapterSummary: Sendable {
     package let layers: [Int]
     /// The ranks that occur, in order.
     package let ranks: [Int]
-    /// The effective multipliers of B · A that occur, in order.
+    /// The distinct effective multipliers of B · A, in ascending order.
     package let scalings: [Double]
-    /// [out, in] of the weight, where all of the group have the same.
+    /// [out, in] of the weight; nil if it differs within the group.
     package let weightShape: [Int]?
   }
 
@@ -39,7 +39,7 @@ package struct AdapterSummary: Sendable {
   /// What one should know before relying on the file.
   package let notes: [String]
 
-  /// A layer's number after `layers.` or `blk.`, and the module's path behind it.
+  /// The layer's number after `layers.` or `blk.`, and the rest of the path after that number.
   static func position(_ path: String) -> (layer: Int?, name: String) {
     let parts = path.split(separator: ".")
     for (index, part) in parts.enumerated().dropFirst() where index + 1 < parts.count {

@@ -12,12 +12,12 @@ package struct ArchiveSummary: Sendable {
     package let vocabularySize: Int?
     /// Nil where it is not stored; -1 for an adapter that is off.
     package let activationStart: Int?
-    /// Which of the logits are there: `base`, `adapted`, `plain` (`logits_i`).
+    /// The kinds of logits that are stored: `base`, `adapted`, `plain` (`logits_i`).
     package let kinds: [String]
   }
 
   package let cases: [Case]
-  /// The text of `meta`, where there is one.
+  /// The text of `meta`, if the archive has one.
   package let meta: String?
 
   /// Reads headers, and the few numbers that say where an adapter starts.

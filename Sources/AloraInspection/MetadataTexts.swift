@@ -5,7 +5,7 @@ internal import AloraSafetensors
 
 /// Metadata as texts by name, in a file's order; equal values have equal texts.
 ///
-/// Names and texts are told apart by their bytes: `String` holds canonically equal ones for the same.
+/// Names and texts are compared by their bytes, because `String` treats canonically equal ones as the same.
 struct MetadataTexts {
   struct Item {
     /// The names on the way to the value, a zero byte between them, which no name holds.

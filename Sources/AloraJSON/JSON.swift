@@ -223,9 +223,9 @@ extension JSON {
     return members
   }
 
-  /// The member of that name, or nil where there is none or it is null.
+  /// The member with this name; nil if it is missing or null.
   ///
-  /// - Throws: `wrongType` where this is no object.
+  /// - Throws: `wrongType` if this isn't an object.
   package subscript(optional name: String) -> JSON? {
     get throws(JSONError) {
       guard kind == .object else { throw mismatch("an object") }

@@ -49,7 +49,7 @@ package struct BaseModel: Sendable {
       ?? lookup.table?.module(named: name, extents: (outputCount, inputCount))
   }
 
-  /// The parameters of a module that hold the weights of experts, in the order in which the module has them.
+  /// The module's parameters that hold the weights of experts, in the module's order.
   package func experts(ofModule name: String) -> [WeightModule] { lookup.table?.experts(ofModule: name) ?? [] }
 
   /// Which of these tensors llama.cpp loads adapters for without ever applying them.

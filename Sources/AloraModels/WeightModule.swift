@@ -100,7 +100,7 @@ package struct WeightModule: Hashable, Sendable {
     case outputLayer
     /// A parameter that holds the weights of all experts.
     case experts(Experts)
-    /// The module of one expert, of so many.
+    /// The module of one of `count` experts.
     case expert(index: Int, count: Int)
   }
 

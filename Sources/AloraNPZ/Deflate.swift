@@ -33,7 +33,7 @@ internal import CZlib
     inputOffset = 0
   }
 
-  /// Appends inflated bytes to `output`, `limit` at most; nil where the input is no deflate stream.
+  /// Appends inflated bytes to `output`, at most `limit`; nil if the input isn't a deflate stream.
   func inflate(into output: inout [UInt8], limit: Int) -> Int? {
     let start = output.count
     output += [UInt8](repeating: 0, count: limit)

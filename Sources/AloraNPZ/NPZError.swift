@@ -22,7 +22,7 @@ package struct NPZError: DiagnosedError, Hashable {
     package static let inconsistentArchive = Code(value: .inconsistentArchive)
     /// Two members share bytes.
     package static let overlappingMembers = Code(value: .overlappingMembers)
-    /// A member's name is absolute, leads upwards or is no text.
+    /// A member's name is absolute, contains `..`, or isn't valid text.
     package static let unsafeName = Code(value: .unsafeName)
     package static let duplicateName = Code(value: .duplicateName)
     package static let tooManyMembers = Code(value: .tooManyMembers)
@@ -30,12 +30,12 @@ package struct NPZError: DiagnosedError, Hashable {
     package static let implausibleSize = Code(value: .implausibleSize)
     /// Beyond one of the ``NPZLimits``.
     package static let tooLarge = Code(value: .tooLarge)
-    /// Compressed data that is no deflate stream of its size.
+    /// Compressed data that isn't a deflate stream of the stated size.
     package static let corruptData = Code(value: .corruptData)
     package static let checksumMismatch = Code(value: .checksumMismatch)
     /// No `.npy` header.
     package static let malformedHeader = Code(value: .malformedHeader)
-    /// Elements that are no numbers, Booleans, bytes or text; Python objects above all.
+    /// Elements other than numbers, Booleans, bytes and text; above all, Python objects.
     package static let unsupportedType = Code(value: .unsupportedType)
     /// Too many dimensions, elements or bytes.
     package static let invalidShape = Code(value: .invalidShape)
@@ -47,7 +47,7 @@ package struct NPZError: DiagnosedError, Hashable {
     /// An array of another shape than needed.
     package static let wrongShape = Code(value: .wrongShape)
     package static let valueOutOfRange = Code(value: .valueOutOfRange)
-    /// Bytes that are no UTF-8, or numbers that are no characters.
+    /// Bytes that aren't UTF-8, or numbers that aren't Unicode scalars.
     package static let invalidText = Code(value: .invalidText)
     /// Data handed to the writer in another order or number than declared.
     package static let wrongArrayData = Code(value: .wrongArrayData)

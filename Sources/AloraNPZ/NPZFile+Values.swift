@@ -62,7 +62,7 @@ extension NPZFile {
         let unit = bytes[start..<(start + 4)]
         let value = (array.isBigEndian ? [UInt8](unit) : unit.reversed()).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         guard let scalar = Unicode.Scalar(value) else {
-          throw failure(.invalidText, name, "\(value) is no character")
+          throw failure(.invalidText, name, "\(value) is not a Unicode character")
         }
         scalars.append(scalar)
       }
@@ -165,7 +165,7 @@ func rowMajor<Value>(_ values: [Value], _ shape: Shape) -> [Value] {
   result.reserveCapacity(values.count)
   for _ in values.indices {
     result.append(values[source])
-    // The next index in C order: the last one that can grow grows, those behind it start again.
+    // The next index in C order: the last axis that can grow does, and the axes after it restart at 0.
     var axis = shape.rank - 1
     while axis >= 0 {
       position[axis] += 1

@@ -88,10 +88,12 @@ package final class NPZFile: Sendable {
       NPZError(code, path: mapping.path, byteOffset: member.dataOffset, name: name, problem: problem)
     }
     let stream = try ZipMemberStream(file: mapping, member: member)
-    guard member.byteCount >= 10 else { throw failure(.malformedHeader, "\(member.byteCount) bytes are no array") }
+    guard member.byteCount >= 10 else {
+      throw failure(.malformedHeader, "\(member.byteCount) bytes are too few for an .npy array")
+    }
     let start = try stream.read(8)
     guard start.starts(with: NPZFormat.npyMagic), (1...3).contains(start[6]), start[7] == 0 else {
-      throw failure(.malformedHeader, "the member is no .npy array of version 1.0, 2.0 or 3.0")
+      throw failure(.malformedHeader, "the member is not an .npy array of version 1.0, 2.0 or 3.0")
     }
     let lengthByteCount = start[6] == 1 ? 2 : 4
     guard stream.remaining >= lengthByteCount else { throw failure(.malformedHeader, "the array's header is cut") }

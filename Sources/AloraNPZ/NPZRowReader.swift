@@ -29,7 +29,7 @@ package final class NPZRowReader {
     stream = isScattered ? nil : try file.stream(of: array)
   }
 
-  /// The next row; nil behind the last, when length and checksum have been checked.
+  /// The next row; nil after the last one, once length and checksum have been verified.
   ///
   /// - Throws: `corruptData`, `checksumMismatch`, ``FileError``.
   package func next() throws -> [Float]? {

@@ -55,7 +55,7 @@ package final class NPZWriter {
 
   // MARK: Arrays
 
-  /// Writes an array whose elements are at hand.
+  /// Writes an array from elements in memory.
   ///
   /// - Throws: as ``begin(_:element:shape:)``; `wrongArrayData` where `bytes` are not as many as the shape says.
   package func add(_ name: String, element: NPYElement, shape: Shape, bytes: RawSpan) throws {
@@ -174,7 +174,7 @@ package final class NPZWriter {
     let components = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     let isPlain = components.allSatisfy { !$0.isEmpty && !$0.elementsEqual(".".utf8) && !$0.elementsEqual("..".utf8) }
     guard isPlain, !name.utf8.contains(0), !name.utf8.contains(UInt8(ascii: "\\")), name.utf8.count <= 60_000 else {
-      throw failure(.unsafeName, name, "the name is no relative path")
+      throw failure(.unsafeName, name, "the name is not a plain relative path")
     }
     guard element.numpyName != nil else { throw failure(.unsupportedType, name, "NumPy has no type for \(element)") }
     let header = NPYHeader(element: element, shape: shape)

@@ -13,7 +13,7 @@ struct PythonLiteralParser {
 
   init(_ text: [UInt8]) { self.text = text }
 
-  /// Nil where the text is anything else, or a name comes twice.
+  /// Nil if the text is anything else, or if a name occurs twice.
   mutating func dictionary() -> [String: Value]? {
     guard skip("{") else { return nil }
     var members: [String: Value] = [:]
@@ -21,7 +21,7 @@ struct PythonLiteralParser {
       guard let name = quoted(), skip(":"), let value = value(), members.updateValue(value, forKey: name) == nil else {
         return nil
       }
-      // What a list holds is of no interest, and nothing behind it either.
+      // Nobody needs the elements of a list, or the members after it.
       if value == .other { return members }
       guard skip(",") || peek() == UInt8(ascii: "}") else { return nil }
     }

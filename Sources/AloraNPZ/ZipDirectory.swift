@@ -242,7 +242,7 @@ struct ZipDirectory {
     let components = entry.name.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     let isPlain = components.allSatisfy { !$0.isEmpty && !$0.elementsEqual([0x2E]) && !$0.elementsEqual([0x2E, 0x2E]) }
     guard isPlain, !entry.name.contains(0), !entry.name.contains(UInt8(ascii: "\\")) else {
-      throw failure(.unsafeName, at: entry.entryOffset, "the member's name '\(name)' is no relative path")
+      throw failure(.unsafeName, at: entry.entryOffset, "the member's name '\(name)' is not a plain relative path")
     }
     return name
   }

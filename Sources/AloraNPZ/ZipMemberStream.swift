@@ -80,7 +80,7 @@ final class ZipMemberStream {
         }
       }
       guard inflater.needsInput, storedOffset == member.storedByteCount else {
-        throw failure(.corruptData, "there are bytes behind the compressed data")
+        throw failure(.corruptData, "there are bytes after the compressed data")
       }
     }
     if let expected = member.checksum, expected != runningChecksum {

@@ -148,7 +148,7 @@ package struct RegexError: Error, Hashable {
     try matchEnd(in: [UInt8](text.utf8)) != nil
   }
 
-  /// Runs a match over so many bytes within what all matches may take.
+  /// Runs a match over `byteCount` bytes, within the time that all matches may take.
   private func timed(_ byteCount: Int, _ body: () -> Int32) throws(RegexError) -> Int32 {
     guard let result = MatchingBudget.spend(byteCount: byteCount, body) else {
       throw RegexError(code: .tooSlow, pattern: pattern, detail: MatchingBudget.detail)

@@ -36,7 +36,7 @@ package struct SafetensorsError: DiagnosedError, Hashable {
     package static let holeInData = Code(value: .holeInData)
     /// The file ends before the last tensor does.
     package static let dataTruncated = Code(value: .dataTruncated)
-    /// The file goes on behind the last tensor.
+    /// The file continues after the last tensor.
     package static let trailingBytes = Code(value: .trailingBytes)
     /// An index without a `weight_map` of strings.
     package static let invalidIndex = Code(value: .invalidIndex)

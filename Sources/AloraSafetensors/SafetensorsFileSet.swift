@@ -4,9 +4,9 @@ package import AloraTensors
 
 /// The weights of a model: one safetensors file, or several with an index that says which tensor is where.
 ///
-/// Only the tensors that the index names are the model's. A shard's name has to be that of a file in the index's own
-/// directory; where that file is a link, it may lead to another file of the directory or, as in the Hugging Face
-/// cache, into the `blobs` folder beside the snapshots, but nowhere else.
+/// Only the tensors that the index names belong to the model. A shard must be a file in the index's own directory. If it is
+/// a link, its target must be in that directory too, or in the `blobs` folder beside the snapshots, as in the Hugging Face
+/// cache.
 package final class SafetensorsFileSet: TensorSource {
   /// The index, or the single file.
   package let path: String

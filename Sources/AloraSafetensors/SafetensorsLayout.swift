@@ -6,7 +6,7 @@ internal import AloraSystem
 /// Tensors are laid out as the reference does it: by type, the widest first, then by name. The same content gives the
 /// same bytes; metadata is sorted by key, which the reference leaves to chance.
 package struct SafetensorsLayout: Sendable {
-  /// The tensors in the order in which their data has to be written.
+  /// The tensors, in the order that their data must be written.
   package let tensors: [TensorDescription]
   /// The bytes of the finished file.
   package let byteCount: Int

@@ -1,15 +1,15 @@
 internal import CLinux
 
-/// A file that appears at its path complete or not at all.
+/// A file that appears at its path only when it is complete.
 ///
-/// Bytes go to a file without a name in the same directory, or, where the file system has no such files, to one with a
-/// temporary name; ``commit()`` syncs it, gives it its place and syncs the directory. A process that is killed leaves the
-/// old file or the new one; a temporary name that it may leave is removed by the next run to the same path. Two runs may
-/// write one path at once: each has a file of its own, and the last to commit wins where files may be replaced, the first
-/// where not. A link stays: the file that it leads to is replaced. Not thread-safe.
+/// Bytes go to an unnamed file in the same directory (`O_TMPFILE`), or to one with a temporary name if the file system has
+/// no unnamed files. ``commit()`` syncs the file, links it into place and syncs the directory. A process that is killed
+/// leaves the old file or the new one; if it leaves a temporary file, the next run with the same path removes it. Two runs
+/// may write the same path at once, because each has its own file: if files may be replaced, the last to commit wins,
+/// otherwise the first. If the path is a link, the link stays and its target is replaced. Not thread-safe.
 public final class AtomicFile {
   public let path: String
-  /// `path`, with a link there followed.
+  /// `path`, or its target if it is a link.
   private let place: String
   /// Bytes written so far.
   public private(set) var byteCount = 0

@@ -130,7 +130,7 @@ extension FileSignature {
     }
   }
 
-  /// What to do about such a file in the place of another; nil where that depends on the place.
+  /// What to do if such a file was found instead of another; nil if that depends on what was expected.
   public var remedy: Remedy? {
     switch self {
     case .empty: "download it again"

@@ -1,4 +1,4 @@
-/// Lines of a stream as they come, of which none can take more memory than a limit.
+/// Reads lines from a stream as they arrive. No line can take more memory than a limit.
 public struct LineReader {
   private let descriptor: Int32
   private let name: String

@@ -17,7 +17,7 @@
   }
 
   package init(path: String, syscalls: Syscalls) throws(FileError) {
-    // Non-blocking, so that a pipe in the place of a file is found and refused instead of waited for.
+    // Non-blocking, so that a pipe is detected and refused instead of waited for.
     let descriptor = syscalls.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
     guard descriptor >= 0 else { throw .opening(path) }
     var status = stat()

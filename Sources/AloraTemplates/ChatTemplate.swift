@@ -124,10 +124,10 @@ extension ChatTemplate {
   /// A template's text, and the file that it is in.
   private typealias Source = (text: String, path: String)
 
-  /// The template in a model's directory; nil where it has none.
+  /// The template in a model's directory; nil if there is none.
   ///
-  /// It is in chat_template.jinja, or in tokenizer_config.json. Where a model has one named `tool_use` besides, that one
-  /// runs when tools are given.
+  /// It is in chat_template.jinja or tokenizer_config.json. If the model also has a template named `tool_use`, that one is
+  /// used when tools are given.
   /// Source: `get_chat_template` of transformers.
   /// - Throws: ``FileError``, ``JSONError``, ``TemplateError`` (`invalidTemplate`, `tooLarge`).
   package static func inDirectory(_ path: String) throws -> ChatTemplate? {

@@ -73,7 +73,7 @@ enum PythonText {
     return lines
   }
 
-  /// How often it occurs, one behind the other.
+  /// The number of non-overlapping occurrences.
   static func count(of part: String, in text: String) -> Int {
     guard !part.isEmpty else { return text.unicodeScalars.count + 1 }
     let (bytes, searched) = (Array(text.utf8), SearchedBytes(Array(part.utf8)))

@@ -1,8 +1,8 @@
-/// The tokens of a template: text, and the words of the tags in between.
+/// Splits a template into tokens: text, and the words inside tags.
 ///
-/// White space as transformers sets it: `trim_blocks` (a line's end right behind a block or comment goes), `lstrip_blocks`
-/// (white space between a line's start and a block or comment goes), `-` and `+` in tags, one line's end at the
-/// template's end goes.
+/// White space is handled as transformers configures Jinja: `trim_blocks` removes a line break right after a block or
+/// comment, `lstrip_blocks` removes white space from a line's start to a block or comment, `-` and `+` in tags work as in
+/// Jinja, and one line break at the template's end is removed.
 /// Source: `lexer.py` of Jinja 3.1.
 struct TemplateLexer {
   enum Token: Hashable, Sendable {
@@ -263,7 +263,7 @@ struct TemplateLexer {
       value = next
       advance()
     }
-    guard let scalar = Unicode.Scalar(value) else { throw error("an escape in a string is no character") }
+    guard let scalar = Unicode.Scalar(value) else { throw error("an escape in a string is not a valid character") }
     return scalar
   }
 

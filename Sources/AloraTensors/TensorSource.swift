@@ -46,7 +46,7 @@ extension TensorSource {
   }
 }
 
-/// Tensors by name. Names are told apart by their bytes: `String` holds canonically equal ones for the same.
+/// Tensors by name. Names are compared by their bytes, because `String` treats canonically equal ones as the same.
 package struct TensorIndex: Sendable {
   private var indices: [[UInt8]: Int] = [:]
 

@@ -72,10 +72,10 @@ struct AddedTokenMatcher: Sendable {
       offset = end
       guard !token.isSingleWord || isAlone(match, in: text, range) else { continue }
       let start = token.stripsLeft ? max(whiteSpaceStart(text, match.lowerBound, limit: done), done) : match.lowerBound
-      // Where the token before took white space up to beyond this one, it took all of it.
+      // If the previous token stripped white space beyond this match, all of this match is gone.
       let stop = token.stripsRight ? whiteSpaceEnd(text, max(match.upperBound, done), range) : match.upperBound
       if done < start { sections.append(.text(done..<start)) }
-      // What the token before took is gone: where nothing is left of this one, it is left out, as the original does.
+      // If the previous token left nothing of this match, the match is omitted, as in the reference.
       if start < stop { sections.append(.token(token.id)) }
       done = stop
     }

@@ -84,7 +84,7 @@ struct BytePairModel: Sendable {
     }
   }
 
-  /// The bytes of a character as byte tokens, where all of them exist.
+  /// Appends a character's bytes as byte tokens; false if one of these tokens doesn't exist.
   private func appendBytes(_ character: Span<UInt8>, to tokens: inout [UInt32]) -> Bool {
     guard let byteTokens else { return false }
     for index in character.indices where byteTokens[Int(character[index])] == nil { return false }

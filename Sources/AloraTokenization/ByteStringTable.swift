@@ -71,7 +71,7 @@ struct ByteStringTable: Sendable {
     var hash = hashing.start(key.count)
     var offset = 0
     while offset + 8 <= key.count {
-      // Safe: eight bytes lie behind the offset, and any bits are an integer.
+      // Safe: at least eight bytes follow the offset, and any bits are a valid integer.
       let word = unsafe key.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
       hash = hashing.fold(hash ^ UInt64(littleEndian: word))
       offset += 8

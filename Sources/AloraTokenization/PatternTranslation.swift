@@ -125,13 +125,13 @@ extension PatternTranslation {
     offset += 2
   }
 
-  /// A boundary of words lies where the additions say so too.
+  /// Writes a word boundary that counts the added characters as parts of words.
   private mutating func boundary(_ text: String) {
     result += text
     offset += 2
   }
 
-  /// Writes classes with their changes in the place of `length` scalars of the pattern.
+  /// Writes classes, with their changes, instead of the next `length` scalars of the pattern.
   private mutating func write(_ classes: [Class], isNegated: Bool, length: Int) {
     guard classes.count > 1 || classes.contains(where: { $0.changes != nil }) else { return copy(length) }
     var text = ""

@@ -1,6 +1,6 @@
-/// Encodes pieces one after another, and remembers those that it has seen.
+/// Encodes pieces one after another, and caches the results.
 ///
-/// One encoder serves one text; the model behind it is shared.
+/// One encoder serves one text; encoders share the model.
 struct PieceEncoder {
   private let model: TokenModel
   private var seen = ByteStringTable()

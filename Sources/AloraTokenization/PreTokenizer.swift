@@ -1,4 +1,4 @@
-/// A text in pieces, each of which the model encodes for itself.
+/// A text, split into pieces that the model encodes separately.
 struct Pieces {
   var text: [UInt8]
   /// Ascending; none is empty.

@@ -6,7 +6,7 @@ struct ScoredModel: Sendable {
   let vocabulary: Vocabulary
   /// By id.
   let scores: [Float]
-  /// The tokens of the 256 bytes, for characters that are no piece.
+  /// The tokens of the 256 bytes, for characters that aren't in the vocabulary.
   let byteTokens: [UInt32?]
 
   private struct Candidate: Comparable {

@@ -62,7 +62,7 @@ enum SplitBehavior: String, Sendable {
   case mergedWithNext = "MergedWithNext"
   case contiguous = "Contiguous"
 
-  /// Appends the parts of `range`, of which `matches` are the matches. Empty parts are left out.
+  /// Splits `range` at `matches` and appends the parts. Empty parts are omitted.
   func appendParts(of range: Range<Int>, matches: [Range<Int>], isInverted: Bool, to parts: inout [Range<Int>]) {
     var stretches: [(range: Range<Int>, isMatch: Bool)] = []
     stretches.reserveCapacity(matches.count * 2 + 1)

@@ -15,9 +15,9 @@ package struct TokenizationError: DiagnosedError, Hashable {
     package static let unsupported = Code(value: .unsupported)
     /// The text is not UTF-8.
     package static let invalidUTF8 = Code(value: .invalidUTF8)
-    /// A regular expression of the tokenizer is malformed or backtracks without end.
+    /// A regular expression of the tokenizer is malformed, or backtracks too often.
     package static let patternFailed = Code(value: .patternFailed)
-    /// The text has a character that the vocabulary cannot express, or a number that is no token.
+    /// The vocabulary can't express a character of the text, or has no token with a given number.
     package static let unknownPiece = Code(value: .unknownPiece)
     package static let tooLarge = Code(value: .tooLarge)
   }

@@ -155,7 +155,7 @@ extension MergeTable {
     }
   }
 
-  /// The two pieces one behind the other, and where the second begins.
+  /// The two pieces of a merge, concatenated, and the index at which the second begins.
   private static func joinedPieces(of element: JSON) throws -> (bytes: [UInt8], split: Int) {
     if element.kind == .string {
       var text = try element.utf8()

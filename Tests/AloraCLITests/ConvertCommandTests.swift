@@ -186,7 +186,7 @@ import Testing
       try FileManager.default.createSymbolicLink(atPath: tree + "/out", withDestinationPath: outside)
       try FileManager.default.createSymbolicLink(atPath: tree + "/nowhere", withDestinationPath: "none")
       #expect(mkdir(tree.utf8CString + "/\u{1B}[2J".utf8CString) == 0)
-      // No text: nothing here can name it, so that it is told instead of left out.
+      // A name that isn't valid UTF-8 can't be opened by name here, so it is reported rather than skipped.
       #expect(mkdir(tree.utf8CString + [0x2F, CChar(bitPattern: 0xFF)]) == 0)
       let result = try runAlora([
         "convert", "--recursive", tree, "--base", try testData("conversion/bases/llama"), "--outdir", directory + "/o",

@@ -88,7 +88,7 @@ struct RefusedAdapter: Sendable, CustomTestStringConvertible {
       builder.weights = builder.safetensors().dropLast(3)
     },
     RefusedAdapter("data left over", "adapter_model.safetensors") { $0.weights = $0.safetensors() + [0] },
-    RefusedAdapter("a header that is no object", "adapter_model.safetensors") { $0.header = "[]" },
+    RefusedAdapter("a header that isn't an object", "adapter_model.safetensors") { $0.header = "[]" },
     RefusedAdapter("overlapping tensors", "adapter_model.safetensors") { $0.tensors[1].offsets = [0, 1024] },
     RefusedAdapter("a hole", "adapter_model.safetensors") { $0.tensors[7].offsets = [7172, 8196] },
     RefusedAdapter("offsets backwards", "adapter_model.safetensors") { $0.tensors[0].offsets = [1024, 0] },

@@ -46,8 +46,8 @@ import Testing
           #expect(try other["cached_tokens"].integer() == 0)
         }
         let reused = try turns.0.map { try $0["cached_tokens"].integer() }
-        // 168 letters and an answer of 5, of which the last was not computed until it stood in the second prompt. " HJH"
-        // of the same adapter is there again (177), up to its start for others (174), the answer for all (173).
+        // 168 letters and an answer of 5, whose last token was not computed before the second prompt. The same adapter
+        // reuses its " HJH" (177); others reuse the context up to its start (174), or up to the end of the answer (173).
         #expect(reused == [0, 172, 177, 174, 174, 0, 173, 0])
         let starts = try turns.0.map { try $0[optional: "activation_start"]?.serialized ?? "null" }
         #expect(starts == ["null", "174", "174", "174", "null", "0", "null", "4"])

@@ -17,7 +17,7 @@ import Testing
     }
   }
 
-  /// "é漢字" is nine bytes, each of which is a token; "〈漢〉" is a token of its own.
+  /// Each of the bytes of "é漢字" is a token; "〈漢〉" is a single token.
   private static let vocabulary: [String] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".map(String.init)
     + ["Ġ", ".", "Ã", "©", "æ", "¼", "¢", "å", "Ń", "Ĺ"]

@@ -99,7 +99,7 @@ struct GGMLCase: Sendable, CustomTestStringConvertible {
       "byte 24: key 0 has 18446744073709551615 bytes by its length, but 256 are left; the file is damaged or incomplete: get it again"
     ) { $0[0].byteCount = .max },
     key("KV_EMPTY_KEY", "byte 24: key 0 is empty") { $0[0].key = [] },
-    key("KV_BAD_TYPE", "key my_key_0, byte 40: 13 is no type of a value") { $0[0].type = 13 },
+    key("KV_BAD_TYPE", "key my_key_0, byte 40: 13 is not a value type") { $0[0].type = 13 },
     key(
       "KV_BAD_VALUE_SIZE",
       "byte 156: key my_key_5 has 18446744073709551615 bytes by its length, but 124 are left; the file is damaged or incomplete: get it again"
@@ -182,7 +182,7 @@ struct GGMLCase: Sendable, CustomTestStringConvertible {
 /// What was published of readers of GGUF, as far as files show it: the classes, made anew, with code and place.
 let publishedDefects: [BadGGUF] = [
   // Talos, January 2024.
-  BadGGUF("CVE-2024-21802: more than four dimensions written behind an array of four", .invalidShape, at: "tensor n") {
+  BadGGUF("CVE-2024-21802: more than four dimensions written past an array of four", .invalidShape, at: "tensor n") {
     $0.tensors = [.init("n", [1, 1, 1, 1, 1, 1, 1, 1])]
     $0.dataByteCount = 32
   },

@@ -148,7 +148,7 @@ let badGGUFs: [BadGGUF] = [
     $0.tensors = [.init("n", [1 << 32, 1 << 32])]
     $0.dataByteCount = 32
   },
-  BadGGUF("an overflow behind a zero", .invalidShape, at: "tensor n") {
+  BadGGUF("an overflow after a zero", .invalidShape, at: "tensor n") {
     $0.tensors = [.init("n", [0, .max, .max])]
     $0.dataByteCount = 32
   },

@@ -13,7 +13,7 @@ private let realModelPath: String? = {
   return [named, cached].compactMap { $0 }.first { FileManager.default.fileExists(atPath: $0) }
 }()
 
-/// A real adapter's answers, where the model is there: `make test` brings it, or ALORA_TEST_MODEL names it.
+/// A real adapter's answers. Needs the model: `make test` downloads it, or ALORA_TEST_MODEL names it.
 @Suite(.enabled(if: realModelPath != nil, "no model; make test downloads it")) struct RealModelTests {
   private struct Prompt: Decodable {
     let text: String

@@ -12,7 +12,7 @@ private let realModelPath: String? = {
   return [named, cached].compactMap { $0 }.first { FileManager.default.fileExists(atPath: $0) }
 }()
 
-/// A real model with a real adapter, where the model is there: `make test` brings it, or ALORA_TEST_MODEL names it.
+/// A real model with a real adapter. Needs the model: `make test` downloads it, or ALORA_TEST_MODEL names it.
 @Suite(.enabled(if: realModelPath != nil, "no model; make test downloads it")) struct RealModelTests {
   /// Logits are up to 30; PyTorch's own order of sums moves them by a few 1e-4.
   @Test func goldensOfPEFTAreMet() throws {

@@ -1,4 +1,4 @@
-/// A way in which an invocation breaks in practice.
+/// A problem that an invocation can have in practice.
 package struct InvocationFinding: Hashable, Sendable {
   package enum Severity: String, Hashable, Sendable, CaseIterable, Comparable {
     case info, warning, error

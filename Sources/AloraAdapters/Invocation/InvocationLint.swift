@@ -1,6 +1,6 @@
 package import AloraTokenization
 
-/// Looks for the ways in which an invocation breaks in practice.
+/// Checks an invocation for problems that occur in practice.
 package struct InvocationLint: Sendable {
   private let tokenizer: Tokenizer
   private let adapterTokenizer: Tokenizer?
@@ -137,9 +137,9 @@ package struct InvocationLint: Sendable {
     let isLikely = !tail.allSatisfy(tokenizer.isSpecial)
     return InvocationFinding(
       .serverMisses, isLikely ? .warning : .info,
-      "llama-server does not find the sequence where its end \(Self.list(tail)) is repeated behind it: the base answers, "
-        + "without a word",
-      fix: "keep that token from following the sequence, or end it with a token that never stands twice",
+      "llama-server misses the sequence if its end \(Self.list(tail)) is repeated right after it: the base model answers, "
+        + "without a warning",
+      fix: "keep that token from following the sequence, or end the sequence with a token that is never repeated",
       example: Self.list(prompt))
   }
 

@@ -29,10 +29,10 @@ package enum InvocationSearch {
     return nil
   }
 
-  /// The fewest tokens behind the invocation that make llama-server miss it; nil where none of the invocation's own
-  /// tokens does.
+  /// The shortest end of the invocation that makes llama-server miss the invocation when it is repeated right after it;
+  /// nil if there is none.
   ///
-  /// Only an end of the invocation can start a wrong match, so repetitions of its ends are all there is to try.
+  /// Only the invocation's own last tokens can start a wrong match, so no other tokens need to be tried.
   package static func serverMiss(of invocation: [Int]) -> [Int]? {
     for count in 1..<max(invocation.count, 1) {
       let tail = Array(invocation.suffix(count))

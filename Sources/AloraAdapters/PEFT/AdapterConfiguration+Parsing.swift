@@ -19,7 +19,7 @@ extension AdapterConfiguration {
 /// Reads a configuration as far as it can be read, and collects what is wrong with it.
 struct ConfigurationParser {
   private(set) var configuration: AdapterConfiguration
-  /// In the order in which a strict reader would meet them.
+  /// In the order that a reader which stops at each would report them.
   private(set) var problems: [any DiagnosedError] = []
   /// The problems that bear on the type or the invocation.
   private(set) var invocationProblems: [any DiagnosedError] = []

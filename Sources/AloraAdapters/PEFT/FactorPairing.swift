@@ -1,11 +1,11 @@
 internal import AloraSystem
 internal import AloraTensors
 
-/// Finds the factor pairs among the tensors of a PEFT adapter, and everything else that is there.
+/// Sorts the tensors of a PEFT adapter into factor pairs and everything else.
 struct FactorPairing {
-  /// In the order in which the first factor of each pair lies in the file.
+  /// In file order of the first factor of each pair.
   private(set) var pairs: [FactorPair] = []
-  /// What can't become a factor of anything, in the file's order; then what is wrong with pairs.
+  /// Tensors that aren't factors, in the file's order; then faults of pairs.
   private(set) var problems: [AdapterError] = []
   /// Wrappers whose names were stripped, each with the number of tensors and the first of them.
   private(set) var wrappers: [(wrapper: String, count: Int, first: String)] = []

@@ -1,7 +1,7 @@
 internal import AloraSystem
 internal import AloraRegex
 
-/// Decides, by PEFT's rules, which modules a configuration targets and with which rank and alpha.
+/// Decides which modules a configuration targets, and their rank and alpha, by PEFT's rules.
 ///
 /// Source: PEFT `tuners/tuners_utils.py` (`check_target_module_exists`) and `utils/other.py` (`get_pattern_key`).
 package struct ModuleMatcher: Sendable {

@@ -41,7 +41,7 @@ internal import CArchitectureTable
     self.rules = rules
   }
 
-  /// The variants of a class, in the order in which their conditions are tried.
+  /// The variants of a class. Their conditions are tried in this order.
   func rows(huggingFaceName name: String) throws -> [Row] { try rows(with: "\"class\":\"\(name)\"") }
 
   func rows(modelType: String) throws -> [Row] { try rows(with: "\"modelType\":\"\(modelType)\"") }

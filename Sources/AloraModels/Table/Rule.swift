@@ -26,7 +26,7 @@ extension ArchitectureTable {
       let factors: [Factor]
     }
 
-    /// Fields of the configuration whose product multiplies so many rows; all rows if the count is nil.
+    /// Multiplies the next `rowCount` rows by the product of these configuration fields. Nil: all rows.
     struct Factor: Hashable, Sendable {
       let rowCount: FieldExpression?
       let fields: [String]

@@ -18,7 +18,7 @@ package struct Inspection {
   let statistics: [TensorStatistics?]?
   /// Of an .npz only.
   let archive: ArchiveSummary?
-  /// The invocation tokens as text, where a tokenizer is at hand.
+  /// The invocation tokens as text; nil without a tokenizer.
   private(set) var invocationText: String?
 
   package init(subject: Subject, path: String, listsTensors: Bool, hasValues: Bool) throws {

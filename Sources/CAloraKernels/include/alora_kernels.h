@@ -15,8 +15,8 @@
 //    from 0; values are accumulated by fma, position ascending, from +0, and divided by the sum at the end.
 // 6. exp, tanh, … are this library's own; see below for their definition and error.
 //
-// NaN: where an input is NaN (or inf - inf arises) the result is NaN, but neither its sign nor its payload is promised.
-// Preconditions are the caller's: sizes as stated, no overlap where `restrict` stands, pointers aligned for their type.
+// NaN: if an input is NaN (or inf - inf occurs), the result is NaN, but its sign and payload are unspecified.
+// The caller guarantees: sizes as stated, no overlap of `restrict` pointers, pointers aligned for their type.
 // Nothing here allocates, locks or keeps state.
 #ifndef ALORA_KERNELS_H
 #define ALORA_KERNELS_H
