@@ -4,7 +4,7 @@ internal import ArgumentParser
 /// The files that a long run will write, looked at before it begins.
 enum OutputPlaces {
   /// - Parameter inputs: files and directories that the run reads.
-  /// - Throws: `ValidationError` where an output would replace an input or another output.
+  /// - Throws: `ValidationError` if an output would replace an input or another output.
   static func checkDistinct(_ outputs: [String], inputs: [String]) throws {
     var taken = Set(inputs.map(place))
     for path in outputs where !taken.insert(place(path)).inserted {
@@ -12,7 +12,7 @@ enum OutputPlaces {
     }
   }
 
-  /// - Throws: ``FileError`` where a file cannot be written, as far as that can be seen now.
+  /// - Throws: ``FileError`` if it is already clear that a file can't be written.
   static func checkWritable(_ paths: [String]) throws {
     for path in paths { _ = try AtomicFile(path: path, replacesExisting: true) }
   }

@@ -9,7 +9,7 @@ internal import AloraTensors
 package struct ConversionSummary: Hashable, Sendable {
   /// The size of the file.
   package let byteCount: Int
-  /// How many elements of `lora_b` were rounded when a scaling was folded into them; 0 where folding was exact.
+  /// How many elements of `lora_b` were rounded when a scaling was folded into them; 0 if folding was exact.
   package let roundedElementCount: Int
   /// How many elements a scaling was folded into.
   package let foldedElementCount: Int

@@ -14,7 +14,7 @@ package struct GGUFArray: Hashable, Sendable {
     self.payload = payload
   }
 
-  /// Nil where the values are not all of type `elementType`.
+  /// Nil if the values are not all of type `elementType`.
   package init?(elementType: GGUFValueType, _ values: [GGUFValue]) {
     guard values.allSatisfy({ $0.type == elementType }) else { return nil }
     var payload: [UInt8] = []

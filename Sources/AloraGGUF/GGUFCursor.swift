@@ -134,7 +134,7 @@ struct GGUFCursor {
       // No overflow: `count` is at most the number of bytes left.
       try require(count * byteCount, of: subject)
       if type == .bool, let bad = bytes[offset..<(offset + count)].firstIndex(where: { $0 > 1 }) {
-        throw error(.invalidBoolean, at: bad, subject: subject, "\(bytes[bad]) is no Boolean: neither 0 nor 1")
+        throw error(.invalidBoolean, at: bad, subject: subject, "\(bytes[bad]) is not a Boolean, neither 0 nor 1")
       }
       if isBigEndian { reverseBytes(ofEach: byteCount, count: count) }
       offset += count * byteCount

@@ -32,7 +32,7 @@ package struct GGUFError: DiagnosedError, Hashable {
     package static let invalidBoolean = Code(value: .invalidBoolean)
     /// Arrays in arrays beyond ``GGUFLimits/arrayDepth``.
     package static let nestedTooDeep = Code(value: .nestedTooDeep)
-    /// `general.alignment` is no UINT32, or no power of two.
+    /// `general.alignment` isn't a UINT32, or isn't a power of two.
     package static let invalidAlignment = Code(value: .invalidAlignment)
     /// A tensor name of 64 bytes or more, or not valid UTF-8.
     package static let invalidTensorName = Code(value: .invalidTensorName)

@@ -46,7 +46,7 @@ package final class GGUFFile: TensorSource {
 
   package func tensor(named name: String) -> TensorDescription? { index[name].map { tensors[$0] } }
 
-  /// - Throws: `unsupportedByteOrder` where the file is big-endian.
+  /// - Throws: `unsupportedByteOrder` if the file is big-endian.
   package func file(of tensor: TensorDescription) throws -> MappedFile {
     guard !isBigEndian else {
       throw GGUFError(

@@ -46,7 +46,7 @@ extension GGUFMetadata: Equatable {
 // MARK: - Typed look-up
 
 extension GGUFMetadata {
-  /// The text of a string value; nil where the key is absent.
+  /// The text of a string value; nil if the key is absent.
   ///
   /// - Throws: `wrongValueType`, `invalidUTF8`.
   package func string(ifPresent key: String) throws(GGUFError) -> String? {

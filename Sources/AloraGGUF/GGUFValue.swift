@@ -4,7 +4,7 @@
 package enum GGUFValueType: UInt32, CaseIterable, Hashable, Sendable {
   case uint8, int8, uint16, int16, uint32, int32, float32, bool, string, array, uint64, int64, float64
 
-  /// The bytes of each value, or nil where they vary.
+  /// The bytes of each value, or nil if they vary.
   package var byteCount: Int? {
     switch self {
     case .uint8, .int8, .bool: 1

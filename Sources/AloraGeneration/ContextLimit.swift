@@ -4,7 +4,7 @@ internal import AloraSystem
 
 /// The longest prompt that a model is asked to compute.
 ///
-/// What a model computes after the positions it was made for is no reference for anything, and may take hours.
+/// Beyond the positions that a model was made for, its numbers are no reference for anything, and computing them may take hours.
 package struct ContextLimit: Sendable {
   /// In tokens; nil if there is none.
   package let length: Int?

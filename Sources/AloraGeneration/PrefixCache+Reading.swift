@@ -124,7 +124,7 @@ struct CacheFileReader {
     return (Int(count), Format.digest(header))
   }
 
-  /// - Parameter digestBefore: the digest of an earlier block by its number; nil where there is none.
+  /// - Parameter digestBefore: the digest of an earlier block by its number; nil if there is none.
   /// - Throws: `damaged`.
   mutating func block(of model: Model, header: Digest, digestBefore: (Int) -> Digest?) throws -> (Record, Digest) {
     var bytes = try take(61)
@@ -163,7 +163,7 @@ struct CacheFileReader {
     return (record, digest)
   }
 
-  /// - Throws: `damaged` where something follows.
+  /// - Throws: `damaged` if something follows.
   func finish() throws {
     guard byteOffset == file.byteCount else { throw damaged("more follows after the last block") }
   }

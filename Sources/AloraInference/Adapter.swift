@@ -46,7 +46,7 @@ package final class Adapter: Sendable {
 
   /// Loads an adapter for a model: a PEFT directory or a GGUF.
   ///
-  /// - Parameter tokenize: turns a legacy adapter's invocation string into tokens; nil where there is no tokenizer.
+  /// - Parameter tokenize: turns a legacy adapter's invocation string into tokens; nil if there is no tokenizer.
   /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``, ``GGUFError``, ``AdapterError``,
   ///   ``InferenceError``.
   package init(
@@ -125,7 +125,7 @@ package final class Adapter: Sendable {
     factor == 1 ? self : Adapter(self, named: [factor]) { $0 * factor }
   }
 
-  /// The same adapter with B · A taken as it is, its scaling left out; nil where that changes nothing.
+  /// The same adapter with B · A taken as it is, its scaling left out; nil if that changes nothing.
   package func unscaled() -> Adapter? {
     let scales = updates.map(\.scale) + (embedding.map { [$0.scale] } ?? [])
     return scales.allSatisfy { $0 == 1 } ? nil : Adapter(self, named: [0, 1]) { _ in 1 }
@@ -136,7 +136,7 @@ package final class Adapter: Sendable {
     (layers.flatMap { layer in ModuleKind.allCases.map { layer[$0] } } + [outputLayer]).compactMap { $0 }
   }
 
-  /// The largest rank among its modules; 0 where it has none.
+  /// The largest rank among its modules; 0 if it has none.
   package var largestRank: Int {
     max(updates.map(\.a.rowCount).max() ?? 0, embedding?.rank ?? 0)
   }

@@ -8,7 +8,7 @@ internal import CAloraKernels
 @safe package final class TokenSequence {
   package let model: Model
   package let adapter: Adapter?
-  /// The first adapted position; nil where the adapter is off. Positions before it are the base's, bit for bit.
+  /// The first adapted position; nil if the adapter is off. Positions before it are the base's, bit for bit.
   package let activationStart: Int?
   /// How long the text may become. Only models with two sets of rotary frequencies look at it: see ``RotaryEmbedding``.
   package let declaredLength: Int

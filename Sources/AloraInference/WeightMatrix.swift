@@ -71,7 +71,7 @@ struct RowSource: Sendable {
   let type: alora_type
   let rowCount: Int
   let columnCount: Int
-  /// True where `storage` holds plain f32 rows.
+  /// True if `storage` holds plain f32 rows.
   let isDense: Bool
   let bias: FloatBuffer?
   /// Bytes in memory.

@@ -22,7 +22,7 @@ package struct AdapterSummary: Sendable {
 
   /// `peft_type`; LORA for a GGUF; nil if the configuration has none.
   package let type: String?
-  /// `general.architecture`; nil where only the base could tell.
+  /// `general.architecture`; nil if only the base could tell.
   package let architecture: String?
   /// The base's name or address, as the adapter records it.
   package let base: String?

@@ -7,10 +7,10 @@ package struct ArchiveSummary: Sendable {
   package struct Case: Hashable, Sendable {
     package let index: Int
     package let tokenCount: Int
-    /// Rows of logits; nil where there are none.
+    /// Rows of logits; nil if there are none.
     package let rowCount: Int?
     package let vocabularySize: Int?
-    /// Nil where it is not stored; -1 for an adapter that is off.
+    /// Nil if it is not stored; -1 for an adapter that is off.
     package let activationStart: Int?
     /// The kinds of logits that are stored: `base`, `adapted`, `plain` (`logits_i`).
     package let kinds: [String]

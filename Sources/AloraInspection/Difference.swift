@@ -11,7 +11,7 @@ package struct Difference: Sendable {
     package let name: String
     package let first: String?
     package let second: String?
-    /// The largest |Δ| of the widened elements; nil where they are not comparable.
+    /// The largest |Δ| of the widened elements; nil if they are not comparable.
     package let largestDelta: Double?
   }
 

@@ -151,7 +151,7 @@ extension JSON {
 
   /// Any finite number.
   ///
-  /// - Throws: `wrongType`, `outOfRange` where the number overflows a double.
+  /// - Throws: `wrongType`, `outOfRange` if the number overflows a double.
   package func number() throws(JSONError) -> Double {
     guard kind == .integer || kind == .number else { throw mismatch("a number") }
     let value = unsafe json_object_get_double(object)

@@ -29,7 +29,7 @@ struct JSONScan {
 
   private enum Expected { case value, firstElement, name, firstName, colon, separator, nothing }
 
-  /// - Throws: where the text breaks the grammar, isn't UTF-8, nests too deeply, has half of a surrogate pair or a U+0000 in
+  /// - Throws: if the text breaks the grammar, isn't UTF-8, nests too deeply, has half of a surrogate pair or a U+0000 in
   ///   a name.
   init(_ text: RawSpan, allowsNonFinite: Bool) throws(JSONFault) {
     self.allowsNonFinite = allowsNonFinite

@@ -27,7 +27,7 @@ indirect enum YAMLValue: Hashable, Sendable {
     }
   }
 
-  /// The member of that name; nil where it is missing or null.
+  /// The member of that name; nil if it is missing or null.
   subscript(name: String) -> YAMLValue? {
     guard case .map(let members) = self else { return nil }
     // The last one wins, as in PyYAML.
@@ -93,7 +93,7 @@ indirect enum YAMLValue: Hashable, Sendable {
       type: event.type, text: String(decoding: bytes, as: UTF8.self), isPlain: alora_yaml_scalar_is_plain(&event) != 0)
   }
 
-  /// The next value, or nil where a list or map ends.
+  /// The next value, or nil if a list or map ends.
   private static func next(_ parser: inout yaml_parser_t, depth: Int) throws(YAMLError) -> YAMLValue? {
     guard depth < depthLimit else { throw YAMLError(problem: "it nests too deeply") }
     let event = unsafe try read(&parser)

@@ -123,6 +123,6 @@ package struct WeightModule: Hashable, Sendable {
   package let outputCount: Int
   /// Nil outside of the layers.
   package let layerIndex: Int?
-  /// The GGUF tensors that hold the weight. Empty where GGUF has none of its own (an output layer tied to the embedding).
+  /// The GGUF tensors that hold the weight. Empty if GGUF has none of its own (an output layer tied to the embedding).
   package let targets: [WeightTarget]
 }

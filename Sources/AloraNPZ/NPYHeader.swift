@@ -9,7 +9,7 @@ package enum NPYElement: Hashable, Sendable {
   /// Strings of that many characters, UTF-32, NUL-padded.
   case text(Int)
 
-  /// The bytes of an element; nil where they can't be counted.
+  /// The bytes of an element; nil if they can't be counted.
   var byteCount: Int? {
     switch self {
     case .number(let dtype): dtype.byteCount(elementCount: 1)
@@ -54,7 +54,7 @@ struct NPYHeader: Equatable {
   var isFortranOrder = false
   var shape: Shape
 
-  /// The bytes of the array's data; nil where they can't be counted.
+  /// The bytes of the array's data; nil if they can't be counted.
   var dataByteCount: Int? {
     guard let itemByteCount = element.byteCount else { return nil }
     let (product, overflow) = shape.elementCount.multipliedReportingOverflow(by: itemByteCount)
@@ -77,7 +77,7 @@ struct NPYHeader: Equatable {
     var parser = PythonLiteralParser(text)
     guard let members = parser.dictionary() else {
       throw Defect(
-        code: .malformedHeader, problem: "the array's header is no Python dictionary of names, numbers and text")
+        code: .malformedHeader, problem: "the array's header is not a Python dictionary of names, numbers and text")
     }
     guard members.count == 3, case .text(let descriptor)? = members["descr"],
       case .boolean(let isFortranOrder)? = members["fortran_order"], case .tuple(let extents)? = members["shape"]

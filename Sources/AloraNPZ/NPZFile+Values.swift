@@ -31,7 +31,7 @@ extension NPZFile {
 
   /// The only element of an array of integers.
   ///
-  /// - Throws: as ``integers(named:)``; `wrongShape` where there is more than one.
+  /// - Throws: as ``integers(named:)``; `wrongShape` if there is more than one.
   package func integer(named name: String) throws -> Int {
     let values = try integers(named: name)
     guard values.count == 1 else {

@@ -61,7 +61,7 @@ package final class NPZFile: Sendable {
     self.index = index
   }
 
-  /// Nil where there is no array of that name.
+  /// Nil if there is no array of that name.
   package subscript(name: String) -> NPZArray? { index[name].map { arrays[$0] } }
 
   /// - Throws: `missingArray`.

@@ -49,7 +49,7 @@ struct ZipFields {
 
   func uint16(at offset: Int) -> Int? { number(at: offset, byteCount: 2).map { Int($0) } }
   func uint32(at offset: Int) -> Int? { number(at: offset, byteCount: 4).map { Int($0) } }
-  /// Nil too where the number does not fit in an `Int`.
+  /// Also nil if the number does not fit in an `Int`.
   func uint64(at offset: Int) -> Int? { number(at: offset, byteCount: 8).flatMap { Int(exactly: $0) } }
 
   func slice(at offset: Int, byteCount: Int) -> [UInt8]? {

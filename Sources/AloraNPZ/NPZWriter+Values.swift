@@ -28,7 +28,7 @@ extension NPZWriter {
 
   /// Writes a scalar of bytes with the text in UTF-8, for which `json.loads(archive[name].item())` works.
   ///
-  /// - Throws: as ``add(_:element:shape:bytes:)``; `invalidText` where the text ends in NUL, which NumPy would cut off.
+  /// - Throws: as ``add(_:element:shape:bytes:)``; `invalidText` if the text ends in NUL, which NumPy would cut off.
   package func add(_ name: String, text: String) throws {
     guard text.utf8.last != 0 else {
       throw NPZError(.invalidText, path: nil, name: name, problem: "text that ends in NUL would come back without it")

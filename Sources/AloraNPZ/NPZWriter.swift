@@ -57,7 +57,7 @@ package final class NPZWriter {
 
   /// Writes an array from elements in memory.
   ///
-  /// - Throws: as ``begin(_:element:shape:)``; `wrongArrayData` where `bytes` are not as many as the shape says.
+  /// - Throws: as ``begin(_:element:shape:)``; `wrongArrayData` if the number of bytes doesn't match the shape.
   package func add(_ name: String, element: NPYElement, shape: Shape, bytes: RawSpan) throws {
     let header = try prepare(name, element: element, shape: shape)
     guard header.dataByteCount == bytes.byteCount else {
@@ -87,7 +87,7 @@ package final class NPZWriter {
 
   /// Starts an array whose elements follow by ``write(_:)``.
   ///
-  /// - Throws: `unsafeName`, `duplicateName`, `unsupportedType`, `invalidShape`; `wrongArrayData` where the array before
+  /// - Throws: `unsafeName`, `duplicateName`, `unsupportedType`, `invalidShape`; `wrongArrayData` if the array before
   ///   is not complete; ``FileError``.
   package func begin(_ name: String, element: NPYElement, shape: Shape) throws {
     let header = try prepare(name, element: element, shape: shape)
@@ -107,11 +107,11 @@ package final class NPZWriter {
 
   /// Appends elements to the array that has begun.
   ///
-  /// - Throws: `wrongArrayData` where they are more than the array lacks; ``FileError``.
+  /// - Throws: `wrongArrayData` if there are more than the array still needs; ``FileError``.
   package func write(_ bytes: RawSpan) throws {
     guard var entry = current, bytes.byteCount <= missing else {
       let name = current.map { String(decoding: $0.name, as: UTF8.self) } ?? "none"
-      throw failure(.wrongArrayData, name, "\(bytes.byteCount) bytes were written where \(missing) were missing")
+      throw failure(.wrongArrayData, name, "\(bytes.byteCount) bytes were written, but only \(missing) are missing")
     }
     missing -= bytes.byteCount
     entry.checksum = checksum(entry.checksum, of: bytes)
@@ -129,7 +129,7 @@ package final class NPZWriter {
 
   /// Writes the directory and makes the file appear.
   ///
-  /// - Throws: `wrongArrayData` where an array is not complete; ``FileError``.
+  /// - Throws: `wrongArrayData` if an array is not complete; ``FileError``.
   package func finish() throws {
     try checkComplete()
     let directoryOffset = file.byteCount

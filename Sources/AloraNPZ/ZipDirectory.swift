@@ -163,7 +163,7 @@ struct ZipDirectory {
     return entries
   }
 
-  /// Replaces sizes that say "see the ZIP64 field"; false where that is missing or too short.
+  /// Replaces sizes that say "see the ZIP64 field"; false if that is missing or too short.
   private static func extend(_ entry: inout Entry, by extra: ZipFields) -> Bool {
     let needed = [entry.byteCount, entry.storedByteCount, entry.localOffset].filter { $0 == extended32 }.count
     guard needed > 0 else { return true }

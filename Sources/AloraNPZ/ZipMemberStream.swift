@@ -26,7 +26,7 @@ final class ZipMemberStream {
 
   /// Exactly `count` bytes.
   ///
-  /// - Throws: `truncated` where the member has fewer left, `corruptData`, `checksumMismatch`, ``FileError``.
+  /// - Throws: `truncated` if the member has fewer left, `corruptData`, `checksumMismatch`, ``FileError``.
   func read(_ count: Int) throws -> [UInt8] {
     guard count <= remaining else {
       throw failure(.truncated, "\(count) bytes are needed, \(remaining) are left of the array")

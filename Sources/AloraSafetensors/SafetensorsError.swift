@@ -27,7 +27,7 @@ package struct SafetensorsError: DiagnosedError, Hashable {
     package static let unknownDType = Code(value: .unknownDType)
     /// A negative extent, or more elements or bytes than can be counted.
     package static let invalidShape = Code(value: .invalidShape)
-    /// `data_offsets` that are no two numbers in order.
+    /// `data_offsets` that aren't two numbers in ascending order.
     package static let invalidOffsets = Code(value: .invalidOffsets)
     /// A tensor whose bytes are not those of its shape and type, or no whole bytes.
     package static let sizeMismatch = Code(value: .sizeMismatch)

@@ -19,7 +19,7 @@ package final class SafetensorsFileSet: TensorSource {
 
   /// Opens `model.safetensors` in a directory, or else the shards of `model.safetensors.index.json`.
   ///
-  /// - Throws: ``FileError`` `notFound` where there is neither; otherwise as ``init(indexPath:)`` or ``SafetensorsFile``.
+  /// - Throws: ``FileError`` `notFound` if there is neither; otherwise as ``init(indexPath:)`` or ``SafetensorsFile``.
   package convenience init(directory: String) throws {
     let indexPath = "\(directory)/\(SafetensorsFormat.indexName)"
     let singlePath = "\(directory)/\(SafetensorsFormat.singleName)"

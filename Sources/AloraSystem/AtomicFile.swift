@@ -41,7 +41,7 @@ public final class AtomicFile {
       let leadsNowhere = unsafe isLink && stat(path, &status) != 0
       guard leadsNowhere || status.st_mode & S_IFMT == S_IFREG else {
         throw FileError(
-          .notARegularFile, operation: "write", path: path, detail: "something that is no file stands there")
+          .notARegularFile, operation: "write", path: path, detail: "it exists and is not a regular file")
       }
       guard replacesExisting else {
         throw FileError(.alreadyExists, operation: "write", path: path, detail: "a file of that name exists")
@@ -76,7 +76,7 @@ public final class AtomicFile {
 
   /// Makes the file appear at its path with everything written, on disk.
   ///
-  /// - Throws: `alreadyExists` where a file has appeared at the path meanwhile and must not be replaced, `noSpace`, `system`.
+  /// - Throws: `alreadyExists` if a file has meanwhile appeared at the path and must not be replaced, `noSpace`, `system`.
   public func commit() throws(FileError) {
     try flush()
     let temporary = open()

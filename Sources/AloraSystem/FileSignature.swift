@@ -22,10 +22,10 @@ extension FileSignature {
   /// How much of a file is looked at.
   static let prefixByteCount = 512
 
-  /// - Throws: ``FileError`` where the file can't be read.
+  /// - Throws: ``FileError`` if the file can't be read.
   public init(path: String) throws(FileError) { try self.init(MappedFile(path: path)) }
 
-  /// - Throws: ``FileError`` where the file can't be read.
+  /// - Throws: ``FileError`` if the file can't be read.
   public init(_ file: MappedFile) throws(FileError) {
     let prefix = try file.read(0..<min(file.byteCount, Self.prefixByteCount))
     self.init(prefix: prefix, byteCount: file.byteCount)
@@ -102,7 +102,7 @@ extension FileSignature {
 }
 
 extension FileSignature {
-  /// What the file is, as a noun: `a Git LFS pointer`. Nil where nobody can say.
+  /// What the file is, as a noun: `a Git LFS pointer`. Nil if unknown.
   public var name: String? {
     switch self {
     case .empty: "an empty file"

@@ -2,7 +2,7 @@
 public enum FileSystem {
   public enum Kind: Sendable { case regularFile, directory, other }
 
-  /// What stands at `path`, links followed; nil where there is nothing or it cannot be seen.
+  /// What `path` leads to, after following links; nil if nothing exists there or it can't be seen.
   public static func kind(of path: String) -> Kind? {
     var status = stat()
     guard unsafe stat(path, &status) == 0 else { return nil }
@@ -13,7 +13,7 @@ public enum FileSystem {
     }
   }
 
-  /// True where both paths lead to one file of the system, links followed; false where either cannot be seen.
+  /// True if both paths lead to the same file, after following links; false if either can't be seen.
   public static func isSameFile(_ path: String, _ other: String) -> Bool {
     var (mine, theirs) = (stat(), stat())
     guard unsafe stat(path, &mine) == 0, unsafe stat(other, &theirs) == 0 else { return false }
@@ -71,18 +71,18 @@ public enum FileSystem {
     guard unsafe mkdir(path, 0o777) == 0 || errno == EEXIST else { throw .current(operation: "create", path: path) }
     guard kind(of: path) == .directory else {
       throw FileError(
-        .notADirectory, operation: "create", path: path, detail: "a file stands where a directory is needed")
+        .notADirectory, operation: "create", path: path, detail: "it is a file, and a directory is needed")
     }
   }
 
-  /// The path with links and `..` resolved, or nil where it does not exist.
+  /// The path with links and `..` resolved, or nil if it does not exist.
   public static func canonicalPath(_ path: String) -> String? {
     guard let resolved = unsafe realpath(path, nil) else { return nil }
     defer { unsafe free(resolved) }
     return unsafe String(cString: resolved)
   }
 
-  /// What the link at `path` says; nil where there is no link.
+  /// The target of the link at `path`; nil if it isn't a link.
   public static func linkTarget(of path: String) -> String? {
     // Safe: the system writes at most as many bytes as the array has, and says how many.
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer, count in

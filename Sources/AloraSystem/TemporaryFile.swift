@@ -37,7 +37,7 @@ final class TemporaryFile {
 
   /// Gives the file its place, at once and whole. Once only.
   ///
-  /// - Throws: `alreadyExists` where something stands there and must not be replaced; `noSpace`, `system`.
+  /// - Throws: `alreadyExists` if something exists there and must not be replaced; `noSpace`, `system`.
   func publish(replacingExisting: Bool) throws(FileError) {
     if path == nil {
       if syscalls.linkDescriptor(descriptor, target) == 0 { return }

@@ -47,7 +47,7 @@ package struct ChatTemplate: Sendable {
   ///   - addsGenerationPrompt: whether the prompt ends where the assistant begins.
   ///   - variables: an object with whatever else the template reads (`enable_thinking`, `documents`).
   ///   - date: what `strftime_now` takes for now; without it, such a template fails.
-  /// - Throws: `templateFailed`; `invalidTemplate` and `tooLarge` where the template for tools cannot be read.
+  /// - Throws: `templateFailed`; `invalidTemplate` and `tooLarge` if the template for tools cannot be read.
   package func render(
     messages: JSON, tools: JSON? = nil, addsGenerationPrompt: Bool = true, variables: JSON? = nil,
     date: TemplateDate? = nil
@@ -176,7 +176,7 @@ extension ChatTemplate {
     return texts
   }
 
-  /// The template in a GGUF, under `tokenizer.chat_template`; nil where it has none.
+  /// The template in a GGUF, under `tokenizer.chat_template`; nil if it has none.
   ///
   /// - Throws: ``GGUFError``, ``TemplateError`` (`invalidTemplate`, `tooLarge`).
   package static func inGGUF(_ metadata: GGUFMetadata, path: String) throws -> ChatTemplate? {

@@ -1,6 +1,6 @@
 /// The numbers that Python reads in texts.
 extension PythonText {
-  /// With ASCII's digits for those of every script, and without the white space around; nil where something else is.
+  /// With ASCII's digits for those of every script, and without the white space around; nil if anything else is there.
   private static func plain(_ text: String) -> [UInt8]? {
     var result: [UInt8] = []
     for scalar in text.unicodeScalars {
@@ -79,7 +79,7 @@ extension PythonText {
     case "nan": return Double.nan
     default: break
     }
-    // The digits at the start, with single underscores between them; nil where one ends them.
+    // The digits at the start, with single underscores between them; nil if one ends them.
     func takeDigits() -> String? {
       var digits = ""
       var endsInUnderscore = false

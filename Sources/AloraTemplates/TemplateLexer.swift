@@ -213,7 +213,7 @@ struct TemplateLexer {
     }
   }
 
-  /// How many characters `e`, a sign and the first digit of an exponent take; nil where none stands here.
+  /// How many characters `e`, a sign and the first digit of an exponent take; nil if there is no exponent here.
   private func exponentLength() -> Int? {
     let signLength = peek(1) == "+" || peek(1) == "-" ? 1 : 0
     guard let digit = peek(1 + signLength), ("0"..."9").contains(digit) else { return nil }

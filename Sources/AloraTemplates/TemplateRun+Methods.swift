@@ -138,7 +138,7 @@ extension TemplateRun {
     return .list(parts.map { .string($0) })
   }
 
-  /// What a method looks at: from the second argument on, and up to the third, as Python's slices count. Nil where the
+  /// What a method looks at: from the second argument on, and up to the third, as Python's slices count. Nil if the
   /// end is before the start.
   private func window(
     of text: String, _ name: String, _ arguments: Arguments, _ line: Int

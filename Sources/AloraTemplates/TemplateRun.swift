@@ -24,7 +24,7 @@ struct TemplateRun {
   var namespaces: [TemplateDictionary] = []
   /// Each macro with the scope that it stands in, whose variables it reads.
   private var macros: [(macro: TemplateMacro, home: TemplateScope)] = []
-  /// What each generator has left to give; nil where that is not known.
+  /// The values that each generator still has; nil if unknown.
   var generators: [[TemplateValue]?] = []
 
   init(variables: [String: TemplateValue], date: TemplateDate?, limits: Limits) {

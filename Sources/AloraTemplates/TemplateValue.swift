@@ -154,7 +154,7 @@ extension TemplateValue {
     }
   }
 
-  /// Counts the values in this one and the bytes of their texts; false where a limit is passed.
+  /// Counts the values in this one and the bytes of their texts; false if a limit is passed.
   func measure(_ limits: TemplateRun.Limits, depth: Int, _ count: inout Int, _ byteCount: inout Int) -> Bool {
     count += 1
     guard count <= limits.valueCount, depth <= limits.valueDepth, byteCount <= limits.outputByteCount else {

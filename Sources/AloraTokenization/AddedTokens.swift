@@ -32,7 +32,7 @@ struct AddedTokenMatcher: Sendable {
   /// Contents longer than this are refused: they would make matching quadratic.
   static let longestContent = 1024
 
-  /// - Returns: nil where two tokens have the same content.
+  /// - Returns: nil if two tokens have the same content.
   init?(_ tokens: [AddedToken]) {
     self.tokens = tokens
     for (index, token) in tokens.enumerated() where !token.content.isEmpty {

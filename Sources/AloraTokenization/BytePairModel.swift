@@ -10,7 +10,7 @@ struct BytePairModel: Sendable {
   var fusesUnknown = false
   /// Whether a piece that is in the vocabulary as a whole is taken as it is.
   var ignoresMerges = false
-  /// The tokens `<0x00>` … `<0xFF>`, where characters without a token fall back to bytes; nil where one is missing.
+  /// The tokens `<0x00>` … `<0xFF>`, where characters without a token fall back to bytes; nil if one is missing.
   var byteTokens: [UInt32?]?
   /// How pieces come in: as text, or as bytes that each stand for a character of ``ByteAlphabet``.
   private(set) var byteLevel: ByteLevel?

@@ -153,7 +153,7 @@ struct GGUFVocabulary {
     return tokens
   }
 
-  /// - Throws: ``GGUFError``, `malformed` where a token is to be added that the file does not name.
+  /// - Throws: ``GGUFError``, `malformed` if a token is to be added that the file does not name.
   func postProcessor(_ metadata: GGUFMetadata, addsBOS: Bool) throws -> PostProcessor {
     func special(_ name: String, fallback: Int?) throws -> [PostProcessor.Item] {
       let key = "tokenizer.ggml.\(name)_token_id"

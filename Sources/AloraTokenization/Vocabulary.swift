@@ -17,7 +17,7 @@ struct Vocabulary: Sendable {
 
   /// Adds a piece.
   ///
-  /// - Returns: false where the id is taken, the piece is there already or the id is out of bounds.
+  /// - Returns: false if the id is taken, the piece is there already or the id is out of bounds.
   mutating func insert(_ piece: Span<UInt8>, id: Int) -> Bool {
     guard id >= 0, id <= Self.largestID else { return false }
     if id < entries.count, entries[id] != 0 { return false }

@@ -11,7 +11,7 @@ import Testing
 /// (`KV_BAD_VALUE_SIZE`) is only a comment there, because ggml would ask for terabytes.
 struct GGMLCase: Sendable, CustomTestStringConvertible {
   let name: String
-  /// The whole of the error but the path; nil where the file is good.
+  /// The whole error, without the path; nil if the file is good.
   let line: String?
   let bytes: [UInt8]
   var testDescription: String { name }

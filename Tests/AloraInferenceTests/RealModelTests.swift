@@ -5,7 +5,7 @@ import AloraTestSupport
 import Foundation
 import Testing
 
-/// Where the model is; nil where it is not.
+/// The path of the model; nil if there is none.
 private let realModelPath: String? = {
   let named = ProcessInfo.processInfo.environment["ALORA_TEST_MODEL"]
   let cached = try? testData("../.cache/SmolLM2-135M-Instruct.Q4_1.gguf")

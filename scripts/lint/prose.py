@@ -9,7 +9,8 @@ from tracked import name, swift, tracked
 
 # Pattern, and what to write instead.
 PATTERNS = [
-    (r"\b(?<![Tt]here )(?:is|are|was|were) no (?:[a-z]+(?:-[a-z]+)? )?[a-z]+(?= (?:of|that|and|where|to)\b|[,.;:)]|$)(?<!no more)(?<!no longer)", "X is not a …"),
+    (r"\b(?<![Tt]here )(?:is|are|was|were|be) no (?!longer\b|more\b|\w+er than|reference for)[\w-]+", "X is not a …"),
+    (r"\b(?:[Nn]il|[Tt]rue|[Ff]alse|[Ee]mpty|[Rr]efused|0|`) where\b", "if"),
     (r"\b(?:has|have|had) no [a-z]+ (?:that|which)\b", "say what is missing"),
     (r"\b(?:is|are|was|were) no more\b", "has ended, no longer exists"),
     (r"\bbehind (?:the|it|them|that|an?|its|this|these|\d+)\b", "after"),
@@ -45,7 +46,7 @@ def lines():
             is_prose = path.suffix == ".md" and not fenced and not text.startswith("    ") or text.lstrip("\t@").startswith(("#", "echo"))
             if is_prose and "testdata" not in path.parts and OK not in text:
                 yield path, number, text
-    for path in tracked("Sources/**.swift", "Sources/**.h", "Sources/**.c", "Tests/**.swift", "Package.swift"):
+    for path in tracked("Sources/**.swift", "Sources/**.h", "Sources/**.c", "Tests/**.swift", "Fuzz/**.swift", "Package.swift"):
         source = path.read_text(encoding="utf-8").split("\n")
         for number, is_comment, text in swift(path):
             # Identifiers, keys and patterns are no prose.

@@ -15,7 +15,7 @@ package struct AdapterTree {
   package private(set) var linksOut: [String] = []
   private let canonicalRoot: String?
 
-  /// - Throws: ``FileError`` where the root cannot be listed.
+  /// - Throws: ``FileError`` if the root cannot be listed.
   package init(root: String) throws(FileError) {
     let root = root.utf8.count > 1 && root.hasSuffix("/") ? String(root.dropLast()) : root
     canonicalRoot = FileSystem.canonicalPath(root)

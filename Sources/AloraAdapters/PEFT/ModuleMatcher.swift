@@ -68,7 +68,7 @@ package struct ModuleMatcher: Sendable {
 
   /// The scaling of a module that is targeted.
   ///
-  /// - Throws: `invalidPattern` where a pattern backtracks without end.
+  /// - Throws: `invalidPattern` if a pattern backtracks without end.
   package func scaling(ofModule path: String) throws(AdapterError) -> Scaling {
     let rank = try firstMatch(rankRules, path, "rank_pattern") ?? configuration.rank
     let alpha = try firstMatch(alphaRules, path, "alpha_pattern") ?? configuration.alpha
@@ -81,7 +81,7 @@ package struct ModuleMatcher: Sendable {
   /// - Parameters:
   ///   - path: the module's path in the base model: `model.layers.0.self_attn.q_proj`.
   ///   - isOutputLayer: whether it is the output layer, which `all-linear` leaves out.
-  /// - Throws: `invalidPattern` where a pattern backtracks without end.
+  /// - Throws: `invalidPattern` if a pattern backtracks without end.
   package func targets(module path: String, isOutputLayer: Bool) throws(AdapterError) -> Bool {
     switch excluded {
     case .names(let names): if Self.isNamed(path, by: names) { return false }

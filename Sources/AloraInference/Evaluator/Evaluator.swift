@@ -55,7 +55,7 @@ internal import CAloraKernels
   ///
   /// - Parameter work: each sequence at most once.
   /// - Returns: for each piece of work, the logits asked for.
-  /// - Throws: ``InferenceError`` (`tokenOutsideVocabulary`, `noTokens`, `tooLong`, `notFinite`); ``FileError`` where the
+  /// - Throws: ``InferenceError`` (`tokenOutsideVocabulary`, `noTokens`, `tooLong`, `notFinite`); ``FileError`` if the
   ///   embedding, or weights that stay in the file, can't be read. The sequences are then as before.
   package func evaluate(_ work: [Work]) throws -> [Logits] {
     try check(work)

@@ -15,7 +15,7 @@ struct ConfigurationReader {
     self.defaults = defaults
   }
 
-  /// - Throws: ``JSONError`` where the field is missing, of a wrong kind or out of `range`.
+  /// - Throws: ``JSONError`` if the field is missing, of a wrong kind or out of `range`.
   func integer(_ name: String, in range: ClosedRange<Int> = Hyperparameters.extent) throws(JSONError) -> Int {
     try json[name].integer(in: range)
   }
@@ -35,7 +35,7 @@ struct ConfigurationReader {
     return defaults[keyPath: fallback]
   }
 
-  /// A list of strings; nil where the field is missing or null.
+  /// A list of strings; nil if the field is missing or null.
   func strings(_ name: String) throws -> [String]? {
     try json[optional: name]?.elements().map { try $0.string() }
   }
@@ -46,7 +46,7 @@ struct ConfigurationReader {
     try json[optional: name]?.number() ?? fallback
   }
 
-  /// - Throws: ``JSONError`` `outOfRange` where it is not above 0.
+  /// - Throws: ``JSONError`` `outOfRange` if it is not above 0.
   func positive(_ name: String, default fallback: Double) throws -> Double {
     guard let value = try json[optional: name] else { return fallback }
     let number = try value.number()

@@ -118,7 +118,7 @@ struct GGUFReader {
     ArchitectureError(.invalidHyperparameter, path: file.path, place: place, problem: problem)
   }
 
-  /// The elements of a small F32 tensor; nil where there is none.
+  /// The elements of a small F32 tensor; nil if there is none.
   func floats(_ name: String, count: Int) throws -> [Float]? {
     guard let tensor = file.tensor(named: name) else { return nil }
     guard tensor.dtype == .f32, tensor.shape.dimensions == [count] else {

@@ -17,7 +17,7 @@ package struct GraphMatrix: Hashable, Sendable {
   /// In Hugging Face's files: `model.layers.0.self_attn.q_proj.weight`.
   package let huggingFace: Place
   package let columnCount: Int
-  /// Whether the model has a bias here; nil where its presence tells.
+  /// Whether the model has a bias here; nil if the weights decide it.
   package let hasBias: Bool?
 
   package var rowCount: Int { gguf.rows.count }

@@ -8,7 +8,7 @@ internal import AloraTensors
 package struct RotaryEmbedding: Hashable, Sendable {
   /// Units: radians for each position. As many as there are rotated pairs in a head.
   package let inverseFrequencies: [Float]
-  /// For runs declared longer than `originalLength`; nil where there is one set only.
+  /// For runs declared longer than `originalLength`; nil if there is only one set.
   package let longInverseFrequencies: [Float]?
   /// Units: tokens.
   package let originalLength: Int

@@ -18,7 +18,7 @@ package enum PathContents: Sendable {
   case foreign(FileSignature)
   case directory(DirectoryContents)
 
-  /// - Throws: ``FileError`` where the path can't be read; ``PathError`` (`notFound`, `hubIdentifier`).
+  /// - Throws: ``FileError`` if the path can't be read; ``PathError`` (`notFound`, `hubIdentifier`).
   package init(path: String) throws {
     switch FileSystem.kind(of: path) {
     case .directory: self = .directory(try DirectoryContents(path: path))
@@ -91,7 +91,7 @@ package struct DirectoryContents: Sendable {
   /// Sorted. Links to nowhere are among them.
   package let names: [String]
 
-  /// - Throws: ``FileError`` where it can't be listed.
+  /// - Throws: ``FileError`` if it can't be listed.
   package init(path: String) throws(FileError) {
     let directory = path.utf8.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     self.path = directory
@@ -107,7 +107,7 @@ package struct DirectoryContents: Sendable {
 
   /// The directory of a file.
   ///
-  /// - Throws: ``FileError`` where it can't be listed.
+  /// - Throws: ``FileError`` if it can't be listed.
   package init(containing path: String) throws(FileError) { try self.init(path: parentDirectory(of: path)) }
 
   package func contains(_ name: String) -> Bool { names.contains { $0.utf8.elementsEqual(name.utf8) } }

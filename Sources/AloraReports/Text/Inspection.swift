@@ -14,7 +14,7 @@ package struct Inspection {
   let path: String
   let adapter: AdapterSummary?
   let listsTensors: Bool
-  /// Nil entries are of types that cannot be widened; nil altogether where no values were asked for.
+  /// Nil entries are of types that cannot be widened; nil altogether if no values were asked for.
   let statistics: [TensorStatistics?]?
   /// Of an .npz only.
   let archive: ArchiveSummary?
@@ -39,7 +39,7 @@ package struct Inspection {
   /// Finds out how the invocation tokens read.
   ///
   /// - Parameter base: the model whose tokenizer is asked; nil: the tokenizer saved beside the adapter, if there is one.
-  /// - Throws: where `base` is given, what opening its tokenizer throws. A tokenizer that merely lies there may be broken.
+  /// - Throws: if `base` is given, what opening its tokenizer throws. A tokenizer that nobody named may be broken.
   package mutating func spellInvocation(base: String?) throws {
     guard let tokens = adapter?.invocationTokens else { return }
     if let base {

@@ -73,7 +73,7 @@ typedef enum alora_type {
 } alora_type;
 
 int alora_type_supported(alora_type type);
-size_t alora_type_block_columns(alora_type type);     // elements in one block: 1, 32 or 256; 0 where not supported
+size_t alora_type_block_columns(alora_type type);     // elements in one block: 1, 32 or 256; 0 if not supported
 size_t alora_type_block_byte_count(alora_type type);  // bytes of one block as ggml stores it
 
 // Widens `count` elements (whole blocks) from ggml's layout, as it lies in a GGUF file; any alignment. Always scalar.
