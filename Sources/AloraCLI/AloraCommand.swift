@@ -8,7 +8,7 @@ internal import ArgumentParser
     commandName: "alora",
     abstract: "Convert, inspect, verify and run LoRA and Activated LoRA (aLoRA) adapters for GGUF engines.",
     discussion: """
-      Exit codes: 0 everything holds; 1 a check ran and failed; 2 wrong usage; 3 input refused; 4 reading or writing failed.
+      Exit codes: 0 success; 1 a check ran and failed; 2 wrong usage; 3 input refused; 4 reading or writing failed.
       """,
     version: aloraVersion,
     subcommands: [

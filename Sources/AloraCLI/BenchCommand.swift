@@ -61,7 +61,7 @@ struct ModelBenchmark: ParsableArguments {
 
   func validate() throws {
     guard (1...100_000).contains(tokens ?? 1), (1...100_000).contains(context), (1...1000).contains(repeats) else {
-      throw ValidationError("--tokens and --context are from 1 to 100000, --repeats from 1 to 1000.")
+      throw ValidationError("--tokens and --context must be from 1 to 100000, --repeats from 1 to 1000.")
     }
   }
 

@@ -53,7 +53,7 @@ struct FirstTokenBenchmark: ParsableCommand {
   func validate() throws {
     guard inference.adapter != nil else { throw ValidationError("ttft needs --adapter.") }
     guard contextCounts.allSatisfy({ (1...1_000_000).contains($0) }) else {
-      throw ValidationError("--contexts is a list such as 256,1024.")
+      throw ValidationError("--contexts must be a list such as 256,1024.")
     }
     guard (1...1000).contains(repeats), (0...1000).contains(adapters), (1...1_000_000).contains(pipelineContext),
       (1...10_000).contains(generated)
@@ -150,7 +150,7 @@ struct FirstTokenBenchmark: ParsableCommand {
       "milliseconds to the first token; \(counted(loaded.evaluator.pool.threadCount, "thread")), "
       + "\(loaded.evaluator.instructionSet.rawValue)\n" + table.text
     let costs = continuations.map { "\($0.newCount): \(ms($0.seconds)) ms" }
-    text += "the aLoRA behind \(pipelineContext) tokens, by new tokens   \(costs.joined(separator: ", "))\n"
+    text += "the aLoRA after \(pipelineContext) tokens, by new tokens   \(costs.joined(separator: ", "))\n"
     if let pipeline {
       let (alora, lora) = (pipeline.activated.reduce(0, +), pipeline.plain.reduce(0, +))
       let megabytes = { (count: Int) in "\(count * loaded.model.cacheBlockByteCount / 1_000_000) MB" }

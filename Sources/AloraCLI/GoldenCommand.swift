@@ -84,7 +84,7 @@ struct GoldenRecordCommand: ParsableCommand {
     progress.finish()
     let rows = cases.reduce(0) { $0 + $1.positions.count }
     let offCount = cases.count { $0.activationStart == nil }
-    let off = offCount == 0 ? "" : "; the adapter is off in \(offCount), where its invocation does not occur"
+    let off = offCount == 0 ? "" : "; the adapter is off in \(offCount), because its invocation doesn't occur"
     try writer.finish(
       with: report(cases, loaded, adapter, modelDigest: modelDigest), common,
       summary: "\(counted(cases.count, "prompt")), \(counted(rows, "position")) written to \(output)\(off)")

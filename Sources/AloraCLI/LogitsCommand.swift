@@ -45,7 +45,7 @@ struct LogitsCommand: ParsableCommand {
       valueName: "which"),
     transform: { text in
       guard let selection = PositionSelection(text) else {
-        throw ValidationError("'\(text)' is none of all, last, activated, around, nor a list such as 0,5,-1.")
+        throw ValidationError("'\(text)' is not all, last, activated, around or a list such as 0,5,-1.")
       }
       return selection
     })
@@ -79,12 +79,12 @@ struct LogitsCommand: ParsableCommand {
       throw ValidationError("Give one of --tokens, --tokens-file, --prompt, --file and --messages.")
     }
     try conversation.requirePrompt()
-    guard (1...65536).contains(chunk) else { throw ValidationError("--chunk is from 1 to 65536.") }
-    if let activationStart, activationStart < -1 { throw ValidationError("--activation-start is -1 or more.") }
+    guard (1...65536).contains(chunk) else { throw ValidationError("--chunk must be from 1 to 65536.") }
+    if let activationStart, activationStart < -1 { throw ValidationError("--activation-start must be -1 or more.") }
     if activationStart != nil, inference.adapter == nil {
       throw ValidationError("--activation-start needs --adapter.")
     }
-    if tokens != nil, listedTokens == nil { throw ValidationError("--tokens is a list such as 1,2,3.") }
+    if tokens != nil, listedTokens == nil { throw ValidationError("--tokens must be a list such as 1,2,3.") }
   }
 
   private var listedTokens: [Int]? {

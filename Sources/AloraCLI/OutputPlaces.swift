@@ -8,7 +8,7 @@ enum OutputPlaces {
   static func checkDistinct(_ outputs: [String], inputs: [String]) throws {
     var taken = Set(inputs.map(place))
     for path in outputs where !taken.insert(place(path)).inserted {
-      throw ValidationError("'\(path)' would be written over: it is read, or written, by this run already.")
+      throw ValidationError("'\(path)' would be overwritten: this run already reads or writes it.")
     }
   }
 

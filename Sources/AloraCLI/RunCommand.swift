@@ -48,7 +48,8 @@ struct RunCommand: ParsableCommand {
       valueName: "jsonl"))
   var script: String?
 
-  @Option(name: [.customShort("n"), .long], help: ArgumentHelp("The most tokens to generate.", valueName: "n"))
+  @Option(
+    name: [.customShort("n"), .long], help: ArgumentHelp("The maximum number of tokens to generate.", valueName: "n"))
   var limit = 256
 
   @OptionGroup var sampling: SamplingArguments
@@ -88,15 +89,17 @@ struct RunCommand: ParsableCommand {
     guard !common.json || conversation.isGiven || script != nil else {
       throw ValidationError("--json needs --prompt, --file, --messages or --script.")
     }
-    guard common.json || !margins else { throw ValidationError("--margins belongs to --json.") }
-    guard (0...1_000_000).contains(limit) else { throw ValidationError("--limit is from 0 to 1000000.") }
-    guard (1...1024).contains(threads ?? 1) else { throw ValidationError("--threads is from 1 to 1024.") }
-    guard (0...1 << 40).contains(cacheLimit) else { throw ValidationError("--cache-limit is not negative.") }
+    guard common.json || !margins else { throw ValidationError("--margins needs --json.") }
+    guard (0...1_000_000).contains(limit) else { throw ValidationError("--limit must be from 0 to 1000000.") }
+    guard (1...1024).contains(threads ?? 1) else { throw ValidationError("--threads must be from 1 to 1024.") }
+    guard (0...1 << 40).contains(cacheLimit) else { throw ValidationError("--cache-limit must not be negative.") }
     let names = namedAdapters.map(\.name)
     guard Set(names).count == names.count, !names.contains("base"), !names.contains("") else {
-      throw ValidationError("Each adapter needs a name of its own, and none is called 'base'.")
+      throw ValidationError("Each adapter needs its own name, and 'base' is reserved.")
     }
-    if let use, use != "base", !names.contains(use) { throw ValidationError("--use names no --adapter.") }
+    if let use, use != "base", !names.contains(use) {
+      throw ValidationError("--use must name one of the adapters, or base.")
+    }
   }
 
   /// A path may hold '=' where a file or directory of that name stands.
@@ -209,10 +212,10 @@ struct SamplingArguments: ParsableArguments {
   var seed: UInt64 = 0
 
   func validate() throws {
-    guard temperature >= 0, temperature <= 100 else { throw ValidationError("--temperature is from 0 to 100.") }
-    guard topK ?? 1 >= 1 else { throw ValidationError("--top-k is at least 1.") }
+    guard temperature >= 0, temperature <= 100 else { throw ValidationError("--temperature must be from 0 to 100.") }
+    guard topK ?? 1 >= 1 else { throw ValidationError("--top-k must be at least 1.") }
     guard (0...1).contains(topP ?? 1), (0...1).contains(minP ?? 1) else {
-      throw ValidationError("--top-p and --min-p are from 0 to 1.")
+      throw ValidationError("--top-p and --min-p must be from 0 to 1.")
     }
     guard temperature > 0 || (topK == nil && topP == nil && minP == nil) else {
       throw ValidationError("--top-k, --top-p and --min-p need --temperature.")

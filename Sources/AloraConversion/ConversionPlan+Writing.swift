@@ -34,7 +34,7 @@ extension ConversionPlan {
   ) throws -> ConversionSummary {
     if let name = inputName(ofOutput: path) {
       throw ConversionError(
-        .outputIsInput, path: path, problem: "the output would replace \(name), which is read for it",
+        .outputIsInput, path: path, problem: "the output would overwrite \(name), which is one of the inputs",
         remedy: .otherOutput)
     }
     let writer = try GGUFWriter(path: path, replacesExisting: replacesExisting, layout: layout)

@@ -94,7 +94,7 @@ extension ConversionPlan {
     guard let scaling = ScalingPlan(scalings: scalings, configuredAlpha: adapter.configuration.alpha) else {
       throw ConversionError(
         .scalingNotFinite, path: adapter.configurationPath, place: "$.lora_alpha",
-        problem: "the scaling that alpha and rank give is not a number that f32 can hold")
+        problem: "f32 can't represent the scaling that alpha and rank give")
     }
     let pairs = members.map(\.pair)
     identity = AdapterIdentity(

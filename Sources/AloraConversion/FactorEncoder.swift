@@ -129,12 +129,12 @@ struct FactorEncoder {
       if tensor.factor != 1, let own = ElementConversion.largestMagnitude(source, tensor.source.dtype), own.isFinite {
         throw ConversionError(
           .overflow, path: path, place: "tensor \(tensor.source.name)",
-          problem: "the scaling is folded into it, and \(own) times \(tensor.factor) is more than F32 holds",
-          remedy: "look at the alpha and the rank that the adapter states")
+          problem: "folding the scaling into it gives \(own) × \(tensor.factor), more than F32 can represent",
+          remedy: "check the adapter's alpha and rank")
       }
       throw AdapterError(
-        .notFinite, path: path, place: "tensor \(tensor.source.name)", problem: "it holds NaN or infinity",
-        remedy: "the training has diverged: use an earlier checkpoint")
+        .notFinite, path: path, place: "tensor \(tensor.source.name)", problem: "it contains NaN or infinity",
+        remedy: "the training diverged: use an earlier checkpoint")
     }
     let limit: Float? =
       switch tensor.dtype {
@@ -146,7 +146,7 @@ struct FactorEncoder {
     guard let limit, largest >= limit else { return }
     throw ConversionError(
       .overflow, path: path, place: "tensor \(tensor.source.name)",
-      problem: "it holds \(largest), which \(tensor.dtype) cannot", remedy: .outputType("f32"))
+      problem: "it contains \(largest), which \(tensor.dtype) can't represent", remedy: .outputType("f32"))
   }
 
   private static func resize(_ buffer: inout [UInt8], to count: Int) {

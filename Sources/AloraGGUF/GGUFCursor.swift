@@ -67,7 +67,7 @@ struct GGUFCursor {
     let stated = try load(UInt64.self, of: what())
     guard let byteCount = Int(exactly: stated), byteCount <= remaining else {
       throw error(
-        .implausibleCount, at: start, "\(what()) has \(stated) bytes by its length, but \(remaining) are left")
+        .implausibleCount, at: start, "\(what()) claims to have \(stated) bytes, but \(remaining) are left")
     }
     guard byteCount <= limit else {
       throw error(code, at: start, "\(what()) has \(byteCount) bytes, at most \(limit) are allowed")

@@ -100,11 +100,11 @@ package struct GGUFError: DiagnosedError, Hashable {
   package var remedy: Remedy? {
     switch code.value {
     case .notGGUF: found?.remedy ?? "give a GGUF file"
-    case .unsupportedVersion: "convert the model anew with a current llama.cpp"
+    case .unsupportedVersion: "convert the model again with a current llama.cpp"
     case .truncated, .implausibleCount, .tensorOutOfRange: "the file is damaged or incomplete: get it again"
     case .unsupportedByteOrder: "convert it with gguf-py's gguf_convert_endian.py"
     case .notFirstPart: "give the first part, which names all the others"
-    case .invalidPartName: "give the parts back the names they were made with"
+    case .invalidPartName: "restore the original names of the parts"
     case .missingPart: "put all parts into one directory"
     case .invalidTensorName: "llama.cpp loads no tensor with such a name"
     default: nil

@@ -58,7 +58,8 @@ package final class GGUFFileSet: TensorSource {
     let stated = try first.metadata.integer(ifPresent: Self.tensorCountKey)
     if count > 1, let stated, stated != tensors.count {
       throw first.metadata.error(
-        .inconsistentParts, Self.tensorCountKey, "\(stated) tensors are announced, the parts hold \(tensors.count)")
+        .inconsistentParts, Self.tensorCountKey,
+        "the first part announces \(stated) tensors, but the parts contain \(tensors.count)")
     }
   }
 
@@ -78,7 +79,7 @@ package final class GGUFFileSet: TensorSource {
     let stated = try part.metadata.integer(forKey: numberKey, in: 0...partLimit)
     guard stated == number else {
       throw part.metadata.error(
-        .inconsistentParts, numberKey, "the file named as part \(number + 1) is part \(stated + 1) by its metadata")
+        .inconsistentParts, numberKey, "by its name this is part \(number + 1), by its metadata part \(stated + 1)")
     }
     guard try part.metadata.integer(ifPresent: countKey) ?? count == count else {
       throw part.metadata.error(.inconsistentParts, countKey, "expected \(count) parts, as the first part says")

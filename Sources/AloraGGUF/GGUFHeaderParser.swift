@@ -100,7 +100,7 @@ struct GGUFHeaderParser {
       throw cursor.error(.invalidKey, at: start, "key \(metadata.count) is not valid UTF-8")
     }
     guard metadata[key] == nil else {
-      throw cursor.error(.duplicateKey, at: start, subject: "key \(key)", "the key comes twice")
+      throw cursor.error(.duplicateKey, at: start, subject: "key \(key)", "the key occurs twice")
     }
     metadata[key] = try cursor.value(key: key)
   }

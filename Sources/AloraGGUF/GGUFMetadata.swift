@@ -115,7 +115,7 @@ extension GGUFMetadata {
   ) throws(GGUFError) -> [Int]? {
     guard let array = try array(ifPresent: key, of: elementType) else { return nil }
     guard array.count <= limit else {
-      throw error(.valueOutOfRange, key, "it has \(array.count) elements, at most \(limit) are taken")
+      throw error(.valueOutOfRange, key, "it has \(array.count) elements, at most \(limit) are accepted")
     }
     if let integers = array.integers { return integers }
     guard array.elementType != .uint64 else { throw error(.valueOutOfRange, key, "an element is too large") }

@@ -34,7 +34,7 @@ extension PrefixCache {
       throw reader.damaged("a block follows one that is not full")
     }
     guard record.tokens.allSatisfy({ $0 < model.vocabularySize }) else {
-      throw reader.damaged("a token is none of the model's")
+      throw reader.damaged("a token is not in the model's vocabulary")
     }
     let before = parent.flatMap { nodes[$0.number]?.key.weights }
     // What follows adapted positions is adapted alike; elsewhere an adapter begins within the block.
@@ -49,12 +49,12 @@ extension PrefixCache {
     } else {
       let count = model.longRotaries(length: 1).count
       guard count < 64, record.rotaryBits >> UInt64(count) == 0 else {
-        throw reader.damaged("a block has other rotary embeddings")
+        throw reader.damaged("a block was made with other rotary embeddings")
       }
       parentNumber = root(longRotaries: (0..<count).map { record.rotaryBits >> UInt64($0) & 1 == 1 })
     }
     let key = Key(parent: parentNumber, weights: record.weights, tokens: record.tokens)
-    guard numbers[key] == nil else { throw reader.damaged("a block is there twice") }
+    guard numbers[key] == nil else { throw reader.damaged("a block occurs twice") }
     let block = KVBlockHandle(model: model, floats: record.floats, positionCount: record.tokens.count)
     let number = add(Node(key: key, block: block))
     numbers[key] = number
@@ -87,7 +87,7 @@ struct CacheFileReader {
 
   private mutating func take(_ count: Int) throws -> [UInt8] {
     guard count <= file.byteCount - byteOffset else {
-      throw damaged("the file ends, where \(count) bytes are to follow")
+      throw damaged("the file ends too early: \(count) more bytes are expected")
     }
     let bytes = try file.read(byteOffset..<(byteOffset + count))
     byteOffset += count
@@ -113,10 +113,10 @@ struct CacheFileReader {
       ("exact order of sums", 12, .unsupportedVersion, 12..<16),
     ] where header[range] != expected[range] {
       let versions = [header, expected].map { Self.number($0, at: offset, byteCount: 4) }
-      throw error(code, "version \(versions[0]) of the \(name), this is \(versions[1])")
+      throw error(code, "the cache has version \(versions[0]) of the \(name), this program has \(versions[1])")
     }
     guard header[16..<48] == expected[16..<48] else {
-      throw error(.foreignWeights, "the keys and values were made by another model than \(model.path)")
+      throw error(.foreignWeights, "the keys and values are those of another model, not of \(model.path)")
     }
     guard header[48..<64] == expected[48..<64] else { throw damaged("the model has another number of heads or layers") }
     // Each block has at least one token: the count bounds nothing but this loop.
@@ -130,18 +130,18 @@ struct CacheFileReader {
     var bytes = try take(61)
     guard let parent = Int(exactly: Self.number(bytes, at: 0, byteCount: 8)),
       let before = parent == 0 ? header : digestBefore(parent)
-    else { throw damaged("a block follows one that is not before it") }
+    else { throw damaged("a block comes before the one that it continues") }
     let start = Self.number(bytes, at: 49, byteCount: 8)
     let tokenCount = Int(Self.number(bytes, at: 57, byteCount: 4))
     guard (1...TokenSequence.blockPositionCount).contains(tokenCount) else {
-      throw damaged("a block of \(tokenCount) tokens")
+      throw damaged("a block has \(tokenCount) tokens")
     }
     let floatCount = model.cacheFloatCount(positionCount: tokenCount)
     let rest = try take(4 * (tokenCount + floatCount))
     bytes += rest
     let digest = CacheFileFormat.digest(before.bytes, bytes)
     guard digest.bytes == (try take(32)) else {
-      throw damaged("a block's contents do not have their digest")
+      throw damaged("a block's contents don't match their digest")
     }
     var weights: PrefixCache.Weights?
     if bytes[16] != 0 {
@@ -165,6 +165,6 @@ struct CacheFileReader {
 
   /// - Throws: `damaged` if something follows.
   func finish() throws {
-    guard byteOffset == file.byteCount else { throw damaged("more follows after the last block") }
+    guard byteOffset == file.byteCount else { throw damaged("there is data after the last block") }
   }
 }

@@ -57,7 +57,7 @@ package enum RunScript {
       var batch: [RunTurn] = []
       for element in try root.elements() {
         var turn = try turn(element)
-        guard !turn.resets else { throw element.error(.wrongType, "a turn among several cannot reset") }
+        guard !turn.resets else { throw element.error(.wrongType, "a turn in a list can't reset the conversation") }
         turn.isFork = true
         batch.append(turn)
       }
@@ -77,7 +77,8 @@ package enum RunScript {
       case "fork": turn.isFork = try member.boolean()
       default:
         throw member.error(
-          .wrongType, "a turn has prompt or messages, adapter, role, limit, seed, reset and fork, but no '\(name)'")
+          .wrongType,
+          "unknown member '\(name)'; a turn has prompt or messages, adapter, role, limit, seed, reset and fork")
       }
     }
     return turn
@@ -90,7 +91,7 @@ package enum RunScript {
       return RunTurn(prompt: try value["prompt"].string(), role: role ?? "user")
     }
     guard try value[optional: "prompt"] == nil, role == nil else {
-      throw value.error(.wrongType, "a turn with messages has no prompt and no role")
+      throw value.error(.wrongType, "a turn with messages can't have a prompt or a role")
     }
     return RunTurn(messages: try ChatMessages.messages(messages))
   }

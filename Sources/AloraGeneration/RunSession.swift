@@ -53,7 +53,8 @@ package final class RunSession {
     if let found = adapters.first(where: { $0.name == name }) { return found.adapter }
     let names = (["base"] + adapters.map(\.name)).joined(separator: ", ")
     throw GenerationError(
-      .unknownAdapter, path: nil, place: nil, problem: "there is no adapter '\(name)'", remedy: "name one of \(names)")
+      .unknownAdapter, path: nil, place: nil, problem: "there is no adapter '\(name)'", remedy: "choose one of \(names)"
+    )
   }
 
   package func reset() {

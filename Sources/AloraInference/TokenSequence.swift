@@ -59,7 +59,7 @@ internal import CAloraKernels
     let mine = min(count, self.activationStart ?? count)
     let theirs = min(count, other.activationStart ?? count)
     guard mine == theirs, mine == count || self.adapter?.digest == other.adapter?.digest else {
-      throw refused("of the first \(count) positions, some were made by other weights")
+      throw refused("some of the first \(count) positions were made by other weights")
     }
     for rotary in model.graph.parameters.rotaries
     where rotary.isLong(length: self.declaredLength) != rotary.isLong(length: other.declaredLength) {

@@ -69,7 +69,7 @@ internal import CJSON
       throw JSONError(
         .tooLarge, path: path, place: nil,
         problem:
-          "its values would take \(scan.treeByteCount >> 20) MiB of memory, at most \(Self.treeByteLimit >> 20) are taken"
+          "its values would take \(scan.treeByteCount >> 20) MiB of memory, the limit is \(Self.treeByteLimit >> 20)"
       )
     }
     if scan.misreadOffsets.isEmpty {

@@ -151,7 +151,7 @@ extension JSONScan {
     let start = offset
     let (magnitude, isTooLong) = try digits(text, after: "the minus sign")
     if offset - start > 1, Self.byte(of: text, at: start) == UInt8(ascii: "0") {
-      throw fault(start, "a number may not start with a zero that another digit follows", text)
+      throw fault(start, "a number can't start with a zero before another digit", text)
     }
     var isInteger = true
     if Self.byte(of: text, at: offset) == UInt8(ascii: ".") {
@@ -184,7 +184,7 @@ extension JSONScan {
       value = sum
       offset += 1
     }
-    guard offset > start else { throw fault(offset, "a digit has to follow \(place)", text) }
+    guard offset > start else { throw fault(offset, "a digit must follow \(place)", text) }
     return (value, isTooLong)
   }
 }
@@ -219,9 +219,9 @@ extension JSONScan {
     case UInt8(ascii: "'"): problem = "strings need double quotes, not single ones"
     case UInt8(ascii: "]") where expected == .value && containers.last == false,
       UInt8(ascii: "}") where expected == .name:
-      problem = "a comma may not stand before \(found)"
+      problem = "a comma can't come before \(found)"
     case UInt8(ascii: "+") where expected == .value, UInt8(ascii: ".") where expected == .value:
-      problem = "a number may not start with \(found)"
+      problem = "a number can't start with \(found)"
     default:
       problem =
         expected == .nothing ? "\(found) follows the end of the value" : "expected \(words(expected)), found \(found)"

@@ -28,7 +28,7 @@ enum JSONString {
         offset += UTF8.width(scalar)
       }
     }
-    throw JSONFault(byteOffset: start - 1, problem: "the string has no end")
+    throw JSONFault(byteOffset: start - 1, problem: "the string is not closed")
   }
 
   /// What the backslash at `offset` begins.
@@ -36,7 +36,7 @@ enum JSONString {
     in text: RawSpan, at offset: Int
   ) throws(JSONFault) -> (value: UInt16, isPair: Bool, byteCount: Int) {
     guard let byte = JSONScan.byte(of: text, at: offset + 1) else {
-      throw JSONFault(byteOffset: offset, problem: "the string has no end")
+      throw JSONFault(byteOffset: offset, problem: "the string is not closed")
     }
     switch byte {
     case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
@@ -44,15 +44,15 @@ enum JSONString {
       return (UInt16(byte), false, 2)
     case UInt8(ascii: "u"):
       guard let unit = escapedUnit(in: text, at: offset) else {
-        throw JSONFault(byteOffset: offset, problem: "four hexadecimal digits have to follow '\\u'")
+        throw JSONFault(byteOffset: offset, problem: "four hexadecimal digits must follow '\\u'")
       }
       guard unit & 0xF800 == 0xD800 else { return (unit, false, 6) }
       guard unit & 0xFC00 == 0xD800, let low = escapedUnit(in: text, at: offset + 6), low & 0xFC00 == 0xDC00 else {
-        throw JSONFault(byteOffset: offset, problem: "half of a surrogate pair stands alone")
+        throw JSONFault(byteOffset: offset, problem: "half of a surrogate pair is missing")
       }
       return (unit, true, 12)
     default:
-      throw JSONFault(byteOffset: offset, problem: "a backslash may stand only before one of \"\\/bfnrtu")
+      throw JSONFault(byteOffset: offset, problem: "a backslash may only come before one of \"\\/bfnrtu")
     }
   }
 

@@ -46,7 +46,7 @@ struct JSONText {
         }
       }
       guard let encoded = Unicode.Scalar(value).flatMap({ UTF8.encode($0) }) else {
-        throw JSONFault(byteOffset: offset, problem: "the text is UTF-16, and half of a surrogate pair stands alone")
+        throw JSONFault(byteOffset: offset, problem: "the text is UTF-16, and half of a surrogate pair is missing")
       }
       bytes += encoded
       offset += byteCount

@@ -194,15 +194,15 @@ extension BaseModel {
         guard let tensor = file.tensor(named: target.tensorName) else {
           throw ArchitectureError(
             .missingTensor, path: file.path, place: "tensor \(target.tensorName)",
-            problem: "the file does not have it, and every \(architectureName) model does",
-            remedy: "give the whole model; a split file by its first part")
+            problem: "the file lacks it, but every \(architectureName) model has it",
+            remedy: "give the whole model; if it is split, give the first part")
         }
         let rows = module.kind == .embedding ? module.inputCount : target.rows.count
         let columns = module.kind == .embedding ? module.outputCount : module.inputCount
         guard tensor.shape.dimensions == [rows, columns] else {
           throw ArchitectureError(
             .wrongShape, path: file.path, place: "tensor \(target.tensorName)",
-            problem: "its shape is \(tensor.shape), and the metadata make it [\(rows), \(columns)]")
+            problem: "its shape is \(tensor.shape), but the metadata say [\(rows), \(columns)]")
         }
       }
     }
@@ -227,8 +227,8 @@ extension Hyperparameters {
     guard let embedding = file.tensor(named: "token_embd.weight"), embedding.shape.rank == 2 else {
       throw ArchitectureError(
         .missingTensor, path: file.path, place: "tensor token_embd.weight",
-        problem: "the file does not have it as a matrix",
-        remedy: "give the whole model; a split file by its first part")
+        problem: "the file doesn't contain it as a matrix",
+        remedy: "give the whole model; if it is split, give the first part")
     }
     self.init(
       layerCount: try integer("block_count", in: Self.layers), hiddenSize: hidden, headCount: heads,
@@ -241,7 +241,7 @@ extension Hyperparameters {
     else {
       throw ArchitectureError(
         .invalidHyperparameter, path: file.path, place: "\(architecture).attention.head_count",
-        problem: "\(heads) heads, \(keyValueHeads) key-value heads and \(headDimension) per head do not go together")
+        problem: "\(heads) heads, \(keyValueHeads) key-value heads and \(headDimension) per head are inconsistent")
     }
   }
 

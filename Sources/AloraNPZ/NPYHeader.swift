@@ -83,14 +83,14 @@ struct NPYHeader: Equatable {
       case .boolean(let isFortranOrder)? = members["fortran_order"], case .tuple(let extents)? = members["shape"]
     else {
       if case .other? = members["descr"] {
-        throw Defect(code: .unsupportedType, problem: "arrays of records are not read")
+        throw Defect(code: .unsupportedType, problem: "arrays of records are not supported")
       }
       throw Defect(code: .malformedHeader, problem: "the array's header has to say descr, fortran_order and shape")
     }
     guard let order = descriptor.first, "<>|=".contains(order),
       let element = NPYElement(numpyName: descriptor.dropFirst()), order != "|" || element.isOrderless
     else {
-      throw Defect(code: .unsupportedType, problem: "arrays of type '\(descriptor)' are not read")
+      throw Defect(code: .unsupportedType, problem: "arrays of type '\(descriptor)' are not supported")
     }
     guard extents.count <= NPZFormat.dimensionLimit, let shape = Shape(extents) else {
       throw Defect(code: .invalidShape, problem: "the shape \(extents) has too many elements or dimensions")

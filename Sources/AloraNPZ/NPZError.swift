@@ -86,7 +86,7 @@ package struct NPZError: DiagnosedError, Hashable {
     case .notNPZ: found?.remedy ?? "make the file with numpy.savez"
     case .truncated, .corruptData, .checksumMismatch: "the file is damaged or incomplete: get it again"
     case .unsupportedType: "save arrays of numbers, with allow_pickle=False"
-    case .unsupportedArchive: "make the file anew with numpy.savez or numpy.savez_compressed"
+    case .unsupportedArchive: "make the file again with numpy.savez or numpy.savez_compressed"
     default: nil
     }
   }

@@ -96,11 +96,13 @@ package final class NPZFile: Sendable {
       throw failure(.malformedHeader, "the member is not an .npy array of version 1.0, 2.0 or 3.0")
     }
     let lengthByteCount = start[6] == 1 ? 2 : 4
-    guard stream.remaining >= lengthByteCount else { throw failure(.malformedHeader, "the array's header is cut") }
+    guard stream.remaining >= lengthByteCount else {
+      throw failure(.malformedHeader, "the array's header is truncated")
+    }
     let length = ZipFields(bytes: try stream.read(lengthByteCount))
     let headerByteCount = length.number(at: 0, byteCount: lengthByteCount).map { Int($0) } ?? .max
     guard headerByteCount <= min(stream.remaining, NPZFormat.npyHeaderByteLimit) else {
-      throw failure(.malformedHeader, "the array's header has \(headerByteCount) bytes by its length")
+      throw failure(.malformedHeader, "the array's header claims to have \(headerByteCount) bytes")
     }
     let text = try stream.read(headerByteCount)
     let header: NPYHeader

@@ -82,7 +82,7 @@ struct ZipDirectory {
     guard let disk = tail.uint16(at: position + 4), let directoryDisk = tail.uint16(at: position + 6),
       let diskEntryCount = tail.uint16(at: position + 8), let entryCount = tail.uint16(at: position + 10),
       let byteCount = tail.uint32(at: position + 12), let directoryOffset = tail.uint32(at: position + 16)
-    else { throw failure(.truncated, at: offset, "the end record is cut") }
+    else { throw failure(.truncated, at: offset, "the end record is truncated") }
     var end = End(
       entryCount: entryCount, directoryByteCount: byteCount, directoryOffset: directoryOffset, offset: offset)
     let isExtended =
@@ -158,7 +158,7 @@ struct ZipDirectory {
       position += Self.entryByteCount + nameByteCount + extraByteCount + commentByteCount
     }
     guard position == end.directoryByteCount else {
-      throw failure(.malformedArchive, at: end.directoryOffset, "the directory is not as long as its entries")
+      throw failure(.malformedArchive, at: end.directoryOffset, "the directory's length doesn't match its entries")
     }
     return entries
   }
@@ -202,7 +202,7 @@ struct ZipDirectory {
       }
       guard entry.method == 0 || entry.method == 8 else {
         throw failure(
-          .unsupportedArchive, at: entry.entryOffset, "compression method \(entry.method) is not read", name: name)
+          .unsupportedArchive, at: entry.entryOffset, "compression method \(entry.method) is not supported", name: name)
       }
       if entry.method == 0, entry.storedByteCount != entry.byteCount {
         throw failure(.malformedArchive, at: entry.entryOffset, "a stored member has two sizes", name: name)
@@ -231,7 +231,7 @@ struct ZipDirectory {
     ranges.sort { $0.range.lowerBound < $1.range.lowerBound }
     for (left, right) in zip(ranges, ranges.dropFirst()) where left.range.upperBound > right.range.lowerBound {
       throw failure(
-        .overlappingMembers, at: right.range.lowerBound, "its bytes are those of '\(left.name)' too", name: right.name)
+        .overlappingMembers, at: right.range.lowerBound, "it shares bytes with '\(left.name)'", name: right.name)
     }
   }
 
@@ -264,13 +264,13 @@ struct ZipDirectory {
     guard nameByteCount == entry.name.count,
       header.slice(at: Self.localHeaderByteCount, byteCount: nameByteCount) == entry.name,
       header.uint16(at: 8) == entry.method, flags & 0x2041 == 0
-    else { throw inconsistent("the member's own name or method is another than the directory's") }
+    else { throw inconsistent("the member's own name or method differs from the directory's") }
     // With bit 3, checksum and sizes follow the data, and the directory's are the ones that count.
     if flags & 8 == 0 {
       guard header.number(at: 14, byteCount: 4) == UInt64(entry.checksum),
         storedByteCount == entry.storedByteCount || storedByteCount == Self.extended32,
         byteCount == entry.byteCount || byteCount == Self.extended32
-      else { throw inconsistent("the member's own checksum or sizes are others than the directory's") }
+      else { throw inconsistent("the member's own checksum or sizes differ from the directory's") }
     }
     let dataOffset = start + headerByteCount + extraByteCount
     guard dataOffset <= end.directoryOffset, entry.storedByteCount <= end.directoryOffset - dataOffset else {

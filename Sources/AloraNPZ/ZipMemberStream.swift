@@ -84,7 +84,7 @@ final class ZipMemberStream {
       }
     }
     if let expected = member.checksum, expected != runningChecksum {
-      throw failure(.checksumMismatch, "the data's CRC-32 is not the one that the directory says")
+      throw failure(.checksumMismatch, "the data's CRC-32 doesn't match the directory's")
     }
   }
 }

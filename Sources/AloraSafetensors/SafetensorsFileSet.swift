@@ -50,7 +50,7 @@ package final class SafetensorsFileSet: TensorSource {
         guard let tensor = file.tensor(named: name) else {
           throw SafetensorsError(
             .missingTensor, path: file.path, place: "tensor \(name)",
-            problem: "the index names this shard for the tensor, but it is not in it")
+            problem: "the index says that the tensor is in this shard, but it isn't")
         }
         wanted.append(tensor)
       }

@@ -136,7 +136,8 @@ struct SafetensorsHeaderParser {
       let overflows = shape.elementCount.multipliedReportingOverflow(by: dtype.block.bitCount).overflow
       throw failure(
         overflows ? .invalidShape : .sizeMismatch, name,
-        overflows ? "the bytes of \(shape) \(dtype) overflow" : "\(shape) elements of type \(dtype) fill no whole bytes"
+        overflows
+          ? "the bytes of \(shape) \(dtype) overflow" : "\(shape) elements of type \(dtype) don't fill whole bytes"
       )
     }
     guard byteCount == last - first else {

@@ -86,7 +86,7 @@ package struct SafetensorsLayout: Sendable {
       guard let byteCount = shape.byteCount(of: declaration.dtype) else {
         let overflows = shape.elementCount.multipliedReportingOverflow(by: declaration.dtype.block.bitCount).overflow
         if overflows { throw tooLarge(path) }
-        throw failure(.sizeMismatch, "\(shape) elements of \(declaration.dtype) fill no whole bytes")
+        throw failure(.sizeMismatch, "\(shape) elements of \(declaration.dtype) don't fill whole bytes")
       }
       entries.append(Entry(rank: rank, declaration: declaration, byteCount: byteCount))
     }

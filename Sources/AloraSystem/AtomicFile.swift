@@ -31,7 +31,7 @@ public final class AtomicFile {
 
   package init(path: String, replacesExisting: Bool, syscalls: Syscalls) throws(FileError) {
     guard !splitPath(path).name.isEmpty else {
-      throw FileError(.notARegularFile, operation: "write", path: path, detail: "it names no file")
+      throw FileError(.notARegularFile, operation: "write", path: path, detail: "it isn't the path of a file")
     }
     var status = stat()
     var place = path
@@ -113,7 +113,7 @@ public final class AtomicFile {
         throw .current(operation: "write", path: path)
       }
       guard wrote > 0 else {
-        throw FileError(.system, operation: "write", path: path, detail: "the system took no bytes")
+        throw FileError(.system, operation: "write", path: path, detail: "the system wrote no bytes")
       }
       done += wrote
     }

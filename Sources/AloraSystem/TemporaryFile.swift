@@ -167,7 +167,7 @@ private func temporaryName(_ target: String, _ index: Int) -> String {
 
 private func noNameLeft(_ target: String) -> FileError {
   FileError(
-    .system, operation: "create", path: target, detail: "too many temporary files of its name are in the directory")
+    .system, operation: "create", path: target, detail: "the directory contains too many of its temporary files")
 }
 
 /// What an open file is called in /proc.

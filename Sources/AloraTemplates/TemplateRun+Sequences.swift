@@ -61,7 +61,7 @@ extension TemplateRun {
     _ value: TemplateValue, _ filter: TemplateFilter, _ arguments: Arguments, _ line: Int
   ) throws(TemplateError) -> TemplateValue {
     guard arguments.named.isEmpty else {
-      throw failure(line, "'\(filter.rawValue)' takes arguments without names here")
+      throw failure(line, "'\(filter.rawValue)' takes only positional arguments here")
     }
     var rest = arguments.positional
     var path: [TemplateValue]?
@@ -144,7 +144,7 @@ extension TemplateRun {
     // Each round of sorting looks at each key once.
     var (count, byteCount) = (0, 0)
     guard TemplateValue.list(keys).measure(limits, depth: 0, &count, &byteCount) else {
-      throw failure(line, "a value grows too large")
+      throw failure(line, "a value becomes too large")
     }
     try step(line, cost: (count + byteCount / 16) * (Int.bitWidth - elements.count.leadingZeroBitCount))
     var isOrdered = true
@@ -155,7 +155,7 @@ extension TemplateRun {
       }
       return sign == 0 ? first < second : (sign < 0) != isReversed
     }
-    guard isOrdered else { throw failure(line, "'sort' takes values that have an order among each other") }
+    guard isOrdered else { throw failure(line, "'sort' needs values that can be compared") }
     return order.map { elements[$0] }
   }
 }

@@ -40,7 +40,7 @@ struct TemplateRun {
   /// Counts a step of work, `cost` times.
   mutating func step(_ line: Int, cost: Int = 1) throws(TemplateError) {
     steps += max(cost, 1)
-    guard steps <= limits.steps else { throw failure(line, "the template does not come to an end") }
+    guard steps <= limits.steps else { throw failure(line, "the template runs too long") }
   }
 
   /// Counts the work of looking through a text.
@@ -60,7 +60,7 @@ struct TemplateRun {
   /// Makes sure that a text stays within what a template may make.
   mutating func checked(_ text: String, _ line: Int) throws(TemplateError) -> TemplateValue {
     let count = text.utf8.count
-    guard count <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
+    guard count <= limits.outputByteCount else { throw failure(line, "the template's output is too long") }
     try step(line, cost: count / 64)
     return .string(text)
   }
@@ -70,7 +70,7 @@ struct TemplateRun {
   mutating func measured(_ value: TemplateValue, _ line: Int) throws(TemplateError) -> TemplateValue {
     guard value.isContainer else { return value }
     var (count, byteCount) = (0, 0)
-    guard value.measure(limits, depth: 0, &count, &byteCount) else { throw failure(line, "a value grows too large") }
+    guard value.measure(limits, depth: 0, &count, &byteCount) else { throw failure(line, "a value becomes too large") }
     try step(line, cost: count / 4 + byteCount / 256)
     return value
   }
@@ -80,7 +80,7 @@ struct TemplateRun {
   func text(of value: TemplateValue, _ line: Int) throws(TemplateError) -> String {
     guard value.hasText else {
       throw failure(
-        line, "a value of type \(value.typeName) has no text here, or holds one ('|list' makes a list of a generator)")
+        line, "a value of type \(value.typeName) can't be written as text here ('|list' makes a list of a generator)")
     }
     return value.text
   }
@@ -93,7 +93,7 @@ struct TemplateRun {
 
   mutating func write(_ text: String, _ line: Int) throws(TemplateError) {
     outputByteCount += text.utf8.count
-    guard outputByteCount <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
+    guard outputByteCount <= limits.outputByteCount else { throw failure(line, "the template's output is too long") }
     output += text
   }
 
@@ -123,14 +123,14 @@ struct TemplateRun {
     case .names(let names):
       let elements = try iterated(value, line)
       guard elements.count == names.count else {
-        throw failure(line, "\(names.count) names take a list of as many values")
+        throw failure(line, "\(names.count) names need a list of \(names.count) values")
       }
       for (name, element) in zip(names, elements) { scope.variables[name] = element }
     case .attribute(let name, let attribute):
       guard case .namespace(let index) = variable(name) else {
-        throw failure(line, "only attributes of a namespace can be set, and '\(name)' is none")
+        throw failure(line, "only attributes of a namespace can be set, and '\(name)' isn't one")
       }
-      guard namespaces[index].count < limits.elementCount else { throw failure(line, "a namespace grows too large") }
+      guard namespaces[index].count < limits.elementCount else { throw failure(line, "a namespace becomes too large") }
       namespaces[index][attribute] = value
     }
   }

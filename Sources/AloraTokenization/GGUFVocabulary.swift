@@ -22,7 +22,7 @@ extension Tokenizer {
   private init(reading metadata: GGUFMetadata) throws {
     guard let name = try metadata.string(ifPresent: "tokenizer.ggml.model") else {
       throw TokenizationError(
-        .missingTokenizer, place: "key tokenizer.ggml.model", problem: "the file carries no vocabulary",
+        .missingTokenizer, place: "key tokenizer.ggml.model", problem: "the file contains no vocabulary",
         remedy: "give the base model's GGUF, or a directory with tokenizer.json")
     }
     let vocabulary = try GGUFVocabulary(metadata)
@@ -161,7 +161,7 @@ struct GGUFVocabulary {
       else {
         throw TokenizationError(
           .malformed, place: "key \(key)",
-          problem: "this token is to be added to each text, and is none of the vocabulary")
+          problem: "this token would be added to each text, but it isn't in the vocabulary")
       }
       return [.special([UInt32(id)])]
     }

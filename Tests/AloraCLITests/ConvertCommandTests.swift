@@ -113,7 +113,7 @@ import Testing
       ] {
         let before = try readFile(path)
         let result = try runAlora(["convert", adapter, "--base", base, "--outfile", path, "--force"])
-        #expect(result.status == 3 && result.errors.contains("would replace \(name),"), "\(result.errors)")
+        #expect(result.status == 3 && result.errors.contains("would overwrite \(name),"), "\(result.errors)")
         #expect(try readFile(path) == before)
       }
     }
@@ -127,7 +127,7 @@ import Testing
       let result = try runAlora([
         "convert", try testData("inference/qwen2/adapter"), "--base", base, "--outfile", base, "--force",
       ])
-      #expect(result.status == 3 && result.errors.contains("would replace the base,"), "\(result.errors)")
+      #expect(result.status == 3 && result.errors.contains("would overwrite the base,"), "\(result.errors)")
       #expect(try readFile(base) == before)
     }
   }
@@ -147,7 +147,7 @@ import Testing
       #expect(result.status == 0 && !result.output.contains("\u{1B}"), "\(result.errors)")
       let lines = result.output.split(separator: "\n")
       #expect(lines.count == 4 && lines[0].hasPrefix("✓ a") && lines[2].hasPrefix("✓ b"), "\(result.output)")
-      #expect(lines[1] == #"  note  $.new\u{1b}[2J: unknown field that is off"#)
+      #expect(lines[1] == #"  note  $.new\u{1b}[2J: unknown field, but it is off"#)
       #expect(lines.last == "2 of 2 adapters converted")
     }
   }

@@ -46,7 +46,7 @@ struct RefusedAdapter: Sendable, CustomTestStringConvertible {
     .field("lora_alpha", "0", "alpha is 0"), .field("lora_alpha", "\"8\"", "$.lora_alpha"),
     .field("lora_alpha", "1e999", "$.lora_alpha"),
     .field("lora_alpha", "1e300", "f32"),
-    .field("lora_alpha", "1e39", "the scaling is folded into it"),
+    .field("lora_alpha", "1e39", "folding the scaling into it"),
     .field("use_rslora", "\"yes\"", "$.use_rslora"),
     .field("rank_pattern", "{\"q_proj\": 0}", "rank_pattern"), .field("rank_pattern", "{\"q_proj\": 2}", "rank is 4"),
     .field("rank_pattern", "{\"(\": 2}", "regular expression"),

@@ -127,7 +127,7 @@ import Testing
       let result = try runAlora(["inspect", "é 漢"], directory: directory)
       #expect(result.status == 3)
       #expect(result.errors.contains("column 1 (byte "))
-      #expect(result.errors.contains("a comma may not stand before '}' (after 'velora_config')"))
+      #expect(result.errors.contains("a comma can't come before '}' (after 'velora_config')"))
     }
   }
 }

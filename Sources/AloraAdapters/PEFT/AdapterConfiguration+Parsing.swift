@@ -119,7 +119,7 @@ struct ConfigurationParser {
       guard !value.isSwitchedOff else { return }
       problems.append(
         error(.unsupportedField, value, "\(name) is \(value.excerpt): \(problem)", remedy.remedy(remedies)))
-    case nil where value.isSwitchedOff: note(value, "unknown field that is off")
+    case nil where value.isSwitchedOff: note(value, "unknown field, but it is off")
     case nil where ConfigurationField.isAboutInvocation(name):
       // Without it, the adapter would be active everywhere: nobody can vouch for that.
       problems.append(
@@ -251,8 +251,8 @@ struct ConfigurationParser {
       throw parser.error(
         .invalidInvocation, value,
         parser.remedies.isActivated
-          ? "it is false, and the configuration names an invocation"
-          : "it is true, and the configuration names no invocation, without which the adapter is active everywhere",
+          ? "it is false, but the configuration names an invocation"
+          : "it is true, but the configuration names no invocation, so the adapter would be active everywhere",
         "correct use_alora or alora_invocation_tokens")
     }
     read("alora_invocation_string") { parser, value in
@@ -262,7 +262,7 @@ struct ConfigurationParser {
       guard hasTokens else {
         throw parser.error(
           .invalidInvocation, value,
-          "it gives the invocation as text only; PEFT reads alora_invocation_tokens, without which the adapter is active everywhere",
+          "it gives the invocation only as text; PEFT reads alora_invocation_tokens, and without them the adapter is always active",
           "write the tokens of this text to alora_invocation_tokens")
       }
     }

@@ -99,7 +99,7 @@ struct FactorPairing {
           remedies.ungathered)
       }
       guard tensor.shape.rank == 2 else {
-        return error(.wrongShape, place, "its shape is \(tensor.shape), and a LoRA factor is a matrix")
+        return error(.wrongShape, place, "its shape is \(tensor.shape), but a LoRA factor is a matrix")
       }
     }
     guard pair.rankOfA != pair.rank else { return nil }

@@ -62,7 +62,7 @@ struct TCPConnection: ~Copyable {
         return
       case .failure(let failure):
         if failure.code == ETIMEDOUT && deadline.milliseconds == 0 {
-          throw ServerError(.timedOut, url: url, "no connection in time")
+          throw ServerError(.timedOut, url: url, "the connection timed out")
         }
         reason = failure.text
       }
@@ -127,7 +127,7 @@ struct TCPConnection: ~Copyable {
         done += count
       } else if count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) {
         guard Self.wait(descriptor, for: POLLOUT, deadline) else {
-          throw timedOut("the server took no request in time")
+          throw timedOut("the server didn't accept the request before the timeout")
         }
       } else if errno != EINTR {
         throw lost("the connection broke while the request was sent")
@@ -145,7 +145,9 @@ struct TCPConnection: ~Copyable {
       let count = unsafe buffer.withUnsafeMutableBytes { unsafe recv(descriptor, $0.baseAddress, $0.count, 0) }
       if count >= 0 { return Array(buffer[..<count]) }
       if errno == EAGAIN || errno == EWOULDBLOCK {
-        guard Self.wait(descriptor, for: POLLIN, deadline) else { throw timedOut("no complete answer in time") }
+        guard Self.wait(descriptor, for: POLLIN, deadline) else {
+          throw timedOut("no complete answer before the timeout")
+        }
       } else if errno != EINTR {
         throw lost("the connection broke before the answer was complete")
       }

@@ -84,7 +84,7 @@ extension Hyperparameters {
     guard keyValueHeads >= 1, headDimension >= 1, heads.isMultiple(of: keyValueHeads), headDimension.isMultiple(of: 2)
     else {
       throw reader.json.error(
-        .outOfRange, "\(heads) heads, \(keyValueHeads) key-value heads and \(headDimension) per head don't go together"
+        .outOfRange, "\(heads) heads, \(keyValueHeads) key-value heads and \(headDimension) per head are inconsistent"
       )
     }
   }

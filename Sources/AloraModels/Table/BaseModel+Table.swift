@@ -108,7 +108,7 @@ extension BaseModel {
     let nearest = name.flatMap { name in known.min { distance($0, name) < distance($1, name) } }
     return ArchitectureError(
       .unknownArchitecture, path: path, place: place,
-      problem: "the base is \(name.map { "'\($0)'" } ?? "of no stated architecture")"
+      problem: "the base is \(name.map { "'\($0)'" } ?? "of an unstated architecture")"
         + (textType.map { " with the text model '\($0)'" } ?? "") + ", which is not supported",
       remedy: nearest.map { "the nearest supported one is \($0); docs/architectures.md lists all" }
         ?? "docs/architectures.md lists what is supported")
@@ -159,8 +159,8 @@ extension Hyperparameters {
     guard let embedding = file.tensor(named: "token_embd.weight"), embedding.shape.rank == 2 else {
       throw ArchitectureError(
         .missingTensor, path: file.path, place: "tensor token_embd.weight",
-        problem: "the file does not have it as a matrix",
-        remedy: "give the whole model; a split file by its first part")
+        problem: "the file doesn't contain it as a matrix",
+        remedy: "give the whole model; if it is split, give the first part")
     }
     func number(_ name: String) -> Int { fields.integer(name, layer: nil) ?? 0 }
     self.init(
