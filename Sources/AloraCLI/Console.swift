@@ -5,7 +5,7 @@ internal import AloraSystem
 struct Console: Sendable {
   let descriptor: Int32
   let isTerminal: Bool
-  /// Colour only on a terminal, and never where the user has set NO_COLOR (no-color.org).
+  /// Color only on a terminal, and never if the user has set NO_COLOR (no-color.org).
   let hasColor: Bool
 
   static let standardOutput = Console(descriptor: STDOUT_FILENO)

@@ -102,7 +102,7 @@ struct RunCommand: ParsableCommand {
     }
   }
 
-  /// A path may hold '=' where a file or directory of that name stands.
+  /// A path may contain '=' if a file or directory of that name exists.
   private var namedAdapters: [(name: String, path: String)] {
     adapter.enumerated().map { index, text in
       let equals = FileSystem.kind(of: text) == nil ? text.firstIndex(of: "=") : nil
@@ -136,8 +136,8 @@ struct RunCommand: ParsableCommand {
     }
   }
 
-  /// - Returns: also the digest of the model's files where a cache is loaded or saved: of what is computed with, whatever
-  ///   stands under that name at the end of a long dialogue.
+  /// - Returns: the session, and the digest of the model's files if a cache is loaded or saved. It is computed at the start,
+  ///   because the files may be replaced during a long dialogue.
   private func session() throws -> (RunSession, modelDigest: Digest?) {
     let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
     let loaded = try Model(path: model, pool: pool)

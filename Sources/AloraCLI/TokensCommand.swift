@@ -81,7 +81,7 @@ struct TokensCommand: ParsableCommand {
 }
 
 extension TokensCommand {
-  /// Ordinary prompts of a model; none where it has no chat template, or one that cannot be used.
+  /// Ordinary prompts of a model; none if it has no usable chat template.
   private func generationPrompts(_ model: String) -> [String] {
     let conversations = [
       #"[{"role":"user","content":"Hi"}]"#, #"[{"role":"user","content":"What is the capital of France?"}]"#,

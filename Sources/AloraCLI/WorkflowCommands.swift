@@ -1,7 +1,7 @@
 internal import AloraSystem
 
 /// What a CI system takes for a command where it stands in a log: GitHub Actions a line that begins with `::`, and
-/// `##[…]` anywhere; Azure Pipelines `##vso[…]`. Names in a file that is not trusted may hold either.
+/// `##[…]` anywhere; Azure Pipelines `##vso[…]`. Names in an untrusted file may contain either.
 enum WorkflowCommands {
   /// Whether what is written here may be a log that is read in this way.
   static let areRead =

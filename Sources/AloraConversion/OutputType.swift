@@ -4,7 +4,7 @@ internal import AloraTensors
 package enum OutputType: String, CaseIterable, Sendable {
   case f32, f16, bf16
   case q8_0
-  /// The type that the adapter's weights have, so that nothing is lost: F16 or BF16 where all of them are, else F32.
+  /// The type that the adapter's weights have, so that nothing is lost: F16 or BF16 if all of them are, else F32.
   case auto
 
   /// The type of a matrix. Q8_0 needs whole blocks of 32 in a row; other rows become F16, as the reference has it.

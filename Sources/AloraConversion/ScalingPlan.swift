@@ -14,7 +14,7 @@ package struct ScalingPlan: Hashable, Sendable {
 
   /// - Parameters:
   ///   - scalings: each module's rank and PEFT's scaling.
-  ///   - configuredAlpha: `lora_alpha`, preferred where it serves as many modules as another.
+  ///   - configuredAlpha: `lora_alpha`, preferred if it fits as many modules as any other alpha.
   /// - Returns: nil if a scaling, or the alpha needed for it, isn't a finite f32.
   init?(scalings: [ModuleMatcher.Scaling], configuredAlpha: Double) {
     struct Group: Hashable {

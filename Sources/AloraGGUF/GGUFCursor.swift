@@ -51,7 +51,7 @@ struct GGUFCursor {
 
   /// A string's bytes.
   ///
-  /// - Parameter limit: what is refused with `code` where it is longer.
+  /// - Parameter limit: the largest length; anything longer is refused with `code`.
   mutating func string(
     _ what: @autoclosure () -> String, limit: Int = .max, _ code: GGUFError.Code = .implausibleCount
   ) throws -> [UInt8] {

@@ -9,7 +9,7 @@
 ///    Boolean one byte; an array is the type of its elements, UInt32, their number, UInt64, and the elements, untagged.
 /// 6. For each tensor: its name, a string; the number of its dimensions, UInt32; the dimensions, Int64 each, the
 ///    innermost first; its ggml type, UInt32; the offset of its data from the start of the data section, UInt64.
-/// 7. Padding to the next multiple of `general.alignment` (32 where the key is absent).
+/// 7. Padding to the next multiple of `general.alignment` (32 if the key is absent).
 /// 8. The data section: each tensor's data in the order of 6, each padded to a multiple of the alignment.
 ///
 /// Source: ggml's `gguf.h` and `gguf.cpp`, and `docs/gguf.md` of the ggml repository.

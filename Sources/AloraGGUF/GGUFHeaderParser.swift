@@ -49,7 +49,7 @@ struct GGUFHeaderParser {
     try placeTensors(entries)
   }
 
-  /// The error about a file in another format, which it names where it can.
+  /// The error about a file in another format. It names the format if it is known.
   private func foreignFile(_ otherwise: String) throws(FileError) -> GGUFError {
     let found = try FileSignature(cursor.file)
     return GGUFError(

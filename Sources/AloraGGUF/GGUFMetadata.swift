@@ -58,7 +58,7 @@ extension GGUFMetadata {
 
   /// An integer of any integer type.
   ///
-  /// llama.cpp reads most keys in one type only; where that matters, ask for `value.type`.
+  /// llama.cpp reads most keys in one type only; if that matters, check `value.type`.
   /// - Throws: `wrongValueType`, `valueOutOfRange`.
   package func integer(
     ifPresent key: String, in range: ClosedRange<Int> = .min ... .max

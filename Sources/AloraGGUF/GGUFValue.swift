@@ -81,7 +81,7 @@ package enum GGUFValue: Sendable {
     if case .array(let array) = self { "arr[\(array.elementType.name)]" } else { type.name }
   }
 
-  /// The value of any integer type, where an `Int` can hold it.
+  /// The value of any integer type; nil if it doesn't fit in an `Int`.
   package var integer: Int? {
     switch self {
     case .uint8(let value): Int(value)

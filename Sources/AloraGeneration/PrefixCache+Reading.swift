@@ -37,7 +37,7 @@ extension PrefixCache {
       throw reader.damaged("a token is not in the model's vocabulary")
     }
     let before = parent.flatMap { nodes[$0.number]?.key.weights }
-    // What follows adapted positions is adapted alike; elsewhere an adapter begins within the block.
+    // Positions after adapted ones are adapted in the same way. Otherwise the adapter begins within the block.
     let fits =
       before == nil
       ? record.weights.map { $0.activationStart >= first && $0.activationStart < end } ?? true

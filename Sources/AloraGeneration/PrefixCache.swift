@@ -126,7 +126,7 @@ package final class PrefixCache {
     if let number = numbers[key] { return number }
     for number in nodes[key.parent]?.childNumbers ?? [] {
       guard let other = nodes[number]?.key, other.weights == key.weights else { continue }
-      // A text that goes on where the cache knew its beginning: the longer block takes the shorter one's place.
+      // The text continues one that the cache knows: the longer block replaces the shorter one.
       if other.tokens.count < key.tokens.count, key.tokens.starts(with: other.tokens) {
         numbers[other] = nil
         numbers[key] = number

@@ -2,7 +2,7 @@ internal import CAloraKernels
 
 /// Memory for floats, aligned as the kernels want it.
 ///
-/// Safe to share where nobody writes; the graph writes to a buffer from one thread, or from several in disjoint parts.
+/// Safe to share while nobody writes; the graph writes to a buffer from one thread, or from several in disjoint parts.
 @safe final class FloatBuffer: Sendable {
   nonisolated(unsafe) let base: UnsafeMutablePointer<Float>
   let count: Int

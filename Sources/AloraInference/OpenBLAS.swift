@@ -40,7 +40,7 @@ internal import CAloraKernels
     coreName = unsafe text.map { unsafe String(cString: $0) } ?? "unknown"
   }
 
-  /// What to tell the user where OpenBLAS took the processor for a much lesser one.
+  /// The note for the user if OpenBLAS took the processor for a much older one.
   package var warning: String? {
     let best = alora_isa_best()
     guard best == ALORA_ISA_AVX2 || best == ALORA_ISA_AVX512 else { return nil }

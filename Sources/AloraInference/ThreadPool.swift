@@ -9,7 +9,7 @@ internal import Synchronization
   package let threadCount: Int
   private let shared: Shared
   private var threads: [pthread_t] = []
-  /// How long to wait without giving the processor to others: not at all where threads outnumber processors.
+  /// How long to wait without giving the processor to others: not at all if threads outnumber processors.
   private let spinCount: Int
 
   /// - Parameter threadCount: at least 1; those that the system refuses to start are done without.

@@ -96,7 +96,7 @@ internal import CAloraKernels
     fillTable(capacity: capacity)
   }
 
-  /// Which weights made which positions, block by block, divided where the adapter begins.
+  /// Which weights made which positions, block by block, split at the adapter's start.
   package var provenance: [KVProvenance] {
     var parts: [KVProvenance] = []
     let slots = KVLayout.blockPositions

@@ -32,7 +32,7 @@ struct MetadataTexts {
     items.append(Item(key: key, name: path.joined(separator: "."), text: text))
   }
 
-  /// A value, or what is in it where it is an object.
+  /// Flattens a value: an object's members, or the value itself.
   private mutating func add(_ path: [String], _ value: JSON) throws {
     let members = try value.kind == .object ? value.members() : []
     if members.isEmpty { add(path, text: try Self.text(value)) }

@@ -3,7 +3,7 @@ internal import AloraSystem
 /// Who made an adapter, from what, and under which terms: the `general.*` keys of its GGUF.
 ///
 /// Source: llama.cpp `gguf-py/gguf/metadata.py` (`Metadata`), for the keys, their order and where they come from. The
-/// fallback to `base_model_name_or_path` where the card names no base is ours; so is leaving out bases that are paths.
+/// fallback to `base_model_name_or_path`, for cards that name no base, is ours. So is leaving out bases that are paths.
 package struct AdapterIdentity: Hashable, Sendable {
   package enum Value: Hashable, Sendable {
     case string(String)
@@ -18,7 +18,7 @@ package struct AdapterIdentity: Hashable, Sendable {
 
   /// In the reference's order.
   package private(set) var entries: [Entry] = []
-  /// What the user may want to know about where these came from.
+  /// Notes for the user about the origin of these values.
   package private(set) var notes: [String] = []
 
   private var card = YAMLValue.null

@@ -127,7 +127,7 @@ struct ModelIdentifier: Hashable {
     }.joined(separator: " ")
   }
 
-  /// As Python's `str.title()`: a letter is in titlecase where no cased letter stands before it.
+  /// As Python's `str.title()`: a letter is in title case if no cased letter comes before it.
   private static func titled(_ word: Substring) -> String {
     var result = ""
     var isInside = false

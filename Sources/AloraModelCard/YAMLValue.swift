@@ -18,7 +18,7 @@ indirect enum YAMLValue: Hashable, Sendable {
 
   var text: String? { if case .text(let text) = self { text } else { nil } }
 
-  /// A list's texts, or the one text where it stands alone.
+  /// A list's texts, or a single text as a list of one.
   var texts: [String]? {
     switch self {
     case .text(let text): [text]

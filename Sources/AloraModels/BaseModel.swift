@@ -7,7 +7,7 @@ internal import AloraTensors
 package struct BaseModel: Sendable {
   /// The file that described it: config.json or a GGUF.
   package let path: String?
-  /// What the model calls itself, where it does.
+  /// The name that the model gives itself, if any.
   package let statedName: StatedName?
   /// `general.architecture`, as an adapter for this base must name it.
   package let architectureName: String

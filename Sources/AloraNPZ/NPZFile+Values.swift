@@ -1,7 +1,7 @@
 internal import AloraTensors
 
 extension NPZFile {
-  /// The elements of a floating-point array in row-major order, rounded to nearest where they are F64.
+  /// The elements of a floating-point array in row-major order, rounded to nearest if they are F64.
   ///
   /// - Throws: `missingArray`, `wrongType`, `tooLarge`, `corruptData`, `checksumMismatch`, ``FileError``.
   package func floats(named name: String) throws -> [Float] {

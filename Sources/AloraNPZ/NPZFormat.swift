@@ -1,6 +1,6 @@
-/// NumPy's `.npz`: a ZIP archive of `.npy` members, each stored or deflated, with ZIP64 fields where needed.
+/// NumPy's `.npz`: a ZIP archive of `.npy` members, each stored or deflated, with ZIP64 fields if needed.
 ///
-/// The archive, from its end: end record (22 bytes and a comment); before it, where a number does not fit, the ZIP64
+/// The archive, from its end: end record (22 bytes and a comment); before it, if a number does not fit, the ZIP64
 /// locator (20 bytes) and end record (56 bytes); before that the central directory, an entry per member (46 bytes, name,
 /// extra fields, comment). At an entry's offset: the local header (30 bytes, name, extra fields) and the member's data.
 ///

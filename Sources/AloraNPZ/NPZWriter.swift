@@ -249,7 +249,7 @@ package final class NPZWriter {
   }
 
   private func directoryEntry(_ entry: Entry) -> [UInt8] {
-    // In this order in the ZIP64 field, each only where its own field is too narrow.
+    // In this order in the ZIP64 field, each only if its own field is too narrow.
     let wide = [entry.byteCount, entry.storedByteCount, entry.offset].filter { $0 >= extendedThreshold }
     func narrow(_ value: Int) -> Int { value >= extendedThreshold ? Self.extended32 : value }
     var fields: [UInt8] = []

@@ -127,7 +127,7 @@ package final class SafetensorsFileSet: TensorSource {
   }
 }
 
-/// The directory part of a path; `.` where it has none.
+/// The directory part of a path; `.` if it has none.
 private func parentDirectory(_ path: String) -> String {
   guard let slash = path.lastIndex(of: "/") else { return "." }
   return slash == path.startIndex ? "/" : String(path[..<slash])

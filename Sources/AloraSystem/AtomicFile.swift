@@ -37,7 +37,7 @@ public final class AtomicFile {
     var place = path
     if unsafe lstat(path, &status) == 0 {
       let isLink = status.st_mode & S_IFMT == S_IFLNK
-      // A link to nowhere is itself what stands there.
+      // A dangling link counts as existing.
       let leadsNowhere = unsafe isLink && stat(path, &status) != 0
       guard leadsNowhere || status.st_mode & S_IFMT == S_IFREG else {
         throw FileError(

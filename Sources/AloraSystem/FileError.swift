@@ -7,9 +7,9 @@ public struct FileError: DiagnosedError, Hashable {
     let value: Value
     public static let notFound = Code(value: .notFound)
     public static let permissionDenied = Code(value: .permissionDenied)
-    /// A directory, pipe or device stands where a file is needed.
+    /// A directory, pipe or device instead of a file.
     public static let notARegularFile = Code(value: .notARegularFile)
-    /// A file stands where a directory is needed.
+    /// A file instead of a directory.
     public static let notADirectory = Code(value: .notADirectory)
     public static let alreadyExists = Code(value: .alreadyExists)
     /// The disk or the quota is full.

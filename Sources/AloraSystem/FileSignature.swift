@@ -148,6 +148,6 @@ extension FileSignature {
     }
   }
 
-  /// `it is a web page`, or `fallback` where nobody can say.
+  /// `it is a web page`, or `fallback` if unknown.
   package func problem(or fallback: String) -> String { name.map { "it is \($0)" } ?? fallback }
 }

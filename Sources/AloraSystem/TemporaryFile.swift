@@ -104,8 +104,8 @@ final class TemporaryFile {
 
   // MARK: Taking a place
 
-  /// Moves the file to a path where nothing may stand. Where the file system knows neither a rename that replaces nothing
-  /// nor hard links, an empty file holds the place between two system calls: a process killed just there leaves it.
+  /// Moves the file to a path, unless something exists there. If the file system supports neither an exclusive rename nor
+  /// hard links, an empty file reserves the path between two system calls; a process that is killed between them leaves it.
   private func moveToFreePlace(from path: String) throws(FileError) {
     if syscalls.renameNew(path, target) == 0 {
       self.path = nil

@@ -113,7 +113,7 @@ enum PythonText {
 
   private static func lower(_ scalars: Scalars, at index: Int) -> String {
     guard scalars[index] == "\u{3A3}" else { return scalars[index].properties.lowercaseMapping }
-    // A sigma ends a word where a letter is before and none behind, whatever marks are in between.
+    // A sigma ends a word if a letter comes before it and none after it, ignoring marks in between.
     let before = scalars[..<index].last { !$0.properties.isCaseIgnorable }
     guard before?.properties.isCased == true else { return "\u{3C3}" }
     let behind = scalars[(index + 1)...].first { !$0.properties.isCaseIgnorable }

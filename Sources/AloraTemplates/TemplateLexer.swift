@@ -101,7 +101,7 @@ struct TemplateLexer {
       advance()
       startsLine = true
     }
-    // After a tag, a line starts only where its white space ran over a line's end.
+    // After a tag, a line starts only if the white space after it contained a line break.
     if stripsAll, offset > 0 { startsLine = source[offset - 1] == "\n" }
     (stripsAll, trimsNewline) = (false, false)
     var text: [Unicode.Scalar] = []

@@ -24,7 +24,7 @@ extension TensorSource {
 
   /// The bytes of a tensor or of a part of it, read without touching the mapping.
   ///
-  /// - Parameter range: counted from the tensor's first byte; the whole tensor where nil.
+  /// - Parameter range: counted from the tensor's first byte; nil: the whole tensor.
   /// - Throws: ``FileError`` `changed` if the file has become shorter; as ``file(of:)``.
   package func readBytes(of tensor: TensorDescription, in range: Range<Int>? = nil) throws -> [UInt8] {
     let part = range ?? 0..<tensor.byteRange.count

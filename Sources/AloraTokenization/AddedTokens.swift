@@ -3,7 +3,7 @@ struct AddedToken: Hashable, Sendable {
   var id: UInt32
   /// What is looked for; for a normalized token after normalization.
   var content: [UInt8]
-  /// Only where no word character stands on either side.
+  /// Whether it matches only without a word character on either side.
   var isSingleWord = false
   /// Takes the white space on its left with it.
   var stripsLeft = false

@@ -42,7 +42,7 @@ struct BytePairModel: Sendable {
       tokens: ByteAlphabet.characters.map { vocabulary.id(of: $0) }, pieces: pieces, ids: ids)
   }
 
-  /// The token of a whole piece, where the model takes such pieces without merging.
+  /// The token of a whole piece, if the model takes such pieces without merging.
   func wholePiece(_ piece: Span<UInt8>) -> UInt32? {
     guard ignoresMerges else { return nil }
     guard let byteLevel else { return vocabulary.id(of: piece) }

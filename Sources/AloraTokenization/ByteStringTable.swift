@@ -28,7 +28,7 @@ struct ByteStringTable: Sendable {
     return slot == 0 ? nil : Int(slot) - 1
   }
 
-  /// The entry with these bytes, which is made where there is none.
+  /// The entry with these bytes; it is added if missing.
   mutating func insert(_ key: Span<UInt8>) -> (index: Int, isNew: Bool) {
     var slot = slot(of: key)
     if slots[slot] != 0 { return (Int(slots[slot]) - 1, false) }
@@ -42,7 +42,7 @@ struct ByteStringTable: Sendable {
     return (ends.count - 1, true)
   }
 
-  /// The slot that holds the key, or the free one where it belongs.
+  /// The slot that holds the key, or the free slot for it.
   private func slot(of key: Span<UInt8>) -> Int {
     let mask = slots.count - 1
     var slot = Int(truncatingIfNeeded: hash(key)) & mask

@@ -159,7 +159,7 @@ struct CanonicalComposition: Sendable {
     var lastClass: UInt8 = 0
     for character in characters {
       let value = classes[character] ?? 0
-      // Blocked where a character of the same or a higher class, or a starter, stands between.
+      // Blocked if a character of the same or a higher class, or a starter, lies between.
       if let index = starter, result.count == index + 1 || (lastClass != 0 && lastClass < value),
         let composite = composite(result[index], character)
       {

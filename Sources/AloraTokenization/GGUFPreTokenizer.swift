@@ -4,7 +4,7 @@
 struct GGUFPreTokenizer: Sendable {
   var steps: [Step]
   var ignoresMerges = false
-  /// Whether a BOS is added where the file does not say.
+  /// Whether a BOS is added if the file doesn't say.
   var addsBOS = false
   var composesCharacters = false
 

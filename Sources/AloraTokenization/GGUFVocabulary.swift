@@ -79,7 +79,7 @@ extension Tokenizer {
     }
     let addsSpace = try metadata.boolean(ifPresent: "tokenizer.ggml.add_space_prefix") ?? true
     let mark = PreTokenizer.spaceMark
-    // Phi 3's special tokens take the white space after them; the file says so nowhere but in its name.
+    // Phi 3's special tokens take the white space after them; only the file's name says so.
     let name = try metadata.string(ifPresent: "general.name")?.lowercased() ?? ""
     let isPhi = name.contains("phi-3") || name.contains("phi3")
     try self.init(

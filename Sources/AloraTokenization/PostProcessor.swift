@@ -1,7 +1,7 @@
 /// What is put around the tokens of a text.
 struct PostProcessor: Sendable {
   enum Item: Hashable, Sendable {
-    /// Special tokens: left out where none are wanted.
+    /// Special tokens; omitted if none are wanted.
     case special([UInt32])
     /// The text's own tokens.
     case sequence

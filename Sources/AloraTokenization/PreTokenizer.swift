@@ -21,7 +21,7 @@ enum PreTokenizer: Sendable {
   /// SentencePiece's: spaces become `replacement`.
   case metaspace(replacement: [UInt8], PrependScheme, splits: Bool)
 
-  /// Before each space mark that follows another character; an inner step, where it changes no token.
+  /// Before each space mark that follows another character; an inner step, if it changes no token.
   case words(mark: [UInt8])
 
   /// SentencePiece's mark of a space, U+2581.

@@ -7,7 +7,7 @@ package struct TokenizationError: DiagnosedError, Hashable {
       case missingTokenizer, malformed, unsupported, invalidUTF8, patternFailed, unknownPiece, tooLarge
     }
     let value: Value
-    /// There is no tokenizer where one was looked for.
+    /// No tokenizer was found.
     package static let missingTokenizer = Code(value: .missingTokenizer)
     /// Parts of the tokenizer contradict each other.
     package static let malformed = Code(value: .malformed)

@@ -5,7 +5,7 @@ extension Tokenizer {
   /// there is no such token.
   package func spelling(of token: Int) -> String? {
     guard let piece = piece(of: token) else { return nil }
-    // Of two, the second is not at the text's beginning, where some decoders leave a blank out.
+    // Decodes two tokens and takes the second, because some decoders drop a space at the beginning of a text.
     guard let once = try? decode([token]), let twice = try? decode([token, token]),
       !twice.unicodeScalars.contains("\u{FFFD}"), twice.utf8.starts(with: once.utf8)
     else { return piece }

@@ -12,7 +12,7 @@
 #endif
 #endif
 
-// Defines __GLIBC__ where it is.
+// Defines __GLIBC__ on glibc.
 #include <stdlib.h>
 
 #if defined(__linux__) && defined(__GLIBC__) && !defined(ALORA_SANITIZED)

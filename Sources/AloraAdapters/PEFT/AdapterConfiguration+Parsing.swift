@@ -121,7 +121,7 @@ struct ConfigurationParser {
         error(.unsupportedField, value, "\(name) is \(value.excerpt): \(problem)", remedy.remedy(remedies)))
     case nil where value.isSwitchedOff: note(value, "unknown field, but it is off")
     case nil where ConfigurationField.isAboutInvocation(name):
-      // Without it, the adapter would be active everywhere: nobody can vouch for that.
+      // Without it, the adapter would be active everywhere: so it can't be ignored.
       problems.append(
         error(
           .unsupportedField, value, "unknown field about the invocation with the value \(value.excerpt)",

@@ -9,7 +9,7 @@ package struct ModuleMatcher: Sendable {
   package struct Scaling: Hashable, Sendable {
     package let rank: Int
     package let alpha: Double
-    /// alpha / r, or alpha / √r where the adapter is rank-stabilized. Computed in double precision, as Python does.
+    /// alpha / r, or alpha / √r if the adapter is rank-stabilized. Computed in double precision, as in Python.
     package let value: Double
   }
 

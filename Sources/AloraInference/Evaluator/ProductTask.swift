@@ -8,7 +8,7 @@ struct ProductTask {
 
   /// Divides a product into tasks: large ones first, which read the rows less often, and small ones at the end, so that all
   /// threads end together. Panels go in pairs, which take less time than two alone; the last pairs, at most one for each
-  /// thread, are divided by tiles, or into single panels where there are too few.
+  /// thread, are divided by tiles, or into single panels if there are too few.
   static func divide(panelCount: Int, tileCount: Int, threadCount: Int) -> [ProductTask] {
     let partCount = max(1, min(threadCount, tileCount / leastTiles))
     let pairCount = (panelCount + 1) / 2

@@ -20,7 +20,7 @@ struct ConfigurationReader {
     try json[name].integer(in: range)
   }
 
-  /// The field, or `fallback` where it is missing or null.
+  /// The field, or `fallback` if it is missing or null.
   func integer(_ name: String, default fallback: Int) throws(JSONError) -> Int {
     try json[optional: name]?.integer(in: 0...Hyperparameters.extent.upperBound) ?? fallback
   }

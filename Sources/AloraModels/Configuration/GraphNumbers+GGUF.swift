@@ -6,7 +6,7 @@ extension GraphNumbers {
   /// What the metadata of a GGUF says of the graph.
   ///
   /// Source: llama.cpp `src/llama-model.cpp` and `src/models/` (`load_arch_hparams`). A window that the file states is
-  /// applied, also where llama.cpp drops it, because the model was trained with it.
+  /// applied even if llama.cpp drops it, because the model was trained with it.
   /// - Throws: ``GGUFError``; ``ArchitectureError``.
   init(gguf file: GGUFFileSet, _ h: Hyperparameters, architecture: String, _ rules: GraphNumberRules) throws {
     let reader = GGUFReader(file: file, prefix: architecture)

@@ -17,7 +17,7 @@ package struct Attention<Matrix, Vector> {
   package var key: Matrix
   package var value: Matrix
   package var output: Matrix
-  /// On each head where the weight is as long as a head, or on the whole row.
+  /// On each head if the weight is as long as a head, otherwise on the whole row.
   package var queryNorm: Norm<Vector>?
   package var keyNorm: Norm<Vector>?
   package var shape: AttentionShape

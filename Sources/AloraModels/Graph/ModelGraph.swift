@@ -39,7 +39,7 @@ package struct ModelGraph: Sendable {
   package let layers: [GraphLayer]
   package let embedding: GraphMatrix
   package let finalNorm: Norm<GraphVector>
-  /// Equal to `embedding` where the model ties them.
+  /// Equal to `embedding` if the model ties them.
   package let output: GraphMatrix
 
   /// - Throws: as ``BaseModel/init(configuration:)``; ``ArchitectureError`` `unsupportedVariant`.

@@ -117,7 +117,7 @@ struct RotaryDescription {
     }
   }
 
-  /// YaRN's and longrope's attention factors where none is stated.
+  /// YaRN's and longrope's attention factors, if none is stated.
   static func yarnAttentionFactor(_ factor: Double, scale: Double = 1) -> Double {
     factor <= 1 ? 1 : 0.1 * scale * ExactMath.log(factor) + 1
   }

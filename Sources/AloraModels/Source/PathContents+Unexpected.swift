@@ -108,7 +108,7 @@ extension DirectoryContents {
   }
 }
 
-/// The directory part of a path; `.` where it has none.
+/// The directory part of a path; `.` if it has none.
 func parentDirectory(of path: String) -> String {
   guard let slash = path.lastIndex(of: "/") else { return "." }
   return slash == path.startIndex ? "/" : String(path[..<slash])

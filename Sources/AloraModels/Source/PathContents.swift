@@ -63,7 +63,7 @@ package enum PathContents: Sendable {
       .notFound, path: path, problem: "there is no such file or directory", remedy: "check the path")
   }
 
-  /// `org/name`, where no directory `org` exists.
+  /// Whether it looks like `org/name` and no directory `org` exists.
   static func isHubIdentifier(_ path: String) -> Bool {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 2, path.utf8.count <= 96 * 2 + 1, FileSystem.kind(of: String(parts[0])) == nil else {
