@@ -18,7 +18,7 @@ struct ConvertCommand: ParsableCommand {
         alora convert --recursive library --base base.gguf --outdir converted
 
       The base can be a Hugging Face directory (config.json is enough; no weights are read) or a GGUF. The adapter is checked \
-      against it before anything is written. What GGUF can't express is refused by name.
+      against it before anything is written. An adapter that GGUF can't express is refused; the message names the part.
       """)
 
   @Argument(help: "The directory that PEFT's save_pretrained wrote, or with --recursive a tree of them.")
@@ -63,10 +63,10 @@ struct ConvertCommand: ParsableCommand {
     help: ArgumentHelp("Accept this unknown field of adapter_config.json. Repeatable.", valueName: "name"))
   var ignoredFields: [String] = []
 
-  @OptionGroup var common: CommonOptions
-
   @Flag(name: .customLong("text-only"), help: "Leave out the factors of vision and audio towers and projectors.")
   var textOnly = false
+
+  @OptionGroup var common: CommonOptions
 
   func validate() throws {
     if base.isEmpty { throw ValidationError("Missing expected argument '--base <dir|gguf>'") }

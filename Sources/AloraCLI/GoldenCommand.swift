@@ -23,9 +23,9 @@ struct GoldenRecordCommand: ParsableCommand {
     discussion: """
       Examples:
         alora golden record --model base.gguf --adapter my-adapter.gguf \\
-                  --prompts prompts.jsonl --output golden.npz
+            --prompts prompts.jsonl --output golden.npz
         alora verify --model base.gguf --adapter my-adapter.gguf \\
-                  --golden golden.npz --exact
+            --golden golden.npz --exact
 
       Each line of --prompts is a JSON object with one of "text" (or "prompt"), "tokens" and "messages". "id" names the \
       prompt; other members are ignored. Chats go through the model's chat template and end with the adapter's invocation. \

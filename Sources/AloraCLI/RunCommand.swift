@@ -16,9 +16,9 @@ struct RunCommand: ParsableCommand {
       Examples:
         alora run --model base.gguf --prompt "The capital of France is" -n 8
         alora run --model base.gguf --adapter check=my-adapter --chat \\
-                  --prompt "Who wrote Faust?"
+            --prompt "Who wrote Faust?"
         alora run --model base.gguf --adapter a=one --adapter b=two.gguf \\
-                  --chat --script turns.jsonl --json
+            --chat --script turns.jsonl --json
 
       Without a prompt and without --script, alora answers the lines of standard input; type /help there. An Activated LoRA is \
       active from the last occurrence of its invocation in the prompt; in a chat, the invocation is added where the \
@@ -37,7 +37,7 @@ struct RunCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Who answers the prompt: an adapter's name, or base. The default is the first adapter.", valueName: "name"))
+      "The adapter that answers the prompt, or base. The default is the first adapter.", valueName: "name"))
   var use: String?
 
   @OptionGroup var conversation: ConversationOptions
@@ -63,7 +63,8 @@ struct RunCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The number of threads. The default is one per processor.", valueName: "n"))
   var threads: Int?
 
-  @Option(name: .customLong("cache-limit"), help: ArgumentHelp("The cache's size.", valueName: "megabytes"))
+  @Option(
+    name: .customLong("cache-limit"), help: ArgumentHelp("The maximum size of the cache.", valueName: "megabytes"))
   var cacheLimit = 2048
 
   @Option(name: .customLong("load-cache"), help: ArgumentHelp("Start with a saved cache.", valueName: "file"))

@@ -24,7 +24,7 @@ struct TokenizeCommand: ParsableCommand {
     help: ArgumentHelp("The model: a Hugging Face directory, a tokenizer.json or a GGUF.", valueName: "dir|json|gguf"))
   var model: String
 
-  @Option(help: ArgumentHelp("The text; the same as --prompt.", valueName: "text"))
+  @Option(help: ArgumentHelp("A plain text, never a chat.", valueName: "text"))
   var text: String?
 
   @OptionGroup var conversation: ConversationOptions
