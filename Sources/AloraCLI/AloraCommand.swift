@@ -2,7 +2,7 @@ internal import AloraSystem
 internal import AloraRegex
 internal import ArgumentParser
 
-/// The command `alora`: from the words of a call to one of the subcommands, and from its end to an exit code.
+/// The command `alora`: parses the arguments, runs a subcommand, and turns its outcome into an exit code.
 @main struct AloraCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "alora",
@@ -20,7 +20,7 @@ internal import ArgumentParser
     StandardStreams.prepare()
     MatchingBudget.whenExceeded {
       Console.standardError.write(
-        "alora: \(MatchingBudget.detail): a file's regular expression, on a text that it was made for\n")
+        "alora: a file's regular expression takes too long on its text\n")
       ExitStatus.inputRefused.endProcess()
     }
     run(Array(CommandLine.arguments.dropFirst())).endProcess()
@@ -52,7 +52,7 @@ internal import ArgumentParser
   }
 }
 
-/// How a run ended (DESIGN.md, "Exit codes"). Thrown by a command that has said everything there is to say.
+/// The exit code of a run (docs/design.md, "Commands"). A command that has already printed its message throws it.
 enum ExitStatus: Int32, Error {
   case success = 0
   /// A check ran and failed.

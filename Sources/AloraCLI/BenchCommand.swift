@@ -44,7 +44,7 @@ struct DecodeBenchmark: ParsableCommand {
   func run() throws { try benchmark.run(.decode) }
 }
 
-/// What prefill and decoding have in common.
+/// The options and output that prefill and decoding share.
 struct ModelBenchmark: ParsableArguments {
   enum Task: String { case prefill, decode }
 

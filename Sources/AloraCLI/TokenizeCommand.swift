@@ -4,7 +4,7 @@ internal import AloraTokenization
 internal import AloraReports
 internal import ArgumentParser
 
-/// `alora tokenize`: a text becomes the tokens of a model.
+/// `alora tokenize`: shows the tokens of a text.
 struct TokenizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tokenize",

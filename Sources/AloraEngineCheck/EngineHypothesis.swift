@@ -1,4 +1,4 @@
-/// What an engine may have done with an adapter.
+/// A hypothesis about what an engine did with an adapter.
 package struct EngineHypothesis: Hashable, Sendable {
   /// Which tokens were adapted. s is the start of the last occurrence of the invocation.
   package enum Activation: Hashable, Sendable {

@@ -34,7 +34,7 @@ extension InferenceServer {
   }
 }
 
-/// What a server can be asked for.
+/// The features that a server offers.
 package struct ServerCapabilities: OptionSet, Hashable, Sendable {
   package let rawValue: Int
   package init(rawValue: Int) { self.rawValue = rawValue }
@@ -49,7 +49,7 @@ package struct ServerCapabilities: OptionSet, Hashable, Sendable {
   package static let secondEndpoint = ServerCapabilities(rawValue: 8)
 }
 
-/// What a server reports about itself.
+/// The properties that a server reports about itself.
 package struct ServerProperties: Hashable, Sendable {
   /// The version or build; nil if it doesn't say.
   package var build: String?
@@ -92,7 +92,7 @@ package struct ServerAdapter: Hashable, Sendable {
 extension ServerAdapter.Identifier: CustomStringConvertible, ExpressibleByIntegerLiteral, Comparable {
   package init(integerLiteral value: Int) { self = .number(value) }
 
-  /// What a user typed: digits are a number.
+  /// The identifier that a user typed: digits become a number, anything else a name.
   package init(_ text: String) { self = Int(text).map { .number($0) } ?? .name(text) }
 
   package var description: String {

@@ -21,7 +21,7 @@ package struct ServerCheckPlan: Hashable, Sendable {
     case adapterTwice = "adapter-twice"
     case adapterFurtherOn = "adapter-further-on", baseThenAdapterAtStart = "base-adapter-at-start"
 
-    /// What the server must be able to do.
+    /// The features that the server must have.
     var needs: ServerCapabilities {
       switch self {
       case .halfScale, .adapterThenOther: .scales

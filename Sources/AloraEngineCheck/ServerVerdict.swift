@@ -2,7 +2,7 @@
 package struct ServerVerdict: Hashable, Sendable {
   package enum Outcome: String, Sendable {
     case passed, failed
-    /// What is expected fits, and so does something else.
+    /// The expected hypothesis fits, and so does another one.
     case undecided
     case skipped
   }
@@ -12,7 +12,7 @@ package struct ServerVerdict: Hashable, Sendable {
     case expected
     /// Something else fits, and what is expected doesn't: see ``ServerVerdict/compatible``.
     case other
-    /// What is expected fits, and so does something else.
+    /// The expected hypothesis fits, and so does another one.
     case ambiguous
     /// Nothing that was tried fits.
     case unexplained(nearest: EngineHypothesis)

@@ -188,7 +188,7 @@ package final class PrefixCache {
   }
 }
 
-/// What a cache has done so far.
+/// Counts of a cache's operations so far.
 package struct PrefixCacheStatistics: Hashable, Sendable {
   package internal(set) var lookUpCount = 0
   /// The tokens of all texts that were looked up.

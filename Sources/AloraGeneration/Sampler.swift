@@ -100,7 +100,7 @@ package struct Sampler: Sendable {
     return (first, second)
   }
 
-  /// What is left to be drawn from: tokens by falling weight, in proportion to their probabilities.
+  /// The remaining candidates, by descending weight. Weights are proportional to probabilities.
   func candidates(_ logits: ArraySlice<Float>, greatest: Float) -> [(token: Int, weight: Double)] {
     var candidates = (0..<logits.count).map { token in
       // Without this, one infinite logit would make every weight a NaN.

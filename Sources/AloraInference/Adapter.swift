@@ -3,7 +3,7 @@ package import AloraTensors
 internal import AloraModels
 internal import CAloraKernels
 
-/// What an adapter adds to one matrix: scale · B · A.
+/// The update that an adapter adds to one matrix: scale · B · A.
 final class LowRankUpdate: Sendable {
   /// [r, in]
   let a: WeightMatrix
@@ -18,7 +18,7 @@ final class LowRankUpdate: Sendable {
   }
 }
 
-/// What an adapter adds to the rows of the token embedding.
+/// The update that an adapter adds to rows of the token embedding.
 struct EmbeddingUpdate: Sendable {
   /// [vocabulary, r]
   let a: FloatBuffer
@@ -38,7 +38,7 @@ package final class Adapter: Sendable {
   package let invocationTokens: [Int]?
   /// How many modules of the base it changes.
   package let moduleCount: Int
-  /// What the user may want to know about it.
+  /// Notes for the user.
   package let notes: [AdapterNote]
   let layers: [Layer]
   let outputLayer: LowRankUpdate?

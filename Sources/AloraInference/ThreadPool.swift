@@ -92,7 +92,7 @@ internal import Synchronization
   }
 }
 
-/// What a thread is started with.
+/// The argument of a new thread.
 private final class Start {
   let shared: Shared
   let number: Int
@@ -109,7 +109,7 @@ private func threadMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
   return nil
 }
 
-/// What the threads share. The caller writes `job` before it announces a generation, the others read it after they see
+/// The state that the threads share. The caller writes `job` before it announces a generation, the others read it after they see
 /// the generation, and the caller clears it after all have reported: so no two touch it at once.
 @safe private final class Shared: @unchecked Sendable {
   let generation = Atomic<Int>(0)

@@ -4,7 +4,7 @@ internal import AloraModels
 package enum ModuleKind: Int, CaseIterable, Sendable {
   case query, key, value, output, gate, up, down, router
 
-  /// What GGUF calls the base's tensor, without the layer.
+  /// The GGUF name of the base's tensor, without the layer.
   package var name: String {
     switch self {
     case .query: "attn_q"
@@ -65,7 +65,7 @@ enum UpdateSlot {
 }
 
 extension Adapter {
-  /// What an adapter adds in one layer.
+  /// The updates that an adapter adds in one layer.
   struct Layer: Sendable {
     private var updates: [LowRankUpdate?]
 

@@ -4,7 +4,7 @@ internal import AloraSystem
 internal import AloraAdapters
 internal import AloraTensors
 
-/// What an adapter is, from a PEFT directory or a GGUF alike.
+/// A summary of an adapter, from a PEFT directory or a GGUF.
 package struct AdapterSummary: Sendable {
   /// The modules of one kind, in all layers that the adapter changes.
   package struct Group: Hashable, Sendable {
@@ -36,7 +36,7 @@ package struct AdapterSummary: Sendable {
   package let groups: [Group]
   package let moduleCount: Int
   package let parameterCount: Int
-  /// What one should know before relying on the file.
+  /// Notes to read before relying on the file.
   package let notes: [String]
 
   /// The layer's number after `layers.` or `blk.`, and the rest of the path after that number.

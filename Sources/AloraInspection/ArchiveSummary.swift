@@ -1,7 +1,7 @@
 package import AloraNPZ
 internal import AloraTensors
 
-/// What is in an `.npz` archive: its arrays, and the cases of a golden file.
+/// The contents of an `.npz` archive: its arrays, and the cases of a golden file.
 package struct ArchiveSummary: Sendable {
   /// A prompt with its logits, by the names that golden files use (`tokens_i`, `adapted_logits_i`, …).
   package struct Case: Hashable, Sendable {

@@ -20,7 +20,7 @@ struct MetadataTexts {
 
   private(set) var items: [Item] = []
   private var indices: [[UInt8]: Int] = [:]
-  /// What counts as missing.
+  /// Stands for a missing value.
   private let absent: Set<String>
 
   subscript(key: [UInt8]) -> Item? { indices[key].map { items[$0] } }

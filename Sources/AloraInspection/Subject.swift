@@ -109,7 +109,7 @@ package enum Subject: Sendable {
     }
   }
 
-  /// What one should know about the files, beside what they hold.
+  /// Notes about the files, besides their contents.
   package var notes: [String] {
     switch self {
     case .gguf(let file):

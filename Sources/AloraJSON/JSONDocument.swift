@@ -11,7 +11,7 @@ internal import CJSON
   // Safe to share: the tree is never changed after init, and read without touching its reference counts.
   private nonisolated(unsafe) let object: OpaquePointer?
 
-  /// What the tree may take. The largest tokenizers' (half a million merges) takes less than half of it.
+  /// The memory limit of the tree. The largest tokenizers (half a million merges) need less than half of it.
   private static let treeByteLimit = 1 << 29
 
   /// Reads and parses a file.

@@ -1,6 +1,6 @@
 internal import AloraRegex
 
-/// What the parts of a model's name mean, by the conventions of the Hugging Face hub: `org/Base-7B-Instruct-v0.2`.
+/// The parts of a model's name, by the conventions of the Hugging Face Hub: `org/Base-7B-Instruct-v0.2`.
 ///
 /// Source: llama.cpp `gguf-py/gguf/metadata.py` (`get_model_id_components`, `id_to_title`).
 struct ModelIdentifier: Hashable {

@@ -17,12 +17,13 @@ package struct BaseModel: Sendable {
 
   private let lookup: Lookup
 
-  /// What models share when they are copied.
+  /// Copies of a base share this storage.
   private final class Lookup: Sendable {
-    /// What gives it its layers, or why this package can only convert its adapters.
+    /// The architecture that builds the layers, or the reason why this package can only convert its adapters.
     let architecture: Result<Architecture, ArchitectureError>
     let moduleIndex: [String: Int]
-    /// What the traced table says beyond ``BaseModel/modules``: experts, and everything of a base without layers.
+    /// Modules from the traced table that ``BaseModel/modules`` lacks: experts, and all modules of a base that this package
+    /// can't run.
     let table: TableModules?
 
     init(_ architecture: Result<Architecture, ArchitectureError>, _ moduleIndex: [String: Int], _ table: TableModules?)
@@ -33,7 +34,7 @@ package struct BaseModel: Sendable {
     }
   }
 
-  /// What gives it its layers.
+  /// The architecture that builds the layers.
   ///
   /// - Throws: `unknownArchitecture`, `unsupportedVariant` for a base that this package only converts adapters for.
   func architecture() throws(ArchitectureError) -> Architecture { try lookup.architecture.get() }
@@ -153,7 +154,7 @@ extension BaseModel {
     }
   }
 
-  /// The base that a GGUF holds. Its tensors are compared with the architecture's table.
+  /// The base that a GGUF describes. Its tensors are compared with the architecture's table.
   ///
   /// Several Hugging Face architectures become one GGUF architecture; the modules of all of them are known by name.
   ///

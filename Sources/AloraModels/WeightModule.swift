@@ -61,7 +61,7 @@ package struct WeightTarget: Hashable, Sendable {
   package let permutation: RowPermutation
   /// The order of the weight's columns.
   package let columns: RowPermutation
-  /// What the weight's rows are multiplied by on their way into GGUF, in the target's order; empty for nothing.
+  /// Factors that the converter multiplies rows of the weight by, in the target's order; empty if there are none.
   package let factors: [RowFactor]
 
   /// A number that a run of rows is multiplied by.

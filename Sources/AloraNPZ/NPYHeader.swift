@@ -1,6 +1,6 @@
 package import AloraTensors
 
-/// What the elements of an array are.
+/// The element type of an array.
 package enum NPYElement: Hashable, Sendable {
   /// F16, F32, F64, I8 to I64, U8 to U64, BOOL.
   case number(DType)

@@ -1,7 +1,7 @@
 internal import AloraSystem
 package import AloraTensors
 
-/// What is known of an array without reading it.
+/// An array's properties, known without reading its data.
 package struct NPZArray: Sendable {
   package let name: String
   package let element: NPYElement

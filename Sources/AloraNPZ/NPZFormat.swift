@@ -22,7 +22,7 @@ enum NPZFormat {
   static let dimensionLimit = 64
 }
 
-/// What a reader accepts at most.
+/// Limits of a reader.
 package struct NPZLimits: Sendable {
   package var memberCount = 1 << 20
   package var directoryByteCount = 1 << 26

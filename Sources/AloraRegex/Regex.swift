@@ -164,7 +164,7 @@ package struct RegexError: Error, Hashable {
   }
 }
 
-/// What one match may take, as Oniguruma has it.
+/// Oniguruma's limits for one match.
 @safe private struct MatchLimits: ~Copyable {
   let parameters: OpaquePointer
 

@@ -1,7 +1,7 @@
 internal import AloraSystem
 internal import AloraVerification
 
-/// What the command prints for people.
+/// The text that `alora verify` prints.
 package struct TextReport {
   /// How a part of the text is shown; the caller turns it into colour, if there is any.
   package enum Style: Sendable { case passed, failed, undecided, neutral, cause, figures }

@@ -1,4 +1,4 @@
-/// What is asked of the file system besides reading and writing files.
+/// Operations of the file system besides reading and writing files.
 public enum FileSystem {
   public enum Kind: Sendable { case regularFile, directory, other }
 
@@ -22,7 +22,7 @@ public enum FileSystem {
 
   public enum EntryKind: Sendable { case regularFile, directory, link, other }
 
-  /// What stands at `path` itself, a link not followed.
+  /// What exists at `path` itself, without following a link.
   ///
   /// - Throws: `notFound`, `permissionDenied`, `system`.
   public static func entryKind(of path: String) throws(FileError) -> EntryKind {

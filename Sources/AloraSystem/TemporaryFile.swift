@@ -152,7 +152,7 @@ private func lock(_ descriptor: Int32) -> LockOutcome {
   return errno == EWOULDBLOCK ? .heldByAnother : .unsupported
 }
 
-/// What file systems answer that do not have a call or a flag.
+/// Errors of file systems that don't support a call or a flag.
 private func isUnsupported(_ number: Int32) -> Bool {
   [EINVAL, ENOSYS, ENOTSUP, EOPNOTSUPP, EPERM, EMLINK].contains(number)
 }
@@ -170,7 +170,7 @@ private func noNameLeft(_ target: String) -> FileError {
     .system, operation: "create", path: target, detail: "the directory contains too many of its temporary files")
 }
 
-/// What an open file is called in /proc.
+/// The path of an open file in /proc.
 func descriptorPath(_ descriptor: Int32) -> String { "/proc/self/fd/\(descriptor)" }
 
 func splitPath(_ path: String) -> (directory: String, name: Substring) {

@@ -3,7 +3,7 @@ extension TemplateRun {
     "strip", "lstrip", "rstrip", "split", "startswith", "endswith", "replace", "upper", "lower", "title", "capitalize",
     "find", "join", "count",
   ]
-  /// What Python's strings have besides; refused by name instead of being undefined.
+  /// Other methods of Python's strings. They are refused by name instead of being undefined.
   static let otherStringMethods: Set = [
     "casefold", "center", "encode", "expandtabs", "format", "format_map", "index", "isalnum", "isalpha", "isascii",
     "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper",

@@ -1,6 +1,6 @@
 /// One run of a template: its variables, its output, and what it has used of its limits.
 struct TemplateRun {
-  /// What a template may use. The numbers are far above what chat templates need.
+  /// Limits of a template's run, far above what chat templates need.
   struct Limits: Sendable {
     var steps = 2_000_000
     var outputByteCount = 1 << 24

@@ -25,7 +25,7 @@ enum TemplateFunction: String, Sendable, CaseIterable {
   case range, namespace, raise_exception, strftime_now, dict
 }
 
-/// What `loop` is inside of a loop.
+/// The variable `loop` inside a loop.
 struct TemplateLoop: Sendable {
   let index0: Int
   let count: Int

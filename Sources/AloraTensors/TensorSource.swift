@@ -1,8 +1,8 @@
 package import AloraSystem
 
-/// What holds tensors in one file or several: a GGUF or safetensors file, or a model in parts.
+/// A source of tensors in one or several files: a GGUF or safetensors file, or a model in parts.
 package protocol TensorSource: Sendable {
-  /// All tensors, in the order of the files; each name comes once.
+  /// All tensors, in the order of the files. Names are unique.
   var tensors: [TensorDescription] { get }
 
   /// The tensor of that name, compared byte by byte.

@@ -1,6 +1,6 @@
 /// The merges of a byte-pair model: from two neighbouring tokens to their rank and the token that they become.
 struct MergeTable: Sendable {
-  /// What a pair becomes. Smaller is earlier: the rank is in the upper half, the token in the lower.
+  /// The token that a pair becomes. Smaller is earlier: the rank is in the upper half, the token in the lower.
   typealias Merge = UInt64
   static let none = Merge.max
 
@@ -24,7 +24,7 @@ struct MergeTable: Sendable {
   static func token(of merge: Merge) -> UInt32 { UInt32(truncatingIfNeeded: merge) }
   static func rank(of merge: Merge) -> UInt32 { UInt32(truncatingIfNeeded: merge >> 32) }
 
-  /// What two neighbours become, or `none`.
+  /// The result of merging two neighbors, or `none`.
   func merge(_ left: UInt32, _ right: UInt32) -> Merge { slots[slot(of: Self.pair(left, right))].merge }
 
   /// Sets the merge of a pair; a pair that comes twice counts with its last rank.

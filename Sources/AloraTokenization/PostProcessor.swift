@@ -1,4 +1,4 @@
-/// What is put around the tokens of a text.
+/// The special tokens that are added around a text's tokens.
 struct PostProcessor: Sendable {
   enum Item: Hashable, Sendable {
     /// Special tokens; omitted if none are wanted.

@@ -1,6 +1,6 @@
 internal import AloraRegex
 
-/// What a text is searched for.
+/// A pattern to search for in a text.
 enum SplitPattern: Sendable {
   case literal([UInt8])
   case expression(CompiledRegex)
@@ -52,7 +52,7 @@ enum SplitPattern: Sendable {
   }
 }
 
-/// What becomes of the matches when a text is split.
+/// How matches are handled when a text is split.
 ///
 /// Source: `NormalizedString::split` of Hugging Face's tokenizers.
 enum SplitBehavior: String, Sendable {

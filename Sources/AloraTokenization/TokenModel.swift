@@ -1,4 +1,4 @@
-/// What turns a piece of text into tokens.
+/// A model that turns a piece of text into tokens.
 enum TokenModel: Sendable {
   case bytePair(BytePairModel)
   case scored(ScoredModel)

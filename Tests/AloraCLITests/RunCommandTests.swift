@@ -191,7 +191,8 @@ import Testing
     try withSpellingModel { directory in
       for (line, message) in [
         (#"{"prompt": "a""#, "line 2"), (#"{"prompt": 1}"#, "line 2, $.prompt"), (#"{"adapter": "one"}"#, "line 2"),
-        (#"{"prompt": "a", "adaptor": "one"}"#, "unknown member 'adaptor'"), (#"[{"prompt": "a", "reset": true}]"#, "can't reset"),
+        (#"{"prompt": "a", "adaptor": "one"}"#, "unknown member 'adaptor'"),
+        (#"[{"prompt": "a", "reset": true}]"#, "can't reset"),
         (#"{"prompt": "a", "adapter": "other"}"#, "there is no adapter 'other'"), (#""a""#, "line 2"),
         (#"{"prompt": "ü"}"#, ""),
       ] {

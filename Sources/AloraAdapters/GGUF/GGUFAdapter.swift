@@ -51,7 +51,7 @@ package struct GGUFAdapter: Sendable {
     self.findings = keys.findings + findings
   }
 
-  /// What B · A of a pair is multiplied by.
+  /// Factor of a pair's B · A.
   package func scale(of pair: FactorPair) -> Float { GGUFAdapterFormat.scale(alpha: alpha ?? 0, rank: pair.rank) }
 
   private static func pairs(of file: GGUFFileSet) -> ([FactorPair], [LoaderFinding]) {

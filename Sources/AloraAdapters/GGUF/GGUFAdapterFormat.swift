@@ -1,4 +1,4 @@
-/// What a LoRA adapter looks like in GGUF: keys, names, limits and the alpha rule. The reader and the writer both use
+/// The format of a LoRA adapter in GGUF: keys, names, limits and the alpha rule. The reader and the writer both use
 /// these and nothing else.
 ///
 /// Source: llama.cpp `src/llama-adapter.cpp` and `src/llama-adapter.h`, `gguf-py/gguf/constants.py`, build 11434.

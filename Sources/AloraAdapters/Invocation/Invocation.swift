@@ -1,6 +1,6 @@
 package import AloraTokenization
 
-/// The sequence that switches an adapter on.
+/// The token sequence that activates an adapter.
 package struct Invocation: Hashable, Sendable {
   package let tokens: [Int]
   /// The sequence as it appears in a prompt; nil without a tokenizer.

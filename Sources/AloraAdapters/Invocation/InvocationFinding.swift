@@ -8,7 +8,7 @@ package struct InvocationFinding: Hashable, Sendable {
     }
   }
 
-  /// What is wrong, in a word that does not change between versions.
+  /// A stable identifier of the problem.
   package enum Identifier: String, Hashable, Sendable, CaseIterable {
     /// An id that the base has no token for.
     case outsideVocabulary = "outside-vocabulary"

@@ -11,7 +11,7 @@ package enum InvocationSearch {
     }
   }
 
-  /// What llama-server finds: it walks backwards, and a token that breaks a match is not tried as the end of another.
+  /// The start that llama-server finds. It searches backwards and doesn't retry the token that broke a match.
   ///
   /// Source: `launch_slot_with_task` of llama.cpp's server, build 11434.
   package static func serverOccurrence(of invocation: [Int], in tokens: [Int]) -> Int? {

@@ -1,4 +1,4 @@
-/// What the name of a tensor in `adapter_model.safetensors` means.
+/// The meaning of a tensor's name in `adapter_model.safetensors`.
 ///
 /// PEFT saves `base_model.model.<module>.lora_A.weight`. In memory the adapter's name comes before `.weight`; some tools
 /// save it that way (`….lora_A.default.weight`), or leave `base_model.model.` out.

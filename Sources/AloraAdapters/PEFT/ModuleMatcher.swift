@@ -5,7 +5,7 @@ internal import AloraRegex
 ///
 /// Source: PEFT `tuners/tuners_utils.py` (`check_target_module_exists`) and `utils/other.py` (`get_pattern_key`).
 package struct ModuleMatcher: Sendable {
-  /// What PEFT multiplies B·A by for one module, and from what.
+  /// PEFT's factor of B·A for one module, and its origin.
   package struct Scaling: Hashable, Sendable {
     package let rank: Int
     package let alpha: Double

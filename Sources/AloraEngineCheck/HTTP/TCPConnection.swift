@@ -6,7 +6,7 @@ struct Deadline {
 
   init(after seconds: Double) { end = MonotonicClock.seconds + seconds }
 
-  /// What is left, rounded up, as poll(2) takes it; 0 once the moment has passed.
+  /// The remaining time, rounded up, for poll(2); 0 after the deadline.
   var milliseconds: Int32 { Int32(max(0, min(1e9, ((end - MonotonicClock.seconds) * 1000).rounded(.up)))) }
 
   /// The deadline of the first of `count` attempts, if each gets the same time.

@@ -23,7 +23,7 @@ internal import CAloraKernels
   /// The kernel of matrix products; another one only to show that tests would notice.
   package typealias ProductKernel = (ProductCall) -> Void
 
-  /// What one thread needs for itself.
+  /// The working memory of one thread.
   final class Scratch {
     let attention = GrowingBuffer()
     let update = GrowingBuffer()

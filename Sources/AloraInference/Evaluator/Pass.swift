@@ -21,14 +21,14 @@ struct Segment {
   var rowCount: Int
   /// The residual stream.
   let hidden: Rows
-  /// What a block reads, if a norm made it.
+  /// A block's input, if a norm computed it.
   let normed: Rows
-  /// What a block computed, before it is added to the stream.
+  /// A block's output, before it is added to the stream.
   let output: Rows
   let query: Rows
   let key: Rows
   let value: Rows
-  /// What attention gathered for each head of a query.
+  /// The attention output of each head.
   let attention: Rows
   /// The activations of a feed-forward network; its width is the network's.
   let gate: Rows
@@ -39,7 +39,7 @@ struct Segment {
   let rotary: UnsafeMutablePointer<Float>
   let experts: ExpertBuffers
 
-  /// What a mixture of experts needs besides.
+  /// Additional buffers for a mixture of experts.
   @safe struct ExpertBuffers {
     /// The rows of the tokens that chose one expert, side by side, and what it made of them.
     let gathered: Rows

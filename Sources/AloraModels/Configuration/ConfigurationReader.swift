@@ -6,7 +6,7 @@ struct ConfigurationReader {
   let json: JSON
   /// The whole configuration around a text part.
   var outer: JSON?
-  /// What missing fields mean.
+  /// Values of missing fields.
   var defaults: ConfigurationDefaults?
 
   init(json: JSON, outer: JSON? = nil, defaults: ConfigurationDefaults? = nil) {

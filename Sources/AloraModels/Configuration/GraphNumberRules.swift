@@ -14,7 +14,7 @@ struct GraphNumberRules: Sendable {
     case allButEvery(period: Int, windowOfGGUF: Int?)
   }
 
-  /// What a score is multiplied by.
+  /// Factor of attention scores.
   enum AttentionScale: Sendable {
     /// 1 / √(head dimension)
     case headDimension

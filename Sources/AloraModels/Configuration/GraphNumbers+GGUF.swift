@@ -3,7 +3,7 @@ internal import AloraGGUF
 internal import AloraTensors
 
 extension GraphNumbers {
-  /// What the metadata of a GGUF says of the graph.
+  /// Reads the graph's numbers from a GGUF's metadata.
   ///
   /// Source: llama.cpp `src/llama-model.cpp` and `src/models/` (`load_arch_hparams`). A window that the file states is
   /// applied even if llama.cpp drops it, because the model was trained with it.

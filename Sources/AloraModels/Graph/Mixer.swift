@@ -1,4 +1,4 @@
-/// What exchanges information between positions. The evaluator has one file for each kind.
+/// The half of a layer that exchanges information between positions. The evaluator has one file for each kind.
 package enum Mixer<Matrix, Vector> {
   case attention(Attention<Matrix, Vector>)
 
@@ -53,7 +53,7 @@ package struct AttentionShape: Hashable, Sendable {
   package var window: Int?
   /// The rotary embedding, as an index of ``GraphParameters/rotaries``; nil for a layer without positions.
   package var rotary: Int?
-  /// What a score is multiplied by.
+  /// Factor of attention scores.
   package var scale: Float
   /// cap · tanh(score / cap); nil for none.
   package var softCap: Float?

@@ -12,7 +12,7 @@ package struct RotaryEmbedding: Hashable, Sendable {
   package let longInverseFrequencies: [Float]?
   /// Units: tokens.
   package let originalLength: Int
-  /// What cosines and sines are multiplied by.
+  /// Factor of cosines and sines.
   package let scale: Float
 
   init(
@@ -33,7 +33,7 @@ package struct RotaryEmbedding: Hashable, Sendable {
   }
 }
 
-/// What a rotary embedding is computed from, whichever file said it.
+/// The parameters of a rotary embedding, from either kind of file.
 ///
 /// Source: transformers `modeling_rope_utils.py`; llama.cpp `src/llama-context.cpp` (YaRN's attention factor).
 struct RotaryDescription {

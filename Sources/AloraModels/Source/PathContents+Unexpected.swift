@@ -1,6 +1,6 @@
 internal import AloraSystem
 
-/// What a command needs at a path.
+/// The kind of file or directory that a command expects at a path.
 package enum PathPurpose: Sendable {
   /// A base model.
   case model

@@ -1,7 +1,7 @@
 package import AloraSystem
 internal import AloraGGUF
 
-/// What is at a path: the only place that decides it.
+/// The kind of file or directory at a path. No other code decides it.
 ///
 /// A file is known by its first bytes, and JSON by its name; a directory by the files in it. Nothing else is read.
 package enum PathContents: Sendable {

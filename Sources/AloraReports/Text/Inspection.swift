@@ -8,7 +8,7 @@ internal import AloraSafetensors
 internal import AloraTensors
 internal import AloraTokenization
 
-/// What `alora inspect` has found, for people; `Inspection+JSON.swift` for machines.
+/// The findings of `alora inspect`, as text. `Inspection+JSON.swift` has the JSON.
 package struct Inspection {
   let subject: Subject
   let path: String

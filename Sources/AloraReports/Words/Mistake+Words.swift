@@ -19,7 +19,7 @@ extension Mistake {
     }
   }
 
-  /// What a golden that it explains tells about the adapter.
+  /// The cause to report if a golden shows this mistake.
   ///
   /// - Parameter item: the prompt.
   func cause(_ item: CaseReport?) -> String {

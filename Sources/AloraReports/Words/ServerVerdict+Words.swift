@@ -128,7 +128,7 @@ extension ServerCheckPlan.SkipReason {
 }
 
 extension ServerCheck.Report {
-  /// What isn't a fault, but perhaps not intended.
+  /// A note about behavior that isn't a fault but may be unintended.
   var notes: [String] {
     guard let scale = unusualDefaultScale else { return [] }
     return [

@@ -23,7 +23,7 @@ package enum Mistake: Hashable, Sendable {
 
 /// The golden was made with the adapter's scaling times a factor.
 package struct ScalingMistake: Hashable, Sendable {
-  /// What the factor may come from.
+  /// A possible origin of the factor.
   package enum Origin: String, Sendable {
     case unknown
     /// The factor is the square root of the rank: the adapter lacks rank-stabilized scaling.

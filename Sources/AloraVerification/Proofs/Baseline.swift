@@ -8,7 +8,7 @@ package import AloraJSON
 ///
 /// As JSON: schemas/baseline.schema.json. A digest is the first 16 hexadecimal digits of a SHA-256.
 package struct Baseline: Hashable, Sendable {
-  /// What a digest is of; the raw values are the members of the JSON.
+  /// The values that a digest covers. The raw values are member names in the JSON.
   package enum Subject: String, CaseIterable, Sendable {
     case base, adapted
     case baseCache = "base_cache"
