@@ -1,23 +1,22 @@
 internal import AloraSystem
 
-/// What a CI system takes for a command where it stands in a log: GitHub Actions a line that begins with `::`, and
-/// `##[…]` anywhere; Azure Pipelines `##vso[…]`. Names in an untrusted file may contain either.
+/// Text in a log that a CI system executes as a command: in GitHub Actions, a line that begins with `::`, and `##[…]`
+/// anywhere; in Azure Pipelines, `##vso[…]`. Names in an untrusted file may contain either.
 enum WorkflowCommands {
-  /// Whether what is written here may be a log that is read in this way.
+  /// Whether the output may become a log of such a CI system.
   static let areRead =
     FileSystem.environment("GITHUB_ACTIONS") == "true" || FileSystem.environment("TF_BUILD") != nil
 }
 
 extension String {
-  /// The text with no such command in it: the second `#`, or `:`, is written as JSON would escape it, so that JSON says
-  /// what it said.
+  /// The text without such commands: the second `#` or `:` becomes a JSON escape, so that JSON keeps its meaning.
   ///
-  /// Source: actions/runner, `src/Runner.Common/ActionCommand.cs`. It compares as a language does: scalars that are not
-  /// seen part nothing.
+  /// Source: actions/runner, `src/Runner.Common/ActionCommand.cs`. Its comparison is linguistic, so invisible scalars between
+  /// the characters don't hide a command.
   func escapingWorkflowCommands() -> String {
     var result = ""
     var previous: Unicode.Scalar = "\n"
-    // Nothing but space since the line began; and whether `previous` is a colon that came after that.
+    // Whether the line has only white space so far, and whether `previous` is its first colon after that.
     var (isBlank, isFirstColon) = (true, false)
     for scalar in unicodeScalars {
       if scalar.isIgnorable {

@@ -10,14 +10,14 @@ struct JSONFault: Error {
 /// scan alone decides what is valid, and json-c only sees texts that passed it. In a valid text, each colon outside a string
 /// belongs to one member. The tree has fewer members only if a name occurs twice; names are compared one by one only then.
 struct JSONScan {
-  /// How deeply lists and objects nest.
+  /// The largest nesting depth of lists and objects.
   static let depthLimit = 64
 
   private(set) var memberCount = 0
   private var listCount = 0
   private var objectCount = 0
   private var commaCount = 0
-  /// What json-c would misread: the starts of escaped surrogate pairs that become U+FFFD (those of a character whose lower
+  /// Places that json-c would misread: the starts of escaped surrogate pairs that become U+FFFD (those of a character whose lower
   /// sixteen bits look like half of a pair themselves, `\ud837\udea8`), and the ends of integers of more than 64 bits.
   private(set) var misreadOffsets: [Int] = []
 
@@ -104,7 +104,8 @@ struct JSONScan {
 
   /// About what json-c's tree takes. Units: bytes.
   ///
-  /// A text of two bytes a value becomes a tree that is hundreds of times as large; the numbers are json-c 0.16's on 64 bits.
+  /// A text with two bytes per value becomes a tree hundreds of times as large. The numbers are those of json-c 0.16 on 64
+  /// bits.
   var treeByteCount: Int {
     64 * (commaCount + listCount + objectCount) + 112 * memberCount + 160 * listCount + 832 * objectCount
   }
@@ -192,7 +193,7 @@ extension JSONScan {
 // MARK: - Problems
 
 extension JSONScan {
-  /// A fault with the last member's name, by which people find the line.
+  /// A problem with the name of the last member, which helps people find the line.
   private func fault(_ offset: Int, _ problem: String, _ text: RawSpan) -> JSONFault {
     let name = lastName.flatMap { $0.count <= 60 ? " (after '\(Self.string(of: text, in: $0))')" : nil } ?? ""
     return JSONFault(byteOffset: offset, problem: problem + name)

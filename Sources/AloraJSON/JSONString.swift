@@ -31,7 +31,7 @@ enum JSONString {
     throw JSONFault(byteOffset: start - 1, problem: "the string is not closed")
   }
 
-  /// What the backslash at `offset` begins.
+  /// The escape that starts with the backslash at `offset`.
   private static func escape(
     in text: RawSpan, at offset: Int
   ) throws(JSONFault) -> (value: UInt16, isPair: Bool, byteCount: Int) {
@@ -102,8 +102,8 @@ enum JSONString {
     return "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
   }
 
-  /// The text with what json-c would misread at `offsets` written so that it cannot: a pair as the character itself, an
-  /// integer of more than 64 bits with a fraction of zero.
+  /// The text with the places that json-c would misread rewritten: a surrogate pair becomes the character itself, and an
+  /// integer of more than 64 bits gets a fraction of zero.
   static func rewritten(_ text: RawSpan, at offsets: [Int]) -> [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(text.byteCount + 2 * offsets.count)
@@ -125,7 +125,7 @@ enum JSONString {
     return result
   }
 
-  /// The first name that occurs twice in one object of a valid text, with the place of its second occurrence.
+  /// The first name that occurs twice in an object, with the place of its second occurrence. The text must be valid.
   static func firstDuplicate(in text: RawSpan) -> (name: String, byteOffset: Int)? {
     var seen: [Set<[UInt8]>] = []
     var last = 0..<0

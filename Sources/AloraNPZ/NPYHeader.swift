@@ -18,7 +18,7 @@ package enum NPYElement: Hashable, Sendable {
     }
   }
 
-  /// NumPy's name: `f4`, `i8`, `b1`, `S12`, `U12`; nil for types that NumPy has not.
+  /// NumPy's name: `f4`, `i8`, `b1`, `S12`, `U12`; nil for types that NumPy lacks.
   var numpyName: String? {
     switch self {
     case .bytes(let count): "S\(count)"
@@ -61,7 +61,7 @@ struct NPYHeader: Equatable {
     return overflow ? nil : product
   }
 
-  /// What is wrong with a header, for the reader to name the array with.
+  /// A problem of a header. The reader adds the array's name.
   struct Defect: Error {
     let code: NPZError.Code
     let problem: String
@@ -111,7 +111,7 @@ struct NPYHeader: Equatable {
     let extents = shape.dimensions.map(String.init)
     let tuple = extents.count == 1 ? "(\(extents[0]),)" : "(\(extents.joined(separator: ", ")))"
     var text = "{'descr': '\(order)\(name)', 'fortran_order': False, 'shape': \(tuple), }"
-    // NumPy leaves room for the first extent to grow to 21 digits in place.
+    // NumPy leaves room for a first extent of 21 digits, so that it can grow in place.
     if let first = extents.first { text += String(repeating: " ", count: max(0, 21 - first.utf8.count)) }
     while !(text.utf8.count + 11).isMultiple(of: 64) { text += " " }
     text += "\n"
@@ -121,7 +121,7 @@ struct NPYHeader: Equatable {
 }
 
 extension NPYElement {
-  /// Whether elements are single bytes, without an order.
+  /// Whether elements are single bytes, so that byte order doesn't matter.
   var isOrderless: Bool {
     switch self {
     case .bytes: true

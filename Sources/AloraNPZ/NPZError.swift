@@ -1,6 +1,6 @@
 package import AloraSystem
 
-/// An `.npz` or `.npy` file that cannot be read as what it has to be, or content that cannot be written in it.
+/// An `.npz` or `.npy` file that can't be read as expected, or content that can't be written to one.
 package struct NPZError: DiagnosedError, Hashable {
   package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
@@ -18,7 +18,7 @@ package struct NPZError: DiagnosedError, Hashable {
     package static let malformedArchive = Code(value: .malformedArchive)
     /// Encryption, several disks, or a compression other than deflate.
     package static let unsupportedArchive = Code(value: .unsupportedArchive)
-    /// The directory and a member's own header say different things.
+    /// The directory and a member's own header disagree.
     package static let inconsistentArchive = Code(value: .inconsistentArchive)
     /// Two members share bytes.
     package static let overlappingMembers = Code(value: .overlappingMembers)
@@ -26,9 +26,9 @@ package struct NPZError: DiagnosedError, Hashable {
     package static let unsafeName = Code(value: .unsafeName)
     package static let duplicateName = Code(value: .duplicateName)
     package static let tooManyMembers = Code(value: .tooManyMembers)
-    /// A size that deflate cannot reach from the compressed bytes.
+    /// A size that the compressed bytes can't inflate to.
     package static let implausibleSize = Code(value: .implausibleSize)
-    /// Beyond one of the ``NPZLimits``.
+    /// Larger than one of the ``NPZLimits`` allows.
     package static let tooLarge = Code(value: .tooLarge)
     /// Compressed data that isn't a deflate stream of the stated size.
     package static let corruptData = Code(value: .corruptData)
@@ -49,7 +49,7 @@ package struct NPZError: DiagnosedError, Hashable {
     package static let valueOutOfRange = Code(value: .valueOutOfRange)
     /// Bytes that aren't UTF-8, or numbers that aren't Unicode scalars.
     package static let invalidText = Code(value: .invalidText)
-    /// Data handed to the writer in another order or number than declared.
+    /// Data given to the writer in another order or amount than declared.
     package static let wrongArrayData = Code(value: .wrongArrayData)
   }
 

@@ -42,7 +42,7 @@ extension NPZFile {
 
   /// The only element of an array of byte strings (UTF-8) or text, without the NULs that NumPy pads it with.
   ///
-  /// An array of U8 is taken for UTF-8, too: that is what one makes who minds the padding.
+  /// An array of U8 is read as UTF-8, too; people write that to avoid the padding.
   /// - Throws: `missingArray`, `wrongType`, `wrongShape`, `invalidText`, `tooLarge`, `corruptData`, `checksumMismatch`,
   ///   ``FileError``.
   package func text(named name: String) throws -> String {
@@ -90,7 +90,7 @@ extension NPZFile {
     }
   }
 
-  /// Whether what is read at once is too much: a file of a thousandth of it can ask for that.
+  /// Throws if an array is too large to be read at once. A file a thousandth as large can declare such an array.
   func checkSize(_ array: NPZArray, elementCount: Int, stride: Int) throws(NPZError) {
     let (byteCount, overflow) = elementCount.multipliedReportingOverflow(by: stride)
     guard !overflow, byteCount <= limits.arrayByteCount else {

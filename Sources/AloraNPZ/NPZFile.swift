@@ -16,10 +16,10 @@ package struct NPZArray: Sendable {
   let dataByteCount: Int
 }
 
-/// The arrays of an `.npz` archive, or the one of an `.npy` file, which then has NumPy's name for an array without: `arr_0`.
+/// The arrays of an `.npz` archive, or the single array of an `.npy` file, which gets NumPy's default name, `arr_0`.
 ///
-/// Opening reads the directory and the header of each array, and checks that members do not overlap, sizes agree and no
-/// name leads anywhere. Data is read, inflated and checked against its checksum when it is asked for.
+/// Opening reads the directory and the header of each array. It checks that members don't overlap, that sizes agree, and
+/// that names are plain. Data is read, inflated and checked against its checksum on request.
 package final class NPZFile: Sendable {
   package let path: String
   package let limits: NPZLimits
@@ -44,7 +44,7 @@ package final class NPZFile: Sendable {
       ] : try ZipDirectory(file: mapping, limits: limits).members
     var arrays: [NPZArray] = []
     var index = TensorIndex()
-    // Other members are what NumPy gives as raw bytes; nobody here has a use for them.
+    // NumPy returns other members as raw bytes; they aren't needed here.
     for member in members where member.name.hasSuffix(NPZFormat.memberSuffix) {
       let array = try Self.array(member, mapping)
       _ = index.insert(array.name, index: arrays.count)
@@ -70,12 +70,12 @@ package final class NPZFile: Sendable {
     return array
   }
 
-  /// An error about an array, for those who find more wrong with it than its format.
+  /// An error about an array, for callers that check more than its format.
   package func failure(_ code: NPZError.Code, _ name: String, _ problem: String) -> NPZError {
     NPZError(code, path: path, name: name, problem: problem)
   }
 
-  /// The array's elements as they are stored, from the first byte on.
+  /// A stream of the array's elements, as they are stored.
   func stream(of array: NPZArray) throws -> ZipMemberStream {
     let stream = try ZipMemberStream(file: mapping, member: array.member)
     _ = try stream.read(array.member.byteCount - array.dataByteCount)

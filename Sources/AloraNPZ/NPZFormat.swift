@@ -15,9 +15,9 @@
 enum NPZFormat {
   static let npyMagic: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]
   static let memberSuffix = ".npy"
-  /// The most that deflate can shrink anything: a symbol of two bits for 258 bytes.
+  /// Deflate's largest ratio: a symbol of two bits for 258 bytes.
   static let greatestDeflateRatio = 1032
-  /// NumPy itself reads no header beyond 10 000 characters without being told to.
+  /// By default, NumPy itself reads no header above 10,000 characters.
   static let npyHeaderByteLimit = 1 << 16
   static let dimensionLimit = 64
 }
@@ -26,16 +26,16 @@ enum NPZFormat {
 package struct NPZLimits: Sendable {
   package var memberCount = 1 << 20
   package var directoryByteCount = 1 << 26
-  /// What an array that is read as a whole takes in memory; row by row there is no limit.
+  /// The largest memory of an array that is read at once. Reading row by row has no limit.
   package var arrayByteCount = 1 << 28
 
-  /// How many bytes of an archive's members may be inflated from less than a hundredth: no logits are so regular.
+  /// The most bytes that an archive may inflate to from less than a hundredth. Real logits don't compress that well.
   package var inflatedByteCount = 1 << 30
 
   package init() {}
 }
 
-/// Fixed-width little-endian numbers at places that are checked.
+/// Fixed-width little-endian numbers at checked offsets.
 struct ZipFields {
   let bytes: [UInt8]
 

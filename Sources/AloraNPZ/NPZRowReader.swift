@@ -2,7 +2,7 @@ internal import AloraTensors
 
 /// Reads a floating-point array row by row along its first dimension, for logits that need not be in memory at once.
 ///
-/// An array in Fortran order has its rows all over the file: it is read as a whole, within ``NPZLimits``.
+/// The rows of an array in Fortran order are scattered over the file, so it is read at once, within ``NPZLimits``.
 /// Not thread-safe.
 package final class NPZRowReader {
   package let rowCount: Int

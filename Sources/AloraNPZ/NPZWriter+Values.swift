@@ -34,7 +34,7 @@ extension NPZWriter {
       throw NPZError(.invalidText, path: nil, name: name, problem: "text that ends in NUL would come back without it")
     }
     guard let scalar = Shape([]) else { return }
-    // NumPy has no byte string of no bytes: an empty one is a NUL, which is cut off again.
+    // NumPy has no empty byte strings: it stores a NUL and cuts it off again.
     let bytes = text.isEmpty ? [0] : [UInt8](text.utf8)
     try add(name, element: .bytes(bytes.count), shape: scalar, bytes: unsafe bytes.span.bytes)
   }

@@ -23,7 +23,7 @@ package final class NPZWriter {
 
   private let file: AtomicFile
   private let compression: Compression
-  /// From this number on, sizes and offsets stand in ZIP64 fields.
+  /// Sizes and offsets from this number on are stored in ZIP64 fields.
   private let extendedThreshold: Int
   private var entries: [Entry] = []
   private var names = TensorIndex()
@@ -93,7 +93,7 @@ package final class NPZWriter {
     let header = try prepare(name, element: element, shape: shape)
     let start = header.encoded
     let dataByteCount = header.dataByteCount ?? 0
-    // Checksum and compressed size follow the data. Deflate never adds more than a sixteenth.
+    // Checksum and compressed size follow the data. Deflate adds at most a sixteenth.
     let byteCount = start.count + dataByteCount
     let entry = Entry(
       name: memberName(name), byteCount: byteCount, offset: file.byteCount, hasDescriptor: true,
@@ -216,7 +216,7 @@ package final class NPZWriter {
     deflater = nil
   }
 
-  /// Version, flags, method and date: what local headers and the directory have in common.
+  /// Version, flags, method and date, which local headers and the directory share.
   private func commonFields(_ entry: Entry, isExtended: Bool) -> [UInt8] {
     let isASCII = entry.name.allSatisfy { $0 < 0x80 }
     var fields: [UInt8] = []

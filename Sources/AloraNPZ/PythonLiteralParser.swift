@@ -1,4 +1,4 @@
-/// Reads the few Python literals that stand in `.npy` headers: a dictionary of texts, Booleans and tuples of integers.
+/// Reads the Python literals in `.npy` headers: a dictionary of texts, Booleans and tuples of integers.
 struct PythonLiteralParser {
   enum Value: Equatable {
     case text(String)
@@ -62,7 +62,7 @@ struct PythonLiteralParser {
       offset += 1
     }
     guard offset > start else { return nil }
-    // Python 2 marked its long integers.
+    // Python 2 wrote an L after long integers.
     if offset < text.count, text[offset] == UInt8(ascii: "L") { offset += 1 }
     return value
   }

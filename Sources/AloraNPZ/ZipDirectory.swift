@@ -4,7 +4,7 @@ internal import AloraSystem
 struct ZipMember {
   let name: String
   let isDeflated: Bool
-  /// Of the data as it is read; nil for a plain `.npy` file, which has none.
+  /// The CRC-32 of the inflated data; nil for a plain `.npy` file, which has none.
   let checksum: UInt32?
   let dataOffset: Int
   let storedByteCount: Int
@@ -27,7 +27,7 @@ struct ZipDirectory {
     var entryCount: Int
     var directoryByteCount: Int
     var directoryOffset: Int
-    /// Where the first of the end records starts, which is where the directory has to end.
+    /// The start of the first end record, where the directory must end.
     var offset: Int
   }
 
@@ -265,7 +265,7 @@ struct ZipDirectory {
       header.slice(at: Self.localHeaderByteCount, byteCount: nameByteCount) == entry.name,
       header.uint16(at: 8) == entry.method, flags & 0x2041 == 0
     else { throw inconsistent("the member's own name or method differs from the directory's") }
-    // With bit 3, checksum and sizes follow the data, and the directory's are the ones that count.
+    // With bit 3 set, checksum and sizes follow the data, and the directory's values count.
     if flags & 8 == 0 {
       guard header.number(at: 14, byteCount: 4) == UInt64(entry.checksum),
         storedByteCount == entry.storedByteCount || storedByteCount == Self.extended32,

@@ -1,6 +1,6 @@
 internal import AloraSystem
 
-/// The data of one member, front to back. Checks length and checksum when the last byte has been read.
+/// Reads the data of one member from front to back. Checks length and checksum after the last byte.
 final class ZipMemberStream {
   private let file: MappedFile
   private let member: ZipMember
@@ -31,7 +31,7 @@ final class ZipMemberStream {
     guard count <= remaining else {
       throw failure(.truncated, "\(count) bytes are needed, \(remaining) are left of the array")
     }
-    // Memory is taken as data comes, so that a size that was made up costs nothing.
+    // Memory is allocated as data arrives, so that an invented size costs nothing.
     var bytes: [UInt8] = []
     while bytes.count < count {
       let wanted = min(count - bytes.count, Self.chunkByteCount)

@@ -19,11 +19,11 @@ public final class AtomicFile {
   private var temporary: TemporaryFile?
   private var pending: [UInt8] = []
   private static let pendingLimit = 1 << 16
-  /// Bytes written since the disk was last told to begin.
+  /// Bytes written since write-back was last started.
   private var unstartedByteCount = 0
   private static let writebackByteCount = 1 << 25
 
-  /// - Parameter replacesExisting: whether a file that stands at `path` may be replaced.
+  /// - Parameter replacesExisting: whether an existing file at `path` may be replaced.
   /// - Throws: `alreadyExists`, `notFound` (no such directory), `permissionDenied`, `noSpace`, `system`.
   public convenience init(path: String, replacesExisting: Bool) throws(FileError) {
     try self.init(path: path, replacesExisting: replacesExisting, syscalls: .live)
@@ -74,7 +74,7 @@ public final class AtomicFile {
     try write(unsafe [UInt8](repeating: 0, count: count).span.bytes)
   }
 
-  /// Makes the file appear at its path with everything written, on disk.
+  /// Syncs the file and makes it appear at its path.
   ///
   /// - Throws: `alreadyExists` if a file has meanwhile appeared at the path and must not be replaced, `noSpace`, `system`.
   public func commit() throws(FileError) {
@@ -85,7 +85,7 @@ public final class AtomicFile {
     self.temporary = nil
     let directory = syscalls.open(splitPath(place).directory, O_RDONLY | O_CLOEXEC, 0)
     if directory >= 0 {
-      // A directory that cannot be synced (some network file systems) leaves the file in its place all the same.
+      // If the directory can't be synced (as on some network file systems), the file is in place anyway.
       _ = syscalls.sync(directory)
       _ = syscalls.close(directory)
     }
@@ -120,12 +120,12 @@ public final class AtomicFile {
     startWriteback(adding: bytes.byteCount)
   }
 
-  /// Lets the disk begin with what has been written, so that the sync at the end has less to wait for.
+  /// Starts write-back of the bytes so far, so that the final sync is shorter.
   private func startWriteback(adding count: Int) {
     #if os(Linux)
       unstartedByteCount += count
       guard unstartedByteCount >= Self.writebackByteCount else { return }
-      // A hint: whether it succeeds changes nothing.
+      // Only a hint, so a failure doesn't matter.
       _ = sync_file_range(open().descriptor, 0, 0, ALORA_SYNC_FILE_RANGE_WRITE)
       unstartedByteCount = 0
     #endif

@@ -1,4 +1,4 @@
-/// Who has to act on an error. Each category has one exit code (docs/design.md, "Exit codes").
+/// Who has to act on an error. Each category has one exit code (docs/design.md, "Commands").
 public enum ErrorCategory: Sendable {
   /// The call itself is wrong.
   case usage

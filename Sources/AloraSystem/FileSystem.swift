@@ -55,11 +55,11 @@ public enum FileSystem {
     return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
-  /// Makes a directory and the ones above it that are missing.
+  /// Creates a directory and any missing parents.
   ///
   /// - Throws: `permissionDenied`, `notFound`, `notADirectory`, `noSpace`, `system`.
   public static func createDirectory(_ path: String) throws(FileError) {
-    // Told before the first is made, and not after two thousand.
+    // Checked before the first directory is created, not after two thousand.
     guard path.utf8.count < Int(PATH_MAX) else {
       errno = ENAMETOOLONG
       throw .current(operation: "create", path: path)

@@ -6,7 +6,7 @@ public struct LineReader {
   private var buffer: [UInt8] = []
   private var hasEnded = false
 
-  /// - Parameter name: what errors call the stream.
+  /// - Parameter name: the stream's name in errors.
   public init(descriptor: Int32, name: String, byteLimit: Int) {
     self.descriptor = descriptor
     self.name = name

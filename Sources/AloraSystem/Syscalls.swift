@@ -9,10 +9,10 @@ package struct Syscalls: Sendable {
   package var read: @Sendable (_ descriptor: Int32, _ bytes: inout MutableRawSpan, _ offset: Int) -> Int
   package var sync: @Sendable (_ descriptor: Int32) -> Int32
   package var rename: @Sendable (_ from: String, _ to: String) -> Int32
-  /// As rename, but fails with `EEXIST` if the new path exists.
+  /// Like rename, but fails with `EEXIST` if the new path exists.
   package var renameNew: @Sendable (_ from: String, _ to: String) -> Int32
   package var link: @Sendable (_ from: String, _ to: String) -> Int32
-  /// Gives a name to an open file that has none; fails with `EEXIST` as link does.
+  /// Gives an unnamed open file a name; fails with `EEXIST` like link.
   package var linkDescriptor: @Sendable (_ descriptor: Int32, _ to: String) -> Int32
   package var close: @Sendable (_ descriptor: Int32) -> Int32
 

@@ -6,7 +6,7 @@ struct TemplateRun {
     var outputByteCount = 1 << 24
     var depth = 300
     var elementCount = 100_000
-    /// How many values one value holds, at any depth, and how deep.
+    /// The number of values within one value, at any depth, and their depth.
     var valueCount = 500_000
     var valueDepth = 160
   }
@@ -22,7 +22,7 @@ struct TemplateRun {
   /// The innermost scope.
   private var scope: TemplateScope
   var namespaces: [TemplateDictionary] = []
-  /// Each macro with the scope that it stands in, whose variables it reads.
+  /// Each macro, with the scope that defines it and whose variables it reads.
   private var macros: [(macro: TemplateMacro, home: TemplateScope)] = []
   /// The values that each generator still has; nil if unknown.
   var generators: [[TemplateValue]?] = []
@@ -37,13 +37,13 @@ struct TemplateRun {
     TemplateError(.templateFailed, place: "line \(line)", problem: problem)
   }
 
-  /// Counts a step of work, `cost` times.
+  /// Counts `cost` steps of work.
   mutating func step(_ line: Int, cost: Int = 1) throws(TemplateError) {
     steps += max(cost, 1)
     guard steps <= limits.steps else { throw failure(line, "the template runs too long") }
   }
 
-  /// Counts the work of looking through a text.
+  /// Counts the work of scanning a text.
   mutating func scan(_ text: String, _ line: Int) throws(TemplateError) {
     try step(line, cost: text.utf8.count / 16)
   }
@@ -57,7 +57,7 @@ struct TemplateRun {
     return try body(&self)
   }
 
-  /// Makes sure that a text stays within what a template may make.
+  /// Checks a text against the limits.
   mutating func checked(_ text: String, _ line: Int) throws(TemplateError) -> TemplateValue {
     let count = text.utf8.count
     guard count <= limits.outputByteCount else { throw failure(line, "the template's output is too long") }
@@ -65,8 +65,8 @@ struct TemplateRun {
     return .string(text)
   }
 
-  /// Makes sure that a value stays within what a template may make: lists that hold a list twice, again and again, are
-  /// small in memory and endless to write or to compare.
+  /// Checks a value against the limits. Lists that contain the same list twice, over many levels, are small in memory but
+  /// practically endless to write or compare.
   mutating func measured(_ value: TemplateValue, _ line: Int) throws(TemplateError) -> TemplateValue {
     guard value.isContainer else { return value }
     var (count, byteCount) = (0, 0)
@@ -76,7 +76,7 @@ struct TemplateRun {
   }
 
   /// Python's `str` of a value.
-  /// - Throws: `templateFailed` for functions, generators and whatever else it writes with an address.
+  /// - Throws: `templateFailed` for functions, generators and other values whose text contains an address.
   func text(of value: TemplateValue, _ line: Int) throws(TemplateError) -> String {
     guard value.hasText else {
       throw failure(
@@ -99,7 +99,7 @@ struct TemplateRun {
 
   // MARK: - Variables
 
-  /// How many places a name is looked for in.
+  /// The number of scopes that a name is searched for in.
   var scopeCount: Int { scope.depth }
 
   func variable(_ name: String) -> TemplateValue {
@@ -128,7 +128,7 @@ struct TemplateRun {
       for (name, element) in zip(names, elements) { scope.variables[name] = element }
     case .attribute(let name, let attribute):
       guard case .namespace(let index) = variable(name) else {
-        throw failure(line, "only attributes of a namespace can be set, and '\(name)' isn't one")
+        throw failure(line, "only attributes of a namespace can be set, and '\(name)' isn't a namespace")
       }
       guard namespaces[index].count < limits.elementCount else { throw failure(line, "a namespace becomes too large") }
       namespaces[index][attribute] = value

@@ -1,16 +1,16 @@
-/// A token that is found in the text before the model sees it.
+/// A token that is searched for in the text before the model runs.
 struct AddedToken: Hashable, Sendable {
   var id: UInt32
-  /// What is looked for; for a normalized token after normalization.
+  /// The text to search for, normalized if the token is.
   var content: [UInt8]
   /// Whether it matches only without a word character on either side.
   var isSingleWord = false
-  /// Takes the white space on its left with it.
+  /// Whether it removes the white space on its left.
   var stripsLeft = false
   var stripsRight = false
-  /// Looked for in the normalized text instead of the text as it was given.
+  /// Whether it is searched for in the normalized text instead of the original.
   var isNormalized = false
-  /// Left out by a decoder that skips special tokens.
+  /// Whether a decoder omits it when it skips special tokens.
   var isSpecial = false
 }
 
@@ -24,7 +24,7 @@ enum TextSection: Hashable {
 struct AddedTokenMatcher: Sendable {
   private let tokens: [AddedToken]
   private var startsToken = [Bool](repeating: false, count: 256)
-  /// The node reached from a node by a byte; nodes are numbered from 0, the root.
+  /// The node that a byte leads to from a node. Nodes are numbered from 0, the root.
   private var edges: [UInt64: UInt32] = [:]
   /// The token that ends at a node, as its index in `tokens`.
   private var tokenAtNode: [Int32] = [-1]
@@ -55,7 +55,7 @@ struct AddedTokenMatcher: Sendable {
 
   var isEmpty: Bool { tokens.isEmpty }
 
-  /// The text in sections, in order; empty text gives none.
+  /// Splits a text into sections, in order. Empty text has none.
   func sections(of text: [UInt8], in range: Range<Int>) -> [TextSection] {
     guard !range.isEmpty else { return [] }
     var sections: [TextSection] = []

@@ -8,11 +8,11 @@ struct BytePairModel: Sendable {
   var unknownToken: UInt32?
   /// Whether neighbouring characters without a token become one unknown token.
   var fusesUnknown = false
-  /// Whether a piece that is in the vocabulary as a whole is taken as it is.
+  /// Whether a piece that is in the vocabulary becomes that token without merging.
   var ignoresMerges = false
   /// The tokens `<0x00>` … `<0xFF>`, where characters without a token fall back to bytes; nil if one is missing.
   var byteTokens: [UInt32?]?
-  /// How pieces come in: as text, or as bytes that each stand for a character of ``ByteAlphabet``.
+  /// The form of pieces: text, or bytes that each stand for a character of ``ByteAlphabet``.
   private(set) var byteLevel: ByteLevel?
 
   struct ByteLevel: Sendable {
@@ -28,7 +28,7 @@ struct BytePairModel: Sendable {
     self.merges = merges
   }
 
-  /// Prepares the model for pieces that come as bytes.
+  /// Prepares the model for pieces in the form of bytes.
   mutating func prepareByteLevel() {
     var pieces = ByteStringTable(expectedCount: ignoresMerges ? vocabulary.count : 0)
     var ids: [UInt32] = []

@@ -1,6 +1,6 @@
-/// Distinct byte strings, numbered 0, 1, … in the order they came in, and found by their bytes.
+/// Distinct byte strings, numbered 0, 1, … in order of insertion, with lookup by their bytes.
 ///
-/// Swift's `String` holds canonically equal strings for the same, which vocabularies must not.
+/// Swift's `String` treats canonically equal strings as the same; a vocabulary must not.
 struct ByteStringTable: Sendable {
   private var bytes: [UInt8] = []
   private var ends: [Int] = []
@@ -66,7 +66,7 @@ struct ByteStringTable: Sendable {
     }
   }
 
-  /// Words of eight bytes, folded in one after the other.
+  /// Folds in words of eight bytes, one after another.
   private func hash(_ key: Span<UInt8>) -> UInt64 {
     var hash = hashing.start(key.count)
     var offset = 0

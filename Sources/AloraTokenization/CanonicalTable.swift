@@ -1,4 +1,4 @@
-/// The data of canonical composition, as Hugging Face's tokenizers have it.
+/// The data of canonical composition in Hugging Face's tokenizers.
 ///
 /// Source: made by `testdata/tokenizers/unicode_normalization.py`.
 enum CanonicalTable {

@@ -49,7 +49,7 @@ extension Tokenizer {
     }
     var merges = MergeTable(expectedCount: 0)
     for (rank, merge) in try metadata.byteStrings(forKey: "tokenizer.ggml.merges").enumerated() {
-      // The first piece is not empty, so a space at the very start belongs to it.
+      // The first piece isn't empty, so it includes a space at the very beginning.
       guard let space = merge.dropFirst().firstIndex(of: UInt8(ascii: " ")) else { continue }
       let (left, right) = (Array(merge[..<space]), Array(merge[(space + 1)...]))
       guard let leftID = vocabulary.pieces.id(of: left), let rightID = vocabulary.pieces.id(of: right),
@@ -126,7 +126,7 @@ struct GGUFVocabulary {
     self.pieces = pieces
   }
 
-  /// Control, user-defined and unknown tokens, which are looked for before the text is split.
+  /// Control, user-defined and unknown tokens, which are searched for before the text is split.
   ///
   /// - Throws: `tooLarge`.
   func addedTokens(strippingRight: Bool = false) throws(TokenizationError) -> [AddedToken] {
@@ -153,7 +153,7 @@ struct GGUFVocabulary {
     return tokens
   }
 
-  /// - Throws: ``GGUFError``, `malformed` if a token is to be added that the file does not name.
+  /// - Throws: ``GGUFError``, `malformed` if the file doesn't have a token that must be added.
   func postProcessor(_ metadata: GGUFMetadata, addsBOS: Bool) throws -> PostProcessor {
     func special(_ name: String, fallback: Int?) throws -> [PostProcessor.Item] {
       let key = "tokenizer.ggml.\(name)_token_id"

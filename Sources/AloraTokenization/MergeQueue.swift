@@ -4,7 +4,7 @@
 /// become a different token.
 enum MergeQueue {
   private struct Entry: Comparable {
-    /// Rank in the upper half, position in the lower: the leftmost of the lowest rank comes first.
+    /// Rank in the upper half, position in the lower half, so the leftmost pair of the lowest rank comes first.
     let order: UInt64
     let token: UInt32
 

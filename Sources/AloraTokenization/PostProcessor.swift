@@ -7,7 +7,7 @@ struct PostProcessor: Sendable {
     case sequence
   }
 
-  /// Templates, each applied to the result of the one before.
+  /// Templates, applied one after another.
   var templates: [[Item]] = []
 
   func apply(to tokens: [UInt32], addsSpecialTokens: Bool) -> [UInt32] {

@@ -29,11 +29,11 @@ enum PreTokenizer: Sendable {
 
   enum PrependScheme: String, Sendable { case first, never, always }
 
-  /// What GPT-2 splits by.
+  /// GPT-2's pattern.
   static let byteLevelPattern =
     #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
-  /// What Digits splits at: numbers as Rust's standard library knows them, from Unicode 17.
+  /// The characters that Digits splits at: Unicode 17's numbers, as in Rust's standard library.
   static let digitsPattern = #"[\p{N}\x{11de0}-\x{11de9}\x{16ff4}-\x{16ff6}]"#
 
   /// - Throws: `patternFailed`.
@@ -105,7 +105,7 @@ enum PreTokenizer: Sendable {
     pieces.ranges = parts
   }
 
-  /// Writes each piece anew.
+  /// Replaces each piece.
   private static func rewrite(
     _ pieces: inout Pieces, _ body: ([UInt8], Range<Int>, _ beginsInput: Bool, inout [UInt8]) -> Void
   ) {

@@ -1,6 +1,6 @@
 package import AloraSystem
 
-/// A tokenizer that cannot be used, or a text that it cannot take.
+/// A tokenizer that can't be used, or a text that it can't encode.
 package struct TokenizationError: DiagnosedError, Hashable {
   package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
@@ -11,7 +11,7 @@ package struct TokenizationError: DiagnosedError, Hashable {
     package static let missingTokenizer = Code(value: .missingTokenizer)
     /// Parts of the tokenizer contradict each other.
     package static let malformed = Code(value: .malformed)
-    /// A part or a setting that this version does not know.
+    /// A part or setting that this version doesn't support.
     package static let unsupported = Code(value: .unsupported)
     /// The text is not UTF-8.
     package static let invalidUTF8 = Code(value: .invalidUTF8)
