@@ -1,6 +1,6 @@
 /// A running server of one engine, as the checks see it. A new engine is one file with a type that conforms.
 ///
-/// The checks never ask which engine it is: what it can't do, ``capabilities`` says, and the checks that need it are skipped.
+/// The checks never ask which engine it is. ``capabilities`` says what it can do; checks that need more are skipped.
 package protocol InferenceServer: Sendable {
   /// The engine's name, as users know it.
   static var engineName: String { get }
@@ -54,7 +54,7 @@ package struct ServerProperties: Hashable, Sendable {
   /// The version or build; nil if it doesn't say.
   package var build: String?
   package var modelPath: String?
-  /// How long a text may become. Units: tokens.
+  /// The longest text. Units: tokens.
   package var contextLength: Int?
 
   package init(build: String? = nil, modelPath: String? = nil, contextLength: Int? = nil) {
@@ -66,7 +66,7 @@ package struct ServerProperties: Hashable, Sendable {
 
 /// An adapter that the server has loaded.
 package struct ServerAdapter: Hashable, Sendable {
-  /// How requests name it.
+  /// Its identifier in requests.
   package enum Identifier: Hashable, Sendable {
     case number(Int)
     case name(String)
@@ -124,7 +124,7 @@ package struct CompletionRequest: Hashable, Sendable {
   /// The scale asked for each of the server's adapters; empty: the request names none.
   package var scales: [ServerAdapter.Identifier: Double]
   package var endpoint = Endpoint.native
-  /// Whether keys and values of the previous request may be used again.
+  /// Whether keys and values of the previous request may be reused.
   package var reusesCache = false
   /// The token that the server is made to generate; nil: the likeliest. The log-probabilities stay the model's.
   package var forcedToken: Int?

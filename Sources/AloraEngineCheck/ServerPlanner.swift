@@ -38,7 +38,7 @@ struct ServerPlanner {
       }
     }
     let middles = try choose(5, contexts.middles(mark), fixed: contexts.longMiddles(mark))
-    // Without the long one: short ones show more.
+    // Without the long prompt, because short ones show more.
     let short = Array(middles.dropFirst())
     let starts = contexts.starts(mark)
     var plans = [

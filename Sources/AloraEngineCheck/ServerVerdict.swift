@@ -8,9 +8,9 @@ package struct ServerVerdict: Hashable, Sendable {
   }
 
   package enum Conclusion: Hashable, Sendable {
-    /// Only what is expected fits.
+    /// Only the expected hypothesis fits.
     case expected
-    /// Something else fits, and what is expected doesn't: see ``ServerVerdict/compatible``.
+    /// Another hypothesis fits, but the expected one doesn't: see ``ServerVerdict/compatible``.
     case other
     /// The expected hypothesis fits, and so does another one.
     case ambiguous
@@ -58,12 +58,12 @@ package struct ServerVerdict: Hashable, Sendable {
   /// The hypotheses that neither these answers nor those of the plainer check exclude.
   package let compatible: [EngineHypothesis]
   package var notes: [Note] = []
-  /// Another adapter that was asked before.
+  /// Another adapter that was requested first.
   package var other: ServerAdapter?
 
   package var scaling: ScalingFit? { if case .scaling(let fit) = conclusion { fit } else { nil } }
 
-  /// The residual of what is expected.
+  /// The residual of the expected hypothesis.
   package var expectedResidual: Double? { fit?.entries.first { $0.hypothesis == expected }?.residual }
 
   init(

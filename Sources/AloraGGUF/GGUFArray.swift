@@ -1,6 +1,6 @@
 /// An array of metadata, kept as the bytes of a little-endian file and decoded as it is iterated.
 ///
-/// A vocabulary has some hundred thousand strings; keeping its bytes costs one copy, and who wants the strings asks.
+/// A vocabulary has some hundred thousand strings. Keeping its bytes costs one copy; strings are made on request.
 package struct GGUFArray: Hashable, Sendable {
   package let elementType: GGUFValueType
   package let count: Int
@@ -63,7 +63,7 @@ extension GGUFArray {
 
   private func mapped<Result>(_ transform: (GGUFValue) -> Result?) -> [Result]? {
     var results: [Result] = []
-    // The payload holds at least a byte for each element, so the count is bounded by what is in memory already.
+    // The payload has at least a byte for each element, so the count is bounded by memory that is already allocated.
     results.reserveCapacity(count)
     for value in self {
       guard let result = transform(value) else { return nil }

@@ -1,8 +1,8 @@
 internal import AloraSystem
 
-/// Reads the header of a file front to back, from a private copy that grows as far as the header turns out to reach.
+/// Reads the header of a file from front to back, from a private copy that grows with the header.
 ///
-/// Nothing is read through a mapping: a file that changes or shrinks meanwhile cannot contradict a check or fault.
+/// Nothing is read through a mapping, so a file that changes or shrinks meanwhile can't contradict a check or cause a fault.
 struct GGUFCursor {
   let file: MappedFile
   let limits: GGUFLimits
@@ -17,7 +17,7 @@ struct GGUFCursor {
     self.limits = limits
   }
 
-  /// The bytes of the file that have not been passed.
+  /// The bytes of the file after the current offset.
   var remaining: Int { file.byteCount - offset }
 
   func error(_ code: GGUFError.Code, at offset: Int? = nil, subject: String? = nil, _ problem: String) -> GGUFError {
@@ -34,7 +34,7 @@ struct GGUFCursor {
     guard offset + count <= limit else {
       throw error(.headerTooLarge, "the header is longer than \(limits.headerByteCount) bytes")
     }
-    // Fourfold each time, so that long headers take few reads and short ones no more than they need.
+    // Four times as much each time, so that long headers take few reads and short ones little memory.
     let target = min(limit, max(offset + count, Self.firstReadByteCount, bytes.count * 4))
     bytes += try file.read(bytes.count..<target)
   }
@@ -128,7 +128,7 @@ struct GGUFCursor {
     return (elementType, count)
   }
 
-  /// Passes over the elements of an array, checking each, and brings them into little-endian order.
+  /// Skips the elements of an array. Checks each, and converts it to little-endian order.
   private mutating func skipElements(_ type: GGUFValueType, count: Int, depth: Int, _ subject: String) throws {
     if let byteCount = type.byteCount {
       // No overflow: `count` is at most the number of bytes left.

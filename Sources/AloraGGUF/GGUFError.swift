@@ -1,6 +1,6 @@
 package import AloraSystem
 
-/// A GGUF file that cannot be read as what it has to be, or content that cannot be written as GGUF.
+/// A GGUF file that can't be read as expected, or content that can't be written as GGUF.
 package struct GGUFError: DiagnosedError, Hashable {
   package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
@@ -53,7 +53,7 @@ package struct GGUFError: DiagnosedError, Hashable {
     /// A value of another type than needed.
     package static let wrongValueType = Code(value: .wrongValueType)
     package static let valueOutOfRange = Code(value: .valueOutOfRange)
-    /// Text is needed, and the bytes of the string are none.
+    /// Text is needed, but the bytes of the string aren't valid UTF-8.
     package static let invalidUTF8 = Code(value: .invalidUTF8)
     /// Tensor data of a big-endian file was asked for.
     package static let unsupportedByteOrder = Code(value: .unsupportedByteOrder)
@@ -64,7 +64,7 @@ package struct GGUFError: DiagnosedError, Hashable {
     package static let missingPart = Code(value: .missingPart)
     /// Parts that do not belong together.
     package static let inconsistentParts = Code(value: .inconsistentParts)
-    /// Tensor data handed to the writer in another order or number of bytes than declared.
+    /// Tensor data given to the writer in another order or amount than declared.
     package static let wrongTensorData = Code(value: .wrongTensorData)
   }
 

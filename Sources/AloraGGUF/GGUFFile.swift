@@ -3,8 +3,8 @@ package import AloraTensors
 
 /// A GGUF file: its metadata, and where its tensors lie.
 ///
-/// Opening reads and checks the header alone, however large the data is. Everything that llama.cpp refuses is refused
-/// here too: among it duplicates, offsets other than the ones that follow from the sizes, and data beyond the end.
+/// Opening reads and checks only the header, however large the data is. Everything that llama.cpp refuses is refused here,
+/// too, for example duplicates, offsets that don't follow from the sizes, and data beyond the end.
 /// The header of a big-endian file can be read; its tensor data can't.
 package final class GGUFFile: TensorSource {
   package let path: String

@@ -3,8 +3,8 @@ package import AloraTensors
 
 /// A model in one GGUF file or in several, opened by the first.
 ///
-/// Parts are named `…-00001-of-00003.gguf` and say by `split.no`, `split.count` and `split.tensors.count` what they
-/// are. The model's metadata is the first part's.
+/// Parts are named `…-00001-of-00003.gguf`, and `split.no`, `split.count` and `split.tensors.count` describe them. The
+/// model's metadata is the first part's.
 ///
 /// Source: `llama_split_path` and `llama_model_loader` of llama.cpp.
 package final class GGUFFileSet: TensorSource {
@@ -35,7 +35,7 @@ package final class GGUFFileSet: TensorSource {
   package init(path: String, limits: GGUFLimits = GGUFLimits()) throws {
     let first = try GGUFFile(path: path, limits: limits)
     var parts = [first]
-    // 0 and 1 both say that there is nothing else.
+    // 0 and 1 both mean that there are no other parts.
     let count = try first.metadata.integer(ifPresent: Self.countKey, in: 0...Self.partLimit) ?? 1
     if count > 1 {
       let number = try first.metadata.integer(forKey: Self.numberKey, in: 0...Self.partLimit)

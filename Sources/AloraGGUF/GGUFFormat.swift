@@ -30,7 +30,7 @@ enum GGUFFormat {
 package struct GGUFLimits: Sendable {
   /// The bytes before the data section. A reader reads all of them.
   package var headerByteCount = 1 << 28
-  /// How deep arrays may be nested; ggml itself writes none in another.
+  /// The largest nesting depth of arrays. ggml itself never nests arrays.
   package var arrayDepth = 8
   /// The largest models have some ten thousand tensors and less than a hundred keys.
   package var tensorCount = 1 << 19

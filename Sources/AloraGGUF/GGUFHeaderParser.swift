@@ -11,7 +11,7 @@ struct GGUFHeaderParser {
   private(set) var alignment = GGUFFormat.defaultAlignment
   private(set) var dataOffset = 0
 
-  /// A tensor whose place is not checked yet.
+  /// A tensor whose position isn't checked yet.
   private struct Entry {
     let name: String
     let type: ElementType
@@ -69,7 +69,7 @@ struct GGUFHeaderParser {
       throw try foreignFile("it doesn't start with 'GGUF'")
     }
     var number = try cursor.load(UInt32.self, of: "the version")
-    // As ggml tells them apart: a small number in the other byte order has nothing in its low half.
+    // ggml's test: a small number in the other byte order has zeros in its low half.
     if number & 0xFFFF == 0, number != 0 {
       cursor.isBigEndian = true
       number = number.byteSwapped
@@ -226,7 +226,7 @@ struct GGUFHeaderParser {
         foreignTensors.append(
           GGUFForeignTensor(name: entry.name, typeNumber: number, shape: entry.shape, byteRange: byteRange))
       }
-      // The data fits in the file and its padded size in an Int; only their sum needs a look.
+      // The data fits in the file, and its padded size in an Int; only their sum must be checked.
       let (next, sumOverflow) = expected.addingReportingOverflow(aligned(byteCount, to: alignment) ?? .max)
       guard !sumOverflow else { throw failure(.invalidShape, "the sizes of the tensors overflow") }
       expected = next

@@ -8,7 +8,7 @@ package struct GGUFMetadata: Sendable {
   package private(set) var entries: [Entry] = []
   /// The file that they came from, for error messages.
   package let path: String?
-  // By bytes: Swift holds canonically equal strings for the same, GGUF does not.
+  // By bytes, because Swift treats canonically equal strings as the same, but GGUF doesn't.
   private var indices: [[UInt8]: Int] = [:]
 
   package init(path: String? = nil) { self.path = path }
@@ -37,7 +37,7 @@ package struct GGUFMetadata: Sendable {
 }
 
 extension GGUFMetadata: Equatable {
-  /// Equal are the same key-values in the same order.
+  /// Two are equal if they have the same key-values in the same order.
   package static func == (left: GGUFMetadata, right: GGUFMetadata) -> Bool {
     left.entries.elementsEqual(right.entries) { $0.key.utf8.elementsEqual($1.key.utf8) && $0.value == $1.value }
   }
@@ -154,7 +154,7 @@ extension GGUFMetadata {
     error(.wrongValueType, key, "expected \(wanted), found \(value.typeName)")
   }
 
-  /// An error about the value of a key, for those who find more wrong with it than its type.
+  /// An error about the value of a key, for callers that check more than its type.
   package func error(_ code: GGUFError.Code, _ key: String, _ problem: String) -> GGUFError {
     GGUFError(code, path: path, subject: "key \(key)", problem: problem)
   }

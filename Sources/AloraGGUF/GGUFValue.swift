@@ -15,7 +15,7 @@ package enum GGUFValueType: UInt32, CaseIterable, Hashable, Sendable {
     }
   }
 
-  /// The fewest bytes that an element of an array takes.
+  /// The smallest size of an array's element, in bytes.
   var minimalByteCount: Int { byteCount ?? (self == .string ? 8 : 12) }
 
   /// ggml's short name: `u32`, `str`, `arr`.
@@ -105,14 +105,14 @@ package enum GGUFValue: Sendable {
     }
   }
 
-  /// The text of a string; nil for other types and where the bytes are not valid UTF-8.
+  /// The text of a string; nil for other types, and if the bytes aren't valid UTF-8.
   package var text: String? {
     if case .bytes(let bytes) = self { String(validating: bytes, as: UTF8.self) } else { nil }
   }
 }
 
 extension GGUFValue: Hashable {
-  /// Equal are values of the same type and the same bits: a NaN equals itself, and 0 is not -0.
+  /// Two values are equal if type and bits are the same: a NaN equals itself, and 0 doesn't equal -0.
   package static func == (left: GGUFValue, right: GGUFValue) -> Bool {
     left.type == right.type && left.encoded == right.encoded
   }

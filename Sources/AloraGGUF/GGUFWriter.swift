@@ -1,7 +1,7 @@
 package import AloraSystem
 internal import AloraTensors
 
-/// Writes a GGUF file whose tensors are known beforehand, their data in chunks as they come.
+/// Writes a GGUF file. Its tensors are known beforehand; their data arrives in chunks.
 ///
 ///     let layout = try GGUFLayout(metadata: metadata, tensors: declarations)
 ///     let writer = try GGUFWriter(path: path, replacesExisting: false, layout: layout)
@@ -51,7 +51,7 @@ package final class GGUFWriter {
     try file.commit()
   }
 
-  /// Pads after each tensor that is complete, empty ones among them.
+  /// Writes the padding after each complete tensor, including empty ones.
   private func passCompleteTensors() throws(FileError) {
     while index < layout.tensors.count, layout.tensors[index].byteRange.upperBound == file.byteCount {
       index += 1

@@ -8,8 +8,8 @@ package import AloraInference
 // 2. u32 version of this format; u32 version of the exact order of sums
 // 3. 32 bytes: SHA-256 of the model's files
 // 4. u32 layers, u32 key-value heads, u32 head dimension, u32 rotary embeddings, u64 number of blocks
-// 5. for each block, the one used last first, and none before the one that it follows:
-//    u64 number of that one, counted from 1; 0 if it begins a text
+// 5. for each block, most recently used first, and after its predecessor:
+//    u64 number of the predecessor, counted from 1; 0 if it begins a text
 //    u64 which rotary embeddings take their long frequencies (bit i: the i-th) if it begins a text, else 0
 //    u8 1 if an adapter made part of it, else 0; 32 bytes: the adapter's digest; u64 its activation start
 //    u32 number of tokens, from 1 to 32; for each, u32

@@ -5,7 +5,7 @@ package import AloraInference
 extension PrefixCache {
   /// A cache with the blocks of a file.
   ///
-  /// Nothing is believed: each block's digest is computed anew, and what the blocks say of each other must fit.
+  /// The file is not trusted: each block's digest is recomputed, and the relations between blocks are checked.
   /// - Parameter filesDigest: ``ModelSource/digest()``.
   /// - Throws: ``GenerationError`` (each code), ``FileError``.
   package convenience init(model: Model, byteLimit: Int, path: String, filesDigest: Digest) throws {
@@ -119,7 +119,7 @@ struct CacheFileReader {
       throw error(.foreignWeights, "the keys and values are those of another model, not of \(model.path)")
     }
     guard header[48..<64] == expected[48..<64] else { throw damaged("the model has another number of heads or layers") }
-    // Each block has at least one token: the count bounds nothing but this loop.
+    // Each block has at least one token. The count bounds only this loop.
     guard count <= UInt64(file.byteCount / 4) else { throw damaged("\(count) blocks do not fit into the file") }
     return (Int(count), Format.digest(header))
   }

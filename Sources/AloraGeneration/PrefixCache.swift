@@ -13,7 +13,7 @@ package import AloraInference
 /// dropped, always from the ends of texts. Not thread-safe.
 package final class PrefixCache {
   package let model: Model
-  /// Blocks beyond this are dropped as soon as nothing uses them.
+  /// Blocks above this limit are dropped as soon as they are unused.
   ///
   /// Units: bytes.
   package let byteLimit: Int
@@ -24,10 +24,10 @@ package final class PrefixCache {
   /// The roots of the tree. Texts with different rotary frequencies have different roots.
   var roots: [[Bool]: Int] = [:]
   var lastNumber = 0
-  /// The ends of the list of blocks, from the one used last to the one longest unused.
+  /// The ends of the list of blocks, from the most to the least recently used.
   var (newest, oldest): (Int?, Int?) = (nil, nil)
 
-  /// Which adapter's weights made a block, and from which position on.
+  /// The adapter whose weights made a block, and the first adapted position.
   struct Weights: Hashable {
     let adapterDigest: Digest
     let activationStart: Int
@@ -103,7 +103,7 @@ package final class PrefixCache {
     return CachedSequence(sequence, cache: self, path: Array(path.dropFirst()))
   }
 
-  /// Takes in what a sequence has computed. Its blocks are shared, not copied.
+  /// Adds a sequence's blocks. They are shared, not copied.
   package func insert(_ sequence: TokenSequence) {
     precondition(sequence.model === model, "a sequence of another model")
     let slots = TokenSequence.blockPositionCount
@@ -193,15 +193,15 @@ package struct PrefixCacheStatistics: Hashable, Sendable {
   package internal(set) var lookUpCount = 0
   /// The tokens of all texts that were looked up.
   package internal(set) var requestedTokenCount = 0
-  /// How many of them were there.
+  /// How many of them came from the cache.
   package internal(set) var reusedTokenCount = 0
-  /// How many of those were copied, because their block could be used in part only.
+  /// How many of those were copied, because only part of their block could be used.
   package internal(set) var copiedTokenCount = 0
   package internal(set) var insertedBlockCount = 0
   package internal(set) var evictedBlockCount = 0
 }
 
-/// A sequence that was begun from a cache. While it lives, the blocks that it began with stay in the cache.
+/// A sequence that starts with cached blocks. While it exists, these blocks stay in the cache.
 package final class CachedSequence {
   package let sequence: TokenSequence
   /// How many tokens came from the cache.

@@ -1,23 +1,23 @@
 package import AloraJSON
 
-/// One turn of a conversation: what is said, and who answers.
+/// One turn of a conversation: the text, and who answers.
 package struct RunTurn {
-  /// What is said, for a model without a chat template: UTF-8.
+  /// The text in UTF-8, for a model without a chat template.
   package var text: [UInt8]
-  /// The same as messages.
+  /// The text as messages.
   package var messages: [JSONValue]
   /// The adapter that answers; nil: the base.
   package var adapter: String?
   package var limit: Int?
   package var seed: Int?
-  /// Whether the conversation begins anew.
+  /// Whether a new conversation starts.
   package var resets = false
-  /// Whether the turn is forgotten when it is answered, and the conversation goes on as it was.
+  /// Whether the turn is forgotten after the answer, so that the conversation continues as before.
   package var isFork = false
-  /// Whether somebody is expected to answer: not after what the system says.
+  /// Whether the turn is answered. System messages aren't.
   package var wantsAnswer: Bool { !isFromSystem }
   private let isFromSystem: Bool
-  /// Whether only a chat template can write the turn.
+  /// Whether the turn needs a chat template.
   package let needsChat: Bool
 
   package init(prompt: String, role: String = "user", adapter: String? = nil) {

@@ -33,9 +33,9 @@ package struct TextStream {
     }
   }
 
-  /// Takes a token.
+  /// Adds a token.
   ///
-  /// - Returns: the text that is certain now.
+  /// - Returns: the text that can no longer change.
   /// - Throws: `patternFailed`.
   package mutating func add(_ token: Int) throws(TokenizationError) -> String {
     guard stopText == nil else { return "" }
@@ -52,7 +52,7 @@ package struct TextStream {
 
   /// Ends the stream.
   ///
-  /// - Returns: what was held back.
+  /// - Returns: the text that was held back.
   /// - Throws: `patternFailed`.
   package mutating func finish() throws(TokenizationError) -> String {
     guard stopText == nil else { return "" }
@@ -71,13 +71,13 @@ package struct TextStream {
 
   private static func added(_ all: [UInt8], after old: [UInt8]) -> [UInt8] {
     if all.starts(with: old) { return Array(all[old.count...]) }
-    // Where the context ended within a character, the new text begins with the whole of it.
+    // If the context ended within a character, the new text begins with the whole character.
     var count = zip(all, old).prefix { $0 == $1 }.count
     while count > 0, count < all.count, all[count] & 0xC0 == 0x80 { count -= 1 }
     return Array(all[count...])
   }
 
-  /// Passes on what can't be part of a stop text.
+  /// Returns the text that can't be part of a stop text.
   private mutating func release(_ new: [UInt8]) -> String {
     held += new
     var end = held.count

@@ -11,7 +11,7 @@ package struct TimeToFirstToken {
   package init(evaluator: Evaluator, adapter: Adapter) {
     self.evaluator = evaluator
     self.adapter = adapter
-    // An ordinary LoRA has none: four tokens, as many as a short invocation.
+    // An ordinary LoRA has no invocation, so four tokens stand in for one.
     invocation = adapter.invocationTokens ?? [1, 2, 3, 4].map { $0 % evaluator.model.vocabularySize }
   }
 
@@ -48,7 +48,7 @@ package struct TimeToFirstToken {
 
   /// The times in a context of some tokens.
   ///
-  /// - Parameter repeats: how many calls of the Activated LoRA are measured; the others take their time once.
+  /// - Parameter repeats: how many calls of the Activated LoRA are measured; the others are measured once.
   /// - Throws: as ``Evaluator/evaluate(_:)``.
   package func times(contextCount: Int, repeats: Int) throws -> Times {
     let context = text(contextCount)
@@ -97,22 +97,22 @@ package struct TimeToFirstToken {
     }
   }
 
-  /// A base turn, then some adapters' calls, then the base again, as agents work.
+  /// A base turn, then some adapters' calls, then the base again, as in an agent.
   package struct Pipeline: Hashable, Sendable {
     package let contextCount: Int
     package let generatedCount: Int
-    /// The base's first turn, and its last, which goes on from the first.
+    /// The base's first turn, and its last one, which continues the first.
     package let (baseFirst, baseLast): (Double, Double)
-    /// From a call to its last token, for each Activated LoRA and for each ordinary one.
+    /// The time from a call to its last token, for each Activated LoRA and for each ordinary one.
     package let (activated, plain): ([Double], [Double])
-    /// Blocks of the cache after the first base turn, and when all are done; with ordinary LoRAs in the adapters' place.
+    /// The cache's blocks after the first base turn, and at the end; and at the end with ordinary LoRAs.
     package let (baseBlockCount, activatedBlockCount, plainBlockCount): (Int, Int, Int)
   }
 
   /// Measures a pipeline, with Activated LoRAs and with ordinary ones.
   ///
-  /// The calls are those of different adapters: each has a token of its own before its activation, so none uses what
-  /// another has computed; the ordinary ones have caches of their own.
+  /// The calls stand for different adapters: each has its own token before its activation, so none can reuse what another
+  /// computed. The ordinary ones have their own caches.
   /// - Throws: as ``Evaluator/evaluate(_:)``.
   package func pipeline(contextCount: Int, adapterCount: Int, generatedCount: Int) throws -> Pipeline {
     let model = evaluator.model

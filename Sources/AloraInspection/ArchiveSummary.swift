@@ -20,7 +20,7 @@ package struct ArchiveSummary: Sendable {
   /// The text of `meta`, if the archive has one.
   package let meta: String?
 
-  /// Reads headers, and the few numbers that say where an adapter starts.
+  /// Reads the headers, and the activation starts.
   ///
   /// - Throws: ``NPZError``, ``FileError``.
   package init(_ file: NPZFile) throws {
@@ -46,7 +46,8 @@ package struct ArchiveSummary: Sendable {
 }
 
 extension TensorStatistics {
-  /// Figures on an array of floating-point numbers or integers, row by row; nil for other types and for no elements.
+  /// Statistics of an array of floating-point numbers or integers, computed row by row; nil for other types and for empty
+  /// arrays.
   ///
   /// - Throws: ``NPZError``, ``FileError``.
   package init?(_ array: NPZArray, in file: NPZFile) throws {
@@ -63,7 +64,7 @@ extension TensorStatistics {
     self = figures.statistics
   }
 
-  /// Sums up elements one by one.
+  /// Accumulates elements one by one.
   struct Accumulator {
     private var minimum = Double.infinity
     private var maximum = -Double.infinity

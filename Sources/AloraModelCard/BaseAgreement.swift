@@ -21,7 +21,7 @@ package enum BaseAgreement {
     return myTuning != theirTuning && (isWholeName || (myTuning != nil && theirTuning != nil))
   }
 
-  /// The parts of a size label: a context's length may stand beside the model's size.
+  /// The parts of a size label: a context length may accompany the model's size.
   private static func sizes(_ label: String) -> Set<Substring> { Set(label.lowercased().split(separator: "-")) }
 
   /// A title (`Smollm2 135M`) spelled as an identifier.

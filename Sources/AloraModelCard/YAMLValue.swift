@@ -3,8 +3,8 @@ internal import CYAML
 /// YAML that is malformed, or more than a model card needs.
 struct YAMLError: Error { let problem: String }
 
-/// A YAML value, its scalars as text: a model card's version `1.10` must not become the number 1.1, nor the language
-/// `no` false, as YAML's own rules would have it.
+/// A YAML value with scalars as text. By YAML's own rules, a card's version `1.10` would become the number 1.1, and the
+/// language `no` would become false.
 indirect enum YAMLValue: Hashable, Sendable {
   case null
   case text(String)
@@ -35,7 +35,7 @@ indirect enum YAMLValue: Hashable, Sendable {
     return value == .null ? nil : value
   }
 
-  /// The first of those names that is a member, be it null.
+  /// The first of these names that is a member, even if it is null.
   func firstPresent(of names: [String]) -> YAMLValue? {
     guard case .map(let members) = self else { return nil }
     return names.lazy.compactMap { name in members.last { $0.name == name }?.value }.first

@@ -1,4 +1,4 @@
-/// How the rows of a weight are reordered on the way from Hugging Face to GGUF.
+/// How the rows of a weight are reordered from Hugging Face to GGUF.
 package enum RowPermutation: Hashable, Sendable {
   case none
   /// Each head's rows come as two halves in Hugging Face (rotation of halves) and as pairs in GGUF (rotation of
@@ -36,7 +36,7 @@ package enum RowPermutation: Hashable, Sendable {
     }
   }
 
-  /// Rows are only moved within blocks of this many rows.
+  /// Rows move only within blocks of this many rows.
   package var blockRowCount: Int {
     switch self {
     case .none: 1
@@ -64,7 +64,7 @@ package struct WeightTarget: Hashable, Sendable {
   /// Factors that the converter multiplies rows of the weight by, in the target's order; empty if there are none.
   package let factors: [RowFactor]
 
-  /// A number that a run of rows is multiplied by.
+  /// A factor of a run of rows.
   package struct RowFactor: Hashable, Sendable {
     package let rowCount: Int
     package let value: Double
@@ -110,7 +110,7 @@ package struct WeightModule: Hashable, Sendable {
     package let count: Int
     /// Whether the parameter is [experts, in, out] instead of [experts, out, in].
     package let isTransposed: Bool
-    /// Whether its module says so (`is_transposed`), which PEFT reads from 0.19 on.
+    /// Whether its module has `is_transposed`, which PEFT reads from 0.19 on.
     package let isMarkedTransposed: Bool
   }
 

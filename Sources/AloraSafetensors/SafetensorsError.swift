@@ -45,7 +45,7 @@ package struct SafetensorsError: DiagnosedError, Hashable {
     package static let missingShard = Code(value: .missingShard)
     /// A tensor is not in the shard that the index names.
     package static let missingTensor = Code(value: .missingTensor)
-    /// Tensor data handed to the writer in another order or number of bytes than declared.
+    /// Tensor data given to the writer in another order or amount than declared.
     package static let wrongTensorData = Code(value: .wrongTensorData)
   }
 

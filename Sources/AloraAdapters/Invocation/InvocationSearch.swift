@@ -1,6 +1,6 @@
-/// Where an invocation is found in a prompt.
+/// Searches for an invocation in a prompt.
 package enum InvocationSearch {
-  /// The start of the last occurrence, also of one that overlaps another; nil if there is none.
+  /// The start of the last occurrence, which may overlap another; nil if there is none.
   ///
   /// - Complexity: O(n · m).
   /// Source: PEFT `tuners/lora/variants.py` (`calculate_alora_offsets`).

@@ -23,7 +23,7 @@ struct TCPConnection: ~Copyable {
 
   /// Connects to the first of the host's addresses that answers.
   ///
-  /// Each has its share of the time that is left: one that is silent hides no other.
+  /// Each gets a share of the remaining time, so that one that doesn't answer doesn't block the others.
   /// - Throws: `unreachable`, `timedOut`.
   init(to address: ServerAddress, url: String, deadline: Deadline) throws(ServerError) {
     var hints = unsafe addrinfo()

@@ -6,7 +6,7 @@ struct Segment {
   let rows: Range<Int>
   /// The position of the first row.
   let firstPosition: Int
-  /// The end of the rows for which the adapter is off.
+  /// The end of the rows before the activation.
   let firstActiveRow: Int
 
   var activeRows: Range<Int> { firstActiveRow..<rows.upperBound }
@@ -15,7 +15,7 @@ struct Segment {
   func position(ofRow row: Int) -> Int { firstPosition + row - rows.lowerBound }
 }
 
-/// One call's rows, and the memory that they go through. ``Rows`` has the contract of its buffers.
+/// One call's rows, and their working memory. ``Rows`` has the contract of its buffers.
 @safe struct Pass {
   var segments: [Segment]
   var rowCount: Int
@@ -33,7 +33,7 @@ struct Segment {
   /// The activations of a feed-forward network; its width is the network's.
   let gate: Rows
   let up: Rows
-  /// The rows that products read next, in the kernels' tiles.
+  /// The input rows of the next products, in the kernels' tiles.
   let packed: UnsafeMutablePointer<Float>
   /// For each rotary embedding: cosines [T][pairs], sines [T][pairs].
   let rotary: UnsafeMutablePointer<Float>
@@ -41,7 +41,7 @@ struct Segment {
 
   /// Additional buffers for a mixture of experts.
   @safe struct ExpertBuffers {
-    /// The rows of the tokens that chose one expert, side by side, and what it made of them.
+    /// The rows of the tokens that chose one expert, side by side, and the expert's results.
     let gathered: Rows
     let produced: Rows
     let logits: Rows
@@ -64,7 +64,7 @@ final class PassBuffers {
 
   /// Memory for a pass of some segments.
   func pass(_ model: Model, segments: [Segment], rowCount: Int) -> Pass {
-    // What the matrices are, not what a configuration says that no matrix has confirmed.
+    // From the matrices themselves, because a configuration's numbers may be wrong.
     let sizes = model.blockSizes
     let hidden = model.graph.base.hyperparameters.hiddenSize
     let pairs = model.rotaryPairCounts.reduce(0, +)

@@ -1,9 +1,9 @@
-/// A part of a matrix product with many tokens, which one thread does: some panels of outputs, some tiles of tokens.
+/// The part of a matrix product with many tokens that one thread computes: some panels of outputs, some tiles of tokens.
 struct ProductTask {
   let panels: Range<Int>
   let tiles: Range<Int>
 
-  /// Fewer tiles than this are not worth widening a panel's weights for.
+  /// The fewest tiles for which widening a panel's weights is worthwhile.
   private static let leastTiles = 4
 
   /// Divides a product into tasks: large ones first, which read the rows less often, and small ones at the end, so that all

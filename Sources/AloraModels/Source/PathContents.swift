@@ -36,7 +36,7 @@ package enum PathContents: Sendable {
     case .safetensors: return .safetensors
     default: break
     }
-    // Whatever the bytes are, these names promise a format, and its reader says what is wrong.
+    // These names promise a format whatever the bytes are, and that format's reader reports the problem.
     if name.hasSuffix(".safetensors") { return .safetensors }
     if name.hasSuffix(".npz") || name.hasSuffix(".npy") { return .arrays }
     if name.hasSuffix(".gguf") { return .gguf }
@@ -49,7 +49,7 @@ package enum PathContents: Sendable {
   }
 
   private static func missing(_ path: String) throws(FileError) -> PathError {
-    // A directory on the way that can't be searched hides whether there is something.
+    // If a directory on the path can't be searched, it's unknown whether the file exists.
     do throws(FileError) { _ = try FileSystem.entryKind(of: path) } catch {
       guard error.code == .notFound else { throw error }
     }
@@ -84,11 +84,11 @@ package enum PathContents: Sendable {
   }
 }
 
-/// The names in a directory, and what they say about it.
+/// The names in a directory, and conclusions from them.
 package struct DirectoryContents: Sendable {
   /// Without a slash at its end.
   package let path: String
-  /// Sorted. Links to nowhere are among them.
+  /// Sorted, including dangling links.
   package let names: [String]
 
   /// - Throws: ``FileError`` if it can't be listed.
@@ -96,7 +96,7 @@ package struct DirectoryContents: Sendable {
     let directory = path.utf8.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     self.path = directory
     do throws(FileError) { names = try FileSystem.names(inDirectory: directory) } catch {
-      // It may still be possible to open the files whose names are known.
+      // Files with known names may still be readable.
       let known = [
         ModelFiles.configuration, ModelFiles.tokenizer, ModelFiles.adapterConfiguration, ModelFiles.adapterWeights,
       ].filter { FileSystem.kind(of: "\(directory)/\($0)") == .regularFile }

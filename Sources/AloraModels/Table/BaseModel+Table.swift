@@ -13,7 +13,7 @@ extension ArchitectureTable {
         if !rows.isEmpty { return try first(of: rows, json) }
       }
     }
-    // A class that isn't known is another model, whatever it calls its type.
+    // An unknown class is another model, even if its type is known.
     guard classes.isEmpty, let modelType = try json[optional: "model_type"]?.string() else { return nil }
     return try first(of: rows(modelType: modelType), json)
   }
@@ -114,7 +114,7 @@ extension BaseModel {
         ?? "docs/architectures.md lists what is supported")
   }
 
-  /// How many letters have to change for one name to become the other.
+  /// The edit distance of two names.
   private static func distance(_ a: String, _ b: String) -> Int {
     let (left, right) = (Array(a.lowercased().utf8.prefix(128)), Array(b.lowercased().utf8.prefix(128)))
     var row = Array(0...right.count)

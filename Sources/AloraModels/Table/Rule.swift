@@ -22,7 +22,7 @@ extension ArchitectureTable {
       /// Nil for all rows as they are.
       let rows: [Segment]?
       let columns: [Segment]?
-      /// What the reference multiplies the weight's rows by, in the target's order.
+      /// The reference's factors of the weight's rows, in the target's order.
       let factors: [Factor]
     }
 
@@ -41,7 +41,7 @@ extension ArchitectureTable {
     let expertCount: FieldExpression?
     /// Whether the experts are stored [E, in, out].
     let isTransposed: Bool
-    /// Whether the module says so itself (`is_transposed`), which PEFT 0.19 looks at.
+    /// Whether the module has `is_transposed`, which PEFT 0.19 reads.
     let isMarkedTransposed: Bool
     /// Whether some layers don't have it.
     let isInSomeLayers: Bool
