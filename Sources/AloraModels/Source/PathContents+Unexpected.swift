@@ -27,7 +27,7 @@ extension PathContents {
     let parent = parentDirectory(of: path)
     switch (self, purpose) {
     case (.gguf, .peftAdapter):
-      return file("it is a GGUF file already", "pass it as it is, or the PEFT adapter that it came from")
+      return file("it is already a GGUF file", "use it as it is, or pass the PEFT adapter that it came from")
     case (.gguf, _): return file("it is a GGUF file", nil)
     case (.safetensors, .model), (.safetensorsIndex, .model):
       return file("it contains weights, but not the model's configuration", "pass the directory: \(parent)")
