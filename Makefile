@@ -24,7 +24,7 @@ quietly = $(if $(shell command -v $(PYTHON)),$(PYTHON) scripts/quietly.py "$(1)"
 
 # They share .build, and set-up.
 .NOTPARALLEL:
-.PHONY: help setup setup-python build demo test lint transcripts imports ci-check report-check kernels json-versions roots sanitize robustness faults mutants mistakes \
+.PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions roots sanitize robustness faults mutants mistakes \
 	limits oddities fuzz bench package clean debug refresh
 
 help:
@@ -104,6 +104,7 @@ lint: imports
 	@$(PYTHON) scripts/lint
 
 # README and docs show what the command prints today; without the model, less is compared.
+.PHONY: transcripts
 transcripts: setup debug
 	@$(PYTHON) scripts/check_transcripts.py .build/debug/alora $(CACHE)
 

@@ -18,7 +18,7 @@ struct ConvertCommand: ParsableCommand {
         alora convert --recursive library --base base.gguf --outdir converted
 
       The base can be a Hugging Face directory (config.json is enough; no weights are read) or a GGUF. The adapter is checked \
-      against it before anything is written. An adapter that GGUF can't express is refused; the message names the part.
+      against it before anything is written. What GGUF can't express is refused by name.
       """)
 
   @Argument(help: "The directory that PEFT's save_pretrained wrote, or with --recursive a tree of them.")

@@ -12,7 +12,7 @@ enum OutputPlaces {
     }
   }
 
-  /// - Throws: ``FileError`` if it is already clear that a file can't be written.
+  /// - Throws: ``FileError`` where a file cannot be written, as far as that can be seen now.
   static func checkWritable(_ paths: [String]) throws {
     for path in paths { _ = try AtomicFile(path: path, replacesExisting: true) }
   }

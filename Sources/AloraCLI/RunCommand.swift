@@ -90,20 +90,18 @@ struct RunCommand: ParsableCommand {
     guard !common.json || conversation.isGiven || script != nil else {
       throw ValidationError("--json needs --prompt, --file, --messages or --script.")
     }
-    guard common.json || !margins else { throw ValidationError("--margins needs --json.") }
-    guard (0...1_000_000).contains(limit) else { throw ValidationError("--limit must be from 0 to 1000000.") }
-    guard (1...1024).contains(threads ?? 1) else { throw ValidationError("--threads must be from 1 to 1024.") }
-    guard (0...1 << 40).contains(cacheLimit) else { throw ValidationError("--cache-limit must not be negative.") }
+    guard common.json || !margins else { throw ValidationError("--margins belongs to --json.") }
+    guard (0...1_000_000).contains(limit) else { throw ValidationError("--limit is from 0 to 1000000.") }
+    guard (1...1024).contains(threads ?? 1) else { throw ValidationError("--threads is from 1 to 1024.") }
+    guard (0...1 << 40).contains(cacheLimit) else { throw ValidationError("--cache-limit is not negative.") }
     let names = namedAdapters.map(\.name)
     guard Set(names).count == names.count, !names.contains("base"), !names.contains("") else {
-      throw ValidationError("Each adapter needs its own name, and 'base' is reserved.")
+      throw ValidationError("Each adapter needs a name of its own, and none is called 'base'.")
     }
-    if let use, use != "base", !names.contains(use) {
-      throw ValidationError("--use must name one of the adapters, or base.")
-    }
+    if let use, use != "base", !names.contains(use) { throw ValidationError("--use names no --adapter.") }
   }
 
-  /// A path may contain '=' if a file or directory of that name exists.
+  /// A path may hold '=' where a file or directory of that name stands.
   private var namedAdapters: [(name: String, path: String)] {
     adapter.enumerated().map { index, text in
       let equals = FileSystem.kind(of: text) == nil ? text.firstIndex(of: "=") : nil

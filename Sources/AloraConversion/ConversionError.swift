@@ -11,7 +11,7 @@ package struct ConversionError: DiagnosedError, Hashable {
     case noEffect
     /// The output file is one of the inputs.
     case outputIsInput
-    /// Factors of experts whose layout is ambiguous.
+    /// Factors of experts whose layout can't be told.
     case ambiguousExperts
     /// Experts of one tensor with different ranks or scalings.
     case unevenExperts

@@ -43,7 +43,7 @@ package struct Generation: Sendable {
     case token = "end_token"
     /// The limit was reached.
     case limit
-    /// The caller stopped it.
+    /// The caller wanted no more.
     case stopped
   }
   package internal(set) var choices: [SampledToken] = []
@@ -72,7 +72,7 @@ package final class Generator {
     self.cache = cache
   }
 
-  /// Continues several texts together: one pass of the model computes a token for each.
+  /// Continues texts, all of them together: one pass of the model computes a token for each.
   ///
   /// The logits (and, with the same seed, the tokens) are bit-identical to those of each request alone without a cache.
   /// - Parameter isWanted: called with each token; false ends that text.

@@ -10,7 +10,7 @@ struct RowSource: Sendable {
   let tensor: TensorDescription
   /// Rows of the tensor, counting those of all its outer dimensions together.
   let rows: Range<Int>
-  /// How the order of the tensor's rows differs from the graph's.
+  /// The order of the tensor's rows, where it is not the graph's.
   let permutation: RowPermutation
 
   var columnCount: Int { tensor.shape.columnCount }

@@ -36,7 +36,7 @@ package struct AdapterSummary: Sendable {
   package let groups: [Group]
   package let moduleCount: Int
   package let parameterCount: Int
-  /// Notes to read before relying on the file.
+  /// What one should know before relying on the file.
   package let notes: [String]
 
   /// The layer's number after `layers.` or `blk.`, and the rest of the path after that number.

@@ -109,7 +109,7 @@ package enum Subject: Sendable {
     }
   }
 
-  /// Notes about the files, besides their contents.
+  /// What one should know about the files, beside what they hold.
   package var notes: [String] {
     switch self {
     case .gguf(let file):

@@ -18,7 +18,7 @@ package struct AdapterIdentity: Hashable, Sendable {
 
   /// In the reference's order.
   package private(set) var entries: [Entry] = []
-  /// Notes for the user about the origin of these values.
+  /// What the user may want to know about where these came from.
   package private(set) var notes: [String] = []
 
   private var card = YAMLValue.null

@@ -64,7 +64,7 @@ package struct WeightTarget: Hashable, Sendable {
   /// Factors that the converter multiplies rows of the weight by, in the target's order; empty if there are none.
   package let factors: [RowFactor]
 
-  /// A factor of a run of rows.
+  /// A number that a run of rows is multiplied by.
   package struct RowFactor: Hashable, Sendable {
     package let rowCount: Int
     package let value: Double

@@ -4,9 +4,9 @@ package import AloraJSON
 
 /// A chat template, which turns messages into a prompt.
 ///
-/// Templates are written in Jinja. This package runs the strict subset that the templates of the supported families use;
-/// anything else is refused by name when the template is read. A template can only read its arguments and write text. Its
-/// steps, depth and output are bounded.
+/// Templates are written in Jinja. A strict subset runs here, which has what the templates of the supported families
+/// use: anything else is refused by name when the template is read. A template can only read what it is given and write
+/// text; its steps, its depth and what it writes are bounded.
 /// Source: `chat_template_utils.py` of transformers for the settings and the variables; Jinja 3.1 for the language.
 package struct ChatTemplate: Sendable {
   private let statements: [TemplateStatement]

@@ -126,7 +126,7 @@ enum PythonText {
     return first.properties.titlecaseMapping + scalars.indices.dropFirst().map { lower(scalars, at: $0) }.joined()
   }
 
-  /// Python's `title`: anything but a letter ends a word.
+  /// Python's `title`: whatever is no letter ends a word.
   static func titled(_ text: String) -> String {
     let scalars = Array(text.unicodeScalars)
     var result = ""

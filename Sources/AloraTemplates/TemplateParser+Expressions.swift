@@ -249,7 +249,7 @@ extension TemplateParser {
         advance()
         result.named.append((name, try expression()))
       } else {
-        guard result.named.isEmpty else { throw error("a positional argument follows a keyword argument") }
+        guard result.named.isEmpty else { throw error("an argument without a name stands behind one with a name") }
         result.positional.append(try expression())
       }
       if !take(",") { break }
@@ -287,7 +287,7 @@ extension TemplateParser {
     case .string, .integer, .number, .symbol("["), .symbol("{"): arguments.positional = [try postfix(primary())]
     default: break
     }
-    guard arguments.named.isEmpty else { throw error("the test '\(name)' takes only a positional argument here") }
+    guard arguments.named.isEmpty else { throw error("the test '\(name)' takes its argument without a name here") }
     return node(.test(value, test, arguments, isNegated: isNegated), line)
   }
 }

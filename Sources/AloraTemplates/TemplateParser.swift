@@ -128,7 +128,7 @@ struct TemplateParser {
       try endBlock()
       return .generation(statements)
     case "elif", "else", "endif", "endfor", "endset", "endmacro", "endgeneration":
-      throw error("'\(name)' has no matching beginning")
+      throw error("'\(name)' stands without its beginning")
     default: throw error("the statement '\(name)' is not supported")
     }
   }

@@ -123,7 +123,7 @@ extension TemplateRun {
 
   func attribute(_ name: String, of value: TemplateValue, _ line: Int) throws(TemplateError) -> TemplateValue {
     switch value {
-    case .undefined(let what): throw failure(line, "'\(what)' is undefined, so it has no '\(name)'")
+    case .undefined(let what): throw failure(line, "'\(what)' is undefined, and has no '\(name)'")
     case .namespace(let index): return namespaces[index][name] ?? .undefined(name)
     case .loop(let loop):
       guard let found = loop.attribute(name) else { throw failure(line, "'loop.\(name)' is not supported") }
@@ -150,7 +150,7 @@ extension TemplateRun {
     _ index: TemplateValue, of value: TemplateValue, _ line: Int
   ) throws(TemplateError) -> TemplateValue {
     switch (value, index) {
-    case (.undefined(let what), _): throw failure(line, "'\(what)' is undefined, so it has no items")
+    case (.undefined(let what), _): throw failure(line, "'\(what)' is undefined, and has no items")
     case (.dictionary(let members), .string(let key)):
       try scan(key, line)
       if let member = members[key] { return member }

@@ -12,10 +12,10 @@ extension TemplateRun {
     case .tojson: return try json(value, arguments, line)
     case .list: return .list(try iterated(value, line))
     case .sort: return .list(try sorted(value, arguments, line))
-    case .first: return try firstElement(of: value, line) ?? .undefined("'first' of an empty list")
+    case .first: return try firstElement(of: value, line) ?? .undefined("the first of an empty list")
     case .last:
       if case .generator = value { throw failure(line, "'last' takes no generator: write '|list' before it") }
-      return try iterated(value, line).last ?? .undefined("'last' of an empty list")
+      return try iterated(value, line).last ?? .undefined("the last of an empty list")
     case .reverse:
       switch value {
       case .string(let text): return .string(PythonText.string(text.unicodeScalars.reversed()))
@@ -119,7 +119,7 @@ extension TemplateRun {
     where name != "indent" && name != "ensure_ascii" || (name == "ensure_ascii" && option.isTrue) {
       throw failure(line, "the option '\(name)' of 'tojson' is not supported")
     }
-    guard arguments.positional.isEmpty else { throw failure(line, "'tojson' takes only keyword arguments here") }
+    guard arguments.positional.isEmpty else { throw failure(line, "'tojson' takes arguments by name here") }
     let indent = arguments.value(.max, "indent")?.whole
     if let indent, !(0...16).contains(indent) { throw failure(line, "'tojson' takes an indent of 0 to 16 here") }
     guard let text = value.json(indent: indent) else {
@@ -139,7 +139,7 @@ extension TemplateRun {
     case .int: return try wholeNumber(value, arguments, line)
     default:
       if let number = value.numeric { return .number(number) }
-      if case .undefined(let name) = value { throw failure(line, "'\(name)' is undefined, so it isn't a number") }
+      if case .undefined(let name) = value { throw failure(line, "'\(name)' is undefined, and no number") }
       if case .string(let text) = value, let number = PythonText.number(text) { return .number(number) }
       return arguments.value(0, "default") ?? .number(0)
     }
@@ -151,9 +151,9 @@ extension TemplateRun {
     if let whole = value.whole { return .integer(whole) }
     var read: Double?
     switch value {
-    case .undefined(let name): throw failure(line, "'\(name)' is undefined, so it isn't a number")
+    case .undefined(let name): throw failure(line, "'\(name)' is undefined, and no number")
     case .number(let given):
-      guard !given.isInfinite else { throw failure(line, "infinity can't become a whole number") }
+      guard !given.isInfinite else { throw failure(line, "a whole number is not infinite") }
       read = given
     case .string(let text):
       let base = try self.whole(arguments.value(1, "base") ?? .integer(10), "base", of: "int", line)

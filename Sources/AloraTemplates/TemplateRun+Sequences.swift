@@ -61,7 +61,7 @@ extension TemplateRun {
     _ value: TemplateValue, _ filter: TemplateFilter, _ arguments: Arguments, _ line: Int
   ) throws(TemplateError) -> TemplateValue {
     guard arguments.named.isEmpty else {
-      throw failure(line, "'\(filter.rawValue)' takes only positional arguments here")
+      throw failure(line, "'\(filter.rawValue)' takes arguments without names here")
     }
     var rest = arguments.positional
     var path: [TemplateValue]?
@@ -155,7 +155,7 @@ extension TemplateRun {
       }
       return sign == 0 ? first < second : (sign < 0) != isReversed
     }
-    guard isOrdered else { throw failure(line, "'sort' needs values that can be compared") }
+    guard isOrdered else { throw failure(line, "'sort' takes values that have an order among each other") }
     return order.map { elements[$0] }
   }
 }

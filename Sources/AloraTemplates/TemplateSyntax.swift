@@ -90,7 +90,7 @@ enum TemplateFilter: String, Sendable, CaseIterable {
     }
   }
 
-  /// The parameters after the value, in order; nil for a filter that checks its arguments itself.
+  /// The parameters behind the value, in order; nil for a filter that looks at its arguments itself.
   var parameters: [String]? {
     switch self {
     case .trim: ["chars"]

@@ -147,7 +147,7 @@ import Testing
       #expect(result.status == 0 && !result.output.contains("\u{1B}"), "\(result.errors)")
       let lines = result.output.split(separator: "\n")
       #expect(lines.count == 4 && lines[0].hasPrefix("✓ a") && lines[2].hasPrefix("✓ b"), "\(result.output)")
-      #expect(lines[1] == #"  note  $.new\u{1b}[2J: unknown field, but it is off"#)
+      #expect(lines[1] == #"  note  $.new\u{1b}[2J: unknown field that is off"#)
       #expect(lines.last == "2 of 2 adapters converted")
     }
   }

@@ -1,4 +1,4 @@
-/// A problem that an invocation can have in practice.
+/// A way in which an invocation breaks in practice.
 package struct InvocationFinding: Hashable, Sendable {
   package enum Severity: String, Hashable, Sendable, CaseIterable, Comparable {
     case info, warning, error
@@ -8,7 +8,7 @@ package struct InvocationFinding: Hashable, Sendable {
     }
   }
 
-  /// A stable identifier of the problem.
+  /// What is wrong, in a word that does not change between versions.
   package enum Identifier: String, Hashable, Sendable, CaseIterable {
     /// An id that the base has no token for.
     case outsideVocabulary = "outside-vocabulary"

@@ -23,7 +23,7 @@ package struct InvocationLint: Sendable {
     guard !invocation.tokens.isEmpty else {
       return [
         InvocationFinding(
-          .empty, .error, "the sequence has no tokens, so it never occurs",
+          .empty, .error, "the sequence has no tokens, so it is found nowhere",
           fix: "give the adapter at least one invocation token")
       ]
     }
@@ -48,7 +48,7 @@ package struct InvocationLint: Sendable {
     guard !unknown.isEmpty else { return nil }
     return InvocationFinding(
       .outsideVocabulary, .error,
-      "the base's vocabulary (ids 0 to \(tokenizer.idLimit - 1)) has no token \(Self.list(unknown)), so no text contains it",
+      "the base's vocabulary (ids 0 to \(tokenizer.idLimit - 1)) has no token \(Self.list(unknown)), so no text has it",
       fix: "give the base that the adapter was trained on, or the tokenizer that it was trained with")
   }
 
@@ -57,7 +57,7 @@ package struct InvocationLint: Sendable {
     return InvocationFinding(
       .legacy, .info,
       "the adapter names its invocation by text; such adapters become active one token after it begins, so the first "
-        + "token is dropped, and the shorter sequence may occur where the whole one doesn't",
+        + "token is left out, and the shorter sequence may occur where the whole does not",
       fix: "convert it with alora convert, which stores these tokens")
   }
 
@@ -85,7 +85,7 @@ package struct InvocationLint: Sendable {
       if tokens.suffix(invocation.tokens.count).elementsEqual(invocation.tokens) { continue }
       return InvocationFinding(
         .firstTokenMerges, .warning,
-        "after \(neighbour.debugDescription), the text becomes other tokens, \(Self.list(tokens)), so it isn't found",
+        "behind \(neighbour.debugDescription) the text becomes other tokens, \(Self.list(tokens)), and is not found",
         fix: "begin the sequence with a control token of the base", example: neighbour + text)
     }
     return nil
@@ -100,7 +100,7 @@ package struct InvocationLint: Sendable {
       if tokens.starts(with: whole) { continue }
       return InvocationFinding(
         .lastTokenMerges, .warning,
-        "before \(neighbour.debugDescription), the text becomes other tokens, \(Self.list(tokens)), so it isn't found",
+        "before \(neighbour.debugDescription) the text becomes other tokens, \(Self.list(tokens)), and is not found",
         fix: "end the sequence with a control token of the base, or let nothing but generated tokens follow it",
         example: text + neighbour)
     }
@@ -113,8 +113,8 @@ package struct InvocationLint: Sendable {
     let token = invocation.tokens[index]
     return InvocationFinding(
       .containsAddedToken, .warning,
-      "token \(token) (\(tokenizer.piece(of: token) ?? "")) is one that the tokenizer adds to every text, so "
-        + "the sequence only occurs at the start of a prompt, or if the prompt spells out that token",
+      "token \(token) (\(tokenizer.piece(of: token) ?? "")) is one that the tokenizer puts around every text: the "
+        + "sequence is found at a prompt's very start only, or where the token is written out",
       fix: "tokenize the sequence without added special tokens, and train again")
   }
 
@@ -127,8 +127,7 @@ package struct InvocationLint: Sendable {
     return InvocationFinding(
       .inGenerationPrompt, .warning,
       "the base's chat template writes the sequence into ordinary prompts, so the adapter is active in each of them",
-      fix: "choose a sequence that the template doesn't write, unless the adapter is meant for every answer",
-      example: generationPrompts[0])
+      fix: "choose a sequence of its own, unless the adapter is meant for every answer", example: generationPrompts[0])
   }
 
   private func serverMisses(_ invocation: Invocation) -> InvocationFinding? {
@@ -138,9 +137,9 @@ package struct InvocationLint: Sendable {
     let isLikely = !tail.allSatisfy(tokenizer.isSpecial)
     return InvocationFinding(
       .serverMisses, isLikely ? .warning : .info,
-      "llama-server misses the sequence if its end \(Self.list(tail)) is repeated right after it: the base model answers, "
-        + "without a warning",
-      fix: "keep that token from following the sequence, or end the sequence with a token that is never repeated",
+      "llama-server does not find the sequence where its end \(Self.list(tail)) is repeated behind it: the base answers, "
+        + "without a word",
+      fix: "keep that token from following the sequence, or end it with a token that never stands twice",
       example: Self.list(prompt))
   }
 

@@ -119,7 +119,7 @@ struct ConfigurationParser {
       guard !value.isSwitchedOff else { return }
       problems.append(
         error(.unsupportedField, value, "\(name) is \(value.excerpt): \(problem)", remedy.remedy(remedies)))
-    case nil where value.isSwitchedOff: note(value, "unknown field, but it is off")
+    case nil where value.isSwitchedOff: note(value, "unknown field that is off")
     case nil where ConfigurationField.isAboutInvocation(name):
       // Without it, the adapter would be active everywhere: so it can't be ignored.
       problems.append(

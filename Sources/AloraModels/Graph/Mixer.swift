@@ -1,4 +1,4 @@
-/// The half of a layer that exchanges information between positions. The evaluator has one file for each kind.
+/// What exchanges information between positions. The evaluator has one file for each kind.
 package enum Mixer<Matrix, Vector> {
   case attention(Attention<Matrix, Vector>)
 

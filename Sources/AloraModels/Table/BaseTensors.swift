@@ -9,7 +9,7 @@ struct BaseTensors: Sendable {
 
   func shape(_ name: String) -> [Int]? { file.tensor(named: name)?.shape.dimensions }
 
-  /// The targets in the file: the tensors themselves, or the one tensor that contains all of them.
+  /// The targets as the file has them: themselves, or the one tensor that holds them all together.
   ///
   /// - Returns: nil if the file has neither, or with other shapes.
   func fit(
@@ -25,7 +25,7 @@ struct BaseTensors: Sendable {
 
   private func fits(_ name: String, _ extents: [Int?]) -> Bool { shape(name) == extents.compactMap(\.self) }
 
-  /// Combines `ffn_gate_exps` and `ffn_up_exps` into `ffn_gate_up_exps`.
+  /// `ffn_gate_exps` and `ffn_up_exps` as `ffn_gate_up_exps`.
   private func joined(_ targets: [WeightTarget]) -> WeightTarget? {
     guard targets.count == 2, targets[0].tensorName.hasSuffix(".ffn_gate_exps.weight"),
       targets[1].tensorName.hasSuffix(".ffn_up_exps.weight")
