@@ -34,7 +34,8 @@ help:
 	@echo "  make build         the release binary, $(RELEASE): stripped, with Swift's and the C libraries inside"
 	@echo "  make clean         remove what was built and downloaded"
 	@echo "Checks"
-	@echo "  make lint          formatting, the direction of imports, sizes of files, no Foundation, flags of the command only, prose"
+	@echo "  make lint          formatting, the direction of imports, sizes of files, no Foundation, flags of the command only, prose, links"
+	@echo "  make transcripts   the commands whose output README and docs show: they have to print it"
 	@echo "  make ci-check      the steps of action.yml and of the GitLab example, and JUnit's XML against its schema"
 	@echo "  make report-check  HTML reports in a headless Chromium, which has to be installed"
 	@echo "  make kernels       the same bits from gcc, clang and aarch64 under qemu"
@@ -106,6 +107,11 @@ lint: imports
 	@$(SWIFT) format lint --strict --recursive Sources Tests Fuzz Package.swift
 	@$(PYTHON) scripts/lint
 	@$(PYTHON) scripts/architectures/document.py --check
+
+# README and docs show what the command prints today; without the model, less is compared.
+.PHONY: transcripts
+transcripts: setup debug
+	@$(PYTHON) scripts/check_transcripts.py .build/debug/alora $(CACHE)
 
 # The graph of Package.swift is the only graph: no module may import another that it does not declare.
 imports: setup

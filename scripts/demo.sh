@@ -18,7 +18,7 @@ if [ -r "$model" ]; then
   show "$alora" run --model "$model" --adapter check="$output" --chat --prompt "The Tavarin Lighthouse is 41 metres high.
 
 Question: Who owns the Tavarin Lighthouse?"
-  printf '\n# the greedy answers to 50 prompts, against those that PEFT gave:\n'
+  printf '\n# Greedy answers to 50 prompts, compared with those of PEFT:\n'
   "$python" "$(dirname "$adapter")/compare_answers.py" "$alora" "$model" "$output"
 else
   show "$alora" verify --model $tiny/base --adapter $tiny/adapter --golden $tiny/golden.npz
@@ -27,7 +27,7 @@ else
 fi
 if [ -r "$model" ] && [ -e "$cache/venv/llama" ]; then
   tokens=$("$alora" inspect "$output" --key adapter.alora.invocation_tokens)
-  printf '\n# llama.cpp loads the model with the adapter, and says what it has read:\n'
+  printf '\n# llama.cpp loads the model with the adapter and reports what it read:\n'
   "$python" scripts/demo_llama.py "$model" "$output" "$tokens"
 else
   skipped+="

@@ -25,7 +25,7 @@ struct GGUFText {
     30: (1, 2),
   ]
 
-  /// Nil where it is no little-endian GGUF of version 2 or 3 whose header can be read.
+  /// Nil unless it is a little-endian GGUF of version 2 or 3 with a readable header.
   init?(_ bytes: [UInt8]) {
     var reader = ByteReader(bytes: bytes)
     guard reader.take(4) == Array("GGUF".utf8), let version = reader.number(4), version == 2 || version == 3,

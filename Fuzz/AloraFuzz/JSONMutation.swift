@@ -5,7 +5,7 @@ struct JSONText {
   private(set) var items: [Range<Int>] = []
   let bytes: [UInt8]
 
-  /// Nil where the text is no JSON. Nesting does not recurse.
+  /// Nil if the text isn't JSON. Nesting does not recurse.
   init?(_ bytes: [UInt8]) {
     self.bytes = bytes
     var open: [(start: Int, item: Int, isObject: Bool)] = []

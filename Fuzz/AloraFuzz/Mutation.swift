@@ -1,11 +1,12 @@
 import AloraFuzzTargets
 import CFuzzer
 
-/// Changes one part of an input and mends what would hide everything behind it: counts, lengths, offsets, checksums.
+/// Changes one part of an input, and corrects the counts, lengths, offsets and checksums whose mismatch would stop a reader
+/// there.
 ///
-/// Inputs are several files with a line between them (``Parts``); each is changed after what it is.
+/// An input is several files with a line between them (``Parts``). Each is changed according to its kind.
 struct Mutation {
-  /// What a part is.
+  /// The format of a part.
   enum Kind { case bytes, json, safetensors, gguf, zip, template, lines, response }
 
   let target: Target
@@ -84,7 +85,7 @@ struct Mutation {
     return Array(lines.joined(separator: [0x0A]))
   }
 
-  /// The JSON behind an answer's head, whose Content-Length follows.
+  /// Changes the JSON after a response's head, and adjusts its Content-Length.
   private func response(_ bytes: [UInt8], _ random: inout SmallRandom, _ change: ([UInt8]) -> [UInt8]) -> [UInt8] {
     let blank: [UInt8] = [0x0D, 0x0A, 0x0D, 0x0A]
     let end = bytes.indices.dropLast(3).first { bytes[$0..<($0 + 4)].elementsEqual(blank) }
@@ -94,7 +95,7 @@ struct Mutation {
     return status + Array("\r\nContent-Length: \(body.count)".utf8) + blank + body
   }
 
-  /// Changes the header and gives it its length, or changes the data behind it.
+  /// Changes the header and writes its new length, or changes the data after it.
   private func safetensors(_ bytes: [UInt8], _ room: Int, _ random: inout SmallRandom, _ other: [UInt8]?) -> [UInt8] {
     let stated = bytes.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard bytes.count > 8, let headerByteCount = Int(exactly: stated), headerByteCount <= bytes.count - 8 else {

@@ -8,7 +8,7 @@ struct ZipText {
   }
   var members: [Member] = []
 
-  /// Nil where there is no member that can be unpacked.
+  /// Nil if there is no member that can be unpacked.
   init?(_ bytes: [UInt8]) {
     func number(_ offset: Int, _ count: Int) -> Int {
       guard offset >= 0, offset <= bytes.count - count else { return -1 }

@@ -39,7 +39,7 @@ public enum AdapterFiles {
       notes: conversion.notes(summary).map(\.description))
   }
 
-  /// What is in a file or directory, as JSON (schemas/inspect.schema.json).
+  /// Describes a file or directory, as JSON (schemas/inspect.schema.json).
   ///
   ///     let description = try AdapterFiles.inspect("my-adapter.gguf")
   ///     print(description)
@@ -77,7 +77,7 @@ public struct ConvertedAdapter: Hashable, Sendable {
   public let moduleCount: Int
   /// The tokens that switch an Activated LoRA on; nil for a plain LoRA.
   public let invocation: [Int]?
-  /// What is worth knowing about the conversion.
+  /// Notes about the conversion.
   public let notes: [String]
 }
 

@@ -106,7 +106,7 @@ public struct LoadedAdapter: Sendable {
   public var invocation: [Int]? { adapter.invocationTokens }
 }
 
-/// What a model wrote.
+/// The text that a model generated.
 public struct GeneratedText: Hashable, Sendable {
   public let text: String
   public let tokens: [Int]

@@ -2,13 +2,13 @@ internal import AloraSystem
 internal import AloraRegex
 internal import ArgumentParser
 
-/// The command `alora`: from the words of a call to one of the subcommands, and from its end to an exit code.
+/// The command `alora`: parses the arguments, runs a subcommand, and turns its outcome into an exit code.
 @main struct AloraCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "alora",
     abstract: "Convert, inspect, verify and run LoRA and Activated LoRA (aLoRA) adapters for GGUF engines.",
     discussion: """
-      Exit codes: 0 everything holds; 1 a check ran and failed; 2 wrong usage; 3 input refused; 4 reading or writing failed.
+      Exit codes: 0 success; 1 a check ran and failed; 2 wrong usage; 3 input refused; 4 reading or writing failed.
       """,
     version: aloraVersion,
     subcommands: [
@@ -20,7 +20,7 @@ internal import ArgumentParser
     StandardStreams.prepare()
     MatchingBudget.whenExceeded {
       Console.standardError.write(
-        "alora: \(MatchingBudget.detail): a file's regular expression, on a text that it was made for\n")
+        "alora: a file's regular expression takes too long on its text\n")
       ExitStatus.inputRefused.endProcess()
     }
     guard let words = CallArguments.words else {
@@ -56,7 +56,7 @@ internal import ArgumentParser
   }
 }
 
-/// How a run ended (DESIGN.md, "Exit codes"). Thrown by a command that has said everything there is to say.
+/// The exit code of a run (docs/design.md, "Commands"). A command that has already printed its message throws it.
 enum ExitStatus: Int32, Error {
   case success = 0
   /// A check ran and failed.

@@ -13,7 +13,7 @@ struct BaselineOptions: ParsableArguments {
       valueName: "json"))
   var baseline: String?
 
-  @Flag(help: "Replace the baseline with this run, if the proofs hold.")
+  @Flag(help: "Replace the baseline with this run, if all proofs pass.")
   var accept = false
 
   func validate() throws {

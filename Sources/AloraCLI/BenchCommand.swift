@@ -9,7 +9,7 @@ internal import ArgumentParser
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measure speed, and compare it with what the machine can do.",
+    abstract: "Measure speed, and compare it with the machine's limits.",
     discussion: """
       Examples:
         alora bench prefill --model base.gguf --tokens 512
@@ -29,6 +29,7 @@ struct BenchCommand: ParsableCommand {
 struct PrefillBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "prefill", abstract: "Measure prefill: many tokens at once, as in a prompt.",
+    usage: "alora bench prefill [<options>] --model <dir|gguf>",
     discussion: "Example:\n  alora bench prefill --model base.gguf --tokens 512")
   @OptionGroup var benchmark: ModelBenchmark
   func run() throws { try benchmark.run(.prefill) }
@@ -37,20 +38,21 @@ struct PrefillBenchmark: ParsableCommand {
 /// `alora bench decode`.
 struct DecodeBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "decode", abstract: "Measure decoding: one token after the other.",
+    commandName: "decode", abstract: "Measure decoding: one token after another.",
+    usage: "alora bench decode [<options>] --model <dir|gguf>",
     discussion: "Example:\n  alora bench decode --model base.gguf --tokens 64")
   @OptionGroup var benchmark: ModelBenchmark
   func run() throws { try benchmark.run(.decode) }
 }
 
-/// What prefill and decoding have in common.
+/// The options and output that prefill and decoding share.
 struct ModelBenchmark: ParsableArguments {
   @OptionGroup var inference: InferenceOptions
 
   @Option(help: ArgumentHelp("How many tokens to compute. The default is 512, or 64 for decoding.", valueName: "n"))
   var tokens: Int?
 
-  @Option(help: ArgumentHelp("How many tokens precede the decoded ones.", valueName: "n"))
+  @Option(help: ArgumentHelp("For decode: how many tokens precede the decoded ones.", valueName: "n"))
   var context = 64
 
   @Option(help: ArgumentHelp("How often to measure. The best run counts.", valueName: "n"))
@@ -60,7 +62,7 @@ struct ModelBenchmark: ParsableArguments {
 
   func validate() throws {
     guard (1...100_000).contains(tokens ?? 1), (1...100_000).contains(context), (1...1000).contains(repeats) else {
-      throw ValidationError("--tokens and --context are from 1 to 100000, --repeats from 1 to 1000.")
+      throw ValidationError("--tokens and --context must be from 1 to 100000, --repeats from 1 to 1000.")
     }
   }
 
@@ -83,11 +85,12 @@ struct ModelBenchmark: ParsableArguments {
 struct KernelBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "kernels", abstract: "Measure matrix products with weights of every type.",
+    usage: "alora bench kernels [<options>]",
     discussion: """
       Example:
         alora bench kernels --rows 4096 --columns 4096
 
-      Products with many tokens are limited by arithmetic, those with one token by reading the weights.
+      Arithmetic limits products with many tokens; reading the weights limits products with one token.
       """)
 
   @Option(help: ArgumentHelp("Rows of the weight matrix.", valueName: "n"))

@@ -5,7 +5,7 @@ internal import AloraSystem
 struct Console: Sendable {
   let descriptor: Int32
   let isTerminal: Bool
-  /// Colour only on a terminal, and never where the user has set NO_COLOR (no-color.org).
+  /// Color only on a terminal, and never if the user has set NO_COLOR (no-color.org).
   let hasColor: Bool
 
   /// Whether a CI system may read what is written here as a log with commands in it.
@@ -22,9 +22,11 @@ struct Console: Sendable {
     hasColor = isTerminal && noColor.isEmpty && FileSystem.environment("TERM") != "dumb"
   }
 
-  /// Writes all of `text`, in which a CI system finds no commands. A stream that cannot take it (closed, full) ends the
-  /// process with the code for I/O failures, and with a line that says why. A reader that has gone ends it by SIGPIPE,
-  /// as it does every command; where that signal is ignored, with the code and no line.
+  /// Writes all of `text`, escaped so that a CI system sees no workflow commands in it.
+  ///
+  /// If the stream is closed or full, the process prints the reason and exits with the code for I/O failures. If the
+  /// reader has gone, SIGPIPE ends the process as it ends any command; if that signal is ignored, the process exits with
+  /// the same code and prints nothing.
   func write(_ text: String) {
     writeAsItIs(Self.logIsRead ? text.escapingWorkflowCommands() : text)
   }

@@ -71,6 +71,6 @@ struct ConversationOptions: ParsableArguments {
 struct ContextOptions: ParsableArguments {
   @Flag(
     name: .customLong("beyond-context"),
-    help: "Go on after the context length that the model was made for. By default, longer prompts are refused.")
+    help: "Continue beyond the context length that the model was made for. By default, longer prompts are refused.")
   var beyondContext = false
 }

@@ -81,10 +81,10 @@ struct ConvertCommand: ParsableCommand {
     help: ArgumentHelp("Accept this unknown field of adapter_config.json. Repeatable.", valueName: "name"))
   var ignoredFields: [String] = []
 
-  @OptionGroup var common: CommonOptions
-
   @Flag(name: .customLong("text-only"), help: "Leave out the factors of vision and audio towers and projectors.")
   var textOnly = false
+
+  @OptionGroup var common: CommonOptions
 
   func validate() throws {
     try OutputPlaces.checkIsFile(outfile, option: "--outfile")
@@ -169,7 +169,7 @@ private func setting(_ text: String) throws -> GeneralKeySetting {
 private func outputType(_ text: String) throws -> OutputType {
   guard let type = OutputType(rawValue: text.lowercased()) else {
     let known = OutputType.allCases.map(\.rawValue).joined(separator: ", ")
-    throw ValidationError("'\(text)' is no output type; there are \(known)")
+    throw ValidationError("'\(text)' is not an output type; choose one of \(known)")
   }
   return type
 }

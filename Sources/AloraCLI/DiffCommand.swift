@@ -10,7 +10,7 @@ struct DiffCommand: ParsableCommand {
     commandName: "diff",
     abstract: "Compare the metadata and tensors of two adapters, GGUFs, safetensors files or base models.",
     discussion: """
-      Example:
+      Examples:
         alora diff reference.gguf mine.gguf
         alora diff my-adapter my-adapter.gguf --base base-model
 

@@ -53,7 +53,7 @@ struct FirstTokenBenchmark: ParsableCommand {
   func validate() throws {
     guard inference.adapter != nil else { throw ValidationError("ttft needs --adapter.") }
     guard contextCounts.allSatisfy({ (1...1_000_000).contains($0) }) else {
-      throw ValidationError("--contexts is a list such as 256,1024.")
+      throw ValidationError("--contexts must be a list such as 256,1024.")
     }
     guard (1...1000).contains(repeats), (0...1000).contains(adapters), (1...1_000_000).contains(pipelineContext),
       (1...10_000).contains(generated)

@@ -24,9 +24,9 @@ struct GoldenRecordCommand: ParsableCommand {
     discussion: """
       Examples:
         alora golden record --model base.gguf --adapter my-adapter.gguf \\
-                  --prompts prompts.jsonl --output golden.npz
+            --prompts prompts.jsonl --output golden.npz
         alora verify --model base.gguf --adapter my-adapter.gguf \\
-                  --golden golden.npz --exact
+            --golden golden.npz --exact
 
       Each line of --prompts is a JSON object with one of "text" (or "prompt"), "tokens" and "messages". "id" names the \
       prompt; other members are ignored. Chats go through the model's chat template and end with the adapter's invocation. \
@@ -86,7 +86,7 @@ struct GoldenRecordCommand: ParsableCommand {
     progress.finish()
     let rows = cases.reduce(0) { $0 + $1.positions.count }
     let offCount = cases.count { $0.activationStart == nil }
-    let off = offCount == 0 ? "" : "; the adapter is off in \(offCount), where its invocation does not occur"
+    let off = offCount == 0 ? "" : "; the adapter is off in \(offCount), because its invocation doesn't occur"
     try writer.finish(
       with: GoldenRecordReport(
         model: loaded.model, adapter: adapter, modelDigest: modelDigest, cases: cases, version: aloraVersion

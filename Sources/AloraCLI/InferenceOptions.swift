@@ -28,7 +28,7 @@ struct InferenceOptions: ParsableArguments {
   @OptionGroup var context: ContextOptions
 
   func validate() throws {
-    if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads is from 1 to 1024.") }
+    if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be from 1 to 1024.") }
   }
 
   /// How long the prompts may be.
@@ -61,7 +61,7 @@ struct KernelOptions: ParsableArguments {
   func validate() throws {
     guard !InstructionSet.available.contains(instructionSet) else { return }
     let available = InstructionSet.available.map(\.rawValue).joined(separator: ", ")
-    throw ValidationError("This processor has no '\(instructionSet.rawValue)', but \(available).")
+    throw ValidationError("This processor doesn't support '\(instructionSet.rawValue)'; it supports \(available).")
   }
 }
 
@@ -87,5 +87,5 @@ struct LoadedModel {
 /// One of a type's few values by its name.
 func named<Value: RawRepresentable & CaseIterable>(_ text: String) throws -> Value where Value.RawValue == String {
   if let value = Value(rawValue: text) { return value }
-  throw ValidationError("'\(text)' is none of \(Value.allCases.map(\.rawValue).joined(separator: ", ")).")
+  throw ValidationError("'\(text)' is not one of \(Value.allCases.map(\.rawValue).joined(separator: ", ")).")
 }

@@ -9,6 +9,7 @@ struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
     abstract: "Show what is in a GGUF, a safetensors or .npz file, or the directory of an adapter or base model.",
+    usage: "alora inspect [<options>] <file|dir>",
     discussion: """
       Examples:
         alora inspect my-adapter.gguf

@@ -19,11 +19,11 @@ struct LogitsCommand: ParsableCommand {
         alora logits --model base.gguf --tokens 1,20,7,9 --output out.npz
         alora logits --model base --adapter my-adapter --file p.txt --output out.npz
         alora logits --model base --tokens-file ids.json --positions last \\
-                  --output out.npz
+            --output out.npz
 
       For each text i, the file holds tokens_i, logits_i and activation_start_i (-1 if the adapter is off); with --positions, \
-      also positions_i. With the exact backend, the numbers are the same on every machine, bit for bit, whatever --chunk and \
-      --threads are. An Activated LoRA is active from the last occurrence of its invocation, as in PEFT. A plain LoRA is \
+      also positions_i. With the exact backend, the numbers are the same on every machine, bit for bit, with any --chunk \
+      and --threads. An Activated LoRA is active from the last occurrence of its invocation, as in PEFT. A plain LoRA is \
       active everywhere.
       """)
 
@@ -45,7 +45,7 @@ struct LogitsCommand: ParsableCommand {
       valueName: "which"),
     transform: { text in
       guard let selection = PositionSelection(text) else {
-        throw ValidationError("'\(text)' is none of all, last, activated, around, nor a list such as 0,5,-1.")
+        throw ValidationError("'\(text)' is not all, last, activated, around or a list such as 0,5,-1.")
       }
       return selection
     })
@@ -59,7 +59,7 @@ struct LogitsCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Where the adapter starts. peft (the default): where the invocation starts; legacy: one token later; llama-server: one earlier.",
+      "Which token is adapted first. peft (the default): the first of the invocation; legacy: one later; llama-server: one earlier.",
       valueName: "rule"), transform: named)
   var activation = ActivationRule.peft
 
@@ -80,12 +80,12 @@ struct LogitsCommand: ParsableCommand {
       throw ValidationError("Give one of --tokens, --tokens-file, --prompt, --file and --messages.")
     }
     try conversation.requirePrompt()
-    guard (1...65536).contains(chunk) else { throw ValidationError("--chunk is from 1 to 65536.") }
-    if let activationStart, activationStart < -1 { throw ValidationError("--activation-start is -1 or more.") }
+    guard (1...65536).contains(chunk) else { throw ValidationError("--chunk must be from 1 to 65536.") }
+    if let activationStart, activationStart < -1 { throw ValidationError("--activation-start must be -1 or more.") }
     if activationStart != nil, inference.adapter == nil {
       throw ValidationError("--activation-start needs --adapter.")
     }
-    if tokens != nil, listedTokens == nil { throw ValidationError("--tokens is a list such as 1,2,3.") }
+    if tokens != nil, listedTokens == nil { throw ValidationError("--tokens must be a list such as 1,2,3.") }
   }
 
   private var listedTokens: [Int]? {

@@ -4,11 +4,11 @@ internal import ArgumentParser
 /// The files that a long run will write, looked at before it begins.
 enum OutputPlaces {
   /// - Parameter inputs: files and directories that the run reads.
-  /// - Throws: `ValidationError` where an output would replace an input or another output.
+  /// - Throws: `ValidationError` if an output would replace an input or another output.
   static func checkDistinct(_ outputs: [String], inputs: [String]) throws {
     var taken = Set(inputs.map(place))
     for path in outputs where !taken.insert(place(path)).inserted {
-      throw ValidationError("'\(path)' would be written over: it is read, or written, by this run already.")
+      throw ValidationError("'\(path)' would be overwritten: this run already reads or writes it.")
     }
   }
 

@@ -39,7 +39,7 @@ struct RemedyNames {
     case .wholeTree: name("recursive").map { "convert a tree of adapters with \($0)" }
     case .inspectValues: "look for NaN, infinite or huge weights with alora inspect --tensors --values"
     case .fewerPositions: name("positions").map { "keep fewer, with \($0) last" }
-    case .acceptBaseline: name("accept").map { "if the change is meant, accept it with \($0)" }
+    case .acceptBaseline: name("accept").map { "if the change is intended, accept it with \($0)" }
     case .longerTimeout: name("server-timeout").map { "give the server more time with \($0)" }
     case .chooseServerAdapter: name("server-adapter").map { "choose one with \($0)" }
     case .nameTokenizer:
@@ -49,7 +49,7 @@ struct RemedyNames {
       name("text-only").map { "leave these modules out with \($0), or train only the language model's" }
         ?? remedy.description
     case .exceedContext:
-      name("beyond-context").map { "shorten the prompt, or go on with \($0)" } ?? "shorten the prompt"
+      name("beyond-context").map { "shorten the prompt, or allow it with \($0)" } ?? "shorten the prompt"
     case .plainPrompt:
       arguments.contains("--chat") ? "leave out --chat" : name("prompt").map { "give the prompt as text, with \($0)" }
     case .either(let remedies): either(remedies.compactMap { text($0, path: path) })

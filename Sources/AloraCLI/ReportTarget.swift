@@ -35,9 +35,9 @@ enum ReportTarget: ExpressibleByArgument {
   /// Whether it writes to standard output.
   var writesOutput: Bool { if case .github = self { true } else { false } }
 
-  /// Replaces a report of an earlier run, as a whole or not at all.
+  /// Writes the report. A file from an earlier run is replaced atomically.
   ///
-  /// - Parameter page: the text of the HTML page, made only where one is asked for.
+  /// - Parameter page: makes the HTML page; called only for an HTML report.
   /// - Throws: ``FileError``; what `page` throws.
   private func write(_ list: CheckList, json: String, page: () throws -> String) throws {
     switch self {

@@ -17,9 +17,9 @@ struct RunCommand: ParsableCommand {
       Examples:
         alora run --model base.gguf --prompt "The capital of France is" -n 8
         alora run --model base.gguf --adapter check=my-adapter --chat \\
-                  --prompt "Who wrote Faust?"
+            --prompt "Who wrote Faust?"
         alora run --model base.gguf --adapter a=one --adapter b=two.gguf \\
-                  --chat --script turns.jsonl --json
+            --chat --script turns.jsonl --json
 
       Without a prompt and without --script, alora answers the lines of standard input; type /help there. An Activated LoRA is \
       active from the last occurrence of its invocation in the prompt; in a chat, the invocation is added where the \
@@ -38,7 +38,7 @@ struct RunCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Who answers the prompt: an adapter's name, or base. The default is the first adapter.", valueName: "name"))
+      "The adapter that answers the prompt, or base. The default is the first adapter.", valueName: "name"))
   var use: String?
 
   @OptionGroup var conversation: ConversationOptions
@@ -49,7 +49,8 @@ struct RunCommand: ParsableCommand {
       valueName: "jsonl"))
   var script: String?
 
-  @Option(name: [.customShort("n"), .long], help: ArgumentHelp("The most tokens to generate.", valueName: "n"))
+  @Option(
+    name: [.customShort("n"), .long], help: ArgumentHelp("The maximum number of tokens to generate.", valueName: "n"))
   var limit = 256
 
   @OptionGroup var sampling: SamplingArguments
@@ -63,7 +64,8 @@ struct RunCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The number of threads. The default is one per processor.", valueName: "n"))
   var threads: Int?
 
-  @Option(name: .customLong("cache-limit"), help: ArgumentHelp("The cache's size.", valueName: "megabytes"))
+  @Option(
+    name: .customLong("cache-limit"), help: ArgumentHelp("The maximum size of the cache.", valueName: "megabytes"))
   var cacheLimit = 2048
 
   @Option(name: .customLong("load-cache"), help: ArgumentHelp("Start with a saved cache.", valueName: "file"))
@@ -135,8 +137,8 @@ struct RunCommand: ParsableCommand {
     }
   }
 
-  /// - Returns: also the digest of the model's files where a cache is loaded or saved: of what is computed with, whatever
-  ///   stands under that name at the end of a long dialogue.
+  /// - Returns: the session, and the digest of the model's files if a cache is loaded or saved. It is computed at the start,
+  ///   because the files may be replaced during a long dialogue.
   private func session() throws -> (RunSession, modelDigest: Digest?) {
     let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
     let loaded = try Model(path: model, pool: pool)
@@ -178,7 +180,7 @@ struct RunCommand: ParsableCommand {
   private func answer(_ batches: [[RunTurn]], _ session: RunSession) throws {
     var answers: [RunSession.Answer] = []
     for batch in batches {
-      // The first is told as it comes, the others when they are complete.
+      // The first answer is printed as it is generated, the others when they are complete.
       let some = try session.answer(batch) { index, text in
         if !common.json, index == 0 { Console.standardOutput.tell(text) }
       }
@@ -218,10 +220,10 @@ struct SamplingArguments: ParsableArguments {
   var seed: UInt64 = 0
 
   func validate() throws {
-    guard temperature >= 0, temperature <= 100 else { throw ValidationError("--temperature is from 0 to 100.") }
-    guard topK ?? 1 >= 1 else { throw ValidationError("--top-k is at least 1.") }
+    guard temperature >= 0, temperature <= 100 else { throw ValidationError("--temperature must be from 0 to 100.") }
+    guard topK ?? 1 >= 1 else { throw ValidationError("--top-k must be at least 1.") }
     guard (0...1).contains(topP ?? 1), (0...1).contains(minP ?? 1) else {
-      throw ValidationError("--top-p and --min-p are from 0 to 1.")
+      throw ValidationError("--top-p and --min-p must be from 0 to 1.")
     }
     guard temperature > 0 || (topK == nil && topP == nil && minP == nil) else {
       throw ValidationError("--top-k, --top-p and --min-p need --temperature.")

@@ -5,7 +5,7 @@ internal import AloraReports
 internal import AloraSystem
 internal import ArgumentParser
 
-/// `alora tokenize`: a text becomes the tokens of a model.
+/// `alora tokenize`: shows the tokens of a text.
 struct TokenizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tokenize",
@@ -25,7 +25,7 @@ struct TokenizeCommand: ParsableCommand {
     help: ArgumentHelp("The model: a Hugging Face directory, a tokenizer.json or a GGUF.", valueName: "dir|json|gguf"))
   var model: String
 
-  @Option(help: ArgumentHelp("The text; the same as --prompt.", valueName: "text"))
+  @Option(help: ArgumentHelp("A plain text, never a chat.", valueName: "text"))
   var text: String?
 
   @OptionGroup var conversation: ConversationOptions

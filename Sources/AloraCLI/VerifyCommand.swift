@@ -22,12 +22,12 @@ struct VerifyCommand: ParsableCommand {
         alora verify --model base.gguf --adapter my-adapter.gguf --golden golden.npz
         alora verify --model base --adapter my-adapter --baseline baseline.json
         alora verify --server http://127.0.0.1:8080 --model base.gguf \\
-                  --adapter my-adapter.gguf
+            --adapter my-adapter.gguf
 
       Five proofs: the adapter fits the base; before the activation, logits, keys and values are the base's, bit for bit; \
-      a cache gives the bits of a new computation, in every order; the adapter does something and agrees with the golden \
-      logits; the prompts would have shown an activation off by one token. Without --golden, the prompts are made around the \
-      invocation. The exit code is 1 if a proof fails.
+      continuing from a cache gives the same bits as computing from scratch; the adapter changes logits and agrees with the golden \
+      logits; the prompts would reveal an activation that is off by one token. Without --golden, alora generates prompts \
+      around the invocation. The exit code is 1 if a proof fails.
       """)
 
   @OptionGroup var inference: InferenceOptions
@@ -65,17 +65,21 @@ struct VerifyCommand: ParsableCommand {
 
   func validate() throws {
     guard inference.adapter != nil else { throw ValidationError("verify needs --adapter.") }
-    if let tolerance, !(tolerance > 0 && tolerance < 1) { throw ValidationError("--tolerance is above 0 and below 1.") }
-    guard !exact || golden != nil else { throw ValidationError("--exact is about the bits of --golden.") }
-    guard golden == nil || serverOptions.server == nil else { throw ValidationError("--server takes no --golden.") }
+    if let tolerance, !(tolerance > 0 && tolerance < 1) {
+      throw ValidationError("--tolerance must be above 0 and below 1.")
+    }
+    guard !exact || golden != nil else { throw ValidationError("--exact needs --golden.") }
+    guard golden == nil || serverOptions.server == nil else {
+      throw ValidationError("--golden can't be used with --server.")
+    }
     guard baselineOptions.baseline == nil || serverOptions.server == nil else {
-      throw ValidationError("--server takes no --baseline.")
+      throw ValidationError("--baseline can't be used with --server.")
     }
     guard tolerance == nil || serverOptions.server == nil else {
-      throw ValidationError("--server takes no --tolerance: the noise of the base's answers is measured.")
+      throw ValidationError("--tolerance can't be used with --server, which measures the noise of the base's answers.")
     }
     guard jobs == nil || serverOptions.server == nil else {
-      throw ValidationError("--server takes no --jobs: a server is asked one thing after the other.")
+      throw ValidationError("--jobs can't be used with --server, which is asked one question at a time.")
     }
     guard !common.json || !reports.contains(where: \.writesOutput) else {
       throw ValidationError("--report github writes annotations to standard output, where --json writes, too.")
@@ -84,7 +88,7 @@ struct VerifyCommand: ParsableCommand {
       reports.compactMap(\.path) + (baselineOptions.accept ? [baselineOptions.baseline] : []).compactMap { $0 },
       inputs: [inference.model, inference.adapter, golden, baselineOptions.accept ? nil : baselineOptions.baseline]
         .compactMap { $0 })
-    if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs is from 1 to 256.") }
+    if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs must be from 1 to 256.") }
     guard inference.backend == .exact else { throw ValidationError("verify compares bits: it needs --backend exact.") }
   }
 

@@ -25,7 +25,7 @@ struct ServerOptions: ParsableArguments {
 
   @Option(
     name: .customLong("server-timeout"),
-    help: ArgumentHelp("The longest time for one request, in seconds.", valueName: "s"))
+    help: ArgumentHelp("The timeout of a request, in seconds.", valueName: "s"))
   var serverTimeout = 120.0
 
   func validate() throws {

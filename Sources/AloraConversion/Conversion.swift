@@ -11,7 +11,7 @@ package struct ConversionBase {
   var furtherParts: [String] { source.furtherParts }
   /// Where the base's tokenizer is, if it has one.
   var tokenizerPath: String? { source.tokenizerPath }
-  /// What the base is called in a file's name, beside other bases.
+  /// The base's part of a file name, if there are several bases.
   var shortName: String {
     let stated: Substring? = model.statedName.flatMap { $0.name.split(separator: "/").last }
     let name: Substring = stated ?? path.split(separator: "/").last ?? "base"

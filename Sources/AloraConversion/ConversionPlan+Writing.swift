@@ -9,23 +9,23 @@ internal import AloraTensors
 package struct ConversionSummary: Hashable, Sendable {
   /// The size of the file.
   package let byteCount: Int
-  /// How many elements of `lora_b` were rounded when a scaling was folded into them; 0 where folding was exact.
+  /// The number of elements of `lora_b` that were rounded when a scaling was folded into them; 0 if folding was exact.
   package let roundedElementCount: Int
-  /// How many elements a scaling was folded into.
+  /// The number of elements that a scaling was folded into.
   package let foldedElementCount: Int
-  /// How many elements other than 0 the output type rounded to 0.
+  /// The number of nonzero elements that the output type rounded to 0.
   package let flushedElementCount: Int
-  /// How many GGUF tensors of the base have an update that is 0, because A or B is.
+  /// The number of GGUF tensors of the base whose update is 0, because A or B is.
   package let idleUpdateCount: Int
-  /// How many GGUF tensors of the base have an update.
+  /// The number of GGUF tensors of the base that have an update.
   package let updateCount: Int
 }
 
 extension ConversionPlan {
-  /// Writes the file: complete, or not at all. Never holds more than a few chunks of one tensor in memory.
+  /// Writes the file atomically. Only a few chunks of one tensor are in memory at a time.
   ///
   /// - Parameters:
-  ///   - path: where the file appears.
+  ///   - path: the path of the file.
   ///   - progress: called with the bytes written so far.
   /// - Throws: ``FileError``; ``AdapterError`` `notFinite`; ``ConversionError`` (`overflow`, `noEffect`, `outputIsInput`).
   /// - Complexity: O(bytes), with one pass over the adapter for each GGUF tensor that a module becomes.
@@ -34,7 +34,7 @@ extension ConversionPlan {
   ) throws -> ConversionSummary {
     if let name = inputName(ofOutput: path) {
       throw ConversionError(
-        .outputIsInput, path: path, problem: "the output would replace \(name), which is read for it",
+        .outputIsInput, path: path, problem: "the output would overwrite \(name), which is one of the inputs",
         remedy: .otherOutput)
     }
     let writer = try GGUFWriter(path: path, replacesExisting: replacesExisting, layout: layout)
@@ -53,7 +53,7 @@ extension ConversionPlan {
       zeros.append(encoder.endTensor())
       progress(place.byteRange.upperBound)
     }
-    // Each update is an A and a B, one after the other.
+    // Each update is an A followed by a B.
     let updates = stride(from: 0, to: zeros.count - 1, by: 2).map { (zeros[$0], zeros[$0 + 1]) }
     let idleInSource = updates.count { $0.0.sourceIsZero || $0.1.sourceIsZero }
     let idleInOutput = updates.count { $0.0.outputIsZero || $0.1.outputIsZero }
@@ -70,7 +70,7 @@ extension ConversionPlan {
       idleUpdateCount: idleInOutput, updateCount: updates.count)
   }
 
-  /// Which input an output at `path` would replace.
+  /// The input that an output at `path` would overwrite.
   private func inputName(ofOutput path: String) -> String? {
     let files = weights.files.compactMap { file in file.tensors.first.map { file.file(of: $0) } }
     if files.contains(where: { $0.isSameFile(asPath: path) }) { return "the adapter's weights" }
@@ -90,7 +90,7 @@ extension ConversionPlan {
     return inputs + options.inputs
   }
 
-  /// How many bytes of the source are handled at a time: small enough for the second-level cache.
+  /// The number of source bytes in a chunk, small enough for the second-level cache.
   private static var chunkByteCount: Int { 1 << 18 }
 
   private func writeRows(_ tensor: Tensor, _ writer: GGUFWriter, _ encoder: inout FactorEncoder) throws {

@@ -20,7 +20,7 @@ package struct ConversionPlan: Sendable {
     package let permutation: RowPermutation
     /// Whether columns of the source become rows (the A factor of an embedding).
     package let isTransposed: Bool
-    /// What every element is multiplied by; 1 for nothing.
+    /// Factor of every element; 1 if there is none.
     package let factor: Double
     /// Where the elements come from if not from rows of `source` as they are.
     var gather: Gather?
@@ -34,7 +34,7 @@ package struct ConversionPlan: Sendable {
     package let rank: Int
     /// PEFT's multiplier of B · A.
     package let scaling: Double
-    /// What `lora_b` is multiplied by, because the file's one alpha cannot say it.
+    /// Factor that is folded into `lora_b`, because the file's one alpha can't express it.
     package let foldedFactor: Double
     /// The GGUF tensors of the base that it changes.
     package let targets: [String]
@@ -54,7 +54,7 @@ package struct ConversionPlan: Sendable {
 
   package let adapter: AdapterDirectory
   let weights: SafetensorsFileSet
-  /// What is read besides the adapter's weights.
+  /// Files that are read besides the adapter's weights.
   package let inputs: [Input]
   package let metadata: GGUFMetadata
   package let tensors: [Tensor]
@@ -72,7 +72,7 @@ package struct ConversionPlan: Sendable {
 }
 
 extension ConversionPlan {
-  /// What the user decides.
+  /// Choices of the user.
   package struct Options: Sendable {
     package var outputType = OutputType.f32
     /// `org/name` of the base, recorded instead of what the adapter says.
@@ -96,7 +96,7 @@ extension ConversionPlan {
     guard let scaling = ScalingPlan(scalings: scalings, configuredAlpha: adapter.configuration.alpha) else {
       throw ConversionError(
         .scalingNotFinite, path: adapter.configurationPath, place: "$.lora_alpha",
-        problem: "the scaling that alpha and rank give is not a number that f32 can hold")
+        problem: "f32 can't represent the scaling that alpha and rank give")
     }
     let pairs = members.map(\.pair)
     identity = AdapterIdentity(

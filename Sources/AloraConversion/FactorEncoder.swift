@@ -13,7 +13,7 @@ struct FactorEncoder {
   private var output: [UInt8] = []
   private(set) var roundedElementCount = 0
   private(set) var foldedElementCount = 0
-  /// How many elements other than 0 became 0.
+  /// The number of nonzero elements that became 0.
   private(set) var flushedElementCount = 0
   /// The largest magnitude of the current tensor, before and after narrowing.
   private var largestInSource: Float = 0
@@ -36,7 +36,7 @@ struct FactorEncoder {
     try file.read(at: offset, into: &bytes)
   }
 
-  /// Makes `bytes` the chunk, and gives an old buffer back for the next.
+  /// Makes `bytes` the current chunk, and returns an old buffer for the next one.
   mutating func take(_ bytes: inout [UInt8]) { swap(&source, &bytes) }
 
   mutating func permuteRows(_ permutation: RowPermutation, rowByteCount: Int, rowCount: Int) {
@@ -80,7 +80,7 @@ struct FactorEncoder {
     if tensor.source.dtype == tensor.dtype && tensor.factor == 1,
       let largest = ElementConversion.largestMagnitude(source, tensor.dtype)
     {
-      // Nothing changes, so nothing is copied.
+      // Nothing changes, so nothing needs to be copied.
       try check(tensor, largest: largest)
       note(largest, largest)
       return try writer.write(unsafe source.span.bytes, of: tensor.name)
@@ -102,8 +102,8 @@ struct FactorEncoder {
     largestInOutput = max(largestInOutput, output)
   }
 
-  /// Counts the values that narrowing made 0. In Q8_0, small values beside large ones are always 0; what counts there is
-  /// whole blocks, whose scale is too small for F16.
+  /// Counts the values that narrowing made 0. In Q8_0, small values beside large ones are always 0, so only whole blocks count,
+  /// if their scale is too small for F16.
   private mutating func noteFlushed(_ largest: Float, _ dtype: DType) {
     switch dtype {
     case .f16, .bf16:
@@ -129,12 +129,12 @@ struct FactorEncoder {
       if tensor.factor != 1, let own = ElementConversion.largestMagnitude(source, tensor.source.dtype), own.isFinite {
         throw ConversionError(
           .overflow, path: path, place: "tensor \(tensor.source.name)",
-          problem: "the scaling is folded into it, and \(own) times \(tensor.factor) is more than F32 holds",
-          remedy: "look at the alpha and the rank that the adapter states")
+          problem: "folding the scaling into it gives \(own) × \(tensor.factor), more than F32 can represent",
+          remedy: "check the adapter's alpha and rank")
       }
       throw AdapterError(
-        .notFinite, path: path, place: "tensor \(tensor.source.name)", problem: "it holds NaN or infinity",
-        remedy: "the training has diverged: use an earlier checkpoint")
+        .notFinite, path: path, place: "tensor \(tensor.source.name)", problem: "it contains NaN or infinity",
+        remedy: "the training diverged: use an earlier checkpoint")
     }
     let limit: Float? =
       switch tensor.dtype {
@@ -146,7 +146,7 @@ struct FactorEncoder {
     guard let limit, largest >= limit else { return }
     throw ConversionError(
       .overflow, path: path, place: "tensor \(tensor.source.name)",
-      problem: "it holds \(largest), which \(tensor.dtype) cannot", remedy: .outputType("f32"))
+      problem: "it contains \(largest), which \(tensor.dtype) can't represent", remedy: .outputType("f32"))
   }
 
   private static func resize(_ buffer: inout [UInt8], to count: Int) {

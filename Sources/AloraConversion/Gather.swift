@@ -2,7 +2,9 @@ internal import AloraAdapters
 internal import AloraModels
 internal import AloraTensors
 
-/// Where the elements of a stack of matrices come from: element (e, i, j) is at a sum of strides in slice e's source.
+/// The source of each element in a stack of matrices: element (e, i, j) is at a sum of strides in slice e's source.
+///
+/// Units: strides and offsets count elements.
 struct Gather: Hashable, Sendable {
   /// One for each slice, nil for a slice of zeros; or one for all slices.
   let sources: [TensorDescription?]
@@ -31,7 +33,7 @@ struct Gather: Hashable, Sendable {
 
   func source(ofSlice slice: Int) -> TensorDescription? { isShared ? sources[0] : sources[slice] }
 
-  /// The place of a row's first element within the source, less the columns.
+  /// The offset of a row's first element within the source, without the column's part.
   func rowOffset(slice: Int, row: Int) -> Int {
     (isShared ? slice * sliceStride : 0) + (firstRow + rowOrder.sourceRow(of: row)) * rowStride
   }

@@ -1,13 +1,13 @@
 internal import AloraTensors
 
-/// The element type that an adapter's factors are written in.
+/// The element type of the written factors.
 package enum OutputType: String, CaseIterable, Sendable {
   case f32, f16, bf16
   case q8_0
-  /// The type that the adapter's weights have, so that nothing is lost: F16 or BF16 where all of them are, else F32.
+  /// The type of the adapter's weights, so that nothing is lost: F16 or BF16 if all of them are, else F32.
   case auto
 
-  /// The type of a matrix. Q8_0 needs whole blocks of 32 in a row; other rows become F16, as the reference has it.
+  /// The type of a matrix. Q8_0 needs whole blocks of 32 in a row; other rows become F16, as in the reference.
   ///
   /// Source: llama.cpp `conversion/base.py` (`prepare_tensors`, "falling back to F16").
   func dtype(columnCount: Int) -> DType {

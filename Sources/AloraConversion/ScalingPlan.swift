@@ -1,21 +1,21 @@
 internal import AloraAdapters
 
-/// How the scalings of an adapter's modules are expressed by the one alpha that a GGUF adapter has.
+/// Expresses the scalings of an adapter's modules with the single alpha of a GGUF adapter.
 ///
 /// llama.cpp multiplies B · A by `alpha / r` in f32, r being the columns of `lora_b` (`llama_adapter_lora_weight::get_scale`
 /// in `src/llama-adapter.h`), and takes an alpha of 0 for "scale 1". PEFT multiplies by a scaling that may differ from
-/// module to module. The alpha that gives most modules exactly PEFT's f32 scaling is chosen; what a module's scaling
-/// differs by goes into its `lora_b`.
+/// module to module. The chosen alpha gives the most modules exactly PEFT's f32 scaling. The remaining factor of
+/// each other module is folded into its `lora_b`.
 package struct ScalingPlan: Hashable, Sendable {
   /// `adapter.lora.alpha`. Never 0.
   package let alpha: Float
-  /// For each module, in the order given, what its `lora_b` is multiplied by; 1 for nothing to do.
+  /// For each module, in the given order, the factor that is folded into its `lora_b`; 1 if there is none.
   package let factors: [Double]
 
   /// - Parameters:
   ///   - scalings: each module's rank and PEFT's scaling.
-  ///   - configuredAlpha: `lora_alpha`, preferred where it serves as many modules as another.
-  /// - Returns: nil where a scaling, or the alpha needed for it, is no finite f32.
+  ///   - configuredAlpha: `lora_alpha`, preferred if it fits as many modules as any other alpha.
+  /// - Returns: nil if a scaling, or the alpha needed for it, isn't a finite f32.
   init?(scalings: [ModuleMatcher.Scaling], configuredAlpha: Double) {
     struct Group: Hashable {
       let rank: Int
@@ -34,7 +34,7 @@ package struct ScalingPlan: Hashable, Sendable {
       }
     }
     let configured = Float(configuredAlpha)
-    // The most modules; then the configured alpha itself; then the nearest to it; then the smaller. So the choice is one.
+    // The most modules, then the configured alpha, then the nearest to it, then the smaller one: the choice is unique.
     let best = served.min { left, right in
       func order(_ entry: (key: Float, value: Int)) -> (Int, Int, Float) {
         (-entry.value, abs(Int(entry.key.bitPattern) - Int(configured.bitPattern)), entry.key)
@@ -50,7 +50,7 @@ package struct ScalingPlan: Hashable, Sendable {
     }
   }
 
-  /// The alphas that make the engine's `alpha / rank` exactly `scale`, among the few f32 that can.
+  /// The f32 alphas for which the engine's `alpha / rank` is exactly `scale`.
   private static func alphas(near configured: Float, scale: Float, rank: Int) -> [Float] {
     let middle = Float(Double(scale) * Double(rank))
     guard middle.isNormal else { return [] }

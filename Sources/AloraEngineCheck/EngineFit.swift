@@ -4,9 +4,9 @@
 /// root of the mean of the squared differences. Over prompts, squares are averaged. A server that computes with rounded
 /// activations never fits exactly; the noise is how far its base answers are from the reference.
 ///
-/// A hypothesis is excluded when its mean square exceeds the best one's by 9 σ² / n, n prompts: a likelihood ratio of three
-/// standard deviations, with each prompt counted as one observation, though it has dozens of tokens, because the errors of
-/// one prompt's tokens are correlated.
+/// A hypothesis is excluded if its mean square exceeds the best one's by 9 σ² / n, for n prompts: a likelihood ratio of three
+/// standard deviations. Each prompt counts as one observation, although it has dozens of tokens, because the errors of one
+/// prompt's tokens are correlated.
 package struct EngineFit: Hashable, Sendable {
   package struct Entry: Hashable, Sendable {
     package let hypothesis: EngineHypothesis
@@ -22,7 +22,7 @@ package struct EngineFit: Hashable, Sendable {
     }
   }
 
-  /// No server is expected to agree more closely: float32 sums in other orders, printed and read back.
+  /// The smallest noise to expect: float32 sums in another order, printed and read back.
   static let noiseFloor = 0.002
   /// The best hypothesis may be off by this many times the noise.
   static let tolerance = 3.0
@@ -46,7 +46,7 @@ package struct EngineFit: Hashable, Sendable {
   /// Whether the best hypothesis explains the answers up to noise.
   package var isExplained: Bool { best.map { $0.residual <= Self.tolerance * noise } ?? false }
 
-  /// The hypotheses that the answers can't tell from the best, which comes first.
+  /// The hypotheses that the answers can't distinguish from the best one, which comes first.
   package var compatible: [EngineHypothesis] {
     guard let best else { return [] }
     let allowance = 9 * noise * noise / Double(max(1, best.residuals.count))

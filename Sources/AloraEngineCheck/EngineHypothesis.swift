@@ -1,6 +1,6 @@
-/// What an engine may have done with an adapter.
+/// A hypothesis about what an engine did with an adapter.
 package struct EngineHypothesis: Hashable, Sendable {
-  /// Which tokens were adapted. s is the start of the last occurrence of the invocation.
+  /// The tokens that were adapted. s is the start of the last occurrence of the invocation.
   package enum Activation: Hashable, Sendable {
     /// From s + n on; 0 is PEFT's rule.
     case shifted(Int)

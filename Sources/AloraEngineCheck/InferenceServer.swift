@@ -1,6 +1,6 @@
 /// A running server of one engine, as the checks see it. A new engine is one file with a type that conforms.
 ///
-/// The checks never ask which engine it is: what it can't do, ``capabilities`` says, and the checks that need it are skipped.
+/// The checks never ask which engine it is. ``capabilities`` says what it can do; checks that need more are skipped.
 package protocol InferenceServer: Sendable {
   /// The engine's name, as users know it.
   static var engineName: String { get }
@@ -34,7 +34,7 @@ extension InferenceServer {
   }
 }
 
-/// What a server can be asked for.
+/// The features that a server offers.
 package struct ServerCapabilities: OptionSet, Hashable, Sendable {
   package let rawValue: Int
   package init(rawValue: Int) { self.rawValue = rawValue }
@@ -49,12 +49,12 @@ package struct ServerCapabilities: OptionSet, Hashable, Sendable {
   package static let secondEndpoint = ServerCapabilities(rawValue: 8)
 }
 
-/// What a server reports about itself.
+/// The properties that a server reports about itself.
 package struct ServerProperties: Hashable, Sendable {
   /// The version or build; nil if it doesn't say.
   package var build: String?
   package var modelPath: String?
-  /// How long a text may become. Units: tokens.
+  /// The longest text. Units: tokens.
   package var contextLength: Int?
 
   package init(build: String? = nil, modelPath: String? = nil, contextLength: Int? = nil) {
@@ -66,7 +66,7 @@ package struct ServerProperties: Hashable, Sendable {
 
 /// An adapter that the server has loaded.
 package struct ServerAdapter: Hashable, Sendable {
-  /// How requests name it.
+  /// Its identifier in requests.
   package enum Identifier: Hashable, Sendable {
     case number(Int)
     case name(String)
@@ -92,7 +92,7 @@ package struct ServerAdapter: Hashable, Sendable {
 extension ServerAdapter.Identifier: CustomStringConvertible, ExpressibleByIntegerLiteral, Comparable {
   package init(integerLiteral value: Int) { self = .number(value) }
 
-  /// What a user typed: digits are a number.
+  /// The identifier that a user typed: digits become a number, anything else a name.
   package init(_ text: String) { self = Int(text).map { .number($0) } ?? .name(text) }
 
   package var description: String {
@@ -124,7 +124,7 @@ package struct CompletionRequest: Hashable, Sendable {
   /// The scale asked for each of the server's adapters; empty: the request names none.
   package var scales: [ServerAdapter.Identifier: Double]
   package var endpoint = Endpoint.native
-  /// Whether keys and values of the previous request may be used again.
+  /// Whether keys and values of the previous request may be reused.
   package var reusesCache = false
   /// The token that the server is made to generate; nil: the likeliest. The log-probabilities stay the model's.
   package var forcedToken: Int?

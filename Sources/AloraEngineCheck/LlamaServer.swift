@@ -8,7 +8,7 @@ package struct LlamaServer: InferenceServer {
   package static let engineName = "llama-server"
   package let capabilities: ServerCapabilities = [.scales, .cacheControl, .defaultScales, .secondEndpoint]
   package var address: ServerAddress { endpoint.address }
-  /// How many candidates are asked for.
+  /// The number of candidates to request.
   private let candidateCount: Int
   private let endpoint: JSONEndpoint
 
@@ -86,7 +86,7 @@ package struct LlamaServer: InferenceServer {
       members.append(.init("lora", .array(list)))
     }
     if let token = request.forcedToken {
-      // More than the logits differ by.
+      // Larger than any difference of logits.
       members.append(.init("logit_bias", .array([.array([.integer(token), .integer(1000)])])))
     }
     let path = Self.path(request.endpoint)
@@ -136,7 +136,7 @@ package struct LlamaServer: InferenceServer {
       guard seen.insert(identifier).inserted else {
         throw item.error(.duplicateKey, "token \(identifier) occurs twice")
       }
-      // A probability that the server rounded to zero tells nothing.
+      // A probability that the server rounded to zero is useless.
       if value > -80 { candidates.append(.init(token: identifier, logProbability: value)) }
     }
     guard !candidates.isEmpty else { throw list.error(.missing, "it has no token") }

@@ -1,11 +1,11 @@
-/// Chooses the prompts that tell hypotheses apart best, by what the exact engine computes for each.
+/// Chooses the prompts that distinguish the hypotheses best, according to the exact engine.
 struct PromptSelection {
   let runs: ReferenceRuns
 
   /// `count` of the candidates, after the `fixed` prompts.
   ///
-  /// Takes one by one the prompt that most raises the smallest separation of any two settings, summed over the prompts taken.
-  /// A separation beyond one nat² counts as one.
+  /// Repeatedly takes the prompt that increases the smallest separation of any two settings most, summed over the prompts
+  /// taken so far. A separation above one nat² counts as one.
   /// - Parameter settings: the hypotheses, in the same order for every prompt.
   func choose(
     _ count: Int, from candidates: [[Int]], fixed: [[Int]], settings: ([Int]) -> [ReferenceRuns.Setting]
@@ -27,7 +27,7 @@ struct PromptSelection {
     return chosen
   }
 
-  /// Of each pair of settings once.
+  /// The separation of each pair of settings, once per pair.
   private func separations(_ tokens: [Int], _ settings: [ReferenceRuns.Setting]) throws -> [Double] {
     let distinct = Array(Set(settings))
     let table = try runs.separations(tokens, distinct)

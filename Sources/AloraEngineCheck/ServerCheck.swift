@@ -13,7 +13,7 @@ package struct ServerCheck {
     package let verdicts: [ServerVerdict]
     package let requestCount: Int
 
-    /// The adapter's scale in requests that name no adapter, if it isn't 1: not a fault, but perhaps not intended.
+    /// The adapter's scale in requests that name no adapter, if it isn't 1. That isn't a fault, but may be unintended.
     package var unusualDefaultScale: Double? { adapter.defaultScale.flatMap { $0 == 1 ? nil : $0 } }
 
     /// Whether every check that ran passed; one that can't be decided didn't.

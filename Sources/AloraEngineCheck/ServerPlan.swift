@@ -21,7 +21,7 @@ package struct ServerCheckPlan: Hashable, Sendable {
     case adapterTwice = "adapter-twice"
     case adapterFurtherOn = "adapter-further-on", baseThenAdapterAtStart = "base-adapter-at-start"
 
-    /// What the server must be able to do.
+    /// The features that the server must have.
     var needs: ServerCapabilities {
       switch self {
       case .halfScale, .adapterThenOther: .scales
@@ -32,7 +32,7 @@ package struct ServerCheckPlan: Hashable, Sendable {
     }
   }
 
-  /// Why nothing is asked.
+  /// The reason for skipping the check.
   package enum SkipReason: Hashable, Sendable {
     /// The scaling of an adapter that is off can't be fitted.
     case adapterNotApplied
@@ -49,6 +49,6 @@ package struct ServerCheckPlan: Hashable, Sendable {
   /// By PEFT's rule, with a factor of 1.
   let expected: EngineHypothesis.Activation
   var skipReason: SkipReason?
-  /// Another adapter that is asked before.
+  /// Another adapter that is requested first.
   var other: ServerAdapter?
 }

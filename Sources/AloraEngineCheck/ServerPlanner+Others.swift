@@ -1,4 +1,4 @@
-/// Checks whether the adapter gets what another one left in the cache.
+/// Checks whether the adapter reuses what another one left in the cache.
 extension ServerPlanner {
   /// The server's other adapters that are asked before this one: the first two with an invocation, and the first without.
   ///

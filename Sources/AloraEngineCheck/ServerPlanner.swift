@@ -38,7 +38,7 @@ struct ServerPlanner {
       }
     }
     let middles = try choose(5, contexts.middles(mark), fixed: contexts.longMiddles(mark))
-    // Without the long one: short ones show more.
+    // Without the long prompt, because short ones show more.
     let short = Array(middles.dropFirst())
     let starts = contexts.starts(mark)
     var plans = [
@@ -87,7 +87,7 @@ struct ServerPlanner {
     _ kind: ServerCheckPlan.Kind, _ probes: [ServerProbe], _ expected: EngineHypothesis.Activation
   ) -> ServerCheckPlan { ServerCheckPlan(kind: kind, probes: probes, expected: expected) }
 
-  /// What may happen, the expected activation first.
+  /// The hypotheses for a request, the expected one first.
   private func activations(
     _ expected: EngineHypothesis.Activation, hasCache: Bool
   ) -> [EngineHypothesis.Activation] {
@@ -100,7 +100,7 @@ struct ServerPlanner {
     return activations
   }
 
-  /// What may have happened to a check's probes, each distinct course once; the expected one comes first.
+  /// The distinct hypotheses for a check's probes, the expected one first.
   func hypotheses(
     _ plan: ServerCheckPlan, _ answers: [CompletionAnswer], factors: [Double]
   ) -> [EngineHypothesis] {

@@ -37,7 +37,7 @@ struct ServerSession {
     if plan.kind == .middle { try judgeScaling(plan, answers, fit) }
   }
 
-  /// The base's answers show how far this server is from the reference by nature.
+  /// The base's answers show how far this server is from the reference without any fault.
   private mutating func judgeBase(
     _ plan: ServerCheckPlan, _ answers: [CompletionAnswer], _ expected: EngineHypothesis
   ) throws {
@@ -120,7 +120,7 @@ struct ServerSession {
     let factors = (-8...8).map { exponent in
       (0..<abs(exponent)).reduce(1.0) { value, _ in exponent < 0 ? value / quarter : value * quarter }
     }
-    // Rounding must not make 1 another factor.
+    // Rounding must not change a factor of 1.
     let hypotheses = factors.map { EngineHypothesis(best.activation, factor: abs($0 - 1) < 1e-9 ? 1 : $0) }
     let entries = try entries(plan, answers, hypotheses)
     let scaled = EngineFit(entries, noise: noise)
@@ -145,7 +145,7 @@ struct ServerSession {
         expected: EngineHypothesis(best.activation), fit: scaled))
   }
 
-  /// The lowest point of the parabola through the least value and its neighbours.
+  /// The minimum of the parabola through the smallest value and its neighbors.
   static func vertex(_ values: [Double], at index: Int, _ factors: [Double]) -> Double {
     guard index > 0, index + 1 < values.count else { return factors[index] }
     let (left, right) = (factors[index - 1] - factors[index], factors[index + 1] - factors[index])

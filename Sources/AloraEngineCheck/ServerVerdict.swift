@@ -2,17 +2,17 @@
 package struct ServerVerdict: Hashable, Sendable {
   package enum Outcome: String, Sendable {
     case passed, failed
-    /// What is expected fits, and so does something else.
+    /// The expected hypothesis fits, and so does another one.
     case undecided
     case skipped
   }
 
   package enum Conclusion: Hashable, Sendable {
-    /// Only what is expected fits.
+    /// Only the expected hypothesis fits.
     case expected
-    /// Something else fits, and what is expected doesn't: see ``ServerVerdict/compatible``.
+    /// Another hypothesis fits, but the expected one doesn't: see ``ServerVerdict/compatible``.
     case other
-    /// What is expected fits, and so does something else.
+    /// The expected hypothesis fits, and so does another one.
     case ambiguous
     /// Nothing that was tried fits.
     case unexplained(nearest: EngineHypothesis)
@@ -58,12 +58,12 @@ package struct ServerVerdict: Hashable, Sendable {
   /// The hypotheses that neither these answers nor those of the plainer check exclude.
   package let compatible: [EngineHypothesis]
   package var notes: [Note] = []
-  /// Another adapter that was asked before.
+  /// Another adapter that was requested first.
   package var other: ServerAdapter?
 
   package var scaling: ScalingFit? { if case .scaling(let fit) = conclusion { fit } else { nil } }
 
-  /// The residual of what is expected.
+  /// The residual of the expected hypothesis.
   package var expectedResidual: Double? { fit?.entries.first { $0.hypothesis == expected }?.residual }
 
   init(

@@ -1,6 +1,6 @@
 /// An array of metadata, kept as the bytes of a little-endian file and decoded as it is iterated.
 ///
-/// A vocabulary has some hundred thousand strings; keeping its bytes costs one copy, and who wants the strings asks.
+/// A vocabulary has some hundred thousand strings. Keeping its bytes costs one copy; strings are made on request.
 package struct GGUFArray: Hashable, Sendable {
   package let elementType: GGUFValueType
   package let count: Int
@@ -14,7 +14,7 @@ package struct GGUFArray: Hashable, Sendable {
     self.payload = payload
   }
 
-  /// Nil where the values are not all of type `elementType`.
+  /// Nil if the values are not all of type `elementType`.
   package init?(elementType: GGUFValueType, _ values: [GGUFValue]) {
     guard values.allSatisfy({ $0.type == elementType }) else { return nil }
     var payload: [UInt8] = []
@@ -46,24 +46,24 @@ package struct GGUFArray: Hashable, Sendable {
 }
 
 extension GGUFArray {
-  /// All elements, where they are of an integer type and fit in `Int`.
+  /// All elements as integers; nil unless the type is an integer type and every value fits in `Int`.
   package var integers: [Int]? { mapped { $0.integer } }
 
-  /// All elements, where they are of a floating-point type.
+  /// All elements as numbers; nil unless the type is a floating-point type.
   package var numbers: [Double]? { mapped { $0.number } }
 
-  /// All elements, where they are Booleans.
+  /// All elements; nil unless they are Booleans.
   package var booleans: [Bool]? { mapped { if case .bool(let value) = $0 { value } else { nil } } }
 
-  /// The bytes of all elements, where they are strings.
+  /// The bytes of all elements; nil unless they are strings.
   package var byteStrings: [[UInt8]]? { mapped { if case .bytes(let value) = $0 { value } else { nil } } }
 
-  /// All elements, where they are strings of valid UTF-8.
+  /// All elements; nil unless they are strings of valid UTF-8.
   package var strings: [String]? { mapped { $0.text } }
 
   private func mapped<Result>(_ transform: (GGUFValue) -> Result?) -> [Result]? {
     var results: [Result] = []
-    // The payload holds at least a byte for each element, so the count is bounded by what is in memory already.
+    // The payload has at least a byte for each element, so the count is bounded by memory that is already allocated.
     results.reserveCapacity(count)
     for value in self {
       guard let result = transform(value) else { return nil }

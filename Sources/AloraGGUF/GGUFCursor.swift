@@ -1,8 +1,8 @@
 internal import AloraSystem
 
-/// Reads the header of a file front to back, from a private copy that grows as far as the header turns out to reach.
+/// Reads the header of a file from front to back, from a private copy that grows with the header.
 ///
-/// Nothing is read through a mapping: a file that changes or shrinks meanwhile cannot contradict a check or fault.
+/// Nothing is read through a mapping, so a file that changes or shrinks meanwhile can't contradict a check or cause a fault.
 struct GGUFCursor {
   let file: MappedFile
   let limits: GGUFLimits
@@ -17,7 +17,7 @@ struct GGUFCursor {
     self.limits = limits
   }
 
-  /// The bytes of the file that have not been passed.
+  /// The bytes of the file after the current offset.
   var remaining: Int { file.byteCount - offset }
 
   func error(_ code: GGUFError.Code, at offset: Int? = nil, subject: String? = nil, _ problem: String) -> GGUFError {
@@ -34,7 +34,7 @@ struct GGUFCursor {
     guard offset + count <= limit else {
       throw error(.headerTooLarge, "the header is longer than \(limits.headerByteCount) bytes")
     }
-    // Fourfold each time, so that long headers take few reads and short ones no more than they need.
+    // Four times as much each time, so that long headers take few reads and short ones little memory.
     let target = min(limit, max(offset + count, Self.firstReadByteCount, bytes.count * 4))
     bytes += try file.read(bytes.count..<target)
   }
@@ -51,7 +51,7 @@ struct GGUFCursor {
 
   /// A string's bytes.
   ///
-  /// - Parameter limit: what is refused with `code` where it is longer.
+  /// - Parameter limit: the largest length; anything longer is refused with `code`.
   mutating func string(
     _ what: @autoclosure () -> String, limit: Int = .max, _ code: GGUFError.Code = .implausibleCount
   ) throws -> [UInt8] {
@@ -67,7 +67,7 @@ struct GGUFCursor {
     let stated = try load(UInt64.self, of: what())
     guard let byteCount = Int(exactly: stated), byteCount <= remaining else {
       throw error(
-        .implausibleCount, at: start, "\(what()) has \(stated) bytes by its length, but \(remaining) are left")
+        .implausibleCount, at: start, "\(what()) claims to have \(stated) bytes, but \(remaining) are left")
     }
     guard byteCount <= limit else {
       throw error(code, at: start, "\(what()) has \(byteCount) bytes, at most \(limit) are allowed")
@@ -107,7 +107,7 @@ struct GGUFCursor {
   private mutating func valueType(_ subject: String) throws -> GGUFValueType {
     let number = try load(UInt32.self, of: "the type of \(subject)")
     guard let type = GGUFValueType(rawValue: number) else {
-      throw error(.invalidValueType, at: offset - 4, subject: subject, "\(number) is no type of a value")
+      throw error(.invalidValueType, at: offset - 4, subject: subject, "\(number) is not a value type")
     }
     return type
   }
@@ -128,13 +128,13 @@ struct GGUFCursor {
     return (elementType, count)
   }
 
-  /// Passes over the elements of an array, checking each, and brings them into little-endian order.
+  /// Skips the elements of an array. Checks each, and converts it to little-endian order.
   private mutating func skipElements(_ type: GGUFValueType, count: Int, depth: Int, _ subject: String) throws {
     if let byteCount = type.byteCount {
-      // No overflow: `count` was held against the bytes left.
+      // No overflow: `count` is at most the number of bytes left.
       try require(count * byteCount, of: subject)
       if type == .bool, let bad = bytes[offset..<(offset + count)].firstIndex(where: { $0 > 1 }) {
-        throw error(.invalidBoolean, at: bad, subject: subject, "\(bytes[bad]) is no Boolean: neither 0 nor 1")
+        throw error(.invalidBoolean, at: bad, subject: subject, "\(bytes[bad]) is not a Boolean, neither 0 nor 1")
       }
       if isBigEndian { reverseBytes(ofEach: byteCount, count: count) }
       offset += count * byteCount

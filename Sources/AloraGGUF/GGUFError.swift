@@ -1,6 +1,6 @@
 package import AloraSystem
 
-/// A GGUF file that cannot be read as what it has to be, or content that cannot be written as GGUF.
+/// A GGUF file that can't be read as expected, or content that can't be written as GGUF.
 package struct GGUFError: DiagnosedError, Hashable {
   package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
@@ -32,16 +32,16 @@ package struct GGUFError: DiagnosedError, Hashable {
     package static let invalidBoolean = Code(value: .invalidBoolean)
     /// Arrays in arrays beyond ``GGUFLimits/arrayDepth``.
     package static let nestedTooDeep = Code(value: .nestedTooDeep)
-    /// `general.alignment` is no UINT32, or no power of two.
+    /// `general.alignment` isn't a UINT32, or isn't a power of two.
     package static let invalidAlignment = Code(value: .invalidAlignment)
     /// A tensor name of 64 bytes or more, or not valid UTF-8.
     package static let invalidTensorName = Code(value: .invalidTensorName)
     package static let duplicateTensor = Code(value: .duplicateTensor)
     /// More than four dimensions, a negative one, or more elements or bytes than can be counted.
     package static let invalidShape = Code(value: .invalidShape)
-    /// A ggml type that does not exist, or exists no more.
+    /// A ggml type that doesn't exist, or no longer exists.
     package static let invalidTensorType = Code(value: .invalidTensorType)
-    /// Rows that are no whole number of blocks of their type.
+    /// Rows that aren't a whole number of blocks of their type.
     package static let incompleteBlocks = Code(value: .incompleteBlocks)
     package static let misalignedTensor = Code(value: .misalignedTensor)
     package static let overlappingTensors = Code(value: .overlappingTensors)
@@ -53,18 +53,18 @@ package struct GGUFError: DiagnosedError, Hashable {
     /// A value of another type than needed.
     package static let wrongValueType = Code(value: .wrongValueType)
     package static let valueOutOfRange = Code(value: .valueOutOfRange)
-    /// Text is needed, and the bytes of the string are none.
+    /// Text is needed, but the bytes of the string aren't valid UTF-8.
     package static let invalidUTF8 = Code(value: .invalidUTF8)
     /// Tensor data of a big-endian file was asked for.
     package static let unsupportedByteOrder = Code(value: .unsupportedByteOrder)
-    /// A later part of a split model was given in the place of the first.
+    /// A later part of a split model was given instead of the first.
     package static let notFirstPart = Code(value: .notFirstPart)
     /// A part whose name does not end in `-00001-of-00003.gguf`, so that the others cannot be found.
     package static let invalidPartName = Code(value: .invalidPartName)
     package static let missingPart = Code(value: .missingPart)
     /// Parts that do not belong together.
     package static let inconsistentParts = Code(value: .inconsistentParts)
-    /// Tensor data handed to the writer in another order or number of bytes than declared.
+    /// Tensor data given to the writer in another order or amount than declared.
     package static let wrongTensorData = Code(value: .wrongTensorData)
   }
 
@@ -100,11 +100,11 @@ package struct GGUFError: DiagnosedError, Hashable {
   package var remedy: Remedy? {
     switch code.value {
     case .notGGUF: found?.remedy ?? "give a GGUF file"
-    case .unsupportedVersion: "convert the model anew with a current llama.cpp"
+    case .unsupportedVersion: "convert the model again with a current llama.cpp"
     case .truncated, .implausibleCount, .tensorOutOfRange: "the file is damaged or incomplete: get it again"
     case .unsupportedByteOrder: "convert it with gguf-py's gguf_convert_endian.py"
     case .notFirstPart: "give the first part, which names all the others"
-    case .invalidPartName: "give the parts back the names they were made with"
+    case .invalidPartName: "restore the original names of the parts"
     case .missingPart: "put all parts into one directory"
     case .invalidTensorName: "llama.cpp loads no tensor with such a name"
     default: nil

@@ -3,8 +3,8 @@ package import AloraTensors
 
 /// A GGUF file: its metadata, and where its tensors lie.
 ///
-/// Opening reads and checks the header alone, however large the data is. Everything that llama.cpp refuses is refused
-/// here too: among it duplicates, offsets other than the ones that follow from the sizes, and data beyond the end.
+/// Opening reads and checks only the header, however large the data is. Everything that llama.cpp refuses is refused here,
+/// too, for example duplicates, offsets that don't follow from the sizes, and data beyond the end.
 /// The header of a big-endian file can be read; its tensor data can't.
 package final class GGUFFile: TensorSource {
   package let path: String
@@ -46,7 +46,7 @@ package final class GGUFFile: TensorSource {
 
   package func tensor(named name: String) -> TensorDescription? { index[name].map { tensors[$0] } }
 
-  /// - Throws: `unsupportedByteOrder` where the file is big-endian.
+  /// - Throws: `unsupportedByteOrder` if the file is big-endian.
   package func file(of tensor: TensorDescription) throws -> MappedFile {
     guard !isBigEndian else {
       throw GGUFError(
@@ -56,9 +56,9 @@ package final class GGUFFile: TensorSource {
     return mapping
   }
 
-  /// True where the file starts as GGUF files do.
+  /// Whether the file starts with GGUF's magic bytes.
   ///
-  /// - Throws: ``FileError`` where it cannot be read: what it is is not known then.
+  /// - Throws: ``FileError`` if the file can't be read, because then its format is unknown.
   package static func isGGUF(path: String) throws(FileError) -> Bool {
     let file = try MappedFile(path: path)
     guard file.byteCount >= 4 else { return false }

@@ -3,8 +3,8 @@ package import AloraTensors
 
 /// A model in one GGUF file or in several, opened by the first.
 ///
-/// Parts are named `…-00001-of-00003.gguf` and say by `split.no`, `split.count` and `split.tensors.count` what they
-/// are. The model's metadata is the first part's.
+/// Parts are named `…-00001-of-00003.gguf`, and `split.no`, `split.count` and `split.tensors.count` describe them. The
+/// model's metadata is the first part's.
 ///
 /// Source: `llama_split_path` and `llama_model_loader` of llama.cpp.
 package final class GGUFFileSet: TensorSource {
@@ -35,7 +35,7 @@ package final class GGUFFileSet: TensorSource {
   package init(path: String, limits: GGUFLimits = GGUFLimits()) throws {
     let first = try GGUFFile(path: path, limits: limits)
     var parts = [first]
-    // 0 and 1 both say that there is nothing else.
+    // 0 and 1 both mean that there are no other parts.
     let count = try first.metadata.integer(ifPresent: Self.countKey, in: 0...Self.partLimit) ?? 1
     if count > 1 {
       let number = try first.metadata.integer(forKey: Self.numberKey, in: 0...Self.partLimit)
@@ -58,7 +58,8 @@ package final class GGUFFileSet: TensorSource {
     let stated = try first.metadata.integer(ifPresent: Self.tensorCountKey)
     if count > 1, let stated, stated != tensors.count {
       throw first.metadata.error(
-        .inconsistentParts, Self.tensorCountKey, "\(stated) tensors are announced, the parts hold \(tensors.count)")
+        .inconsistentParts, Self.tensorCountKey,
+        "the first part announces \(stated) tensors, but the parts contain \(tensors.count)")
     }
   }
 
@@ -78,7 +79,7 @@ package final class GGUFFileSet: TensorSource {
     let stated = try part.metadata.integer(forKey: numberKey, in: 0...partLimit)
     guard stated == number else {
       throw part.metadata.error(
-        .inconsistentParts, numberKey, "the file named as part \(number + 1) is part \(stated + 1) by its metadata")
+        .inconsistentParts, numberKey, "by its name this is part \(number + 1), by its metadata part \(stated + 1)")
     }
     guard try part.metadata.integer(ifPresent: countKey) ?? count == count else {
       throw part.metadata.error(.inconsistentParts, countKey, "expected \(count) parts, as the first part says")

@@ -1,6 +1,6 @@
 package import AloraTensors
 
-/// A tensor whose type llama.cpp doesn't know, so that the file tells neither its elements nor, exactly, its size.
+/// A tensor whose type llama.cpp doesn't know, so that its elements can't be decoded and its exact size is unknown.
 package struct GGUFForeignTensor: Hashable, Sendable {
   package let name: String
   /// The number of the type in the file.
@@ -10,7 +10,7 @@ package struct GGUFForeignTensor: Hashable, Sendable {
   /// From the tensor's first byte to the next tensor or the end of the file.
   package let byteRange: Range<Int>
 
-  /// What is known of the type: `IQ3_K (ik_llama.cpp)`, `type 200`.
+  /// The type's name, if known: `IQ3_K (ik_llama.cpp)`, `type 200`.
   package var typeName: String {
     if let name = Self.ikTypes[typeNumber] { return "\(name) (ik_llama.cpp)" }
     if let name = DType.removedTypeName(ggmlTypeID: typeNumber) { return "\(name) (removed from ggml)" }

@@ -9,7 +9,7 @@
 ///    Boolean one byte; an array is the type of its elements, UInt32, their number, UInt64, and the elements, untagged.
 /// 6. For each tensor: its name, a string; the number of its dimensions, UInt32; the dimensions, Int64 each, the
 ///    innermost first; its ggml type, UInt32; the offset of its data from the start of the data section, UInt64.
-/// 7. Padding to the next multiple of `general.alignment` (32 where the key is absent).
+/// 7. Padding to the next multiple of `general.alignment` (32 if the key is absent).
 /// 8. The data section: each tensor's data in the order of 6, each padded to a multiple of the alignment.
 ///
 /// Source: ggml's `gguf.h` and `gguf.cpp`, and `docs/gguf.md` of the ggml repository.
@@ -26,11 +26,11 @@ enum GGUFFormat {
   static let minimalKeyValueByteCount = 8 + 1 + 4 + 1
 }
 
-/// What a reader accepts at most. The counts in a file are always held against the bytes that are left in it too.
+/// Limits of what a reader accepts. Independently of them, every count in a file is checked against the bytes left in it.
 package struct GGUFLimits: Sendable {
-  /// The bytes before the data section, all of which are read.
+  /// The bytes before the data section. A reader reads all of them.
   package var headerByteCount = 1 << 28
-  /// How deep arrays may be nested; ggml itself writes none in another.
+  /// The largest nesting depth of arrays. ggml itself never nests arrays.
   package var arrayDepth = 8
   /// The largest models have some ten thousand tensors and less than a hundred keys.
   package var tensorCount = 1 << 19

@@ -11,7 +11,7 @@ struct GGUFHeaderParser {
   private(set) var alignment = GGUFFormat.defaultAlignment
   private(set) var dataOffset = 0
 
-  /// A tensor whose place is not checked yet.
+  /// A tensor whose position isn't checked yet.
   private struct Entry {
     let name: String
     let type: ElementType
@@ -49,7 +49,7 @@ struct GGUFHeaderParser {
     try placeTensors(entries)
   }
 
-  /// The error about a file in another format, which it names where it can.
+  /// The error about a file in another format. It names the format if it is known.
   private func foreignFile(_ otherwise: String) throws(FileError) -> GGUFError {
     let found = try FileSignature(cursor.file)
     return GGUFError(
@@ -69,7 +69,7 @@ struct GGUFHeaderParser {
       throw try foreignFile("it doesn't start with 'GGUF'")
     }
     var number = try cursor.load(UInt32.self, of: "the version")
-    // As ggml tells them apart: a small number in the other byte order has nothing in its low half.
+    // ggml's test: a small number in the other byte order has zeros in its low half.
     if number & 0xFFFF == 0, number != 0 {
       cursor.isBigEndian = true
       number = number.byteSwapped
@@ -100,7 +100,7 @@ struct GGUFHeaderParser {
       throw cursor.error(.invalidKey, at: start, "key \(metadata.count) is not valid UTF-8")
     }
     guard metadata[key] == nil else {
-      throw cursor.error(.duplicateKey, at: start, subject: "key \(key)", "the key comes twice")
+      throw cursor.error(.duplicateKey, at: start, subject: "key \(key)", "the key occurs twice")
     }
     metadata[key] = try cursor.value(key: key)
   }
@@ -122,7 +122,7 @@ struct GGUFHeaderParser {
       "the name of tensor \(position)", limit: GGUFFormat.tensorNameByteLimit, .invalidTensorName)
     // ggml would cut the name at a NUL.
     guard !bytes.contains(0), let name = String(validating: bytes, as: UTF8.self) else {
-      throw cursor.error(.invalidTensorName, at: start, "the name of tensor \(position) is no text")
+      throw cursor.error(.invalidTensorName, at: start, "the name of tensor \(position) is not valid text")
     }
     let subject = "tensor \(name)"
     guard index.insert(name, index: position) else {
@@ -138,7 +138,7 @@ struct GGUFHeaderParser {
     guard shape.columnCount.isMultiple(of: dtype.block.elementCount) else {
       throw cursor.error(
         .incompleteBlocks, at: start, subject: subject,
-        "rows of \(shape.columnCount) elements are no whole number of \(dtype) blocks of \(dtype.block.elementCount)")
+        "rows of \(shape.columnCount) elements aren't a whole number of \(dtype) blocks of \(dtype.block.elementCount)")
     }
     guard let byteCount = shape.byteCount(of: dtype), aligned(byteCount, to: alignment) != nil else {
       throw cursor.error(
@@ -226,7 +226,7 @@ struct GGUFHeaderParser {
         foreignTensors.append(
           GGUFForeignTensor(name: entry.name, typeNumber: number, shape: entry.shape, byteRange: byteRange))
       }
-      // The data fits in the file and its padded size in an Int; only their sum needs a look.
+      // The data fits in the file, and its padded size in an Int; only their sum must be checked.
       let (next, sumOverflow) = expected.addingReportingOverflow(aligned(byteCount, to: alignment) ?? .max)
       guard !sumOverflow else { throw failure(.invalidShape, "the sizes of the tensors overflow") }
       expected = next

@@ -5,8 +5,8 @@ package typealias GGUFTensorDeclaration = TensorDeclaration
 
 /// A GGUF file before its data: the bytes of its header, and where each tensor will lie.
 ///
-/// Version 3, little-endian. The alignment is what the metadata says under `general.alignment`, a UINT32, else 32. The
-/// same metadata and tensors give the same bytes, those that the `gguf` package of Python writes for them.
+/// Version 3, little-endian. The alignment is `general.alignment`, a UINT32, or 32 if it is missing. The same metadata and
+/// tensors give the same bytes, which are those of Python's `gguf` package.
 package struct GGUFLayout: Sendable {
   package let tensors: [TensorDescription]
   package let alignment: Int
@@ -16,7 +16,7 @@ package struct GGUFLayout: Sendable {
   let header: [UInt8]
 
   /// - Throws: `invalidAlignment`, `invalidKey`, `invalidTensorName`, `duplicateTensor`, `invalidShape`,
-  ///   `invalidTensorType`, `incompleteBlocks`, each as the reader would, so that nothing is written that cannot be read.
+  ///   `invalidTensorType`, `incompleteBlocks`, as in the reader, so that everything that is written can be read.
   package init(
     metadata: GGUFMetadata, tensors declarations: [GGUFTensorDeclaration], path: String? = nil
   ) throws(GGUFError) {
@@ -99,7 +99,7 @@ package struct GGUFLayout: Sendable {
     guard declaration.shape.columnCount.isMultiple(of: dtype.block.elementCount) else {
       throw failure(
         .incompleteBlocks,
-        "rows of \(declaration.shape.columnCount) elements are no whole number of \(dtype) blocks of "
+        "rows of \(declaration.shape.columnCount) elements aren't a whole number of \(dtype) blocks of "
           + "\(dtype.block.elementCount)")
     }
     guard let byteCount = declaration.shape.byteCount(of: dtype) else { throw tooLarge(path) }

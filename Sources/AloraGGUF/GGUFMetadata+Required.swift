@@ -1,4 +1,4 @@
-/// The look-ups of keys that must be there: as those with `ifPresent:`, and `missingKey` where the key is absent.
+/// Lookups of required keys: like those with `ifPresent:`, but they throw `missingKey` if the key is absent.
 extension GGUFMetadata {
   /// - Throws: `missingKey`, `wrongValueType`, `invalidUTF8`.
   package func string(forKey key: String) throws(GGUFError) -> String { try required(key, string(ifPresent: key)) }

@@ -8,7 +8,7 @@ package struct GGUFMetadata: Sendable {
   package private(set) var entries: [Entry] = []
   /// The file that they came from, for error messages.
   package let path: String?
-  // By bytes: Swift holds canonically equal strings for the same, GGUF does not.
+  // By bytes, because Swift treats canonically equal strings as the same, but GGUF doesn't.
   private var indices: [[UInt8]: Int] = [:]
 
   package init(path: String? = nil) { self.path = path }
@@ -37,7 +37,7 @@ package struct GGUFMetadata: Sendable {
 }
 
 extension GGUFMetadata: Equatable {
-  /// Equal are the same key-values in the same order.
+  /// Two are equal if they have the same key-values in the same order.
   package static func == (left: GGUFMetadata, right: GGUFMetadata) -> Bool {
     left.entries.elementsEqual(right.entries) { $0.key.utf8.elementsEqual($1.key.utf8) && $0.value == $1.value }
   }
@@ -46,7 +46,7 @@ extension GGUFMetadata: Equatable {
 // MARK: - Typed look-up
 
 extension GGUFMetadata {
-  /// The text of a string value; nil where the key is absent.
+  /// The text of a string value; nil if the key is absent.
   ///
   /// - Throws: `wrongValueType`, `invalidUTF8`.
   package func string(ifPresent key: String) throws(GGUFError) -> String? {
@@ -58,7 +58,7 @@ extension GGUFMetadata {
 
   /// An integer of any integer type.
   ///
-  /// llama.cpp reads most keys in one type only; where that matters, ask for `value.type`.
+  /// llama.cpp reads most keys in one type only; if that matters, check `value.type`.
   /// - Throws: `wrongValueType`, `valueOutOfRange`.
   package func integer(
     ifPresent key: String, in range: ClosedRange<Int> = .min ... .max
@@ -93,7 +93,7 @@ extension GGUFMetadata {
     return boolean
   }
 
-  /// - Parameter elementType: the only type that the elements may have, where one is given.
+  /// - Parameter elementType: the type that the elements must have; nil allows any.
   /// - Throws: `wrongValueType`.
   package func array(
     ifPresent key: String, of elementType: GGUFValueType? = nil
@@ -106,15 +106,16 @@ extension GGUFMetadata {
     return array
   }
 
-  /// An array of any integer type, or of `elementType` only, with so many elements at most.
+  /// An array of integers: of any integer type, or only of `elementType`.
   ///
+  /// - Parameter limit: the largest number of elements.
   /// - Throws: `wrongValueType`, `valueOutOfRange`.
   package func integers(
     ifPresent key: String, of elementType: GGUFValueType? = nil, atMost limit: Int = .max
   ) throws(GGUFError) -> [Int]? {
     guard let array = try array(ifPresent: key, of: elementType) else { return nil }
     guard array.count <= limit else {
-      throw error(.valueOutOfRange, key, "it has \(array.count) elements, at most \(limit) are taken")
+      throw error(.valueOutOfRange, key, "it has \(array.count) elements, at most \(limit) are accepted")
     }
     if let integers = array.integers { return integers }
     guard array.elementType != .uint64 else { throw error(.valueOutOfRange, key, "an element is too large") }
@@ -153,7 +154,7 @@ extension GGUFMetadata {
     error(.wrongValueType, key, "expected \(wanted), found \(value.typeName)")
   }
 
-  /// An error about the value of a key, for those who find more wrong with it than its type.
+  /// An error about the value of a key, for callers that check more than its type.
   package func error(_ code: GGUFError.Code, _ key: String, _ problem: String) -> GGUFError {
     GGUFError(code, path: path, subject: "key \(key)", problem: problem)
   }

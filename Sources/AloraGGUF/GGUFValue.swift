@@ -4,7 +4,7 @@
 package enum GGUFValueType: UInt32, CaseIterable, Hashable, Sendable {
   case uint8, int8, uint16, int16, uint32, int32, float32, bool, string, array, uint64, int64, float64
 
-  /// The bytes of each value, or nil where they vary.
+  /// The bytes of each value, or nil if they vary.
   package var byteCount: Int? {
     switch self {
     case .uint8, .int8, .bool: 1
@@ -15,7 +15,7 @@ package enum GGUFValueType: UInt32, CaseIterable, Hashable, Sendable {
     }
   }
 
-  /// The fewest bytes that an element of an array takes.
+  /// The smallest size of an array's element, in bytes.
   var minimalByteCount: Int { byteCount ?? (self == .string ? 8 : 12) }
 
   /// ggml's short name: `u32`, `str`, `arr`.
@@ -81,7 +81,7 @@ package enum GGUFValue: Sendable {
     if case .array(let array) = self { "arr[\(array.elementType.name)]" } else { type.name }
   }
 
-  /// The value of any integer type, where an `Int` can hold it.
+  /// The value of any integer type; nil if it doesn't fit in an `Int`.
   package var integer: Int? {
     switch self {
     case .uint8(let value): Int(value)
@@ -105,14 +105,14 @@ package enum GGUFValue: Sendable {
     }
   }
 
-  /// The text of a string; nil for other types and where the bytes are not valid UTF-8.
+  /// The text of a string; nil for other types, and if the bytes aren't valid UTF-8.
   package var text: String? {
     if case .bytes(let bytes) = self { String(validating: bytes, as: UTF8.self) } else { nil }
   }
 }
 
 extension GGUFValue: Hashable {
-  /// Equal are values of the same type and the same bits: a NaN equals itself, and 0 is not -0.
+  /// Two values are equal if type and bits are the same: a NaN equals itself, and 0 doesn't equal -0.
   package static func == (left: GGUFValue, right: GGUFValue) -> Bool {
     left.type == right.type && left.encoded == right.encoded
   }

@@ -1,7 +1,7 @@
 package import AloraSystem
 internal import AloraTensors
 
-/// Writes a GGUF file whose tensors are known beforehand, their data in chunks as they come.
+/// Writes a GGUF file. Its tensors are known beforehand; their data arrives in chunks.
 ///
 ///     let layout = try GGUFLayout(metadata: metadata, tensors: declarations)
 ///     let writer = try GGUFWriter(path: path, replacesExisting: false, layout: layout)
@@ -26,7 +26,7 @@ package final class GGUFWriter {
 
   /// Appends bytes to a tensor, which must be the first whose data is not complete.
   ///
-  /// - Throws: `wrongTensorData` where it is another or the bytes are more than it lacks; ``FileError``.
+  /// - Throws: `wrongTensorData` if another tensor is due, or if there are too many bytes; ``FileError``.
   package func write(_ bytes: RawSpan, of name: String) throws {
     guard bytes.byteCount > 0 else { return }
     guard index < layout.tensors.count, layout.tensors[index].name.utf8.elementsEqual(name.utf8) else {
@@ -34,7 +34,7 @@ package final class GGUFWriter {
     }
     let missing = layout.tensors[index].byteRange.upperBound - file.byteCount
     guard bytes.byteCount <= missing else {
-      throw failure(name, "\(bytes.byteCount) bytes were written where \(missing) were missing")
+      throw failure(name, "\(bytes.byteCount) bytes were written, but only \(missing) are missing")
     }
     try file.write(bytes)
     try passCompleteTensors()
@@ -42,7 +42,7 @@ package final class GGUFWriter {
 
   /// Makes the file appear.
   ///
-  /// - Throws: `wrongTensorData` where data is missing; ``FileError``.
+  /// - Throws: `wrongTensorData` if data is missing; ``FileError``.
   package func finish() throws {
     if index < layout.tensors.count {
       let tensor = layout.tensors[index]
@@ -51,7 +51,7 @@ package final class GGUFWriter {
     try file.commit()
   }
 
-  /// Pads after each tensor that is complete, empty ones among them.
+  /// Writes the padding after each complete tensor, including empty ones.
   private func passCompleteTensors() throws(FileError) {
     while index < layout.tensors.count, layout.tensors[index].byteRange.upperBound == file.byteCount {
       index += 1

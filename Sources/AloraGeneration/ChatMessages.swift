@@ -4,8 +4,8 @@ package import AloraJSON
 package enum ChatMessages {
   /// The messages of a JSON list.
   ///
-  /// Parts of content that are text become one string, and arguments of tool calls that are written as JSON in a string
-  /// become that JSON: templates are written for both.
+  /// Text parts of content become one string. Arguments of tool calls in the form of a JSON string become that JSON, because
+  /// templates expect it.
   ///
   /// Source: OpenAI's chat completion API for the form; vLLM's `chat_utils.py` for the arguments.
   /// - Throws: ``JSONError`` (`wrongType`, `missing`) with the place.
@@ -94,7 +94,7 @@ package enum ChatMessages {
     return .object(members)
   }
 
-  /// The object that a string of JSON holds, or the string.
+  /// The object in a JSON string, or the string itself.
   private static func arguments(_ text: String) -> JSONValue {
     let bytes = Array(text.utf8)
     // Safe: the document copies what it keeps.
@@ -106,7 +106,7 @@ package enum ChatMessages {
 }
 
 extension JSONValue {
-  /// The same value, apart from its document.
+  /// The same value, independent of its document.
   ///
   /// - Throws: `outOfRange` for a number that is too large.
   package init(_ json: JSON) throws(JSONError) {

@@ -2,9 +2,9 @@ package import AloraInference
 internal import AloraModels
 internal import AloraSystem
 
-/// The longest prompt that a model is asked to compute.
+/// The longest prompt that is accepted for a model.
 ///
-/// What a model computes after the positions it was made for is no reference for anything, and may take hours.
+/// Beyond the positions that a model was made for, its numbers are no reference for anything, and computing them may take hours.
 package struct ContextLimit: Sendable {
   /// In tokens; nil if there is none.
   package let length: Int?
@@ -13,7 +13,7 @@ package struct ContextLimit: Sendable {
 
   private init(length: Int?) { self.length = length }
 
-  /// - Parameter isIgnored: whether the user wants to go on after the context.
+  /// - Parameter isIgnored: whether longer prompts are allowed.
   package init(_ model: Model, isIgnored: Bool = false) {
     length = isIgnored ? nil : model.graph.parameters.contextLength
   }
@@ -26,6 +26,6 @@ package struct ContextLimit: Sendable {
       remedy: .exceedContext)
   }
 
-  /// How many of the tokens wanted fit after `count`.
+  /// The number of tokens that can follow `count` others, at most `wanted`.
   package func room(after count: Int, wanted: Int) -> Int { length.map { min(wanted, max(0, $0 - count)) } ?? wanted }
 }

@@ -57,7 +57,7 @@ package struct Conversation: Sendable {
   }
 }
 
-/// What a chat has besides its messages.
+/// The parts of a chat besides its messages.
 package struct ChatFrame: Sendable {
   /// The first message's text, if it is the system's.
   package var system: String?

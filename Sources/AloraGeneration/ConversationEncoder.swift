@@ -61,8 +61,8 @@ package struct ConversationEncoder: Sendable {
     if let system = frame.system {
       guard !Self.isSystem(messages.first) else {
         throw GenerationError(
-          .systemTwice, path: nil, place: nil, problem: "the messages begin with a system message already",
-          remedy: "give the system's text once")
+          .systemTwice, path: nil, place: nil, problem: "the messages already begin with a system message",
+          remedy: "give the system message only once")
       }
       messages.insert(ChatMessages.message("system", system), at: 0)
     }

@@ -1,6 +1,6 @@
 package import AloraSystem
 
-/// A file of cached keys and values, or a conversation, that cannot be used.
+/// A file of cached keys and values, or a conversation, that can't be used.
 package struct GenerationError: DiagnosedError, Hashable {
   package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
@@ -12,11 +12,11 @@ package struct GenerationError: DiagnosedError, Hashable {
     package static let unsupportedVersion = Code(value: .unsupportedVersion)
     /// Other weights made the keys and values.
     package static let foreignWeights = Code(value: .foreignWeights)
-    /// The contents are not what was written, or contradict each other.
+    /// The contents were changed after writing, or contradict each other.
     package static let damaged = Code(value: .damaged)
-    /// A system text was given, and the messages begin with one.
+    /// A system message was given, but the messages already begin with one.
     package static let systemTwice = Code(value: .systemTwice)
-    /// A turn names an adapter that isn't there.
+    /// A turn names an unknown adapter.
     package static let unknownAdapter = Code(value: .unknownAdapter)
   }
 

@@ -2,23 +2,23 @@ internal import AloraSystem
 internal import AloraAdapters
 package import AloraInference
 
-/// A text to be continued.
+/// A text to continue.
 package struct GenerationRequest: Sendable {
   /// The prompt, at least one token.
   package var tokens: [Int]
   package var adapter: Adapter?
   /// The first adapted position; nil: the adapter is off.
   package var activationStart: Int?
-  /// How many tokens are generated at most.
+  /// The largest number of tokens to generate.
   package var limit: Int
   package var sampling = SamplingOptions.greedy
   package var seed: UInt64 = 0
-  /// Tokens that end the text. The one that does is generated, and is the last.
+  /// Tokens that end the text. The end token is the last generated one.
   package var endTokens: Set<Int> = []
 
-  /// A request whose adapter is switched on as PEFT has it: at the start of the invocation's last occurrence in the prompt.
+  /// A request whose adapter is active by PEFT's rule: from the start of the invocation's last occurrence in the prompt.
   ///
-  /// Only the prompt counts: an invocation that appears, or is completed, by what is generated switches nothing.
+  /// Only the prompt is searched. An invocation in generated tokens, or one that they complete, activates nothing.
   package init(tokens: [Int], adapter: Adapter? = nil, limit: Int) {
     self.tokens = tokens
     self.adapter = adapter
@@ -27,12 +27,12 @@ package struct GenerationRequest: Sendable {
   }
 }
 
-/// A generated token, as it becomes known.
+/// A generated token.
 package struct GenerationStep {
-  /// Which of the requests.
+  /// The index of the request.
   package let request: Int
   package let choice: SampledToken
-  /// What it was chosen from.
+  /// The logits that it was chosen from.
   package let logits: ArraySlice<Float>
 }
 
@@ -41,7 +41,7 @@ package struct Generation: Sendable {
   package enum End: String, Sendable {
     /// An end token was generated.
     case token = "end_token"
-    /// As many tokens as allowed.
+    /// The limit was reached.
     case limit
     /// The caller wanted no more.
     case stopped
@@ -50,7 +50,7 @@ package struct Generation: Sendable {
   package internal(set) var end = End.limit
   /// How many of the prompt's tokens came from the cache.
   package internal(set) var reusedCount = 0
-  /// From the call to the first token; with several requests, the others' prompts before it are included.
+  /// The time from the call to the first token. With several requests, it includes earlier requests' prompts.
   package internal(set) var secondsToFirstToken = 0.0
   package internal(set) var seconds = 0.0
 
@@ -61,9 +61,9 @@ package struct Generation: Sendable {
 package final class Generator {
   package let evaluator: Evaluator
   package let cache: PrefixCache
-  /// How many tokens of a prompt are computed together.
+  /// The number of a prompt's tokens in one chunk.
   package static let chunkCount = 512
-  /// Prompts that lack no more than this are finished together with others.
+  /// If a prompt lacks at most this many tokens, they are computed together with those of other prompts.
   static let shortCount = 64
 
   package init(evaluator: Evaluator, cache: PrefixCache) {
@@ -74,8 +74,8 @@ package final class Generator {
 
   /// Continues texts, all of them together: one pass of the model computes a token for each.
   ///
-  /// The logits, and with the same seed the tokens, are those of each request alone without a cache, bit for bit.
-  /// - Parameter isWanted: told of each token; false ends that text.
+  /// The logits (and, with the same seed, the tokens) are bit-identical to those of each request alone without a cache.
+  /// - Parameter isWanted: called with each token; false ends that text.
   /// - Throws: as ``Evaluator/evaluate(_:)``.
   package func generate(_ requests: [GenerationRequest], isWanted: (GenerationStep) throws -> Bool = { _ in true })
     throws
@@ -85,7 +85,7 @@ package final class Generator {
     var results = requests.map { _ in Generation() }
     var texts: [(held: CachedSequence, sampler: Sampler)] = []
     var running: [Int] = []
-    /// Whether the text goes on.
+    /// Whether the text continues.
     func take(_ index: Int, _ logits: ArraySlice<Float>) throws -> Bool {
       let request = requests[index]
       let choice = texts[index].sampler.sample(logits)
@@ -118,7 +118,7 @@ package final class Generator {
       texts.append((held, Sampler(request.sampling, seed: request.seed)))
       results[index].reusedCount = held.reusedCount
       if request.tokens.count - held.reusedCount > Self.shortCount {
-        // At once, so that what it computes is there for those behind it.
+        // Computed now, so that the requests after this one can reuse it.
         try take(prompts: [index])
       } else {
         short.append(index)
@@ -140,9 +140,9 @@ package final class Generator {
     return results
   }
 
-  /// Computes what sequences lack of their prompts: the last part of each, all together.
+  /// Computes the parts of prompts that their sequences lack; the last part of each goes into one batch.
   ///
-  /// - Returns: the last tokens' logits, where they are wanted.
+  /// - Returns: the logits of each prompt's last token; none for a request with a limit of 0.
   private func finishPrompts(_ prompts: [(sequence: TokenSequence, request: GenerationRequest)]) throws -> [Logits] {
     for (sequence, request) in prompts {
       while request.tokens.count - sequence.tokens.count > Self.chunkCount {

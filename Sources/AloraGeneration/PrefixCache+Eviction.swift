@@ -2,9 +2,9 @@ package import AloraTensors
 internal import AloraInference
 
 extension PrefixCache {
-  /// Moves blocks to the front of the list, the first of the path foremost.
+  /// Moves the blocks of a path to the front of the list, the path's first block first.
   ///
-  /// So no block is ever newer than the one before it in its texts, and the oldest is one that no other follows.
+  /// So no block is ever more recent than its predecessor, and the least recent block has no successor.
   func touch(_ path: [Int]) {
     for number in path.dropFirst().reversed() {
       unlink(number)
@@ -38,7 +38,7 @@ extension PrefixCache {
     evict()
   }
 
-  /// Drops what is too much: the blocks longest unused, but none in use.
+  /// Drops blocks until the limit is met, the least recently used first. Blocks in use stay.
   func evict() {
     var next = oldest
     while byteCount > byteLimit, let number = next, let node = nodes[number] {
@@ -52,7 +52,7 @@ extension PrefixCache {
     }
   }
 
-  /// How many blocks base weights alone made, and how many each adapter did.
+  /// The number of blocks that base weights alone made, and the number for each adapter.
   package var blockCounts: (base: Int, adapted: [Digest: Int]) {
     var (base, adapted) = (0, [Digest: Int]())
     for node in nodes.values where node.block != nil {

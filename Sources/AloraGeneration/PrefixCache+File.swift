@@ -8,13 +8,13 @@ package import AloraInference
 // 2. u32 version of this format; u32 version of the exact order of sums
 // 3. 32 bytes: SHA-256 of the model's files
 // 4. u32 layers, u32 key-value heads, u32 head dimension, u32 rotary embeddings, u64 number of blocks
-// 5. for each block, the one used last first, and none before the one that it follows:
-//    u64 number of that one, counted from 1; 0 where it begins a text
-//    u64 which rotary embeddings take their long frequencies (bit i: the i-th) where it begins a text, else 0
-//    u8 1 where an adapter made part of it, else 0; 32 bytes: the adapter's digest; u64 its activation start
+// 5. for each block, most recently used first, and after its predecessor:
+//    u64 number of the predecessor, counted from 1; 0 if it begins a text
+//    u64 which rotary embeddings take their long frequencies (bit i: the i-th) if it begins a text, else 0
+//    u8 1 if an adapter made part of it, else 0; 32 bytes: the adapter's digest; u64 its activation start
 //    u32 number of tokens, from 1 to 32; for each, u32
 //    f32 keys and values [layers, heads, tokens, 2 · head dimension]
-//    32 bytes: SHA-256 of that digest of the block before (of parts 1 to 4 where it begins a text), and of the above
+//    32 bytes: SHA-256 of that digest of the block before (of parts 1 to 4 if it begins a text), and of the above
 package enum CacheFileFormat {
   static let magic = Array("ALORAKV".utf8) + [0]
   static let version = 1
@@ -55,7 +55,7 @@ extension PrefixCache {
   /// Writes all blocks.
   ///
   /// - Parameters:
-  ///   - file: where to; it appears when the whole is written.
+  ///   - file: the file to write. It appears when it is complete.
   ///   - filesDigest: ``ModelSource/digest()``.
   /// - Throws: `noSpace`, `system`.
   package func save(to file: AtomicFile, filesDigest: Digest) throws(FileError) {

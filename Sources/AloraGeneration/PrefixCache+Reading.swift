@@ -5,7 +5,7 @@ package import AloraInference
 extension PrefixCache {
   /// A cache with the blocks of a file.
   ///
-  /// Nothing is believed: each block's digest is computed anew, and what the blocks say of each other must fit.
+  /// The file is not trusted: each block's digest is recomputed, and the relations between blocks are checked.
   /// - Parameter filesDigest: ``ModelSource/digest()``.
   /// - Throws: ``GenerationError`` (each code), ``FileError``.
   package convenience init(model: Model, byteLimit: Int, path: String, filesDigest: Digest) throws {
@@ -34,10 +34,10 @@ extension PrefixCache {
       throw reader.damaged("a block follows one that is not full")
     }
     guard record.tokens.allSatisfy({ $0 < model.vocabularySize }) else {
-      throw reader.damaged("a token is none of the model's")
+      throw reader.damaged("a token is not in the model's vocabulary")
     }
     let before = parent.flatMap { nodes[$0.number]?.key.weights }
-    // What follows adapted positions is adapted alike; elsewhere an adapter begins within the block.
+    // Positions after adapted ones are adapted in the same way. Otherwise the adapter begins within the block.
     let fits =
       before == nil
       ? record.weights.map { $0.activationStart >= first && $0.activationStart < end } ?? true
@@ -49,12 +49,12 @@ extension PrefixCache {
     } else {
       let count = model.longRotaries(length: 1).count
       guard count < 64, record.rotaryBits >> UInt64(count) == 0 else {
-        throw reader.damaged("a block has other rotary embeddings")
+        throw reader.damaged("a block was made with other rotary embeddings")
       }
       parentNumber = root(longRotaries: (0..<count).map { record.rotaryBits >> UInt64($0) & 1 == 1 })
     }
     let key = Key(parent: parentNumber, weights: record.weights, tokens: record.tokens)
-    guard numbers[key] == nil else { throw reader.damaged("a block is there twice") }
+    guard numbers[key] == nil else { throw reader.damaged("a block occurs twice") }
     let block = KVBlockHandle(model: model, floats: record.floats, positionCount: record.tokens.count)
     let number = add(Node(key: key, block: block))
     numbers[key] = number
@@ -87,7 +87,7 @@ struct CacheFileReader {
 
   private mutating func take(_ count: Int) throws -> [UInt8] {
     guard count <= file.byteCount - byteOffset else {
-      throw damaged("the file ends, where \(count) bytes are to follow")
+      throw damaged("the file ends too early: \(count) more bytes are expected")
     }
     let bytes = try file.read(byteOffset..<(byteOffset + count))
     byteOffset += count
@@ -103,7 +103,7 @@ struct CacheFileReader {
   mutating func header(_ model: Model, _ filesDigest: Digest) throws -> (blockCount: Int, digest: Digest) {
     typealias Format = CacheFileFormat
     guard file.byteCount >= 8, try file.read(0..<8) == Format.magic else {
-      throw error(.notACache, "it is no file of cached keys and values")
+      throw error(.notACache, "not a cache file that alora wrote")
     }
     let header = try take(Format.headerByteCount)
     let count = Self.number(header, at: Format.headerByteCount - 8, byteCount: 8)
@@ -113,35 +113,35 @@ struct CacheFileReader {
       ("exact order of sums", 12, .unsupportedVersion, 12..<16),
     ] where header[range] != expected[range] {
       let versions = [header, expected].map { Self.number($0, at: offset, byteCount: 4) }
-      throw error(code, "version \(versions[0]) of the \(name), this is \(versions[1])")
+      throw error(code, "the cache has version \(versions[0]) of the \(name), this program has \(versions[1])")
     }
     guard header[16..<48] == expected[16..<48] else {
-      throw error(.foreignWeights, "the keys and values were made by another model than \(model.path)")
+      throw error(.foreignWeights, "the keys and values are those of another model, not of \(model.path)")
     }
     guard header[48..<64] == expected[48..<64] else { throw damaged("the model has another number of heads or layers") }
-    // Each block has at least one token: the count bounds nothing but this loop.
+    // Each block has at least one token. The count bounds only this loop.
     guard count <= UInt64(file.byteCount / 4) else { throw damaged("\(count) blocks do not fit into the file") }
     return (Int(count), Format.digest(header))
   }
 
-  /// - Parameter digestBefore: the digest of an earlier block by its number; nil where there is none.
+  /// - Parameter digestBefore: the digest of an earlier block by its number; nil if there is none.
   /// - Throws: `damaged`.
   mutating func block(of model: Model, header: Digest, digestBefore: (Int) -> Digest?) throws -> (Record, Digest) {
     var bytes = try take(61)
     guard let parent = Int(exactly: Self.number(bytes, at: 0, byteCount: 8)),
       let before = parent == 0 ? header : digestBefore(parent)
-    else { throw damaged("a block follows one that is not before it") }
+    else { throw damaged("a block comes before the one that it continues") }
     let start = Self.number(bytes, at: 49, byteCount: 8)
     let tokenCount = Int(Self.number(bytes, at: 57, byteCount: 4))
     guard (1...TokenSequence.blockPositionCount).contains(tokenCount) else {
-      throw damaged("a block of \(tokenCount) tokens")
+      throw damaged("a block has \(tokenCount) tokens")
     }
     let floatCount = model.cacheFloatCount(positionCount: tokenCount)
     let rest = try take(4 * (tokenCount + floatCount))
     bytes += rest
     let digest = CacheFileFormat.digest(before.bytes, bytes)
     guard digest.bytes == (try take(32)) else {
-      throw damaged("a block's contents do not have their digest")
+      throw damaged("a block's contents don't match their digest")
     }
     var weights: PrefixCache.Weights?
     if bytes[16] != 0 {
@@ -163,8 +163,8 @@ struct CacheFileReader {
     return (record, digest)
   }
 
-  /// - Throws: `damaged` where something follows.
+  /// - Throws: `damaged` if something follows.
   func finish() throws {
-    guard byteOffset == file.byteCount else { throw damaged("more follows after the last block") }
+    guard byteOffset == file.byteCount else { throw damaged("there is data after the last block") }
   }
 }

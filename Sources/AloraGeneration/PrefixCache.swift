@@ -1,19 +1,19 @@
 internal import AloraTensors
 package import AloraInference
 
-/// Keys and values of texts that were computed, for texts that begin alike.
+/// Keeps the keys and values of computed texts, for later texts that begin the same way.
 ///
-/// A tree of blocks of 32 positions (the last of a text may have fewer). A block is known by what its contents are a
-/// function of: the block before it, its tokens, and the weights that made it. Blocks that base weights made are
-/// shared by the base and by every adapter that begins behind them; from the activation start on, blocks belong to one
-/// adapter and one start, and an ordinary LoRA's blocks are its own from the first. Of a block that fits only in part
-/// (other tokens from some position on, or another activation start), the part is copied.
+/// The cache is a tree of blocks of 32 positions; the last block of a text may have fewer. A block's key is what its
+/// contents are a function of: the block before it, its tokens, and the weights that made it. Blocks made by base weights
+/// are shared by the base and by every adapter that activates after them. From the activation start on, blocks belong to
+/// one adapter and one start. All blocks of an ordinary LoRA are its own. If only the beginning of a block can be reused
+/// (the tokens differ later on, or the activation start does), that part is copied.
 ///
-/// What is in use by a ``CachedSequence`` stays; of the rest, the blocks longest unused go first where the limit is
-/// exceeded, always from the ends of texts. Not for several threads at once.
+/// Blocks in use by a ``CachedSequence`` stay. When the limit is exceeded, the least recently used of the others are
+/// dropped, always from the ends of texts. Not thread-safe.
 package final class PrefixCache {
   package let model: Model
-  /// Blocks beyond this are dropped as soon as nothing uses them.
+  /// Blocks above this limit are dropped as soon as they are unused.
   ///
   /// Units: bytes.
   package let byteLimit: Int
@@ -21,13 +21,13 @@ package final class PrefixCache {
 
   var nodes: [Int: Node] = [:]
   var numbers: [Key: Int] = [:]
-  /// The blocks with which texts begin, by their rotary embeddings' frequencies.
+  /// The roots of the tree. Texts with different rotary frequencies have different roots.
   var roots: [[Bool]: Int] = [:]
   var lastNumber = 0
-  /// The ends of the list of blocks, from the one used last to the one longest unused.
+  /// The ends of the list of blocks, from the most to the least recently used.
   var (newest, oldest): (Int?, Int?) = (nil, nil)
 
-  /// Which adapter's weights made a block, and from which position on.
+  /// The adapter whose weights made a block, and the first adapted position.
   struct Weights: Hashable {
     let adapterDigest: Digest
     let activationStart: Int
@@ -60,11 +60,11 @@ package final class PrefixCache {
 
   package var blockCount: Int { nodes.count - roots.count }
 
-  /// A sequence that begins with as many of the tokens as are here.
+  /// A sequence that starts with the longest cached prefix of the tokens.
   ///
   /// - Parameters:
-  ///   - limit: at most so many; one less than there are where the last one's logits are wanted.
-  ///   - activationStart: nil: the adapter is off.
+  ///   - limit: the largest number of tokens to reuse. To get the last token's logits, pass one less than there are.
+  ///   - activationStart: the index of the first adapted token; nil if the adapter is off.
   package func sequence(
     beginning tokens: [Int], atMost limit: Int, adapter: Adapter? = nil, activationStart: Int? = nil,
     declaredLength: Int
@@ -103,7 +103,7 @@ package final class PrefixCache {
     return CachedSequence(sequence, cache: self, path: Array(path.dropFirst()))
   }
 
-  /// Takes in what a sequence has computed. Its blocks are shared, not copied.
+  /// Adds a sequence's blocks. They are shared, not copied.
   package func insert(_ sequence: TokenSequence) {
     precondition(sequence.model === model, "a sequence of another model")
     let slots = TokenSequence.blockPositionCount
@@ -126,7 +126,7 @@ package final class PrefixCache {
     if let number = numbers[key] { return number }
     for number in nodes[key.parent]?.childNumbers ?? [] {
       guard let other = nodes[number]?.key, other.weights == key.weights else { continue }
-      // A text that goes on where the cache knew its beginning: the longer block takes the shorter one's place.
+      // The text continues one that the cache knows: the longer block replaces the shorter one.
       if other.tokens.count < key.tokens.count, key.tokens.starts(with: other.tokens) {
         numbers[other] = nil
         numbers[key] = number
@@ -164,9 +164,9 @@ package final class PrefixCache {
     return Weights(adapterDigest: digest, activationStart: start)
   }
 
-  /// The block of which the most can be used, and how many positions.
+  /// The child block with the longest reusable beginning, and the number of positions in it.
   ///
-  /// Blocks made by other weights are good up to the first activation of the two.
+  /// A block made by other weights can be reused up to the earlier of the two activation starts.
   private func bestPart(of parent: Int, _ tokens: ArraySlice<Int>, at position: Int, _ digest: Digest?, _ start: Int?)
     -> (number: Int, count: Int)?
   {
@@ -188,20 +188,20 @@ package final class PrefixCache {
   }
 }
 
-/// What a cache has done so far.
+/// Counts of a cache's operations so far.
 package struct PrefixCacheStatistics: Hashable, Sendable {
   package internal(set) var lookUpCount = 0
   /// The tokens of all texts that were looked up.
   package internal(set) var requestedTokenCount = 0
-  /// How many of them were there.
+  /// How many of them came from the cache.
   package internal(set) var reusedTokenCount = 0
-  /// How many of those were copied, because their block could be used in part only.
+  /// How many of those were copied, because only part of their block could be used.
   package internal(set) var copiedTokenCount = 0
   package internal(set) var insertedBlockCount = 0
   package internal(set) var evictedBlockCount = 0
 }
 
-/// A sequence that was begun from a cache. While it lives, the blocks that it began with stay in the cache.
+/// A sequence that starts with cached blocks. While it exists, these blocks stay in the cache.
 package final class CachedSequence {
   package let sequence: TokenSequence
   /// How many tokens came from the cache.

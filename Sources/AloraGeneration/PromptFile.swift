@@ -22,8 +22,8 @@ package struct PromptFile {
   /// The prompts as tokens of a model.
   ///
   /// - Parameters:
-  ///   - invocation: what switches an Activated LoRA on; nil: a plain LoRA.
-  ///   - frame: what chats have besides their messages.
+  ///   - invocation: an Activated LoRA's invocation; nil: a plain LoRA.
+  ///   - frame: the parts of chats besides their messages.
   ///   - isChat: whether a text is a user's message.
   /// - Throws: what the tokenizer and the chat template throw; ``InferenceError`` `noTokens` for a prompt without any.
   package func prompts(

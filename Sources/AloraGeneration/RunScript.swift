@@ -1,23 +1,23 @@
 package import AloraJSON
 
-/// One turn of a conversation: what is said, and who answers.
+/// One turn of a conversation: the text, and who answers.
 package struct RunTurn {
-  /// What is said, for a model without a chat template: UTF-8.
+  /// The text in UTF-8, for a model without a chat template.
   package var text: [UInt8]
-  /// The same as messages.
+  /// The text as messages.
   package var messages: [JSONValue]
   /// The adapter that answers; nil: the base.
   package var adapter: String?
   package var limit: Int?
   package var seed: Int?
-  /// Whether the conversation begins anew.
+  /// Whether a new conversation starts.
   package var resets = false
-  /// Whether the turn is forgotten when it is answered, and the conversation goes on as it was.
+  /// Whether the turn is forgotten after the answer, so that the conversation continues as before.
   package var isFork = false
-  /// Whether somebody is expected to answer: not after what the system says.
+  /// Whether the turn is answered. System messages aren't.
   package var wantsAnswer: Bool { !isFromSystem }
   private let isFromSystem: Bool
-  /// Whether only a chat template can write the turn.
+  /// Whether the turn needs a chat template.
   package let needsChat: Bool
 
   package init(prompt: String, role: String = "user", adapter: String? = nil) {
@@ -57,7 +57,7 @@ package enum RunScript {
       var batch: [RunTurn] = []
       for element in try root.elements() {
         var turn = try turn(element)
-        guard !turn.resets else { throw element.error(.wrongType, "a turn among several cannot reset") }
+        guard !turn.resets else { throw element.error(.wrongType, "a turn in a list can't reset the conversation") }
         turn.isFork = true
         batch.append(turn)
       }
@@ -77,7 +77,8 @@ package enum RunScript {
       case "fork": turn.isFork = try member.boolean()
       default:
         throw member.error(
-          .wrongType, "a turn has prompt or messages, adapter, role, limit, seed, reset and fork, but no '\(name)'")
+          .wrongType,
+          "unknown member '\(name)'; a turn has prompt or messages, adapter, role, limit, seed, reset and fork")
       }
     }
     return turn
@@ -90,7 +91,7 @@ package enum RunScript {
       return RunTurn(prompt: try value["prompt"].string(), role: role ?? "user")
     }
     guard try value[optional: "prompt"] == nil, role == nil else {
-      throw value.error(.wrongType, "a turn with messages has no prompt and no role")
+      throw value.error(.wrongType, "a turn with messages can't have a prompt or a role")
     }
     return RunTurn(messages: try ChatMessages.messages(messages))
   }

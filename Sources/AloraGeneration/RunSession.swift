@@ -3,7 +3,7 @@ internal import AloraJSON
 internal import AloraSystem
 internal import AloraTokenization
 
-/// A conversation of a base model and its adapters, on one cache.
+/// A conversation with a base model and its adapters, on one cache.
 package final class RunSession {
   package let generator: Generator
   package let encoder: ConversationEncoder
@@ -18,7 +18,7 @@ package final class RunSession {
     package var seed: UInt64 = 0
     package var stopTexts: [String] = []
     package var endTokens: Set<Int> = []
-    /// What a chat has besides its turns; nil if prompts are written as they are.
+    /// The parts of a chat besides its turns; nil if prompts are plain texts.
     package var frame: ChatFrame?
     package var contextLimit = ContextLimit.none
 
@@ -53,7 +53,8 @@ package final class RunSession {
     if let found = adapters.first(where: { $0.name == name }) { return found.adapter }
     let names = (["base"] + adapters.map(\.name)).joined(separator: ", ")
     throw GenerationError(
-      .unknownAdapter, path: nil, place: nil, problem: "there is no adapter '\(name)'", remedy: "name one of \(names)")
+      .unknownAdapter, path: nil, place: nil, problem: "there is no adapter '\(name)'", remedy: "choose one of \(names)"
+    )
   }
 
   package func reset() {
@@ -63,7 +64,7 @@ package final class RunSession {
 
   /// Answers turns together.
   ///
-  /// - Parameter tell: given each piece of text with its turn's index.
+  /// - Parameter tell: called with each piece of text and its turn's index.
   /// - Throws: `unknownAdapter`; ``InferenceError`` `tooLong`; what tokenizing, the template and computing throw.
   package func answer(_ turns: [RunTurn], tell: (Int, String) -> Void) throws -> [Answer] {
     if turns.contains(where: \.resets) { reset() }
@@ -106,7 +107,7 @@ package final class RunSession {
 
   private func limit(of turn: RunTurn) -> Int { turn.limit ?? (turn.wantsAnswer ? settings.limit : 0) }
 
-  /// A turn that nobody was asked to answer leaves no answer, not an empty one.
+  /// An unanswered turn adds no answer, not even an empty one.
   private func keep(_ turn: RunTurn, _ request: GenerationRequest, _ result: Generation, reply: String) {
     guard settings.frame != nil else {
       history = request.tokens + result.tokens
@@ -116,7 +117,7 @@ package final class RunSession {
     if limit(of: turn) > 0 { messages.append(ChatMessages.message("assistant", reply)) }
   }
 
-  /// The conversation so far, and the turn.
+  /// The conversation so far, followed by the turn.
   private func tokens(of turn: RunTurn, _ adapter: Adapter?) throws -> [Int] {
     guard let frame = settings.frame else {
       return history + (try encoder.tokenizer.encode(bytes: turn.text, addsSpecialTokens: history.isEmpty))

@@ -1,14 +1,14 @@
 internal import AloraTensors
 
-/// How the next token is chosen.
+/// The rules for choosing the next token.
 package struct SamplingOptions: Hashable, Sendable {
-  /// 0: the greatest logit (of equal ones, the lower token).
+  /// 0: the largest logit; if several are equal, the lowest token.
   package var temperature: Double
-  /// Only so many of the most probable tokens; nil: all.
+  /// The number of most probable tokens to choose from; nil: all.
   package var topCount: Int?
-  /// The fewest most probable tokens that together have at least this probability; nil: all.
+  /// Only the smallest set of most probable tokens that together reach this probability; nil: all.
   package var topProbability: Double?
-  /// Only tokens at least this part as probable as the most probable one; nil: all.
+  /// Only tokens at least this many times as probable as the most probable one; nil: all.
   package var minimumProbability: Double?
 
   package init(
@@ -43,20 +43,20 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
   mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
 }
 
-/// A token that was chosen, and how near the choice was.
+/// A chosen token, and how close the choice was.
 package struct SampledToken: Hashable, Sendable {
   package let token: Int
-  /// The two greatest logits' tokens: the first is what greedy choice takes.
+  /// The tokens with the two largest logits. Greedy choice takes the first.
   package let top: [Int]
-  /// The difference of the two greatest logits.
+  /// The difference of the two largest logits.
   package let margin: Float
 }
 
 /// Chooses tokens from logits, by rules that give the same choice on every machine.
 ///
-/// The rules apply in the order of transformers: temperature, then top-k, top-p and min-p, each to what the one before
-/// left, as probabilities of the softmax over that. Tokens are sorted by falling logit, equal ones by rising number; sums
-/// run in that order, in f64; the exponential is this project's own.
+/// The rules apply in the order of transformers: temperature, then top-k, top-p and min-p, each applied to the
+/// softmax over the tokens that the rule before it left. Tokens are sorted by descending logit, equal ones by ascending
+/// number. Sums run in this order, in f64, with this project's own exponential.
 /// Source: `generation/logits_process.py` of transformers.
 package struct Sampler: Sendable {
   package let options: SamplingOptions
@@ -67,9 +67,9 @@ package struct Sampler: Sendable {
     generator = SeededGenerator(seed: seed)
   }
 
-  /// The next token. One random number is drawn for each, but none where the greatest logit is taken.
+  /// Chooses the next token. Each choice draws one random number, except greedy choices, which draw none.
   ///
-  /// - Parameter logits: one for each token of the vocabulary, at least one. NaN is taken for minus infinity.
+  /// - Parameter logits: one for each token of the vocabulary, at least one. NaN counts as minus infinity.
   package mutating func sample(_ logits: ArraySlice<Float>) -> SampledToken {
     let (first, second) = Self.topTwo(logits)
     let margin = Self.value(logits, first) - Self.value(logits, second)
@@ -89,7 +89,7 @@ package struct Sampler: Sendable {
     var token = 1
     for logit in logits.dropFirst(2) {
       token += 1
-      // Nearly always; and always for NaN.
+      // Almost always, and always for NaN.
       guard logit > next else { continue }
       if logit > greatest {
         (first, second, greatest, next) = (token, first, logit, greatest)
@@ -100,7 +100,7 @@ package struct Sampler: Sendable {
     return (first, second)
   }
 
-  /// What is left to be drawn from: tokens by falling weight, in proportion to their probabilities.
+  /// The remaining candidates, by descending weight. Weights are proportional to probabilities.
   func candidates(_ logits: ArraySlice<Float>, greatest: Float) -> [(token: Int, weight: Double)] {
     var candidates = (0..<logits.count).map { token in
       // Without this, one infinite logit would make every weight a NaN.

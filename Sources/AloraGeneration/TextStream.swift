@@ -1,28 +1,28 @@
 package import AloraTokenization
 
-/// Turns tokens into text as they come: whole characters only, and no further than a stop text.
+/// Turns tokens into text as they arrive. Returns whole characters only, and stops before a stop text.
 package struct TextStream {
   private let tokenizer: Tokenizer
   private let stopTexts: [[UInt8]]
-  /// The tokens that decide how the next is spelled; the first `shownCount` of them are told already.
+  /// The tokens that affect how the next one is decoded. The text of the first `shownCount` has been returned.
   private var tokens: [Int]
   private var shownCount: Int
   /// Text that may turn out to be the beginning of a stop text.
   private var held: [UInt8] = []
-  /// Everything that was told.
+  /// Everything returned so far.
   package private(set) var text = ""
-  /// The stop text that was met; nothing is told after it, nor the stop text itself.
+  /// The stop text that ended the stream; neither it nor anything after it is returned.
   package private(set) var stopText: String?
 
   /// - Parameters:
-  ///   - context: the tokens before, the last of which decide how the first is spelled.
+  ///   - context: the tokens before the first one. The last few affect how it is decoded.
   ///   - stopTexts: texts that end the stream.
   package init(_ tokenizer: Tokenizer, context: [Int] = [], stopTexts: [String] = []) {
     self.tokenizer = tokenizer
     self.stopTexts = stopTexts.map { Array($0.utf8) }.filter { !$0.isEmpty }
     tokens = []
     shownCount = 0
-    // The fewest that have text, and begin with a whole character.
+    // The shortest end of the context that has text and begins with a whole character.
     for count in 1..<max(1, min(12, context.count) + 1) {
       let suffix = Array(context.suffix(count))
       guard let text = try? tokenizer.decode(suffix, skipsSpecialTokens: true), !text.isEmpty else { continue }
@@ -33,18 +33,18 @@ package struct TextStream {
     }
   }
 
-  /// Takes a token.
+  /// Adds a token.
   ///
-  /// - Returns: the text that is certain now.
+  /// - Returns: the text that can no longer change.
   /// - Throws: `patternFailed`.
   package mutating func add(_ token: Int) throws(TokenizationError) -> String {
     guard stopText == nil else { return "" }
     tokens.append(token)
     let all = try decode(tokens[...])
-    // The rest of the character is yet to come.
+    // The next token completes the character.
     if all.suffix(3) == [0xEF, 0xBF, 0xBD], tokens.count - shownCount < 8 { return "" }
     let new = Self.added(all, after: try decode(tokens[..<shownCount]))
-    // What was told last is context enough, and begins with a whole character.
+    // The text returned last is enough context, and begins with a whole character.
     if !new.isEmpty { tokens.removeFirst(shownCount) }
     shownCount = tokens.count
     return release(new)
@@ -52,7 +52,7 @@ package struct TextStream {
 
   /// Ends the stream.
   ///
-  /// - Returns: what was held back.
+  /// - Returns: the text that was held back.
   /// - Throws: `patternFailed`.
   package mutating func finish() throws(TokenizationError) -> String {
     guard stopText == nil else { return "" }
@@ -71,13 +71,13 @@ package struct TextStream {
 
   private static func added(_ all: [UInt8], after old: [UInt8]) -> [UInt8] {
     if all.starts(with: old) { return Array(all[old.count...]) }
-    // Where the context ended within a character, the new text begins with the whole of it.
+    // If the context ended within a character, the new text begins with the whole character.
     var count = zip(all, old).prefix { $0 == $1 }.count
     while count > 0, count < all.count, all[count] & 0xC0 == 0x80 { count -= 1 }
     return Array(all[count...])
   }
 
-  /// Passes on what can't be part of a stop text.
+  /// Returns the text that can't be part of a stop text.
   private mutating func release(_ new: [UInt8]) -> String {
     held += new
     var end = held.count

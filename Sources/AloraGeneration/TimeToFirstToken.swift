@@ -4,14 +4,14 @@ package import AloraInference
 package struct TimeToFirstToken {
   package let evaluator: Evaluator
   package let adapter: Adapter
-  /// What is put behind the context to call the adapter.
+  /// The tokens after the context that activate the adapter.
   package let invocation: [Int]
 
   /// - Parameter adapter: its weights serve as an Activated LoRA and, from the first token on, as an ordinary one.
   package init(evaluator: Evaluator, adapter: Adapter) {
     self.evaluator = evaluator
     self.adapter = adapter
-    // An ordinary LoRA has none: four tokens, as many as a short invocation.
+    // An ordinary LoRA has no invocation, so four tokens stand in for one.
     invocation = adapter.invocationTokens ?? [1, 2, 3, 4].map { $0 % evaluator.model.vocabularySize }
   }
 
@@ -22,9 +22,9 @@ package struct TimeToFirstToken {
     package let contextCount: Int
     /// The base, with nothing in the cache.
     package let baseCold: Double
-    /// An ordinary LoRA, whose keys and values nobody else's cache can have.
+    /// An ordinary LoRA, which can't reuse keys and values that others computed.
     package let plainCold: Double
-    /// The Activated LoRA behind a context that the base has computed: the median of the calls.
+    /// The Activated LoRA after a context that the base has computed: the median of the calls.
     package let activatedWarm: Double
     /// How many tokens each of these calls had to compute.
     package let computedCount: Int
@@ -38,7 +38,7 @@ package struct TimeToFirstToken {
     return (0..<count).map { ($0 * 7919 + 13) % vocabulary }
   }
 
-  /// The context, a token that no other call has there, and the invocation.
+  /// The context, a token that is different in every call, and the invocation.
   private func call(_ context: [Int], _ number: Int, from start: Int?, limit: Int = 1) -> GenerationRequest {
     let own = (context.count + 31 * number + 1) % evaluator.model.vocabularySize
     var request = GenerationRequest(tokens: context + [own] + invocation, adapter: adapter, limit: limit)
@@ -48,7 +48,7 @@ package struct TimeToFirstToken {
 
   /// The times in a context of some tokens.
   ///
-  /// - Parameter repeats: how many calls of the Activated LoRA are measured; the others take their time once.
+  /// - Parameter repeats: how many calls of the Activated LoRA are measured; the others are measured once.
   /// - Throws: as ``Evaluator/evaluate(_:)``.
   package func times(contextCount: Int, repeats: Int) throws -> Times {
     let context = text(contextCount)
@@ -67,7 +67,7 @@ package struct TimeToFirstToken {
       activatedWarm: sorted[sorted.count / 2], computedCount: computed)
   }
 
-  /// The time that new tokens take behind a context.
+  /// The time that new tokens take after a context.
   package struct Continuation: Hashable, Sendable {
     package let newCount: Int
     /// To the first token after them: the median.
@@ -76,7 +76,7 @@ package struct TimeToFirstToken {
     package let seconds: Double
   }
 
-  /// What an Activated LoRA's call costs behind a context that the base has computed, by how many tokens it has.
+  /// The time of an Activated LoRA's call after a context that the base has computed, for several numbers of new tokens.
   ///
   /// - Parameter newCounts: each at least 1.
   /// - Throws: as ``Evaluator/evaluate(_:)``.
@@ -87,7 +87,7 @@ package struct TimeToFirstToken {
     _ = try generator.generate([GenerationRequest(tokens: context, limit: 0)])
     return try newCounts.map { count in
       let times = try (0..<repeats).map { number in
-        // Each begins with another token, so that none finds what the one before has computed.
+        // Each begins with a different token, so that none can reuse what the one before computed.
         let new = (0..<count).map { ($0 * 31 + 101 * number + 1009 * count + contextCount) % vocabulary }
         var request = GenerationRequest(tokens: context + new, adapter: adapter, limit: 1)
         request.activationStart = contextCount
@@ -97,22 +97,22 @@ package struct TimeToFirstToken {
     }
   }
 
-  /// A base turn, then some adapters' calls, then the base again, as agents work.
+  /// A base turn, then some adapters' calls, then the base again, as in an agent.
   package struct Pipeline: Hashable, Sendable {
     package let contextCount: Int
     package let generatedCount: Int
-    /// The base's first turn, and its last, which goes on from the first.
+    /// The base's first turn, and its last one, which continues the first.
     package let (baseFirst, baseLast): (Double, Double)
-    /// From a call to its last token, for each Activated LoRA and for each ordinary one.
+    /// The time from a call to its last token, for each Activated LoRA and for each ordinary one.
     package let (activated, plain): ([Double], [Double])
-    /// Blocks of the cache after the first base turn, and when all are done; with ordinary LoRAs in the adapters' place.
+    /// The cache's blocks after the first base turn, and at the end; and at the end with ordinary LoRAs.
     package let (baseBlockCount, activatedBlockCount, plainBlockCount): (Int, Int, Int)
   }
 
   /// Measures a pipeline, with Activated LoRAs and with ordinary ones.
   ///
-  /// The calls are those of different adapters: each has a token of its own before its activation, so none uses what
-  /// another has computed; the ordinary ones have caches of their own.
+  /// The calls stand for different adapters: each has its own token before its activation, so none can reuse what another
+  /// computed. The ordinary ones have their own caches.
   /// - Throws: as ``Evaluator/evaluate(_:)``.
   package func pipeline(contextCount: Int, adapterCount: Int, generatedCount: Int) throws -> Pipeline {
     let model = evaluator.model

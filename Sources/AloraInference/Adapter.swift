@@ -3,7 +3,7 @@ package import AloraTensors
 internal import AloraModels
 internal import CAloraKernels
 
-/// What an adapter adds to one matrix: scale · B · A.
+/// The update that an adapter adds to one matrix: scale · B · A.
 final class LowRankUpdate: Sendable {
   /// [r, in]
   let a: WeightMatrix
@@ -18,7 +18,7 @@ final class LowRankUpdate: Sendable {
   }
 }
 
-/// What an adapter adds to the rows of the token embedding.
+/// The update that an adapter adds to rows of the token embedding.
 struct EmbeddingUpdate: Sendable {
   /// [vocabulary, r]
   let a: FloatBuffer
@@ -38,7 +38,7 @@ package final class Adapter: Sendable {
   package let invocationTokens: [Int]?
   /// How many modules of the base it changes.
   package let moduleCount: Int
-  /// What the user may want to know about it.
+  /// Notes for the user.
   package let notes: [AdapterNote]
   let layers: [Layer]
   let outputLayer: LowRankUpdate?
@@ -130,7 +130,7 @@ package final class Adapter: Sendable {
     factor == 1 ? self : Adapter(self, named: [factor]) { $0 * factor }
   }
 
-  /// The same adapter with B · A taken as it is, its scaling left out; nil where that changes nothing.
+  /// The same adapter with B · A taken as it is, its scaling left out; nil if that changes nothing.
   package func unscaled() -> Adapter? {
     let scales = updates.map(\.scale) + (embedding.map { [$0.scale] } ?? [])
     return scales.allSatisfy { $0 == 1 } ? nil : Adapter(self, named: [0, 1]) { _ in 1 }
@@ -142,7 +142,7 @@ package final class Adapter: Sendable {
     return (inLayers + [outputLayer]).compactMap { $0 }
   }
 
-  /// The largest rank among its modules; 0 where it has none.
+  /// The largest rank among its modules; 0 if it has none.
   package var largestRank: Int {
     max(updates.map(\.a.rowCount).max() ?? 0, embedding?.rank ?? 0)
   }

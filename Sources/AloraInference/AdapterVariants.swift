@@ -14,11 +14,11 @@ package struct AdapterVariants {
       self.kind = kind
     }
 
-    /// As the base's tensor is called in GGUF.
+    /// The name of the base's tensor in GGUF.
     package var description: String { "blk.\(layer).\(kind.name)" }
   }
 
-  /// What may have happened to factors, and is undone.
+  /// A mistake that may have been made with factors, and is undone here.
   package enum Change: CaseIterable, Sendable {
     /// A holds B transposed, and B holds A transposed.
     case exchanged
@@ -26,7 +26,7 @@ package struct AdapterVariants {
     case transposedA, transposedB, transposed
     /// The rows of B lack the permutation of GGUF, or have it twice.
     case unpermuted, permutedTwice
-    /// Numbers were cut off to BF16 instead of rounded: half of the last place is added to each, where all are BF16.
+    /// Numbers were truncated to BF16 instead of rounded. If all are BF16, half a unit in the last place is added to each.
     case truncated
   }
 
@@ -55,7 +55,7 @@ package struct AdapterVariants {
 
   /// The adapter with a change of some modules.
   ///
-  /// - Returns: nil where the change is none, or the shapes of none of the modules allow it.
+  /// - Returns: nil if nothing would change, or if no module's shapes allow the change.
   /// - Throws: ``FileError``, ``InferenceError``.
   package func adapter(with change: Change, of changed: [Module]) throws -> Adapter? {
     var layers = adapter.layers
@@ -75,7 +75,7 @@ package struct AdapterVariants {
     return isChanged ? adapter.replacing(layers: layers, named: "\(change) \(changed)") : nil
   }
 
-  /// The adapter without some modules; nil where none is left, or it has none of them.
+  /// The adapter without some modules; nil if none is left, or it has none of them.
   package func adapter(without dropped: [Module]) -> Adapter? {
     guard !dropped.isEmpty, dropped.count < modules.count else { return nil }
     var layers = adapter.layers
@@ -83,7 +83,7 @@ package struct AdapterVariants {
     return adapter.replacing(layers: layers, named: "without \(dropped)")
   }
 
-  /// The adapter with the scaling of some modules multiplied; nil where it has none of them.
+  /// The adapter with the scaling of some modules multiplied; nil if it has none of them.
   package func adapter(scaling scaled: [Module], by factor: Float) -> Adapter? {
     guard !scaled.isEmpty else { return nil }
     var layers = adapter.layers
@@ -93,7 +93,7 @@ package struct AdapterVariants {
     return adapter.replacing(layers: layers, named: "\(scaled) times \(factor)")
   }
 
-  /// The adapter with the updates of two kinds exchanged in every layer; nil where their shapes are not the same.
+  /// The adapter with the updates of two kinds exchanged in every layer; nil if their shapes differ.
   package func adapter(exchanging one: ModuleKind, _ other: ModuleKind) -> Adapter? {
     var layers = adapter.layers
     for layer in layers.indices {
@@ -104,7 +104,7 @@ package struct AdapterVariants {
     return adapter.replacing(layers: layers, named: "\(one) for \(other)")
   }
 
-  /// The adapter with its layers in another order: layer i gets what layer `order[i]` has; nil where a shape forbids it.
+  /// The adapter with its layers in another order: layer i gets what layer `order[i]` has; nil if a shape forbids it.
   package func adapter(layerOrder order: [Int]) -> Adapter? {
     let layers = adapter.layers
     for (target, source) in order.enumerated() {

@@ -4,7 +4,7 @@ internal import AloraGGUF
 internal import AloraTensors
 internal import CAloraKernels
 
-/// What this machine can do at best, measured.
+/// The machine's measured limits.
 package struct MachineSpeed: Hashable, Sendable {
   /// Floating-point operations a second, a fused multiply-add counting as two.
   package let operationsPerSecond: Double

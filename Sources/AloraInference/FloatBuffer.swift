@@ -1,8 +1,8 @@
 internal import CAloraKernels
 
-/// Memory for floats, aligned as the kernels want it.
+/// Memory for floats, with the alignment that the kernels need.
 ///
-/// Safe to share where nobody writes; the graph writes to a buffer from one thread, or from several in disjoint parts.
+/// Safe to share while nobody writes; the graph writes to a buffer from one thread, or from several in disjoint parts.
 @safe final class FloatBuffer: Sendable {
   nonisolated(unsafe) let base: UnsafeMutablePointer<Float>
   let count: Int
@@ -26,7 +26,7 @@ internal import CAloraKernels
   var values: [Float] { unsafe Array(UnsafeBufferPointer(start: base, count: count)) }
 }
 
-/// A buffer that grows to what is asked of it, and keeps what it has.
+/// A buffer that grows on demand and never shrinks.
 @safe final class GrowingBuffer {
   private var buffer = FloatBuffer(count: 0)
 

@@ -1,6 +1,6 @@
 package import AloraSystem
 
-/// A model, adapter or prompt that can't be computed with.
+/// A model, adapter or prompt that the evaluator can't compute.
 package struct InferenceError: DiagnosedError, Hashable {
   package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
@@ -11,19 +11,19 @@ package struct InferenceError: DiagnosedError, Hashable {
     let value: Value
     package static let missingTensor = Code(value: .missingTensor)
     package static let wrongShape = Code(value: .wrongShape)
-    /// Weights of an output layer that the configuration ties to other ones.
+    /// Separate weights of an output layer that the configuration ties to the embedding.
     package static let ambiguousOutput = Code(value: .ambiguousOutput)
     /// An element type that no kernel reads.
     package static let unsupportedType = Code(value: .unsupportedType)
     /// A module that the evaluator can't adapt.
     package static let unsupportedModule = Code(value: .unsupportedModule)
-    /// An adapter's name that nothing was loaded under.
+    /// A name that no loaded adapter has.
     package static let notAnAdapter = Code(value: .notAnAdapter)
     package static let tokenOutsideVocabulary = Code(value: .tokenOutsideVocabulary)
     package static let noTokens = Code(value: .noTokens)
-    /// A position was asked for that the text doesn't have.
+    /// A requested position is outside the text.
     package static let positionOutsideText = Code(value: .positionOutsideText)
-    /// More positions than the model's context, or than rotary tables are exact for.
+    /// More positions than the model's context, or than the exact range of rotary tables.
     package static let tooLong = Code(value: .tooLong)
     /// Cached keys and values that other weights made.
     package static let foreignCache = Code(value: .foreignCache)

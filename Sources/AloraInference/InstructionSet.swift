@@ -1,6 +1,6 @@
 internal import CAloraKernels
 
-/// Which implementation of the kernels runs. All give the same bits.
+/// The implementation of the kernels. All give the same bits.
 package enum InstructionSet: String, CaseIterable, Sendable {
   case scalar, avx2, avx512, neon
 
@@ -13,7 +13,7 @@ package enum InstructionSet: String, CaseIterable, Sendable {
     }
   }
 
-  /// Those that this processor has.
+  /// Those that this processor supports.
   package static var available: [InstructionSet] { allCases.filter { alora_isa_available($0.kernel) != 0 } }
 
   /// The fastest of them.

@@ -6,7 +6,7 @@ package struct KVProvenance: Hashable, Sendable {
   package let positions: Range<Int>
   /// The tokens at these positions. Keys and values depend on all tokens before them, too.
   package let tokens: [Int]
-  /// Nil where base weights alone made them.
+  /// Nil if base weights alone made them.
   package let adapterDigest: Digest?
   /// The first adapted position; nil as `adapterDigest` is.
   package let activationStart: Int?

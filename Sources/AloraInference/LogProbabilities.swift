@@ -1,12 +1,12 @@
 internal import AloraSystem
 
-/// The logarithm of the sum of a row's exponentials: what turns its logits into log-probabilities.
+/// The logarithm of the sum of a row's exponentials, which turns logits into log-probabilities.
 ///
-/// In double precision, the greatest taken out first; it is compared with tolerances, so the C library's functions will do.
-/// -infinity is a probability of 0. A row with NaN gives NaN, one with +infinity or of nothing but -infinity is no
-/// distribution and gives NaN, too.
+/// Computed in double precision, relative to the largest logit. The C library's functions are exact enough, because the
+/// result is only compared within tolerances. -infinity is a probability of 0. A row with NaN, with +infinity, or with only
+/// -infinity gives NaN.
 ///
-/// Not generic: called from another module, a generic one asks for each element at run time.
+/// Not generic, because a generic function in another module would access each element through a run-time call.
 ///
 /// Shape: `[V]`, V at least 1. Units: nats.
 package func logSumExp(_ row: ArraySlice<Float>) -> Double {
@@ -15,10 +15,9 @@ package func logSumExp(_ row: ArraySlice<Float>) -> Double {
   return greatest + log(row.reduce(0.0) { $0 + exp(Double($1) - greatest) })
 }
 
-/// The Kullback-Leibler divergence of a row of logits from another: what an answer costs for which `found` was taken
-/// where `expected` is the truth.
+/// The Kullback-Leibler divergence of a row of logits from another: the cost of using `found` if `expected` is true.
 ///
-/// Shape: both `[V]`. Units: nats. Rows that are no distributions, or a token that only `expected` allows: infinity.
+/// Shape: both `[V]`. Units: nats. Infinite if a row isn't a distribution, or if only `expected` allows some token.
 package func divergence(of found: ArraySlice<Float>, from expected: ArraySlice<Float>) -> Double {
   let (foundSum, expectedSum) = (logSumExp(found), logSumExp(expected))
   guard foundSum.isFinite, expectedSum.isFinite else { return .infinity }
@@ -26,9 +25,9 @@ package func divergence(of found: ArraySlice<Float>, from expected: ArraySlice<F
   for (left, right) in zip(expected, found) where left > -.infinity {
     let logProbability = Double(left) - expectedSum
     let probability = exp(logProbability)
-    // A probability that a double cannot hold times a number that it can.
+    // A probability below the range of doubles, times a finite number.
     if probability > 0 { sum += probability * (logProbability - (Double(right) - foundSum)) }
   }
-  // Below zero by rounding only.
+  // Negative only by rounding.
   return sum.isNaN ? .infinity : max(0, sum)
 }

@@ -1,10 +1,11 @@
 internal import AloraModels
 internal import CAloraKernels
 
-/// A matrix that stays in its file: whoever multiplies by it reads and packs a few panels at a time, uses them while they
-/// are in the cache, and forgets them. For weights that are wanted once, that is faster than to make memory for all.
+/// A matrix that stays in its file. A multiplication reads and packs a few panels at a time, uses them while they are in
+/// the CPU's cache, and drops them. For weights that are used once, this is faster than loading all of them.
 ///
-/// Safe to share: nothing of it changes but the first failure, which is behind a lock. Memory to work in is the caller's.
+/// Safe to share between threads: only the first failure ever changes, and a lock protects it. The caller provides the
+/// working memory.
 final class StreamedMatrix: Sendable {
   private let source: RowSource
   private let type: alora_type

@@ -1,18 +1,18 @@
 internal import AloraSystem
 internal import Synchronization
 
-/// Threads that do one thing together at a time. The calling thread is one of them.
+/// Threads that work on one job at a time. The calling thread is one of them.
 ///
-/// Work is divided by the thread's number, or in tasks that go to whoever is free: no result here depends on the division.
-/// Threads wait for the next piece of work by spinning for a moment, then asleep. One caller at a time.
+/// A job is divided by the thread's number, or into tasks for the next free thread; no result depends on the division.
+/// Threads wait for the next job by spinning for a moment and then sleeping. One caller at a time.
 @safe package final class ThreadPool {
   package let threadCount: Int
   private let shared: Shared
   private var threads: [pthread_t] = []
-  /// How long to wait without giving the processor to others: not at all where threads outnumber processors.
+  /// How long to spin: not at all if threads outnumber processors.
   private let spinCount: Int
 
-  /// - Parameter threadCount: at least 1; those that the system refuses to start are done without.
+  /// - Parameter threadCount: at least 1. If the system refuses to start some, the pool has fewer.
   package init(threadCount: Int) {
     spinCount = threadCount <= Self.processorCount ? 4000 : 0
     shared = Shared(spinCount: spinCount)
@@ -63,13 +63,13 @@ internal import Synchronization
     shared.job = nil
   }
 
-  /// Calls `body` once on every thread, for work that lasts: it may use other pools.
+  /// Calls `body` once on every thread, for long-running work. `body` may use other pools.
   package func runEach(_ body: (_ thread: Int) -> Void) {
     withoutActuallyEscaping(body) { run($0) }
   }
 
-  /// Calls `body` once for each of `count` tasks, in order, on whichever thread is free. For work whose pieces take long
-  /// enough that one thread may fall behind.
+  /// Calls `body` once for each of `count` tasks, in order, on the next free thread. For tasks that take so long that one
+  /// thread might fall behind.
   func run(tasks count: Int, _ body: @escaping (_ thread: Int, _ task: Int) -> Void) {
     guard count > 1, shared.workerCount > 0 else {
       for task in 0..<count { body(0, task) }
@@ -92,7 +92,7 @@ internal import Synchronization
   }
 }
 
-/// What a thread is started with.
+/// The argument of a new thread.
 private final class Start {
   let shared: Shared
   let number: Int
@@ -109,8 +109,8 @@ private func threadMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
   return nil
 }
 
-/// What the threads share. The caller writes `job` before it announces a generation, the others read it after they see
-/// the generation, and the caller clears it after all have reported: so no two touch it at once.
+/// The state that the threads share. The caller writes `job` before it announces a generation, the others read it after they see
+/// the generation, and the caller clears it after all have reported, so no two access it at once.
 @safe private final class Shared: @unchecked Sendable {
   let generation = Atomic<Int>(0)
   let pending = Atomic<Int>(0)
@@ -173,7 +173,7 @@ private func threadMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
   }
 }
 
-/// The first error that one of several threads met.
+/// The first error of several threads.
 final class Failures: @unchecked Sendable {
   private let lock = Mutex<(any Error)?>(nil)
 

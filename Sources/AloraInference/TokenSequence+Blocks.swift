@@ -1,8 +1,8 @@
 internal import AloraModels
 
-/// Keys and values of a block of positions, in the hands of a cache.
+/// Keys and values of a block of positions, as a cache holds them.
 ///
-/// The positions that a cache was told of do not change any more; a sequence may be writing those behind them.
+/// Positions that a cache knows no longer change; a sequence may still be writing the positions after them.
 package struct KVBlockHandle: Sendable {
   let block: KVBlock
 

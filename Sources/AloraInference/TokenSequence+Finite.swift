@@ -1,11 +1,11 @@
 internal import AloraSystem
 
 extension TokenSequence {
-  /// What is not finite can be compared with nothing: every difference from it is NaN, and no mistake would show.
+  /// Refuses logits that aren't finite. Every difference from them is NaN, so no comparison would show a mistake.
   ///
-  /// - Throws: `notFinite`, with the adapter for its file where only adapted logits are to blame.
+  /// - Throws: `notFinite`. It names the adapter's file if only adapted logits aren't finite.
   func checkFinite(_ logits: Logits) throws(InferenceError) {
-    // In every number that is NaN or infinite, all bits of the exponent are set: one more, and they carry into the sign.
+    // NaN and infinity have all exponent bits set, so adding one to the exponent carries into the sign bit.
     let exponent: UInt32 = 0x7F80_0000
     var carries: UInt32 = 0
     for value in logits.values { carries |= (value.bitPattern & exponent) &+ 0x0080_0000 }

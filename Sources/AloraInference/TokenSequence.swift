@@ -8,7 +8,7 @@ internal import CAloraKernels
 @safe package final class TokenSequence {
   package let model: Model
   package let adapter: Adapter?
-  /// The first adapted position; nil where the adapter is off. Positions before it are the base's, bit for bit.
+  /// The first adapted position; nil if the adapter is off. Positions before it are the base's, bit for bit.
   package let activationStart: Int?
   /// How long the text may become. Only models with two sets of rotary frequencies look at it: see ``RotaryEmbedding``.
   package let declaredLength: Int
@@ -40,8 +40,8 @@ internal import CAloraKernels
 
   /// A sequence that begins with the first `count` tokens of another, without computing them again.
   ///
-  /// Full blocks are shared; of the last, the part that is used is copied.
-  /// - Throws: `foreignCache` where these positions were made by other weights than this sequence's.
+  /// Full blocks are shared; the used part of the last one is copied.
+  /// - Throws: `foreignCache` if other weights than this sequence's made these positions.
   package convenience init(
     continuing other: TokenSequence, count: Int, adapter: Adapter? = nil, activationStart: Int? = nil,
     declaredLength: Int? = nil
@@ -54,12 +54,12 @@ internal import CAloraKernels
         .foreignCache, path: adapter?.path, problem: problem, remedy: "reuse no position from the activation on")
     }
     guard count >= 0, count <= other.tokens.count else {
-      throw refused("\(count) positions are to be reused, \(other.tokens.count) are there")
+      throw refused("cannot reuse \(count) positions of a sequence that has \(other.tokens.count)")
     }
     let mine = min(count, self.activationStart ?? count)
     let theirs = min(count, other.activationStart ?? count)
     guard mine == theirs, mine == count || self.adapter?.digest == other.adapter?.digest else {
-      throw refused("of the first \(count) positions, some were made by other weights")
+      throw refused("some of the first \(count) positions were made by other weights")
     }
     for rotary in model.graph.parameters.rotaries
     where rotary.isLong(length: self.declaredLength) != rotary.isLong(length: other.declaredLength) {
@@ -96,7 +96,7 @@ internal import CAloraKernels
     fillTable(capacity: capacity)
   }
 
-  /// Which weights made which positions, block by block, divided where the adapter begins.
+  /// Which weights made which positions, block by block, split at the adapter's start.
   package var provenance: [KVProvenance] {
     var parts: [KVProvenance] = []
     let slots = KVLayout.blockPositions

@@ -8,7 +8,7 @@ package enum ModuleKind: Int, CaseIterable, Sendable {
   /// The products of all experts.
   case gateExperts, upExperts, downExperts
 
-  /// What GGUF calls the base's tensor, without the layer.
+  /// The GGUF name of the base's tensor, without the layer.
   package var name: String {
     switch self {
     case .query: "attn_q"
@@ -114,7 +114,7 @@ struct ModuleUpdate: Sendable {
 }
 
 extension Adapter {
-  /// What an adapter adds in one layer.
+  /// The updates that an adapter adds in one layer.
   struct Layer: Sendable {
     private var updates: [ModuleUpdate?]
 

@@ -1,9 +1,9 @@
 internal import AloraSystem
 
-/// Memory for the matrices of one model or adapter, side by side in large pages where the system has them: a token
-/// reads all weights once, and with small pages much of its time goes into finding them.
+/// Memory for the matrices of one model or adapter, side by side, in large pages if the system has them. Each token reads
+/// all weights once; with small pages, much of the time would go into address translation.
 ///
-/// For one thread. The memory lives as long as the arena.
+/// Not thread-safe. The memory lives as long as the arena.
 @safe final class WeightArena: @unchecked Sendable {
   private var chunks: [UnsafeMutableRawPointer] = unsafe []
   private var free = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
@@ -12,7 +12,7 @@ internal import AloraSystem
   private var pieceByteCount = 0
   private static let pageByteCount = 1 << 21
 
-  /// - Parameter byteCount: how much will be asked for, about.
+  /// - Parameter byteCount: approximately how much will be allocated.
   init(byteCount: Int) { chunkByteCount = min(max(byteCount, 1 << 16), 1 << 28) }
 
   deinit {
@@ -20,8 +20,8 @@ internal import AloraSystem
     unsafe chunks.forEach { unsafe $0.deallocate() }
   }
 
-  /// Memory for each of `threadCount` threads to read pieces of a file into; what was in it before may be gone. The same
-  /// memory serves one matrix after the other, so that its pages are not made anew for each.
+  /// Memory for each of `threadCount` threads to read pieces of a file into; its earlier contents may be lost. The
+  /// same memory serves one matrix after another, so that its pages are reused.
   func pieces(threadCount: Int, byteCount: Int) -> [UnsafeMutableRawPointer] {
     if unsafe byteCount > pieceByteCount || pieces.count < threadCount {
       endLoading()
@@ -33,7 +33,7 @@ internal import AloraSystem
     return unsafe pieces
   }
 
-  /// Gives the pieces' memory back.
+  /// Frees the memory of the pieces.
   func endLoading() {
     unsafe pieces.forEach { unsafe $0.deallocate() }
     unsafe pieces = []
@@ -48,7 +48,7 @@ internal import AloraSystem
       let isLarge = size >= Self.pageByteCount
       let chunk = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: isLarge ? Self.pageByteCount : 64)
       #if os(Linux)
-        // A hint: what it does not do is no failure.
+        // Only a hint, so a failure doesn't matter.
         if isLarge { _ = unsafe madvise(chunk, size, MADV_HUGEPAGE) }
       #endif
       unsafe chunks.append(chunk)

@@ -8,7 +8,7 @@ internal import CAloraKernels
   let type: alora_type
   let rowCount: Int
   let columnCount: Int
-  /// True where `storage` holds plain f32 rows.
+  /// True if `storage` holds plain f32 rows.
   let isDense: Bool
   let bias: FloatBuffer?
   /// Bytes in memory.
@@ -68,7 +68,7 @@ internal import CAloraKernels
 
   /// A matrix that stays in its file.
   ///
-  /// - Parameter failures: is told what goes wrong later, when rows are read.
+  /// - Parameter failures: collects errors that occur later, when rows are read.
   /// - Throws: `unsupportedType`.
   init(streaming source: RowSource, bias: FloatBuffer?, failures: Failures, arena: WeightArena) throws {
     type = try source.kernelType()

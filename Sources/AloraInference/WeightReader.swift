@@ -131,9 +131,9 @@ struct WeightReader {
     return FloatBuffer(offset == 0 ? values : values.map { offset + $0 })
   }
 
-  /// The bias beside a matrix, in the matrix's order of rows; nil where there is none.
+  /// The bias beside a matrix, in the matrix's order of rows; nil if there is none.
   ///
-  /// - Throws: `missingTensor` where the configuration announces one, `wrongShape`, `unsupportedType`.
+  /// - Throws: `missingTensor` if the configuration announces one, `wrongShape`, `unsupportedType`.
   func bias(of matrix: GraphMatrix) throws -> FloatBuffer? {
     if matrix.hasBias == false { return nil }
     let (place, _) = try place(of: matrix)

@@ -4,7 +4,7 @@ internal import AloraSystem
 internal import AloraAdapters
 internal import AloraTensors
 
-/// What an adapter is, from a PEFT directory or a GGUF alike.
+/// A summary of an adapter, from a PEFT directory or a GGUF.
 package struct AdapterSummary: Sendable {
   /// The modules of one kind, in all layers that the adapter changes.
   package struct Group: Hashable, Sendable {
@@ -14,15 +14,15 @@ package struct AdapterSummary: Sendable {
     package let layers: [Int]
     /// The ranks that occur, in order.
     package let ranks: [Int]
-    /// The effective multipliers of B · A that occur, in order.
+    /// The distinct effective multipliers of B · A, in ascending order.
     package let scalings: [Double]
-    /// [out, in] of the weight, where all of the group have the same.
+    /// [out, in] of the weight; nil if it differs within the group.
     package let weightShape: [Int]?
   }
 
   /// `peft_type`; LORA for a GGUF; nil if the configuration has none.
   package let type: String?
-  /// `general.architecture`; nil where only the base could tell.
+  /// `general.architecture`; nil if only the base could tell.
   package let architecture: String?
   /// The base's name or address, as the adapter records it.
   package let base: String?
@@ -39,7 +39,7 @@ package struct AdapterSummary: Sendable {
   /// What one should know before relying on the file.
   package let notes: [InspectionNote]
 
-  /// A layer's number after `layers.` or `blk.`, and the module's path behind it.
+  /// The layer's number after `layers.` or `blk.`, and the rest of the path after that number.
   static func position(_ path: String) -> (layer: Int?, name: String) {
     let parts = path.split(separator: ".")
     for (index, part) in parts.enumerated().dropFirst() where index + 1 < parts.count {

@@ -1,26 +1,26 @@
 package import AloraNPZ
 internal import AloraTensors
 
-/// What is in an `.npz` archive: its arrays, and the cases of a golden file.
+/// The contents of an `.npz` archive: its arrays, and the cases of a golden file.
 package struct ArchiveSummary: Sendable {
   /// A prompt with its logits, by the names that golden files use (`tokens_i`, `adapted_logits_i`, …).
   package struct Case: Hashable, Sendable {
     package let index: Int
     package let tokenCount: Int
-    /// Rows of logits; nil where there are none.
+    /// Rows of logits; nil if there are none.
     package let rowCount: Int?
     package let vocabularySize: Int?
-    /// Nil where it is not stored; -1 for an adapter that is off.
+    /// Nil if it is not stored; -1 for an adapter that is off.
     package let activationStart: Int?
-    /// Which of the logits are there: `base`, `adapted`, `plain` (`logits_i`).
+    /// The kinds of logits that are stored: `base`, `adapted`, `plain` (`logits_i`).
     package let kinds: [String]
   }
 
   package let cases: [Case]
-  /// The text of `meta`, where there is one.
+  /// The text of `meta`, if the archive has one.
   package let meta: String?
 
-  /// Reads headers, and the few numbers that say where an adapter starts.
+  /// Reads the headers, and the activation starts.
   ///
   /// - Throws: ``NPZError``, ``FileError``.
   package init(_ file: NPZFile) throws {
@@ -46,7 +46,8 @@ package struct ArchiveSummary: Sendable {
 }
 
 extension TensorStatistics {
-  /// Figures on an array of floating-point numbers or integers, row by row; nil for other types and for no elements.
+  /// Statistics of an array of floating-point numbers or integers, computed row by row; nil for other types and for empty
+  /// arrays.
   ///
   /// - Throws: ``NPZError``, ``FileError``.
   package init?(_ array: NPZArray, in file: NPZFile) throws {
@@ -63,7 +64,7 @@ extension TensorStatistics {
     self = figures.statistics
   }
 
-  /// Sums up elements one by one.
+  /// Accumulates elements one by one.
   struct Accumulator {
     private var minimum = Double.infinity
     private var maximum = -Double.infinity

@@ -2,7 +2,7 @@ internal import AloraGGUF
 internal import AloraJSON
 
 extension Difference {
-  /// What differs in the metadata, and whether they were compared as a whole.
+  /// The differences of the metadata, and whether all of it was compared.
   static func metadataEntries(_ first: Subject, _ second: Subject) throws -> (entries: [Entry], isWhole: Bool) {
     switch (first, second) {
     case (.gguf(let left), .gguf(let right)):

@@ -2,7 +2,7 @@ internal import AloraAdapters
 internal import AloraSystem
 package import AloraTensors
 
-/// What differs between two adapters, or two files of tensors.
+/// The differences between two adapters, or two files of tensors.
 package struct Difference: Sendable {
   package struct Entry: Hashable, Sendable {
     package enum Kind: String, Hashable, Sendable { case metadata, onlyInFirst, onlyInSecond, shape, type, values }

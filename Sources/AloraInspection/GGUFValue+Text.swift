@@ -1,7 +1,7 @@
 package import AloraGGUF
 
 extension GGUFValue {
-  /// The value as a person writes it; long arrays and texts are cut.
+  /// The value in readable form. Long arrays and texts are cut.
   package func excerpt(limit: Int = 72) -> String {
     switch self {
     case .array(let array):

@@ -5,10 +5,10 @@ internal import AloraSafetensors
 
 /// Metadata as texts by name, in a file's order; equal values have equal texts.
 ///
-/// Names and texts are told apart by their bytes: `String` holds canonically equal ones for the same.
+/// Names and texts are compared by their bytes, because `String` treats canonically equal ones as the same.
 struct MetadataTexts {
   struct Item {
-    /// The names on the way to the value, a zero byte between them, which no name holds.
+    /// The names on the path to the value, separated by zero bytes, which no name contains.
     let key: [UInt8]
     /// `rope_scaling.factor`.
     let name: String
@@ -20,7 +20,7 @@ struct MetadataTexts {
 
   private(set) var items: [Item] = []
   private var indices: [[UInt8]: Int] = [:]
-  /// What counts as missing.
+  /// Stands for a missing value.
   private let absent: Set<String>
 
   subscript(key: [UInt8]) -> Item? { indices[key].map { items[$0] } }
@@ -32,7 +32,7 @@ struct MetadataTexts {
     items.append(Item(key: key, name: path.joined(separator: "."), text: text))
   }
 
-  /// A value, or what is in it where it is an object.
+  /// Flattens a value: an object's members, or the value itself.
   private mutating func add(_ path: [String], _ value: JSON) throws {
     let members = try value.kind == .object ? value.members() : []
     if members.isEmpty { add(path, text: try Self.text(value)) }
@@ -50,7 +50,7 @@ extension MetadataTexts {
     "target_modules", "exclude_modules", "modules_to_save", "layers_to_transform",
   ]
 
-  /// All of adapter_config.json. What is off counts as missing: older versions of PEFT do not write the field.
+  /// All of adapter_config.json. A feature that is off counts as missing, because older versions of PEFT don't write its field.
   ///
   /// - Throws: ``FileError``, ``JSONError``.
   init(adapter: AdapterDirectory) throws {
@@ -74,7 +74,7 @@ extension MetadataTexts {
     for (name, value) in try base.source.configuration()?.members() ?? [] { try add([name], value) }
   }
 
-  /// The `__metadata__` of all files: one text for each key, or a list where the files do not agree.
+  /// The `__metadata__` of all files: one text for each key, or a list if the files disagree.
   init(safetensors set: SafetensorsFileSet) {
     absent = []
     let tables: [[[UInt8]: String]] = set.files.map { file in
@@ -114,7 +114,7 @@ extension MetadataTexts {
 
   private static func quoted(_ text: String) -> String { JSONValue.string(text).serialized(isPretty: false) }
 
-  /// 32 for 32.0 too. Integers that a double may not hold, NaN and infinities are as they stand there.
+  /// 32.0 becomes 32, too. Integers beyond a double's precision, NaN and infinities keep their spelling.
   private static func number(_ value: JSON) -> String {
     guard let number = try? value.number() else { return value.serialized }
     if abs(number) < 0x1p53 { return number == number.rounded() ? "\(Int(number))" : "\(number)" }

@@ -61,11 +61,12 @@ package enum Subject: Sendable {
     switch self {
     case .npz(let file):
       throw InspectionError(
-        path: file.path, problem: "arrays of NumPy are not compared",
-        remedy: "give adapters, GGUFs or safetensors; alora verify holds an adapter to golden logits")
+        path: file.path, problem: "NumPy arrays can't be compared",
+        remedy: "give adapters, GGUFs or safetensors; alora verify compares an adapter with golden logits")
     case .baseDirectory(let directory) where directory.weights == nil:
       throw InspectionError(
-        path: directory.path, problem: "it holds no weights to compare", remedy: "give the whole model, or an adapter")
+        path: directory.path, problem: "it contains no weights to compare",
+        remedy: "give the whole model, or an adapter")
     default: break
     }
   }

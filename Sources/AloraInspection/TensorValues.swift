@@ -1,12 +1,12 @@
 package import AloraTensors
 
-/// Figures on the elements of a tensor, widened exactly to f32.
+/// Statistics of a tensor's elements, widened exactly to f32.
 package struct TensorStatistics: Hashable, Sendable {
   package let minimum: Double
   package let maximum: Double
   /// √(Σ x²), summed in double precision.
   package let norm: Double
-  /// How many elements are exactly zero.
+  /// The number of elements that are exactly zero.
   package let zeroCount: Int
   /// The first elements, in order.
   package let head: [Double]
@@ -20,7 +20,7 @@ package struct TensorValues: Sendable {
 
   package init(_ subject: Subject) { self.subject = subject }
 
-  /// The runs of elements that a tensor is read in.
+  /// The chunks that a tensor is read in.
   func chunks(of tensor: TensorDescription) -> [Range<Int>] {
     let count = tensor.shape.elementCount
     return stride(from: 0, to: count, by: Self.chunkElementCount).map { $0..<min($0 + Self.chunkElementCount, count) }

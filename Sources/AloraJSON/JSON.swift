@@ -51,7 +51,7 @@ internal import CJSON
     return text.utf8.count <= 60 ? text : "\(text.prefix(57))…"
   }
 
-  /// The value as compact JSON, its numbers as the text writes them.
+  /// The value as compact JSON, with the text's spelling of numbers.
   package var serialized: String {
     var writer = JSONWriter(isPretty: false)
     write(to: &writer)
@@ -151,7 +151,7 @@ extension JSON {
 
   /// Any finite number.
   ///
-  /// - Throws: `wrongType`, `outOfRange` where the number overflows a double.
+  /// - Throws: `wrongType`, `outOfRange` if the number overflows a double.
   package func number() throws(JSONError) -> Double {
     guard kind == .integer || kind == .number else { throw mismatch("a number") }
     let value = unsafe json_object_get_double(object)
@@ -173,7 +173,7 @@ extension JSON {
     return unsafe [UInt8](stringBytes)
   }
 
-  // Safe while `document` lives: json-c owns the bytes, and tells their exact number.
+  // Safe while `document` lives: json-c owns the bytes and reports their exact number.
   private var stringBytes: UnsafeRawBufferPointer {
     unsafe UnsafeRawBufferPointer(
       start: json_object_get_string(object), count: Int(json_object_get_string_len(object)))
@@ -214,7 +214,7 @@ extension JSON {
     members.reserveCapacity(Int(unsafe json_object_object_length(object)))
     var entry = unsafe alora_json_first_member(object)
     while let current = unsafe entry {
-      // Safe: keys are NUL-terminated and, as the scan has made sure, hold no NUL of their own.
+      // Safe: keys are NUL-terminated, and the scan has made sure that they contain no other NUL.
       let name = unsafe String(cString: alora_json_member_key(current))
       let value = unsafe alora_json_member_value(current)
       members.append((name, unsafe JSON(document: document, object: value, step: .member(name), parent: node)))
@@ -223,9 +223,9 @@ extension JSON {
     return members
   }
 
-  /// The member of that name, or nil where there is none or it is null.
+  /// The member with this name; nil if it is missing or null.
   ///
-  /// - Throws: `wrongType` where this is no object.
+  /// - Throws: `wrongType` if this isn't an object.
   package subscript(optional name: String) -> JSON? {
     get throws(JSONError) {
       guard kind == .object else { throw mismatch("an object") }
@@ -239,7 +239,7 @@ extension JSON {
     }
   }
 
-  /// The member of that name, which must be there and not be null.
+  /// The member with this name, which must exist and not be null.
   ///
   /// - Throws: `wrongType`, `missing`.
   package subscript(name: String) -> JSON {
@@ -249,7 +249,7 @@ extension JSON {
     }
   }
 
-  /// How many members all objects in this value have together.
+  /// The number of members of all objects in this value.
   var memberCountOfTree: Int {
     var total = 0
     unsafe Self.countMembers(of: object, into: &total)

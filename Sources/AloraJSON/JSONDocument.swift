@@ -11,7 +11,7 @@ internal import CJSON
   // Safe to share: the tree is never changed after init, and read without touching its reference counts.
   private nonisolated(unsafe) let object: OpaquePointer?
 
-  /// What the tree may take. The largest tokenizers' (half a million merges) takes less than half of it.
+  /// The memory limit of the tree. The largest tokenizers (half a million merges) need less than half of it.
   private static let treeByteLimit = 1 << 29
 
   /// Reads and parses a file.
@@ -30,7 +30,7 @@ internal import CJSON
     let bytes = try file.read(0..<file.byteCount)
     do throws(JSONError) { try self.init(file: bytes, path: path, allowsNonFinite: allowsNonFinite) } catch {
       let found = FileSignature(prefix: Array(bytes.prefix(512)), byteCount: bytes.count)
-      // A parser's complaint about a file of another format would lead nowhere.
+      // A parser's message about a file of another format would be useless.
       guard error.code == .malformed, found != .json, let name = found.name else { throw error }
       throw JSONError(.malformed, path: path, place: nil, problem: "not JSON: it is \(name)", found: found)
     }
@@ -52,7 +52,7 @@ internal import CJSON
     try self.init(text, range: 0..<text.bytes.count, path: path, allowsNonFinite: allowsNonFinite)
   }
 
-  /// Parses a part of a text; places are those in the whole.
+  /// Parses a part of a text. Errors give places in the whole text.
   ///
   /// - Throws: `malformed`, `duplicateKey`, `tooLarge`.
   convenience init(
@@ -69,7 +69,7 @@ internal import CJSON
       throw JSONError(
         .tooLarge, path: path, place: nil,
         problem:
-          "its values would take \(scan.treeByteCount >> 20) MiB of memory, at most \(Self.treeByteLimit >> 20) are taken"
+          "its values would take \(scan.treeByteCount >> 20) MiB of memory, the limit is \(Self.treeByteLimit >> 20)"
       )
     }
     if scan.misreadOffsets.isEmpty {
@@ -95,13 +95,13 @@ internal import CJSON
       throw JSONError(.tooLarge, path: path, place: nil, problem: "not enough memory for the parser")
     }
     defer { unsafe json_tokener_free(tokener) }
-    // No flags: what the strict ones refuse differs between json-c's versions.
+    // No flags, because json-c's versions differ in what the strict ones refuse.
     // Safe: json-c reads `length` bytes within the call and copies what it keeps.
     let parsed = unsafe text.withUnsafeBytes { bytes in
       unsafe json_tokener_parse_ex(tokener, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), length)
     }
     var error = unsafe json_tokener_get_error(tokener)
-    // A number at the very end is complete only when the parser has seen that nothing follows.
+    // The parser completes a number at the very end only when it sees that nothing follows.
     var object = unsafe parsed
     if error == json_tokener_continue {
       unsafe object = json_tokener_parse_ex(tokener, "", 1)

@@ -1,13 +1,13 @@
 package import AloraSystem
 
-/// JSON that cannot be read, or a value that is not what it has to be.
+/// JSON that can't be read, or a value that isn't what is expected.
 package struct JSONError: DiagnosedError, Hashable {
   package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable { case malformed, duplicateKey, missing, wrongType, outOfRange, tooLarge }
     let value: Value
     /// The text breaks the grammar of RFC 8259, or nests deeper than the limit.
     package static let malformed = Code(value: .malformed)
-    /// An object has two members of one name (or a name with a NUL in it).
+    /// An object has two members with the same name, or a name with a NUL in it.
     package static let duplicateKey = Code(value: .duplicateKey)
     /// A member that must be there isn't.
     package static let missing = Code(value: .missing)

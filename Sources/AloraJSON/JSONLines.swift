@@ -2,7 +2,7 @@ internal import AloraSystem
 
 /// A file with a JSON value on each line.
 package enum JSONLines {
-  /// The values of the lines that are not blank, each given to `body`.
+  /// Calls `body` with the value of each line that isn't blank.
   ///
   /// - Throws: ``FileError``; ``JSONError`` with the line for its place, also those of `body`.
   package static func map<Result>(path: String, _ body: (JSON) throws(JSONError) -> Result) throws -> [Result] {

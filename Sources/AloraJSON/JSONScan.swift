@@ -10,14 +10,14 @@ struct JSONFault: Error {
 /// scan alone decides what is valid, and json-c only sees texts that passed it. In a valid text, each colon outside a string
 /// belongs to one member. The tree has fewer members only if a name occurs twice; names are compared one by one only then.
 struct JSONScan {
-  /// How deeply lists and objects nest.
+  /// The largest nesting depth of lists and objects.
   static let depthLimit = 64
 
   private(set) var memberCount = 0
   private var listCount = 0
   private var objectCount = 0
   private var commaCount = 0
-  /// What json-c would misread: the starts of escaped surrogate pairs that become U+FFFD (those of a character whose lower
+  /// Places that json-c would misread: the starts of escaped surrogate pairs that become U+FFFD (those of a character whose lower
   /// sixteen bits look like half of a pair themselves, `\ud837\udea8`), and the ends of integers of more than 64 bits.
   private(set) var misreadOffsets: [Int] = []
 
@@ -29,7 +29,7 @@ struct JSONScan {
 
   private enum Expected { case value, firstElement, name, firstName, colon, separator, nothing }
 
-  /// - Throws: where the text breaks the grammar, isn't UTF-8, nests too deeply, has half of a surrogate pair or a U+0000 in
+  /// - Throws: if the text breaks the grammar, isn't UTF-8, nests too deeply, has half of a surrogate pair or a U+0000 in
   ///   a name.
   init(_ text: RawSpan, allowsNonFinite: Bool) throws(JSONFault) {
     self.allowsNonFinite = allowsNonFinite
@@ -104,7 +104,8 @@ struct JSONScan {
 
   /// About what json-c's tree takes. Units: bytes.
   ///
-  /// A text of two bytes a value becomes a tree that is hundreds of times as large; the numbers are json-c 0.16's on 64 bits.
+  /// A text with two bytes per value becomes a tree hundreds of times as large. The numbers are those of json-c 0.16 on 64
+  /// bits.
   var treeByteCount: Int {
     64 * (commaCount + listCount + objectCount) + 112 * memberCount + 160 * listCount + 832 * objectCount
   }
@@ -151,7 +152,7 @@ extension JSONScan {
     let start = offset
     let (magnitude, isTooLong) = try digits(text, after: "the minus sign")
     if offset - start > 1, Self.byte(of: text, at: start) == UInt8(ascii: "0") {
-      throw fault(start, "a number may not start with a zero that another digit follows", text)
+      throw fault(start, "a number can't start with a zero before another digit", text)
     }
     var isInteger = true
     if Self.byte(of: text, at: offset) == UInt8(ascii: ".") {
@@ -184,7 +185,7 @@ extension JSONScan {
       value = sum
       offset += 1
     }
-    guard offset > start else { throw fault(offset, "a digit has to follow \(place)", text) }
+    guard offset > start else { throw fault(offset, "a digit must follow \(place)", text) }
     return (value, isTooLong)
   }
 }
@@ -192,7 +193,7 @@ extension JSONScan {
 // MARK: - Problems
 
 extension JSONScan {
-  /// A fault with the last member's name, by which people find the line.
+  /// A problem with the name of the last member, which helps people find the line.
   private func fault(_ offset: Int, _ problem: String, _ text: RawSpan) -> JSONFault {
     let name = lastName.flatMap { $0.count <= 60 ? " (after '\(Self.string(of: text, in: $0))')" : nil } ?? ""
     return JSONFault(byteOffset: offset, problem: problem + name)
@@ -219,9 +220,9 @@ extension JSONScan {
     case UInt8(ascii: "'"): problem = "strings need double quotes, not single ones"
     case UInt8(ascii: "]") where expected == .value && containers.last == false,
       UInt8(ascii: "}") where expected == .name:
-      problem = "a comma may not stand before \(found)"
+      problem = "a comma can't come before \(found)"
     case UInt8(ascii: "+") where expected == .value, UInt8(ascii: ".") where expected == .value:
-      problem = "a number may not start with \(found)"
+      problem = "a number can't start with \(found)"
     default:
       problem =
         expected == .nothing ? "\(found) follows the end of the value" : "expected \(words(expected)), found \(found)"

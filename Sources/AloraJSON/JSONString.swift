@@ -28,15 +28,15 @@ enum JSONString {
         offset += UTF8.width(scalar)
       }
     }
-    throw JSONFault(byteOffset: start - 1, problem: "the string has no end")
+    throw JSONFault(byteOffset: start - 1, problem: "the string is not closed")
   }
 
-  /// What the backslash at `offset` begins.
+  /// The escape that starts with the backslash at `offset`.
   private static func escape(
     in text: RawSpan, at offset: Int
   ) throws(JSONFault) -> (value: UInt16, isPair: Bool, byteCount: Int) {
     guard let byte = JSONScan.byte(of: text, at: offset + 1) else {
-      throw JSONFault(byteOffset: offset, problem: "the string has no end")
+      throw JSONFault(byteOffset: offset, problem: "the string is not closed")
     }
     switch byte {
     case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
@@ -44,15 +44,15 @@ enum JSONString {
       return (UInt16(byte), false, 2)
     case UInt8(ascii: "u"):
       guard let unit = escapedUnit(in: text, at: offset) else {
-        throw JSONFault(byteOffset: offset, problem: "four hexadecimal digits have to follow '\\u'")
+        throw JSONFault(byteOffset: offset, problem: "four hexadecimal digits must follow '\\u'")
       }
       guard unit & 0xF800 == 0xD800 else { return (unit, false, 6) }
       guard unit & 0xFC00 == 0xD800, let low = escapedUnit(in: text, at: offset + 6), low & 0xFC00 == 0xDC00 else {
-        throw JSONFault(byteOffset: offset, problem: "half of a surrogate pair stands alone")
+        throw JSONFault(byteOffset: offset, problem: "half of a surrogate pair is missing")
       }
       return (unit, true, 12)
     default:
-      throw JSONFault(byteOffset: offset, problem: "a backslash may stand only before one of \"\\/bfnrtu")
+      throw JSONFault(byteOffset: offset, problem: "a backslash may only come before one of \"\\/bfnrtu")
     }
   }
 
@@ -102,8 +102,8 @@ enum JSONString {
     return "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
   }
 
-  /// The text with what json-c would misread at `offsets` written so that it cannot: a pair as the character itself, an
-  /// integer of more than 64 bits with a fraction of zero.
+  /// The text with the places that json-c would misread rewritten: a surrogate pair becomes the character itself, and an
+  /// integer of more than 64 bits gets a fraction of zero.
   static func rewritten(_ text: RawSpan, at offsets: [Int]) -> [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(text.byteCount + 2 * offsets.count)
@@ -125,7 +125,7 @@ enum JSONString {
     return result
   }
 
-  /// The first name that occurs twice in one object of a valid text, with the place of its second occurrence.
+  /// The first name that occurs twice in an object, with the place of its second occurrence. The text must be valid.
   static func firstDuplicate(in text: RawSpan) -> (name: String, byteOffset: Int)? {
     var seen: [Set<[UInt8]>] = []
     var last = 0..<0

@@ -1,4 +1,4 @@
-/// A JSON text as UTF-8, with what it takes to name a place in the file that it came from.
+/// A JSON text as UTF-8, with the data to name places in the original file.
 ///
 /// A byte order mark of UTF-8 or UTF-16 is accepted: Windows editors and PowerShell write both. Other encodings are named.
 struct JSONText {
@@ -8,7 +8,7 @@ struct JSONText {
   let bytes: [UInt8]
   private let encoding: Encoding
 
-  /// - Throws: for UTF-32, UTF-16 without a mark, and UTF-16 that is damaged. Whether UTF-8 is valid is the scan's to check.
+  /// - Throws: for UTF-32, UTF-16 without a mark, and damaged UTF-16. The scan checks whether UTF-8 is valid.
   init(_ file: [UInt8]) throws(JSONFault) {
     switch (file.first ?? 1, file.dropFirst().first ?? 1, file.dropFirst(2).first ?? 1, file.dropFirst(3).first ?? 1) {
     case (0xFF, 0xFE, 0, 0), (0, 0, 0xFE, 0xFF), (0, 0, 0, 1...), (1..., 0, 0, 0):
@@ -46,7 +46,7 @@ struct JSONText {
         }
       }
       guard let encoded = Unicode.Scalar(value).flatMap({ UTF8.encode($0) }) else {
-        throw JSONFault(byteOffset: offset, problem: "the text is UTF-16, and half of a surrogate pair stands alone")
+        throw JSONFault(byteOffset: offset, problem: "the text is UTF-16, and half of a surrogate pair is missing")
       }
       bytes += encoded
       offset += byteCount

@@ -1,4 +1,4 @@
-/// Writes JSON byte for byte alike on every system: json-c's layout of empty lists differs between its versions.
+/// Writes JSON with the same bytes on every system. json-c isn't used, because its versions lay out empty lists differently.
 struct JSONWriter {
   private(set) var bytes: [UInt8] = []
   private let isPretty: Bool
@@ -28,7 +28,7 @@ struct JSONWriter {
     bytes.append(UInt8(ascii: "\""))
   }
 
-  /// A list or an object: the brackets, and between them what `write` makes of each item.
+  /// Writes a list or an object: the brackets, and between them each item with `write`.
   mutating func container<Item>(_ brackets: (String, String), _ items: [Item], _ write: (Item, inout Self) -> Void) {
     raw(brackets.0)
     depth += 1

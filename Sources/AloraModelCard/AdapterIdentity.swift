@@ -3,7 +3,7 @@ internal import AloraSystem
 /// Who made an adapter, from what, and under which terms: the `general.*` keys of its GGUF.
 ///
 /// Source: llama.cpp `gguf-py/gguf/metadata.py` (`Metadata`), for the keys, their order and where they come from. The
-/// fallback to `base_model_name_or_path` where the card names no base is ours; so is leaving out bases that are paths.
+/// fallback to `base_model_name_or_path`, for cards that name no base, is ours. So is leaving out bases that are paths.
 package struct AdapterIdentity: Hashable, Sendable {
   package enum Value: Hashable, Sendable {
     case string(String)
@@ -112,7 +112,7 @@ extension AdapterIdentity {
       let text = String(decoding: try file.read(0..<min(file.byteCount, Self.cardByteLimit)), as: UTF8.self)
       guard let yaml = Self.frontMatter(of: text) else { return }
       let value = try YAMLValue(parsing: yaml)
-      guard case .map = value else { throw YAMLError(problem: "it is no list of fields") }
+      guard case .map = value else { throw YAMLError(problem: "it isn't a mapping of fields") }
       card = value
     } catch let error as YAMLError {
       notes.append(.cardUnusable(problem: error.problem))
@@ -164,13 +164,13 @@ extension AdapterIdentity {
 // MARK: - Bases named by a path
 
 extension AdapterIdentity {
-  /// The configuration's base where it is a hub id. A path of the machine that trained the adapter says nothing to
-  /// anybody else, and much about that machine.
+  /// The configuration's base if it is a Hub id. A path on the machine that trained the adapter means nothing to anybody
+  /// else, and gives away details of that machine.
   private mutating func usableBase(_ name: String) -> YAMLValue? {
     setsAside(name) || !name.contains("/") ? nil : .text(name)
   }
 
-  /// The card's bases but for local paths, with which PEFT fills the card, too; nil where there were no others.
+  /// The card's bases without local paths, which PEFT also writes into the card; nil if there are no others.
   private mutating func withoutPaths(_ bases: YAMLValue?) -> YAMLValue? {
     switch bases {
     case .text(let name): return setsAside(name) ? nil : bases

@@ -1,10 +1,11 @@
 /// Whether two names can mean the same base model.
 package enum BaseAgreement {
-  /// True where `given`, what a base says of itself, cannot be the model that an adapter names as its base.
+  /// Whether `given`, the name that a base gives itself, can't be the model that an adapter names as its base.
   ///
-  /// Names are compared by what they say: family, size, and whether they are an instruction-tuned model. Case, owner,
-  /// punctuation and words that only one of them has (a quantization, a file's history) do not count.
-  /// - Parameter isWholeName: whether `given` is a complete name (`org/name`), in which no word for the tuning means none.
+  /// The comparison looks at family, size and instruction tuning. It ignores case, owner, punctuation, and words that
+  /// only one of the names has (a quantization, a file's history).
+  /// - Parameter isWholeName: whether `given` is a complete name (`org/name`). If so, a name without a word for the tuning
+  ///   means a model without tuning.
   package static func contradicts(_ given: String, adapterBase: String, isWholeName: Bool) -> Bool {
     let (mine, theirs) = (
       ModelIdentifier(spelled(given), weightCount: 1), ModelIdentifier(spelled(adapterBase), weightCount: 1)
@@ -20,7 +21,7 @@ package enum BaseAgreement {
     return myTuning != theirTuning && (isWholeName || (myTuning != nil && theirTuning != nil))
   }
 
-  /// The parts of a size label: a context's length may stand beside the model's size.
+  /// The parts of a size label: a context length may accompany the model's size.
   private static func sizes(_ label: String) -> Set<Substring> { Set(label.lowercased().split(separator: "-")) }
 
   /// A title (`Smollm2 135M`) spelled as an identifier.

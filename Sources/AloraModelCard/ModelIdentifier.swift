@@ -1,6 +1,6 @@
 internal import AloraRegex
 
-/// What the parts of a model's name mean, by the conventions of the Hugging Face hub: `org/Base-7B-Instruct-v0.2`.
+/// The parts of a model's name, by the conventions of the Hugging Face Hub: `org/Base-7B-Instruct-v0.2`.
 ///
 /// Source: llama.cpp `gguf-py/gguf/metadata.py` (`get_model_id_components`, `id_to_title`).
 struct ModelIdentifier: Hashable {
@@ -58,14 +58,14 @@ struct ModelIdentifier: Hashable {
     } else if index > 0, matches(text, #"(([A]|\d+[x])?\d+([._]\d+)?[KMBT][\d]?|small|mini|medium|large|x?xl)"#) {
       annotateSize(&part, weightCount: weightCount)
     } else if index > 0, matches(text, "chat|instruct|vision|lora") {
-      // "lora" says nothing in the name of an adapter.
+      // "lora" means nothing in the name of an adapter.
       part.roles.insert(text.lowercased() == "lora" ? .type : .finetune)
     }
   }
 
   private static func annotateSize(_ part: inout Part, weightCount: Int) {
     var text = Array(part.text.replacing("_", with: "."))
-    // The notation 7b1 for 7.1b.
+    // 7b1 means 7.1b.
     if let last = text.last, last.isDecimal {
       let unit = text[text.count - 2]
       text = text.dropLast(2) + [".", last, unit]
@@ -85,7 +85,7 @@ struct ModelIdentifier: Hashable {
     part.text = String(text)
   }
 
-  /// A size in words does not count beside one in numbers.
+  /// A size in words doesn't count if there is one in numbers.
   private static func dropWordSizes(_ parts: inout [Part]) {
     let hasNumber = parts.contains { $0.roles.contains(.sizeLabel) && $0.text.contains(where: \.isDecimal) }
     guard hasNumber else { return }
@@ -112,12 +112,12 @@ struct ModelIdentifier: Hashable {
   }
 
   private static func matches(_ text: String, _ pattern: String) -> Bool {
-    // The patterns are constants of this file: a failure to compile is found by its tests.
+    // The patterns are constants in this file, so tests would find one that doesn't compile.
     guard let regex = try? CompiledRegex("(?i:\(pattern))\\Z", syntax: .python) else { return false }
     return (try? regex.matchesPrefix(of: text)) ?? false
   }
 
-  /// `smollm2-135M-instruct` as `Smollm2 135M Instruct`: words in capitals at their start, but for versions and names.
+  /// `smollm2-135M-instruct` as `Smollm2 135M Instruct`: words start with a capital, except versions and names.
   static func title(of identifier: String) -> String {
     identifier.replacing("-", with: " ").split(whereSeparator: \.isWhitespace).map { word in
       let cased = word.unicodeScalars.filter(\.properties.isCased)
@@ -127,7 +127,7 @@ struct ModelIdentifier: Hashable {
     }.joined(separator: " ")
   }
 
-  /// As Python's `str.title()`: a letter is in titlecase where no cased letter stands before it.
+  /// As Python's `str.title()`: a letter is in title case if no cased letter comes before it.
   private static func titled(_ word: Substring) -> String {
     var result = ""
     var isInside = false

@@ -3,8 +3,8 @@ internal import CYAML
 /// YAML that is malformed, or more than a model card needs.
 struct YAMLError: Error { let problem: String }
 
-/// A YAML value, its scalars as text: a model card's version `1.10` must not become the number 1.1, nor the language
-/// `no` false, as YAML's own rules would have it.
+/// A YAML value with scalars as text. By YAML's own rules, a card's version `1.10` would become the number 1.1, and the
+/// language `no` would become false.
 indirect enum YAMLValue: Hashable, Sendable {
   case null
   case text(String)
@@ -18,7 +18,7 @@ indirect enum YAMLValue: Hashable, Sendable {
 
   var text: String? { if case .text(let text) = self { text } else { nil } }
 
-  /// A list's texts, or the one text where it stands alone.
+  /// A list's texts, or a single text as a list of one.
   var texts: [String]? {
     switch self {
     case .text(let text): [text]
@@ -27,7 +27,7 @@ indirect enum YAMLValue: Hashable, Sendable {
     }
   }
 
-  /// The member of that name; nil where it is missing or null.
+  /// The member of that name; nil if it is missing or null.
   subscript(name: String) -> YAMLValue? {
     guard case .map(let members) = self else { return nil }
     // The last one wins, as in PyYAML.
@@ -35,7 +35,7 @@ indirect enum YAMLValue: Hashable, Sendable {
     return value == .null ? nil : value
   }
 
-  /// The first of those names that is a member, be it null.
+  /// The first of these names that is a member, even if it is null.
   func firstPresent(of names: [String]) -> YAMLValue? {
     guard case .map(let members) = self else { return nil }
     return names.lazy.compactMap { name in members.last { $0.name == name }?.value }.first
@@ -93,7 +93,7 @@ indirect enum YAMLValue: Hashable, Sendable {
       type: event.type, text: String(decoding: bytes, as: UTF8.self), isPlain: alora_yaml_scalar_is_plain(&event) != 0)
   }
 
-  /// The next value, or nil where a list or map ends.
+  /// The next value, or nil if a list or map ends.
   private static func next(_ parser: inout yaml_parser_t, depth: Int) throws(YAMLError) -> YAMLValue? {
     guard depth < depthLimit else { throw YAMLError(problem: "it nests too deeply") }
     let event = unsafe try read(&parser)

@@ -1,6 +1,6 @@
 package import AloraSystem
 
-/// A base model that this package does not know, or whose description contradicts itself.
+/// A base model that this package doesn't support, or whose description contradicts itself.
 package struct ArchitectureError: DiagnosedError, Hashable {
   package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {

@@ -7,7 +7,7 @@ internal import AloraTensors
 package struct BaseModel: Sendable {
   /// The file that described it: config.json or a GGUF.
   package let path: String?
-  /// What the model calls itself, where it does.
+  /// The name that the model gives itself, if any.
   package let statedName: StatedName?
   /// `general.architecture`, as an adapter for this base must name it.
   package let architectureName: String
@@ -17,12 +17,13 @@ package struct BaseModel: Sendable {
 
   private let lookup: Lookup
 
-  /// What models share when they are copied.
+  /// Copies of a base share this storage.
   private final class Lookup: Sendable {
-    /// What gives it its layers, or why this package can only convert its adapters.
+    /// The architecture that builds the layers, or the reason why this package can only convert its adapters.
     let architecture: Result<Architecture, ArchitectureError>
     let moduleIndex: [String: Int]
-    /// What the traced table says beyond ``BaseModel/modules``: experts, and everything of a base without layers.
+    /// Modules from the traced table that ``BaseModel/modules`` lacks: experts, and all modules of a base that this package
+    /// can't run.
     let table: TableModules?
     /// Patterns of the tensors that llama.cpp never applies an adapter to.
     let neverApplied: Set<String>
@@ -38,7 +39,7 @@ package struct BaseModel: Sendable {
     }
   }
 
-  /// What gives it its layers.
+  /// The architecture that builds the layers.
   ///
   /// - Throws: `unknownArchitecture`, `unsupportedVariant` for a base that this package only converts adapters for.
   func architecture() throws(ArchitectureError) -> Architecture { try lookup.architecture.get() }
@@ -54,7 +55,7 @@ package struct BaseModel: Sendable {
       ?? lookup.table?.module(named: name, extents: (outputCount, inputCount))
   }
 
-  /// The parameters of a module that hold the weights of experts, in the order in which the module has them.
+  /// The module's parameters that hold the weights of experts, in the module's order.
   package func experts(ofModule name: String) -> [WeightModule] { lookup.table?.experts(ofModule: name) ?? [] }
 
   /// The modules whose weights are in a GGUF tensor, as the base's own class names them if that is known. Several classes
@@ -179,7 +180,7 @@ extension BaseModel {
     }
   }
 
-  /// The base that a GGUF holds. Its tensors are compared with the architecture's table.
+  /// The base that a GGUF describes. Its tensors are compared with the architecture's table.
   ///
   /// Several Hugging Face architectures become one GGUF architecture; the modules of all of them are known by name.
   ///
@@ -228,15 +229,15 @@ extension BaseModel {
           }
           throw ArchitectureError(
             .missingTensor, path: file.path, place: "tensor \(target.tensorName)",
-            problem: "the file does not have it, and every \(architectureName) model does",
-            remedy: "give the whole model; a split file by its first part")
+            problem: "the file lacks it, but every \(architectureName) model has it",
+            remedy: "give the whole model; if it is split, give the first part")
         }
         let rows = module.kind == .embedding ? module.inputCount : target.rows.count
         let columns = module.kind == .embedding ? module.outputCount : module.inputCount
         guard tensor.shape.dimensions == [rows, columns] else {
           throw ArchitectureError(
             .wrongShape, path: file.path, place: "tensor \(target.tensorName)",
-            problem: "its shape is \(tensor.shape), and the metadata make it [\(rows), \(columns)]")
+            problem: "its shape is \(tensor.shape), but the metadata say [\(rows), \(columns)]")
         }
       }
     }
@@ -261,8 +262,8 @@ extension Hyperparameters {
     guard let embedding = file.tensor(named: "token_embd.weight"), embedding.shape.rank == 2 else {
       throw ArchitectureError(
         .missingTensor, path: file.path, place: "tensor token_embd.weight",
-        problem: "the file does not have it as a matrix",
-        remedy: "give the whole model; a split file by its first part")
+        problem: "the file doesn't contain it as a matrix",
+        remedy: "give the whole model; if it is split, give the first part")
     }
     self.init(
       layerCount: try integer("block_count", in: Self.layers), hiddenSize: hidden, headCount: heads,
@@ -275,7 +276,7 @@ extension Hyperparameters {
     else {
       throw ArchitectureError(
         .invalidHyperparameter, path: file.path, place: "\(architecture).attention.head_count",
-        problem: "\(heads) heads, \(keyValueHeads) key-value heads and \(headDimension) per head do not go together")
+        problem: "\(heads) heads, \(keyValueHeads) key-value heads and \(headDimension) per head are inconsistent")
     }
   }
 

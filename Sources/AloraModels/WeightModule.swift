@@ -1,4 +1,4 @@
-/// How the rows of a weight are reordered on the way from Hugging Face to GGUF.
+/// How the rows of a weight are reordered from Hugging Face to GGUF.
 package enum RowPermutation: Hashable, Sendable {
   case none
   /// Each head's rows come as two halves in Hugging Face (rotation of halves) and as pairs in GGUF (rotation of
@@ -36,7 +36,7 @@ package enum RowPermutation: Hashable, Sendable {
     }
   }
 
-  /// Rows are only moved within blocks of this many rows.
+  /// Rows move only within blocks of this many rows.
   package var blockRowCount: Int {
     switch self {
     case .none: 1
@@ -61,7 +61,7 @@ package struct WeightTarget: Hashable, Sendable {
   package let permutation: RowPermutation
   /// The order of the weight's columns.
   package let columns: RowPermutation
-  /// What the weight's rows are multiplied by on their way into GGUF, in the target's order; empty for nothing.
+  /// Factors that the converter multiplies rows of the weight by, in the target's order; empty if there are none.
   package let factors: [RowFactor]
 
   /// Which rows of the tensor they become, if the tensor holds the weights of other modules too: `attn_qkv`.
@@ -113,7 +113,7 @@ package struct WeightModule: Hashable, Sendable {
     case outputLayer
     /// A parameter that holds the weights of all experts.
     case experts(Experts)
-    /// The module of one expert, of so many.
+    /// The module of one of `count` experts.
     case expert(index: Int, count: Int)
   }
 
@@ -123,7 +123,7 @@ package struct WeightModule: Hashable, Sendable {
     package let count: Int
     /// Whether the parameter is [experts, in, out] instead of [experts, out, in].
     package let isTransposed: Bool
-    /// Whether its module says so (`is_transposed`), which PEFT reads from 0.19 on.
+    /// Whether its module has `is_transposed`, which PEFT reads from 0.19 on.
     package let isMarkedTransposed: Bool
   }
 
@@ -136,6 +136,6 @@ package struct WeightModule: Hashable, Sendable {
   package let outputCount: Int
   /// Nil outside of the layers.
   package let layerIndex: Int?
-  /// The GGUF tensors that hold the weight. Empty where GGUF has none of its own (an output layer tied to the embedding).
+  /// The GGUF tensors that hold the weight. Empty if GGUF has none of its own (an output layer tied to the embedding).
   package let targets: [WeightTarget]
 }

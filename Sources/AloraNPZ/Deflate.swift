@@ -1,6 +1,6 @@
 internal import CZlib
 
-/// Raw deflate streams, by zlib. The only file that calls it.
+/// Raw deflate streams. This is the only file that calls zlib.
 ///
 /// A `z_stream` must stay where it is, since zlib keeps a pointer back to it: hence the allocations.
 @safe final class Inflater {
@@ -9,7 +9,7 @@ internal import CZlib
   private var inputOffset = 0
   private(set) var isAtEnd = false
 
-  /// Nil where there is no memory.
+  /// Nil if there is no memory.
   init?() {
     unsafe stream = .allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
@@ -33,7 +33,7 @@ internal import CZlib
     inputOffset = 0
   }
 
-  /// Appends inflated bytes to `output`, `limit` at most; nil where the input is no deflate stream.
+  /// Appends inflated bytes to `output`, at most `limit`; nil if the input isn't a deflate stream.
   func inflate(into output: inout [UInt8], limit: Int) -> Int? {
     let start = output.count
     output += [UInt8](repeating: 0, count: limit)
@@ -55,7 +55,7 @@ internal import CZlib
     inputOffset += consumed
     output.removeLast(limit - produced)
     if status == Z_STREAM_END { isAtEnd = true }
-    // Z_BUF_ERROR only says that nothing could be done without more input.
+    // Z_BUF_ERROR only means that more input is needed.
     return status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR ? produced : nil
   }
 }
@@ -63,7 +63,7 @@ internal import CZlib
 @safe final class Deflater {
   private let stream: UnsafeMutablePointer<z_stream>
 
-  /// Nil where there is no memory.
+  /// Nil if there is no memory.
   init?(level: Int) {
     unsafe stream = .allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
@@ -80,7 +80,7 @@ internal import CZlib
     unsafe stream.deallocate()
   }
 
-  /// The compressed bytes that are ready after `bytes`; with `isLast`, all that are left.
+  /// The compressed bytes that are ready after `bytes`; with `isLast`, all remaining ones.
   func deflate(_ bytes: RawSpan, isLast: Bool) -> [UInt8] {
     var result: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 1 << 15)
@@ -106,7 +106,7 @@ internal import CZlib
   }
 }
 
-/// CRC-32 of `bytes` behind those that gave `checksum`.
+/// CRC-32 of the data so far, whose CRC-32 is `checksum`, followed by `bytes`.
 func checksum(_ checksum: UInt32, of bytes: RawSpan) -> UInt32 {
   // Safe: read within the call only.
   unsafe bytes.withUnsafeBytes { bytes in

@@ -1,6 +1,6 @@
 package import AloraTensors
 
-/// What the elements of an array are.
+/// The element type of an array.
 package enum NPYElement: Hashable, Sendable {
   /// F16, F32, F64, I8 to I64, U8 to U64, BOOL.
   case number(DType)
@@ -9,7 +9,7 @@ package enum NPYElement: Hashable, Sendable {
   /// Strings of that many characters, UTF-32, NUL-padded.
   case text(Int)
 
-  /// The bytes of an element; nil where they can't be counted.
+  /// The bytes of an element; nil if they can't be counted.
   var byteCount: Int? {
     switch self {
     case .number(let dtype): dtype.byteCount(elementCount: 1)
@@ -18,7 +18,7 @@ package enum NPYElement: Hashable, Sendable {
     }
   }
 
-  /// NumPy's name: `f4`, `i8`, `b1`, `S12`, `U12`; nil for types that NumPy has not.
+  /// NumPy's name: `f4`, `i8`, `b1`, `S12`, `U12`; nil for types that NumPy lacks.
   var numpyName: String? {
     switch self {
     case .bytes(let count): "S\(count)"
@@ -54,14 +54,14 @@ struct NPYHeader: Equatable {
   var isFortranOrder = false
   var shape: Shape
 
-  /// The bytes of the array's data; nil where they can't be counted.
+  /// The bytes of the array's data; nil if they can't be counted.
   var dataByteCount: Int? {
     guard let itemByteCount = element.byteCount else { return nil }
     let (product, overflow) = shape.elementCount.multipliedReportingOverflow(by: itemByteCount)
     return overflow ? nil : product
   }
 
-  /// What is wrong with a header, for the reader to name the array with.
+  /// A problem of a header. The reader adds the array's name.
   struct Defect: Error {
     let code: NPZError.Code
     let problem: String
@@ -77,20 +77,20 @@ struct NPYHeader: Equatable {
     var parser = PythonLiteralParser(text)
     guard let members = parser.dictionary() else {
       throw Defect(
-        code: .malformedHeader, problem: "the array's header is no Python dictionary of names, numbers and text")
+        code: .malformedHeader, problem: "the array's header is not a Python dictionary of names, numbers and text")
     }
     guard members.count == 3, case .text(let descriptor)? = members["descr"],
       case .boolean(let isFortranOrder)? = members["fortran_order"], case .tuple(let extents)? = members["shape"]
     else {
       if case .other? = members["descr"] {
-        throw Defect(code: .unsupportedType, problem: "arrays of records are not read")
+        throw Defect(code: .unsupportedType, problem: "arrays of records are not supported")
       }
       throw Defect(code: .malformedHeader, problem: "the array's header has to say descr, fortran_order and shape")
     }
     guard let order = descriptor.first, "<>|=".contains(order),
       let element = NPYElement(numpyName: descriptor.dropFirst()), order != "|" || element.isOrderless
     else {
-      throw Defect(code: .unsupportedType, problem: "arrays of type '\(descriptor)' are not read")
+      throw Defect(code: .unsupportedType, problem: "arrays of type '\(descriptor)' are not supported")
     }
     guard extents.count <= NPZFormat.dimensionLimit, let shape = Shape(extents) else {
       throw Defect(code: .invalidShape, problem: "the shape \(extents) has too many elements or dimensions")
@@ -111,7 +111,7 @@ struct NPYHeader: Equatable {
     let extents = shape.dimensions.map(String.init)
     let tuple = extents.count == 1 ? "(\(extents[0]),)" : "(\(extents.joined(separator: ", ")))"
     var text = "{'descr': '\(order)\(name)', 'fortran_order': False, 'shape': \(tuple), }"
-    // NumPy leaves room for the first extent to grow to 21 digits in place.
+    // NumPy leaves room for a first extent of 21 digits, so that it can grow in place.
     if let first = extents.first { text += String(repeating: " ", count: max(0, 21 - first.utf8.count)) }
     while !(text.utf8.count + 11).isMultiple(of: 64) { text += " " }
     text += "\n"
@@ -121,7 +121,7 @@ struct NPYHeader: Equatable {
 }
 
 extension NPYElement {
-  /// Whether elements are single bytes, without an order.
+  /// Whether elements are single bytes, so that byte order doesn't matter.
   var isOrderless: Bool {
     switch self {
     case .bytes: true

@@ -1,6 +1,6 @@
 package import AloraSystem
 
-/// An `.npz` or `.npy` file that cannot be read as what it has to be, or content that cannot be written in it.
+/// An `.npz` or `.npy` file that can't be read as expected, or content that can't be written to one.
 package struct NPZError: DiagnosedError, Hashable {
   package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
@@ -18,24 +18,24 @@ package struct NPZError: DiagnosedError, Hashable {
     package static let malformedArchive = Code(value: .malformedArchive)
     /// Encryption, several disks, or a compression other than deflate.
     package static let unsupportedArchive = Code(value: .unsupportedArchive)
-    /// The directory and a member's own header say different things.
+    /// The directory and a member's own header disagree.
     package static let inconsistentArchive = Code(value: .inconsistentArchive)
     /// Two members share bytes.
     package static let overlappingMembers = Code(value: .overlappingMembers)
-    /// A member's name is absolute, leads upwards or is no text.
+    /// A member's name is absolute, contains `..`, or isn't valid text.
     package static let unsafeName = Code(value: .unsafeName)
     package static let duplicateName = Code(value: .duplicateName)
     package static let tooManyMembers = Code(value: .tooManyMembers)
-    /// A size that deflate cannot reach from the compressed bytes.
+    /// A size that the compressed bytes can't inflate to.
     package static let implausibleSize = Code(value: .implausibleSize)
-    /// Beyond one of the ``NPZLimits``.
+    /// Larger than one of the ``NPZLimits`` allows.
     package static let tooLarge = Code(value: .tooLarge)
-    /// Compressed data that is no deflate stream of its size.
+    /// Compressed data that isn't a deflate stream of the stated size.
     package static let corruptData = Code(value: .corruptData)
     package static let checksumMismatch = Code(value: .checksumMismatch)
     /// No `.npy` header.
     package static let malformedHeader = Code(value: .malformedHeader)
-    /// Elements that are no numbers, Booleans, bytes or text; Python objects above all.
+    /// Elements other than numbers, Booleans, bytes and text; above all, Python objects.
     package static let unsupportedType = Code(value: .unsupportedType)
     /// Too many dimensions, elements or bytes.
     package static let invalidShape = Code(value: .invalidShape)
@@ -47,9 +47,9 @@ package struct NPZError: DiagnosedError, Hashable {
     /// An array of another shape than needed.
     package static let wrongShape = Code(value: .wrongShape)
     package static let valueOutOfRange = Code(value: .valueOutOfRange)
-    /// Bytes that are no UTF-8, or numbers that are no characters.
+    /// Bytes that aren't UTF-8, or numbers that aren't Unicode scalars.
     package static let invalidText = Code(value: .invalidText)
-    /// Data handed to the writer in another order or number than declared.
+    /// Data given to the writer in another order or amount than declared.
     package static let wrongArrayData = Code(value: .wrongArrayData)
   }
 
@@ -86,7 +86,7 @@ package struct NPZError: DiagnosedError, Hashable {
     case .notNPZ: found?.remedy ?? "make the file with numpy.savez"
     case .truncated, .corruptData, .checksumMismatch: "the file is damaged or incomplete: get it again"
     case .unsupportedType: "save arrays of numbers, with allow_pickle=False"
-    case .unsupportedArchive: "make the file anew with numpy.savez or numpy.savez_compressed"
+    case .unsupportedArchive: "make the file again with numpy.savez or numpy.savez_compressed"
     default: nil
     }
   }

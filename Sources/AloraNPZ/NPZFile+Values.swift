@@ -1,7 +1,7 @@
 internal import AloraTensors
 
 extension NPZFile {
-  /// The elements of a floating-point array in row-major order, rounded to nearest where they are F64.
+  /// The elements of a floating-point array in row-major order, rounded to nearest if they are F64.
   ///
   /// - Throws: `missingArray`, `wrongType`, `tooLarge`, `corruptData`, `checksumMismatch`, ``FileError``.
   package func floats(named name: String) throws -> [Float] {
@@ -31,7 +31,7 @@ extension NPZFile {
 
   /// The only element of an array of integers.
   ///
-  /// - Throws: as ``integers(named:)``; `wrongShape` where there is more than one.
+  /// - Throws: as ``integers(named:)``; `wrongShape` if there is more than one.
   package func integer(named name: String) throws -> Int {
     let values = try integers(named: name)
     guard values.count == 1 else {
@@ -42,7 +42,7 @@ extension NPZFile {
 
   /// The only element of an array of byte strings (UTF-8) or text, without the NULs that NumPy pads it with.
   ///
-  /// An array of U8 is taken for UTF-8, too: that is what one makes who minds the padding.
+  /// An array of U8 is read as UTF-8, too; people write that to avoid the padding.
   /// - Throws: `missingArray`, `wrongType`, `wrongShape`, `invalidText`, `tooLarge`, `corruptData`, `checksumMismatch`,
   ///   ``FileError``.
   package func text(named name: String) throws -> String {
@@ -62,7 +62,7 @@ extension NPZFile {
         let unit = bytes[start..<(start + 4)]
         let value = (array.isBigEndian ? [UInt8](unit) : unit.reversed()).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         guard let scalar = Unicode.Scalar(value) else {
-          throw failure(.invalidText, name, "\(value) is no character")
+          throw failure(.invalidText, name, "\(value) is not a Unicode character")
         }
         scalars.append(scalar)
       }
@@ -90,7 +90,7 @@ extension NPZFile {
     }
   }
 
-  /// Whether what is read at once is too much: a file of a thousandth of it can ask for that.
+  /// Throws if an array is too large to be read at once. A file a thousandth as large can declare such an array.
   func checkSize(_ array: NPZArray, elementCount: Int, stride: Int) throws(NPZError) {
     let (byteCount, overflow) = elementCount.multipliedReportingOverflow(by: stride)
     guard !overflow, byteCount <= limits.arrayByteCount else {
@@ -165,7 +165,7 @@ func rowMajor<Value>(_ values: [Value], _ shape: Shape) -> [Value] {
   result.reserveCapacity(values.count)
   for _ in values.indices {
     result.append(values[source])
-    // The next index in C order: the last one that can grow grows, those behind it start again.
+    // The next index in C order: the last axis that can grow does, and the axes after it restart at 0.
     var axis = shape.rank - 1
     while axis >= 0 {
       position[axis] += 1

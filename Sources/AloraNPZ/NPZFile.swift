@@ -1,7 +1,7 @@
 internal import AloraSystem
 package import AloraTensors
 
-/// What is known of an array without reading it.
+/// An array's properties, known without reading its data.
 package struct NPZArray: Sendable {
   package let name: String
   package let element: NPYElement
@@ -16,10 +16,10 @@ package struct NPZArray: Sendable {
   let dataByteCount: Int
 }
 
-/// The arrays of an `.npz` archive, or the one of an `.npy` file, which then has NumPy's name for an array without: `arr_0`.
+/// The arrays of an `.npz` archive, or the single array of an `.npy` file, which gets NumPy's default name, `arr_0`.
 ///
-/// Opening reads the directory and the header of each array, and checks that members do not overlap, sizes agree and no
-/// name leads anywhere. Data is read, inflated and checked against its checksum when it is asked for.
+/// Opening reads the directory and the header of each array. It checks that members don't overlap, that sizes agree, and
+/// that names are plain. Data is read, inflated and checked against its checksum on request.
 package final class NPZFile: Sendable {
   package let path: String
   package let limits: NPZLimits
@@ -44,7 +44,7 @@ package final class NPZFile: Sendable {
       ] : try ZipDirectory(file: mapping, limits: limits).members
     var arrays: [NPZArray] = []
     var index = TensorIndex()
-    // Other members are what NumPy gives as raw bytes; nobody here has a use for them.
+    // NumPy returns other members as raw bytes; they aren't needed here.
     for member in members where member.name.hasSuffix(NPZFormat.memberSuffix) {
       let array = try Self.array(member, mapping)
       _ = index.insert(array.name, index: arrays.count)
@@ -61,7 +61,7 @@ package final class NPZFile: Sendable {
     self.index = index
   }
 
-  /// Nil where there is no array of that name.
+  /// Nil if there is no array of that name.
   package subscript(name: String) -> NPZArray? { index[name].map { arrays[$0] } }
 
   /// - Throws: `missingArray`.
@@ -70,12 +70,12 @@ package final class NPZFile: Sendable {
     return array
   }
 
-  /// An error about an array, for those who find more wrong with it than its format.
+  /// An error about an array, for callers that check more than its format.
   package func failure(_ code: NPZError.Code, _ name: String, _ problem: String) -> NPZError {
     NPZError(code, path: path, name: name, problem: problem)
   }
 
-  /// The array's elements as they are stored, from the first byte on.
+  /// A stream of the array's elements, as they are stored.
   func stream(of array: NPZArray) throws -> ZipMemberStream {
     let stream = try ZipMemberStream(file: mapping, member: array.member)
     _ = try stream.read(array.member.byteCount - array.dataByteCount)
@@ -88,17 +88,21 @@ package final class NPZFile: Sendable {
       NPZError(code, path: mapping.path, byteOffset: member.dataOffset, name: name, problem: problem)
     }
     let stream = try ZipMemberStream(file: mapping, member: member)
-    guard member.byteCount >= 10 else { throw failure(.malformedHeader, "\(member.byteCount) bytes are no array") }
+    guard member.byteCount >= 10 else {
+      throw failure(.malformedHeader, "\(member.byteCount) bytes are too few for an .npy array")
+    }
     let start = try stream.read(8)
     guard start.starts(with: NPZFormat.npyMagic), (1...3).contains(start[6]), start[7] == 0 else {
-      throw failure(.malformedHeader, "the member is no .npy array of version 1.0, 2.0 or 3.0")
+      throw failure(.malformedHeader, "the member is not an .npy array of version 1.0, 2.0 or 3.0")
     }
     let lengthByteCount = start[6] == 1 ? 2 : 4
-    guard stream.remaining >= lengthByteCount else { throw failure(.malformedHeader, "the array's header is cut") }
+    guard stream.remaining >= lengthByteCount else {
+      throw failure(.malformedHeader, "the array's header is truncated")
+    }
     let length = ZipFields(bytes: try stream.read(lengthByteCount))
     let headerByteCount = length.number(at: 0, byteCount: lengthByteCount).map { Int($0) } ?? .max
     guard headerByteCount <= min(stream.remaining, NPZFormat.npyHeaderByteLimit) else {
-      throw failure(.malformedHeader, "the array's header has \(headerByteCount) bytes by its length")
+      throw failure(.malformedHeader, "the array's header claims to have \(headerByteCount) bytes")
     }
     let text = try stream.read(headerByteCount)
     let header: NPYHeader

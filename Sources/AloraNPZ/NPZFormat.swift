@@ -1,6 +1,6 @@
-/// NumPy's `.npz`: a ZIP archive of `.npy` members, each stored or deflated, with ZIP64 fields where needed.
+/// NumPy's `.npz`: a ZIP archive of `.npy` members, each stored or deflated, with ZIP64 fields if needed.
 ///
-/// The archive, from its end: end record (22 bytes and a comment); before it, where a number does not fit, the ZIP64
+/// The archive, from its end: end record (22 bytes and a comment); before it, if a number does not fit, the ZIP64
 /// locator (20 bytes) and end record (56 bytes); before that the central directory, an entry per member (46 bytes, name,
 /// extra fields, comment). At an entry's offset: the local header (30 bytes, name, extra fields) and the member's data.
 ///
@@ -15,27 +15,27 @@
 enum NPZFormat {
   static let npyMagic: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]
   static let memberSuffix = ".npy"
-  /// The most that deflate can shrink anything: a symbol of two bits for 258 bytes.
+  /// Deflate's largest ratio: a symbol of two bits for 258 bytes.
   static let greatestDeflateRatio = 1032
-  /// NumPy itself reads no header beyond 10 000 characters without being told to.
+  /// By default, NumPy itself reads no header above 10,000 characters.
   static let npyHeaderByteLimit = 1 << 16
   static let dimensionLimit = 64
 }
 
-/// What a reader accepts at most.
+/// Limits of a reader.
 package struct NPZLimits: Sendable {
   package var memberCount = 1 << 20
   package var directoryByteCount = 1 << 26
-  /// What an array that is read as a whole takes in memory; row by row there is no limit.
+  /// The largest memory of an array that is read at once. Reading row by row has no limit.
   package var arrayByteCount = 1 << 28
 
-  /// How many bytes of an archive's members may be inflated from less than a hundredth: no logits are so regular.
+  /// The most bytes that an archive may inflate to from less than a hundredth. Real logits don't compress that well.
   package var inflatedByteCount = 1 << 30
 
   package init() {}
 }
 
-/// Fixed-width little-endian numbers at places that are checked.
+/// Fixed-width little-endian numbers at checked offsets.
 struct ZipFields {
   let bytes: [UInt8]
 
@@ -49,7 +49,7 @@ struct ZipFields {
 
   func uint16(at offset: Int) -> Int? { number(at: offset, byteCount: 2).map { Int($0) } }
   func uint32(at offset: Int) -> Int? { number(at: offset, byteCount: 4).map { Int($0) } }
-  /// Nil too where the number does not fit in an `Int`.
+  /// Also nil if the number does not fit in an `Int`.
   func uint64(at offset: Int) -> Int? { number(at: offset, byteCount: 8).flatMap { Int(exactly: $0) } }
 
   func slice(at offset: Int, byteCount: Int) -> [UInt8]? {

@@ -2,7 +2,7 @@ internal import AloraTensors
 
 /// Reads a floating-point array row by row along its first dimension, for logits that need not be in memory at once.
 ///
-/// An array in Fortran order has its rows all over the file: it is read as a whole, within ``NPZLimits``.
+/// The rows of an array in Fortran order are scattered over the file, so it is read at once, within ``NPZLimits``.
 /// Not thread-safe.
 package final class NPZRowReader {
   package let rowCount: Int
@@ -29,7 +29,7 @@ package final class NPZRowReader {
     stream = isScattered ? nil : try file.stream(of: array)
   }
 
-  /// The next row; nil behind the last, when length and checksum have been checked.
+  /// The next row; nil after the last one, once length and checksum have been verified.
   ///
   /// - Throws: `corruptData`, `checksumMismatch`, ``FileError``.
   package func next() throws -> [Float]? {

@@ -28,13 +28,13 @@ extension NPZWriter {
 
   /// Writes a scalar of bytes with the text in UTF-8, for which `json.loads(archive[name].item())` works.
   ///
-  /// - Throws: as ``add(_:element:shape:bytes:)``; `invalidText` where the text ends in NUL, which NumPy would cut off.
+  /// - Throws: as ``add(_:element:shape:bytes:)``; `invalidText` if the text ends in NUL, which NumPy would cut off.
   package func add(_ name: String, text: String) throws {
     guard text.utf8.last != 0 else {
       throw NPZError(.invalidText, path: nil, name: name, problem: "text that ends in NUL would come back without it")
     }
     guard let scalar = Shape([]) else { return }
-    // NumPy has no byte string of no bytes: an empty one is a NUL, which is cut off again.
+    // NumPy has no empty byte strings: it stores a NUL and cuts it off again.
     let bytes = text.isEmpty ? [0] : [UInt8](text.utf8)
     try add(name, element: .bytes(bytes.count), shape: scalar, bytes: unsafe bytes.span.bytes)
   }

@@ -23,7 +23,7 @@ package final class NPZWriter {
 
   private let file: AtomicFile
   private let compression: Compression
-  /// From this number on, sizes and offsets stand in ZIP64 fields.
+  /// Sizes and offsets from this number on are stored in ZIP64 fields.
   private let extendedThreshold: Int
   private var entries: [Entry] = []
   private var names = TensorIndex()
@@ -55,9 +55,9 @@ package final class NPZWriter {
 
   // MARK: Arrays
 
-  /// Writes an array whose elements are at hand.
+  /// Writes an array from elements in memory.
   ///
-  /// - Throws: as ``begin(_:element:shape:)``; `wrongArrayData` where `bytes` are not as many as the shape says.
+  /// - Throws: as ``begin(_:element:shape:)``; `wrongArrayData` if the number of bytes doesn't match the shape.
   package func add(_ name: String, element: NPYElement, shape: Shape, bytes: RawSpan) throws {
     let header = try prepare(name, element: element, shape: shape)
     guard header.dataByteCount == bytes.byteCount else {
@@ -87,13 +87,13 @@ package final class NPZWriter {
 
   /// Starts an array whose elements follow by ``write(_:)``.
   ///
-  /// - Throws: `unsafeName`, `duplicateName`, `unsupportedType`, `invalidShape`; `wrongArrayData` where the array before
+  /// - Throws: `unsafeName`, `duplicateName`, `unsupportedType`, `invalidShape`; `wrongArrayData` if the array before
   ///   is not complete; ``FileError``.
   package func begin(_ name: String, element: NPYElement, shape: Shape) throws {
     let header = try prepare(name, element: element, shape: shape)
     let start = header.encoded
     let dataByteCount = header.dataByteCount ?? 0
-    // Checksum and compressed size follow the data. Deflate never adds more than a sixteenth.
+    // Checksum and compressed size follow the data. Deflate adds at most a sixteenth.
     let byteCount = start.count + dataByteCount
     let entry = Entry(
       name: memberName(name), byteCount: byteCount, offset: file.byteCount, hasDescriptor: true,
@@ -107,11 +107,11 @@ package final class NPZWriter {
 
   /// Appends elements to the array that has begun.
   ///
-  /// - Throws: `wrongArrayData` where they are more than the array lacks; ``FileError``.
+  /// - Throws: `wrongArrayData` if there are more than the array still needs; ``FileError``.
   package func write(_ bytes: RawSpan) throws {
     guard var entry = current, bytes.byteCount <= missing else {
       let name = current.map { String(decoding: $0.name, as: UTF8.self) } ?? "none"
-      throw failure(.wrongArrayData, name, "\(bytes.byteCount) bytes were written where \(missing) were missing")
+      throw failure(.wrongArrayData, name, "\(bytes.byteCount) bytes were written, but only \(missing) are missing")
     }
     missing -= bytes.byteCount
     entry.checksum = checksum(entry.checksum, of: bytes)
@@ -129,7 +129,7 @@ package final class NPZWriter {
 
   /// Writes the directory and makes the file appear.
   ///
-  /// - Throws: `wrongArrayData` where an array is not complete; ``FileError``.
+  /// - Throws: `wrongArrayData` if an array is not complete; ``FileError``.
   package func finish() throws {
     try checkComplete()
     let directoryOffset = file.byteCount
@@ -174,7 +174,7 @@ package final class NPZWriter {
     let components = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     let isPlain = components.allSatisfy { !$0.isEmpty && !$0.elementsEqual(".".utf8) && !$0.elementsEqual("..".utf8) }
     guard isPlain, !name.utf8.contains(0), !name.utf8.contains(UInt8(ascii: "\\")), name.utf8.count <= 60_000 else {
-      throw failure(.unsafeName, name, "the name is no relative path")
+      throw failure(.unsafeName, name, "the name is not a plain relative path")
     }
     guard element.numpyName != nil else { throw failure(.unsupportedType, name, "NumPy has no type for \(element)") }
     let header = NPYHeader(element: element, shape: shape)
@@ -216,7 +216,7 @@ package final class NPZWriter {
     deflater = nil
   }
 
-  /// Version, flags, method and date: what local headers and the directory have in common.
+  /// Version, flags, method and date, which local headers and the directory share.
   private func commonFields(_ entry: Entry, isExtended: Bool) -> [UInt8] {
     let isASCII = entry.name.allSatisfy { $0 < 0x80 }
     var fields: [UInt8] = []
@@ -249,7 +249,7 @@ package final class NPZWriter {
   }
 
   private func directoryEntry(_ entry: Entry) -> [UInt8] {
-    // In this order in the ZIP64 field, each only where its own field is too narrow.
+    // In this order in the ZIP64 field, each only if its own field is too narrow.
     let wide = [entry.byteCount, entry.storedByteCount, entry.offset].filter { $0 >= extendedThreshold }
     func narrow(_ value: Int) -> Int { value >= extendedThreshold ? Self.extended32 : value }
     var fields: [UInt8] = []

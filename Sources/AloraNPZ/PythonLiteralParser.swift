@@ -1,4 +1,4 @@
-/// Reads the few Python literals that stand in `.npy` headers: a dictionary of texts, Booleans and tuples of integers.
+/// Reads the Python literals in `.npy` headers: a dictionary of texts, Booleans and tuples of integers.
 struct PythonLiteralParser {
   enum Value: Equatable {
     case text(String)
@@ -13,7 +13,7 @@ struct PythonLiteralParser {
 
   init(_ text: [UInt8]) { self.text = text }
 
-  /// Nil where the text is anything else, or a name comes twice.
+  /// Nil if the text is anything else, or if a name occurs twice.
   mutating func dictionary() -> [String: Value]? {
     guard skip("{") else { return nil }
     var members: [String: Value] = [:]
@@ -21,7 +21,7 @@ struct PythonLiteralParser {
       guard let name = quoted(), skip(":"), let value = value(), members.updateValue(value, forKey: name) == nil else {
         return nil
       }
-      // What a list holds is of no interest, and nothing behind it either.
+      // Nobody needs the elements of a list, or the members after it.
       if value == .other { return members }
       guard skip(",") || peek() == UInt8(ascii: "}") else { return nil }
     }
@@ -62,7 +62,7 @@ struct PythonLiteralParser {
       offset += 1
     }
     guard offset > start else { return nil }
-    // Python 2 marked its long integers.
+    // Python 2 wrote an L after long integers.
     if offset < text.count, text[offset] == UInt8(ascii: "L") { offset += 1 }
     return value
   }

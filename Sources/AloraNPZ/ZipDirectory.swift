@@ -4,7 +4,7 @@ internal import AloraSystem
 struct ZipMember {
   let name: String
   let isDeflated: Bool
-  /// Of the data as it is read; nil for a plain `.npy` file, which has none.
+  /// The CRC-32 of the inflated data; nil for a plain `.npy` file, which has none.
   let checksum: UInt32?
   let dataOffset: Int
   let storedByteCount: Int
@@ -27,7 +27,7 @@ struct ZipDirectory {
     var entryCount: Int
     var directoryByteCount: Int
     var directoryOffset: Int
-    /// Where the first of the end records starts, which is where the directory has to end.
+    /// The start of the first end record, where the directory must end.
     var offset: Int
   }
 
@@ -82,7 +82,7 @@ struct ZipDirectory {
     guard let disk = tail.uint16(at: position + 4), let directoryDisk = tail.uint16(at: position + 6),
       let diskEntryCount = tail.uint16(at: position + 8), let entryCount = tail.uint16(at: position + 10),
       let byteCount = tail.uint32(at: position + 12), let directoryOffset = tail.uint32(at: position + 16)
-    else { throw failure(.truncated, at: offset, "the end record is cut") }
+    else { throw failure(.truncated, at: offset, "the end record is truncated") }
     var end = End(
       entryCount: entryCount, directoryByteCount: byteCount, directoryOffset: directoryOffset, offset: offset)
     let isExtended =
@@ -158,12 +158,12 @@ struct ZipDirectory {
       position += Self.entryByteCount + nameByteCount + extraByteCount + commentByteCount
     }
     guard position == end.directoryByteCount else {
-      throw failure(.malformedArchive, at: end.directoryOffset, "the directory is not as long as its entries")
+      throw failure(.malformedArchive, at: end.directoryOffset, "the directory's length doesn't match its entries")
     }
     return entries
   }
 
-  /// Replaces sizes that say "see the ZIP64 field"; false where that is missing or too short.
+  /// Replaces sizes that say "see the ZIP64 field"; false if that is missing or too short.
   private static func extend(_ entry: inout Entry, by extra: ZipFields) -> Bool {
     let needed = [entry.byteCount, entry.storedByteCount, entry.localOffset].filter { $0 == extended32 }.count
     guard needed > 0 else { return true }
@@ -202,7 +202,7 @@ struct ZipDirectory {
       }
       guard entry.method == 0 || entry.method == 8 else {
         throw failure(
-          .unsupportedArchive, at: entry.entryOffset, "compression method \(entry.method) is not read", name: name)
+          .unsupportedArchive, at: entry.entryOffset, "compression method \(entry.method) is not supported", name: name)
       }
       if entry.method == 0, entry.storedByteCount != entry.byteCount {
         throw failure(.malformedArchive, at: entry.entryOffset, "a stored member has two sizes", name: name)
@@ -231,7 +231,7 @@ struct ZipDirectory {
     ranges.sort { $0.range.lowerBound < $1.range.lowerBound }
     for (left, right) in zip(ranges, ranges.dropFirst()) where left.range.upperBound > right.range.lowerBound {
       throw failure(
-        .overlappingMembers, at: right.range.lowerBound, "its bytes are those of '\(left.name)' too", name: right.name)
+        .overlappingMembers, at: right.range.lowerBound, "it shares bytes with '\(left.name)'", name: right.name)
     }
   }
 
@@ -242,7 +242,7 @@ struct ZipDirectory {
     let components = entry.name.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
     let isPlain = components.allSatisfy { !$0.isEmpty && !$0.elementsEqual([0x2E]) && !$0.elementsEqual([0x2E, 0x2E]) }
     guard isPlain, !entry.name.contains(0), !entry.name.contains(UInt8(ascii: "\\")) else {
-      throw failure(.unsafeName, at: entry.entryOffset, "the member's name '\(name)' is no relative path")
+      throw failure(.unsafeName, at: entry.entryOffset, "the member's name '\(name)' is not a plain relative path")
     }
     return name
   }
@@ -264,13 +264,13 @@ struct ZipDirectory {
     guard nameByteCount == entry.name.count,
       header.slice(at: Self.localHeaderByteCount, byteCount: nameByteCount) == entry.name,
       header.uint16(at: 8) == entry.method, flags & 0x2041 == 0
-    else { throw inconsistent("the member's own name or method is another than the directory's") }
-    // With bit 3, checksum and sizes follow the data, and the directory's are the ones that count.
+    else { throw inconsistent("the member's own name or method differs from the directory's") }
+    // With bit 3 set, checksum and sizes follow the data, and the directory's values count.
     if flags & 8 == 0 {
       guard header.number(at: 14, byteCount: 4) == UInt64(entry.checksum),
         storedByteCount == entry.storedByteCount || storedByteCount == Self.extended32,
         byteCount == entry.byteCount || byteCount == Self.extended32
-      else { throw inconsistent("the member's own checksum or sizes are others than the directory's") }
+      else { throw inconsistent("the member's own checksum or sizes differ from the directory's") }
     }
     let dataOffset = start + headerByteCount + extraByteCount
     guard dataOffset <= end.directoryOffset, entry.storedByteCount <= end.directoryOffset - dataOffset else {

@@ -1,6 +1,6 @@
 internal import AloraSystem
 
-/// The data of one member, front to back. Checks length and checksum when the last byte has been read.
+/// Reads the data of one member from front to back. Checks length and checksum after the last byte.
 final class ZipMemberStream {
   private let file: MappedFile
   private let member: ZipMember
@@ -26,12 +26,12 @@ final class ZipMemberStream {
 
   /// Exactly `count` bytes.
   ///
-  /// - Throws: `truncated` where the member has fewer left, `corruptData`, `checksumMismatch`, ``FileError``.
+  /// - Throws: `truncated` if the member has fewer left, `corruptData`, `checksumMismatch`, ``FileError``.
   func read(_ count: Int) throws -> [UInt8] {
     guard count <= remaining else {
       throw failure(.truncated, "\(count) bytes are needed, \(remaining) are left of the array")
     }
-    // Memory is taken as data comes, so that a size that was made up costs nothing.
+    // Memory is allocated as data arrives, so that an invented size costs nothing.
     var bytes: [UInt8] = []
     while bytes.count < count {
       let wanted = min(count - bytes.count, Self.chunkByteCount)
@@ -80,11 +80,11 @@ final class ZipMemberStream {
         }
       }
       guard inflater.needsInput, storedOffset == member.storedByteCount else {
-        throw failure(.corruptData, "there are bytes behind the compressed data")
+        throw failure(.corruptData, "there are bytes after the compressed data")
       }
     }
     if let expected = member.checksum, expected != runningChecksum {
-      throw failure(.checksumMismatch, "the data's CRC-32 is not the one that the directory says")
+      throw failure(.checksumMismatch, "the data's CRC-32 doesn't match the directory's")
     }
   }
 }

@@ -1,15 +1,17 @@
 internal import AloraSystem
 internal import Synchronization
 
-/// What matching may take altogether: five seconds, and two microseconds for each byte that is looked at.
+/// The time that all matching together may take: five seconds, plus two microseconds for each byte that is searched.
 ///
-/// Oniguruma bounds how often a match goes back, and nothing else: a pattern whose steps look at the whole rest of the text
-/// without ever going back takes its square, and one match cannot be interrupted. So the time is added up where a command has
-/// said what to do then (``whenExceeded``): it is called from another thread while a match runs on, and can end the process.
+/// Oniguruma limits only how often a match backtracks. A pattern whose steps scan the rest of the text without backtracking
+/// takes quadratic time, and a match can't be interrupted. So once a command has set a handler (``whenExceeded``), the time
+/// is added up, and the handler is called from another thread while the match still runs. It can end the process.
 package enum MatchingBudget {
   private static let spent = Atomic<Int>(0)
   private static let allowed = Atomic<Int>(5_000_000_000)
-  /// When the match that runs now began; 0: none runs.
+  /// Start time of the current match; 0: none is running.
+  ///
+  /// Units: nanoseconds.
   private static let begin = Atomic<Int>(0)
   private static let isLimited = Atomic<Bool>(false)
   private static let isWatched = Atomic<Bool>(false)
@@ -17,15 +19,15 @@ package enum MatchingBudget {
 
   package static let detail = "the pattern takes too long"
 
-  /// Calls `body` once, on a thread of its own, when matching has taken more than it may.
+  /// Calls `body` once, on a thread of its own, when matching exceeds its time.
   package static func whenExceeded(_ body: @escaping @Sendable () -> Void) {
     handler.withLock { $0 = body }
     isLimited.store(true, ordering: .relaxed)
   }
 
-  /// Runs one match over so many bytes.
+  /// Runs one match over `byteCount` bytes.
   ///
-  /// - Returns: nil where all matches together have taken too long.
+  /// - Returns: nil if all matches together have taken too long.
   static func spend<Result>(byteCount: Int, _ body: () -> Result) -> Result? {
     guard isLimited.load(ordering: .relaxed) else { return body() }
     watch()
@@ -38,7 +40,7 @@ package enum MatchingBudget {
     return spent.load(ordering: .relaxed) > allowed.load(ordering: .relaxed) ? nil : result
   }
 
-  /// Starts the thread that looks, where somebody wants to know.
+  /// Starts the thread that watches the time, unless it runs already.
   private static func watch() {
     guard !isWatched.exchange(true, ordering: .relaxed) else { return }
     #if canImport(Darwin)
@@ -46,7 +48,7 @@ package enum MatchingBudget {
     #else
       var thread = pthread_t()
     #endif
-    // Without a thread, matches are held to their time when they end.
+    // Without the thread, the time is checked only when a match ends.
     if unsafe pthread_create(&thread, nil, { _ in unsafe MatchingBudget.look() }, nil) == 0 {
       #if canImport(Darwin)
         if let thread { pthread_detach(thread) }

@@ -6,7 +6,7 @@ package struct RegexError: Error, Hashable {
     case malformed
     /// All matches together have taken longer than ``MatchingBudget`` allows.
     case tooSlow
-    /// Matching went back more often than the limit allows: the pattern is hostile or badly made.
+    /// Matching backtracked more often than the limit allows: the pattern is hostile or badly written.
     case tooManyRetries
   }
   package let code: Code
@@ -19,9 +19,9 @@ package struct RegexError: Error, Hashable {
 /// Matching is bounded: a pattern that backtracks too often throws instead of hanging.
 @safe package final class CompiledRegex: Sendable {
   package enum Syntax: Sendable {
-    /// As Python's `re`: what PEFT's patterns are written in.
+    /// Python's `re`, for PEFT's patterns.
     case python
-    /// As Oniguruma itself: what `tokenizer.json` patterns are written in.
+    /// Oniguruma's own, for patterns in `tokenizer.json`.
     case oniguruma
   }
 
@@ -99,9 +99,9 @@ package struct RegexError: Error, Hashable {
     return unsafe Int(region.pointee.beg[0])..<Int(region.pointee.end[0])
   }
 
-  /// Appends all matches in `range` from left to right; the bytes around it count as outside of the text.
+  /// Appends all matches in `range` from left to right; the bytes around it are treated as outside the text.
   ///
-  /// An empty match right after another match is passed over, as the `onig` crate does for Hugging Face's tokenizers.
+  /// An empty match right after another match is skipped, as the `onig` crate does for Hugging Face's tokenizers.
   /// - Throws: `tooManyRetries`, `tooSlow`.
   package func appendMatches(
     in text: [UInt8], range: Range<Int>, to matches: inout [Range<Int>]
@@ -111,13 +111,13 @@ package struct RegexError: Error, Hashable {
       throw failure(ONIGERR_MEMORY)
     }
     defer { unsafe onig_region_free(region, 1) }
-    // A search may fail at each place of the text; all of them together are bounded too.
+    // A search may fail at every offset of the text, so all searches together are bounded, too.
     let searchLimit = Self.retryLimit + UInt(clamping: range.count.multipliedReportingOverflow(by: 32).partialValue)
     _ = unsafe onig_set_retry_limit_in_search_of_match_param(limits.parameters, searchLimit)
     var offset = 0
     var lastEnd = -1
     while offset <= range.count {
-      // Each byte is allowed for once, however many matches there are.
+      // Each byte is counted once, regardless of the number of matches.
       let result = try timed(offset == 0 ? range.count : 0) {
         // Safe: the region belongs to this call, and the range has been checked against the text.
         unsafe withTextPointers(text) { start, _ -> Int32 in
@@ -130,7 +130,7 @@ package struct RegexError: Error, Hashable {
       guard result >= 0, unsafe region.pointee.num_regs > 0 else { throw failure(result) }
       let (first, end) = unsafe (Int(region.pointee.beg[0]), Int(region.pointee.end[0]))
       if first == end && end == lastEnd {
-        // On to the next character: continuation bytes belong to the one before them.
+        // Moves to the next character. Continuation bytes belong to the character before them.
         offset = end + 1
         while offset < range.count, text[range.lowerBound + offset] & 0xC0 == 0x80 { offset += 1 }
         continue
@@ -148,7 +148,7 @@ package struct RegexError: Error, Hashable {
     try matchEnd(in: [UInt8](text.utf8)) != nil
   }
 
-  /// Runs a match over so many bytes within what all matches may take.
+  /// Runs a match over `byteCount` bytes, within the time that all matches may take.
   private func timed(_ byteCount: Int, _ body: () -> Int32) throws(RegexError) -> Int32 {
     guard let result = MatchingBudget.spend(byteCount: byteCount, body) else {
       throw RegexError(code: .tooSlow, pattern: pattern, detail: MatchingBudget.detail)
@@ -164,7 +164,7 @@ package struct RegexError: Error, Hashable {
   }
 }
 
-/// What one match may take, as Oniguruma has it.
+/// Oniguruma's limits for one match.
 @safe private struct MatchLimits: ~Copyable {
   let parameters: OpaquePointer
 

@@ -1,14 +1,14 @@
 extension String {
-  /// The text without anything that a CI system takes for a command in its log: GitHub Actions reads a line that begins
-  /// with `::`, and `##[…]` anywhere; Azure Pipelines reads `##vso[…]`. Names in a file that isn't trusted may contain
-  /// either. The second `#`, or `:`, is written as JSON would escape it, so that JSON keeps its meaning.
+  /// The text without anything that a CI system executes as a command in its log: in GitHub Actions, a line that begins with
+  /// `::`, and `##[…]` anywhere; in Azure Pipelines, `##vso[…]`. Names in an untrusted file may contain either. The second
+  /// `#` or `:` becomes a JSON escape, so that JSON keeps its meaning.
   ///
-  /// Source: actions/runner, `src/Runner.Common/ActionCommand.cs`. It compares as a language does: scalars that are not
-  /// seen part nothing.
+  /// Source: actions/runner, `src/Runner.Common/ActionCommand.cs`. Its comparison is linguistic, so invisible scalars between
+  /// the characters don't hide a command.
   package func escapingWorkflowCommands() -> String {
     var result = ""
     var previous: Unicode.Scalar = "\n"
-    // Nothing but space since the line began; and whether `previous` is a colon that came after that.
+    // Whether the line has only white space so far, and whether `previous` is its first colon after that.
     var (isBlank, isFirstColon) = (true, false)
     for scalar in unicodeScalars {
       if scalar.isIgnorable {

@@ -1,5 +1,5 @@
 extension String {
-  /// The text with some scalars written otherwise; nil: the scalar stays.
+  /// The text with some scalars replaced; nil keeps the scalar.
   func replacingScalars(_ replacement: (Unicode.Scalar) -> String?) -> String {
     unicodeScalars.reduce(into: "") { text, scalar in
       if let other = replacement(scalar) { text += other } else { text.unicodeScalars.append(scalar) }
@@ -33,7 +33,7 @@ extension String {
     }
   }
 
-  /// Text that Markdown takes as it is: no markup, no HTML, no end of the table's cell.
+  /// Text that Markdown shows unchanged: no markup, no HTML, no end of the table's cell.
   var escapedForMarkdown: String {
     replacingScalars { scalar in
       switch scalar {
@@ -49,7 +49,7 @@ extension String {
 }
 
 extension Unicode.Scalar {
-  /// Whether nothing, or something else, would be seen of it.
+  /// Whether the scalar is invisible or misleading.
   var isInvisible: Bool {
     switch properties.generalCategory {
     case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: true

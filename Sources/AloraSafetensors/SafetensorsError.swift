@@ -27,7 +27,7 @@ package struct SafetensorsError: DiagnosedError, Hashable {
     package static let unknownDType = Code(value: .unknownDType)
     /// A negative extent, or more elements or bytes than can be counted.
     package static let invalidShape = Code(value: .invalidShape)
-    /// `data_offsets` that are no two numbers in order.
+    /// `data_offsets` that aren't two numbers in ascending order.
     package static let invalidOffsets = Code(value: .invalidOffsets)
     /// A tensor whose bytes are not those of its shape and type, or no whole bytes.
     package static let sizeMismatch = Code(value: .sizeMismatch)
@@ -36,7 +36,7 @@ package struct SafetensorsError: DiagnosedError, Hashable {
     package static let holeInData = Code(value: .holeInData)
     /// The file ends before the last tensor does.
     package static let dataTruncated = Code(value: .dataTruncated)
-    /// The file goes on behind the last tensor.
+    /// The file continues after the last tensor.
     package static let trailingBytes = Code(value: .trailingBytes)
     /// An index without a `weight_map` of strings.
     package static let invalidIndex = Code(value: .invalidIndex)
@@ -45,7 +45,7 @@ package struct SafetensorsError: DiagnosedError, Hashable {
     package static let missingShard = Code(value: .missingShard)
     /// A tensor is not in the shard that the index names.
     package static let missingTensor = Code(value: .missingTensor)
-    /// Tensor data handed to the writer in another order or number of bytes than declared.
+    /// Tensor data given to the writer in another order or amount than declared.
     package static let wrongTensorData = Code(value: .wrongTensorData)
   }
 

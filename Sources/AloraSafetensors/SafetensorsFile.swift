@@ -6,7 +6,7 @@ package import AloraTensors
 /// Opening reads the header and checks every rule of the format; no tensor data is touched.
 package final class SafetensorsFile: TensorSource {
   package let path: String
-  /// What `__metadata__` says; empty where it is absent.
+  /// The entries of `__metadata__`; empty if it is absent.
   package let metadata: [String: String]
   /// The tensors in the order of their data.
   package let tensors: [TensorDescription]

@@ -4,9 +4,9 @@ package import AloraTensors
 
 /// The weights of a model: one safetensors file, or several with an index that says which tensor is where.
 ///
-/// Only the tensors that the index names are the model's. A shard's name has to be that of a file in the index's own
-/// directory; where that file is a link, it may lead to another file of the directory or, as in the Hugging Face
-/// cache, into the `blobs` folder beside the snapshots, but nowhere else.
+/// Only the tensors that the index names belong to the model. A shard must be a file in the index's own directory. If it is
+/// a link, its target must be in that directory too, or in the `blobs` folder beside the snapshots, as in the Hugging Face
+/// cache.
 package final class SafetensorsFileSet: TensorSource {
   /// The index, or the single file.
   package let path: String
@@ -19,7 +19,7 @@ package final class SafetensorsFileSet: TensorSource {
 
   /// Opens `model.safetensors` in a directory, or else the shards of `model.safetensors.index.json`.
   ///
-  /// - Throws: ``FileError`` `notFound` where there is neither; otherwise as ``init(indexPath:)`` or ``SafetensorsFile``.
+  /// - Throws: ``FileError`` `notFound` if there is neither; otherwise as ``init(indexPath:)`` or ``SafetensorsFile``.
   package convenience init(directory: String) throws {
     let indexPath = "\(directory)/\(SafetensorsFormat.indexName)"
     let singlePath = "\(directory)/\(SafetensorsFormat.singleName)"
@@ -50,7 +50,7 @@ package final class SafetensorsFileSet: TensorSource {
         guard let tensor = file.tensor(named: name) else {
           throw SafetensorsError(
             .missingTensor, path: file.path, place: "tensor \(name)",
-            problem: "the index names this shard for the tensor, but it is not in it")
+            problem: "the index says that the tensor is in this shard, but it isn't")
         }
         wanted.append(tensor)
       }

@@ -19,7 +19,7 @@ struct SafetensorsHeader {
       throw failure(.headerTruncated, at: "byte 0", "the file has \(file.byteCount) bytes, its header at least 8")
     }
     let stated = try file.read(0..<lengthByteCount).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    // First, whether it is this format at all: a wrong file's first bytes are no length that anybody wants to read.
+    // Checked before the length: in a file of another format, these eight bytes aren't a length.
     if file.byteCount > lengthByteCount {
       let first = try file.read(lengthByteCount..<(lengthByteCount + 1))
       guard first == [UInt8(ascii: "{")] else {
@@ -65,7 +65,8 @@ struct SafetensorsHeaderParser {
     SafetensorsError(code, path: path, place: "tensor \(name)", problem: problem)
   }
 
-  /// - Throws: where the root is no object; what is wrong with an entry is the result.
+  /// - Returns: the content, or the error of the first bad entry.
+  /// - Throws: ``JSONError`` if the root isn't an object.
   func parse(_ root: JSON) throws(JSONError) -> Result<Content, SafetensorsError> {
     let members = try root.members()
     var metadata: [String: String] = [:]
@@ -113,7 +114,7 @@ struct SafetensorsHeaderParser {
       throw failure(.invalidTensor, name, error.problem)
     }
     guard let dtype = SafetensorsFormat.dtype(named: dtypeName) else {
-      throw failure(.unknownDType, name, "'\(dtypeName)' is no dtype of safetensors")
+      throw failure(.unknownDType, name, "'\(dtypeName)' is not a safetensors dtype")
     }
     var dimensions: [Int] = []
     for extent in extents { dimensions.append(try integer(extent, .invalidShape, name)) }
@@ -128,14 +129,15 @@ struct SafetensorsHeaderParser {
     let (start, startOverflow) = dataOffset.addingReportingOverflow(first)
     let (end, endOverflow) = dataOffset.addingReportingOverflow(last)
     guard first <= last, !startOverflow, !endOverflow else {
-      throw failure(.invalidOffsets, name, "data_offsets [\(first), \(last)] are no range of bytes")
+      throw failure(.invalidOffsets, name, "data_offsets [\(first), \(last)] are not a byte range")
     }
     guard let byteCount = shape.byteCount(of: dtype) else {
       // Types below the byte may also fail to fill whole ones.
       let overflows = shape.elementCount.multipliedReportingOverflow(by: dtype.block.bitCount).overflow
       throw failure(
         overflows ? .invalidShape : .sizeMismatch, name,
-        overflows ? "the bytes of \(shape) \(dtype) overflow" : "\(shape) elements of type \(dtype) fill no whole bytes"
+        overflows
+          ? "the bytes of \(shape) \(dtype) overflow" : "\(shape) elements of type \(dtype) don't fill whole bytes"
       )
     }
     guard byteCount == last - first else {
@@ -170,7 +172,7 @@ struct SafetensorsHeaderParser {
     if end < fileByteCount {
       throw SafetensorsError(
         .trailingBytes, path: path, place: "byte \(end)",
-        problem: "\(fileByteCount - end) bytes behind the last tensor belong to none")
+        problem: "\(fileByteCount - end) bytes after the last tensor belong to no tensor")
     }
   }
 }

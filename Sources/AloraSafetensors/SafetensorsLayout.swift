@@ -6,7 +6,7 @@ internal import AloraSystem
 /// Tensors are laid out as the reference does it, by type, the widest first, then by name; or in the order given. The same
 /// content gives the same bytes; metadata is sorted by key, which the reference leaves to chance.
 package struct SafetensorsLayout: Sendable {
-  /// The tensors in the order in which their data has to be written.
+  /// The tensors, in the order that their data must be written.
   package let tensors: [TensorDescription]
   /// The bytes of the finished file.
   package let byteCount: Int
@@ -89,7 +89,7 @@ package struct SafetensorsLayout: Sendable {
       guard let byteCount = shape.byteCount(of: declaration.dtype) else {
         let overflows = shape.elementCount.multipliedReportingOverflow(by: declaration.dtype.block.bitCount).overflow
         if overflows { throw tooLarge(path) }
-        throw failure(.sizeMismatch, "\(shape) elements of \(declaration.dtype) fill no whole bytes")
+        throw failure(.sizeMismatch, "\(shape) elements of \(declaration.dtype) don't fill whole bytes")
       }
       entries.append(Entry(rank: rank, declaration: declaration, byteCount: byteCount))
     }

@@ -21,7 +21,7 @@ package final class SafetensorsWriter {
 
   /// Appends bytes to a tensor, which must be the first whose data is not complete.
   ///
-  /// - Throws: `wrongTensorData` where it is another or the bytes are more than it lacks; ``FileError``.
+  /// - Throws: `wrongTensorData` if another tensor is due, or if there are too many bytes; ``FileError``.
   package func write(_ bytes: RawSpan, of name: String) throws {
     guard bytes.byteCount > 0 else { return }
     guard index < layout.tensors.count, layout.tensors[index].name.utf8.elementsEqual(name.utf8) else {
@@ -29,7 +29,7 @@ package final class SafetensorsWriter {
     }
     let missing = layout.tensors[index].byteRange.upperBound - file.byteCount
     guard bytes.byteCount <= missing else {
-      throw failure(name, "\(bytes.byteCount) bytes were written where \(missing) were missing")
+      throw failure(name, "\(bytes.byteCount) bytes were written, but only \(missing) are missing")
     }
     try file.write(bytes)
     passCompleteTensors()
@@ -37,7 +37,7 @@ package final class SafetensorsWriter {
 
   /// Makes the file appear.
   ///
-  /// - Throws: `wrongTensorData` where data is missing; ``FileError``.
+  /// - Throws: `wrongTensorData` if data is missing; ``FileError``.
   package func finish() throws {
     if index < layout.tensors.count {
       let tensor = layout.tensors[index]

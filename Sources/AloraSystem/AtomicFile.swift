@@ -1,15 +1,15 @@
 internal import CLinux
 
-/// A file that appears at its path complete or not at all.
+/// A file that appears at its path only when it is complete.
 ///
-/// Bytes go to a file without a name in the same directory, or, where the file system has no such files, to one with a
-/// temporary name; ``commit()`` syncs it, gives it its place and syncs the directory. A process that is killed leaves the
-/// old file or the new one; a temporary name that it may leave is removed by the next run to the same path. Two runs may
-/// write one path at once: each has a file of its own, and the last to commit wins where files may be replaced, the first
-/// where not. A link stays: the file that it leads to is replaced. Not thread-safe.
+/// Bytes go to an unnamed file in the same directory (`O_TMPFILE`), or to one with a temporary name if the file system has
+/// no unnamed files. ``commit()`` syncs the file, links it into place and syncs the directory. A process that is killed
+/// leaves the old file or the new one; if it leaves a temporary file, the next run with the same path removes it. Two runs
+/// may write the same path at once, because each has its own file: if files may be replaced, the last to commit wins,
+/// otherwise the first. If the path is a link, the link stays and its target is replaced. Not thread-safe.
 public final class AtomicFile {
   public let path: String
-  /// `path`, with a link there followed.
+  /// `path`, or its target if it is a link.
   private let place: String
   /// Bytes written so far.
   public private(set) var byteCount = 0
@@ -19,11 +19,11 @@ public final class AtomicFile {
   private var temporary: TemporaryFile?
   private var pending: [UInt8] = []
   private static let pendingLimit = 1 << 16
-  /// Bytes written since the disk was last told to begin.
+  /// Bytes written since write-back was last started.
   private var unstartedByteCount = 0
   private static let writebackByteCount = 1 << 25
 
-  /// - Parameter replacesExisting: whether a file that stands at `path` may be replaced.
+  /// - Parameter replacesExisting: whether an existing file at `path` may be replaced.
   /// - Throws: `alreadyExists`, `notFound` (no such directory), `permissionDenied`, `noSpace`, `system`.
   public convenience init(path: String, replacesExisting: Bool) throws(FileError) {
     try self.init(path: path, replacesExisting: replacesExisting, syscalls: .live)
@@ -31,17 +31,17 @@ public final class AtomicFile {
 
   package init(path: String, replacesExisting: Bool, syscalls: Syscalls) throws(FileError) {
     guard !splitPath(path).name.isEmpty else {
-      throw FileError(.notARegularFile, operation: "write", path: path, detail: "it names no file")
+      throw FileError(.notARegularFile, operation: "write", path: path, detail: "it isn't the path of a file")
     }
     var status = stat()
     var place = path
     if unsafe lstat(path, &status) == 0 {
       let isLink = status.st_mode & S_IFMT == S_IFLNK
-      // A link to nowhere is itself what stands there.
+      // A dangling link counts as existing.
       let leadsNowhere = unsafe isLink && stat(path, &status) != 0
       guard leadsNowhere || status.st_mode & S_IFMT == S_IFREG else {
         throw FileError(
-          .notARegularFile, operation: "write", path: path, detail: "something that is no file stands there")
+          .notARegularFile, operation: "write", path: path, detail: "it exists and is not a regular file")
       }
       guard replacesExisting else {
         throw FileError(.alreadyExists, operation: "write", path: path, detail: "a file of that name exists")
@@ -74,9 +74,9 @@ public final class AtomicFile {
     try write(unsafe [UInt8](repeating: 0, count: count).span.bytes)
   }
 
-  /// Makes the file appear at its path with everything written, on disk.
+  /// Syncs the file and makes it appear at its path.
   ///
-  /// - Throws: `alreadyExists` where a file has appeared at the path meanwhile and must not be replaced, `noSpace`, `system`.
+  /// - Throws: `alreadyExists` if a file has meanwhile appeared at the path and must not be replaced, `noSpace`, `system`.
   public func commit() throws(FileError) {
     try flush()
     let temporary = open()
@@ -85,7 +85,7 @@ public final class AtomicFile {
     self.temporary = nil
     let directory = syscalls.open(splitPath(place).directory, O_RDONLY | O_CLOEXEC, 0)
     if directory >= 0 {
-      // A directory that cannot be synced (some network file systems) leaves the file in its place all the same.
+      // If the directory can't be synced (as on some network file systems), the file is in place anyway.
       _ = syscalls.sync(directory)
       _ = syscalls.close(directory)
     }
@@ -113,19 +113,19 @@ public final class AtomicFile {
         throw .current(operation: "write", path: path)
       }
       guard wrote > 0 else {
-        throw FileError(.system, operation: "write", path: path, detail: "the system took no bytes")
+        throw FileError(.system, operation: "write", path: path, detail: "the system wrote no bytes")
       }
       done += wrote
     }
     startWriteback(adding: bytes.byteCount)
   }
 
-  /// Lets the disk begin with what has been written, so that the sync at the end has less to wait for.
+  /// Starts write-back of the bytes so far, so that the final sync is shorter.
   private func startWriteback(adding count: Int) {
     #if os(Linux)
       unstartedByteCount += count
       guard unstartedByteCount >= Self.writebackByteCount else { return }
-      // A hint: whether it succeeds changes nothing.
+      // Only a hint, so a failure doesn't matter.
       _ = sync_file_range(open().descriptor, 0, 0, ALORA_SYNC_FILE_RANGE_WRITE)
       unstartedByteCount = 0
     #endif

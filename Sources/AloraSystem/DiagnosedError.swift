@@ -1,4 +1,4 @@
-/// Who has to act on an error. Each category has one exit code (docs/design.md, "Exit codes").
+/// Who has to act on an error. Each category has one exit code (docs/design.md, "Commands").
 public enum ErrorCategory: Sendable {
   /// The call itself is wrong.
   case usage
@@ -8,7 +8,7 @@ public enum ErrorCategory: Sendable {
   case inputOutput
 }
 
-/// What every error of this package carries: the place, the problem and the remedy.
+/// An error with its place, problem and remedy. Every error type of this package conforms to it.
 ///
 /// Each module has one error type that conforms. The command line renders them all in the same way.
 public protocol DiagnosedError: Error, CustomStringConvertible {

@@ -1,4 +1,4 @@
-/// A failure of the file system, or a file that is not of a kind that can be read.
+/// A failure of the file system, or a file of a kind that can't be read.
 public struct FileError: DiagnosedError, Hashable {
   public struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
@@ -7,16 +7,16 @@ public struct FileError: DiagnosedError, Hashable {
     let value: Value
     public static let notFound = Code(value: .notFound)
     public static let permissionDenied = Code(value: .permissionDenied)
-    /// A directory, pipe or device stands where a file is needed.
+    /// A directory, pipe or device instead of a file.
     public static let notARegularFile = Code(value: .notARegularFile)
-    /// A file stands where a directory is needed.
+    /// A file instead of a directory.
     public static let notADirectory = Code(value: .notADirectory)
     public static let alreadyExists = Code(value: .alreadyExists)
     /// The disk or the quota is full.
     public static let noSpace = Code(value: .noSpace)
     /// The file became shorter while it was being read.
     public static let changed = Code(value: .changed)
-    /// A line of a stream is longer than can be meant.
+    /// A line of a stream is longer than the limit.
     public static let tooLong = Code(value: .tooLong)
     /// Any other error number of the system.
     public static let system = Code(value: .system)
@@ -26,7 +26,7 @@ public struct FileError: DiagnosedError, Hashable {
   /// What was being done: `open`, `read`, `write`, `sync`, `rename`.
   public let operation: String
   public let filePath: String
-  /// The system's words, or what was found instead.
+  /// The system's message, or what was found instead.
   public let detail: String
 
   public init(_ code: Code, operation: String, path: String, detail: String) {

@@ -22,10 +22,10 @@ extension FileSignature {
   /// How much of a file is looked at.
   static let prefixByteCount = 512
 
-  /// - Throws: ``FileError`` where the file can't be read.
+  /// - Throws: ``FileError`` if the file can't be read.
   public init(path: String) throws(FileError) { try self.init(MappedFile(path: path)) }
 
-  /// - Throws: ``FileError`` where the file can't be read.
+  /// - Throws: ``FileError`` if the file can't be read.
   public init(_ file: MappedFile) throws(FileError) {
     let prefix = try file.read(0..<min(file.byteCount, Self.prefixByteCount))
     self.init(prefix: prefix, byteCount: file.byteCount)
@@ -103,7 +103,7 @@ extension FileSignature {
 }
 
 extension FileSignature {
-  /// What the file is, as a noun: `a Git LFS pointer`. Nil where nobody can say.
+  /// What the file is, as a noun: `a Git LFS pointer`. Nil if unknown.
   public var name: String? {
     switch self {
     case .empty: "an empty file"
@@ -132,7 +132,7 @@ extension FileSignature {
     }
   }
 
-  /// What to do about such a file in the place of another; nil where that depends on the place.
+  /// What to do if such a file was found instead of another; nil if that depends on what was expected.
   public var remedy: Remedy? {
     switch self {
     case .empty: "download it again"
@@ -150,6 +150,6 @@ extension FileSignature {
     }
   }
 
-  /// `it is a web page`, or `fallback` where nobody can say.
+  /// `it is a web page`, or `fallback` if unknown.
   package func problem(or fallback: String) -> String { name.map { "it is \($0)" } ?? fallback }
 }

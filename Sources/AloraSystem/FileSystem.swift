@@ -1,8 +1,8 @@
-/// What is asked of the file system besides reading and writing files.
+/// Operations of the file system besides reading and writing files.
 public enum FileSystem {
   public enum Kind: Sendable { case regularFile, directory, other }
 
-  /// What stands at `path`, links followed; nil where there is nothing or it cannot be seen.
+  /// What `path` leads to, after following links; nil if nothing exists there or it can't be seen.
   public static func kind(of path: String) -> Kind? {
     var status = stat()
     guard unsafe stat(path, &status) == 0 else { return nil }
@@ -13,7 +13,7 @@ public enum FileSystem {
     }
   }
 
-  /// True where both paths lead to one file of the system, links followed; false where either cannot be seen.
+  /// True if both paths lead to the same file, after following links; false if either can't be seen.
   public static func isSameFile(_ path: String, _ other: String) -> Bool {
     var (mine, theirs) = (stat(), stat())
     guard unsafe stat(path, &mine) == 0, unsafe stat(other, &theirs) == 0 else { return false }
@@ -22,7 +22,7 @@ public enum FileSystem {
 
   public enum EntryKind: Sendable { case regularFile, directory, link, other }
 
-  /// What stands at `path` itself, a link not followed.
+  /// What exists at `path` itself, without following a link.
   ///
   /// - Throws: `notFound`, `permissionDenied`, `system`.
   public static func entryKind(of path: String) throws(FileError) -> EntryKind {
@@ -55,11 +55,11 @@ public enum FileSystem {
     return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
-  /// Makes a directory and the ones above it that are missing.
+  /// Creates a directory and any missing parents.
   ///
   /// - Throws: `permissionDenied`, `notFound`, `notADirectory`, `noSpace`, `system`.
   public static func createDirectory(_ path: String) throws(FileError) {
-    // Told before the first is made, and not after two thousand.
+    // Checked before the first directory is created, not after two thousand.
     guard path.utf8.count < Int(PATH_MAX) else {
       errno = ENAMETOOLONG
       throw .current(operation: "create", path: path)
@@ -71,18 +71,18 @@ public enum FileSystem {
     guard unsafe mkdir(path, 0o777) == 0 || errno == EEXIST else { throw .current(operation: "create", path: path) }
     guard kind(of: path) == .directory else {
       throw FileError(
-        .notADirectory, operation: "create", path: path, detail: "a file stands where a directory is needed")
+        .notADirectory, operation: "create", path: path, detail: "it is a file, and a directory is needed")
     }
   }
 
-  /// The path with links and `..` resolved, or nil where it does not exist.
+  /// The path with links and `..` resolved, or nil if it does not exist.
   public static func canonicalPath(_ path: String) -> String? {
     guard let resolved = unsafe realpath(path, nil) else { return nil }
     defer { unsafe free(resolved) }
     return unsafe String(cString: resolved)
   }
 
-  /// What the link at `path` says; nil where there is no link.
+  /// The target of the link at `path`; nil if it isn't a link.
   public static func linkTarget(of path: String) -> String? {
     // Safe: the system writes at most as many bytes as the array has, and says how many.
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer, count in

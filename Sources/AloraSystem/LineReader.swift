@@ -1,4 +1,4 @@
-/// Lines of a stream as they come, of which none can take more memory than a limit.
+/// Reads lines from a stream as they arrive. No line can take more memory than a limit.
 public struct LineReader {
   private let descriptor: Int32
   private let name: String
@@ -6,7 +6,7 @@ public struct LineReader {
   private var buffer: [UInt8] = []
   private var hasEnded = false
 
-  /// - Parameter name: what errors call the stream.
+  /// - Parameter name: the stream's name in errors.
   public init(descriptor: Int32, name: String, byteLimit: Int) {
     self.descriptor = descriptor
     self.name = name

@@ -17,7 +17,7 @@
   }
 
   package init(path: String, syscalls: Syscalls) throws(FileError) {
-    // Non-blocking, so that a pipe in the place of a file is found and refused instead of waited for.
+    // Non-blocking, so that a pipe is detected and refused instead of waited for.
     let descriptor = syscalls.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
     guard descriptor >= 0 else { throw .opening(path) }
     var status = stat()
@@ -74,7 +74,7 @@
 
   /// Reads exactly `buffer.byteCount` bytes from `offset` without touching the mapping.
   ///
-  /// - Throws: `changed` where the file ends earlier than it did when it was opened; `system`.
+  /// - Throws: `changed` if the file ends earlier than it did when it was opened; `system`.
   public func read(at offset: Int, into buffer: inout MutableRawSpan) throws(FileError) {
     var done = 0
     let count = buffer.byteCount
@@ -127,7 +127,7 @@
     _ = unsafe madvise(UnsafeMutableRawPointer(mutating: base + first), last - first, MADV_DONTNEED)
   }
 
-  /// True where both are the same file of the system, under whatever names.
+  /// True if both are the same file, even under different names.
   public func isSameFile(asPath other: String) -> Bool {
     var (mine, theirs) = (stat(), stat())
     guard unsafe fstat(descriptor, &mine) == 0, unsafe stat(other, &theirs) == 0 else { return false }

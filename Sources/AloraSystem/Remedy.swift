@@ -55,7 +55,7 @@ extension Remedy: CustomStringConvertible {
     case .wholeTree: "convert the whole tree of adapters"
     case .inspectValues: "inspect the tensors' values"
     case .fewerPositions: "keep fewer positions"
-    case .acceptBaseline: "accept the change if it is meant"
+    case .acceptBaseline: "accept the change if it is intended"
     case .longerTimeout: "allow the server more time"
     case .chooseServerAdapter: "say which of the server's adapters is meant"
     case .nameTokenizer: "name a base model that has a tokenizer"

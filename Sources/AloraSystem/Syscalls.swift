@@ -9,10 +9,10 @@ package struct Syscalls: Sendable {
   package var read: @Sendable (_ descriptor: Int32, _ bytes: inout MutableRawSpan, _ offset: Int) -> Int
   package var sync: @Sendable (_ descriptor: Int32) -> Int32
   package var rename: @Sendable (_ from: String, _ to: String) -> Int32
-  /// As rename, but fails with `EEXIST` where something stands at the new path.
+  /// Like rename, but fails with `EEXIST` if the new path exists.
   package var renameNew: @Sendable (_ from: String, _ to: String) -> Int32
   package var link: @Sendable (_ from: String, _ to: String) -> Int32
-  /// Gives a name to an open file that has none; fails with `EEXIST` as link does.
+  /// Gives an unnamed open file a name; fails with `EEXIST` like link.
   package var linkDescriptor: @Sendable (_ descriptor: Int32, _ to: String) -> Int32
   package var close: @Sendable (_ descriptor: Int32) -> Int32
 
@@ -53,7 +53,7 @@ private func systemLinkDescriptor(_ descriptor: Int32, _ to: String) -> Int32 {
 private func systemClose(_ descriptor: Int32) -> Int32 { close(descriptor) }
 
 extension FileError {
-  /// The error that `errno` contains after `path` could not be opened. A link to nowhere is named as what it is.
+  /// The error that `errno` contains after `path` could not be opened. A dangling link is reported as such.
   package static func opening(_ path: String) -> FileError {
     let error = FileError.current(operation: "open", path: path)
     guard error.code == .notFound, let target = FileSystem.linkTarget(of: path) else { return error }

@@ -1,11 +1,11 @@
 internal import CLinux
 
-/// The file that bytes go to until they are complete.
+/// The file that receives bytes until all are written.
 ///
-/// Where the file system can have it so (`O_TMPFILE`), it has no name before it takes its place, and nothing is left of
-/// a process that is killed. Elsewhere, and for the moment in which it replaces another file, it is called
-/// `.<name>.alora-<n>.tmp` and locked: the lock ends with the process, however that ends, so that the next run to the same
-/// path can tell a file that was left behind from one that another process is writing, on this machine or another.
+/// If the file system supports `O_TMPFILE`, the file has no name until it is linked into place, so a killed process leaves
+/// nothing. Otherwise, and briefly while it replaces another file, it is called `.<name>.alora-<n>.tmp` and is locked. The
+/// lock ends with the process, however that ends, so the next run with the same path can distinguish an abandoned file from
+/// one that another process is still writing, on this machine or another.
 final class TemporaryFile {
   let descriptor: Int32
   private let target: String
@@ -37,7 +37,7 @@ final class TemporaryFile {
 
   /// Gives the file its place, at once and whole. Once only.
   ///
-  /// - Throws: `alreadyExists` where something stands there and must not be replaced; `noSpace`, `system`.
+  /// - Throws: `alreadyExists` if something exists there and must not be replaced; `noSpace`, `system`.
   func publish(replacingExisting: Bool) throws(FileError) {
     if path == nil {
       if syscalls.linkDescriptor(descriptor, target) == 0 { return }
@@ -104,8 +104,8 @@ final class TemporaryFile {
 
   // MARK: Taking a place
 
-  /// Moves the file to a path where nothing may stand. Where the file system knows neither a rename that replaces nothing
-  /// nor hard links, an empty file holds the place between two system calls: a process killed just there leaves it.
+  /// Moves the file to a path, unless something exists there. If the file system supports neither an exclusive rename nor
+  /// hard links, an empty file reserves the path between two system calls; a process that is killed between them leaves it.
   private func moveToFreePlace(from path: String) throws(FileError) {
     if syscalls.renameNew(path, target) == 0 {
       self.path = nil
@@ -128,7 +128,7 @@ final class TemporaryFile {
 
   // MARK: What others left behind
 
-  /// Removes files of this kind, for this target, whose process is no more.
+  /// Removes temporary files of this target whose process has exited.
   private static func removeAbandoned(target: String, syscalls: Syscalls) {
     for index in 0..<sweptNameCount {
       let path = temporaryName(target, index)
@@ -136,7 +136,7 @@ final class TemporaryFile {
       guard descriptor >= 0 else { continue }
       defer { _ = syscalls.close(descriptor) }
       var (opened, named) = (stat(), stat())
-      // The lock is held until the file is gone, so that nobody else removes it and a new one of its name.
+      // The lock is kept until the file is removed; otherwise another process could remove a newer file of the same name.
       guard lock(descriptor) == .taken, unsafe fstat(descriptor, &opened) == 0, unsafe lstat(path, &named) == 0,
         opened.st_mode & S_IFMT == S_IFREG, opened.st_dev == named.st_dev, opened.st_ino == named.st_ino
       else { continue }
@@ -152,7 +152,7 @@ private func lock(_ descriptor: Int32) -> LockOutcome {
   return errno == EWOULDBLOCK ? .heldByAnother : .unsupported
 }
 
-/// What file systems answer that do not have a call or a flag.
+/// Errors of file systems that don't support a call or a flag.
 private func isUnsupported(_ number: Int32) -> Bool {
   [EINVAL, ENOSYS, ENOTSUP, EOPNOTSUPP, EPERM, EMLINK].contains(number)
 }
@@ -167,8 +167,8 @@ private func temporaryName(_ target: String, _ index: Int) -> String {
 
 private func noNameLeft(_ target: String) -> FileError {
   FileError(
-    .system, operation: "create", path: target, detail: "too many temporary files of its name are in the directory")
+    .system, operation: "create", path: target, detail: "the directory contains too many of its temporary files")
 }
 
-/// What an open file is called in /proc.
+/// The path of an open file in /proc.
 func descriptorPath(_ descriptor: Int32) -> String { "/proc/self/fd/\(descriptor)" }

@@ -2,7 +2,7 @@ internal import AloraSystem
 package import AloraGGUF
 package import AloraJSON
 
-/// A chat template: messages become a prompt.
+/// A chat template, which turns messages into a prompt.
 ///
 /// Templates are written in Jinja. A strict subset runs here, which has what the templates of the supported families
 /// use: anything else is refused by name when the template is read. A template can only read what it is given and write
@@ -10,7 +10,7 @@ package import AloraJSON
 /// Source: `chat_template_utils.py` of transformers for the settings and the variables; Jinja 3.1 for the language.
 package struct ChatTemplate: Sendable {
   private let statements: [TemplateStatement]
-  /// The model's own template for conversations with tools. One that cannot be read fails where it is needed.
+  /// The model's own template for conversations with tools. If it can't be read, the error is thrown when it is needed.
   private var toolUse: (statements: Result<[TemplateStatement], TemplateError>, path: String)?
   var limits = TemplateRun.Limits()
   /// `bos_token` and the like, by their names.
@@ -30,7 +30,7 @@ package struct ChatTemplate: Sendable {
     self.path = path
   }
 
-  /// The limits, with as much text as what the template was given can account for: a prompt is its messages and a frame.
+  /// The limits, with an output limit that grows with the arguments: a prompt is its messages and a frame.
   private func bounded(by values: [String: TemplateValue]) -> TemplateRun.Limits {
     var limits = limits
     var (count, byteCount) = (0, 0)
@@ -46,8 +46,8 @@ package struct ChatTemplate: Sendable {
   ///   - tools: descriptions of functions, or nil.
   ///   - addsGenerationPrompt: whether the prompt ends where the assistant begins.
   ///   - variables: an object with whatever else the template reads (`enable_thinking`, `documents`).
-  ///   - date: what `strftime_now` takes for now; without it, such a template fails.
-  /// - Throws: `templateFailed`; `invalidTemplate` and `tooLarge` where the template for tools cannot be read.
+  ///   - date: the time for `strftime_now`; without it, a template that calls `strftime_now` fails.
+  /// - Throws: `templateFailed`; `invalidTemplate` and `tooLarge` if the template for tools cannot be read.
   package func render(
     messages: JSON, tools: JSON? = nil, addsGenerationPrompt: Bool = true, variables: JSON? = nil,
     date: TemplateDate? = nil
@@ -69,7 +69,7 @@ package struct ChatTemplate: Sendable {
     return run.output
   }
 
-  /// What runs with such tools, and the file that it is in: an empty list counts as tools, too.
+  /// The template to use with these tools, and its file. An empty list counts as tools, too.
   private func chosen(
     for tools: TemplateValue
   ) throws(TemplateError) -> (statements: [TemplateStatement], path: String?) {
@@ -78,7 +78,7 @@ package struct ChatTemplate: Sendable {
     return (try toolUse.statements.get(), toolUse.path)
   }
 
-  /// A message's reasoning under each of the names that templates read it by.
+  /// Copies a message's reasoning to each of the names that templates read.
   private static func withReasoning(_ messages: TemplateValue) -> TemplateValue {
     let names = ["reasoning_content", "thinking", "reasoning"]
     guard case .list(let elements) = messages else { return messages }
@@ -124,10 +124,10 @@ extension ChatTemplate {
   /// A template's text, and the file that it is in.
   private typealias Source = (text: String, path: String)
 
-  /// The template in a model's directory; nil where it has none.
+  /// The template in a model's directory; nil if there is none.
   ///
-  /// It is in chat_template.jinja, or in tokenizer_config.json. Where a model has one named `tool_use` besides, that one
-  /// runs when tools are given.
+  /// It is in chat_template.jinja or tokenizer_config.json. If the model also has a template named `tool_use`, that one is
+  /// used when tools are given.
   /// Source: `get_chat_template` of transformers.
   /// - Throws: ``FileError``, ``JSONError``, ``TemplateError`` (`invalidTemplate`, `tooLarge`).
   package static func inDirectory(_ path: String) throws -> ChatTemplate? {
@@ -145,7 +145,7 @@ extension ChatTemplate {
       source = named["default"].map { (text: $0, path: configurationPath) }
       toolUse = named["tool_use"].map { (text: $0, path: configurationPath) }
     }
-    // A file of its own counts instead of whatever the configuration names.
+    // A separate file takes precedence over the configuration.
     if let file = try self.source(ofFile: path + "/chat_template.jinja") { (source, toolUse) = (file, nil) }
     if let file = try self.source(ofFile: path + "/additional_chat_templates/tool_use.jinja") { toolUse = file }
     return try source.map { try template($0, toolUse: toolUse, tokens) }
@@ -164,7 +164,7 @@ extension ChatTemplate {
     return (text: text, path: path)
   }
 
-  /// `chat_template` by name: a text is `default`, a list holds named ones.
+  /// The templates in `chat_template` by name: a text is `default`, a list has named ones.
   private static func texts(ofConfiguration configuration: JSON) throws -> [String: String] {
     guard let value = try configuration[optional: "chat_template"] else { return [:] }
     if value.kind == .string { return ["default": try value.string()] }
@@ -176,7 +176,7 @@ extension ChatTemplate {
     return texts
   }
 
-  /// The template in a GGUF, under `tokenizer.chat_template`; nil where it has none.
+  /// The template in a GGUF, under `tokenizer.chat_template`; nil if it has none.
   ///
   /// - Throws: ``GGUFError``, ``TemplateError`` (`invalidTemplate`, `tooLarge`).
   package static func inGGUF(_ metadata: GGUFMetadata, path: String) throws -> ChatTemplate? {

@@ -1,6 +1,7 @@
 /// The numbers that Python reads in texts.
 extension PythonText {
-  /// With ASCII's digits for those of every script, and without the white space around; nil where something else is.
+  /// The text with ASCII digits for the digits of every script, and without surrounding white space; nil if it contains
+  /// anything else.
   private static func plain(_ text: String) -> [UInt8]? {
     var result: [UInt8] = []
     for scalar in text.unicodeScalars {
@@ -22,7 +23,7 @@ extension PythonText {
     return Array(result[start..<end])
   }
 
-  /// As `int` with that base; nil for what it refuses. An overflow is a number that 64 bits do not hold.
+  /// Python's `int` with this base; nil if that would fail. Reports an overflow if the number doesn't fit in 64 bits.
   static func whole(_ text: String, base: Int) -> (value: Int, overflow: Bool)? {
     guard base == 0 || (2...36).contains(base), let bytes = plain(text) else { return nil }
     var rest = bytes[...]
@@ -68,7 +69,7 @@ extension PythonText {
     return (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(letter) ? Int(letter - UInt8(ascii: "a")) + 10 : nil
   }
 
-  /// As `float`; nil for what it refuses.
+  /// Python's `float`; nil if that would fail.
   static func number(_ text: String) -> Double? {
     guard let bytes = plain(text) else { return nil }
     var rest = bytes[...]
@@ -79,7 +80,7 @@ extension PythonText {
     case "nan": return Double.nan
     default: break
     }
-    // The digits at the start, with single underscores between them; nil where one ends them.
+    // The digits at the start, with single underscores between them; nil if one ends them.
     func takeDigits() -> String? {
       var digits = ""
       var endsInUnderscore = false
@@ -114,7 +115,7 @@ extension PythonText {
       exponent = sign + digits
     }
     guard rest.isEmpty else { return nil }
-    // A 0 on both sides of the point changes nothing, and leaves none of them empty.
+    // Adding a 0 on both sides of the point changes nothing, and neither side is empty then.
     return Double("\(isNegative ? "-" : "")0\(whole).\(fraction)0e\(exponent)")
   }
 }

@@ -73,7 +73,7 @@ enum PythonText {
     return lines
   }
 
-  /// How often it occurs, one behind the other.
+  /// The number of non-overlapping occurrences.
   static func count(of part: String, in text: String) -> Int {
     guard !part.isEmpty else { return text.unicodeScalars.count + 1 }
     let (bytes, searched) = (Array(text.utf8), SearchedBytes(Array(part.utf8)))
@@ -113,7 +113,7 @@ enum PythonText {
 
   private static func lower(_ scalars: Scalars, at index: Int) -> String {
     guard scalars[index] == "\u{3A3}" else { return scalars[index].properties.lowercaseMapping }
-    // A sigma ends a word where a letter is before and none behind, whatever marks are in between.
+    // A sigma ends a word if a letter comes before it and none after it, ignoring marks in between.
     let before = scalars[..<index].last { !$0.properties.isCaseIgnorable }
     guard before?.properties.isCased == true else { return "\u{3C3}" }
     let behind = scalars[(index + 1)...].first { !$0.properties.isCaseIgnorable }

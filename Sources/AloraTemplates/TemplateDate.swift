@@ -9,7 +9,7 @@ package struct TemplateDate: Hashable, Sendable {
   package let minute: Int
   package let second: Int
 
-  /// Nil where a part is out of its range.
+  /// Nil if a part is out of its range.
   package init?(year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0) {
     guard (1...9999).contains(year), (1...12).contains(month), (1...31).contains(day), (0...23).contains(hour),
       (0...59).contains(minute), (0...60).contains(second)

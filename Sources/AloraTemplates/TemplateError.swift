@@ -5,13 +5,13 @@ package struct TemplateError: DiagnosedError, Hashable {
   package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable { case invalidTemplate, templateFailed, invalidUTF8, tooLarge }
     let value: Value
-    /// The chat template is malformed or uses what the supported subset does not have.
+    /// The chat template is malformed, or uses something outside the supported subset.
     package static let invalidTemplate = Code(value: .invalidTemplate)
     /// The chat template ended with an error of its own, or went over a limit.
     package static let templateFailed = Code(value: .templateFailed)
     /// The template's file is not UTF-8.
     package static let invalidUTF8 = Code(value: .invalidUTF8)
-    /// The template has more bytes than any real one.
+    /// The template is larger than any real one.
     package static let tooLarge = Code(value: .tooLarge)
   }
 

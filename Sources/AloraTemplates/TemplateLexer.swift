@@ -1,8 +1,8 @@
-/// The tokens of a template: text, and the words of the tags in between.
+/// Splits a template into tokens: text, and the words inside tags.
 ///
-/// White space as transformers sets it: `trim_blocks` (a line's end right behind a block or comment goes), `lstrip_blocks`
-/// (white space between a line's start and a block or comment goes), `-` and `+` in tags, one line's end at the
-/// template's end goes.
+/// White space is handled as transformers configures Jinja: `trim_blocks` removes a line break right after a block or
+/// comment, `lstrip_blocks` removes white space from a line's start to a block or comment, `-` and `+` in tags work as in
+/// Jinja, and one line break at the template's end is removed.
 /// Source: `lexer.py` of Jinja 3.1.
 struct TemplateLexer {
   enum Token: Hashable, Sendable {
@@ -101,7 +101,7 @@ struct TemplateLexer {
       advance()
       startsLine = true
     }
-    // After a tag, a line starts only where its white space ran over a line's end.
+    // After a tag, a line starts only if the white space after it contained a line break.
     if stripsAll, offset > 0 { startsLine = source[offset - 1] == "\n" }
     (stripsAll, trimsNewline) = (false, false)
     var text: [Unicode.Scalar] = []
@@ -213,7 +213,7 @@ struct TemplateLexer {
     }
   }
 
-  /// How many characters `e`, a sign and the first digit of an exponent take; nil where none stands here.
+  /// How many characters `e`, a sign and the first digit of an exponent take; nil if there is no exponent here.
   private func exponentLength() -> Int? {
     let signLength = peek(1) == "+" || peek(1) == "-" ? 1 : 0
     guard let digit = peek(1 + signLength), ("0"..."9").contains(digit) else { return nil }
@@ -263,7 +263,7 @@ struct TemplateLexer {
       value = next
       advance()
     }
-    guard let scalar = Unicode.Scalar(value) else { throw error("an escape in a string is no character") }
+    guard let scalar = Unicode.Scalar(value) else { throw error("an escape in a string is not a valid character") }
     return scalar
   }
 

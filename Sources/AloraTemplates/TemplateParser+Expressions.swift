@@ -1,5 +1,5 @@
-/// Expressions, from the loosest to the tightest: `… if … else …`, or, and, not, comparisons, `+ -`, `~`, `* / // %`,
-/// signs, and what stands behind an operand: attributes, items, calls, filters, tests.
+/// Parses expressions. Operators from loosest to tightest: `… if … else …`, or, and, not, comparisons, `+ -`, `~`,
+/// `* / // %`, signs, and the suffixes of an operand: attributes, items, calls, filters, tests.
 extension TemplateParser {
   private static let longestChain = 120
 

@@ -119,7 +119,7 @@ struct TemplateParser {
     case "set": return try assignment()
     case "macro": return try macro()
     case "break", "continue":
-      guard isInLoop else { throw error("'\(name)' has no loop around it, or a block between them") }
+      guard isInLoop else { throw error("'\(name)' is outside a loop, or in a block within one") }
       try endBlock()
       return name == "break" ? .breakLoop : .continueLoop
     case "generation":

@@ -55,7 +55,7 @@ extension TemplateRun {
       let value = try value(of: operand)
       if let whole = value.whole, whole != .min { return .integer(-whole) }
       guard case .number(let number) = value else {
-        throw failure(line, "'-' before a value of type \(value.typeName)")
+        throw failure(line, "'-' can't be applied to a value of type \(value.typeName)")
       }
       return .number(-number)
     case .and(let left, let right):
@@ -183,7 +183,7 @@ extension TemplateRun {
     _ value: TemplateValue, from: Int?, to: Int?, step: Int?, _ line: Int
   ) throws(TemplateError) -> TemplateValue {
     let step = step ?? 1
-    guard step != 0 else { throw failure(line, "a slice's step is not 0") }
+    guard step != 0 else { throw failure(line, "a slice's step can't be 0") }
     func indices(_ count: Int) -> [Int] {
       // Python's rules: negative bounds count from the end, and bounds outside are drawn in.
       func clamped(_ bound: Int, _ low: Int, _ high: Int) -> Int {
@@ -209,8 +209,8 @@ extension TemplateRun {
       var view = String.UnicodeScalarView()
       for index in indices(scalars.count) { view.append(scalars[index]) }
       return .string(String(view))
-    case .undefined(let what): throw failure(line, "'\(what)' is undefined, and has no parts")
-    default: throw failure(line, "a value of type \(value.typeName) has no parts")
+    case .undefined(let what): throw failure(line, "'\(what)' is undefined, so it has no elements")
+    default: throw failure(line, "a value of type \(value.typeName) has no elements")
     }
   }
 
@@ -225,7 +225,7 @@ extension TemplateRun {
     case .macro(let number): return try callMacro(number, arguments.positional, arguments.named, line)
     case .method(let value, let name): return try callMethod(name, of: value, arguments, line)
     case .function(let function): return try callFunction(function, arguments, line)
-    case .undefined(let name): throw failure(line, "'\(name)' is undefined, and cannot be called")
+    case .undefined(let name): throw failure(line, "'\(name)' is undefined, so it can't be called")
     default: throw failure(line, "a value of type \(function.typeName) cannot be called")
     }
   }
@@ -239,7 +239,7 @@ extension TemplateRun {
       throw failure(line, "the template says: \(arguments.value(0, "message")?.text ?? "")")
     case .strftime_now:
       try check(arguments, of: function.rawValue, 0...1, names: ["format"], line)
-      guard let date else { throw failure(line, "the template asks for the date, and none was given") }
+      guard let date else { throw failure(line, "the template asks for the date, but none was given") }
       guard let text = date.formatted(arguments.value(0, "format")?.text ?? "") else {
         throw failure(line, "the date's format is not supported")
       }
@@ -261,7 +261,7 @@ extension TemplateRun {
       let step = numbers.count == 3 ? numbers[2] : 1
       // Far inside of what an addition can overflow.
       guard step != 0, [first, end, step].allSatisfy({ $0.magnitude < 1 << 53 }) else {
-        throw failure(line, "range's step is not 0, and its numbers are below 2 to the 53")
+        throw failure(line, "range's step can't be 0, and its numbers must be below 2 to the 53")
       }
       var elements: [TemplateValue] = []
       for number in stride(from: first, to: end, by: step) {
@@ -279,7 +279,7 @@ extension TemplateRun {
   ) throws(TemplateError) -> TemplateDictionary {
     var members = TemplateDictionary()
     guard let first = positional.first else { return members }
-    guard positional.count == 1 else { throw failure(line, "'\(function.rawValue)' takes one argument without a name") }
+    guard positional.count == 1 else { throw failure(line, "'\(function.rawValue)' takes one positional argument") }
     switch first {
     case .dictionary(let given): return given
     case .undefined(let what): throw failure(line, "'\(what)' is undefined")

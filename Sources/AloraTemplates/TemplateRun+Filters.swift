@@ -183,15 +183,15 @@ extension TemplateRun {
       prefix = given
     } else {
       let count = max(try whole(width, "width", of: "indent", line), 0)
-      guard count <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
+      guard count <= limits.outputByteCount else { throw failure(line, "the template's output is too long") }
       try step(line, cost: count / 64)
       prefix = String(repeating: " ", count: count)
     }
     let (first, blank) = (arguments.value(1, "first")?.isTrue ?? false, arguments.value(2, "blank")?.isTrue ?? false)
-    // A line's end goes behind it: one at the text's end stays, as the end before an empty line.
+    // A line break is appended, as Jinja does, so that one at the text's end is kept: an empty line follows it.
     let lines = PythonText.lines(text + "\n")
     let (growth, overflow) = lines.count.multipliedReportingOverflow(by: prefix.utf8.count)
-    guard !overflow, growth <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
+    guard !overflow, growth <= limits.outputByteCount else { throw failure(line, "the template's output is too long") }
     try step(line, cost: lines.count / 4)
     let indented = lines.enumerated().map { index, line in
       (index == 0 ? first : blank || !line.isEmpty) ? prefix + line : line

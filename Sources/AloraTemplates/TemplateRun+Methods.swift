@@ -3,7 +3,7 @@ extension TemplateRun {
     "strip", "lstrip", "rstrip", "split", "startswith", "endswith", "replace", "upper", "lower", "title", "capitalize",
     "find", "join", "count",
   ]
-  /// What Python's strings have besides; refused by name instead of being undefined.
+  /// Other methods of Python's strings. They are refused by name instead of being undefined.
   static let otherStringMethods: Set = [
     "casefold", "center", "encode", "expandtabs", "format", "format_map", "index", "isalnum", "isalpha", "isascii",
     "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper",
@@ -134,11 +134,11 @@ extension TemplateRun {
       parts = PythonText.split(text, by: separator, limit: limit)
     default: throw failure(line, "'split' takes a string as separator")
     }
-    guard parts.count <= limits.elementCount else { throw failure(line, "a list grows too long") }
+    guard parts.count <= limits.elementCount else { throw failure(line, "a list becomes too long") }
     return .list(parts.map { .string($0) })
   }
 
-  /// What a method looks at: from the second argument on, and up to the third, as Python's slices count. Nil where the
+  /// What a method looks at: from the second argument on, and up to the third, as Python's slices count. Nil if the
   /// end is before the start.
   private func window(
     of text: String, _ name: String, _ arguments: Arguments, _ line: Int
@@ -162,7 +162,7 @@ extension TemplateRun {
     // Nothing stands before each character and at the end.
     let places = part.isEmpty ? text.unicodeScalars.count + 1 : text.utf8.count / part.utf8.count
     let (growth, overflow) = places.multipliedReportingOverflow(by: other.utf8.count)
-    guard !overflow, growth <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
+    guard !overflow, growth <= limits.outputByteCount else { throw failure(line, "the template's output is too long") }
     return try checked(PythonText.replaced(text, part, by: other, limit: limit), line)
   }
 
@@ -172,7 +172,7 @@ extension TemplateRun {
     let texts = try texts(of: elements, line)
     var total = 0
     for text in texts { total += text.utf8.count + separator.utf8.count }
-    guard total <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
+    guard total <= limits.outputByteCount else { throw failure(line, "the template's output is too long") }
     return try checked(texts.joined(separator: separator), line)
   }
 }

@@ -19,7 +19,7 @@ extension TemplateRun {
       guard let count = left.whole ?? right.whole else { break }
       let (total, overflow) = text.utf8.count.multipliedReportingOverflow(by: max(count, 0))
       guard !overflow, total <= limits.outputByteCount else {
-        throw failure(line, "the template makes too long a text")
+        throw failure(line, "the template's output is too long")
       }
       return try checked(String(repeating: text, count: text.isEmpty ? 0 : max(count, 0)), line)
     default: break
@@ -31,7 +31,8 @@ extension TemplateRun {
       return .integer(try whole(first, sign, second, line))
     }
     guard let first = left.numeric, let second = right.numeric else {
-      throw failure(line, "'\(sign.rawValue)' between values of type \(left.typeName) and \(right.typeName)")
+      throw failure(
+        line, "'\(sign.rawValue)' is not supported between values of type \(left.typeName) and \(right.typeName)")
     }
     switch sign {
     case .plus: return .number(first + second)
@@ -65,7 +66,7 @@ extension TemplateRun {
   private func joined(
     _ first: [TemplateValue], _ second: [TemplateValue], _ line: Int
   ) throws(TemplateError) -> [TemplateValue] {
-    guard first.count + second.count <= limits.elementCount else { throw failure(line, "a list grows too long") }
+    guard first.count + second.count <= limits.elementCount else { throw failure(line, "a list becomes too long") }
     return first + second
   }
 
@@ -73,7 +74,7 @@ extension TemplateRun {
     _ elements: [TemplateValue], _ count: Int, _ line: Int
   ) throws(TemplateError) -> [TemplateValue] {
     let (total, overflow) = elements.count.multipliedReportingOverflow(by: max(count, 0))
-    guard !overflow, total <= limits.elementCount else { throw failure(line, "a list grows too long") }
+    guard !overflow, total <= limits.elementCount else { throw failure(line, "a list becomes too long") }
     guard total > 0 else { return [] }
     try step(line, cost: total)
     var result: [TemplateValue] = []
@@ -117,7 +118,8 @@ extension TemplateRun {
     default: break
     }
     guard let order = left.order(to: right) else {
-      throw failure(line, "'\(comparison.rawValue)' between values of type \(left.typeName) and \(right.typeName)")
+      throw failure(
+        line, "'\(comparison.rawValue)' is not supported between values of type \(left.typeName) and \(right.typeName)")
     }
     switch comparison {
     case .less: return order < 0
@@ -143,11 +145,11 @@ extension TemplateRun {
     case .dictionary(let members): return members[element] != nil
     case .string(let text):
       guard case .string(let part) = element else {
-        throw failure(line, "'in' a string takes a string, not a value of type \(element.typeName)")
+        throw failure(line, "'in' with a string takes a string, not a value of type \(element.typeName)")
       }
       try scan(text, line)
       return part.isEmpty || PythonText.firstRange(of: part, in: text) != nil
-    default: throw failure(line, "'in' a value of type \(container.typeName)")
+    default: throw failure(line, "'in' is not supported for a value of type \(container.typeName)")
     }
   }
 }

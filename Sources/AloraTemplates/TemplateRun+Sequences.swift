@@ -144,7 +144,7 @@ extension TemplateRun {
     // Each round of sorting looks at each key once.
     var (count, byteCount) = (0, 0)
     guard TemplateValue.list(keys).measure(limits, depth: 0, &count, &byteCount) else {
-      throw failure(line, "a value grows too large")
+      throw failure(line, "a value becomes too large")
     }
     try step(line, cost: (count + byteCount / 16) * (Int.bitWidth - elements.count.leadingZeroBitCount))
     var isOrdered = true

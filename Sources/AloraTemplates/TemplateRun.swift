@@ -1,12 +1,12 @@
 /// One run of a template: its variables, its output, and what it has used of its limits.
 struct TemplateRun {
-  /// What a template may use. The numbers are far above what chat templates need.
+  /// Limits of a template's run, far above what chat templates need.
   struct Limits: Sendable {
     var steps = 2_000_000
     var outputByteCount = 1 << 24
     var depth = 300
     var elementCount = 100_000
-    /// How many values one value holds, at any depth, and how deep.
+    /// The number of values within one value, at any depth, and their depth.
     var valueCount = 500_000
     var valueDepth = 160
   }
@@ -22,9 +22,9 @@ struct TemplateRun {
   /// The innermost scope.
   private var scope: TemplateScope
   var namespaces: [TemplateDictionary] = []
-  /// Each macro with the scope that it stands in, whose variables it reads.
+  /// Each macro, with the scope that defines it and whose variables it reads.
   private var macros: [(macro: TemplateMacro, home: TemplateScope)] = []
-  /// What each generator has left to give; nil where that is not known.
+  /// The values that each generator still has; nil if unknown.
   var generators: [[TemplateValue]?] = []
 
   init(variables: [String: TemplateValue], date: TemplateDate?, limits: Limits) {
@@ -37,13 +37,13 @@ struct TemplateRun {
     TemplateError(.templateFailed, place: "line \(line)", problem: problem)
   }
 
-  /// Counts a step of work, `cost` times.
+  /// Counts `cost` steps of work.
   mutating func step(_ line: Int, cost: Int = 1) throws(TemplateError) {
     steps += max(cost, 1)
-    guard steps <= limits.steps else { throw failure(line, "the template does not come to an end") }
+    guard steps <= limits.steps else { throw failure(line, "the template runs too long") }
   }
 
-  /// Counts the work of looking through a text.
+  /// Counts the work of scanning a text.
   mutating func scan(_ text: String, _ line: Int) throws(TemplateError) {
     try step(line, cost: text.utf8.count / 16)
   }
@@ -57,30 +57,30 @@ struct TemplateRun {
     return try body(&self)
   }
 
-  /// Makes sure that a text stays within what a template may make.
+  /// Checks a text against the limits.
   mutating func checked(_ text: String, _ line: Int) throws(TemplateError) -> TemplateValue {
     let count = text.utf8.count
-    guard count <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
+    guard count <= limits.outputByteCount else { throw failure(line, "the template's output is too long") }
     try step(line, cost: count / 64)
     return .string(text)
   }
 
-  /// Makes sure that a value stays within what a template may make: lists that hold a list twice, again and again, are
-  /// small in memory and endless to write or to compare.
+  /// Checks a value against the limits. Lists that contain the same list twice, over many levels, are small in memory but
+  /// practically endless to write or compare.
   mutating func measured(_ value: TemplateValue, _ line: Int) throws(TemplateError) -> TemplateValue {
     guard value.isContainer else { return value }
     var (count, byteCount) = (0, 0)
-    guard value.measure(limits, depth: 0, &count, &byteCount) else { throw failure(line, "a value grows too large") }
+    guard value.measure(limits, depth: 0, &count, &byteCount) else { throw failure(line, "a value becomes too large") }
     try step(line, cost: count / 4 + byteCount / 256)
     return value
   }
 
   /// Python's `str` of a value.
-  /// - Throws: `templateFailed` for functions, generators and whatever else it writes with an address.
+  /// - Throws: `templateFailed` for functions, generators and other values whose text contains an address.
   func text(of value: TemplateValue, _ line: Int) throws(TemplateError) -> String {
     guard value.hasText else {
       throw failure(
-        line, "a value of type \(value.typeName) has no text here, or holds one ('|list' makes a list of a generator)")
+        line, "a value of type \(value.typeName) can't be written as text here ('|list' makes a list of a generator)")
     }
     return value.text
   }
@@ -93,13 +93,13 @@ struct TemplateRun {
 
   mutating func write(_ text: String, _ line: Int) throws(TemplateError) {
     outputByteCount += text.utf8.count
-    guard outputByteCount <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
+    guard outputByteCount <= limits.outputByteCount else { throw failure(line, "the template's output is too long") }
     output += text
   }
 
   // MARK: - Variables
 
-  /// How many places a name is looked for in.
+  /// The number of scopes that a name is searched for in.
   var scopeCount: Int { scope.depth }
 
   func variable(_ name: String) -> TemplateValue {
@@ -123,14 +123,14 @@ struct TemplateRun {
     case .names(let names):
       let elements = try iterated(value, line)
       guard elements.count == names.count else {
-        throw failure(line, "\(names.count) names take a list of as many values")
+        throw failure(line, "\(names.count) names need a list of \(names.count) values")
       }
       for (name, element) in zip(names, elements) { scope.variables[name] = element }
     case .attribute(let name, let attribute):
       guard case .namespace(let index) = variable(name) else {
-        throw failure(line, "only attributes of a namespace can be set, and '\(name)' is none")
+        throw failure(line, "only attributes of a namespace can be set, and '\(name)' isn't a namespace")
       }
-      guard namespaces[index].count < limits.elementCount else { throw failure(line, "a namespace grows too large") }
+      guard namespaces[index].count < limits.elementCount else { throw failure(line, "a namespace becomes too large") }
       namespaces[index][attribute] = value
     }
   }

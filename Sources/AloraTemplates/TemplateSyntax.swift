@@ -41,7 +41,7 @@ enum TemplateComparison: String, Sendable {
   case contained = "in", notContained = "not in"
 }
 
-/// What a `set` or a loop assigns to.
+/// The target of a `set` or a loop.
 enum TemplateTarget: Sendable {
   case name(String)
   case names([String])

@@ -1,6 +1,6 @@
-/// A value while a template runs: Python's, as far as templates use them.
+/// A value while a template runs: the Python types that templates use.
 indirect enum TemplateValue: Sendable {
-  /// A variable, attribute or item that is not there, with its name.
+  /// A missing variable, attribute or item, with its name.
   case undefined(String)
   case none
   case boolean(Bool)
@@ -25,7 +25,7 @@ enum TemplateFunction: String, Sendable, CaseIterable {
   case range, namespace, raise_exception, strftime_now, dict
 }
 
-/// What `loop` is inside of a loop.
+/// The variable `loop` inside a loop.
 struct TemplateLoop: Sendable {
   let index0: Int
   let count: Int
@@ -154,7 +154,7 @@ extension TemplateValue {
     }
   }
 
-  /// Counts the values in this one and the bytes of their texts; false where a limit is passed.
+  /// Counts the values in this one and the bytes of their texts; false if a limit is passed.
   func measure(_ limits: TemplateRun.Limits, depth: Int, _ count: inout Int, _ byteCount: inout Int) -> Bool {
     count += 1
     guard count <= limits.valueCount, depth <= limits.valueDepth, byteCount <= limits.outputByteCount else {
@@ -215,9 +215,9 @@ extension TemplateValue {
 }
 
 extension TemplateValue {
-  /// -1, 0 or 1 as Python orders two values; nil where it does not.
+  /// -1, 0 or 1, as Python orders two values; nil if Python can't.
   ///
-  /// - Parameter isPart: whether they are elements of lists, where what has no order may still be equal.
+  /// - Parameter isPart: whether the values are elements of lists. Elements without an order may still be equal.
   func order(to other: TemplateValue, isPart: Bool = false) -> Int? {
     if let left = whole, let right = other.whole { return left < right ? -1 : left > right ? 1 : 0 }
     if let left = numeric, let right = other.numeric { return left < right ? -1 : left > right ? 1 : 0 }

@@ -44,7 +44,7 @@ extension DType {
     }
   }
 
-  /// The type of that number in GGUF files; nil where there is none.
+  /// The type with this number in GGUF files; nil if there is none.
   package init?(ggmlTypeID: UInt32) {
     guard let dtype = Self.allCases.first(where: { $0.ggmlTypeID == ggmlTypeID }) else { return nil }
     self = dtype

@@ -60,7 +60,7 @@ extension DType {
     }
   }
 
-  /// The bytes that `elementCount` elements of one row take, or nil where they don't fill whole blocks and whole
+  /// The bytes that `elementCount` elements of one row take, or nil if they don't fill whole blocks and whole
   /// bytes, or the number does not fit in an `Int`.
   package func byteCount(elementCount: Int) -> Int? {
     guard elementCount >= 0, elementCount.isMultiple(of: block.elementCount) else { return nil }

@@ -71,11 +71,11 @@ package enum ElementConversion {
 
   /// Rounds f32 values to F32 (a copy), F16, BF16 or Q8_0.
   ///
-  /// - Parameter bytes: becomes as long as the values are in `dtype`.
-  /// - Precondition: `dtype` is one of these, and the values are whole blocks of it.
+  /// - Parameter bytes: is resized to the values' length in `dtype`.
+  /// - Precondition: `dtype` is one of these, and the values fill whole blocks of it.
   package static func narrow(_ values: [Float], to dtype: DType, into bytes: inout [UInt8]) {
     guard let byteCount = dtype.byteCount(elementCount: values.count) else {
-      preconditionFailure("values that are no whole blocks")
+      preconditionFailure("the values don't fill whole blocks")
     }
     if bytes.count != byteCount { bytes = [UInt8](repeating: 0, count: byteCount) }
     unsafe values.withUnsafeBufferPointer { source in

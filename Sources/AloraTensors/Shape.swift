@@ -8,7 +8,7 @@ package struct Shape: Hashable, Sendable {
   /// The product of all extents; 1 for a scalar.
   package let elementCount: Int
 
-  /// Nil where an extent is negative or the number of elements does not fit in an `Int`.
+  /// Nil if an extent is negative or the number of elements does not fit in an `Int`.
   ///
   /// A zero extent does not hide an overflow of the others: `[0, Int.max, 2]` is nil too.
   package init?(_ dimensions: [Int]) {
@@ -37,7 +37,7 @@ package struct Shape: Hashable, Sendable {
   /// The number of innermost rows.
   package var rowCount: Int { columnCount == 0 ? 0 : elementCount / columnCount }
 
-  /// The bytes of a contiguous tensor of this shape, or nil where its rows do not fill whole blocks.
+  /// The bytes of a contiguous tensor of this shape, or nil if its rows do not fill whole blocks.
   package func byteCount(of dtype: DType) -> Int? {
     if dtype.isBlockFormat {
       guard let row = dtype.byteCount(elementCount: columnCount) else { return nil }

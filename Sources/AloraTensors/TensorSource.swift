@@ -1,8 +1,8 @@
 package import AloraSystem
 
-/// What holds tensors in one file or several: a GGUF or safetensors file, or a model in parts.
+/// A source of tensors in one or several files: a GGUF or safetensors file, or a model in parts.
 package protocol TensorSource: Sendable {
-  /// All tensors, in the order of the files; each name comes once.
+  /// All tensors, in the order of the files. Names are unique.
   var tensors: [TensorDescription] { get }
 
   /// The tensor of that name, compared byte by byte.
@@ -10,7 +10,7 @@ package protocol TensorSource: Sendable {
 
   /// The file with the tensor's data, which `tensor.byteRange` is a part of.
   ///
-  /// - Throws: where the data cannot be given as this machine reads it.
+  /// - Throws: if the data can't be read on this machine.
   func file(of tensor: TensorDescription) throws -> MappedFile
 }
 
@@ -24,8 +24,8 @@ extension TensorSource {
 
   /// The bytes of a tensor or of a part of it, read without touching the mapping.
   ///
-  /// - Parameter range: counted from the tensor's first byte; the whole tensor where nil.
-  /// - Throws: ``FileError`` `changed` where the file has become shorter; as ``file(of:)``.
+  /// - Parameter range: counted from the tensor's first byte; nil: the whole tensor.
+  /// - Throws: ``FileError`` `changed` if the file has become shorter; as ``file(of:)``.
   package func readBytes(of tensor: TensorDescription, in range: Range<Int>? = nil) throws -> [UInt8] {
     let part = range ?? 0..<tensor.byteRange.count
     precondition(part.lowerBound >= 0 && part.upperBound <= tensor.byteRange.count, "range outside the tensor")
@@ -46,7 +46,7 @@ extension TensorSource {
   }
 }
 
-/// Tensors by name. Names are told apart by their bytes: `String` holds canonically equal ones for the same.
+/// Tensors by name. Names are compared by their bytes, because `String` treats canonically equal ones as the same.
 package struct TensorIndex: Sendable {
   private var indices: [[UInt8]: Int] = [:]
 
@@ -57,7 +57,7 @@ package struct TensorIndex: Sendable {
     for (position, tensor) in tensors.enumerated() { _ = insert(tensor.name, index: position) }
   }
 
-  /// Remembers a name; false where it is known already.
+  /// Remembers a name; false if it is known already.
   package mutating func insert(_ name: String, index: Int) -> Bool {
     let key = [UInt8](name.utf8)
     guard indices[key] == nil else { return false }

@@ -1,16 +1,16 @@
-/// A token that is found in the text before the model sees it.
+/// A token that is searched for in the text before the model runs.
 struct AddedToken: Hashable, Sendable {
   var id: UInt32
-  /// What is looked for; for a normalized token after normalization.
+  /// The text to search for, normalized if the token is.
   var content: [UInt8]
-  /// Only where no word character stands on either side.
+  /// Whether it matches only without a word character on either side.
   var isSingleWord = false
-  /// Takes the white space on its left with it.
+  /// Whether it removes the white space on its left.
   var stripsLeft = false
   var stripsRight = false
-  /// Looked for in the normalized text instead of the text as it was given.
+  /// Whether it is searched for in the normalized text instead of the original.
   var isNormalized = false
-  /// Left out by a decoder that skips special tokens.
+  /// Whether a decoder omits it when it skips special tokens.
   var isSpecial = false
 }
 
@@ -24,7 +24,7 @@ enum TextSection: Hashable {
 struct AddedTokenMatcher: Sendable {
   private let tokens: [AddedToken]
   private var startsToken = [Bool](repeating: false, count: 256)
-  /// The node reached from a node by a byte; nodes are numbered from 0, the root.
+  /// The node that a byte leads to from a node. Nodes are numbered from 0, the root.
   private var edges: [UInt64: UInt32] = [:]
   /// The token that ends at a node, as its index in `tokens`.
   private var tokenAtNode: [Int32] = [-1]
@@ -32,7 +32,7 @@ struct AddedTokenMatcher: Sendable {
   /// Contents longer than this are refused: they would make matching quadratic.
   static let longestContent = 1024
 
-  /// - Returns: nil where two tokens have the same content.
+  /// - Returns: nil if two tokens have the same content.
   init?(_ tokens: [AddedToken]) {
     self.tokens = tokens
     for (index, token) in tokens.enumerated() where !token.content.isEmpty {
@@ -55,7 +55,7 @@ struct AddedTokenMatcher: Sendable {
 
   var isEmpty: Bool { tokens.isEmpty }
 
-  /// The text in sections, in order; empty text gives none.
+  /// Splits a text into sections, in order. Empty text has none.
   func sections(of text: [UInt8], in range: Range<Int>) -> [TextSection] {
     guard !range.isEmpty else { return [] }
     var sections: [TextSection] = []
@@ -72,10 +72,10 @@ struct AddedTokenMatcher: Sendable {
       offset = end
       guard !token.isSingleWord || isAlone(match, in: text, range) else { continue }
       let start = token.stripsLeft ? max(whiteSpaceStart(text, match.lowerBound, limit: done), done) : match.lowerBound
-      // Where the token before took white space up to beyond this one, it took all of it.
+      // If the previous token stripped white space beyond this match, all of this match is gone.
       let stop = token.stripsRight ? whiteSpaceEnd(text, max(match.upperBound, done), range) : match.upperBound
       if done < start { sections.append(.text(done..<start)) }
-      // What the token before took is gone: where nothing is left of this one, it is left out, as the original does.
+      // If the previous token left nothing of this match, the match is omitted, as in the reference.
       if start < stop { sections.append(.token(token.id)) }
       done = stop
     }

@@ -33,7 +33,7 @@ enum ByteAlphabet {
     return bytes
   }()
 
-  /// The bytes that a piece stands for, or nil where one of its characters is not of the alphabet.
+  /// The bytes that a piece stands for, or nil if one of its characters is not of the alphabet.
   static func bytes(of piece: Span<UInt8>) -> [UInt8]? {
     var result: [UInt8] = []
     result.reserveCapacity(piece.count)

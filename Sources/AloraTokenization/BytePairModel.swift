@@ -8,11 +8,11 @@ struct BytePairModel: Sendable {
   var unknownToken: UInt32?
   /// Whether neighbouring characters without a token become one unknown token.
   var fusesUnknown = false
-  /// Whether a piece that is in the vocabulary as a whole is taken as it is.
+  /// Whether a piece that is in the vocabulary becomes that token without merging.
   var ignoresMerges = false
-  /// The tokens `<0x00>` … `<0xFF>`, where characters without a token fall back to bytes; nil where one is missing.
+  /// The tokens `<0x00>` … `<0xFF>`, where characters without a token fall back to bytes; nil if one is missing.
   var byteTokens: [UInt32?]?
-  /// How pieces come in: as text, or as bytes that each stand for a character of ``ByteAlphabet``.
+  /// The form of pieces: text, or bytes that each stand for a character of ``ByteAlphabet``.
   private(set) var byteLevel: ByteLevel?
 
   struct ByteLevel: Sendable {
@@ -28,7 +28,7 @@ struct BytePairModel: Sendable {
     self.merges = merges
   }
 
-  /// Prepares the model for pieces that come as bytes.
+  /// Prepares the model for pieces in the form of bytes.
   mutating func prepareByteLevel() {
     var pieces = ByteStringTable(expectedCount: ignoresMerges ? vocabulary.count : 0)
     var ids: [UInt32] = []
@@ -42,7 +42,7 @@ struct BytePairModel: Sendable {
       tokens: ByteAlphabet.characters.map { vocabulary.id(of: $0) }, pieces: pieces, ids: ids)
   }
 
-  /// The token of a whole piece, where the model takes such pieces without merging.
+  /// The token of a whole piece, if the model takes such pieces without merging.
   func wholePiece(_ piece: Span<UInt8>) -> UInt32? {
     guard ignoresMerges else { return nil }
     guard let byteLevel else { return vocabulary.id(of: piece) }
@@ -84,7 +84,7 @@ struct BytePairModel: Sendable {
     }
   }
 
-  /// The bytes of a character as byte tokens, where all of them exist.
+  /// Appends a character's bytes as byte tokens; false if one of these tokens doesn't exist.
   private func appendBytes(_ character: Span<UInt8>, to tokens: inout [UInt32]) -> Bool {
     guard let byteTokens else { return false }
     for index in character.indices where byteTokens[Int(character[index])] == nil { return false }

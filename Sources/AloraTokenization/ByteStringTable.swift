@@ -1,6 +1,6 @@
-/// Distinct byte strings, numbered 0, 1, … in the order they came in, and found by their bytes.
+/// Distinct byte strings, numbered 0, 1, … in order of insertion, with lookup by their bytes.
 ///
-/// Swift's `String` holds canonically equal strings for the same, which vocabularies must not.
+/// Swift's `String` treats canonically equal strings as the same; a vocabulary must not.
 struct ByteStringTable: Sendable {
   private var bytes: [UInt8] = []
   private var ends: [Int] = []
@@ -28,7 +28,7 @@ struct ByteStringTable: Sendable {
     return slot == 0 ? nil : Int(slot) - 1
   }
 
-  /// The entry with these bytes, which is made where there is none.
+  /// The entry with these bytes; it is added if missing.
   mutating func insert(_ key: Span<UInt8>) -> (index: Int, isNew: Bool) {
     var slot = slot(of: key)
     if slots[slot] != 0 { return (Int(slots[slot]) - 1, false) }
@@ -42,7 +42,7 @@ struct ByteStringTable: Sendable {
     return (ends.count - 1, true)
   }
 
-  /// The slot that holds the key, or the free one where it belongs.
+  /// The slot that holds the key, or the free slot for it.
   private func slot(of key: Span<UInt8>) -> Int {
     let mask = slots.count - 1
     var slot = Int(truncatingIfNeeded: hash(key)) & mask
@@ -66,12 +66,12 @@ struct ByteStringTable: Sendable {
     }
   }
 
-  /// Words of eight bytes, folded in one after the other.
+  /// Folds in words of eight bytes, one after another.
   private func hash(_ key: Span<UInt8>) -> UInt64 {
     var hash = hashing.start(key.count)
     var offset = 0
     while offset + 8 <= key.count {
-      // Safe: eight bytes lie behind the offset, and any bits are an integer.
+      // Safe: at least eight bytes follow the offset, and any bits are a valid integer.
       let word = unsafe key.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
       hash = hashing.fold(hash ^ UInt64(littleEndian: word))
       offset += 8

@@ -5,7 +5,7 @@ struct CanonicalComposition: Sendable {
   private var decompositions: [UInt32: [UInt32]] = [:]
   private var compositions: [UInt64: UInt32] = [:]
   private var classes: [UInt32: UInt8] = [:]
-  /// A bit for each character that is not sure to stay as it is, whatever stands before it.
+  /// A bit for each character that may change, depending on the characters before it.
   private var isUnstable = [UInt64](repeating: 0, count: 0x11_0000 / 64)
 
   /// Texts without a character from here on are in form C already.
@@ -131,7 +131,7 @@ struct CanonicalComposition: Sendable {
     return parts.flatMap { decomposed($0) }
   }
 
-  /// Combining characters in the order of their classes, those of one class as they came.
+  /// Sorts combining characters by class, keeping the order within a class.
   private func ordered(_ characters: [UInt32]) -> [UInt32] {
     var result: [UInt32] = []
     var run: [(class: UInt8, character: UInt32)] = []
@@ -159,7 +159,7 @@ struct CanonicalComposition: Sendable {
     var lastClass: UInt8 = 0
     for character in characters {
       let value = classes[character] ?? 0
-      // Blocked where a character of the same or a higher class, or a starter, stands between.
+      // Blocked if a character of the same or a higher class, or a starter, lies between.
       if let index = starter, result.count == index + 1 || (lastClass != 0 && lastClass < value),
         let composite = composite(result[index], character)
       {

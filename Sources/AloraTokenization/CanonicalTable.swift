@@ -1,8 +1,8 @@
-/// The data of canonical composition, as Hugging Face's tokenizers have it.
+/// The data of canonical composition in Hugging Face's tokenizers.
 ///
 /// Source: made by `testdata/tokenizers/unicode_normalization.py`.
 enum CanonicalTable {
-  /// `character=first+second` in hexadecimal; `:` in the place of `=` where the character is never composed again.
+  /// `character=first+second` in hexadecimal; `:` instead of `=` if the character is never composed again.
   static let decompositions = """
     c0=41+300 c1=41+301 c2=41+302 c3=41+303 c4=41+308 c5=41+30a c7=43+327 c8=45+300 c9=45+301 ca=45+302
     cb=45+308 cc=49+300 cd=49+301 ce=49+302 cf=49+308 d1=4e+303 d2=4f+300 d3=4f+301 d4=4f+302 d5=4f+303

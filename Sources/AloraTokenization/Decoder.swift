@@ -43,7 +43,7 @@ enum Decoder: Sendable {
     }
   }
 
-  /// Runs of byte tokens become their text; where it is no text, a replacement character for each byte.
+  /// Turns each run of byte tokens into text, or into one replacement character per byte if it isn't valid UTF-8.
   private static func bytesJoined(_ pieces: [[UInt8]]) -> [[UInt8]] {
     var result: [[UInt8]] = []
     var pending: [UInt8] = []

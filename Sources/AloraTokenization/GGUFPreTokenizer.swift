@@ -1,10 +1,10 @@
-/// How `tokenizer.ggml.pre` says that texts are split: the patterns and settings of the original tokenizers.
+/// The patterns and settings that `tokenizer.ggml.pre` stands for, from the original tokenizers.
 ///
 /// Source: `llama_vocab::impl::load` of llama.cpp for the names; the original tokenizer.json files for the patterns.
 struct GGUFPreTokenizer: Sendable {
   var steps: [Step]
   var ignoresMerges = false
-  /// Whether a BOS is added where the file does not say.
+  /// Whether a BOS is added if the file doesn't say.
   var addsBOS = false
   var composesCharacters = false
 
@@ -17,12 +17,13 @@ struct GGUFPreTokenizer: Sendable {
   private static let contractions = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
   private static let tail = #" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
 
-  /// Letters with the character before them, up to `digits` digits, runs of others with the lines' ends after them.
+  /// A pattern for contractions, letters with the character before them, digits as `digits` says, and runs of other characters
+  /// with the line breaks after them.
   private static func words(digits: String) -> String {
     contractions + #"|[^\r\n\p{L}\p{N}]?\p{L}+|"# + digits + "|" + tail
   }
 
-  /// The same with words split where the case changes, and a slash after punctuation.
+  /// The same, but it also splits words where the case changes, and includes slashes after punctuation.
   private static func casedWords(contractions: String, digits: String) -> String {
     let (upper, lower) = (#"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"#, #"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"#)
     let head = #"[^\r\n\p{L}\p{N}]?"#

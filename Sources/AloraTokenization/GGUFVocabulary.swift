@@ -22,7 +22,7 @@ extension Tokenizer {
   private init(reading metadata: GGUFMetadata) throws {
     guard let name = try metadata.string(ifPresent: "tokenizer.ggml.model") else {
       throw TokenizationError(
-        .missingTokenizer, place: "key tokenizer.ggml.model", problem: "the file carries no vocabulary",
+        .missingTokenizer, place: "key tokenizer.ggml.model", problem: "the file contains no vocabulary",
         remedy: "give the base model's GGUF, or a directory with tokenizer.json")
     }
     let vocabulary = try GGUFVocabulary(metadata)
@@ -49,7 +49,7 @@ extension Tokenizer {
     }
     var merges = MergeTable(expectedCount: 0)
     for (rank, merge) in try metadata.byteStrings(forKey: "tokenizer.ggml.merges").enumerated() {
-      // The first piece is not empty, so a space at the very start belongs to it.
+      // The first piece isn't empty, so it includes a space at the very beginning.
       guard let space = merge.dropFirst().firstIndex(of: UInt8(ascii: " ")) else { continue }
       let (left, right) = (Array(merge[..<space]), Array(merge[(space + 1)...]))
       guard let leftID = vocabulary.pieces.id(of: left), let rightID = vocabulary.pieces.id(of: right),
@@ -79,7 +79,7 @@ extension Tokenizer {
     }
     let addsSpace = try metadata.boolean(ifPresent: "tokenizer.ggml.add_space_prefix") ?? true
     let mark = PreTokenizer.spaceMark
-    // Phi 3's special tokens take the white space after them; the file says so nowhere but in its name.
+    // Phi 3's special tokens take the white space after them; only the file's name says so.
     let name = try metadata.string(ifPresent: "general.name")?.lowercased() ?? ""
     let isPhi = name.contains("phi-3") || name.contains("phi3")
     try self.init(
@@ -126,7 +126,7 @@ struct GGUFVocabulary {
     self.pieces = pieces
   }
 
-  /// Control, user-defined and unknown tokens, which are looked for before the text is split.
+  /// Control, user-defined and unknown tokens, which are searched for before the text is split.
   ///
   /// - Throws: `tooLarge`.
   func addedTokens(strippingRight: Bool = false) throws(TokenizationError) -> [AddedToken] {
@@ -153,7 +153,7 @@ struct GGUFVocabulary {
     return tokens
   }
 
-  /// - Throws: ``GGUFError``, `malformed` where a token is to be added that the file does not name.
+  /// - Throws: ``GGUFError``, `malformed` if the file doesn't have a token that must be added.
   func postProcessor(_ metadata: GGUFMetadata, addsBOS: Bool) throws -> PostProcessor {
     func special(_ name: String, fallback: Int?) throws -> [PostProcessor.Item] {
       let key = "tokenizer.ggml.\(name)_token_id"
@@ -161,7 +161,7 @@ struct GGUFVocabulary {
       else {
         throw TokenizationError(
           .malformed, place: "key \(key)",
-          problem: "this token is to be added to each text, and is none of the vocabulary")
+          problem: "this token would be added to each text, but it isn't in the vocabulary")
       }
       return [.special([UInt32(id)])]
     }

@@ -1,10 +1,10 @@
-/// Merging of long pieces: a linked list of tokens, and a heap of the pairs that can merge.
+/// Merges long pieces, with a linked list of tokens and a heap of the pairs that can merge.
 ///
-/// Entries of the heap go stale when one of their tokens merges elsewhere; they are told by the token that the pair
-/// would become now.
+/// An entry of the heap goes stale when one of its tokens merges with another. It is recognized because its pair would now
+/// become a different token.
 enum MergeQueue {
   private struct Entry: Comparable {
-    /// Rank in the upper half, position in the lower: the leftmost of the lowest rank comes first.
+    /// Rank in the upper half, position in the lower half, so the leftmost pair of the lowest rank comes first.
     let order: UInt64
     let token: UInt32
 

@@ -1,11 +1,11 @@
-/// The merges of a byte-pair model: from two neighbouring tokens to their rank and the token that they become.
+/// The merges of a byte-pair model. It maps two neighboring tokens to their rank and the merged token.
 struct MergeTable: Sendable {
-  /// What a pair becomes. Smaller is earlier: the rank is in the upper half, the token in the lower.
+  /// The token that a pair becomes. Smaller is earlier: the rank is in the upper half, the token in the lower.
   typealias Merge = UInt64
   static let none = Merge.max
 
   private struct Slot: Sendable {
-    /// The pair, the left token in the upper half; `UInt64.max` for a free slot, which no pair of valid tokens is.
+    /// The pair, with the left token in the upper half. `UInt64.max`, which no valid pair has, marks a free slot.
     var pair: UInt64 = .max
     var merge: Merge = MergeTable.none
   }
@@ -16,7 +16,7 @@ struct MergeTable: Sendable {
 
   init(expectedCount: Int) {
     var slotCount = 64
-    // At most two thirds full: the table is large, and what does not fit the cache is slow.
+    // At most two thirds full. A sparser table would miss the CPU's cache more often.
     while slotCount * 2 < expectedCount * 3 { slotCount *= 2 }
     slots = [Slot](repeating: Slot(), count: slotCount)
   }
@@ -24,10 +24,10 @@ struct MergeTable: Sendable {
   static func token(of merge: Merge) -> UInt32 { UInt32(truncatingIfNeeded: merge) }
   static func rank(of merge: Merge) -> UInt32 { UInt32(truncatingIfNeeded: merge >> 32) }
 
-  /// What two neighbours become, or `none`.
+  /// The result of merging two neighbors, or `none`.
   func merge(_ left: UInt32, _ right: UInt32) -> Merge { slots[slot(of: Self.pair(left, right))].merge }
 
-  /// Sets the merge of a pair; a pair that comes twice counts with its last rank.
+  /// Sets the merge of a pair. If a pair occurs twice, the last rank counts.
   mutating func insert(_ left: UInt32, _ right: UInt32, rank: Int, token: UInt32) {
     if (count + 1) * 3 > slots.count * 2 { grow() }
     let pair = Self.pair(left, right)

@@ -1,6 +1,7 @@
-/// Writes a pattern so that every Oniguruma since 6.9.8 matches it as 6.9.10 does: ``UnicodeAdditions`` go into its classes.
+/// Rewrites a pattern so that every Oniguruma from 6.9.8 on matches it as 6.9.10 does. ``UnicodeAdditions`` are written into
+/// its classes.
 package struct PatternTranslation {
-  // By scalars: a combining mark after a bracket is one `Character` with it.
+  // By scalars, because a bracket and a combining mark after it form one `Character`.
   private let pattern: [Unicode.Scalar]
   private var offset = 0
   private var depth = 0
@@ -100,19 +101,19 @@ package struct PatternTranslation {
 // MARK: - Classes
 
 extension PatternTranslation {
-  /// A class as the library has it, and what it lacks.
+  /// A class of the library, and the characters that it lacks.
   private struct Class {
     let name: String
     let text: String
     var changes: UnicodeAdditions? { UnicodeAdditions.named(name) }
   }
 
-  /// What POSIX means by `punct`, in Oniguruma since 6.9.9.
+  /// The POSIX class `punct`, as in Oniguruma 6.9.9 and later.
   private static let punctuation = [Class(name: "p", text: "\\p{P}"), Class(name: "s", text: "\\p{S}")]
 
   private static let wordAdditions = UnicodeAdditions.named("w").map { ranges($0.added) } ?? ""
 
-  /// A character of a word. Oniguruma's `\w` takes superscripts and fractions of Latin-1 for such, and `[\w]` does not.
+  /// A word character. Oniguruma's `\w` includes the superscripts and fractions of Latin-1, but `[\w]` doesn't.
   private static let word = "(?:\\w|[\(wordAdditions)])"
 
   private static func ranges(_ ranges: UnicodeAdditions.Ranges) -> String {
@@ -125,13 +126,13 @@ extension PatternTranslation {
     offset += 2
   }
 
-  /// A boundary of words lies where the additions say so too.
+  /// Writes a word boundary that counts the added characters as parts of words.
   private mutating func boundary(_ text: String) {
     result += text
     offset += 2
   }
 
-  /// Writes classes with their changes in the place of `length` scalars of the pattern.
+  /// Writes classes, with their changes, instead of the next `length` scalars of the pattern.
   private mutating func write(_ classes: [Class], isNegated: Bool, length: Int) {
     guard classes.count > 1 || classes.contains(where: { $0.changes != nil }) else { return copy(length) }
     var text = ""
@@ -139,7 +140,7 @@ extension PatternTranslation {
     for item in classes {
       if item.changes?.isNew != true { text += item.text }
       text += Self.ranges(item.changes?.added ?? [])
-      // The class ends what it began: a hyphen after it is as literal as it was.
+      // Ends with the class again, so that a hyphen after it stays literal.
       if item.changes?.isNew != true, depth > 0, item.changes?.added.isEmpty == false { text += item.text }
       removed += Self.ranges(item.changes?.removed ?? [])
     }

@@ -1,6 +1,6 @@
-/// Encodes pieces one after another, and remembers those that it has seen.
+/// Encodes pieces one after another, and caches the results.
 ///
-/// One encoder serves one text; the model behind it is shared.
+/// One encoder serves one text; encoders share the model.
 struct PieceEncoder {
   private let model: TokenModel
   private var seen = ByteStringTable()
@@ -9,17 +9,17 @@ struct PieceEncoder {
   private var symbols: [UInt32] = []
   private var candidates: [MergeTable.Merge] = []
 
-  /// Longer pieces are rare and not worth remembering.
+  /// Longer pieces are rare and not worth caching.
   private static let longestRemembered = 256
   private static let mostRemembered = 1 << 16
-  /// Up to here, looking through all pairs is quicker than keeping a heap.
+  /// Up to this length, scanning all pairs is faster than a heap.
   private static let longestScanned = 40
 
   init(_ model: TokenModel) { self.model = model }
 
   /// Appends the tokens of a piece.
   ///
-  /// - Complexity: O(n log n) in the piece's length, O(n) for a piece that came before.
+  /// - Complexity: O(n log n) in the piece's length, O(n) for a cached piece.
   mutating func encode(_ piece: Span<UInt8>, into tokens: inout [UInt32]) {
     guard piece.count <= Self.longestRemembered, seen.count < Self.mostRemembered else {
       if let index = piece.count <= Self.longestRemembered ? seen.index(of: piece) : nil {
@@ -61,7 +61,7 @@ struct PieceEncoder {
     }
   }
 
-  /// Merges the pair of the lowest rank, the leftmost of equals, until no pair is left.
+  /// Merges the pair with the lowest rank, the leftmost if several have it, until no pair can merge.
   private mutating func merge(by merges: MergeTable) {
     guard symbols.count > 1 else { return }
     candidates.removeAll(keepingCapacity: true)

@@ -1,13 +1,13 @@
-/// What is put around the tokens of a text.
+/// The special tokens that are added around a text's tokens.
 struct PostProcessor: Sendable {
   enum Item: Hashable, Sendable {
-    /// Special tokens: left out where none are wanted.
+    /// Special tokens; omitted if none are wanted.
     case special([UInt32])
     /// The text's own tokens.
     case sequence
   }
 
-  /// Templates, each applied to the result of the one before.
+  /// Templates, applied one after another.
   var templates: [[Item]] = []
 
   func apply(to tokens: [UInt32], addsSpecialTokens: Bool) -> [UInt32] {

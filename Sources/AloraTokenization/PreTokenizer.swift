@@ -1,4 +1,4 @@
-/// A text in pieces, each of which the model encodes for itself.
+/// A text, split into pieces that the model encodes separately.
 struct Pieces {
   var text: [UInt8]
   /// Ascending; none is empty.
@@ -21,7 +21,7 @@ enum PreTokenizer: Sendable {
   /// SentencePiece's: spaces become `replacement`.
   case metaspace(replacement: [UInt8], PrependScheme, splits: Bool)
 
-  /// Before each space mark that follows another character; an inner step, where it changes no token.
+  /// Before each space mark that follows another character; an inner step, if it changes no token.
   case words(mark: [UInt8])
 
   /// SentencePiece's mark of a space, U+2581.
@@ -29,11 +29,11 @@ enum PreTokenizer: Sendable {
 
   enum PrependScheme: String, Sendable { case first, never, always }
 
-  /// What GPT-2 splits by.
+  /// GPT-2's pattern.
   static let byteLevelPattern =
     #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
-  /// What Digits splits at: numbers as Rust's standard library knows them, from Unicode 17.
+  /// The characters that Digits splits at: Unicode 17's numbers, as in Rust's standard library.
   static let digitsPattern = #"[\p{N}\x{11de0}-\x{11de9}\x{16ff4}-\x{16ff6}]"#
 
   /// - Throws: `patternFailed`.
@@ -105,7 +105,7 @@ enum PreTokenizer: Sendable {
     pieces.ranges = parts
   }
 
-  /// Writes each piece anew.
+  /// Replaces each piece.
   private static func rewrite(
     _ pieces: inout Pieces, _ body: ([UInt8], Range<Int>, _ beginsInput: Bool, inout [UInt8]) -> Void
   ) {

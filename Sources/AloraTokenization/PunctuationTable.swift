@@ -1,4 +1,4 @@
-/// What the pre-tokenizer Punctuation takes for punctuation.
+/// The characters that the pre-tokenizer Punctuation splits at.
 ///
 /// Source: made by `testdata/tokenizers/unicode_punctuation.py`.
 enum PunctuationTable {

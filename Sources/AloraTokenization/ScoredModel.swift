@@ -1,4 +1,4 @@
-/// A SentencePiece model of pieces with scores, as GGUF files carry it: neighbours merge where together they are a
+/// A SentencePiece model of pieces with scores, as GGUF files carry it: neighbours merge if together they are a
 /// piece, the highest score first.
 ///
 /// Source: `llm_tokenizer_spm_session` of llama.cpp.
@@ -6,7 +6,7 @@ struct ScoredModel: Sendable {
   let vocabulary: Vocabulary
   /// By id.
   let scores: [Float]
-  /// The tokens of the 256 bytes, for characters that are no piece.
+  /// The tokens of the 256 bytes, for characters that aren't in the vocabulary.
   let byteTokens: [UInt32?]
 
   private struct Candidate: Comparable {
@@ -50,7 +50,7 @@ struct ScoredModel: Sendable {
     }
     while let best = candidates.pop() {
       let (left, middle) = (best.left, ends[best.left])
-      // Stale where the left symbol is gone (its end is 0), or either has grown.
+      // Stale if the left symbol is gone (its end is 0), or either has grown.
       guard middle > left, middle < count, ends[middle] - left == best.byteCount else { continue }
       ends[left] = ends[middle]
       ends[middle] = 0

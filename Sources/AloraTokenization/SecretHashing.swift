@@ -1,7 +1,7 @@
 /// Hashing with a secret that each table draws for itself.
 ///
-/// A file's author cannot choose entries that all fall into one place, which would make a table as slow as a list. What
-/// is found does not depend on the secret.
+/// Without it, a file's author could choose entries that all collide, which would make the table as slow as a list. Lookups
+/// don't depend on the secret.
 struct SecretHashing: Sendable {
   private let seed = UInt64.random(in: .min ... .max)
   private let factor = UInt64.random(in: .min ... .max) | 1

@@ -1,6 +1,6 @@
 internal import AloraRegex
 
-/// What a text is searched for.
+/// A pattern to search for in a text.
 enum SplitPattern: Sendable {
   case literal([UInt8])
   case expression(CompiledRegex)
@@ -52,7 +52,7 @@ enum SplitPattern: Sendable {
   }
 }
 
-/// What becomes of the matches when a text is split.
+/// How matches are handled when a text is split.
 ///
 /// Source: `NormalizedString::split` of Hugging Face's tokenizers.
 enum SplitBehavior: String, Sendable {
@@ -62,7 +62,7 @@ enum SplitBehavior: String, Sendable {
   case mergedWithNext = "MergedWithNext"
   case contiguous = "Contiguous"
 
-  /// Appends the parts of `range`, of which `matches` are the matches. Empty parts are left out.
+  /// Splits `range` at `matches` and appends the parts. Empty parts are omitted.
   func appendParts(of range: Range<Int>, matches: [Range<Int>], isInverted: Bool, to parts: inout [Range<Int>]) {
     var stretches: [(range: Range<Int>, isMatch: Bool)] = []
     stretches.reserveCapacity(matches.count * 2 + 1)

@@ -1,4 +1,4 @@
-/// What turns a piece of text into tokens.
+/// A model that turns a piece of text into tokens.
 enum TokenModel: Sendable {
   case bytePair(BytePairModel)
   case scored(ScoredModel)
@@ -10,9 +10,9 @@ enum TokenModel: Sendable {
     }
   }
 
-  /// Whether no token and no merge reaches from another character over a space mark that begins a word.
+  /// Whether no token and no merge crosses the space mark at the beginning of a word.
   ///
-  /// Then words can be encoded one by one, which is quicker, and gives the same tokens.
+  /// If so, words can be encoded one at a time, which is faster and gives the same tokens.
   func keepsWordsApart(mark: [UInt8]) -> Bool {
     switch self {
     case .bytePair(let model):

@@ -1,23 +1,23 @@
 package import AloraSystem
 
-/// A tokenizer that cannot be used, or a text that it cannot take.
+/// A tokenizer that can't be used, or a text that it can't encode.
 package struct TokenizationError: DiagnosedError, Hashable {
   package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
       case missingTokenizer, malformed, unsupported, invalidUTF8, patternFailed, unknownPiece, tooLarge
     }
     let value: Value
-    /// There is no tokenizer where one was looked for.
+    /// No tokenizer was found.
     package static let missingTokenizer = Code(value: .missingTokenizer)
     /// Parts of the tokenizer contradict each other.
     package static let malformed = Code(value: .malformed)
-    /// A part or a setting that this version does not know.
+    /// A part or setting that this version doesn't support.
     package static let unsupported = Code(value: .unsupported)
     /// The text is not UTF-8.
     package static let invalidUTF8 = Code(value: .invalidUTF8)
-    /// A regular expression of the tokenizer is malformed or backtracks without end.
+    /// A regular expression of the tokenizer is malformed, or backtracks too often.
     package static let patternFailed = Code(value: .patternFailed)
-    /// The text has a character that the vocabulary cannot express, or a number that is no token.
+    /// The vocabulary can't express a character of the text, or has no token with a given number.
     package static let unknownPiece = Code(value: .unknownPiece)
     package static let tooLarge = Code(value: .tooLarge)
   }

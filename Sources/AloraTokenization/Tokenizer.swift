@@ -12,7 +12,7 @@ package struct Tokenizer: Sendable {
   let normalizers: [Normalizer]
   let preTokenizers: [PreTokenizer]
   let postProcessor: PostProcessor
-  /// Nil where pieces are joined with spaces.
+  /// Nil if pieces are joined with spaces.
   let decoders: [Decoder]?
   /// The pieces of added tokens as they are decoded, by id.
   let addedPieces: [UInt32: [UInt8]]
@@ -24,7 +24,7 @@ package struct Tokenizer: Sendable {
   /// are those of tokenizers, transformers 4 and llama.cpp.
   package internal(set) var built: BuiltTokenizer?
 
-  /// - Throws: `patternFailed`; `malformed` where two added tokens have the same content.
+  /// - Throws: `patternFailed`; `malformed` if two added tokens have the same content.
   init(
     model: TokenModel, addedTokens: [AddedToken], normalizers: [Normalizer], preTokenizers: [PreTokenizer],
     postProcessor: PostProcessor, decoders: [Decoder]?
@@ -106,7 +106,7 @@ package struct Tokenizer: Sendable {
 
   /// Turns tokens back into text.
   ///
-  /// Bytes that are no text become U+FFFD. Ids without a piece are passed over, as the original does.
+  /// Bytes that aren't UTF-8 become U+FFFD. Ids without a piece are skipped, as in the reference.
   /// - Throws: `patternFailed`.
   package func decode(_ tokens: [Int], skipsSpecialTokens: Bool = false) throws(TokenizationError) -> String {
     var pieces: [[UInt8]] = []

@@ -83,7 +83,7 @@ extension AddedToken {
             "an added token has \(content.count) bytes, at most \(AddedTokenMatcher.longestContent) are supported")
       }
       guard seen.insert(content).inserted else {
-        throw TokenizationError(.malformed, place: element.jsonPath, problem: "an added token comes twice")
+        throw TokenizationError(.malformed, place: element.jsonPath, problem: "an added token occurs twice")
       }
       let declared = try element["id"].integer(in: 0...Vocabulary.largestID)
       var id = vocabulary.id(of: content)
@@ -94,7 +94,7 @@ extension AddedToken {
       guard let id, Int(id) == declared else {
         throw TokenizationError(
           .malformed, place: element.jsonPath,
-          problem: "an added token says that its id is \(declared), and the tokenizer would give it \(id ?? 0)",
+          problem: "an added token states the id \(declared), but the tokenizer would give it \(id ?? 0)",
           remedy: "save the tokenizer again with save_pretrained")
       }
       func flag(_ name: String) throws -> Bool { try element[optional: name]?.boolean() ?? false }
@@ -122,7 +122,7 @@ extension BytePairModel {
     }
     if let dropout = try json[optional: "dropout"]?.number(), dropout != 0 {
       throw TokenizationError(
-        .unsupported, place: "$.model.dropout", problem: "dropout makes tokens random",
+        .unsupported, place: "$.model.dropout", problem: "dropout would make tokens random",
         remedy: "set it to null, as for inference")
     }
     let entries = try json["vocab"].members()
@@ -132,7 +132,7 @@ extension BytePairModel {
       let bytes = Array(name.utf8)
       guard vocabulary.insert(bytes.span, id: id) else {
         throw TokenizationError(
-          .malformed, place: "$.model.vocab", problem: "'\(name)' has the id \(id), which another piece has")
+          .malformed, place: "$.model.vocab", problem: "'\(name)' has the id \(id), but so does another piece")
       }
     }
     self.init(vocabulary: vocabulary, merges: try MergeTable(json: json["merges"], vocabulary: vocabulary))
@@ -171,13 +171,13 @@ extension MergeTable {
       else {
         throw TokenizationError(
           .malformed, place: element.jsonPath,
-          problem: "a merge of pieces that are not in the vocabulary, or that become none of it")
+          problem: "a merge's pieces or its result are not in the vocabulary")
       }
       insert(leftID, rightID, rank: rank, token: id)
     }
   }
 
-  /// The two pieces one behind the other, and where the second begins.
+  /// The two pieces of a merge, concatenated, and the index at which the second begins.
   private static func joinedPieces(of element: JSON) throws -> (bytes: [UInt8], split: Int) {
     if element.kind == .string {
       var text = try element.utf8()

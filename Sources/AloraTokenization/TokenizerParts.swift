@@ -23,7 +23,7 @@ enum TokenizerParts {
     return try .expression(try json["Regex"].string(), place: json.jsonPath)
   }
 
-  /// What is put into a text, at many places perhaps: a file must not make a short text endless.
+  /// A replacement text. Its length is limited, because it may be inserted in many places.
   private static func content(_ json: JSON) throws -> [UInt8] {
     let bytes = try json.utf8()
     guard bytes.count <= 256 else {

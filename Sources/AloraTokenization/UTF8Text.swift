@@ -30,7 +30,7 @@ enum UTF8Text {
     }
   }
 
-  /// What the regular expression `\w` matches: letters, marks, decimal digits, connectors and the two joiners.
+  /// Whether `\w` matches a character: letters, marks, decimal digits, connectors and the two joiners.
   static func isWordCharacter(_ scalar: UInt32) -> Bool {
     if scalar < 0x80 {
       return switch UInt8(scalar) {

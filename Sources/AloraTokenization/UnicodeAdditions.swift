@@ -1,7 +1,7 @@
 /// How the classes of Unicode 16 differ from those of Unicode 14.
 ///
 /// Hugging Face's tokenizers carry Oniguruma 6.9.10 (Unicode 16), its last release; Debian 12 has 6.9.8 (Unicode 14) and
-/// Debian 13 has 6.9.9 (Unicode 15.1). Patterns get the difference written out, so that all of them match alike.
+/// Debian 13 has 6.9.9 (Unicode 15.1). The difference is written into patterns, so that all versions match in the same way.
 /// Source: `testdata/tokenizers/unicode_additions.py`, which compares the libraries over all characters.
 struct UnicodeAdditions: Sendable {
   typealias Ranges = [ClosedRange<UInt32>]
@@ -11,8 +11,8 @@ struct UnicodeAdditions: Sendable {
   /// Whether Unicode 14 has no such class.
   private(set) var isNew = false
 
-  /// What changes in the class of that name: lower case, no spaces, hyphens and underscores; `w` is the class `\w`. Nil for a
-  /// class that is the same in both.
+  /// The changes of a class. The name is in lower case, without spaces, hyphens and underscores; `w` is the class `\w`. Nil if
+  /// the class is the same in both versions.
   static func named(_ name: String) -> UnicodeAdditions? { all[name] }
 
   private static let all: [String: UnicodeAdditions] = {

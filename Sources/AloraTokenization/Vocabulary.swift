@@ -5,7 +5,7 @@ struct Vocabulary: Sendable {
   /// Piece + 1 by id; 0 for an id without a piece.
   private var entries: [UInt32] = []
 
-  /// Ids above this one are refused: no vocabulary comes near it, and they bound an allocation.
+  /// Larger ids are refused. No vocabulary comes near this limit, which bounds an allocation.
   static let largestID = (1 << 22) - 1
 
   init(expectedCount: Int) { pieces = ByteStringTable(expectedCount: expectedCount) }
@@ -17,7 +17,7 @@ struct Vocabulary: Sendable {
 
   /// Adds a piece.
   ///
-  /// - Returns: false where the id is taken, the piece is there already or the id is out of bounds.
+  /// - Returns: false if the id is taken, the piece already exists, or the id is out of bounds.
   mutating func insert(_ piece: Span<UInt8>, id: Int) -> Bool {
     guard id >= 0, id <= Self.largestID else { return false }
     if id < entries.count, entries[id] != 0 { return false }

@@ -12,7 +12,7 @@
 #endif
 #endif
 
-// Defines __GLIBC__ where it is.
+// Defines __GLIBC__ on glibc.
 #include <stdlib.h>
 
 #if defined(__linux__) && defined(__GLIBC__) && !defined(ALORA_SANITIZED)
@@ -65,7 +65,7 @@ void *calloc(size_t count, size_t byteCount) {
 
 void *realloc(void *old, size_t byteCount) {
   void *memory = __libc_realloc(old, byteCount);
-  // No bytes asked for: that frees, and nothing is no failure.
+  // A size of 0 frees the memory; NULL is not a failure then.
   if (!memory && byteCount > 0) endWithout(byteCount);
   return memory;
 }

@@ -16,7 +16,7 @@ static const int ALORA_O_TMPFILE = 020000000 | 040000;
 static const int ALORA_O_TMPFILE = 020000000 | 0200000;
 #endif
 
-// rename(2) that fails with EEXIST where something stands at the new path (renameat2(2) with RENAME_NOREPLACE, which not
+// rename(2) that fails with EEXIST if the new path exists (renameat2(2) with RENAME_NOREPLACE, which not
 // every C library wraps).
 extern long syscall(long number, ...);
 #if defined(__x86_64__)

@@ -20,7 +20,7 @@ import Testing
     return (result.status, try proofs[5]["findings"].elements(), result.errors)
   }
 
-  /// A copy of a directory in which the last byte of a file's last number has one bit changed.
+  /// Copies a directory and flips one bit in the last byte of a file.
   private func flipped(_ source: String, _ file: String, to target: String) throws -> String {
     try FileManager.default.copyItem(atPath: source, toPath: target)
     var bytes = try readFile(target + "/" + file)
@@ -128,7 +128,7 @@ import Testing
     }
   }
 
-  /// What a proof refutes is no baseline.
+  /// A run with a failed proof must not become a baseline.
   @Test func aFailingRunIsNotRecorded() throws {
     try withTemporaryDirectory { directory in
       let result = try runAlora([

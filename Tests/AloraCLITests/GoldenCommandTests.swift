@@ -82,10 +82,10 @@ import Testing
     }
   }
 
-  /// The template's text, in which the invocation stands in place of the generation prompt where it is not there already.
+  /// The template's text. If it lacks the invocation, the invocation replaces the generation prompt.
   @Test func messagesGoThroughTheChatTemplate() throws {
     try withSpellingModel { directory in
-      // By the template, "uHi." and, where an answer is asked for, "a"; the invocation is "HJH".
+      // The template writes "uHi.", and "a" as the generation prompt; the invocation is "HJH".
       for (name, messages, text, start) in [
         ("llama-output", #"[{"role": "user", "content": "Hi"}]"#, "uHi.HJH", 4),
         (

@@ -39,7 +39,7 @@ import Testing
     var isContinued = false
     for line in examples {
       // A command begins with its name, and goes on in another line only after a backslash.
-      #expect(line.hasPrefix(isContinued ? "            --" : "  alora "), "\(command): \(line)")
+      #expect(line.hasPrefix(isContinued ? "      --" : "  alora "), "\(command): \(line)")
       isContinued = line.hasSuffix("\\")
     }
     #expect(!isContinued)

@@ -46,7 +46,7 @@ struct RefusedAdapter: Sendable, CustomTestStringConvertible {
     .field("lora_alpha", "0", "alpha is 0"), .field("lora_alpha", "\"8\"", "$.lora_alpha"),
     .field("lora_alpha", "1e999", "$.lora_alpha"),
     .field("lora_alpha", "1e300", "f32"),
-    .field("lora_alpha", "1e39", "the scaling is folded into it"),
+    .field("lora_alpha", "1e39", "folding the scaling into it"),
     .field("use_rslora", "\"yes\"", "$.use_rslora"),
     .field("rank_pattern", "{\"q_proj\": 0}", "rank_pattern"), .field("rank_pattern", "{\"q_proj\": 2}", "rank is 4"),
     .field("rank_pattern", "{\"(\": 2}", "regular expression"),
@@ -88,7 +88,7 @@ struct RefusedAdapter: Sendable, CustomTestStringConvertible {
       builder.weights = builder.safetensors().dropLast(3)
     },
     RefusedAdapter("data left over", "adapter_model.safetensors") { $0.weights = $0.safetensors() + [0] },
-    RefusedAdapter("a header that is no object", "adapter_model.safetensors") { $0.header = "[]" },
+    RefusedAdapter("a header that isn't an object", "adapter_model.safetensors") { $0.header = "[]" },
     RefusedAdapter("overlapping tensors", "adapter_model.safetensors") { $0.tensors[1].offsets = [0, 1024] },
     RefusedAdapter("a hole", "adapter_model.safetensors") { $0.tensors[7].offsets = [7172, 8196] },
     RefusedAdapter("offsets backwards", "adapter_model.safetensors") { $0.tensors[0].offsets = [1024, 0] },

@@ -46,8 +46,8 @@ import Testing
           #expect(try other["cached_tokens"].integer() == 0)
         }
         let reused = try turns.0.map { try $0["cached_tokens"].integer() }
-        // 168 letters and an answer of 5, of which the last was not computed until it stood in the second prompt. " HJH"
-        // of the same adapter is there again (177), up to its start for others (174), the answer for all (173).
+        // 168 letters and an answer of 5, whose last token was not computed before the second prompt. The same adapter
+        // reuses its " HJH" (177); others reuse the context up to its start (174), or up to the end of the answer (173).
         #expect(reused == [0, 172, 177, 174, 174, 0, 173, 0])
         let starts = try turns.0.map { try $0[optional: "activation_start"]?.serialized ?? "null" }
         #expect(starts == ["null", "174", "174", "174", "null", "0", "null", "4"])
@@ -154,7 +154,7 @@ import Testing
       bytes[bytes.count - 40] ^= 1
       try writeFile(bytes, to: directory + "/kv")
       let damaged = try failure(["--load-cache", "kv"])
-      #expect(damaged.status == 3 && damaged.errors.contains("do not have their digest"), "\(damaged.errors)")
+      #expect(damaged.status == 3 && damaged.errors.contains("don't match their digest"), "\(damaged.errors)")
       try writeFile(Array("{}".utf8), to: directory + "/kv")
       #expect(try failure(["--load-cache", "kv"]).status == 3)
     }
@@ -191,7 +191,8 @@ import Testing
     try withSpellingModel { directory in
       for (line, message) in [
         (#"{"prompt": "a""#, "line 2"), (#"{"prompt": 1}"#, "line 2, $.prompt"), (#"{"adapter": "one"}"#, "line 2"),
-        (#"{"prompt": "a", "adaptor": "one"}"#, "no 'adaptor'"), (#"[{"prompt": "a", "reset": true}]"#, "cannot reset"),
+        (#"{"prompt": "a", "adaptor": "one"}"#, "unknown member 'adaptor'"),
+        (#"[{"prompt": "a", "reset": true}]"#, "can't reset"),
         (#"{"prompt": "a", "adapter": "other"}"#, "there is no adapter 'other'"), (#""a""#, "line 2"),
         (#"{"prompt": "ü"}"#, ""),
       ] {

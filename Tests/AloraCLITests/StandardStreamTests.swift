@@ -32,7 +32,7 @@ import Testing
       }
     }
     let process = try ChildProcess(aloraPath, ["--help"], standardOutput: ends[1])
-    // Enough for it to find no room; where it is slower, this tests less.
+    // Long enough to fill the pipe. On a slower machine, the test is only weaker.
     Thread.sleep(forTimeInterval: 0.3)
     receive()
     let result = try process.end()

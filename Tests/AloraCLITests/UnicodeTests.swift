@@ -17,7 +17,7 @@ import Testing
     }
   }
 
-  /// "é漢字" is nine bytes, each of which is a token; "〈漢〉" is a token of its own.
+  /// Each of the bytes of "é漢字" is a token; "〈漢〉" is a single token.
   private static let vocabulary: [String] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".map(String.init)
     + ["Ġ", ".", "Ã", "©", "æ", "¼", "¢", "å", "Ń", "Ĺ"]
@@ -127,7 +127,7 @@ import Testing
       let result = try runAlora(["inspect", "é 漢"], directory: directory)
       #expect(result.status == 3)
       #expect(result.errors.contains("column 1 (byte "))
-      #expect(result.errors.contains("a comma may not stand before '}' (after 'velora_config')"))
+      #expect(result.errors.contains("a comma can't come before '}' (after 'velora_config')"))
     }
   }
 }

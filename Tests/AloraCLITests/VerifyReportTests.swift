@@ -129,7 +129,7 @@ import Testing
         ["--baseline", directory + "/b", "--report", "github=\(directory)/b"],
       ] {
         let result = try runAlora(call + outputs)
-        #expect(result.status == 2 && result.errors.contains("written over"), "\(outputs): \(result)")
+        #expect(result.status == 2 && result.errors.contains("would be overwritten"), "\(outputs): \(result)")
       }
       #expect(try readFile(golden) == bytes && FileManager.default.contentsOfDirectory(atPath: directory).count == 3)
     }

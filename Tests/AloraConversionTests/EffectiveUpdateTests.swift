@@ -17,9 +17,9 @@ import Testing
 
   /// alpha / r · B · A, as llama.cpp computes it, against PEFT's own `get_delta_weight`.
   ///
-  /// The bound is that of rounding to f32: an update is a sum of r products, of which PEFT rounds every one and every partial
-  /// sum, then the scaling; a folded factor rounds each element of B once more. Each rounding is at most 2⁻²⁴ of the sum of
-  /// magnitudes.
+  /// The tolerance bounds the rounding to f32. An update is a sum of r products. PEFT rounds every product, every partial
+  /// sum, and the scaling; a folded factor rounds each element of B once more. Each rounding changes the result by at most
+  /// 2⁻²⁴ of the sum of magnitudes.
   @Test(arguments: cases) func theUpdateIsPEFTs(_ item: ReferenceCase) throws {
     let effective = try NPZFile(path: item.path("effective.npz"))
     try withTemporaryDirectory { directory in

@@ -6,7 +6,7 @@ import AloraTestSupport
 import Foundation
 import Testing
 
-/// Adapters of which little or nothing is left, in shards, or for one of several bases.
+/// Adapters with few or no usable tensors, in shards, or for one of several bases.
 @Suite struct LostUpdateTests {
   private func base(_ name: String = "llama") throws -> BaseModel {
     try BaseModel(configuration: JSONDocument(path: testData("conversion/bases/\(name)/config.json")).root)

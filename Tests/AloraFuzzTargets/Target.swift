@@ -167,7 +167,7 @@ public enum Target: String, CaseIterable, Sendable {
     _ = try Evaluator(model: model, pool: pool).evaluate([Work(sequence, tokens: tokens, logits: .all)])
   }
 
-  /// Four comparisons, one behind the other: chance alone would need 2³² inputs.
+  /// Four nested comparisons: random inputs would need 2³² attempts.
   private func plantedFault(_ bytes: [UInt8]) {
     guard bytes.count > 4, bytes[0] == 0x61, bytes[1] == 0x6C, bytes[2] == 0x6F, bytes[3] == 0x72 else { return }
     let numbers = [1, 2, 3]

@@ -7,7 +7,7 @@ import Testing
 
 /// The fuzzer's corpus, which scripts/robustness fuzz wrote, is read once by the ordinary tests.
 @Suite struct CorpusTests {
-  /// A gzip file of inputs, each behind its length as a little-endian u32.
+  /// Reads a gzip file of inputs. Each follows its length, a little-endian u32.
   private func inputs(_ path: String) throws -> [[UInt8]] {
     let file = try #require(gzopen(path, "rb"))
     defer { gzclose(file) }
@@ -43,7 +43,7 @@ import Testing
         }
       }
     }
-    // A corpus that is refused throughout would reach nothing behind the first check.
+    // If every input were refused, the corpus would test only the first check.
     #expect(readCount > 0)
   }
 }

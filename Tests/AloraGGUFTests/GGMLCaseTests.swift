@@ -11,7 +11,7 @@ import Testing
 /// (`KV_BAD_VALUE_SIZE`) is only a comment there, because ggml would ask for terabytes.
 struct GGMLCase: Sendable, CustomTestStringConvertible {
   let name: String
-  /// The whole of the error but the path; nil where the file is good.
+  /// The whole error, without the path; nil if the file is good.
   let line: String?
   let bytes: [UInt8]
   var testDescription: String { name }
@@ -75,15 +75,15 @@ struct GGMLCase: Sendable, CustomTestStringConvertible {
     },
     GGMLCase(
       "HEADER_BAD_VERSION_0",
-      "byte 4: GGUF version 0 is not supported, only 2 and 3; convert the model anew with a current llama.cpp"
+      "byte 4: GGUF version 0 is not supported, only 2 and 3; convert the model again with a current llama.cpp"
     ) { $0.version = 0 },
     GGMLCase(
       "HEADER_BAD_VERSION_1",
-      "byte 4: GGUF version 1 is not supported, only 2 and 3; convert the model anew with a current llama.cpp"
+      "byte 4: GGUF version 1 is not supported, only 2 and 3; convert the model again with a current llama.cpp"
     ) { $0.version = 1 },
     GGMLCase(
       "HEADER_BAD_VERSION_FUTURE",
-      "byte 4: GGUF version 4 is not supported, only 2 and 3; convert the model anew with a current llama.cpp"
+      "byte 4: GGUF version 4 is not supported, only 2 and 3; convert the model again with a current llama.cpp"
     ) { $0.version = 4 },
     GGMLCase(
       "HEADER_BAD_N_TENSORS",
@@ -96,15 +96,15 @@ struct GGMLCase: Sendable, CustomTestStringConvertible {
     GGMLCase("HEADER_EMPTY", nil) { _ in },
     key(
       "KV_BAD_KEY_SIZE",
-      "byte 24: key 0 has 18446744073709551615 bytes by its length, but 256 are left; the file is damaged or incomplete: get it again"
+      "byte 24: key 0 claims to have 18446744073709551615 bytes, but 256 are left; the file is damaged or incomplete: get it again"
     ) { $0[0].byteCount = .max },
     key("KV_EMPTY_KEY", "byte 24: key 0 is empty") { $0[0].key = [] },
-    key("KV_BAD_TYPE", "key my_key_0, byte 40: 13 is no type of a value") { $0[0].type = 13 },
+    key("KV_BAD_TYPE", "key my_key_0, byte 40: 13 is not a value type") { $0[0].type = 13 },
     key(
       "KV_BAD_VALUE_SIZE",
-      "byte 156: key my_key_5 has 18446744073709551615 bytes by its length, but 124 are left; the file is damaged or incomplete: get it again"
+      "byte 156: key my_key_5 claims to have 18446744073709551615 bytes, but 124 are left; the file is damaged or incomplete: get it again"
     ) { $0[5].value.replaceSubrange(0..<8, with: [UInt8](repeating: 0xFF, count: 8)) },
-    key("KV_DUPLICATE_KEY", "key my_key_0, byte 45: the key comes twice") { $0[1].key = $0[0].key },
+    key("KV_DUPLICATE_KEY", "key my_key_0, byte 45: the key occurs twice") { $0[1].key = $0[0].key },
     key("KV_BAD_ALIGN", "key general.alignment: 13 is not a power of two") {
       $0.append(.uint32("general.alignment", 13))
     },
@@ -182,7 +182,7 @@ struct GGMLCase: Sendable, CustomTestStringConvertible {
 /// What was published of readers of GGUF, as far as files show it: the classes, made anew, with code and place.
 let publishedDefects: [BadGGUF] = [
   // Talos, January 2024.
-  BadGGUF("CVE-2024-21802: more than four dimensions written behind an array of four", .invalidShape, at: "tensor n") {
+  BadGGUF("CVE-2024-21802: more than four dimensions written past an array of four", .invalidShape, at: "tensor n") {
     $0.tensors = [.init("n", [1, 1, 1, 1, 1, 1, 1, 1])]
     $0.dataByteCount = 32
   },

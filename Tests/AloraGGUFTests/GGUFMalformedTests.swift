@@ -74,7 +74,7 @@ let badGGUFs: [BadGGUF] = [
     $0.keyValues = [.uint32(String(repeating: "k", count: 65_536), 1)]
   },
   BadGGUF("an empty key", .invalidKey, at: "byte 24") { $0.keyValues = [.uint32("", 1)] },
-  BadGGUF("a key that is no UTF-8", .invalidKey, at: "byte 24") {
+  BadGGUF("a key that isn't UTF-8", .invalidKey, at: "byte 24") {
     $0.keyValues = [.uint32("k", 1)]
     $0.keyValues[0].key = [0xFF]
   },
@@ -122,7 +122,7 @@ let badGGUFs: [BadGGUF] = [
     $0.tensors = [.init(String(repeating: "n", count: 64), [1])]
     $0.dataByteCount = 32
   },
-  BadGGUF("a tensor name that is no UTF-8", .invalidTensorName, at: "byte 24") {
+  BadGGUF("a tensor name that isn't UTF-8", .invalidTensorName, at: "byte 24") {
     $0.tensors = [.init("n", [1])]
     $0.tensors[0].name = [0xC3]
     $0.dataByteCount = 32
@@ -148,7 +148,7 @@ let badGGUFs: [BadGGUF] = [
     $0.tensors = [.init("n", [1 << 32, 1 << 32])]
     $0.dataByteCount = 32
   },
-  BadGGUF("an overflow behind a zero", .invalidShape, at: "tensor n") {
+  BadGGUF("an overflow after a zero", .invalidShape, at: "tensor n") {
     $0.tensors = [.init("n", [0, .max, .max])]
     $0.dataByteCount = 32
   },

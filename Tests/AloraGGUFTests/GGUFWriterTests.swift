@@ -5,7 +5,7 @@ import Testing
 
 @testable import AloraGGUF
 
-/// Writes what `file` holds to `path` in chunks of `chunk` bytes.
+/// Copies `file` to `path` in chunks of `chunk` bytes.
 private func copy(_ file: GGUFFile, to path: String, chunk: Int) throws {
   let declarations = file.tensors.map { GGUFTensorDeclaration(name: $0.name, dtype: $0.dtype, shape: $0.shape) }
   let writer = try GGUFWriter(

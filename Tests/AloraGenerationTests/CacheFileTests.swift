@@ -168,9 +168,9 @@ import Testing
       other.start = 6
       var late = Record(flag: 1, start: 32)
       for (records, message) in [
-        ([Record(tokens: [1, 2]), next], "not full"), ([Record(tokens: [64])], "none of the model's"),
-        ([Record(tokens: [.max])], "none of the model's"), ([Record(parent: 1)], "not before it"),
-        ([Record(), Record(parent: 7)], "not before it"), ([Record(tokenCount: 33)], "33 tokens"),
+        ([Record(tokens: [1, 2]), next], "not full"), ([Record(tokens: [64])], "not in the model's vocabulary"),
+        ([Record(tokens: [.max])], "not in the model's vocabulary"), ([Record(parent: 1)], "comes before the one"),
+        ([Record(), Record(parent: 7)], "comes before the one"), ([Record(tokenCount: 33)], "33 tokens"),
         ([Record(tokenCount: 0)], "0 tokens"), ([Record(), Record()], "twice"),
         ([Record(rotaryBits: 1 << 40)], "rotary"), ([adapted, next], "weights do not fit"),
         ([adapted, other], "weights do not fit"), ([late], "weights do not fit"),
@@ -184,7 +184,7 @@ import Testing
       late.parent = 1
       #expect(try code([Record(), late], directory) == nil)
       #expect(try code([Record()], blockCount: .max, directory)?.code == .damaged)
-      #expect(try code([Record()], blockCount: 0, directory)?.problem.contains("more follows") == true)
+      #expect(try code([Record()], blockCount: 0, directory)?.problem.contains("data after the last block") == true)
       #expect(try code([], directory) == nil)
     }
   }

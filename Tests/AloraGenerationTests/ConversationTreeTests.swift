@@ -48,13 +48,13 @@ private struct Tree {
     cache = PrefixCache(model: fixture.model, byteLimit: blocks * fixture.model.cacheBlockByteCount)
   }
 
-  /// A part of a text that was, with something behind it, for the base or an adapter.
+  /// The beginning of an earlier text, continued with new tokens, for the base or an adapter.
   private mutating func newText() -> Text {
     let old = texts[Int.random(in: 0..<texts.count, using: &random)]
     var tokens = Array(old.tokens.prefix(Int.random(in: 1...old.tokens.count, using: &random)))
     if Bool.random(using: &random) { tokens = old.tokens }
     for _ in 0..<Int.random(in: 0...30, using: &random) {
-      // Few different tokens, so that texts meet again.
+      // Only two different tokens, so that texts often agree.
       tokens.append(Int.random(in: 10..<12, using: &random))
     }
     if Int.random(in: 0..<2, using: &random) == 0 { tokens += [7, 9, 7] }

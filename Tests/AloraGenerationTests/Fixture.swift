@@ -3,7 +3,7 @@ import AloraInference
 import AloraTestSupport
 import Foundation
 
-/// A tiny model with adapters of several kinds, the first of which are Activated LoRAs with the invocation [7, 9, 7].
+/// A tiny model with adapters of several kinds. The first ones are Activated LoRAs with the invocation [7, 9, 7].
 struct Fixture {
   let model: Model
   let adapters: [Adapter]

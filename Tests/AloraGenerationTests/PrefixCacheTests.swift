@@ -135,7 +135,7 @@ import Testing
     #expect(cache.blockCount == 3)
   }
 
-  /// Keys that were rotated with the long frequencies are no use for a short text.
+  /// Keys that were rotated with the long frequencies can't be used for a short text.
   @Test func textsOfAnotherRotaryLengthShareNothing() throws {
     let fixture = try Fixture("phi3-longrope")
     let cache = PrefixCache(model: fixture.model, byteLimit: .max)

@@ -2,7 +2,7 @@ import AloraInference
 import AloraTestSupport
 import Testing
 
-/// The second opinion: the same graph on OpenBLAS, where it is installed.
+/// The second opinion: the same graph on OpenBLAS, if that is installed.
 @Suite(.enabled(if: (try? OpenBLAS()) != nil, "OpenBLAS is not installed")) struct BackendTests {
   @Test(arguments: Fixture.all) func openBLASAgreesWithTheExactBackend(_ fixture: Fixture) throws {
     let pool = ThreadPool(threadCount: 2)

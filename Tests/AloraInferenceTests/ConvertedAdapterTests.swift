@@ -18,7 +18,7 @@ import Testing
       let isFolded = plan.modules.contains { $0.foldedFactor != 1 }
       let adapters = try [fixture.adapter, path].map { try Adapter(path: $0, model: model, pool: pool) }
       #expect(adapters[1].invocationTokens == adapters[0].invocationTokens)
-      // The digest tells whether both are the same numbers; where a scaling was folded, they are not.
+      // The digest shows whether both have the same numbers. After folding a scaling, they don't.
       #expect((adapters[0].digest == adapters[1].digest) == !isFolded)
       let evaluator = Evaluator(model: model, pool: pool)
       for item in try fixture.golden.cases {

@@ -125,7 +125,7 @@ struct Scenario {
     }
   }
 
-  /// The first difference, described; nil where there is none.
+  /// The first difference, described; nil if there is none.
   func failure(_ evaluators: [Evaluator]) throws -> String? {
     var random = random
     let reference = evaluators[0]

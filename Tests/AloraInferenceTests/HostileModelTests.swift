@@ -89,7 +89,7 @@ import Testing
       let error = caught(InferenceError.self) { _ = try Model(path: directory, pool: pool) }
       #expect(error?.code == .ambiguousOutput)
 
-      // The same weights twice are no contradiction.
+      // Two equal copies of the weights don't contradict each other.
       let path = directory + "/model.safetensors"
       let file = try SafetensorsFile(path: path)
       let (output, embedding) = (
@@ -131,7 +131,7 @@ import Testing
       var refused = 0
       for number in 0..<250 {
         var variant = bytes
-        // The metadata and the list of tensors; the data behind them may be anything.
+        // Changes the metadata and the list of tensors; the data after them may be anything.
         variant[Int.random(in: 8..<3000, using: &random)] = UInt8.random(in: 0...255, using: &random)
         try writeFile(variant, to: directory + "/model.gguf")
         if !attempt(directory + "/model.gguf", "\(name), variant \(number)", pool) { refused += 1 }

@@ -35,8 +35,8 @@ import Testing
     }
   }
 
-  /// A safetensors file with `model.` replaced in the names of its tensors, and `lm_head` put behind the model's prefix
-  /// where that is how such files have it.
+  /// A safetensors file with another prefix than `model.` in its tensors' names, and with `lm_head` under
+  /// `language_model.` if the prefix starts with it.
   private func renamed(_ file: [UInt8], _ prefix: String) -> [UInt8] {
     let length = file[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
     var header = String(decoding: file[8..<(8 + length)], as: UTF8.self).replacing("\"model.", with: "\"\(prefix)")

@@ -5,14 +5,14 @@ import AloraTestSupport
 import Foundation
 import Testing
 
-/// Where the model is; nil where it is not.
+/// The path of the model; nil if there is none.
 private let realModelPath: String? = {
   let named = ProcessInfo.processInfo.environment["ALORA_TEST_MODEL"]
   let cached = try? testData("../.cache/SmolLM2-135M-Instruct.Q4_1.gguf")
   return [named, cached].compactMap { $0 }.first { FileManager.default.fileExists(atPath: $0) }
 }()
 
-/// A real model with a real adapter, where the model is there: `make test` brings it, or ALORA_TEST_MODEL names it.
+/// A real model with a real adapter. Needs the model: `make test` downloads it, or ALORA_TEST_MODEL names it.
 @Suite(.enabled(if: realModelPath != nil, "no model; make test downloads it")) struct RealModelTests {
   /// Logits are up to 30; PyTorch's own order of sums moves them by a few 1e-4.
   @Test func goldensOfPEFTAreMet() throws {

@@ -8,8 +8,8 @@ import Testing
 
 @testable import AloraInference
 
-/// The base GGUFs of which only the header is committed, made whole from the Hugging Face weights. The digest of the file
-/// that llama.cpp's converter wrote shows that every tensor, row and element is where the graph looks for it.
+/// Rebuilds base GGUFs from their committed headers and the Hugging Face weights. The digest of the file that llama.cpp's
+/// converter wrote shows that every tensor, row and element is where the graph looks for it.
 @Suite struct RebuiltGGUFTests {
   struct Description: Decodable {
     let whole: Bool

@@ -46,7 +46,7 @@ import Testing
     }
   }
 
-  /// Heads of 126 rows and pairs of panels meet after 4032 rows, of which this matrix has 252.
+  /// Heads of 126 rows and pairs of panels only align after 4032 rows, but this matrix has 252.
   @Test func heightsThatSeldomMeetTakeNoMoreMemoryThanTheMatrix() throws {
     try withTemporaryDirectory { directory in
       let (rows, columns) = (252, 8)

@@ -134,16 +134,16 @@ private func code(_ body: () throws -> Void) -> (JSONError.Code, String?)? {
 
   /// Each is what people write by hand, or what another language's printer writes.
   @Test(arguments: [
-    ("{\"r\": 8, \"bias\": \"none\",}", "a comma may not stand before '}' (after 'bias')"),
-    ("[1, 2,]", "a comma may not stand before ']'"), ("{'a': 1}", "strings need double quotes, not single ones"),
+    ("{\"r\": 8, \"bias\": \"none\",}", "a comma can't come before '}' (after 'bias')"),
+    ("[1, 2,]", "a comma can't come before ']'"), ("{'a': 1}", "strings need double quotes, not single ones"),
     ("{\"a\": True}", "True is not JSON; write true (after 'a')"), ("None", "None is not JSON; write null"),
     ("{“a”: 1}", "expected a name in double quotes or '}', found '“' (U+201C)"),
     ("[1] // x", "JSON has no comments"), ("// x", "JSON has no comments"),
     ("[1,\u{A0}2]", "expected a value, found the character U+00A0"),
     ("{\"a\" 1}", "expected ':' after the name, found '1' (after 'a')"),
     ("{\"a\": 1", "the text ends too early: expected ',' or '}' (after 'a')"),
-    ("007", "a number may not start with a zero that another digit follows"), ("+1", "a number may not start with '+'"),
-    ("1.", "a digit has to follow the point"), ("{\"a\": 1}{", "'{' follows the end of the value (after 'a')"),
+    ("007", "a number can't start with a zero before another digit"), ("+1", "a number can't start with '+'"),
+    ("1.", "a digit must follow the point"), ("{\"a\": 1}{", "'{' follows the end of the value (after 'a')"),
   ]) func problemsAreNamed(_ text: String, _ problem: String) {
     #expect(refusal(Array(text.utf8))?.problem == "not valid JSON: \(problem)")
   }

@@ -56,7 +56,7 @@ let badNPZs: [BadNPZ] = [
   .init("archive without its end", .truncated, at: "byte", [0x50, 0x4B, 3, 4] + [UInt8](repeating: 0, count: 200)),
   .init("directory beyond the file", .malformedArchive, at: "byte") { $0.directoryOffset = 0x7FFF_FFFF },
   .init("directory too early", .malformedArchive, at: "byte") { $0.directoryOffset = 0 },
-  .init("bytes behind the directory", .malformedArchive, at: "byte") { $0.gap = [0] },
+  .init("bytes after the directory", .malformedArchive, at: "byte") { $0.gap = [0] },
   .init("more members than fit", .malformedArchive, at: "byte") { $0.entryCount = 1000 },
   .init("fewer members than there are", .malformedArchive, at: "byte") { $0.entryCount = 0 },
   .init("ZIP64 without its record", .malformedArchive, at: "byte") { $0.directoryOffset = .max },
@@ -85,7 +85,7 @@ let badNPZs: [BadNPZ] = [
   .init("ZIP64: size and offset that wrap to the right sum", .malformedArchive, at: "byte") {
     $0.extended = .init(byteCount: 0x7FFF_FFFF_FFFF_FFFF, directoryOffset: 0x7FFF_FFFF_FFFF_FFFF)
   },
-  .init("ZIP64: an end record behind its locator", .malformedArchive, at: "byte") {
+  .init("ZIP64: an end record after its locator", .malformedArchive, at: "byte") {
     $0.extended = .init(recordOffset: 1 << 40)
   },
   .init("ZIP64: an end record that is the archive's start", .malformedArchive, at: "byte 0") {
@@ -128,7 +128,7 @@ let badNPZs: [BadNPZ] = [
   .init("deflated data longer than said", .corruptData) {
     $0.members[0] = deflatedMember { $0.data = deflated(good + [3]) }
   },
-  .init("a member that is no array", .malformedHeader, at: "array a") {
+  .init("a member that isn't an array", .malformedHeader, at: "array a") {
     $0.members[0].data = Array("{\"a\": 1, \"b\": 2}".utf8)
   },
   .init("a member of nine bytes", .malformedHeader, at: "array a") {
@@ -162,7 +162,7 @@ let badNPZs: [BadNPZ] = [
   .init("no type", .unsupportedType, npy: dictionary("", "(1,)")),
   .init("negative length of text", .unsupportedType, npy: dictionary("<U-4", "(1,)")),
   .init("shape that overflows", .invalidShape, npy: dictionary("<f4", "(4294967296, 4294967296)")),
-  .init("overflow behind a zero", .invalidShape, npy: dictionary("<f4", "(0, 4294967296, 4294967296)")),
+  .init("overflow after a zero", .invalidShape, npy: dictionary("<f4", "(0, 4294967296, 4294967296)")),
   .init("bytes that overflow", .invalidShape, npy: dictionary("<f8", "(4611686018427387904,)")),
   .init("text that overflows", .invalidShape, npy: dictionary("<U4611686018427387904", "(4,)")),
   .init("65 dimensions", .invalidShape, npy: dictionary("<f4", "(\(String(repeating: "1, ", count: 65)))")),

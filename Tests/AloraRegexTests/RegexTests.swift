@@ -29,7 +29,8 @@ import Testing
     #expect(throws: RegexError.self) { try regex.matchEnd(in: text + [0x21]) }
   }
 
-  /// As the onig crate walks: from match to match, over empty ones behind a match, within the range alone.
+  /// Matches are found as the onig crate finds them: one after another, skipping an empty one right after a match, and only
+  /// within the range.
   @Test func allMatchesAreFoundInARange() throws {
     func matches(_ pattern: String, _ text: String, _ range: Range<Int>? = nil) throws -> [Range<Int>] {
       var found: [Range<Int>] = []
@@ -42,7 +43,7 @@ import Testing
     #expect(try matches("b*", "abé") == [0..<0, 1..<2, 4..<4])
     #expect(try matches("x", "") == [])
     #expect(try matches("x*", "") == [0..<0])
-    // The bytes outside of the range are no context: neither for anchors nor for what looks around.
+    // Bytes outside the range are invisible, also to anchors and lookarounds.
     #expect(try matches(#"^b|b$"#, "abb", 1..<3) == [1..<2, 2..<3])
     #expect(try matches(#"\s+(?!\S)"#, "  x", 0..<2) == [0..<2])
     #expect(try matches(#"(?<=a)b"#, "ab", 1..<2) == [])

@@ -9,7 +9,7 @@ import Testing
 /// Source: huggingface/safetensors `safetensors/src/tensor.rs` (`mod tests`): the cases, not their code.
 private struct CrateCase: Sendable, CustomTestStringConvertible {
   let name: String
-  /// Nil where the crate reads the file, and so do we.
+  /// Nil if the crate reads the file, and so do we.
   let code: SafetensorsError.Code?
   let header: [UInt8]
   var statedLength: UInt64?

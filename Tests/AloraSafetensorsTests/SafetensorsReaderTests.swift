@@ -50,7 +50,7 @@ let badSafetensors: [BadSafetensors] = [
   .init("broken JSON", .invalidHeader, at: "header, line 1, column", fileBytes("{")),
   .init("header cut by its length", .invalidHeader, at: "header", fileBytes("{}", statedLength: 1)),
   .init("empty header", .dataTruncated, at: nil, fileBytes(one("U8", "[3]", "[0,3]"), dataByteCount: 2)),
-  .init("text behind the header", .invalidHeader, at: "header", fileBytes("{} x")),
+  .init("text after the header", .invalidHeader, at: "header", fileBytes("{} x")),
   .init(
     "a name twice", .duplicateName, at: "header, line 1, column", fileBytes(#"{"__metadata__":{},"__metadata__":{}}"#)),
   .init(
@@ -99,7 +99,7 @@ let badSafetensors: [BadSafetensors] = [
   .init("no data", .dataTruncated, at: "byte", fileBytes(one("U8", "[1]", "[0,1]"))),
   .init(
     "data beyond the end", .dataTruncated, at: "byte", fileBytes(one("U8", "[5000]", "[0,5000]"), dataByteCount: 4)),
-  .init("data behind the last", .trailingBytes, at: "byte", fileBytes(one("U8", "[1]", "[0,1]"), dataByteCount: 2)),
+  .init("data after the last", .trailingBytes, at: "byte", fileBytes(one("U8", "[1]", "[0,1]"), dataByteCount: 2)),
   .init("data without tensors", .trailingBytes, at: "byte 10", fileBytes("{}", dataByteCount: 1)),
   .init(
     "tensors that overlap", .overlappingTensors, at: "tensor b",

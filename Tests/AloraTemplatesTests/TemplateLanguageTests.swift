@@ -5,7 +5,7 @@ import AloraTestSupport
 import AloraTokenization
 import Testing
 
-/// What Jinja 3.1 and Python 3.11 make of small templates; nil where they fail.
+/// What Jinja 3.1 and Python 3.11 make of small templates; nil if they fail.
 @Suite struct TemplateLanguageTests {
   private let variables: JSON
 

@@ -31,7 +31,7 @@ package func readFile(_ path: String) throws -> [UInt8] {
   [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
 }
 
-/// The error that `body` throws, where it is of type `Failure`.
+/// The error that `body` throws; nil unless it is a `Failure`.
 package func caught<Failure: Error>(_ type: Failure.Type = Failure.self, _ body: () throws -> Void) -> Failure? {
   do { try body() } catch { return error as? Failure }
   return nil
@@ -60,7 +60,7 @@ package func undiagnosedFailures(
   return failures
 }
 
-/// What tests do to files behind a reader's back.
+/// Changes to files while a reader has them open.
 package enum FileSystemTest {
   package static func remove(_ path: String) throws { try FileManager.default.removeItem(atPath: path) }
 }

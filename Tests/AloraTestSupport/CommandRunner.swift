@@ -5,7 +5,7 @@ package struct CommandResult {
   package let status: Int32
   package let output: String
   package let errors: String
-  /// False where a signal (a crash, a trap) ended it; `status` is the signal's number then.
+  /// False if a signal (a crash, a trap) ended it; `status` is the signal's number then.
   package let exitedNormally: Bool
 }
 

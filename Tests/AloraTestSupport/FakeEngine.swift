@@ -3,11 +3,11 @@ import AloraAdapters
 import AloraJSON
 import Foundation
 
-/// A server that answers as llama-server does, from the exact engine, with a fault if one is wanted.
+/// A server that answers like llama-server, with the exact engine's numbers and, if wanted, a fault.
 package final class FakeEngine: @unchecked Sendable {
   package enum Fault: String, CaseIterable, Sendable {
     case none, early, late, missed, halfScale, off, everywhere, requestScaleIgnored, keepsCache, openAIOff
-    /// The token that it would say first is no whole character: no probabilities are given beside it.
+    /// The first token isn't a whole character, so it comes without probabilities.
     case cutsText
     /// No probabilities are given at all.
     case saysNothing

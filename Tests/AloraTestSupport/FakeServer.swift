@@ -121,7 +121,7 @@ package final class FakeServer: Sendable {
     }
   }
 
-  /// Nil where more is to come.
+  /// Nil if more is to come.
   private static func request(_ bytes: [UInt8]) -> Request? {
     let text = String(decoding: bytes, as: UTF8.self)
     guard let end = text.range(of: "\r\n\r\n") else { return nil }

@@ -7,7 +7,7 @@ package struct SchemaValidator {
 
   package init(path: String) throws { schema = try JSONDocument(path: path).root }
 
-  /// What in `value` breaks a rule; empty where it conforms.
+  /// What in `value` breaks a rule; empty if it conforms.
   package func violations(in value: JSON) throws -> [String] { try violations(value, schema) }
 
   private func violations(_ value: JSON, _ rules: JSON) throws -> [String] {

@@ -14,7 +14,7 @@ package struct XMLPage {
   }
 
   package let elements: [Element]
-  /// Nil where it is well-formed.
+  /// Nil if it is well-formed.
   package let error: (any Error)?
 
   package init(_ markup: String) {

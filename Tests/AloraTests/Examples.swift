@@ -1,6 +1,6 @@
 import Alora
 
-/// The examples of the documentation, as they are there: `ExampleTests` compares them.
+/// The documentation's examples, word for word: `ExampleTests` compares them.
 enum Examples {
   static func generate() throws {
     let model = try LanguageModel(path: "base.gguf")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Arguments, surroundings and numbers that nobody means to give: each call has to end as DESIGN.md says.
+"""Arguments, surroundings and numbers that nobody means to give: each call has to end as docs/design.md says.
 
     scripts/robustness oddities BINARY [--quick] [PART …]
 

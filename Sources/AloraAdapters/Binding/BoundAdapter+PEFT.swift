@@ -35,12 +35,12 @@ extension BoundAdapter {
       throw AdapterError(
         .noEffect, path: adapter.configurationPath, place: "$.lora_alpha",
         problem: "alpha is 0, so the adapter does nothing (and llama.cpp would read 0 as scale 1)",
-        remedy: "give lora_alpha the value that the adapter was trained with")
+        remedy: "set lora_alpha to the value that was used in training")
     }
     guard members.allSatisfy({ Float($0.scaling.value).isFinite }) else {
       throw AdapterError(
         .scalingNotFinite, path: adapter.configurationPath, place: "$.lora_alpha",
-        problem: "the scaling that alpha and rank give is not a number that f32 can hold")
+        problem: "f32 can't represent the scaling that alpha and rank give")
     }
     notes += try locator.missingModules(members)
     path = adapter.path
@@ -56,7 +56,7 @@ extension BoundAdapter {
     let isTransposed = pair.a.shape.dimensions[1] == rank && pair.b.shape.dimensions[0] == rank
     throw AdapterError(
       .wrongRank, path: path, place: "module \(pair.module)",
-      problem: "its rank is \(member.rank), and adapter_config.json says \(rank)",
+      problem: "its rank is \(member.rank), but adapter_config.json says \(rank)",
       remedy: isTransposed
         ? "lora_A and lora_B seem to be transposed" : "correct r or rank_pattern, or save the adapter again")
   }

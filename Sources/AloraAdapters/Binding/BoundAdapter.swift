@@ -29,13 +29,13 @@ package struct BoundAdapter: Sendable {
     package let tensor: TensorDescription
     /// The rows of the tensor that are meant.
     package let rows: Range<Int>
-    /// What was done to the rows on the way from Hugging Face's order.
+    /// How the rows were reordered from Hugging Face's order.
     package let permutation: RowPermutation
     /// Whether the tensor is stored by columns, as MLX does; `rows` are then its columns.
     package var isStoredByColumns = false
   }
 
-  /// What is added to one GGUF tensor of the base.
+  /// The update of one GGUF tensor of the base.
   package struct Update: Sendable {
     package let tensorName: String
     /// Shape: [r, in]; of an embedding [r, vocabulary] if `isTransposed`, else [vocabulary, r].
@@ -82,7 +82,7 @@ package struct BoundAdapter: Sendable {
 }
 
 extension BoundAdapter {
-  /// What the user decides.
+  /// Choices of the user.
   package struct Options: Sendable {
     /// Tokenizes an invocation that is given as text, without added special tokens; nil if there is no tokenizer.
     package var tokenize: (@Sendable (String) throws -> [Int])?

@@ -21,7 +21,7 @@ extension ModuleLocator {
       throw error(
         .unknownModule, pair,
         "target_parameters names \(targeted.count) of this module's parameters "
-          + "(\(all.map(\.leaf).joined(separator: ", "))), and the file has factors for more",
+          + "(\(all.map(\.leaf).joined(separator: ", "))), but the file has factors for more",
         "save the adapter again, with its adapter_config.json")
     }
     let parameter = targeted[targeted.count - 1 - depth]

@@ -40,8 +40,8 @@ struct ModuleLocator {
       throw error(
         .wrongShape, pair,
         pair.isEmbedding
-          ? "it is adapted as an embedding, and it is a linear module"
-          : "it is adapted as a linear module, and it is an embedding")
+          ? "it is adapted as an embedding, but it is a linear module"
+          : "it is adapted as a linear module, but it is an embedding")
     }
     guard pair.inputCount == module.inputCount, pair.outputCount == module.outputCount else {
       // Factors of [in, r] and [r, out] have the rank on the outside.

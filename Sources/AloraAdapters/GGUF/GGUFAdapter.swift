@@ -13,7 +13,7 @@ package struct GGUFAdapter: Sendable {
   package let invocationTokens: [Int]?
   /// The factors of each tensor of the base, in the file's order. `module` is the name of the base's tensor.
   package let pairs: [FactorPair]
-  /// What the loader says about the file by itself, in the order in which it looks.
+  /// What llama.cpp's loader objects to without seeing the base, in the order of its checks.
   package let findings: [LoaderFinding]
 
   package var path: String { file.path }
@@ -51,7 +51,7 @@ package struct GGUFAdapter: Sendable {
     self.findings = keys.findings + findings
   }
 
-  /// What B · A of a pair is multiplied by.
+  /// Factor of a pair's B · A.
   package func scale(of pair: FactorPair) -> Float { GGUFAdapterFormat.scale(alpha: alpha ?? 0, rank: pair.rank) }
 
   private static func pairs(of file: GGUFFileSet) -> ([FactorPair], [LoaderFinding]) {

@@ -1,5 +1,5 @@
-/// What a LoRA adapter looks like in GGUF: keys, names, limits and the alpha rule. The reader and the writer both use
-/// these and nothing else.
+/// The format of a LoRA adapter in GGUF: keys, names, limits and the alpha rule. The reader and the writer both use
+/// only these.
 ///
 /// Source: llama.cpp `src/llama-adapter.cpp` and `src/llama-adapter.h`, `gguf-py/gguf/constants.py`, build 11434.
 package enum GGUFAdapterFormat {
@@ -23,19 +23,19 @@ package enum GGUFAdapterFormat {
   package static let suffixA = ".lora_a"
   /// Shape: [out, r].
   package static let suffixB = ".lora_b"
-  /// llama.cpp skips tensors with this ending without a word.
+  /// llama.cpp silently skips tensors with this ending.
   package static let skippedSuffix = "_norm.weight"
   package static let embeddingTensor = "token_embd.weight"
 
-  /// The most invocation tokens that are read.
+  /// The largest number of invocation tokens.
   package static let invocationLimit = 1 << 16
 
-  /// What llama.cpp multiplies B · A by, in f32. It reads an alpha of 0, and a missing one, as scale 1.
+  /// llama.cpp's factor of B · A, in f32. An alpha of 0, or a missing one, means scale 1.
   ///
   /// Source: `llama_adapter_lora_weight::get_scale`.
   package static func scale(alpha: Float, rank: Int) -> Float { alpha == 0 ? 1 : alpha / Float(rank) }
 
-  /// The base's tensor whose factor a tensor is, by its name; nil if the name ends in neither suffix.
+  /// The name of the base's tensor that a factor belongs to; nil if the factor's name has neither suffix.
   package static func factor(_ name: String) -> (base: String, isA: Bool)? {
     if name.hasSuffix(suffixA) { return (String(name.dropLast(suffixA.count)), true) }
     if name.hasSuffix(suffixB) { return (String(name.dropLast(suffixB.count)), false) }

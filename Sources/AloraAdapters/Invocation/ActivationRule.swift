@@ -9,8 +9,8 @@ package enum ActivationRule: String, CaseIterable, Sendable {
 
   /// The index of the first adapted token; nil if the invocation isn't found, so that the adapter is off.
   ///
-  /// An ordinary LoRA, without invocation tokens, is active from index 0. The start may be the end of `tokens`: then
-  /// only what is decoded is adapted.
+  /// An ordinary LoRA, without invocation tokens, is active from index 0. The start may be the end of `tokens`;
+  /// then only generated tokens are adapted.
   package func start(in tokens: [Int], invocation: [Int]?) -> Int? {
     guard let invocation else { return 0 }
     switch self {

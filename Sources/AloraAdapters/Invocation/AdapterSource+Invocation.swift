@@ -8,7 +8,7 @@ extension AdapterSource {
     if case .peft(let directory) = self { Tokenizer.tokenizerPath(ofModel: directory.path) } else { nil }
   }
 
-  /// What one should know before relying on the adapter.
+  /// Notes to read before relying on the adapter.
   package var notes: [AdapterNote] {
     switch self {
     case .gguf(let adapter): adapter.findings.map(AdapterNote.loader)
@@ -28,7 +28,7 @@ extension AdapterSource {
     }
   }
 
-  /// What switches the adapter on; nil for a plain LoRA.
+  /// The invocation that activates the adapter; nil for a plain LoRA.
   ///
   /// - Throws: as ``checkInvocation()``; `missingTokenizer` for a legacy adapter without a tokenizer; ``TokenizationError``.
   package func invocation(_ tokenizer: Tokenizer?) throws -> Invocation? {

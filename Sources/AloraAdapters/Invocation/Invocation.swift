@@ -1,11 +1,11 @@
 package import AloraTokenization
 
-/// The sequence that switches an adapter on.
+/// The token sequence that activates an adapter.
 package struct Invocation: Hashable, Sendable {
   package let tokens: [Int]
-  /// The text that stands for it in a prompt; nil without a tokenizer.
+  /// The sequence as it appears in a prompt; nil without a tokenizer.
   ///
-  /// A legacy adapter's is its whole string, of which `tokens` leave out the first token.
+  /// For a legacy adapter this is the whole `invocation_string`; `tokens` omits its first token.
   package let text: String?
   /// Whether it comes from a legacy adapter's `invocation_string`.
   package let isLegacy: Bool

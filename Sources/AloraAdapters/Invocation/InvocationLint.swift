@@ -1,6 +1,6 @@
 package import AloraTokenization
 
-/// Looks for the ways in which an invocation breaks in practice.
+/// Checks an invocation for problems that occur in practice.
 package struct InvocationLint: Sendable {
   private let tokenizer: Tokenizer
   private let adapterTokenizer: Tokenizer?

@@ -1,6 +1,6 @@
-/// Where an invocation is found in a prompt.
+/// Searches for an invocation in a prompt.
 package enum InvocationSearch {
-  /// The start of the last occurrence, also of one that overlaps another; nil where there is none.
+  /// The start of the last occurrence, which may overlap another; nil if there is none.
   ///
   /// - Complexity: O(n · m).
   /// Source: PEFT `tuners/lora/variants.py` (`calculate_alora_offsets`).
@@ -11,7 +11,7 @@ package enum InvocationSearch {
     }
   }
 
-  /// What llama-server finds: it walks backwards, and a token that breaks a match is not tried as the end of another.
+  /// The start that llama-server finds. It searches backwards and doesn't retry the token that broke a match.
   ///
   /// Source: `launch_slot_with_task` of llama.cpp's server, build 11434.
   package static func serverOccurrence(of invocation: [Int], in tokens: [Int]) -> Int? {
@@ -29,10 +29,10 @@ package enum InvocationSearch {
     return nil
   }
 
-  /// The fewest tokens behind the invocation that make llama-server miss it; nil where none of the invocation's own
-  /// tokens does.
+  /// The shortest end of the invocation that makes llama-server miss the invocation when it is repeated right after it;
+  /// nil if there is none.
   ///
-  /// Only an end of the invocation can start a wrong match, so repetitions of its ends are all there is to try.
+  /// Only the invocation's own last tokens can start a wrong match, so no other tokens need to be tried.
   package static func serverMiss(of invocation: [Int]) -> [Int]? {
     for count in 1..<max(invocation.count, 1) {
       let tail = Array(invocation.suffix(count))

@@ -20,7 +20,7 @@ extension AdapterConfiguration {
 /// Reads a configuration as far as it can be read, and collects what is wrong with it.
 struct ConfigurationParser {
   private(set) var configuration: AdapterConfiguration
-  /// In the order in which a strict reader would meet them.
+  /// In the order that a reader which stops at each would report them.
   private(set) var problems: [any DiagnosedError] = []
   /// The problems that bear on the type or the invocation.
   private(set) var invocationProblems: [any DiagnosedError] = []
@@ -111,7 +111,7 @@ struct ConfigurationParser {
         error(.unsupportedField, value, "\(name) is \(value.excerpt): \(problem)", remedy.remedy(remedies)))
     case nil where value.isSwitchedOff: configuration.notes.append(.unknownFieldIsOff(field: value.jsonPath))
     case nil where ConfigurationField.isAboutInvocation(name):
-      // Without it, the adapter would be active everywhere: nobody can vouch for that.
+      // Without it, the adapter would be active everywhere: so it can't be ignored.
       problems.append(
         error(
           .unsupportedField, value, "unknown field about the invocation with the value \(value.excerpt)",
@@ -242,8 +242,8 @@ struct ConfigurationParser {
       throw parser.error(
         .invalidInvocation, value,
         parser.remedies.isActivated
-          ? "it is false, and the configuration names an invocation"
-          : "it is true, and the configuration names no invocation, without which the adapter is active everywhere",
+          ? "it is false, but the configuration names an invocation"
+          : "it is true, but the configuration names no invocation, so the adapter would be active everywhere",
         "correct use_alora or alora_invocation_tokens")
     }
     read("alora_invocation_string") { parser, value in
@@ -253,7 +253,7 @@ struct ConfigurationParser {
       guard hasTokens else {
         throw parser.error(
           .invalidInvocation, value,
-          "it gives the invocation as text only; PEFT reads alora_invocation_tokens, without which the adapter is active everywhere",
+          "it gives the invocation only as text; PEFT reads alora_invocation_tokens, and without them the adapter is always active",
           "write the tokens of this text to alora_invocation_tokens")
       }
     }

@@ -21,7 +21,7 @@ struct AdapterRemedies: Sendable {
       : "a GGUF adapter holds only LoRA factors: merge the adapter into the base, or train it without this"
   }
 
-  /// For factors that were saved while they lay on other processes.
+  /// For factors that were saved while other processes held them.
   var ungathered: Remedy {
     "set stage3_gather_16bit_weights_on_model_save and save again, or recover the weights with DeepSpeed's zero_to_fp32.py"
   }

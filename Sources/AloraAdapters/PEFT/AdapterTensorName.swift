@@ -1,4 +1,4 @@
-/// What the name of a tensor in `adapter_model.safetensors` means.
+/// The meaning of a tensor's name in `adapter_model.safetensors`.
 ///
 /// PEFT saves `base_model.model.<module>.lora_A.weight`. In memory the adapter's name comes before `.weight`; some tools
 /// save it that way (`….lora_A.default.weight`), or leave `base_model.model.` out.
@@ -10,7 +10,7 @@ enum AdapterTensorName: Hashable, Sendable {
   case factor(Factor, module: String, isEmbedding: Bool)
   /// The frozen weight under an adapted embedding or output layer, which PEFT saves beside it.
   case baseLayer(module: String)
-  /// Anything else, with what it is as far as its name tells.
+  /// Anything else, with a description based on its name.
   case other(String)
 
   init(_ name: String) { self = Parsed(name).name }
@@ -28,7 +28,7 @@ enum AdapterTensorName: Hashable, Sendable {
     }
 
     private static let prefix = "base_model.model."
-    /// Inserted anywhere, by torch.compile, FSDP and activation checkpointing.
+    /// Inserted at any level, by torch.compile, FSDP and activation checkpointing.
     private static let inserted: Set<Substring> = [
       "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
     ]

@@ -1,21 +1,21 @@
 internal import AloraModels
 package import AloraSystem
 
-/// The adapters in a tree of directories, such as IBM's Granite libraries, and what of it could not be looked through.
+/// The adapters in a tree of directories, such as IBM's Granite libraries, and the places that could not be searched.
 ///
-/// Links to directories are not followed: those within the tree would find an adapter twice, or lead in circles; those out
-/// of it would read what nobody named.
+/// Links to directories are not followed. Links within the tree would find an adapter twice or form a loop; links out of it
+/// would read files that nobody named.
 package struct AdapterTree {
   private static let depthLimit = 8
 
-  /// The directories that hold an adapter_config.json, in the order of their names.
+  /// The directories that contain an adapter_config.json, sorted by name.
   package private(set) var adapters: [String] = []
   package private(set) var failures: [(path: String, error: FileError)] = []
   /// Links that lead out of the tree.
   package private(set) var linksOut: [String] = []
   private let canonicalRoot: String?
 
-  /// - Throws: ``FileError`` where the root cannot be listed.
+  /// - Throws: ``FileError`` if the root cannot be listed.
   package init(root: String) throws(FileError) {
     let root = root.utf8.count > 1 && root.hasSuffix("/") ? String(root.dropLast()) : root
     canonicalRoot = FileSystem.canonicalPath(root)

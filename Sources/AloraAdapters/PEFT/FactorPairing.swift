@@ -1,11 +1,11 @@
 internal import AloraSystem
 internal import AloraTensors
 
-/// Finds the factor pairs among the tensors of a PEFT adapter, and everything else that is there.
+/// Sorts the tensors of a PEFT adapter into factor pairs and everything else.
 struct FactorPairing {
-  /// In the order in which the first factor of each pair lies in the file.
+  /// In file order of the first factor of each pair.
   private(set) var pairs: [FactorPair] = []
-  /// What can't become a factor of anything, in the file's order; then what is wrong with pairs.
+  /// Tensors that aren't factors, in the file's order; then faults of pairs.
   private(set) var problems: [AdapterError] = []
   /// Wrappers whose names were stripped, each with the number of tensors and the first of them.
   private(set) var wrappers: [(wrapper: String, count: Int, first: String)] = []
@@ -99,7 +99,7 @@ struct FactorPairing {
           remedies.ungathered)
       }
       guard tensor.shape.rank == 2 else {
-        return error(.wrongShape, place, "its shape is \(tensor.shape), and a LoRA factor is a matrix")
+        return error(.wrongShape, place, "its shape is \(tensor.shape), but a LoRA factor is a matrix")
       }
     }
     guard pair.rankOfA != pair.rank else { return nil }

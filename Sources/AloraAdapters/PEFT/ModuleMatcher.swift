@@ -1,15 +1,15 @@
 internal import AloraSystem
 internal import AloraRegex
 
-/// Decides, by PEFT's rules, which modules a configuration targets and with which rank and alpha.
+/// Decides which modules a configuration targets, and their rank and alpha, by PEFT's rules.
 ///
 /// Source: PEFT `tuners/tuners_utils.py` (`check_target_module_exists`) and `utils/other.py` (`get_pattern_key`).
 package struct ModuleMatcher: Sendable {
-  /// What PEFT multiplies B·A by for one module, and from what.
+  /// PEFT's factor of B·A for one module, and its origin.
   package struct Scaling: Hashable, Sendable {
     package let rank: Int
     package let alpha: Double
-    /// alpha / r, or alpha / √r where the adapter is rank-stabilized. Computed in double precision, as Python does.
+    /// alpha / r, or alpha / √r if the adapter is rank-stabilized. Computed in double precision, as in Python.
     package let value: Double
   }
 
@@ -68,7 +68,7 @@ package struct ModuleMatcher: Sendable {
 
   /// The scaling of a module that is targeted.
   ///
-  /// - Throws: `invalidPattern` where a pattern backtracks without end.
+  /// - Throws: `invalidPattern` if a pattern backtracks without end.
   package func scaling(ofModule path: String) throws(AdapterError) -> Scaling {
     let rank = try firstMatch(rankRules, path, "rank_pattern") ?? configuration.rank
     let alpha = try firstMatch(alphaRules, path, "alpha_pattern") ?? configuration.alpha
@@ -81,7 +81,7 @@ package struct ModuleMatcher: Sendable {
   /// - Parameters:
   ///   - path: the module's path in the base model: `model.layers.0.self_attn.q_proj`.
   ///   - isOutputLayer: whether it is the output layer, which `all-linear` leaves out.
-  /// - Throws: `invalidPattern` where a pattern backtracks without end.
+  /// - Throws: `invalidPattern` if a pattern backtracks without end.
   package func targets(module path: String, isOutputLayer: Bool) throws(AdapterError) -> Bool {
     switch excluded {
     case .names(let names): if Self.isNamed(path, by: names) { return false }

@@ -10,7 +10,7 @@ package struct HTTPResponse: Equatable {
 /// 2. Fields `name: value` up to an empty line: 64 KiB together at most.
 /// 3. The body: by `Transfer-Encoding: chunked`, otherwise by `Content-Length`, otherwise up to the end of the connection.
 ///
-/// Answers 1xx are skipped. Anything after the body is ignored: each connection serves one request.
+/// 1xx answers are skipped. Anything after the body is ignored: each connection serves one request.
 package struct HTTPResponseParser {
   static let headByteLimit = 1 << 16
   static let lineByteLimit = 1 << 13

@@ -28,7 +28,7 @@ struct JSONEndpoint: Sendable {
     } catch {
       throw ServerError(
         .malformedResponse, url: url,
-        "the answer isn't what was asked for: " + (error.place.map { "\($0): " } ?? "") + error.problem)
+        "unexpected answer: " + (error.place.map { "\($0): " } ?? "") + error.problem)
     }
   }
 

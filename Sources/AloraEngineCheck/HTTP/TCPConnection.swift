@@ -6,7 +6,7 @@ struct Deadline {
 
   init(after seconds: Double) { end = MonotonicClock.seconds + seconds }
 
-  /// What is left, rounded up, as poll(2) takes it; 0 once the moment has passed.
+  /// The remaining time, rounded up, for poll(2); 0 after the deadline.
   var milliseconds: Int32 { Int32(max(0, min(1e9, ((end - MonotonicClock.seconds) * 1000).rounded(.up)))) }
 
   /// The deadline of the first of `count` attempts, if each gets the same time.
@@ -23,7 +23,7 @@ struct TCPConnection: ~Copyable {
 
   /// Connects to the first of the host's addresses that answers.
   ///
-  /// Each has its share of the time that is left: one that is silent hides no other.
+  /// Each gets a share of the remaining time, so that one that doesn't answer doesn't block the others.
   /// - Throws: `unreachable`, `timedOut`.
   init(to address: ServerAddress, url: String, deadline: Deadline) throws(ServerError) {
     var hints = unsafe addrinfo()
@@ -62,7 +62,7 @@ struct TCPConnection: ~Copyable {
         return
       case .failure(let failure):
         if failure.code == ETIMEDOUT && deadline.milliseconds == 0 {
-          throw ServerError(.timedOut, url: url, "no connection in time")
+          throw ServerError(.timedOut, url: url, "the connection timed out")
         }
         reason = failure.text
       }
@@ -127,7 +127,7 @@ struct TCPConnection: ~Copyable {
         done += count
       } else if count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) {
         guard Self.wait(descriptor, for: POLLOUT, deadline) else {
-          throw timedOut("the server took no request in time")
+          throw timedOut("the server didn't accept the request before the timeout")
         }
       } else if errno != EINTR {
         throw lost("the connection broke while the request was sent")
@@ -145,7 +145,9 @@ struct TCPConnection: ~Copyable {
       let count = unsafe buffer.withUnsafeMutableBytes { unsafe recv(descriptor, $0.baseAddress, $0.count, 0) }
       if count >= 0 { return Array(buffer[..<count]) }
       if errno == EAGAIN || errno == EWOULDBLOCK {
-        guard Self.wait(descriptor, for: POLLIN, deadline) else { throw timedOut("no complete answer in time") }
+        guard Self.wait(descriptor, for: POLLIN, deadline) else {
+          throw timedOut("no complete answer before the timeout")
+        }
       } else if errno != EINTR {
         throw lost("the connection broke before the answer was complete")
       }

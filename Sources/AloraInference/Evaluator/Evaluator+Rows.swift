@@ -1,12 +1,12 @@
 internal import CAloraKernels
 
 extension Evaluator {
-  /// Runs `body` on parts of the rows, which go to whichever thread is free.
+  /// Runs `body` on parts of the rows, each on the next free thread.
   func forEachRow(_ count: Int, _ body: @escaping (_ rows: Range<Int>) -> Void) {
     run(count) { tiles in body(self.tokens(ofTiles: tiles, of: count)) }
   }
 
-  /// Runs `body` on parts of the rows, and packs each part of `x` for the products that follow while it is near.
+  /// Runs `body` on parts of the rows, and packs each part of `x` for the following products while it is in the cache.
   func forEachRow(_ count: Int, packing x: Rows, in pass: Pass, _ body: @escaping (_ rows: Range<Int>) -> Void) {
     guard packs(count) else { return forEachRow(count, body) }
     run(count) { tiles in
@@ -29,7 +29,7 @@ extension Evaluator {
     unsafe alora_pack_activations(x.base, x.columnCount, count, x.columnCount, tile, 1, pass.packed)
   }
 
-  /// A single row is read as it is, and BLAS reads rows.
+  /// Not needed for a single row, nor for BLAS, which reads rows.
   private func packs(_ count: Int) -> Bool { count > 1 && model.blas == nil }
 
   private func run(_ count: Int, _ body: @escaping (_ tiles: Range<Int>) -> Void) {

@@ -6,8 +6,8 @@ internal import CAloraKernels
 /// The logits of a position and its keys and values are a pure function of the weights, of the sequence's tokens up to
 /// it, of its adapter and activation start (and, for models with two sets of rotary frequencies, of whether the declared
 /// length is beyond the first): not of how the tokens are divided into calls, of what else is in a call, of the number of
-/// threads or the instruction set. Every reduction has a fixed order, see `alora_kernels.h`; whatever acts on a row
-/// acts on that row alone.
+/// threads or of the instruction set. Every reduction has a fixed order (see `alora_kernels.h`), and every operation on a row
+/// reads that row alone.
 ///
 /// A model is a list of blocks (``Block``). Each kind of mixer and of feed-forward network has its own file; nothing here
 /// depends on the model's architecture.
@@ -20,10 +20,10 @@ internal import CAloraKernels
   let scratch: [Scratch]
   private let buffers = PassBuffers()
 
-  /// The kernel of matrix products; another one only to show that tests would notice.
+  /// The kernel of matrix products. Tests replace it to show that they would notice a fault.
   package typealias ProductKernel = (ProductCall) -> Void
 
-  /// What one thread needs for itself.
+  /// The working memory of one thread.
   final class Scratch {
     let attention = GrowingBuffer()
     let update = GrowingBuffer()
@@ -43,7 +43,7 @@ internal import CAloraKernels
     scratch = (0..<pool.threadCount).map { _ in Scratch() }
   }
 
-  /// Texts longer than this are refused: sines and cosines are exact up to the angle of its last position.
+  /// Longer texts are refused, because sines and cosines are exact only up to the angle of the last position.
   package var positionLimit: Int {
     let greatest = model.graph.parameters.rotaries.flatMap {
       $0.inverseFrequencies + ($0.longInverseFrequencies ?? [])
@@ -55,8 +55,8 @@ internal import CAloraKernels
   ///
   /// - Parameter work: each sequence at most once.
   /// - Returns: for each piece of work, the logits asked for.
-  /// - Throws: ``InferenceError`` (`tokenOutsideVocabulary`, `noTokens`, `tooLong`, `notFinite`); ``FileError`` where the
-  ///   embedding, or weights that stay in the file, can't be read. The sequences are then as before.
+  /// - Throws: ``InferenceError`` (`tokenOutsideVocabulary`, `noTokens`, `tooLong`, `notFinite`); ``FileError`` if the
+  ///   embedding, or weights that stay in the file, can't be read. The sequences stay unchanged then.
   package func evaluate(_ work: [Work]) throws -> [Logits] {
     try check(work)
     let pass = begin(work)
@@ -108,7 +108,7 @@ internal import CAloraKernels
     return buffers.pass(model, segments: segments, rowCount: rows)
   }
 
-  /// Rows of the token embedding, with what an adapter adds to them.
+  /// Rows of the token embedding, with the adapter's updates.
   private func embed(_ pass: Pass) throws {
     let hidden = pass.hidden.columnCount
     let scale = model.graph.parameters.embeddingScale

@@ -6,7 +6,7 @@ struct Segment {
   let rows: Range<Int>
   /// The position of the first row.
   let firstPosition: Int
-  /// The end of the rows for which the adapter is off.
+  /// The end of the rows before the activation.
   let firstActiveRow: Int
 
   var activeRows: Range<Int> { firstActiveRow..<rows.upperBound }
@@ -15,33 +15,33 @@ struct Segment {
   func position(ofRow row: Int) -> Int { firstPosition + row - rows.lowerBound }
 }
 
-/// One call's rows, and the memory that they go through. ``Rows`` has the contract of its buffers.
+/// One call's rows, and their working memory. ``Rows`` has the contract of its buffers.
 @safe struct Pass {
   var segments: [Segment]
   var rowCount: Int
   /// The residual stream.
   let hidden: Rows
-  /// What a block reads, if a norm made it.
+  /// A block's input, if a norm computed it.
   let normed: Rows
-  /// What a block computed, before it is added to the stream.
+  /// A block's output, before it is added to the stream.
   let output: Rows
   let query: Rows
   let key: Rows
   let value: Rows
-  /// What attention gathered for each head of a query.
+  /// The attention output of each head.
   let attention: Rows
   /// The activations of a feed-forward network; its width is the network's.
   let gate: Rows
   let up: Rows
-  /// The rows that products read next, in the kernels' tiles.
+  /// The input rows of the next products, in the kernels' tiles.
   let packed: UnsafeMutablePointer<Float>
   /// For each rotary embedding: cosines [T][pairs], sines [T][pairs].
   let rotary: UnsafeMutablePointer<Float>
   let experts: ExpertBuffers
 
-  /// What a mixture of experts needs besides.
+  /// Additional buffers for a mixture of experts.
   @safe struct ExpertBuffers {
-    /// The rows of the tokens that chose one expert, side by side, and what it made of them.
+    /// The rows of the tokens that chose one expert, side by side, and the expert's results.
     let gathered: Rows
     let produced: Rows
     let logits: Rows
@@ -64,7 +64,7 @@ final class PassBuffers {
 
   /// Memory for a pass of some segments.
   func pass(_ model: Model, segments: [Segment], rowCount: Int) -> Pass {
-    // What the matrices are, not what a configuration says that no matrix has confirmed.
+    // From the matrices themselves, because a configuration's numbers may be wrong.
     let sizes = model.blockSizes
     let hidden = model.graph.base.hyperparameters.hiddenSize
     let pairs = model.rotaryPairCounts.reduce(0, +)

@@ -1,14 +1,14 @@
-/// A part of a matrix product with many tokens, which one thread does: some panels of outputs, some tiles of tokens.
+/// The part of a matrix product with many tokens that one thread computes: some panels of outputs, some tiles of tokens.
 struct ProductTask {
   let panels: Range<Int>
   let tiles: Range<Int>
 
-  /// Fewer tiles than this are not worth widening a panel's weights for.
+  /// The fewest tiles for which widening a panel's weights is worthwhile.
   private static let leastTiles = 4
 
   /// Divides a product into tasks: large ones first, which read the rows less often, and small ones at the end, so that all
   /// threads end together. Panels go in pairs, which take less time than two alone; the last pairs, at most one for each
-  /// thread, are divided by tiles, or into single panels where there are too few.
+  /// thread, are divided by tiles, or into single panels if there are too few.
   static func divide(panelCount: Int, tileCount: Int, threadCount: Int) -> [ProductTask] {
     let partCount = max(1, min(threadCount, tileCount / leastTiles))
     let pairCount = (panelCount + 1) / 2

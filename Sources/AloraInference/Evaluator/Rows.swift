@@ -15,6 +15,6 @@
   /// The address of a row.
   subscript(row: Int) -> UnsafeMutablePointer<Float> { unsafe base + row * columnCount }
 
-  /// The same memory, taken as rows of another width.
+  /// The same memory as rows of another width.
   func with(columnCount: Int) -> Rows { unsafe Rows(base, columnCount: columnCount) }
 }

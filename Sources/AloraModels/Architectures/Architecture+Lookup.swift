@@ -33,7 +33,7 @@ extension Architecture {
         return ConfiguredArchitecture(known, text, outer: json)
       }
     }
-    let found = classes.first ?? modelType ?? "of no stated architecture"
+    let found = classes.first ?? modelType ?? "of an unstated architecture"
     throw ArchitectureError(
       .unknownArchitecture, path: json.filePath, place: "$.architectures",
       problem: "the base is \(found)\(textType.map { " with the text model \($0)" } ?? ""), which is not supported",

@@ -47,7 +47,7 @@ package struct Architecture: Sendable {
   }
 
   let names: Names
-  /// What the configuration class means by a missing field.
+  /// The configuration class's values for missing fields.
   let defaults: ConfigurationDefaults
   /// Why a configuration of this architecture can't be used, or nil.
   let objection: @Sendable (_ configuration: ConfigurationReader) throws -> String?

@@ -1,4 +1,4 @@
-/// What a configuration class of transformers means by missing fields.
+/// The values of fields that config.json omits, as a configuration class of transformers defines them.
 struct ConfigurationDefaults: Sendable {
   var vocabularySize: Int
   var hiddenSize = 4096

@@ -6,7 +6,7 @@ struct ConfigurationReader {
   let json: JSON
   /// The whole configuration around a text part.
   var outer: JSON?
-  /// What missing fields mean.
+  /// Values of missing fields.
   var defaults: ConfigurationDefaults?
 
   init(json: JSON, outer: JSON? = nil, defaults: ConfigurationDefaults? = nil) {
@@ -15,12 +15,12 @@ struct ConfigurationReader {
     self.defaults = defaults
   }
 
-  /// - Throws: ``JSONError`` where the field is missing, of a wrong kind or out of `range`.
+  /// - Throws: ``JSONError`` if the field is missing, of a wrong kind or out of `range`.
   func integer(_ name: String, in range: ClosedRange<Int> = Hyperparameters.extent) throws(JSONError) -> Int {
     try json[name].integer(in: range)
   }
 
-  /// The field, or `fallback` where it is missing or null.
+  /// The field, or `fallback` if it is missing or null.
   func integer(_ name: String, default fallback: Int) throws(JSONError) -> Int {
     try json[optional: name]?.integer(in: 0...Hyperparameters.extent.upperBound) ?? fallback
   }
@@ -35,7 +35,7 @@ struct ConfigurationReader {
     return defaults[keyPath: fallback]
   }
 
-  /// A list of strings; nil where the field is missing or null.
+  /// A list of strings; nil if the field is missing or null.
   func strings(_ name: String) throws -> [String]? {
     try json[optional: name]?.elements().map { try $0.string() }
   }
@@ -46,7 +46,7 @@ struct ConfigurationReader {
     try json[optional: name]?.number() ?? fallback
   }
 
-  /// - Throws: ``JSONError`` `outOfRange` where it is not above 0.
+  /// - Throws: ``JSONError`` `outOfRange` if it is not above 0.
   func positive(_ name: String, default fallback: Double) throws -> Double {
     guard let value = try json[optional: name] else { return fallback }
     let number = try value.number()
@@ -85,7 +85,7 @@ extension Hyperparameters {
     guard keyValueHeads >= 1, headDimension >= 1, heads.isMultiple(of: keyValueHeads), headDimension.isMultiple(of: 2)
     else {
       throw reader.json.error(
-        .outOfRange, "\(heads) heads, \(keyValueHeads) key-value heads and \(headDimension) per head don't go together"
+        .outOfRange, "\(heads) heads, \(keyValueHeads) key-value heads and \(headDimension) per head are inconsistent"
       )
     }
   }

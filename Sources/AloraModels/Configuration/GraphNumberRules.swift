@@ -18,7 +18,7 @@ struct GraphNumberRules: Sendable {
     case allButEvery(period: Int, windowOfGGUF: Int?, fallback: Int = 4096)
   }
 
-  /// What a score is multiplied by.
+  /// Factor of attention scores.
   enum AttentionScale: Sendable {
     /// 1 / √(head dimension)
     case headDimension

@@ -3,10 +3,10 @@ internal import AloraGGUF
 internal import AloraTensors
 
 extension GraphNumbers {
-  /// What the metadata of a GGUF says of the graph.
+  /// Reads the graph's numbers from a GGUF's metadata.
   ///
   /// Source: llama.cpp `src/llama-model.cpp` and `src/models/` (`load_arch_hparams`). A window that the file states is
-  /// applied, also where llama.cpp drops it, because the model was trained with it.
+  /// applied even if llama.cpp drops it, because the model was trained with it.
   /// - Throws: ``GGUFError``; ``ArchitectureError``.
   init(gguf file: GGUFFileSet, _ h: Hyperparameters, architecture: String, _ rules: GraphNumberRules) throws {
     let reader = GGUFReader(file: file, prefix: architecture)
@@ -136,7 +136,7 @@ struct GGUFReader {
     ArchitectureError(.invalidHyperparameter, path: file.path, place: place, problem: problem)
   }
 
-  /// The elements of a small F32 tensor; nil where there is none.
+  /// The elements of a small F32 tensor; nil if there is none.
   func floats(_ name: String, count: Int) throws -> [Float]? {
     guard let tensor = file.tensor(named: name) else { return nil }
     guard tensor.dtype == .f32, tensor.shape.dimensions == [count] else {

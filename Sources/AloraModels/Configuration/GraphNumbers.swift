@@ -8,7 +8,7 @@ package struct GraphParameters: Hashable, Sendable {
   package var logitSoftCap: Float?
   /// What layers refer to by an index.
   package var rotaries: [RotaryEmbedding]
-  /// How many positions the model was made for; nil where nothing is said.
+  /// How many positions the model was made for; nil if unknown.
   package var contextLength: Int?
 }
 

@@ -3,7 +3,7 @@ internal import AloraJSON
 extension RotaryDescription {
   /// Reads config.json in both spellings: `rope_theta` with `rope_scaling`, and transformers 5's `rope_parameters`.
   ///
-  /// - Parameter layerKind: the kind of layers that it is for, where a model has several.
+  /// - Parameter layerKind: the kind of layer to describe, for models that have several.
   /// - Throws: ``JSONError``; ``ArchitectureError`` `unsupportedVariant`.
   init(
     _ reader: ConfigurationReader, headDimension: Int, layerKind: String? = nil, allowsPartial: Bool = false

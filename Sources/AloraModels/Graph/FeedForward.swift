@@ -1,4 +1,4 @@
-/// What acts on each position alone. The evaluator has one file for each kind.
+/// The half of a layer that acts on each position alone. The evaluator has one file for each kind.
 package enum FeedForward<Matrix> {
   case gated(GatedNetwork<Matrix>)
   case experts(ExpertMixture<Matrix>)

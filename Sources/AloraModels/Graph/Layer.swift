@@ -1,4 +1,4 @@
-/// One layer of a model: blocks, each of which adds its output to the residual stream.
+/// One layer of a model: blocks that each add their output to the residual stream.
 ///
 /// `Matrix` and `Vector` are descriptions in a ``ModelGraph``, and the numbers themselves in a loaded model.
 package struct Layer<Matrix, Vector> {

@@ -4,7 +4,7 @@ internal import AloraJSON
 package typealias GraphLayer = Layer<GraphMatrix, GraphVector>
 typealias GraphBlock = Block<GraphMatrix, GraphVector>
 
-/// What an architecture's file composes a layer from: its number, the model's numbers, and blocks by their usual names.
+/// Composes a layer in an architecture's file, from the layer's number, the model's numbers, and blocks by their usual names.
 struct LayerBuilder {
   let index: Int
   let tables: GraphTables

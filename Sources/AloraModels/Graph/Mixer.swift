@@ -17,7 +17,7 @@ package struct Attention<Matrix, Vector> {
   package var key: Matrix
   package var value: Matrix
   package var output: Matrix
-  /// On each head where the weight is as long as a head, or on the whole row.
+  /// On each head if the weight is as long as a head, otherwise on the whole row.
   package var queryNorm: Norm<Vector>?
   package var keyNorm: Norm<Vector>?
   /// One logit for each head that takes part in the softmax and has no value.
@@ -57,7 +57,7 @@ package struct AttentionShape: Hashable, Sendable {
   package var window: Int?
   /// The rotary embedding, as an index of ``GraphParameters/rotaries``; nil for a layer without positions.
   package var rotary: Int?
-  /// What a score is multiplied by.
+  /// Factor of attention scores.
   package var scale: Float
   /// cap · tanh(score / cap); nil for none.
   package var softCap: Float?

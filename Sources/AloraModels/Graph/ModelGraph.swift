@@ -36,7 +36,7 @@ package struct GraphMatrix: Hashable, Sendable {
   /// Where else Hugging Face's files may have it.
   package var otherHuggingFace: [Place] = []
   package let columnCount: Int
-  /// Whether the model has a bias here; nil where its presence tells.
+  /// Whether the model has a bias here; nil if the weights decide it.
   package let hasBias: Bool?
 
   package var rowCount: Int { gguf.rows.count }
@@ -71,7 +71,7 @@ package struct ModelGraph: Sendable {
   package let layers: [GraphLayer]
   package let embedding: GraphMatrix
   package let finalNorm: Norm<GraphVector>
-  /// Equal to `embedding` where the model ties them.
+  /// Equal to `embedding` if the model ties them.
   package let output: GraphMatrix
 
   /// - Throws: as ``BaseModel/init(configuration:)``; ``ArchitectureError`` `unsupportedVariant`.

@@ -8,11 +8,11 @@ internal import AloraTensors
 package struct RotaryEmbedding: Hashable, Sendable {
   /// Units: radians for each position. As many as there are rotated pairs in a head.
   package let inverseFrequencies: [Float]
-  /// For runs declared longer than `originalLength`; nil where there is one set only.
+  /// For runs declared longer than `originalLength`; nil if there is only one set.
   package let longInverseFrequencies: [Float]?
   /// Units: tokens.
   package let originalLength: Int
-  /// What cosines and sines are multiplied by.
+  /// Factor of cosines and sines.
   package let scale: Float
 
   init(
@@ -33,7 +33,7 @@ package struct RotaryEmbedding: Hashable, Sendable {
   }
 }
 
-/// What a rotary embedding is computed from, whichever file said it.
+/// The parameters of a rotary embedding, from either kind of file.
 ///
 /// Source: transformers `modeling_rope_utils.py`; llama.cpp `src/llama-context.cpp` (YaRN's attention factor).
 struct RotaryDescription {
@@ -117,7 +117,7 @@ struct RotaryDescription {
     }
   }
 
-  /// YaRN's and longrope's attention factors where none is stated.
+  /// YaRN's and longrope's attention factors, if none is stated.
   static func yarnAttentionFactor(_ factor: Double, scale: Double = 1) -> Double {
     factor <= 1 ? 1 : 0.1 * scale * ExactMath.log(factor) + 1
   }

@@ -1,6 +1,6 @@
 internal import AloraGGUF
 
-/// The tokens with which a GGUF's model says that its answer is complete.
+/// The tokens that end an answer of a GGUF model.
 enum EndTokens {
   /// Those that the file's keys name, and those that llama.cpp knows by their text.
   ///

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// A value that is made when it is first asked for, and kept.
+/// A value that is computed on first use, and kept.
 final class Lazy<Value: Sendable>: Sendable {
   private let stored = Mutex<Value?>(nil)
 

@@ -2,7 +2,7 @@ internal import AloraGGUF
 internal import AloraJSON
 
 extension ModelSource {
-  /// The tokens that end a model's answer; empty where its files name none.
+  /// The tokens that end a model's answer; empty if its files name none.
   ///
   /// A GGUF: the end-of-generation set of llama.cpp (see ``EndTokens``). A directory: `eos_token_id`, a number or several, of the
   /// generation's configuration, else of the model's.

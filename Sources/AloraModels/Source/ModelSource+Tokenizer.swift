@@ -5,7 +5,7 @@ package import AloraTemplates
 package import AloraTokenization
 
 extension ModelSource {
-  /// The file that the tokenizer comes from; nil where there is none. A GGUF may turn out to carry no vocabulary.
+  /// The file that the tokenizer comes from; nil if there is none. A GGUF may turn out to carry no vocabulary.
   package var tokenizerPath: String? {
     switch storage {
     case .gguf(let files): files.path
@@ -26,7 +26,7 @@ extension ModelSource {
     }
   }
 
-  /// The model's chat template; nil where it has none.
+  /// The model's chat template; nil if it has none.
   ///
   /// - Throws: ``FileError``, ``JSONError``, ``GGUFError``, ``TemplateError`` (`invalidTemplate`, `tooLarge`).
   package func chatTemplate() throws -> ChatTemplate? {
@@ -57,7 +57,7 @@ extension Tokenizer {
     }
   }
 
-  /// The file of the tokenizer at a path, for ``init(path:)``; nil where there is none. A GGUF may turn out to carry no
+  /// The file of the tokenizer at a path, for ``init(path:)``; nil if there is none. A GGUF may turn out to carry no
   /// vocabulary.
   package static func tokenizerPath(ofModel path: String) -> String? {
     switch try? PathContents(path: path) {

@@ -1,6 +1,6 @@
 internal import AloraSystem
 
-/// What a command needs at a path.
+/// The kind of file or directory that a command expects at a path.
 package enum PathPurpose: Sendable {
   /// A base model.
   case model
@@ -27,7 +27,7 @@ extension PathContents {
     let parent = parentDirectory(of: path)
     switch (self, purpose) {
     case (.gguf, .peftAdapter):
-      return file("it is a GGUF file already", "pass it as it is, or the PEFT adapter that it came from")
+      return file("it is already a GGUF file", "use it as it is, or pass the PEFT adapter that it came from")
     case (.gguf, _): return file("it is a GGUF file", nil)
     case (.safetensors, .model), (.safetensorsIndex, .model):
       return file("it contains weights, but not the model's configuration", "pass the directory: \(parent)")
@@ -57,7 +57,7 @@ extension DirectoryContents {
       return error(
         "it is a repository in the Hugging Face cache",
         snapshots.isEmpty
-          ? "none of its snapshots is there; download it again"
+          ? "it has no snapshots; download it again"
           : "pass its snapshot: \(snapshots.joined(separator: " or "))")
     }
     if isMLXAdapter, !hasAdapterConfiguration {

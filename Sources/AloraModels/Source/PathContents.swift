@@ -1,7 +1,7 @@
 package import AloraSystem
 internal import AloraGGUF
 
-/// What is at a path: the only place that decides it.
+/// The kind of file or directory at a path. No other code decides it.
 ///
 /// A file is known by its first bytes, and JSON by its name; a directory by the files in it. Nothing else is read.
 package enum PathContents: Sendable {
@@ -18,7 +18,7 @@ package enum PathContents: Sendable {
   case foreign(FileSignature)
   case directory(DirectoryContents)
 
-  /// - Throws: ``FileError`` where the path can't be read; ``PathError`` (`notFound`, `hubIdentifier`).
+  /// - Throws: ``FileError`` if the path can't be read; ``PathError`` (`notFound`, `hubIdentifier`).
   package init(path: String) throws {
     switch FileSystem.kind(of: path) {
     case .directory: self = .directory(try DirectoryContents(path: path))
@@ -36,7 +36,7 @@ package enum PathContents: Sendable {
     case .safetensors: return .safetensors
     default: break
     }
-    // Whatever the bytes are, these names promise a format, and its reader says what is wrong.
+    // These names promise a format whatever the bytes are, and that format's reader reports the problem.
     if name.hasSuffix(".safetensors") { return .safetensors }
     if name.hasSuffix(".npz") || name.hasSuffix(".npy") { return .arrays }
     if name.hasSuffix(".gguf") { return .gguf }
@@ -49,7 +49,7 @@ package enum PathContents: Sendable {
   }
 
   private static func missing(_ path: String) throws(FileError) -> PathError {
-    // A directory on the way that can't be searched hides whether there is something.
+    // If a directory on the path can't be searched, it's unknown whether the file exists.
     do throws(FileError) { _ = try FileSystem.entryKind(of: path) } catch {
       guard error.code == .notFound else { throw error }
     }
@@ -63,7 +63,7 @@ package enum PathContents: Sendable {
       .notFound, path: path, problem: "there is no such file or directory", remedy: "check the path")
   }
 
-  /// `org/name`, where no directory `org` exists.
+  /// Whether it looks like `org/name` and no directory `org` exists.
   static func isHubIdentifier(_ path: String) -> Bool {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 2, path.utf8.count <= 96 * 2 + 1, FileSystem.kind(of: String(parts[0])) == nil else {
@@ -84,19 +84,19 @@ package enum PathContents: Sendable {
   }
 }
 
-/// The names in a directory, and what they say about it.
+/// The names in a directory, and conclusions from them.
 package struct DirectoryContents: Sendable {
   /// Without a slash at its end.
   package let path: String
-  /// Sorted. Links to nowhere are among them.
+  /// Sorted, including dangling links.
   package let names: [String]
 
-  /// - Throws: ``FileError`` where it can't be listed.
+  /// - Throws: ``FileError`` if it can't be listed.
   package init(path: String) throws(FileError) {
     let directory = path.utf8.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     self.path = directory
     do throws(FileError) { names = try FileSystem.names(inDirectory: directory) } catch {
-      // It may still be possible to open the files whose names are known.
+      // Files with known names may still be readable.
       let known = [
         ModelFiles.configuration, ModelFiles.tokenizer, ModelFiles.adapterConfiguration, ModelFiles.adapterWeights,
       ].filter { FileSystem.kind(of: "\(directory)/\($0)") == .regularFile }
@@ -107,7 +107,7 @@ package struct DirectoryContents: Sendable {
 
   /// The directory of a file.
   ///
-  /// - Throws: ``FileError`` where it can't be listed.
+  /// - Throws: ``FileError`` if it can't be listed.
   package init(containing path: String) throws(FileError) { try self.init(path: parentDirectory(of: path)) }
 
   package func contains(_ name: String) -> Bool { names.contains { $0.utf8.elementsEqual(name.utf8) } }

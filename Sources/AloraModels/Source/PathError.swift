@@ -1,13 +1,13 @@
 package import AloraSystem
 
-/// A path with something else than what was expected there.
+/// A path that leads to something other than expected.
 package struct PathError: DiagnosedError, Hashable {
   package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable { case notFound, hubIdentifier, foreignFile, foreignDirectory, missingPart }
     let value: Value
     /// There is nothing at the path.
     package static let notFound = Code(value: .notFound)
-    /// There is nothing at the path, and it reads like the name of a repository of the Hugging Face Hub.
+    /// There is nothing at the path, but it looks like the id of a Hugging Face Hub repository.
     package static let hubIdentifier = Code(value: .hubIdentifier)
     /// A file of another kind.
     package static let foreignFile = Code(value: .foreignFile)

@@ -12,7 +12,7 @@ package struct QuantizationMethod: Sendable {
   package let blockShape: (rows: Int, columns: Int)?
   private let place: String
 
-  /// Nil where the configuration names none.
+  /// Nil if the configuration names none.
   init?(configuration json: JSON) throws {
     var found = try json[optional: "quantization_config"]
     if found == nil { found = try json[optional: "text_config"]?[optional: "quantization_config"] }

@@ -14,7 +14,7 @@ internal import CArchitectureTable
     /// `general.architecture`.
     let name: String
     let conditions: [Condition]
-    /// What a field is that config.json leaves out.
+    /// Values of fields that config.json omits.
     let defaults: [String: FieldExpression]
     let tiesEmbeddings: Bool
     let ruleIndexes: [Int]
@@ -41,7 +41,7 @@ internal import CArchitectureTable
     self.rules = rules
   }
 
-  /// The variants of a class, in the order in which their conditions are tried.
+  /// The variants of a class. Their conditions are tried in this order.
   func rows(huggingFaceName name: String) throws -> [Row] { try rows(with: "\"class\":\"\(name)\"") }
 
   func rows(modelType: String) throws -> [Row] { try rows(with: "\"modelType\":\"\(modelType)\"") }
@@ -144,7 +144,7 @@ extension ArchitectureTable.Row {
     return lines
   }
 
-  /// What follows `prefix` in the line, up to the next quote.
+  /// The text after `prefix` in the line, up to the next quote.
   func string(after prefix: String, in line: Range<Int>) -> String {
     let wanted = Array(prefix.utf8)
     for offset in line where has(wanted, at: offset) {

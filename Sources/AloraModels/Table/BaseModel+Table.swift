@@ -13,7 +13,7 @@ extension ArchitectureTable {
         if !rows.isEmpty { return try first(of: rows, json) }
       }
     }
-    // A class that isn't known is another model, whatever it calls its type.
+    // An unknown class is another model, even if its type is known.
     guard classes.isEmpty, let modelType = try json[optional: "model_type"]?.string() else { return nil }
     return try first(of: rows(modelType: modelType), json)
   }
@@ -115,13 +115,13 @@ extension BaseModel {
     let nearest = name.flatMap { name in known.min { distance($0, name) < distance($1, name) } }
     return ArchitectureError(
       .unknownArchitecture, path: path, place: place,
-      problem: "the base is \(name.map { "'\($0)'" } ?? "of no stated architecture")"
+      problem: "the base is \(name.map { "'\($0)'" } ?? "of an unstated architecture")"
         + (textType.map { " with the text model '\($0)'" } ?? "") + ", which is not supported",
       remedy: nearest.map { "the nearest supported one is \($0); docs/architectures.md lists all" }
         ?? "docs/architectures.md lists what is supported")
   }
 
-  /// How many letters have to change for one name to become the other.
+  /// The edit distance of two names.
   private static func distance(_ a: String, _ b: String) -> Int {
     let (left, right) = (Array(a.lowercased().utf8.prefix(128)), Array(b.lowercased().utf8.prefix(128)))
     var row = Array(0...right.count)
@@ -168,8 +168,8 @@ extension Hyperparameters {
     guard let embedding = file.tensor(named: "token_embd.weight"), embedding.shape.rank == 2 else {
       throw ArchitectureError(
         .missingTensor, path: file.path, place: "tensor token_embd.weight",
-        problem: "the file does not have it as a matrix",
-        remedy: "give the whole model; a split file by its first part")
+        problem: "the file doesn't contain it as a matrix",
+        remedy: "give the whole model; if it is split, give the first part")
     }
     func number(_ name: String) -> Int { fields.integer(name, layer: nil) ?? 0 }
     self.init(

@@ -1,5 +1,5 @@
 /// An order of rows or columns made of nested loops, as tracing finds it: for each place in the target, the index in the
-/// source. A selection leaves indexes out; no index comes twice.
+/// source. A selection omits indexes; no index occurs twice.
 package struct ElementOrder: Hashable, Sendable {
   package struct Loop: Hashable, Sendable {
     package let count: Int
@@ -10,12 +10,12 @@ package struct ElementOrder: Hashable, Sendable {
     package let start: Int
     /// From the outermost loop in.
     package let loops: [Loop]
-    /// How many places it fills.
+    /// The number of target places.
     package let count: Int
   }
 
   package let segments: [Segment]
-  /// How many places there are.
+  /// The number of places.
   package let count: Int
 
   /// - Parameters:
@@ -73,7 +73,7 @@ package struct ElementOrder: Hashable, Sendable {
     preconditionFailure("a place after the last")
   }
 
-  /// The start of a run of consecutive indexes, if the order is nothing else.
+  /// The start of the run, if the order is one run of consecutive indexes.
   var runStart: Int? {
     guard segments.count == 1, let segment = segments.first,
       segment.loops.allSatisfy({ $0.count == 1 || $0.stride == 1 }),
@@ -82,7 +82,7 @@ package struct ElementOrder: Hashable, Sendable {
     return segment.start
   }
 
-  /// The head dimension, if the order turns halves of heads into pairs and nothing else.
+  /// The head dimension, if the order only turns halves of heads into pairs.
   var halvesToPairs: Int? {
     guard segments.count == 1, let segment = segments.first, segment.start == 0 else { return nil }
     var loops = segment.loops

@@ -5,7 +5,7 @@ struct ConfigurationFields {
   private let sections: [JSON]
   private let defaults: [String: FieldExpression]
 
-  /// - Parameter defaults: what a field is that the file leaves out.
+  /// - Parameter defaults: values of fields that the file omits.
   init(json: JSON, defaults: [String: FieldExpression]) throws {
     sections = try Self.sections(json)
     self.defaults = defaults
@@ -20,7 +20,7 @@ struct ConfigurationFields {
     return sections
   }
 
-  /// The field wherever it is, or nil if it is missing or null.
+  /// The field, from any part; nil if it is missing or null.
   func json(_ name: String) throws -> JSON? {
     for section in sections {
       var value: JSON? = section
@@ -61,7 +61,7 @@ struct ConfigurationFields {
 }
 
 extension ArchitectureTable {
-  /// What a configuration must have for a row to apply.
+  /// A condition on the configuration for a row to apply.
   enum Condition: Hashable, Sendable {
     case absent(field: String)
     case isTrue(field: String)

@@ -1,4 +1,4 @@
-/// A module's path without what wraps the model, its layer and its expert taken out.
+/// A module's path without wrappers, and with placeholders for its layer and expert.
 ///
 /// `model.language_model.layers.3.mlp.experts.7.w1` is `layers.{layer}.mlp.experts.{expert}.w1` of layer 3, expert 7.
 /// Adapters name their modules by the class they were trained on, whose wrappers come and go between versions.
@@ -29,7 +29,7 @@ struct ModuleName: Hashable {
     self.expert = expert
   }
 
-  /// A path of the table, whose numbers are taken out already.
+  /// A path of the table, which already has placeholders.
   init(table path: String) { self.init(path) }
 
   static func path(_ pattern: String, layer: Int?, expert: Int?) -> String {

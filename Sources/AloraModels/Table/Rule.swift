@@ -22,11 +22,11 @@ extension ArchitectureTable {
       /// Nil for all rows as they are.
       let rows: [Segment]?
       let columns: [Segment]?
-      /// What the reference multiplies the weight's rows by, in the target's order.
+      /// The reference's factors of the weight's rows, in the target's order.
       let factors: [Factor]
     }
 
-    /// Fields of the configuration whose product multiplies so many rows; all rows if the count is nil.
+    /// Multiplies the next `rowCount` rows by the product of these configuration fields. Nil: all rows.
     struct Factor: Hashable, Sendable {
       let rowCount: FieldExpression?
       let fields: [String]
@@ -41,7 +41,7 @@ extension ArchitectureTable {
     let expertCount: FieldExpression?
     /// Whether the experts are stored [E, in, out].
     let isTransposed: Bool
-    /// Whether the module says so itself (`is_transposed`), which PEFT 0.19 looks at.
+    /// Whether the module has `is_transposed`, which PEFT 0.19 reads.
     let isMarkedTransposed: Bool
     /// Whether some layers don't have it.
     let isInSomeLayers: Bool

@@ -52,7 +52,7 @@ struct TableModules: Sendable {
     return first
   }
 
-  /// The parameters of a module that hold experts, in the order in which the module has them.
+  /// The module's parameters that hold experts, in the module's order.
   func experts(ofModule path: String) -> [WeightModule] {
     let name = ModuleName(path)
     if let layer = name.layer, layer >= layerCount { return [] }

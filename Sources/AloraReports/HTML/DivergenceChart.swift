@@ -94,7 +94,7 @@ struct DivergenceChart {
       """
   }
 
-  /// Powers of ten that get a line: all, or every second, third, … where there are many.
+  /// Powers of ten that get a line: all, or every second, third, … if there are many.
   private func labelled(_ decades: ClosedRange<Int>) -> [Int] {
     let step = (decades.count + 5) / 6
     return decades.filter { $0 % step == 0 }

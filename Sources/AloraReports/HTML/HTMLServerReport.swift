@@ -47,7 +47,7 @@ package struct HTMLServerReport: Sendable {
     report.notes.map { note -> HTML in "<dt>Note</dt><dd>\(note)</dd>\n" }.joined()
   }
 
-  /// What the server does: one line for each fault, with the checks that share it.
+  /// A list of the server's faults, each with the checks that show it.
   private var overview: HTML {
     var groups: [(finding: String, verdicts: [ServerVerdict])] = []
     for verdict in report.verdicts where verdict.outcome != .skipped {

@@ -1,7 +1,7 @@
-/// How the report looks: system fonts, one accent, light and dark, paper and telephone.
+/// The report's style: system fonts, one accent color, light and dark, print and small screens.
 ///
-/// The accent is blue and means "adapted"; what failed is vermilion. Both differ for every kind of colour vision, and neither says
-/// anything alone: words and marks stand beside them.
+/// The accent is blue and means "adapted"; failures are vermilion. The two can be distinguished with any color vision, and
+/// words or marks always accompany them.
 enum StyleSheet {
   static let text = """
     :root {

@@ -2,7 +2,7 @@ internal import AloraInference
 package import AloraJSON
 internal import AloraVerification
 
-/// A verification for machines.
+/// A verification as JSON.
 ///
 /// Schema: schemas/verify.schema.json. Numbers that aren't finite are null.
 extension VerificationReport {

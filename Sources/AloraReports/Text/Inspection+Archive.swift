@@ -54,7 +54,7 @@ extension Inspection {
     ]
   }
 
-  /// `arrays` and `cases` of schemas/inspect.schema.json; nil for what is no archive.
+  /// `arrays` and `cases` of schemas/inspect.schema.json; nil if the subject isn't an archive.
   var archiveJSON: (arrays: JSONValue, cases: JSONValue, meta: JSONValue?)? {
     guard case .npz(let file) = subject, let archive else { return nil }
     let arrays = file.arrays.enumerated().map { index, array -> JSONValue in

@@ -29,7 +29,8 @@ extension RunSession.Answer {
   /// One line for people.
   package var summary: String {
     let who = adapter.map { name in
-      activationStart.map { "\(name) from token \($0) on" } ?? "\(name), which its invocation did not switch on"
+      activationStart.map { "\(name) from token \($0) on" }
+        ?? "\(name), inactive because its invocation isn't in the prompt"
     }
     let prompt =
       "\(who ?? "base"): \(counted(promptTokenCount, "token")), \(generation.reusedCount) of them from the cache"
@@ -37,7 +38,7 @@ extension RunSession.Answer {
     guard count > 0 else { return "\(prompt); no answer" }
     let decoding = generation.seconds - generation.secondsToFirstToken
     var text = "\(prompt); first token after \(Self.milliseconds(generation.secondsToFirstToken))"
-    if count > 1, decoding > 0 { text += ", then \(Int(Double(count - 1) / decoding)) a second" }
+    if count > 1, decoding > 0 { text += ", then \(Int(Double(count - 1) / decoding)) tokens a second" }
     if filledContext { text += "; the context is full" }
     return text
   }

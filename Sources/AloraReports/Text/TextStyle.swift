@@ -1,4 +1,4 @@
-/// How text for people is marked up: with a terminal's colours, or not at all.
+/// The style of text output: with a terminal's colors, or plain.
 package struct TextStyle: Sendable {
   package let hasColor: Bool
 

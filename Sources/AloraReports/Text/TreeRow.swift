@@ -3,10 +3,10 @@ package import AloraConversion
 package import AloraJSON
 package import AloraSystem
 
-/// What became of one adapter of a tree: what is told of it, not what it was made from, which keeps its files open.
+/// The outcome of one adapter of a tree. Holds only what is reported, because plans keep their files open.
 package struct TreeRow {
   let adapter: String
-  /// Schema: schemas/convert.schema.json; nil where it is not asked for.
+  /// Schema: schemas/convert.schema.json; nil if it is not asked for.
   package let json: JSONValue?
   package let failure: ErrorCategory?
   private let isAdapter: Bool

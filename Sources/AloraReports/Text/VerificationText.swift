@@ -1,7 +1,7 @@
 internal import AloraSystem
 internal import AloraVerification
 
-/// What the command prints for people.
+/// The text that `alora verify` prints.
 package struct TextReport {
   let style: TextStyle
 

@@ -1,4 +1,4 @@
-/// A number for people: rounded to a few significant digits, with an exponent only if it helps.
+/// A readable number: rounded to a few significant digits, with an exponent only if it helps.
 ///
 /// Made from the shortest decimal spelling, so that it doesn't depend on a C library.
 package struct Figure: CustomStringConvertible, Sendable {
@@ -30,7 +30,7 @@ package struct Figure: CustomStringConvertible, Sendable {
     return Figure(value).description
   }
 
-  /// A part of 1 as a percentage. Only 0 and 1 look like nothing and all.
+  /// A fraction as a percentage. Only 0 and 1 are shown as 0 % and 100 %.
   package static func percentage(_ part: Double) -> String {
     guard part >= 0, part <= 1 else { return Figure(part).description }
     if part > 0, part < 0.0005 { return "< 0.1 %" }

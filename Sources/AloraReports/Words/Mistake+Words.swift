@@ -21,7 +21,7 @@ extension Mistake {
     }
   }
 
-  /// What a golden that it explains tells about the adapter.
+  /// The cause to report if a golden shows this mistake.
   ///
   /// - Parameter item: the prompt.
   func cause(_ item: CaseReport?) -> String {
@@ -40,11 +40,9 @@ extension Mistake {
       switch scaling.origin {
       case .unknown: return text
       case .rankStabilizedLeftOut:
-        return "\(text), the square root of the rank: the adapter lacks rank-stabilized scaling (use_rslora)"
+        return "\(text), which is √rank: perhaps the adapter lost rank-stabilized scaling (use_rslora)"
       case .rankStabilizedAdded:
-        return
-          "\(text), one over the square root of the rank: the adapter has rank-stabilized scaling (use_rslora), the "
-          + "golden doesn't"
+        return "\(text), which is 1/√rank: perhaps the golden lacks the adapter's rank-stabilized scaling (use_rslora)"
       }
     case .scalingOfKind(let kind, let factor):
       return "the golden was made with \(Figure(factor)) × the scaling of \(kind.name): perhaps the adapter lost an "

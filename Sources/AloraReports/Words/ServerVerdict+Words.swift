@@ -91,7 +91,7 @@ extension ServerVerdict {
 extension ServerVerdict.Note {
   fileprivate var text: String {
     switch self {
-    case .invocationMissedBeforeItsLastToken: "the server misses the invocation if its last token follows it"
+    case .invocationMissedBeforeItsLastToken: "the server misses an invocation that is followed by its own last token"
     case .sameWithoutCache: "as without a cache"
     case .otherAdapterMayBeKept: "keys and values of the other adapter may have been kept"
     case .reusedTokens(let reuses):
@@ -128,7 +128,7 @@ extension ServerCheckPlan.SkipReason {
 }
 
 extension ServerCheck.Report {
-  /// What isn't a fault, but perhaps not intended.
+  /// A note about behavior that isn't a fault but may be unintended.
   var notes: [String] {
     guard let scale = unusualDefaultScale else { return [] }
     return [

@@ -5,7 +5,8 @@ extension Diagnosis {
 
   /// The mistake with the factors that explains the golden rows, or comes nearest to it.
   ///
-  /// - Parameter position: the first position that fails. All hypotheses are tried there, and one that fits everywhere.
+  /// - Parameter position: the first position that fails. Every hypothesis is tried there; one that fits is then checked at
+  ///   the other rows.
   mutating func factorCause(_ prompt: GoldenPrompt, at position: Int) throws -> Cause {
     let before = prompt.misfit(prompt.adaptedRows[position], at: position)
     let variants = try AdapterVariants(of: adapter, model: verification.model)

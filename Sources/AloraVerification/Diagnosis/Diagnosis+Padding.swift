@@ -23,7 +23,7 @@ extension Diagnosis {
       return .init(side: .right, token: end, count: tail.count)
     }
     let run = prompt.tokens.prefix { $0 == token }.count
-    // The text itself may begin with the padding's token, as where that is also the beginning of text.
+    // The text itself may begin with the padding token, for example if that is also the beginning of text.
     for count in Set([run, run - 1, 1]).sorted(by: >) where count > 0 && count <= last && failing.contains(last) {
       guard try rowFits(prompt, without: count, at: last, golden[last], isAdapted: !isOfBase) else { continue }
       return .init(side: .left, token: token, count: count)

@@ -1,5 +1,5 @@
 extension Diagnosis {
-  /// What a lack of precision explains of a prompt's golden rows.
+  /// The part of the golden rows' differences that low precision explains.
   struct PrecisionFinding {
     /// Of the base's rows; nil if it doesn't explain them.
     var base: GoldenMistake.PrecisionLoss?

@@ -40,7 +40,7 @@ struct GoldenRowCheck {
     row.count > 1 && row.allSatisfy { $0 >= 0 && $0 <= 1 } && abs(row.reduce(0.0) { $0 + Double($1) } - 1) < 0.02
   }
 
-  /// What the golden row has more than the computed one, if it's the same for every token and much more than the tolerance.
+  /// The constant by which the golden row exceeds the computed one, if it's far above the tolerance; nil if it isn't constant.
   private func offset(at position: Int) -> Double? {
     guard let golden = golden[position], let found = computed[position], golden.count > 1 else { return nil }
     let allowance = tolerance.limit * RowComparison.largestMagnitude(found)

@@ -57,7 +57,7 @@ package struct VerificationResult: Sendable {
 
   package var failedCount: Int { verdicts.count { !$0.passed } }
 
-  /// What failed for one prompt, in any proof.
+  /// The failures of one prompt, in any proof.
   package func failures(ofCase index: Int) -> [Verdict.Failure] { verdicts.flatMap { $0.failures(ofCase: index) } }
 
   package func adding(_ verdict: Verdict) -> VerificationResult {

@@ -1,4 +1,4 @@
-/// What most likely explains golden rows that don't match.
+/// The likeliest explanation of golden rows that don't match.
 package enum Cause: Hashable, Sendable {
   /// One known mistake gives every golden row of the prompt.
   case mistake(Mistake)

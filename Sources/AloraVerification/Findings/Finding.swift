@@ -1,6 +1,6 @@
 package import AloraNPZ
 
-/// What a proof found wrong.
+/// A failure that a proof found.
 package enum Finding: Hashable, Sendable {
   // Structure
   case invocationTokenOutsideVocabulary(token: Int, vocabularySize: Int)

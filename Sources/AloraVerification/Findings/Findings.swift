@@ -1,6 +1,6 @@
 internal import AloraInference
 
-/// What the proofs found, for one prompt or over all of them.
+/// The failures that the proofs found, for one prompt or over all of them.
 struct Findings {
   var failures: [Verdict.Proof: [Verdict.Failure]] = [:]
   var positionsBefore = 0

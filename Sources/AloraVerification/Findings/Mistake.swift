@@ -27,10 +27,10 @@ package enum Mistake: Hashable, Sendable {
 
 /// The golden was made with the adapter's scaling times a factor.
 package struct ScalingMistake: Hashable, Sendable {
-  /// What the factor may come from.
+  /// A possible origin of the factor.
   package enum Origin: String, Sendable {
     case unknown
-    /// The factor is the square root of the rank: the adapter lacks rank-stabilized scaling.
+    /// The factor is the square root of the rank: perhaps the adapter lost rank-stabilized scaling.
     case rankStabilizedLeftOut = "rank-stabilized-left-out"
     /// The factor is one over it: the adapter has rank-stabilized scaling, the golden doesn't.
     case rankStabilizedAdded = "rank-stabilized-added"

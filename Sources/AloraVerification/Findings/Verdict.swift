@@ -23,7 +23,7 @@ package struct Verdict: Hashable, Sendable {
     /// The index of the prompt that shows it; nil if it concerns no single one.
     package let caseIndex: Int?
     package let finding: Finding
-    /// What explains it most likely, if causes were looked for.
+    /// The likeliest cause; nil if causes were not searched for.
     package var cause: Cause?
 
     package init(_ finding: Finding, caseIndex: Int? = nil, cause: Cause? = nil) {
@@ -49,7 +49,7 @@ package struct Verdict: Hashable, Sendable {
 
   package var passed: Bool { outcome != .failed }
 
-  /// What failed for one prompt; nil: for no single one.
+  /// The failures of one prompt. Pass nil for failures that belong to no single prompt.
   package func failures(ofCase index: Int?) -> [Failure] { failures.filter { $0.caseIndex == index } }
 }
 

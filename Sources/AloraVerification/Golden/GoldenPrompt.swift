@@ -5,7 +5,7 @@ struct GoldenPrompt {
   let tokens: [Int]
   /// The first adapted position by the adapter's invocation tokens.
   let start: Int?
-  /// What the golden file says about it: nil for nothing, -1 for an adapter that is off.
+  /// The golden file's `activation_start`; nil if missing, -1 if the adapter is off.
   let statedStart: Int?
   let base: Verification.Run
   let baseRows: [Int: [Float]]

@@ -3,12 +3,12 @@ internal import AloraSystem
 internal import AloraInference
 package import AloraJSON
 
-/// The bits of a verification, for comparison with later ones: a digest of every position's logits, keys and values shows
-/// where the first of them changed.
+/// The bits of a verification, for comparison with later ones. A digest of every position's logits, keys and values shows
+/// the first position that changed.
 ///
 /// As JSON: schemas/baseline.schema.json. A digest is the first 16 hexadecimal digits of a SHA-256.
 package struct Baseline: Hashable, Sendable {
-  /// What a digest is of; the raw values are the members of the JSON.
+  /// The values that a digest covers. The raw values are member names in the JSON.
   package enum Subject: String, CaseIterable, Sendable {
     case base, adapted
     case baseCache = "base_cache"

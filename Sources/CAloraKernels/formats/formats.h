@@ -14,7 +14,7 @@ typedef struct alora_format {
   size_t single_bytes;
 } alora_format;
 
-// The format of a type; columns is 0 where it is not supported.
+// The format of a type; columns is 0 if it is not supported.
 alora_format alora_format_of(alora_type type);
 
 #endif

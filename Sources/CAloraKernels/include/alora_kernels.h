@@ -16,8 +16,8 @@
 //    part in the maximum, and exp(sink - maximum) is added to the finished lane sum, last.
 // 6. exp, tanh, … are this library's own; see below for their definition and error.
 //
-// NaN: where an input is NaN (or inf - inf arises) the result is NaN, but neither its sign nor its payload is promised.
-// Preconditions are the caller's: sizes as stated, no overlap where `restrict` stands, pointers aligned for their type.
+// NaN: if an input is NaN (or inf - inf occurs), the result is NaN, but its sign and payload are unspecified.
+// The caller guarantees: sizes as stated, no overlap of `restrict` pointers, pointers aligned for their type.
 // Nothing here allocates, locks or keeps state.
 #ifndef ALORA_KERNELS_H
 #define ALORA_KERNELS_H
@@ -74,7 +74,7 @@ typedef enum alora_type {
 } alora_type;
 
 int alora_type_supported(alora_type type);
-size_t alora_type_block_columns(alora_type type);     // elements in one block: 1, 32 or 256; 0 where not supported
+size_t alora_type_block_columns(alora_type type);     // elements in one block: 1, 32 or 256; 0 if not supported
 size_t alora_type_block_byte_count(alora_type type);  // bytes of one block as ggml stores it
 
 // Widens `count` elements (whole blocks) from ggml's layout, as it lies in a GGUF file; any alignment. Always scalar.

@@ -2,7 +2,7 @@
 
     python compare_answers.py path/to/alora path/to/SmolLM2-135M-Instruct.Q4_1.gguf [adapter]
 
-Every disagreement is printed with the least distance of the two greatest logits in it. Exit code 1: an answer
+Every disagreement is printed with the smallest distance of its two largest logits. Exit code 1: an answer
 differs where that distance is more than rounding explains.
 """
 import json
@@ -40,12 +40,12 @@ for prompt, turn in zip(prompts, report["turns"], strict=True):
         continue
     differing += 1
     failures += min(gaps) > NEAR_TIE
-    print(f"prompt {prompt['id']}: {answer!r}, PEFT {prompt['adapter_output']!r}; least distance {min(gaps):.5f}")
+    print(f"prompt {prompt['id']}: {answer!r}, PEFT {prompt['adapter_output']!r}; closest logits {min(gaps):.5f} apart")
 # The cache changes nothing, nor does the number of threads: not a bit of a logit's distance to the next.
 for one, other in zip(report["turns"], bare["turns"], strict=True):
     assert other["cached_tokens"] == 0
     assert all(one[name] == other[name] for name in ["text", "tokens", "choices"]), "the cache changed an answer"
 cache = report["cache"]
-print(f"{len(prompts) - differing} of {len(prompts)} answers agree; the least distance of two greatest logits is {min(margins):.3f}")
+print(f"{len(prompts) - differing} of {len(prompts)} answers agree; the two largest logits are never closer than {min(margins):.3f}")
 print(f"{cache['reused_tokens']} of {cache['requested_tokens']} prompt tokens came from the cache; without it, the same answers and distances")
 sys.exit(1 if failures else 0)
