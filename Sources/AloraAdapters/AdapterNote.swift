@@ -13,7 +13,7 @@ package enum AdapterNote: Hashable, Sendable {
   case invocationStringUnused
   /// `alora_invocation_string` becomes other tokens than `alora_invocation_tokens`, which count.
   case invocationTextDiffers(tokens: [Int], used: [Int])
-  /// A legacy adapter's text becomes `tokens`, without the first of which the adapter is activated.
+  /// A legacy adapter's text becomes `tokens`; all but the first activate the adapter.
   case legacyInvocation(tokens: [Int])
   /// MLX's `alpha` beside `scale`, which counts as it is.
   case mlxAlphaUnused(field: String, scale: Double)

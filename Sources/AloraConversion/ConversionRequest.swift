@@ -76,7 +76,7 @@ package enum AdapterConversion {
     return base
   }
 
-  /// A name for the output, next to which nothing is assumed.
+  /// A name for the output, if the user gives none.
   package func defaultName(adapterPath path: String) -> String {
     if case .gguf(let conversion) = self { return conversion.defaultFileName }
     let name = path.split(separator: "/").last.map(String.init) ?? "adapter"

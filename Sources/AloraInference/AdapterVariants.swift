@@ -163,7 +163,7 @@ package struct AdapterVariants {
     ]
   }
 
-  /// The adapter with its experts' updates in another order: expert i gets what expert `order[i]` has; nil where it has
+  /// The adapter with its experts' updates in another order: expert i gets what expert `order[i]` has; nil if it has
   /// none.
   package func adapter(expertOrder order: [Int]) -> Adapter? {
     var layers = adapter.layers

@@ -60,7 +60,7 @@ struct ExpertFactors {
     self.arena = arena
   }
 
-  /// The updates of one product of all experts; nil where the adapter has none.
+  /// The updates of one product of all experts; nil if the adapter has none.
   ///
   /// - Throws: ``FileError``; ``InferenceError`` `unsupportedType`.
   mutating func update(_ matrices: [GraphMatrix], _ parts: AdapterParts) throws -> ModuleUpdate? {

@@ -22,7 +22,7 @@ extension Model {
   /// How many experts its layers have; 0 for a model without any.
   package var expertCount: Int { blockSizes.expertCount }
 
-  /// The same weights with a change of the graph; nil where the model has nothing to change.
+  /// The same weights with a change of the graph; nil if the model has nothing to change.
   package func with(_ change: GraphChange) -> Model? {
     var isChanged = false
     let changed = layers.map { layer in
@@ -39,7 +39,7 @@ extension Model {
 }
 
 extension Model.Block.Operation where Matrix == WeightMatrix, Vector == FloatBuffer {
-  /// Nil where it stays as it is.
+  /// Nil if it stays as it is.
   fileprivate func with(_ change: GraphChange) -> Self? {
     switch self {
     case .mixer(.attention(let attention)): attention.with(change).map { .mixer(.attention($0)) }

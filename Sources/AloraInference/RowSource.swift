@@ -20,7 +20,7 @@ struct RowSource: Sendable {
   let tensor: TensorDescription
   /// Rows of the tensor, counting those of all its outer dimensions together: as many as the range has, from its start.
   let rows: Range<Int>
-  /// The order of the tensor's rows, where it is not the graph's.
+  /// The order of the tensor's rows, if it differs from the graph's.
   let permutation: RowPermutation
   var form = Form.rows(step: 1)
   /// What the rows are multiplied by, for weights in floats of eight bits.
@@ -42,7 +42,7 @@ struct RowSource: Sendable {
 
   private var dtype: DType { if case .mxfp4 = form { .mxfp4 } else { tensor.dtype } }
 
-  /// Rows are read in groups of so many, or all.
+  /// How many rows a read has to take together; all of them if they can't be divided.
   var rowsTogether: Int { if case .columns = form { max(1, rows.count) } else { permutation.blockRowCount } }
 
   /// The bytes that ``read(_:into:scratch:)`` works in, for that many rows.

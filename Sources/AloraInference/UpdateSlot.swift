@@ -97,7 +97,7 @@ struct ModuleUpdate: Sendable {
 
   init(_ parts: [LowRankUpdate?]) { self.parts = parts }
 
-  /// The extents of its matrices; nil where it has none.
+  /// The extents of its matrices; nil if it has none.
   var extents: (inputs: Int, outputs: Int)? {
     parts.lazy.compactMap(\.self).first.map { ($0.a.columnCount, $0.b.rowCount) }
   }

@@ -40,7 +40,7 @@ struct WeightScales: Sendable {
     }
   }
 
-  /// Multiplies rows of the matrix, the first of which has this number.
+  /// Multiplies rows of the matrix, from this one on.
   func apply(to rows: inout [Float], firstRow: Int, columns: Int) {
     guard columns > 0 else { return }
     for row in 0..<(rows.count / columns) {

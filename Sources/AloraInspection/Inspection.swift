@@ -14,7 +14,7 @@ package struct Inspection {
   package let statistics: [TensorStatistics?]?
   /// Of an `.npz` only.
   package let archive: ArchiveSummary?
-  /// The invocation tokens as text, if a tokenizer is at hand.
+  /// The invocation tokens as text, if a tokenizer is available.
   package private(set) var invocationText: String?
 
   package init(subject: Subject, path: String, listsTensors: Bool, hasValues: Bool) throws {

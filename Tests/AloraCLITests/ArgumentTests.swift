@@ -4,7 +4,7 @@ import Testing
 
 /// What the command does if the system hides its arguments.
 @Suite struct ArgumentTests {
-  /// A shell in a mount namespace of its own, in which /proc is empty.
+  /// A shell in its own mount namespace with an empty /proc.
   private static func withoutProc(_ arguments: [String]) throws -> CommandResult {
     try ChildProcess(
       "/usr/bin/unshare", ["-rm", "/bin/sh", "-c", #"mount -t tmpfs none /proc && exec "$0" "$@""#] + arguments

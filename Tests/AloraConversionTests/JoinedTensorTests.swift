@@ -128,7 +128,7 @@ import Testing
     }
   }
 
-  /// Separate gate and up projections of experts, of which one is left out.
+  /// Separate gate and up projections of experts; one is left out.
   @Test func gateAndUpOfExpertsInOneTensor() throws {
     var builder = AdapterBuilder()
     builder.set("alora_invocation_tokens", nil)

@@ -55,6 +55,8 @@ import Testing
     .containsAddedToken(1, piece: "<s>"), .serverMisses(invocation: [7, 9], tail: [9], isLikely: true),
     .serverMisses(invocation: [7, 9], tail: [9], isLikely: false), .pieceDiffers(token: 5, base: "a", adapter: nil),
     .tokensDiffer(text: "check", base: [5], adapter: [7]), .legacy,
+    .madeByTransformers5(text: "check", className: "LlamaTokenizer", others: [5, 7]),
+    .transformers5Differs(text: "check", className: "LlamaTokenizer", tokens: [5]),
   ]
 
   @Test func findingsAboutAnInvocationAreSnapshots() throws {

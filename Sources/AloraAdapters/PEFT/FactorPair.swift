@@ -14,7 +14,7 @@ package struct FactorPair: Hashable, Sendable {
   /// Shape: [out, r]; see ``Storage``.
   package let b: TensorDescription
 
-  /// The orders in which files have the rows and columns of factors.
+  /// How files order the rows and columns of factors.
   enum Storage: Hashable, Sendable {
     /// A is [r, in], B is [out, r]; of an embedding too.
     case peft

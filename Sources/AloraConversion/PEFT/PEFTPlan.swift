@@ -115,7 +115,7 @@ package struct PEFTPlan {
       guard let dtype = PEFTTensor.dtype(parts) else {
         throw ConversionError(
           .notInvertible, path: path, place: "tensor \(parts[0].name)",
-          problem: "PEFT's files have F32, F16 and BF16, none of which contains its elements exactly",
+          problem: "PEFT's files have F32, F16 and BF16, and none of these types contains its elements exactly",
           remedy: "keep the adapter as a GGUF")
       }
       guard !overflow, let shape = Shape(isA ? [ranks, extent] : [extent, ranks]),

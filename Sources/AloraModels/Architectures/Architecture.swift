@@ -53,7 +53,7 @@ package struct Architecture: Sendable {
   let objection: @Sendable (_ configuration: ConfigurationReader) throws -> String?
   /// The architecture's GGUF name for these hyperparameters, if it isn't always the same.
   let variantName: @Sendable (Hyperparameters) -> String?
-  /// Whether a GGUF with these hyperparameters can be this architecture, where several have one name.
+  /// Whether a GGUF with these hyperparameters can be this architecture. Several architectures may share a name.
   let describes: @Sendable (Hyperparameters) -> Bool
   /// Whether its classes read experts in MXFP4, which a directory of any other class may not have.
   let readsMXFP4: Bool

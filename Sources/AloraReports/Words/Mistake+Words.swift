@@ -88,8 +88,8 @@ extension LayerOrder {
 extension LayerOrder {
   fileprivate var textOfExperts: String {
     switch self {
-    case .oneLate: "expert i is in the place of expert i + 1"
-    case .oneEarly: "expert i is in the place of expert i − 1"
+    case .oneLate: "expert i is used instead of expert i + 1"
+    case .oneEarly: "expert i is used instead of expert i − 1"
     case .reversed: "the experts are in reverse order"
     case .sortedAsText: "the experts are sorted by their numbers as text (1, 10, 11, 2)"
     case .unsortedAsText: "the experts were sorted by their numbers as text (1, 10, 11, 2) when the golden was made"

@@ -37,7 +37,7 @@ extension Diagnosis {
     return plain + LayerOrder.orders(of: verification.model.expertCount).map { .expertOrder($0.name) }
   }
 
-  /// The rows that a changed graph gives from scratch; nil where the model has nothing to change, or for want of tokens.
+  /// The rows that a changed graph gives from scratch; nil if the model has nothing to change, or without tokens.
   private mutating func graphRows(
     _ mistake: GraphMistake, _ prompt: GoldenPrompt, isAdapted: Bool, at positions: [Int]
   ) throws -> [Int: [Float]]? {

@@ -90,7 +90,7 @@ extension Mistake {
 }
 
 extension LayerOrder {
-  /// The orders of so many that change something: number i gets what `order[i]` has.
+  /// The orders of `count` items that change something: number i gets what `order[i]` has.
   static func orders(of count: Int) -> [(name: LayerOrder, order: [Int])] {
     guard count > 1 else { return [] }
     let numbers = Array(0..<count)

@@ -2,7 +2,7 @@
 #ifndef ALORA_ARGUMENTS_H
 #define ALORA_ARGUMENTS_H
 
-/// The number of words, the program's name included; 0 where the C library doesn't hand them out.
+/// The number of words, the program's name included; 0 if the C library doesn't pass them on.
 int alora_argument_count(void);
 
 /// A word: 0 is the program's name. NULL outside of the count. Valid as long as the process runs.
