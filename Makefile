@@ -24,7 +24,7 @@ quietly = $(if $(shell command -v $(PYTHON)),$(PYTHON) scripts/quietly.py "$(1)"
 
 # They share .build, and set-up.
 .NOTPARALLEL:
-.PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions roots sanitize robustness faults mutants mistakes \
+.PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions templates roots sanitize robustness faults mutants mistakes \
 	limits oddities fuzz bench package clean debug refresh differential oracle engine-oracle peft-check
 
 help:
@@ -40,6 +40,7 @@ help:
 	@echo "  make report-check  HTML reports in a headless Chromium, which has to be installed"
 	@echo "  make kernels       the same bits from gcc, clang and aarch64 under qemu"
 	@echo "  make json-versions  JSON, patterns and archives with the C libraries of Debian 12 and 13; SEEDS=5 of random documents"
+	@echo "  make templates     Jinja's filters, tests and functions on generated cases; PYTHON with jinja2"
 	@echo "  make roots         demo and test in bare roots of Debian 12 and 13 (as root; debootstrap); ROOTS=bookworm:user"
 	@echo "  make oracle        every traced class against PEFT's merged model and llama.cpp's converter; CLASSES=\"A B\" for some (Python)"
 	@echo "  make engine-oracle  the same through llama.cpp itself (Python, xllamacpp)"
@@ -131,6 +132,11 @@ report-check: setup $(MODEL)
 # The kernels' bits from every compiler and processor that is available here.
 kernels:
 	@scripts/check-kernels.sh --all
+
+templates: setup
+	@mkdir -p $(CACHE) && $(PYTHON) testdata/tokenizers/chat/make_builtins.py $(CACHE)/templates.json --count $(N)0 --seed $(SEED)
+	@$(call quietly,test build) $(SWIFT) build --build-tests $(KERNEL_FLAGS)
+	@ALORA_TEMPLATE_CASES=$(CACHE)/templates.json $(SWIFT) test --skip-build $(KERNEL_FLAGS) --filter TemplateBuiltinTests
 
 ROOTS ?= bookworm:root bookworm:user trixie:root trixie:user
 roots:

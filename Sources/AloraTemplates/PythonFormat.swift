@@ -239,7 +239,7 @@ private struct FormatReader {
     }
   }
 
-  /// Nil where no digit is next; too large a number is the largest.
+  /// Nil if no digit is next; too large a number is the largest.
   mutating func number() -> Int? {
     var result: Int?
     while index < scalars.count, ("0"..."9").contains(scalars[index]) {

@@ -20,7 +20,8 @@ struct PythonPrinter {
     case .tuple(let elements):
       let parts = elements.map { representation($0) }.joined(separator: ", ")
       return "(" + parts + (elements.count == 1 ? ",)" : ")")
-    case .group: return representation(value.plain)
+    // A named tuple with a `__repr__` of its own, which pprint leaves as it is.
+    case .group: return value.plain.representation
     case .dictionary(let members):
       let parts = sorted(members).map { "\($0.key.representation): \(representation($0.value))" }
       return "{" + parts.joined(separator: ", ") + "}"
@@ -45,6 +46,7 @@ struct PythonPrinter {
       output.add(representation)
       return
     }
+    if case .group = value { return output.add(representation) }
     switch value.isMarked ? value : value.plain {
     case .string(let text): write(text, indent: indent, allowance: allowance, level: level + 1)
     case .list(let elements):

@@ -38,7 +38,7 @@ extension PythonText {
     return splitOnSpace(string(result), limit: -1).joined(separator: " ")
   }
 
-  /// With characters for their references (`&lt;`, `&#60;`); nil where a name is not among those that are known here.
+  /// With characters for their references (`&lt;`, `&#60;`); nil if a name is not among those that are known here.
   ///
   /// Source: `html.unescape` of Python; the names are those that HTML has without `;`, and `apos`.
   static func unescaped(_ text: String) -> String? {

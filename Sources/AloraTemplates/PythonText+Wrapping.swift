@@ -98,7 +98,7 @@ extension PythonText {
       scalars.indices.contains(index)
         && (isWordCharacter(scalars[index]) || "!\"'&.,?".unicodeScalars.contains(scalars[index]))
     }
-    /// Where dashes before a word end; nil where none begin.
+    /// The end of the dashes before a word; nil if there are none.
     func endOfDash(_ start: Int) -> Int? {
       let end = scalars[start...].firstIndex { $0 != "-" } ?? scalars.count
       return end - start >= 2 && end < scalars.count && isWordCharacter(scalars[end]) ? end : nil
@@ -122,7 +122,7 @@ extension PythonText {
         end = dash
       } else {
         end = start + 1
-        // A hyphen that a part ends with is behind its first character; the end of a word is behind its last one.
+        // A hyphen that ends a part comes after the part's first character; the end of a word comes after its last one.
         while end < scalars.count, !isWrappingSpace(scalars[end]) {
           if endsAfterHyphen(end) {
             end += 1

@@ -104,7 +104,7 @@ extension TemplateRun {
     return whole
   }
 
-  /// Half to even; nil where 64 bits don't hold it.
+  /// Half to even; nil if it needs more than 64 bits.
   private static func rounded(_ value: Int, places: Int) -> Int? {
     guard places < 0 else { return value }
     guard places > -19 else { return 0 }

@@ -56,7 +56,7 @@ extension TemplateRun {
   private mutating func numericRemainder(
     _ value: TemplateValue, by divisor: TemplateValue, _ test: TemplateTest, _ line: Int
   ) throws(TemplateError) -> Double? {
-    // A text is a format here, and what it makes is not a number.
+    // A text is a format here, and its result is a text, not a number.
     if case .string = value {
       _ = try arithmetic(value, .modulo, divisor, line)
       return nil
@@ -64,7 +64,7 @@ extension TemplateRun {
     return try arithmetic(value, .modulo, divisor, line).numeric
   }
 
-  /// Python's `is`, for values of which there is only one.
+  /// Python's `is`, for values that exist only once.
   private func isSame(_ value: TemplateValue, _ other: TemplateValue, _ line: Int) throws(TemplateError) -> Bool {
     switch (value, other) {
     case (.none, .none): return true

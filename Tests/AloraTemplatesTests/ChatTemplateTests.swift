@@ -70,7 +70,7 @@ import Testing
     #expect(error.place?.hasPrefix("line ") == true)
   }
 
-  /// What cannot run is refused where it is reached, by name, and nowhere else.
+  /// An unsupported part is refused by name, and only when it is reached.
   @Test(arguments: [
     ("{% include 'x' %}", "include"), ("{% import 'x' as y %}", "import"), ("{% from 'x' import y %}", "from"),
     ("{% extends 'x' %}", "extends"), ("{% autoescape true %}{% endautoescape %}", "escaping"),

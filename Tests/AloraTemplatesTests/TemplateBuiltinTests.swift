@@ -12,6 +12,8 @@ import Testing
   private static let refusals = [
     "'sameas' between two values", "has no parts", "takes a whole number as", "an attribute is a string or a number",
     "a number becomes too large", "takes a string as wrapstring",
+    // Jinja's optimizer asks for an item of a constant, which is undefined; the compiled template would fail.
+    "has no elements",
   ]
 
   @Test func builtinsAreThoseOfJinja() throws {
