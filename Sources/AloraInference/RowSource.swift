@@ -187,7 +187,9 @@ struct RowSource: Sendable {
     ElementConversion.widen(bytes, tensor.dtype, count: range.count * columnCount, into: &values)
     scales?.apply(to: &values, firstRow: range.lowerBound, columns: columnCount)
     // Safe: the caller's memory holds the rows.
-    unsafe values.withUnsafeBytes { unsafe destination.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+    unsafe values.withUnsafeBytes { source in
+      unsafe UnsafeMutableRawBufferPointer(start: destination, count: source.count).copyMemory(from: source)
+    }
   }
 
   /// All rows as f32. For small matrices.
