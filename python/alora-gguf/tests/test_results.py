@@ -14,7 +14,7 @@ from alora_gguf._decode import MismatchError, decode
 from conftest import ROOT
 
 SCHEMAS: dict[str, Any] = {
-    "convert": results.Conversion | results.ConvertedTree,
+    "convert": results.Conversion | results.PeftConversion | results.EditedAdapter | results.ConvertedTree,
     "inspect": results.Inspection,
     "diff": results.Difference,
     "tokens": results.InvocationReport,

@@ -37,6 +37,7 @@ __all__ = [
     "Invocation",
     "InvocationFinding",
     "InvocationReport",
+    "InvocationReportNote",
     "LogitsReport",
     "LogitsText",
     "MetadataEntry",
@@ -45,6 +46,7 @@ __all__ = [
     "PeftConversion",
     "PeftConversionModule",
     "PromptActivation",
+    "PromptActivationTransformers5",
     "Proof",
     "RecordedCase",
     "RowComparison",
@@ -58,6 +60,7 @@ __all__ = [
     "TensorSummary",
     "TensorSummaryValues",
     "Tokenization",
+    "TokenizationTransformers5",
     "TopEntry",
     "TopTokens",
     "Verification",
@@ -391,12 +394,29 @@ class Invocation:
 class InvocationFinding:
     """Part of `alora tokens --json`."""
 
-    id: Literal["outside-vocabulary", "empty", "retokenizes-differently", "first-token-merges", "last-token-merges", "in-generation-prompt", "contains-bos", "server-misses", "tokenizers-differ", "legacy-first-token-dropped"]
+    id: Literal["outside-vocabulary", "empty", "retokenizes-differently", "first-token-merges", "last-token-merges", "in-generation-prompt", "contains-bos", "server-misses", "tokenizers-differ", "legacy-first-token-dropped", "made-by-transformers-5", "transformers-5-differs"]
     severity: Literal["info", "warning", "error"]
     explanation: str
     fix: str
     #: A text, or a list of tokens, that shows it.
     example: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationReportNote:
+    """Part of `alora tokens --json`."""
+
+    place: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptActivationTransformers5:
+    """Part of `alora tokens --json`."""
+
+    tokenizer_class: str
+    tokens: tuple[int, ...]
+    activation_start: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -410,6 +430,8 @@ class PromptActivation:
     adapted_count: int
     #: The first adapted token in llama-server; null where it does not find the invocation.
     llama_server_start: int | None
+    #: What transformers 5 makes of the prompt, if it makes other tokens of it.
+    transformers_5: PromptActivationTransformers5 | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -422,8 +444,18 @@ class InvocationReport:
     #: Null for a plain LoRA.
     invocation: Invocation | None
     findings: tuple[InvocationFinding, ...]
+    #: What the adapter's own tokenizer and chat template say that the base's don't.
+    notes: tuple[InvocationReportNote, ...]
     #: With --prompt only.
     prompt: PromptActivation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizationTransformers5:
+    """Part of `alora tokenize --json`."""
+
+    tokenizer_class: str
+    tokens: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -437,6 +469,9 @@ class Tokenization:
     tokens: tuple[int, ...]
     #: The vocabulary's entry of each token.
     pieces: tuple[str, ...]
+    #: What transformers 5 makes of the text, if it makes other tokens of it: some of its tokenizer classes build
+    #: their own tokenizer. The tokens above are those of tokenizers, transformers 4 and llama.cpp.
+    transformers_5: TokenizationTransformers5 | None
     #: With --messages only: what the chat template makes of them.
     prompt: str | None = None
 
@@ -518,7 +553,7 @@ class FiguresGolden:
 class Mistake:
     """A known mistake of files and engines."""
 
-    kind: Literal["adapter-off", "scaling-left-out", "activation-shifted", "active-at", "active-from-first-token", "scaling", "scaling-of-kind", "factors", "exchanged-kinds", "layer-order", "update-left-out"]
+    kind: Literal["adapter-off", "scaling-left-out", "activation-shifted", "active-at", "active-from-first-token", "scaling", "scaling-of-kind", "factors", "exchanged-kinds", "layer-order", "expert-order", "graph", "update-left-out"]
     shift: int | None = None
     position: int | None = None
     #: The golden's scaling divided by the adapter's.
@@ -527,6 +562,8 @@ class Mistake:
     #: As GGUF names them; empty: all.
     modules: tuple[str, ...] | None = None
     change: Literal["exchanged", "transposed-a", "transposed-b", "transposed", "unpermuted", "permuted-twice", "truncated"] | None = None
+    #: What was computed differently.
+    graph: Literal["sinks-left-out", "windows-changed", "windows-left-out", "gate-and-up-exchanged", "clamp-left-out", "router-bias-left-out", "routing-weights-changed", "expert-order"] | None = None
     order: Literal["one-late", "one-early", "reversed", "sorted-as-text", "unsorted-as-text"] | None = None
 
 
