@@ -25,7 +25,7 @@ quietly = $(if $(shell command -v $(PYTHON)),$(PYTHON) scripts/quietly.py "$(1)"
 # They share .build, and set-up.
 .NOTPARALLEL:
 .PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions roots sanitize robustness faults mutants mistakes \
-	limits oddities fuzz bench package clean debug refresh
+	limits oddities fuzz bench package clean debug refresh differential
 
 help:
 	@echo "To begin with"
@@ -53,6 +53,7 @@ help:
 	@echo "  make bench         conversion against cp and the reference converter, BENCH_MODELS=... against LLAMA_BENCH, as ratios"
 	@echo "Tables"
 	@echo "  make refresh       traces llama.cpp and transformers again and fails if the table differs; LLAMA_CPP=folder, PYTHON with torch"
+	@echo "  make differential  the engine against transformers and PEFT on random configurations; PYTHON with torch, SEEDS=5 for each class"
 	@echo "Packaging"
 	@echo "  make package       the release binary as an archive, after a check of its size and of what it needs to run"
 	@echo "  make wheel         the Python wheels alora-gguf and pytest-alora, in dist/"
@@ -164,6 +165,10 @@ bench: build $(MODEL)
 	@$(PYTHON) scripts/bench_convert.py $(RELEASE) $(CACHE)
 	@$(PYTHON) scripts/bench_engine.py $(RELEASE) $(or $(BENCH_MODELS),$(MODEL)) \
 		--json $(CACHE)/bench.json --plot $(CACHE)/bench.svg
+
+# Against transformers and PEFT, which PYTHON must have.
+differential: debug
+	@$(PYTHON) scripts/differential.py .build/debug/alora --seeds $(SEEDS)
 
 # The alarm for a new llama.cpp or transformers; scripts/architectures/README.md says what to install.
 refresh:

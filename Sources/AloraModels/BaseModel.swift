@@ -86,7 +86,7 @@ package struct BaseModel: Sendable {
       modules.append(module)
     }
     for layer in 0..<hyperparameters.layerCount {
-      for module in architectures.flatMap({ $0.layerModules(hyperparameters) }) {
+      for module in architectures.flatMap({ $0.layerModules(hyperparameters.inLayer(layer)) }) {
         let targets = module.targets.map {
           WeightTarget(tensorName: "blk.\(layer).\($0.tensor).weight", rows: $0.rows, permutation: $0.permutation)
         }
@@ -139,7 +139,8 @@ extension BaseModel {
           .unsupportedVariant, path: json.filePath, place: nil,
           problem: "this \(architecture.className) is not supported: \(objection)")
       }
-      let hyperparameters = try Hyperparameters(configuration: reader, architecture.defaults)
+      var hyperparameters = try Hyperparameters(configuration: reader, architecture.defaults)
+      hyperparameters.globalHeads = try architecture.globalHeads(reader, hyperparameters)
       self.init(
         path: json.filePath, statedName: try StatedName(configuration: json),
         architectureName: architecture.variantName(hyperparameters) ?? architecture.names.gguf,
@@ -174,6 +175,11 @@ extension BaseModel {
     let rules = try table.rows(architecture: name).flatMap { try table.rules(of: $0) }
     do {
       guard let architecture = architectures.first else { throw Self.onlyConverts(name, file.path) }
+      if let objection = try architecture.objectionToGGUF(GGUFReader(file: file, prefix: name)) {
+        throw ArchitectureError(
+          .unsupportedVariant, path: file.path, place: nil, problem: "this \(name) model is not supported: \(objection)"
+        )
+      }
       let hyperparameters = try Hyperparameters(gguf: file, architecture: name)
       self.init(
         path: file.path, statedName: StatedName(metadata), architectureName: name, hyperparameters: hyperparameters,
@@ -221,7 +227,10 @@ extension Hyperparameters {
     }
     let hidden = try integer("embedding_length")
     let heads = try integer("attention.head_count")
-    let keyValueHeads = try Self.uniform("attention.head_count_kv", file, architecture: architecture) ?? heads
+    let globalHeads = try GlobalHeads.both(GGUFReader(file: file, prefix: architecture), heads: heads, hidden: hidden)
+    let keyValueHeads =
+      try globalHeads?.usual.keyValueHeadCount
+      ?? Self.uniform("attention.head_count_kv", file, architecture: architecture) ?? heads
     let experts = try optional("expert_count") ?? 0
     let feedForward = try integer("feed_forward_length")
     guard let embedding = file.tensor(named: "token_embd.weight"), embedding.shape.rank == 2 else {
@@ -232,11 +241,13 @@ extension Hyperparameters {
     }
     self.init(
       layerCount: try integer("block_count", in: Self.layers), hiddenSize: hidden, headCount: heads,
-      keyValueHeadCount: keyValueHeads, headDimension: try optional("attention.key_length") ?? hidden / heads,
+      keyValueHeadCount: keyValueHeads,
+      headDimension: try globalHeads?.usual.headDimension ?? optional("attention.key_length") ?? hidden / heads,
       feedForwardSize: feedForward,
       sharedFeedForwardSize: try optional("expert_shared_feed_forward_length") ?? (experts == 0 ? feedForward : 0),
       expertCount: experts, expertsPerToken: try optional("expert_used_count") ?? 0,
-      vocabularySize: embedding.shape.dimensions[0], tiesEmbeddings: file.tensor(named: "output.weight") == nil)
+      vocabularySize: embedding.shape.dimensions[0], tiesEmbeddings: file.tensor(named: "output.weight") == nil,
+      globalHeads: globalHeads?.global)
     guard keyValueHeads >= 1, heads.isMultiple(of: keyValueHeads), headDimension >= 2, headDimension.isMultiple(of: 2)
     else {
       throw ArchitectureError(

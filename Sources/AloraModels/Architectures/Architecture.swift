@@ -36,6 +36,10 @@ package struct Architecture: Sendable {
   let defaults: ConfigurationDefaults
   /// Why a configuration of this architecture can't be used, or nil.
   let objection: @Sendable (_ configuration: ConfigurationReader) throws -> String?
+  /// The same for a GGUF.
+  let objectionToGGUF: @Sendable (GGUFReader) throws -> String?
+  /// What a configuration says of heads that only layers without a window have.
+  let globalHeads: @Sendable (ConfigurationReader, Hyperparameters) throws -> Hyperparameters.GlobalHeads?
   /// The architecture's GGUF name for these hyperparameters, if it isn't always the same.
   let variantName: @Sendable (Hyperparameters) -> String?
   /// The linear modules of a layer.
@@ -48,6 +52,10 @@ package struct Architecture: Sendable {
   init(
     _ names: Names, defaults: ConfigurationDefaults,
     objection: @escaping @Sendable (ConfigurationReader) throws -> String? = { _ in nil },
+    objectionToGGUF: @escaping @Sendable (GGUFReader) throws -> String? = { _ in nil },
+    globalHeads: @escaping @Sendable (ConfigurationReader, Hyperparameters) throws -> Hyperparameters.GlobalHeads? = {
+      _, _ in nil
+    },
     variantName: @escaping @Sendable (Hyperparameters) -> String? = { _ in nil },
     numbers: GraphNumberRules = GraphNumberRules(),
     modules: @escaping @Sendable (Hyperparameters) -> [LayerModule],
@@ -56,6 +64,8 @@ package struct Architecture: Sendable {
     self.names = names
     self.defaults = defaults
     self.objection = objection
+    self.objectionToGGUF = objectionToGGUF
+    self.globalHeads = globalHeads
     self.variantName = variantName
     self.numbers = numbers
     layerModules = modules
@@ -67,8 +77,9 @@ package struct Architecture: Sendable {
 
   /// Every architecture that this package knows. Of those with one GGUF name, the first gives a GGUF its layers.
   static let all: [Architecture] = [
-    .llama, .mistral, .mistral3, .granite, .graniteMoe, .graniteMoeShared, .graniteMoeHybrid, .qwen2, .qwen2VL, .qwen3,
-    .qwen3VL, .olmo2, .smolLM3, .seedOss, .phi3, .gemma2, .gemma3,
+    .llama, .mistral, .ministral3, .mistral3, .granite, .graniteMoe, .graniteMoeShared, .graniteMoeHybrid, .qwen2,
+    .qwen2VL, .qwen3, .qwen3VL, .olmo3, .olmo2, .smolLM3, .seedOss, .glm4, .exaone4, .cohere2, .phi3, .gemma2, .gemma3,
+    .gemma4,
   ]
 }
 
@@ -96,11 +107,13 @@ extension Architecture.LayerModule {
   /// - Parameter isPermuted: whether GGUF stores the rows of q and k in pairs.
   static func attention(_ h: Hyperparameters, isPermuted: Bool) -> [Self] {
     let permutation: RowPermutation = isPermuted ? .halvesToPairs(headDimension: h.headDimension) : .none
-    return [
+    let queryAndKey: [Self] = [
       .linear("self_attn.q_proj", h.hiddenSize, h.queryRowCount, "attn_q", permutation),
       .linear("self_attn.k_proj", h.hiddenSize, h.keyValueRowCount, "attn_k", permutation),
-      .linear("self_attn.v_proj", h.hiddenSize, h.keyValueRowCount, "attn_v"),
-      .linear("self_attn.o_proj", h.queryRowCount, h.hiddenSize, "attn_output"),
+    ]
+    let value = linear("self_attn.v_proj", h.hiddenSize, h.keyValueRowCount, "attn_v")
+    return queryAndKey + (h.hasValueProjection ? [value] : []) + [
+      .linear("self_attn.o_proj", h.queryRowCount, h.hiddenSize, "attn_output")
     ]
   }
 

@@ -12,5 +12,6 @@ struct ConfigurationDefaults: Sendable {
   var contextLength: Int
   var normEpsilon = 1e-6
   var ropeTheta = 10000.0
+  var partialRotaryFactor = 1.0
   var tiesEmbeddings = false
 }
