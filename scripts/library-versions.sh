@@ -5,7 +5,7 @@
 #   library-versions.sh TEST_BINARY CACHE [SEEDS]
 #
 # SUITES="bookworm trixie sid" chooses releases. The packages are verified by Debian's keyring and only unpacked. SEEDS more files of
-# random JSON documents are compared with this machine's python3.
+# random JSON documents are compared with this machine's python3. Where CI is set, nothing may be skipped.
 set -euo pipefail
 binary=$1 cache=$2/libraries seeds=${3:-5}
 suites=${SUITES:-bookworm trixie}
@@ -23,6 +23,12 @@ for ((seed = 2; seed < 2 + seeds; seed++)); do
 done
 export ALORA_JSON_DOCUMENTS=$documents
 
+# Says what can't be tried here, and why.
+skipped() {
+  echo "skipped: $*"
+  [ -z "${CI:-}" ] || exit 1
+}
+
 # Runs the tests through the command given.
 run() {
   local log=$cache/tests.log
@@ -38,9 +44,9 @@ echo "this system's libraries, $seeds seeds of JSON documents"
 run env
 
 for tool in apt-get dpkg-deb dpkg; do
-  command -v $tool >/dev/null || { echo "skipped: other libraries are Debian's packages, and $tool is missing"; exit 0; }
+  command -v $tool >/dev/null || { skipped "other libraries are Debian's packages, and $tool is missing"; exit 0; }
 done
-[ -r $keyring ] || { echo "skipped: other libraries need the package debian-archive-keyring to be verified"; exit 0; }
+[ -r $keyring ] || { skipped "other libraries need the package debian-archive-keyring to be verified"; exit 0; }
 
 fetch() {
   local suite=$1 root=$cache/$1
@@ -66,7 +72,7 @@ CONF
 triplet=$(dpkg-architecture -q DEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
 host=$(dpkg-query -W -f '${Version}' libc6)
 for suite in $suites; do
-  fetch "$suite" || { echo "skipped: $suite, whose packages cannot be downloaded"; continue; }
+  fetch "$suite" || { skipped "$suite, whose packages cannot be downloaded"; continue; }
   # In older releases, some libraries are in /lib.
   search=$cache/$suite/root/usr/lib/$triplet:$cache/$suite/root/lib/$triplet:$cache/$suite/root/usr/lib/$triplet/openblas-pthread
   version=$(dpkg-deb -f "$cache/$suite"/packages/libc6_*.deb Version)
