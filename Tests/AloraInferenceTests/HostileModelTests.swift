@@ -140,7 +140,10 @@ import Testing
     }
   }
 
-  @Test(arguments: ["gemma3", "phi3-longrope", "granite-moe-hybrid-experts", "qwen3-yarn", "llama-llama3-sharded"])
+  @Test(arguments: [
+    "gemma3", "phi3-longrope", "granite-moe-hybrid-experts", "qwen3-yarn", "llama-llama3-sharded", "gemma4",
+    "ministral3", "exaone4",
+  ])
   func anyValueInAConfigurationIsReadOrRefused(_ name: String) throws {
     let values = [
       "0", "-1", "1", "7", "3.5", "1e308", "9007199254740993", "16777216", "null", "true", "\"x\"", "[]", "{}", "[1]",
