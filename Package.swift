@@ -50,6 +50,7 @@ let package = Package(
     module("AloraTensors", ["AloraSystem", "CAloraKernels"]),
     module("AloraJSON", ["AloraSystem", "CJSON"]),
     module("AloraRegex", ["AloraSystem", "COnig"]),
+    module("AloraSchemas", ["AloraSystem", "AloraJSON"]),
     module("AloraModelCard", ["AloraSystem", "AloraRegex", "CYAML"]),
     module("AloraGGUF", ["AloraSystem", "AloraTensors"]),
     module("AloraNPZ", ["AloraTensors", "AloraSystem", "CZlib"]),
@@ -89,8 +90,8 @@ let package = Package(
     module(
       "AloraGeneration",
       [
-        "AloraModels", "AloraSystem", "AloraAdapters", "AloraGGUF", "AloraInference", "AloraJSON", "AloraTemplates",
-        "AloraTensors", "AloraTokenization",
+        "AloraModels", "AloraSystem", "AloraAdapters", "AloraGGUF", "AloraInference", "AloraJSON", "AloraSchemas",
+        "AloraTemplates", "AloraTensors", "AloraTokenization",
       ]),
     module("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON"]),
     module(
@@ -117,7 +118,7 @@ let package = Package(
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGGUF", "AloraGeneration", "AloraInference",
         "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraReports",
         "AloraSafetensors",
-        "AloraEngineCheck", "AloraTemplates", "AloraTensors", "AloraVerification", "AloraTokenization", "CAllocation",
+        "AloraEngineCheck", "AloraSchemas", "AloraTemplates", "AloraTensors", "AloraVerification", "AloraTokenization", "CAllocation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -156,7 +157,7 @@ let package = Package(
     tests(
       "AloraGeneration",
       [
-        "AloraAdapters", "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraTemplates",
+        "AloraAdapters", "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraSchemas", "AloraTemplates",
         "AloraTensors", "AloraTestSupport", "AloraTokenization",
       ]),
     tests("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON", "AloraTestSupport"]),
@@ -180,6 +181,7 @@ let package = Package(
     tests(
       "AloraTemplates",
       ["AloraModels", "AloraSystem", "AloraJSON", "AloraTestSupport", "AloraTokenization"]),
+    tests("AloraSchemas", ["AloraJSON", "AloraTestSupport"]),
     tests("AloraSystem"),
     tests("AloraRegex"),
     tests(

@@ -4,7 +4,7 @@ package import AloraSystem
 package struct GenerationError: DiagnosedError, Hashable {
   package struct Code: Hashable, Sendable {
     enum Value: Hashable, Sendable {
-      case notACache, unsupportedVersion, foreignWeights, damaged, systemTwice, unknownAdapter
+      case notACache, unsupportedVersion, foreignWeights, damaged, systemTwice, unknownAdapter, noToken
     }
     let value: Value
     package static let notACache = Code(value: .notACache)
@@ -18,6 +18,8 @@ package struct GenerationError: DiagnosedError, Hashable {
     package static let systemTwice = Code(value: .systemTwice)
     /// A turn names an adapter that isn't there.
     package static let unknownAdapter = Code(value: .unknownAdapter)
+    /// The vocabulary cannot write a value of the schema.
+    package static let noToken = Code(value: .noToken)
   }
 
   package let code: Code

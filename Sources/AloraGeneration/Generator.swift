@@ -1,5 +1,6 @@
 internal import AloraSystem
 internal import AloraAdapters
+internal import AloraSchemas
 package import AloraInference
 
 /// A text to be continued.
@@ -15,6 +16,8 @@ package struct GenerationRequest: Sendable {
   package var seed: UInt64 = 0
   /// Tokens that end the text. The one that does is generated, and is the last.
   package var endTokens: Set<Int> = []
+  /// What the text has to fit; nil: anything.
+  package var schema: SchemaDecoding?
 
   /// A request whose adapter is switched on as PEFT has it: at the start of the invocation's last occurrence in the prompt.
   ///
@@ -43,6 +46,8 @@ package struct Generation: Sendable {
     case token = "end_token"
     /// As many tokens as allowed.
     case limit
+    /// The text is a whole value of its schema, and nothing can follow it.
+    case complete
     /// The caller wanted no more.
     case stopped
   }
@@ -65,11 +70,21 @@ package final class Generator {
   package static let chunkCount = 512
   /// Prompts that lack no more than this are finished together with others.
   static let shortCount = 64
+  /// The masks of schemas that were used lately.
+  private var masks: [(schema: SchemaDecoding, masks: SchemaMasks)] = []
 
   package init(evaluator: Evaluator, cache: PrefixCache) {
     precondition(evaluator.model === cache.model, "a cache of another model")
     self.evaluator = evaluator
     self.cache = cache
+  }
+
+  private func masks(of schema: SchemaDecoding) -> SchemaMasks {
+    if let known = masks.first(where: { $0.schema === schema }) { return known.masks }
+    if masks.count >= 16 { masks.removeFirst() }
+    let new = SchemaMasks(schema.schema, schema.vocabulary)
+    masks.append((schema, new))
+    return new
   }
 
   /// Continues texts, all of them together: one pass of the model computes a token for each.
@@ -83,12 +98,15 @@ package final class Generator {
   {
     let start = MonotonicClock.seconds
     var results = requests.map { _ in Generation() }
-    var texts: [(held: CachedSequence, sampler: Sampler)] = []
+    var texts: [(held: CachedSequence, sampler: Sampler, constraint: ConstrainedText?)] = []
     var running: [Int] = []
     /// Whether the text goes on.
     func take(_ index: Int, _ logits: ArraySlice<Float>) throws -> Bool {
       let request = requests[index]
-      let choice = texts[index].sampler.sample(logits)
+      let choice =
+        if let constraint = texts[index].constraint {
+          texts[index].sampler.sample(logits, allowed: constraint.mask)
+        } else { texts[index].sampler.sample(logits) }
       results[index].choices.append(choice)
       let now = MonotonicClock.seconds - start
       if results[index].choices.count == 1 { results[index].secondsToFirstToken = now }
@@ -97,6 +115,8 @@ package final class Generator {
         results[index].end = .stopped
       } else if request.endTokens.contains(choice.token) {
         results[index].end = .token
+      } else if try !(texts[index].constraint?.take(choice.token) ?? true) {
+        results[index].end = .complete
       } else {
         return results[index].choices.count < request.limit
       }
@@ -115,7 +135,13 @@ package final class Generator {
       let held = cache.sequence(
         beginning: request.tokens, atMost: max(0, request.tokens.count - 1), adapter: request.adapter,
         activationStart: request.activationStart, declaredLength: request.tokens.count + request.limit)
-      texts.append((held, Sampler(request.sampling, seed: request.seed)))
+      let constraint = try request.schema.map { try ConstrainedText(masks(of: $0)) }
+      if let constraint, constraint.mask.isEmpty {
+        throw GenerationError(
+          .noToken, path: nil, place: nil, problem: "the vocabulary has no token that a value of the schema begins with",
+          remedy: nil)
+      }
+      texts.append((held, Sampler(request.sampling, seed: request.seed), constraint))
       results[index].reusedCount = held.reusedCount
       if request.tokens.count - held.reusedCount > Self.shortCount {
         // At once, so that what it computes is there for those behind it.

@@ -21,6 +21,8 @@ package final class RunSession {
     /// What a chat has besides its turns; nil if prompts are written as they are.
     package var frame: ChatFrame?
     package var contextLimit = ContextLimit.none
+    /// What every answer has to fit.
+    package var schema: SchemaDecoding?
 
     package init(limit: Int) { self.limit = limit }
   }
@@ -101,6 +103,7 @@ package final class RunSession {
     request.sampling = settings.sampling
     request.seed = turn.seed.map { UInt64($0) } ?? settings.seed
     request.endTokens = settings.endTokens
+    request.schema = settings.schema
     return request
   }
 

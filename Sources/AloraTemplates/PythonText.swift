@@ -56,20 +56,27 @@ enum PythonText {
   }
 
   /// Python's `splitlines`.
-  static func lines(_ text: String) -> [String] {
+  static func lines(_ text: String) -> [String] { lineRanges(text) { scalars, line, _ in string(scalars[line]) } }
+
+  /// The same, each with its end.
+  static func linesWithEnds(_ text: String) -> [String] { lineRanges(text) { string($0[$1.lowerBound..<$2]) } }
+
+  /// What `line` makes of each line: it is given all characters, the line's range, and where the next line begins.
+  private static func lineRanges(_ text: String, _ line: (Scalars, Range<Int>, Int) -> String) -> [String] {
     let scalars = Array(text.unicodeScalars)
     var lines: [String] = []
     var start = 0
     for index in scalars.indices where index >= start {
       switch scalars[index].value {
       case 0x0A...0x0D, 0x1C...0x1E, 0x85, 0x2028, 0x2029:
-        lines.append(string(scalars[start..<index]))
         let isPair = scalars[index] == "\r" && index + 1 < scalars.count && scalars[index + 1] == "\n"
-        start = index + (isPair ? 2 : 1)
+        let next = index + (isPair ? 2 : 1)
+        lines.append(line(scalars, start..<index, next))
+        start = next
       default: break
       }
     }
-    if start < scalars.count { lines.append(string(scalars[start...])) }
+    if start < scalars.count { lines.append(line(scalars, start..<scalars.count, scalars.count)) }
     return lines
   }
 
@@ -124,6 +131,26 @@ enum PythonText {
     let scalars = Array(text.unicodeScalars)
     guard let first = scalars.first else { return text }
     return first.properties.titlecaseMapping + scalars.indices.dropFirst().map { lower(scalars, at: $0) }.joined()
+  }
+
+  /// With spaces on both sides, one more on the left where an odd number of them meets an odd width.
+  static func centered(_ text: String, width: Int, fill: String = " ") -> String {
+    let length = text.unicodeScalars.count
+    let missing = max(0, width - length)
+    let left = missing / 2 + (missing & width & 1)
+    return String(repeating: fill, count: left) + text + String(repeating: fill, count: missing - left)
+  }
+
+  /// Python's `islower` and `isupper`: some letter has a case, and none the other one.
+  static func hasCase(_ text: String, isUpper: Bool) -> Bool {
+    var found = false
+    for scalar in text.unicodeScalars {
+      let (upper, lower) = (scalar.properties.isUppercase, scalar.properties.isLowercase)
+      if isUpper ? lower : upper { return false }
+      if scalar.properties.generalCategory == .titlecaseLetter { return false }
+      found = found || upper || lower
+    }
+    return found
   }
 
   /// Python's `title`: whatever is no letter ends a word.

@@ -81,6 +81,8 @@ struct TemplateLexer {
       if peek() == "-" || peek() == "+" { advance() }
       switch opening {
       case "#": try skipComment()
+      case "%" where startsRaw():
+        try readRaw()
       case "%":
         tokens.append((.blockStart, line))
         try readTag("%}", .blockEnd)
@@ -134,6 +136,66 @@ struct TemplateLexer {
     stripsAll = control == "-"
     trimsNewline = trims && control != "+"
     startsLine = false
+  }
+
+  /// Whether the tag is `raw`; then it is read.
+  private mutating func startsRaw() -> Bool {
+    var end = offset
+    func skipSpace() { while end < source.count, PythonText.isSpace(source[end]) { end += 1 } }
+    func follows(_ text: String) -> Bool {
+      let scalars = Array(text.unicodeScalars)
+      return end + scalars.count <= source.count && source[end..<(end + scalars.count)].elementsEqual(scalars)
+    }
+    skipSpace()
+    guard follows("raw") else { return false }
+    end += 3
+    skipSpace()
+    guard follows("%}") || follows("-%}") else { return false }
+    stripsAll = follows("-%}")
+    advance(end - offset + (stripsAll ? 3 : 2))
+    return true
+  }
+
+  /// The text up to `endraw`, as it is.
+  private mutating func readRaw() throws(TemplateError) {
+    let start = line
+    if stripsAll { while let scalar = peek(), PythonText.isSpace(scalar) { advance() } }
+    stripsAll = false
+    var text: [Unicode.Scalar] = []
+    while offset < source.count {
+      if starts("{%"), let end = endOfRaw() {
+        let control = peek(2)
+        if control == "-" {
+          while let last = text.last, PythonText.isSpace(last) { text.removeLast() }
+        } else if control != "+" {
+          let lineStart = text.lastIndex(of: "\n").map { $0 + 1 } ?? 0
+          if lineStart > 0, text[lineStart...].allSatisfy({ PythonText.isSpace($0) }) {
+            text.removeSubrange(lineStart...)
+          }
+        }
+        if !text.isEmpty { tokens.append((.text(PythonText.string(text)), start)) }
+        advance(end - offset)
+        endTag(trims: true)
+        return
+      }
+      text.append(source[offset])
+      advance()
+    }
+    throw error("the block has no endraw")
+  }
+
+  /// Where the closing `%}` of an `endraw` that starts here is; nil for anything else.
+  private func endOfRaw() -> Int? {
+    var end = offset + 2
+    if end < source.count, source[end] == "-" || source[end] == "+" { end += 1 }
+    while end < source.count, PythonText.isSpace(source[end]) { end += 1 }
+    for scalar in "endraw".unicodeScalars {
+      guard end < source.count, source[end] == scalar else { return nil }
+      end += 1
+    }
+    while end < source.count, PythonText.isSpace(source[end]) { end += 1 }
+    if end < source.count, source[end] == "-" || source[end] == "+" { end += 1 }
+    return end + 1 < source.count && source[end] == "%" && source[end + 1] == "}" ? end : nil
   }
 
   private mutating func skipComment() throws(TemplateError) {

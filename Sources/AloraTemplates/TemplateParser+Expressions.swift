@@ -105,8 +105,15 @@ extension TemplateParser {
   }
 
   private mutating func product() throws(TemplateError) -> TemplateExpression {
+    try chain({ (p) throws(TemplateError) in try p.power() }) { (p, left) throws(TemplateError) in
+      try p.arithmetic(left, ["*", "/", "//", "%"]) { (p) throws(TemplateError) in try p.power() }
+    }
+  }
+
+  /// Joined from the left, unlike in Python.
+  private mutating func power() throws(TemplateError) -> TemplateExpression {
     try chain({ (p) throws(TemplateError) in try p.signed() }) { (p, left) throws(TemplateError) in
-      try p.arithmetic(left, ["*", "/", "//", "%"]) { (p) throws(TemplateError) in try p.signed() }
+      try p.arithmetic(left, ["**"]) { (p) throws(TemplateError) in try p.signed() }
     }
   }
 
@@ -137,7 +144,6 @@ extension TemplateParser {
     }
     value = try postfix(value)
     if withFilters { value = try filtersAndTests(value) }
-    if isSymbol("**") { throw error("'**' is not supported") }
     return value
   }
 
@@ -146,6 +152,7 @@ extension TemplateParser {
     switch token {
     case .name(let name):
       advance()
+      namesRead.insert(name)
       switch name {
       case "true", "True": return node(.literal(.boolean(true)), line)
       case "false", "False": return node(.literal(.boolean(false)), line)
@@ -243,13 +250,21 @@ extension TemplateParser {
     try expect("(")
     var result = TemplateArguments()
     while !isSymbol(")") {
-      if isSymbol("*") || isSymbol("**") { throw error("'*' arguments are not supported") }
-      if case .name(let name) = token, index + 1 < tokens.count, tokens[index + 1].token == .symbol("=") {
+      if isSymbol("*") || isSymbol("**") {
+        let isList = isSymbol("*")
+        guard isList ? result.spreadList == nil && result.spreadDictionary == nil : result.spreadDictionary == nil
+        else { throw error("'*' and '**' come once, in this order") }
+        advance()
+        let spread = try expression()
+        if isList { result.spreadList = spread } else { result.spreadDictionary = spread }
+      } else if case .name(let name) = token, index + 1 < tokens.count, tokens[index + 1].token == .symbol("=") {
         advance()
         advance()
         result.named.append((name, try expression()))
       } else {
-        guard result.named.isEmpty else { throw error("an argument without a name stands behind one with a name") }
+        guard result.named.isEmpty, result.spreadList == nil, result.spreadDictionary == nil else {
+          throw error("an argument without a name comes after one with a name")
+        }
         result.positional.append(try expression())
       }
       if !take(",") { break }
@@ -262,12 +277,7 @@ extension TemplateParser {
     try chain({ (_) throws(TemplateError) in operand }) { (p, value) throws(TemplateError) in
       let line = p.line
       if p.take("|") {
-        let name = try p.name()
-        guard let filter = TemplateFilter(rawValue: name) else {
-          throw p.error("the filter '\(name)' is not supported")
-        }
-        let arguments = p.isSymbol("(") ? try p.arguments() : TemplateArguments()
-        return p.node(.filter(value, filter, arguments), line)
+        return try p.filtered(value, line)
       }
       if p.takeName("is") { return try p.test(value, line) }
       if p.isSymbol("(") { return p.node(.call(value, try p.arguments()), line) }
@@ -277,8 +287,7 @@ extension TemplateParser {
 
   private mutating func test(_ value: TemplateExpression, _ line: Int) throws(TemplateError) -> TemplateExpression {
     let isNegated = takeName("not")
-    let name = try name()
-    guard let test = TemplateTest(rawValue: name) else { throw error("the test '\(name)' is not supported") }
+    let name = try dottedName()
     var arguments = TemplateArguments()
     switch token {
     case .symbol("("): arguments = try self.arguments()
@@ -287,7 +296,34 @@ extension TemplateParser {
     case .string, .integer, .number, .symbol("["), .symbol("{"): arguments.positional = [try postfix(primary())]
     default: break
     }
-    guard arguments.named.isEmpty else { throw error("the test '\(name)' takes its argument without a name here") }
-    return node(.test(value, test, arguments, isNegated: isNegated), line)
+    return node(.test(value, name, arguments, isNegated: isNegated), line)
+  }
+
+  private mutating func dottedName() throws(TemplateError) -> String {
+    var result = try name()
+    while take(".") { result += ".\(try name())" }
+    return result
+  }
+
+  /// The filter that is next, applied to a value.
+  private mutating func filtered(
+    _ value: TemplateExpression, _ line: Int
+  ) throws(TemplateError) -> TemplateExpression {
+    let name = try dottedName()
+    let arguments = isSymbol("(") ? try arguments() : TemplateArguments()
+    return node(.filter(value, name, arguments), line)
+  }
+
+  /// Filters of a block, with `|` between them.
+  mutating func blockFilters() throws(TemplateError) -> TemplateExpression {
+    let start = line
+    var value = try filtered(node(.enclosedText, start), start)
+    var count = 1
+    while take("|") {
+      count += 1
+      guard count <= Self.longestChain else { throw error("the expression is too long") }
+      value = try filtered(value, line)
+    }
+    return value
   }
 }

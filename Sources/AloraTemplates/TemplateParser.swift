@@ -1,4 +1,4 @@
-/// Parses the statements of a template. What the subset does not have is refused by name.
+/// Parses the statements of a template. What needs other templates fails where it is reached.
 ///
 /// Source: `parser.py` of Jinja 3.1.
 struct TemplateParser {
@@ -7,6 +7,8 @@ struct TemplateParser {
   private var depth = 0
   /// Whether `break` and `continue` have a loop to act on.
   private var isInLoop = false
+  /// The names that expressions of the innermost macro read.
+  var namesRead: Set<String> = []
 
   /// Deeper nesting is refused: parsing and rendering recurse.
   static let deepestNesting = 100
@@ -127,9 +129,41 @@ struct TemplateParser {
       let (statements, _) = try body(until: ["endgeneration"], inLoop: false)
       try endBlock()
       return .generation(statements)
-    case "elif", "else", "endif", "endfor", "endset", "endmacro", "endgeneration":
-      throw error("'\(name)' stands without its beginning")
-    default: throw error("the statement '\(name)' is not supported")
+    case "print":
+      let expression = try tuple()
+      try endBlock()
+      return .output(expression)
+    case "filter":
+      let filtered = try blockFilters()
+      try endBlock()
+      let (statements, _) = try body(until: ["endfilter"], inLoop: false)
+      try endBlock()
+      return .filterBlock(statements, filtered: filtered)
+    case "with": return try with()
+    case "call": return try callBlock()
+    case "block":
+      let name = try self.name()
+      while takeName("scoped") || takeName("required") {}
+      try endBlock()
+      let (statements, _) = try body(until: ["endblock"], inLoop: false)
+      _ = takeName(name)
+      try endBlock()
+      return .block(name, statements)
+    case "autoescape":
+      let condition = try expression()
+      try endBlock()
+      let (statements, _) = try body(until: ["endautoescape"], inLoop: false)
+      try endBlock()
+      return .autoescape(condition, statements)
+    case "include", "import", "from", "extends":
+      while token != .blockEnd, token != .end { advance() }
+      try endBlock()
+      return .unsupported(name)
+    case "elif", "else", "endif", "endfor", "endset", "endmacro", "endgeneration", "endfilter", "endwith", "endcall",
+      "endblock", "endautoescape":
+      throw error("'\(name)' comes without its beginning")
+    // Jinja refuses it, too: nobody knows where such a block ends.
+    default: throw error("the tag '\(name)' is not one of Jinja's")
     }
   }
 
@@ -154,14 +188,16 @@ struct TemplateParser {
     guard takeName("in") else { throw error("expected 'in'") }
     let sequence = try sequence()
     let filter = takeName("if") ? try expression() : nil
-    if isName("recursive") { throw error("recursive loops are not supported") }
+    let isRecursive = takeName("recursive")
     try endBlock()
     let (statements, end) = try body(until: ["else", "endfor"], inLoop: true)
     try endBlock()
-    guard end == "else" else { return .loop(target, sequence, filter: filter, body: statements, otherwise: []) }
+    guard end == "else" else {
+      return .loop(target, sequence, filter: filter, body: statements, otherwise: [], isRecursive: isRecursive)
+    }
     let (otherwise, _) = try body(until: ["endfor"])
     try endBlock()
-    return .loop(target, sequence, filter: filter, body: statements, otherwise: otherwise)
+    return .loop(target, sequence, filter: filter, body: statements, otherwise: otherwise, isRecursive: isRecursive)
   }
 
   /// What a loop goes over: several operands with commas between are a tuple.
@@ -194,26 +230,73 @@ struct TemplateParser {
       try endBlock()
       return .set(target, value)
     }
-    guard token == .blockEnd else { throw error("filters in a 'set' block are not supported") }
+    let filtered = take("|") ? try blockFilters() : TemplateExpression(kind: .enclosedText, line: line)
     try endBlock()
     let (statements, _) = try body(until: ["endset"], inLoop: false)
     try endBlock()
-    return .setBlock(target, statements)
+    return .setBlock(target, statements, filtered: filtered)
   }
 
   private mutating func macro() throws(TemplateError) -> TemplateStatement.Kind {
     let name = try name()
+    return .macro(try macro(named: name, parameters: try parameters(), until: "endmacro"))
+  }
+
+  private mutating func parameters() throws(TemplateError) -> [(name: String, value: TemplateExpression?)] {
     try expect("(")
     var parameters: [(name: String, value: TemplateExpression?)] = []
     while !isSymbol(")") {
       let parameter = try self.name()
-      parameters.append((parameter, take("=") ? try expression() : nil))
+      let value = take("=") ? try expression() : nil
+      guard value != nil || parameters.last?.value == nil else {
+        throw error("a parameter without a default comes after one with a default")
+      }
+      parameters.append((parameter, value))
       if !take(",") { break }
     }
     try expect(")")
+    return parameters
+  }
+
+  /// A macro's body, after its parameters.
+  private mutating func macro(
+    named name: String, parameters: [(name: String, value: TemplateExpression?)], until end: String
+  ) throws(TemplateError) -> TemplateMacro {
     try endBlock()
-    let (statements, _) = try body(until: ["endmacro"], inLoop: false)
+    let before = namesRead
+    namesRead = []
+    let (statements, _) = try body(until: [end], inLoop: false)
     try endBlock()
-    return .macro(TemplateMacro(name: name, parameters: parameters, body: statements))
+    let read = namesRead
+    namesRead.formUnion(before)
+    return TemplateMacro(
+      name: name, parameters: parameters, body: statements, readsVarargs: read.contains("varargs"),
+      readsKwargs: read.contains("kwargs"), readsCaller: read.contains("caller"))
+  }
+
+  private mutating func callBlock() throws(TemplateError) -> TemplateStatement.Kind {
+    let parameters = isSymbol("(") ? try parameters() : []
+    let call = try expression()
+    guard case .call = call.kind else { throw error("'call' takes a call") }
+    return .callBlock(try macro(named: "caller", parameters: parameters, until: "endcall"), call)
+  }
+
+  private mutating func with() throws(TemplateError) -> TemplateStatement.Kind {
+    var variables: [(target: TemplateTarget, value: TemplateExpression)] = []
+    while token != .blockEnd {
+      if !variables.isEmpty { try expect(",") }
+      let target = try singleTarget()
+      try expect("=")
+      variables.append((target, try expression()))
+    }
+    try endBlock()
+    let (statements, _) = try body(until: ["endwith"], inLoop: false)
+    try endBlock()
+    return .with(variables, statements)
+  }
+
+  private mutating func singleTarget() throws(TemplateError) -> TemplateTarget {
+    if isSymbol("(") { return try target(allowsAttribute: false) }
+    return .name(try name())
   }
 }

@@ -43,12 +43,15 @@ extension TemplateRun {
       let bounds = try (bound(from, line), bound(to, line), bound(step, line))
       return try slice(try value(of: operand), from: bounds.0, to: bounds.1, step: bounds.2, line)
     case .call(let callee, let arguments): return try measured(try call(callee, arguments, line), line)
-    case .filter(let operand, let filter, let arguments):
+    case .enclosedText: return enclosedText
+    case .filter(let operand, let name, let arguments):
+      let filter = try filter(name, line)
       let value = try value(of: operand)
-      if case .string(let text) = value, filter.looksThroughTexts { try scan(text, line) }
+      if case .string(let text) = value.plain, filter.looksThroughTexts { try scan(text, line) }
       return try measured(try apply(filter, to: value, try evaluated(arguments), line), line)
-    case .test(let operand, let test, let arguments, let isNegated):
-      let holds = try self.test(test, try value(of: operand), try values(arguments.positional), line)
+    case .test(let operand, let name, let arguments, let isNegated):
+      let test = try test(name, line)
+      let holds = try self.test(test, try value(of: operand), try evaluated(arguments), line)
       return .boolean(holds != isNegated)
     case .not(let operand): return .boolean(!(try value(of: operand).isTrue))
     case .negated(let operand):
@@ -97,7 +100,35 @@ extension TemplateRun {
   private mutating func evaluated(_ arguments: TemplateArguments) throws(TemplateError) -> Arguments {
     var result = Arguments(positional: try values(arguments.positional), named: [])
     for (name, expression) in arguments.named { result.named.append((name, try value(of: expression))) }
+    if let spread = arguments.spreadList {
+      result.positional += try iterated(try value(of: spread), spread.line)
+    }
+    if let spread = arguments.spreadDictionary {
+      guard case .dictionary(let members) = try value(of: spread) else {
+        throw failure(spread.line, "'**' takes a dictionary")
+      }
+      for (key, value) in zip(members.keys, members.values) {
+        guard case .string(let name) = key.plain, !result.named.contains(where: { $0.name == name }) else {
+          throw failure(spread.line, "'**' takes names that are strings, each once")
+        }
+        try step(spread.line, cost: result.named.count / 4)
+        result.named.append((name, value))
+      }
+    }
     return result
+  }
+
+  /// - Throws: `templateFailed` where a filter or test that does not exist is reached.
+  func filter(_ name: String, _ line: Int) throws(TemplateError) -> TemplateFilter {
+    guard let filter = TemplateFilter(rawValue: name) else {
+      throw failure(line, "the filter '\(name)' does not exist")
+    }
+    return filter
+  }
+
+  func test(_ name: String, _ line: Int) throws(TemplateError) -> TemplateTest {
+    guard let test = TemplateTest(rawValue: name) else { throw failure(line, "the test '\(name)' does not exist") }
+    return test
   }
 
   /// Makes sure that a call has as many arguments as are understood, and none by a name that is not.
@@ -123,6 +154,14 @@ extension TemplateRun {
 
   func attribute(_ name: String, of value: TemplateValue, _ line: Int) throws(TemplateError) -> TemplateValue {
     switch value {
+    case .markup(let text):
+      if Self.stringMethods.contains(name) { return .method(value, name) }
+      return try attribute(name, of: .string(text), line)
+    case .group(let key, let elements):
+      return name == "grouper" ? key : name == "list" ? .list(elements) : .undefined(name)
+    case .cycler(let number):
+      if name == "current" { return cyclers[number].items[cyclers[number].position] }
+      return name == "next" || name == "reset" ? .method(value, name) : .undefined(name)
     case .undefined(let what): throw failure(line, "'\(what)' is undefined, and has no '\(name)'")
     case .namespace(let index): return namespaces[index][name] ?? .undefined(name)
     case .loop(let loop):
@@ -149,7 +188,13 @@ extension TemplateRun {
   mutating func item(
     _ index: TemplateValue, of value: TemplateValue, _ line: Int
   ) throws(TemplateError) -> TemplateValue {
-    switch (value, index) {
+    if case .string(let name) = index.plain, value.hasNamedParts { return try attribute(name, of: value, line) }
+    if case .markup = value {
+      let part = try item(index, of: value.plain, line)
+      if case .string(let text) = part { return .markup(text) }
+      return part
+    }
+    switch (value.plain, index.plain) {
     case (.undefined(let what), _): throw failure(line, "'\(what)' is undefined, and has no items")
     case (.dictionary(let members), .string(let key)):
       try scan(key, line)
@@ -197,11 +242,15 @@ extension TemplateRun {
       let end = to.map { clamped($0, -1, count - 1) } ?? -1
       return first > end ? Array(stride(from: first, to: end, by: max(step, -count - 1))) : []
     }
-    switch value {
+    if case .markup(let text) = value {
+      let part = try slice(.string(text), from: from, to: to, step: step, line)
+      return .markup(part.text)
+    }
+    switch value.plain {
     case .list(let elements), .tuple(let elements):
       try self.step(line, cost: elements.count)
       let part = indices(elements.count).map { elements[$0] }
-      if case .tuple = value { return .tuple(part) }
+      if case .tuple = value.plain { return .tuple(part) }
       return .list(part)
     case .string(let text):
       let scalars = Array(text.unicodeScalars)
@@ -216,12 +265,28 @@ extension TemplateRun {
 
   // MARK: - Calls
 
+  /// The value of an expression that is a call, with a macro as `caller`.
+  mutating func value(
+    ofCall expression: TemplateExpression, caller: TemplateValue
+  ) throws(TemplateError) -> TemplateValue {
+    guard case .call(let callee, let arguments) = expression.kind else { return try value(of: expression) }
+    return try nested(expression.line) { (run) throws(TemplateError) in
+      try run.call(callee, arguments, caller: caller, expression.line)
+    }
+  }
+
   private mutating func call(
-    _ callee: TemplateExpression, _ arguments: TemplateArguments, _ line: Int
+    _ callee: TemplateExpression, _ arguments: TemplateArguments, caller: TemplateValue? = nil, _ line: Int
   ) throws(TemplateError) -> TemplateValue {
     let function = try value(of: callee)
-    let arguments = try evaluated(arguments)
+    var arguments = try evaluated(arguments)
+    if let caller { arguments.named.append(("caller", caller)) }
     switch function {
+    case .loop(let loop): return try callLoop(loop, arguments, line)
+    case .joiner(let number):
+      try check(arguments, of: "joiner", 0...0, line)
+      defer { joiners[number].isUsed = true }
+      return joiners[number].isUsed ? joiners[number].separator : .string("")
     case .macro(let number): return try callMacro(number, arguments.positional, arguments.named, line)
     case .method(let value, let name): return try callMethod(name, of: value, arguments, line)
     case .function(let function): return try callFunction(function, arguments, line)
@@ -251,6 +316,18 @@ extension TemplateRun {
       guard namespaces.count < limits.elementCount else { throw failure(line, "too many namespaces") }
       namespaces.append(members)
       return .namespace(namespaces.count - 1)
+    case .cycler:
+      guard !arguments.positional.isEmpty, arguments.named.isEmpty, cyclers.count < limits.elementCount else {
+        throw failure(line, "'cycler' takes items")
+      }
+      cyclers.append((items: arguments.positional, position: 0))
+      return .cycler(cyclers.count - 1)
+    case .joiner:
+      try check(arguments, of: function.rawValue, 0...1, names: ["sep"], line)
+      guard joiners.count < limits.elementCount else { throw failure(line, "too many joiners") }
+      joiners.append((separator: arguments.value(0, "sep") ?? .string(", "), isUsed: false))
+      return .joiner(joiners.count - 1)
+    case .lipsum: throw failure(line, "'lipsum' writes another text each time, so that it is not supported")
     case .range:
       try check(arguments, of: function.rawValue, 1...3, line)
       let numbers = arguments.positional.compactMap(\.whole)

@@ -23,8 +23,52 @@ extension TemplateRun {
     case .dictionary(let members): return try callDictionaryMethod(name, members, arguments, line)
     case .string(let text):
       try step(line, cost: text.utf8.count / 16)
-      return try callStringMethod(name, text, arguments, line)
+      return try callStringMethod(name, text, plain(arguments), line)
+    case .markup(let text):
+      try step(line, cost: text.utf8.count / 16)
+      return try callMarkupMethod(name, text, arguments, line)
+    case .cycler(let number):
+      try check(arguments, of: name, 0...0, line)
+      let (items, position) = cyclers[number]
+      cyclers[number].position = name == "next" ? (position + 1) % items.count : 0
+      return name == "next" ? items[position] : .none
+    case .loop(let loop):
+      guard arguments.named.isEmpty else { throw failure(line, "'loop.\(name)' takes no names") }
+      if name == "changed" {
+        _ = try measured(.list(arguments.positional), line)
+        return .boolean(hasChanged(loop, arguments.positional))
+      }
+      guard !arguments.positional.isEmpty else { throw failure(line, "'loop.cycle' takes items") }
+      return arguments.positional[loop.index0 % arguments.positional.count]
     default: throw failure(line, "the method '\(name)' is not supported")
+    }
+  }
+
+  private func plain(_ arguments: Arguments) -> Arguments {
+    Arguments(
+      positional: arguments.positional.map(\.plain), named: arguments.named.map { (name: $0.name, value: $0.value.plain) })
+  }
+
+  /// A method of a marked text: what goes into it is escaped, and the texts that it gives are marked.
+  private mutating func callMarkupMethod(
+    _ name: String, _ text: String, _ arguments: Arguments, _ line: Int
+  ) throws(TemplateError) -> TemplateValue {
+    var given = arguments
+    if name == "join" {
+      let elements = try iterated(arguments.positional.first ?? .list([]), line)
+      var escaped: [TemplateValue] = []
+      for element in elements { escaped.append(.string(try self.escaped(element, line))) }
+      given.positional = [.list(escaped)]
+    } else if name == "replace", given.positional.count > 1 {
+      given.positional[1] = .string(try escaped(given.positional[1], line))
+    } else if ["ljust", "rjust", "center"].contains(name), given.positional.count > 1 {
+      given.positional[1] = .string(try escaped(given.positional[1], line))
+    }
+    switch try callStringMethod(name, text, plain(given), line) {
+    case .string(let result): return .markup(result)
+    case .list(let parts): return .list(parts.map { if case .string(let text) = $0 { .markup(text) } else { $0 } })
+    case .tuple(let parts): return .tuple(parts.map { if case .string(let text) = $0 { .markup(text) } else { $0 } })
+    case let other: return other
     }
   }
 

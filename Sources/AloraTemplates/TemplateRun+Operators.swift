@@ -1,9 +1,15 @@
+internal import AloraSystem
+
 /// Arithmetic and comparisons, as Python has them.
 extension TemplateRun {
   mutating func arithmetic(
     _ left: TemplateValue, _ sign: TemplateOperator, _ right: TemplateValue, _ line: Int
   ) throws(TemplateError) -> TemplateValue {
+    if let marked = try markedArithmetic(left, sign, right, line) { return marked }
+    let (left, right) = (left.plain, right.plain)
     switch (left, sign, right) {
+    case (.string(let format), .modulo, _):
+      return try formatted(format, with: right, escapes: false, line)
     case (.string(let first), .plus, .string(let second)): return try checked(first + second, line)
     case (.list(let first), .plus, .list(let second)):
       return try measured(.list(try joined(first, second, line)), line)
@@ -27,7 +33,7 @@ extension TemplateRun {
     for value in [left, right] {
       if case .undefined(let name) = value { throw failure(line, "'\(name)' is undefined") }
     }
-    if sign != .divide, let first = left.whole, let second = right.whole {
+    if sign != .divide, let first = left.whole, let second = right.whole, sign != .power || second >= 0 {
       return .integer(try whole(first, sign, second, line))
     }
     guard let first = left.numeric, let second = right.numeric else {
@@ -37,6 +43,12 @@ extension TemplateRun {
     case .plus: return .number(first + second)
     case .minus: return .number(first - second)
     case .times: return .number(first * second)
+    case .power:
+      guard first != 0 || second >= 0 else { throw failure(line, "0 to a negative power") }
+      guard first >= 0 || second.rounded() == second else { throw failure(line, "the power is not a real number") }
+      let result = pow(first, second)
+      guard result.isFinite || !first.isFinite || !second.isFinite else { throw failure(line, "a number becomes too large") }
+      return .number(result)
     case .divide, .floorDivide, .modulo:
       guard second != 0 else { throw failure(line, "division by 0") }
       if sign == .divide { return .number(first / second) }
@@ -60,6 +72,40 @@ extension TemplateRun {
     guard quotient != 0 else { return (Double(signOf: dividend / divisor, magnitudeOf: 0), remainder) }
     let floor = quotient.rounded(.down)
     return (quotient - floor > 0.5 ? floor + 1 : floor, remainder)
+  }
+
+  /// Arithmetic with a text that is marked as escaped: it stays marked, and what is added to it is escaped.
+  private mutating func markedArithmetic(
+    _ left: TemplateValue, _ sign: TemplateOperator, _ right: TemplateValue, _ line: Int
+  ) throws(TemplateError) -> TemplateValue? {
+    switch (left, sign, right) {
+    case (.markup(let first), .plus, .markup(let second)): return .markup(try checked(first + second, line).text)
+    case (.markup(let first), .plus, .string(let second)):
+      return .markup(try checked(first + PythonText.escaped(second), line).text)
+    case (.string(let first), .plus, .markup(let second)):
+      return .markup(try checked(PythonText.escaped(first) + second, line).text)
+    case (.markup(let text), .times, _) where right.whole != nil:
+      return .markup(try arithmetic(.string(text), sign, right, line).text)
+    case (_, .times, .markup(let text)) where left.whole != nil:
+      return .markup(try arithmetic(left, sign, .string(text), line).text)
+    case (.markup(let format), .modulo, _):
+      return .markup(try formatted(format, with: right, escapes: true, line).text)
+    default: return nil
+    }
+  }
+
+  /// By squaring; the second is not negative.
+  private static func power(_ base: Int, _ exponent: Int) -> (Int, Bool) {
+    if base == 0 || base == 1 { return (exponent == 0 ? 1 : base, false) }
+    if base == -1 { return (exponent % 2 == 0 ? 1 : -1, false) }
+    guard exponent < 64 else { return (0, true) }
+    var result = 1
+    for _ in 0..<exponent {
+      let (product, overflow) = result.multipliedReportingOverflow(by: base)
+      if overflow { return (0, true) }
+      result = product
+    }
+    return (result, false)
   }
 
   private func joined(
@@ -88,6 +134,7 @@ extension TemplateRun {
     case .plus: (result, overflow) = left.addingReportingOverflow(right)
     case .minus: (result, overflow) = left.subtractingReportingOverflow(right)
     case .times: (result, overflow) = left.multipliedReportingOverflow(by: right)
+    case .power: (result, overflow) = Self.power(left, right)
     case .divide, .floorDivide, .modulo:
       guard right != 0 else { throw failure(line, "division by 0") }
       let (quotient, tooLarge) = left.dividedReportingOverflow(by: right)
@@ -104,6 +151,7 @@ extension TemplateRun {
   mutating func compare(
     _ left: TemplateValue, _ comparison: TemplateComparison, _ right: TemplateValue, _ line: Int
   ) throws(TemplateError) -> Bool {
+    let (left, right) = (left.plain, right.plain)
     _ = try measured(left, line)
     _ = try measured(right, line)
     if case .string(let first) = left, case .string(let second) = right {

@@ -26,7 +26,7 @@ extension TemplateRun {
 
   /// An attribute as filters take it: a name, or names and indices with dots between, or an index.
   func path(_ attribute: TemplateValue, _ line: Int) throws(TemplateError) -> [TemplateValue] {
-    switch attribute {
+    switch attribute.plain {
     case .integer: return [attribute]
     case .string(let text):
       return text.split(separator: ".", omittingEmptySubsequences: false).map { name -> TemplateValue in
@@ -34,11 +34,13 @@ extension TemplateRun {
         if isIndex, let index = Int(name) { return .integer(index) }
         return .string(String(name))
       }
-    default: throw failure(line, "an attribute is a string or a number, not a value of type \(attribute.typeName)")
+    case .none: return []
+    case .list, .dictionary: throw failure(line, "an attribute is a string or a number, not a value of type \(attribute.typeName)")
+    default: return [attribute.plain]
     }
   }
 
-  private mutating func attribute(
+  mutating func attribute(
     _ path: [TemplateValue], ofElement element: TemplateValue, default other: TemplateValue? = nil, _ line: Int
   ) throws(TemplateError) -> TemplateValue {
     var value = element
@@ -60,31 +62,25 @@ extension TemplateRun {
   mutating func selected(
     _ value: TemplateValue, _ filter: TemplateFilter, _ arguments: Arguments, _ line: Int
   ) throws(TemplateError) -> TemplateValue {
-    guard arguments.named.isEmpty else {
-      throw failure(line, "'\(filter.rawValue)' takes arguments without names here")
-    }
-    var rest = arguments.positional
+    // Whatever counts as false has no elements here, None too, and nothing is asked of them.
+    guard value.isTrue else { return try generator([], line) }
+    var rest = arguments
     var path: [TemplateValue]?
     if filter == .selectattr || filter == .rejectattr {
-      guard let attribute = rest.first else { throw failure(line, "'\(filter.rawValue)' takes an attribute's name") }
+      guard let attribute = rest.positional.first else { throw failure(line, "'\(filter.rawValue)' takes an attribute's name") }
       path = try self.path(attribute, line)
-      rest.removeFirst()
+      rest.positional.removeFirst()
     }
-    var test: TemplateTest?
-    if let name = rest.first {
-      guard let known = TemplateTest(rawValue: name.text) else {
-        throw failure(line, "the test '\(name.text)' is not supported")
-      }
-      test = known
-      rest.removeFirst()
-    }
+    let name = rest.positional.first
+    if name != nil { rest.positional.removeFirst() }
     var kept: [TemplateValue] = []
-    // Whatever counts as false has no elements here, None too.
-    for element in value.isTrue ? try iterated(value, line) : [] {
+    for element in try iterated(value, line) {
       var tested = element
       if let path { tested = try attribute(path, ofElement: element, line) }
       let holds =
-        try test.map { (test) throws(TemplateError) in try self.test(test, tested, rest, line) } ?? tested.isTrue
+        try name.map { (name) throws(TemplateError) in
+          try self.test(try self.test(try text(of: name, line), line), tested, rest, line)
+        } ?? tested.isTrue
       if holds == (filter == .select || filter == .selectattr) { kept.append(element) }
     }
     return try generator(kept, line)
@@ -93,7 +89,8 @@ extension TemplateRun {
   mutating func mapped(
     _ value: TemplateValue, _ arguments: Arguments, _ line: Int
   ) throws(TemplateError) -> TemplateValue {
-    let elements = value.isTrue ? try iterated(value, line) : []
+    guard value.isTrue else { return try generator([], line) }
+    let elements = try iterated(value, line)
     if arguments.positional.isEmpty, let attribute = arguments.value(0, "attribute") {
       for (name, _) in arguments.named where name != "attribute" && name != "default" {
         throw failure(line, "'map' takes no argument '\(name)' beside an attribute")
@@ -101,14 +98,18 @@ extension TemplateRun {
       let other = given(arguments.value(0, "default"))
       return try generator(try attributes(elements, try path(attribute, line), default: other, line), line)
     }
-    guard let name = arguments.positional.first?.text, let filter = TemplateFilter(rawValue: name), filter != .map
-    else {
-      throw failure(line, "'map' takes an attribute or a supported filter")
-    }
+    guard let name = arguments.positional.first else { throw failure(line, "'map' takes an attribute or a filter") }
     var rest = arguments
     rest.positional.removeFirst()
     var result: [TemplateValue] = []
-    for element in elements { result.append(try apply(filter, to: element, rest, line)) }
+    for element in elements {
+      let filter = try filter(try text(of: name, line), line)
+      let applied = try nested(line) { (run) throws(TemplateError) in
+        if case .string(let text) = element.plain, filter.looksThroughTexts { try run.scan(text, line) }
+        return try run.apply(filter, to: element, rest, line)
+      }
+      result.append(try measured(applied, line))
+    }
     return try generator(result, line)
   }
 
@@ -117,7 +118,7 @@ extension TemplateRun {
     _ value: TemplateValue, _ arguments: Arguments, _ line: Int
   ) throws(TemplateError) -> [TemplateValue] {
     let elements = try iterated(value, line)
-    let isReversed = arguments.value(0, "reverse")?.isTrue ?? false
+    let isReversed = try whole(arguments.value(0, "reverse") ?? .integer(0), "reverse", of: "sort", line) != 0
     let countsCase = arguments.value(1, "case_sensitive")?.isTrue ?? false
     var paths: [[TemplateValue]] = [[]]
     if let attribute = given(arguments.value(2, "attribute")) {
@@ -132,21 +133,30 @@ extension TemplateRun {
     for element in elements {
       var parts: [TemplateValue] = []
       for path in paths {
-        var part = try attribute(path, ofElement: element, line)
-        if case .string(let text) = part {
-          try scan(text, line)
-          if !countsCase { part = .string(PythonText.lower(text)) }
-        }
-        parts.append(part)
+        parts.append(try key(try attribute(path, ofElement: element, line), countsCase: countsCase, line))
       }
       keys.append(.list(parts))
     }
+    return try order(of: keys, isReversed: isReversed, "sort", line).map { elements[$0] }
+  }
+
+  /// What a value is compared by: a text without its case unless case counts.
+  mutating func key(_ value: TemplateValue, countsCase: Bool, _ line: Int) throws(TemplateError) -> TemplateValue {
+    guard case .string(let text) = value.plain else { return value }
+    try scan(text, line)
+    return countsCase ? value.plain : .string(PythonText.lower(text))
+  }
+
+  /// The places of the keys in their order; equal ones stay as they are.
+  mutating func order(
+    of keys: [TemplateValue], isReversed: Bool = false, _ callee: String, _ line: Int
+  ) throws(TemplateError) -> [Int] {
     // Each round of sorting looks at each key once.
     var (count, byteCount) = (0, 0)
     guard TemplateValue.list(keys).measure(limits, depth: 0, &count, &byteCount) else {
       throw failure(line, "a value grows too large")
     }
-    try step(line, cost: (count + byteCount / 16) * (Int.bitWidth - elements.count.leadingZeroBitCount))
+    try step(line, cost: (count + byteCount / 16) * (Int.bitWidth - keys.count.leadingZeroBitCount))
     var isOrdered = true
     let order = keys.indices.sorted { first, second in
       guard let sign = keys[first].order(to: keys[second]) else {
@@ -155,7 +165,7 @@ extension TemplateRun {
       }
       return sign == 0 ? first < second : (sign < 0) != isReversed
     }
-    guard isOrdered else { throw failure(line, "'sort' takes values that have an order among each other") }
-    return order.map { elements[$0] }
+    guard isOrdered else { throw failure(line, "'\(callee)' takes values that have an order among each other") }
+    return order
   }
 }

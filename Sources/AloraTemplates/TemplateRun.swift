@@ -11,6 +11,21 @@ struct TemplateRun {
     var valueDepth = 160
   }
 
+  /// A loop's statement, and where it is.
+  private struct Loop {
+    let target: TemplateTarget
+    let filter: TemplateExpression?
+    let body: [TemplateStatement]
+    let otherwise: [TemplateStatement]
+  }
+
+  private struct LoopState {
+    /// Nil for a loop that is not recursive.
+    let loop: (statement: Loop, home: TemplateScope)?
+    let depth0: Int
+    var lastValues: [TemplateValue]?
+  }
+
   private enum Flow { case goOn, leaveLoop, nextTurn }
 
   let limits: Limits
@@ -26,6 +41,13 @@ struct TemplateRun {
   private var macros: [(macro: TemplateMacro, home: TemplateScope)] = []
   /// What each generator has left to give; nil where that is not known.
   var generators: [[TemplateValue]?] = []
+  /// Each `cycler` with its items and the place of its next one, each `joiner` with its separator until it was used.
+  var cyclers: [(items: [TemplateValue], position: Int)] = []
+  var joiners: [(separator: TemplateValue, isUsed: Bool)] = []
+  /// Each loop, for what it calls itself with and what `loop.changed` saw last.
+  private var loops: [LoopState] = []
+  /// What the block around it encloses, while its filters run.
+  var enclosedText: TemplateValue = .string("")
 
   init(variables: [String: TemplateValue], date: TemplateDate?, limits: Limits) {
     scope = TemplateScope(variables)
@@ -160,14 +182,46 @@ struct TemplateRun {
         return try nested(line) { (run) throws(TemplateError) in try run.execute(branch.body) }
       }
       return try nested(line) { (run) throws(TemplateError) in try run.execute(otherwise) }
-    case .loop(let target, let sequence, let filter, let body, let otherwise):
+    case .loop(let target, let sequence, let filter, let body, let otherwise, let isRecursive):
+      let loop = Loop(target: target, filter: filter, body: body, otherwise: otherwise)
       return try nested(line) { (run) throws(TemplateError) in
-        try run.loop(target, sequence, filter, body, otherwise, line)
+        let value = try run.value(of: sequence)
+        let state = LoopState(loop: isRecursive ? (loop, run.scope) : nil, depth0: 0)
+        return try run.loop(loop, over: value, state, line)
       }
     case .set(let target, let expression): try assign(target, try value(of: expression), line)
-    case .setBlock(let target, let body):
-      let text = try captured(line) { (run) throws(TemplateError) in try run.run(body) }
-      try assign(target, text, line)
+    case .setBlock(let target, let body, let filtered):
+      try assign(target, try self.filtered(body, by: filtered, line), line)
+    case .filterBlock(let body, let filtered):
+      try write(try text(of: try self.filtered(body, by: filtered, line), line), line)
+    case .callBlock(let macro, let call):
+      macros.append((macro: macro, home: scope))
+      let value = try value(ofCall: call, caller: .macro(macros.count - 1))
+      try write(try text(of: value, line), line)
+    case .with(let variables, let body):
+      var values: [TemplateValue] = []
+      for (_, expression) in variables { values.append(try value(of: expression)) }
+      return try nested(line) { (run) throws(TemplateError) in
+        try run.scoped { (run) throws(TemplateError) in
+          for (variable, value) in zip(variables, values) { try run.assign(variable.target, value, line) }
+          return try run.execute(body)
+        }
+      }
+    case .block(_, let body):
+      return try nested(line) { (run) throws(TemplateError) in
+        // A block reads the template's variables only, none of the loops around it.
+        let outer = run.scope
+        run.scope = TemplateScope(outer: outer.outermost)
+        defer { run.scope = outer }
+        return try run.execute(body)
+      }
+    case .autoescape(let condition, let body):
+      guard try !value(of: condition).isTrue else { throw failure(line, "automatic escaping is not supported") }
+      return try nested(line) { (run) throws(TemplateError) in
+        try run.scoped { (run) throws(TemplateError) in try run.execute(body) }
+      }
+    case .unsupported(let name):
+      throw failure(line, "'\(name)' needs other templates, and a chat template has none")
     case .macro(let macro):
       macros.append((macro: macro, home: scope))
       scope.variables[macro.name] = .macro(macros.count - 1)
@@ -181,11 +235,45 @@ struct TemplateRun {
     return .goOn
   }
 
+  /// What a `filter` block or a `set` block makes of what it encloses.
+  private mutating func filtered(
+    _ body: [TemplateStatement], by filters: TemplateExpression, _ line: Int
+  ) throws(TemplateError) -> TemplateValue {
+    let outer = enclosedText
+    defer { enclosedText = outer }
+    enclosedText = try captured(line) { (run) throws(TemplateError) in try run.run(body) }
+    return try value(of: filters)
+  }
+
+  /// Calls a recursive loop with other elements: the text that it writes.
+  mutating func callLoop(
+    _ loop: TemplateLoop, _ arguments: Arguments, _ line: Int
+  ) throws(TemplateError) -> TemplateValue {
+    guard let (statement, home) = loops[loop.number].loop else {
+      throw failure(line, "only a loop that is 'recursive' can be called")
+    }
+    try check(arguments, of: "loop", 1...1, line)
+    return try captured(within: home, line) { (run) throws(TemplateError) in
+      let state = LoopState(loop: (statement, home), depth0: loop.depth0 + 1)
+      _ = try run.loop(statement, over: arguments.positional[0], state, line)
+    }
+  }
+
+  /// Whether `loop.changed` is called with other values than the last time.
+  mutating func hasChanged(_ loop: TemplateLoop, _ values: [TemplateValue]) -> Bool {
+    let last = loops[loop.number].lastValues
+    loops[loop.number].lastValues = values
+    guard let last else { return true }
+    return !TemplateValue.tuple(last).isEqual(to: .tuple(values))
+  }
+
   private mutating func loop(
-    _ target: TemplateTarget, _ sequence: TemplateExpression, _ filter: TemplateExpression?,
-    _ body: [TemplateStatement], _ otherwise: [TemplateStatement], _ line: Int
+    _ loop: Loop, over value: TemplateValue, _ state: LoopState, _ line: Int
   ) throws(TemplateError) -> Flow {
-    let value = try value(of: sequence)
+    let (target, filter, body, otherwise) = (loop.target, loop.filter, loop.body, loop.otherwise)
+    guard loops.count < limits.valueCount else { throw failure(line, "too many loops") }
+    loops.append(state)
+    let number = loops.count - 1
     var elements = try iterated(value, line)
     if let filter {
       var kept: [TemplateValue] = []
@@ -201,12 +289,13 @@ struct TemplateRun {
     var reachesEnd = false
     for (index, element) in elements.enumerated() {
       try step(line)
-      let state = TemplateLoop(
-        index0: index, count: elements.count, previous: index > 0 ? elements[index - 1] : .undefined("previtem"),
+      let itself = TemplateLoop(
+        number: number, depth0: state.depth0, index0: index, count: elements.count,
+        previous: index > 0 ? elements[index - 1] : .undefined("previtem"),
         next: index + 1 < elements.count ? elements[index + 1] : .undefined("nextitem"))
       let flow = try scoped { (run) throws(TemplateError) -> Flow in
         try run.assign(target, element, line)
-        run.scope.variables["loop"] = .loop(state)
+        run.scope.variables["loop"] = .loop(itself)
         return try run.execute(body)
       }
       if flow == .goOn { reachesEnd = true }
@@ -242,11 +331,12 @@ struct TemplateRun {
     _ number: Int, _ positional: [TemplateValue], _ named: [(name: String, value: TemplateValue)], _ line: Int
   ) throws(TemplateError) -> TemplateValue {
     let (macro, home) = macros[number]
-    guard positional.count <= macro.parameters.count else {
+    guard positional.count <= macro.parameters.count || macro.readsVarargs else {
       throw failure(line, "the macro '\(macro.name)' takes \(macro.parameters.count) arguments at most")
     }
     for (name, _) in named {
       guard let place = macro.parameters.firstIndex(where: { $0.name == name }) else {
+        if name == "caller" ? macro.readsCaller : macro.readsKwargs { continue }
         throw failure(line, "the macro '\(macro.name)' has no parameter '\(name)'")
       }
       guard place >= positional.count else { throw failure(line, "the macro '\(macro.name)' is given '\(name)' twice") }
@@ -260,6 +350,19 @@ struct TemplateRun {
         try run.assign(.name(parameter.name), given ?? .undefined(parameter.name), line)
         if given == nil, let expression = parameter.value { defaults.append((parameter.name, expression)) }
       }
+      if macro.readsVarargs {
+        try run.assign(.name("varargs"), .tuple(Array(positional.dropFirst(macro.parameters.count))), line)
+      }
+      let isParameter = { (name: String) in macro.parameters.contains { $0.name == name } }
+      if macro.readsKwargs {
+        var rest = TemplateDictionary()
+        for (name, value) in named where !isParameter(name) && name != "caller" { rest[name] = value }
+        try run.assign(.name("kwargs"), .dictionary(rest), line)
+      }
+      if macro.readsCaller, !isParameter("caller") {
+        let caller = named.first { $0.name == "caller" }?.value
+        try run.assign(.name("caller"), caller ?? .undefined("caller"), line)
+      }
       for (name, expression) in defaults { try run.assign(.name(name), try run.value(of: expression), line) }
       try run.run(macro.body)
     }
@@ -268,7 +371,7 @@ struct TemplateRun {
   /// The elements that a loop over the value takes.
   mutating func iterated(_ value: TemplateValue, _ line: Int) throws(TemplateError) -> [TemplateValue] {
     let elements: [TemplateValue]
-    switch value {
+    switch value.plain {
     case .undefined: elements = []
     case .list(let list), .tuple(let list): elements = list
     case .generator(let number):
@@ -297,6 +400,13 @@ final class TemplateScope {
     self.variables = variables
     self.outer = outer
     depth = (outer?.depth ?? 0) + 1
+  }
+
+  /// The scope around all the others.
+  var outermost: TemplateScope {
+    var scope = self
+    while let outer = scope.outer { scope = outer }
+    return scope
   }
 
   func variable(_ name: String) -> TemplateValue? {

@@ -10,8 +10,11 @@ struct TemplateExpression: Sendable {
     case item(TemplateExpression, TemplateExpression)
     case slice(TemplateExpression, from: TemplateExpression?, to: TemplateExpression?, step: TemplateExpression?)
     case call(TemplateExpression, TemplateArguments)
-    case filter(TemplateExpression, TemplateFilter, TemplateArguments)
-    case test(TemplateExpression, TemplateTest, TemplateArguments, isNegated: Bool)
+    /// Filters and tests go by name: one that does not exist fails where it is reached.
+    case filter(TemplateExpression, String, TemplateArguments)
+    case test(TemplateExpression, String, TemplateArguments, isNegated: Bool)
+    /// The text that a `filter` block or a `set` block with filters encloses.
+    case enclosedText
     case not(TemplateExpression)
     case negated(TemplateExpression)
     case and(TemplateExpression, TemplateExpression)
@@ -30,10 +33,13 @@ struct TemplateExpression: Sendable {
 struct TemplateArguments: Sendable {
   var positional: [TemplateExpression] = []
   var named: [(name: String, value: TemplateExpression)] = []
+  /// `*list` and `**dictionary`.
+  var spreadList: TemplateExpression?
+  var spreadDictionary: TemplateExpression?
 }
 
 enum TemplateOperator: String, Sendable {
-  case plus = "+", minus = "-", times = "*", divide = "/", floorDivide = "//", modulo = "%"
+  case plus = "+", minus = "-", times = "*", divide = "/", floorDivide = "//", modulo = "%", power = "**"
 }
 
 enum TemplateComparison: String, Sendable {
@@ -56,10 +62,19 @@ struct TemplateStatement: Sendable {
     case condition([(condition: TemplateExpression, body: [TemplateStatement])], otherwise: [TemplateStatement])
     case loop(
       TemplateTarget, TemplateExpression, filter: TemplateExpression?, body: [TemplateStatement],
-      otherwise: [TemplateStatement])
+      otherwise: [TemplateStatement], isRecursive: Bool)
     case set(TemplateTarget, TemplateExpression)
-    case setBlock(TemplateTarget, [TemplateStatement])
+    /// - Parameter filtered: what becomes of the enclosed text.
+    case setBlock(TemplateTarget, [TemplateStatement], filtered: TemplateExpression)
+    case filterBlock([TemplateStatement], filtered: TemplateExpression)
     case macro(TemplateMacro)
+    /// A call whose macro may call the body as `caller`.
+    case callBlock(TemplateMacro, TemplateExpression)
+    case with([(target: TemplateTarget, value: TemplateExpression)], [TemplateStatement])
+    case block(String, [TemplateStatement])
+    case autoescape(TemplateExpression, [TemplateStatement])
+    /// A tag that needs other templates.
+    case unsupported(String)
     /// What transformers marks as the assistant's: a scope of its own, and nothing else here.
     case generation([TemplateStatement])
     case breakLoop
@@ -74,51 +89,8 @@ struct TemplateMacro: Sendable {
   let name: String
   let parameters: [(name: String, value: TemplateExpression?)]
   let body: [TemplateStatement]
-}
-
-/// Filters of the supported subset; the raw values are Jinja's names.
-enum TemplateFilter: String, Sendable, CaseIterable {
-  case trim, length, count, tojson, join, list, string, int, float, upper, lower, capitalize, title, first, last,
-    `default`
-  case d, items, selectattr, rejectattr, select, reject, map, replace, indent, dictsort, abs, reverse, sort
-
-  /// Whether its work grows with a text that it is applied to.
-  var looksThroughTexts: Bool {
-    switch self {
-    case .default, .d, .string, .items: false
-    default: true
-    }
-  }
-
-  /// The parameters behind the value, in order; nil for a filter that looks at its arguments itself.
-  var parameters: [String]? {
-    switch self {
-    case .trim: ["chars"]
-    case .join: ["d", "attribute"]
-    case .int: ["default", "base"]
-    case .float: ["default"]
-    case .default, .d: ["default_value", "boolean"]
-    case .replace: ["old", "new", "count"]
-    case .indent: ["width", "first", "blank"]
-    case .sort: ["reverse", "case_sensitive", "attribute"]
-    case .tojson, .dictsort, .selectattr, .rejectattr, .select, .reject, .map: nil
-    case .length, .count, .list, .string, .upper, .lower, .capitalize, .title, .first, .last, .items, .abs, .reverse: []
-    }
-  }
-}
-
-/// Tests of the supported subset.
-enum TemplateTest: String, Sendable, CaseIterable {
-  case defined, undefined, none, string, mapping, iterable, sequence, number, integer, float, boolean, odd, even
-  case divisibleby, equalto, eq, ne, `in`, `true`, `false`
-  case equalSign = "=="
-  case unequalSign = "!="
-
-  /// Whether it compares with a value.
-  var takesValue: Bool {
-    switch self {
-    case .divisibleby, .equalto, .eq, .ne, .in, .equalSign, .unequalSign: true
-    default: false
-    }
-  }
+  /// Whether the body reads `varargs`, `kwargs` and `caller`: a macro takes such arguments only if it does.
+  var readsVarargs = false
+  var readsKwargs = false
+  var readsCaller = false
 }

@@ -7,6 +7,8 @@ indirect enum TemplateValue: Sendable {
   case integer(Int)
   case number(Double)
   case string(String)
+  /// A text that `safe` or `escape` marked: what is joined to it with `+` is escaped.
+  case markup(String)
   case list([TemplateValue])
   case tuple([TemplateValue])
   case dictionary(TemplateDictionary)
@@ -16,17 +18,26 @@ indirect enum TemplateValue: Sendable {
   /// What a filter like `select` gives, by its number in the run: it is gone through once.
   case generator(Int)
   case loop(TemplateLoop)
+  /// What `groupby` gives: a pair whose parts have names.
+  case group(TemplateValue, [TemplateValue])
+  /// A `cycler(…)` and a `joiner(…)`, by their numbers in the run.
+  case cycler(Int)
+  case joiner(Int)
   case function(TemplateFunction)
   /// A method on its value.
   case method(TemplateValue, String)
 }
 
 enum TemplateFunction: String, Sendable, CaseIterable {
-  case range, namespace, raise_exception, strftime_now, dict
+  case range, namespace, raise_exception, strftime_now, dict, cycler, joiner, lipsum
 }
 
 /// What `loop` is inside of a loop.
 struct TemplateLoop: Sendable {
+  /// Its number in the run.
+  let number: Int
+  /// How many recursive calls are around it.
+  let depth0: Int
   let index0: Int
   let count: Int
   let previous: TemplateValue
@@ -43,9 +54,9 @@ struct TemplateLoop: Sendable {
     case "length": .integer(count)
     case "previtem": previous
     case "nextitem": next
-    // Only recursive loops go deeper.
-    case "depth": .integer(1)
-    case "depth0": .integer(0)
+    case "depth": .integer(depth0 + 1)
+    case "depth0": .integer(depth0)
+    case "cycle", "changed": .method(.loop(self), name)
     default: nil
     }
   }
@@ -59,7 +70,7 @@ struct TemplateDictionary: Sendable {
 
   static func isKey(_ value: TemplateValue) -> Bool {
     switch value {
-    case .string, .integer, .boolean: true
+    case .string, .markup, .integer, .boolean: true
     default: false
     }
   }
@@ -68,7 +79,7 @@ struct TemplateDictionary: Sendable {
   private static func bytes(of key: TemplateValue) -> [UInt8]? {
     let whole: Int?
     switch key {
-    case .string(let text): return Array(text.utf8)
+    case .string(let text), .markup(let text): return Array(text.utf8)
     case .number(let value): whole = Int(exactly: value)
     default: whole = key.whole
     }
@@ -102,6 +113,23 @@ struct TemplateDictionary: Sendable {
 }
 
 extension TemplateValue {
+  /// Without the marks that only few operations look at: a plain text, a plain pair.
+  var plain: TemplateValue {
+    switch self {
+    case .markup(let text): .string(text)
+    case .group(let key, let elements): .tuple([key, .list(elements)])
+    default: self
+    }
+  }
+
+  /// Whether a name in brackets means one of its parts, as it does after a dot.
+  var hasNamedParts: Bool {
+    switch self {
+    case .group, .cycler, .loop, .namespace: true
+    default: false
+    }
+  }
+
   var isUndefined: Bool { if case .undefined = self { true } else { false } }
 
   /// Python's truth.
@@ -111,20 +139,21 @@ extension TemplateValue {
     case .boolean(let value): value
     case .integer(let value): value != 0
     case .number(let value): value != 0
-    case .string(let text): !text.isEmpty
+    case .string(let text), .markup(let text): !text.isEmpty
     case .list(let elements), .tuple(let elements): !elements.isEmpty
     case .dictionary(let members): members.count > 0
-    case .namespace, .macro, .generator, .loop, .function, .method: true
+    case .namespace, .macro, .generator, .loop, .group, .cycler, .joiner, .function, .method: true
     }
   }
 
   /// Whether Python writes it without an address in memory.
   var hasText: Bool {
     switch self {
-    case .undefined, .none, .boolean, .integer, .number, .string: true
+    case .undefined, .none, .boolean, .integer, .number, .string, .markup: true
     case .list(let elements), .tuple(let elements): elements.allSatisfy(\.hasText)
+    case .group(let key, let elements): key.hasText && elements.allSatisfy(\.hasText)
     case .dictionary(let members): members.values.allSatisfy(\.hasText)
-    case .namespace, .macro, .generator, .loop, .function, .method: false
+    case .namespace, .macro, .generator, .loop, .cycler, .joiner, .function, .method: false
     }
   }
 
@@ -136,20 +165,22 @@ extension TemplateValue {
     case .boolean: "bool"
     case .integer: "int"
     case .number: "float"
-    case .string: "str"
+    case .string, .markup: "str"
     case .list: "list"
-    case .tuple: "tuple"
+    case .tuple, .group: "tuple"
     case .dictionary: "dict"
     case .namespace: "namespace"
     case .generator: "generator"
     case .loop: "loop"
+    case .cycler: "cycler"
+    case .joiner: "joiner"
     case .macro, .function, .method: "function"
     }
   }
 
   var isContainer: Bool {
     switch self {
-    case .list, .tuple, .dictionary, .method: true
+    case .list, .tuple, .group, .dictionary, .method: true
     default: false
     }
   }
@@ -161,9 +192,12 @@ extension TemplateValue {
       return false
     }
     switch self {
-    case .string(let text):
+    case .string(let text), .markup(let text):
       byteCount += text.utf8.count
       return true
+    case .group(let key, let elements):
+      return key.measure(limits, depth: depth + 1, &count, &byteCount)
+        && elements.allSatisfy { $0.measure(limits, depth: depth + 2, &count, &byteCount) }
     case .list(let elements), .tuple(let elements):
       return elements.allSatisfy { $0.measure(limits, depth: depth + 1, &count, &byteCount) }
     case .dictionary(let members):
@@ -195,7 +229,7 @@ extension TemplateValue {
 
   /// Python's `==`.
   func isEqual(to other: TemplateValue) -> Bool {
-    switch (self, other) {
+    switch (plain, other.plain) {
     case (.undefined, .undefined), (.none, .none): return true
     case (.string(let left), .string(let right)):
       return left.utf8.count == right.utf8.count && left.utf8.elementsEqual(right.utf8)
@@ -205,7 +239,10 @@ extension TemplateValue {
       return left.count == right.count
         && zip(left.keys, left.values).allSatisfy { key, value in right[key].map { value.isEqual(to: $0) } ?? false }
     case (.namespace(let left), .namespace(let right)): return left == right
-    case (.generator(let left), .generator(let right)): return left == right
+    case (.generator(let left), .generator(let right)), (.macro(let left), .macro(let right)),
+      (.cycler(let left), .cycler(let right)), (.joiner(let left), .joiner(let right)):
+      return left == right
+    case (.function(let left), .function(let right)): return left == right
     default:
       if let left = whole, let right = other.whole { return left == right }
       guard let left = numeric, let right = other.numeric else { return false }
@@ -221,7 +258,7 @@ extension TemplateValue {
   func order(to other: TemplateValue, isPart: Bool = false) -> Int? {
     if let left = whole, let right = other.whole { return left < right ? -1 : left > right ? 1 : 0 }
     if let left = numeric, let right = other.numeric { return left < right ? -1 : left > right ? 1 : 0 }
-    switch (self, other) {
+    switch (plain, other.plain) {
     case (.string(let left), .string(let right)):
       let (a, b) = (left.unicodeScalars, right.unicodeScalars)
       return a.lexicographicallyPrecedes(b) ? -1 : a.elementsEqual(b) ? 0 : 1
@@ -243,7 +280,7 @@ extension TemplateValue {
   var text: String {
     switch self {
     case .undefined: ""
-    case .string(let text): text
+    case .string(let text), .markup(let text): text
     default: representation
     }
   }
@@ -257,6 +294,8 @@ extension TemplateValue {
     case .integer(let value): String(value)
     case .number(let value): Self.text(of: value)
     case .string(let text): Self.quoted(text)
+    case .markup(let text): "Markup(\(Self.quoted(text)))"
+    case .group: plain.representation
     case .list(let elements): "[" + elements.map(\.representation).joined(separator: ", ") + "]"
     case .tuple(let elements):
       "(" + elements.map(\.representation).joined(separator: ", ") + (elements.count == 1 ? ",)" : ")")
@@ -268,6 +307,8 @@ extension TemplateValue {
     case .macro, .function, .method: "<function>"
     case .generator: "<generator>"
     case .loop: "<LoopContext>"
+    case .cycler: "<Cycler>"
+    case .joiner: "<Joiner>"
     }
   }
 
@@ -301,7 +342,7 @@ extension TemplateValue {
   }
 
   /// A string in Python's quotes.
-  private static func quoted(_ text: String) -> String {
+  static func quoted(_ text: String) -> String {
     let scalars = text.unicodeScalars
     let quote: Unicode.Scalar = scalars.contains("'") && !scalars.contains("\"") ? "\"" : "'"
     var result = String.UnicodeScalarView()
@@ -330,74 +371,12 @@ extension TemplateValue {
     return String(result)
   }
 
-  private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+  static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
     if scalar == " " { return true }
     switch scalar.properties.generalCategory {
     case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator, .spaceSeparator:
       return false
     default: return true
     }
-  }
-}
-
-// MARK: - JSON
-
-extension TemplateValue {
-  /// As Python's `json.dumps` with `ensure_ascii=False`; nil for a value that JSON does not have.
-  func json(indent: Int?, level: Int = 0) -> String? {
-    switch self {
-    case .none: return "null"
-    case .boolean(let value): return value ? "true" : "false"
-    case .integer(let value): return String(value)
-    case .number(let value):
-      return value.isNaN ? "NaN" : value.isInfinite ? (value < 0 ? "-Infinity" : "Infinity") : Self.text(of: value)
-    case .string(let text): return Self.jsonQuoted(text)
-    case .list(let elements), .tuple(let elements):
-      let parts = elements.compactMap { $0.json(indent: indent, level: level + 1) }
-      guard parts.count == elements.count else { return nil }
-      return Self.enclosed(parts, "[", "]", indent, level)
-    case .dictionary(let members):
-      let parts = zip(members.keys, members.values).compactMap { key, value -> String? in
-        let name = if case .string(let text) = key { text } else { key.json(indent: nil) ?? "" }
-        return value.json(indent: indent, level: level + 1).map { "\(Self.jsonQuoted(name)): \($0)" }
-      }
-      guard parts.count == members.count else { return nil }
-      return Self.enclosed(parts, "{", "}", indent, level)
-    default: return nil
-    }
-  }
-
-  private static func enclosed(_ parts: [String], _ open: String, _ close: String, _ indent: Int?, _ level: Int)
-    -> String
-  {
-    guard let indent, !parts.isEmpty else { return open + parts.joined(separator: ", ") + close }
-    let outer = "\n" + String(repeating: " ", count: indent * level)
-    let inner = "\n" + String(repeating: " ", count: indent * (level + 1))
-    return open + inner + parts.joined(separator: "," + inner) + outer + close
-  }
-
-  private static func jsonQuoted(_ text: String) -> String {
-    var result = String.UnicodeScalarView()
-    result.append("\"")
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result.add("\\\"")
-      case "\\": result.add("\\\\")
-      case "\n": result.add("\\n")
-      case "\r": result.add("\\r")
-      case "\t": result.add("\\t")
-      case "\u{8}": result.add("\\b")
-      case "\u{C}": result.add("\\f")
-      default:
-        if scalar.value < 0x20 {
-          let digits = String(scalar.value, radix: 16)
-          result.add("\\u\(String(repeating: "0", count: 4 - digits.count))\(digits)")
-        } else {
-          result.append(scalar)
-        }
-      }
-    }
-    result.append("\"")
-    return String(result)
   }
 }

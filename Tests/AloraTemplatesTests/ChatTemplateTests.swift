@@ -57,20 +57,33 @@ import Testing
     #expect(count > 300)
   }
 
-  /// What the subset does not have is refused when the template is read.
+  /// What neither Jinja nor transformers knows is refused when the template is read.
   @Test(arguments: [
-    ("{% include 'x' %}", "include"), ("{% import 'x' as y %}", "import"), ("{% block a %}{% endblock %}", "block"),
-    ("{% raw %}{% endraw %}", "raw"), ("{% filter upper %}a{% endfilter %}", "filter"),
-    ("{% call m() %}{% endcall %}", "call"),
-    ("{% with %}{% endwith %}", "with"), ("{{ x|safe }}", "safe"), ("{{ x|pprint }}", "pprint"),
-    ("{{ x is callable }}", "callable"),
-    ("{{ 2 ** 3 }}", "**"), ("{{ f(*l) }}", "*"), ("{% for x in l recursive %}{% endfor %}", "recursive"),
-    ("\n\n{% do x %}", "line 3"),
-  ]) func unknownConstructsAreRefused(_ source: String, _ word: String) throws {
+    ("{% trans %}a{% endtrans %}", "trans"), ("{% endwith %}", "endwith"), ("{{ f(*l, *l) }}", "*"), ("\n\n{% do x %}", "line 3"),
+    ("{% raw %}a", "endraw"), ("{% call x %}{% endcall %}", "call"), ("{% filter %}{% endfilter %}", "name"),
+    ("{% macro m(a=1, b) %}{% endmacro %}", "default"),
+  ]) func unknownTagsAreRefused(_ source: String, _ word: String) throws {
     let error = try #require(caught(TemplateError.self) { _ = try ChatTemplate(source) })
     #expect(error.code == .invalidTemplate)
     #expect(error.description.contains(word))
     #expect(error.place?.hasPrefix("line ") == true)
+  }
+
+  /// What cannot run is refused where it is reached, by name, and nowhere else.
+  @Test(arguments: [
+    ("{% include 'x' %}", "include"), ("{% import 'x' as y %}", "import"), ("{% from 'x' import y %}", "from"),
+    ("{% extends 'x' %}", "extends"), ("{% autoescape true %}{% endautoescape %}", "escaping"),
+    ("{{ l|from_json }}", "from_json"), ("{{ l is matching }}", "matching"), ("{{ l|random }}", "random"),
+    ("{{ lipsum() }}", "lipsum"), ("{{ unknown() }}", "unknown"), ("{{ [1]|map('nope')|list }}", "nope"),
+    ("{{ 'a'.encode() }}", "encode"),
+  ]) func whatCannotRunIsRefusedWhereItIsReached(_ source: String, _ word: String) throws {
+    let messages = try parseJSON("[]")
+    #expect(try ChatTemplate("{% if messages %}\(source){% endif %}a").render(messages: messages) == "a")
+    let template = try ChatTemplate("\n\(source)")
+    let error = try #require(caught(TemplateError.self) { _ = try template.render(messages: messages) })
+    #expect(error.code == .templateFailed)
+    #expect(error.problem.contains(word), "\(error.problem)")
+    #expect(error.place == "line 2")
   }
 
   /// Templates that would run forever, or fill the memory.
