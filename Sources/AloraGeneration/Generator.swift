@@ -79,6 +79,10 @@ package final class Generator {
     self.cache = cache
   }
 
+  static let noToken = GenerationError(
+    .noToken, path: nil, place: nil, problem: "no token of the vocabulary continues the text as its schema demands",
+    remedy: nil)
+
   private func masks(of schema: SchemaDecoding) -> SchemaMasks {
     if let known = masks.first(where: { $0.schema === schema }) { return known.masks }
     if masks.count >= 16 { masks.removeFirst() }
@@ -103,10 +107,13 @@ package final class Generator {
     /// Whether the text goes on.
     func take(_ index: Int, _ logits: ArraySlice<Float>) throws -> Bool {
       let request = requests[index]
-      let choice =
-        if let constraint = texts[index].constraint {
-          texts[index].sampler.sample(logits, allowed: constraint.mask)
-        } else { texts[index].sampler.sample(logits) }
+      let choice: SampledToken
+      if let constraint = texts[index].constraint {
+        guard let allowed = texts[index].sampler.sample(logits, allowed: constraint.mask) else { throw Self.noToken }
+        choice = allowed
+      } else {
+        choice = texts[index].sampler.sample(logits)
+      }
       results[index].choices.append(choice)
       let now = MonotonicClock.seconds - start
       if results[index].choices.count == 1 { results[index].secondsToFirstToken = now }
@@ -136,11 +143,6 @@ package final class Generator {
         beginning: request.tokens, atMost: max(0, request.tokens.count - 1), adapter: request.adapter,
         activationStart: request.activationStart, declaredLength: request.tokens.count + request.limit)
       let constraint = try request.schema.map { try ConstrainedText(masks(of: $0)) }
-      if let constraint, constraint.mask.isEmpty {
-        throw GenerationError(
-          .noToken, path: nil, place: nil, problem: "the vocabulary has no token that a value of the schema begins with",
-          remedy: nil)
-      }
       texts.append((held, Sampler(request.sampling, seed: request.seed), constraint))
       results[index].reusedCount = held.reusedCount
       if request.tokens.count - held.reusedCount > Self.shortCount {

@@ -80,14 +80,14 @@ package struct Sampler: Sendable {
 
   /// The next token among those that a mask allows; the logits of the others don't count.
   ///
-  /// - Precondition: the mask has a token that the logits have.
-  package mutating func sample(_ logits: ArraySlice<Float>, allowed mask: TokenMask) -> SampledToken {
+  /// - Returns: nil if the mask has none of the logits' tokens.
+  package mutating func sample(_ logits: ArraySlice<Float>, allowed mask: TokenMask) -> SampledToken? {
     var (tokens, values): ([Int], [Float]) = ([], [])
     for token in 0..<logits.count where mask.contains(token) {
       tokens.append(token)
       values.append(logits[logits.startIndex + token])
     }
-    precondition(!tokens.isEmpty, "no token is allowed")
+    guard !tokens.isEmpty else { return nil }
     let choice = sample(values[...])
     return SampledToken(token: tokens[choice.token], top: choice.top.map { tokens[$0] }, margin: choice.margin)
   }

@@ -38,11 +38,13 @@ struct ConstrainedText {
     mask = try masks.mask(at: place)
   }
 
-  /// - Returns: whether the text can go on.
+  /// - Returns: whether the text goes on.
+  /// - Throws: `noToken` where the vocabulary cannot continue a text that is not complete.
   mutating func take(_ token: Int) throws -> Bool {
-    guard let next = try masks.place(after: token, from: place) else { return false }
+    guard !masks.vocabulary.ends(token), let next = try masks.place(after: token, from: place) else { return false }
     place = next
     mask = try masks.mask(at: place)
+    guard !mask.isEmpty || place.isComplete else { throw Generator.noToken }
     return !mask.isEmpty
   }
 }

@@ -88,9 +88,10 @@ struct CharacterPattern: Sendable {
   }
 
   func step(_ states: [Int], _ character: UInt32) -> [Int] {
-    closure(states.compactMap { state in
-      nodes[state].ranges.contains { $0.contains(character) } ? nodes[state].target : nil
-    })
+    closure(
+      states.compactMap { state in
+        nodes[state].ranges.contains { $0.contains(character) } ? nodes[state].target : nil
+      })
   }
 
   func matches(_ text: String) -> Bool {
@@ -177,7 +178,9 @@ private struct PatternParser {
     guard let (least, most) = bounds else { return atom }
     _ = take("?")
     guard most ?? least >= least else { throw malformed("the pattern repeats less often than it has to") }
-    guard max(least, most ?? 0) <= 10_000 else { throw SchemaError(.tooComplex, pointer, "the pattern repeats more than 10000 times") }
+    guard max(least, most ?? 0) <= 10_000 else {
+      throw SchemaError(.tooComplex, pointer, "the pattern repeats more than 10000 times")
+    }
     return .repeated(atom, least, most)
   }
 
@@ -256,7 +259,8 @@ private struct PatternParser {
       {
         index += 1
         let last = try setPart()
-        guard last.count == 1, last[0].lowerBound == last[0].upperBound, first[0].lowerBound <= last[0].lowerBound else {
+        guard last.count == 1, last[0].lowerBound == last[0].upperBound, first[0].lowerBound <= last[0].lowerBound
+        else {
           throw malformed("a range of the pattern is out of order")
         }
         ranges.append(first[0].lowerBound...last[0].lowerBound)

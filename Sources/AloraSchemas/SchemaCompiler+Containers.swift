@@ -39,7 +39,9 @@ extension SchemaCompiler {
     guard let schema = value(at: pointer) else { return "prefixItems" }
     if case .array? = schema["items"] { return "items" }
     if let prefix = schema["prefixItems"] {
-      guard case .array = prefix else { throw SchemaError(.malformed, "\(pointer)/prefixItems", "'prefixItems' is a list") }
+      guard case .array = prefix else {
+        throw SchemaError(.malformed, "\(pointer)/prefixItems", "'prefixItems' is a list")
+      }
     }
     return "prefixItems"
   }

@@ -127,7 +127,8 @@ extension SchemaCompiler {
     }
   }
 
-  private mutating func node(_ range: inout DigitRange, _ state: WholeState, _ end: Int32) throws(SchemaError) -> Int32 {
+  private mutating func node(_ range: inout DigitRange, _ state: WholeState, _ end: Int32) throws(SchemaError) -> Int32
+  {
     if let node = range.whole[state] { return node }
     let node = try network.node()
     range.whole[state] = node
@@ -136,7 +137,9 @@ extension SchemaCompiler {
     }
     if state.rest > 0 || state.isOpen { try addDigits(&range, state, node, end) }
     guard state.rest == 0 else { return node }
-    if state.remainder == 0, accepts(range, FractionState(index: 0, isAtLow: state.isAtLow, isAtHigh: state.isAtHigh, hasDigit: true)) {
+    if state.remainder == 0,
+      accepts(range, FractionState(index: 0, isAtLow: state.isAtLow, isAtHigh: state.isAtHigh, hasDigit: true))
+    {
       network.empty(node, end)
     }
     if !range.isWhole {

@@ -96,7 +96,9 @@ extension SchemaCompiler {
     for word in words {
       var node = 0
       for scalar in word.unicodeScalars {
-        if let next = trie[node][scalar.value] { node = next } else {
+        if let next = trie[node][scalar.value] {
+          node = next
+        } else {
           trie.append([:])
           trie[node][scalar.value] = trie.count - 1
           node = trie.count - 1

@@ -108,7 +108,9 @@ struct SchemaCompiler {
     var bytes: [UInt8] = []
     var rest = Array(text.utf8.dropFirst())[...]
     while let byte = rest.popFirst() {
-      if byte == UInt8(ascii: "%"), rest.count >= 2, let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) {
+      if byte == UInt8(ascii: "%"), rest.count >= 2,
+        let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+      {
         bytes.append(code)
         rest = rest.dropFirst(2)
       } else {
@@ -117,7 +119,8 @@ struct SchemaCompiler {
     }
     let target = String(decoding: bytes, as: UTF8.self)
     if !target.isEmpty, !target.hasPrefix("/") {
-      throw SchemaError(.unsupported, pointer, "'$ref' names an anchor, '\(target.prefix(60))'; only '#' and '#/…' are followed")
+      throw SchemaError(
+        .unsupported, pointer, "'$ref' names an anchor, '\(target.prefix(60))'; only '#' and '#/…' are followed")
     }
     guard value(at: target) != nil else {
       throw SchemaError(.malformed, pointer, "'$ref' leads nowhere: '\(text.prefix(60))'")
@@ -146,7 +149,9 @@ struct SchemaCompiler {
           throw SchemaError(.unsatisfiable, pointer, "the schema is defined by nothing but itself")
         }
         origins.updateValue(origin, forKey: pointer)
-        guard origins.count <= 5_000 else { throw SchemaError(.tooComplex, pointer, "too many schemas hold for one value") }
+        guard origins.count <= 5_000 else {
+          throw SchemaError(.tooComplex, pointer, "too many schemas hold for one value")
+        }
         switch value(at: pointer) {
         case .boolean(true): break
         case .boolean(false): return nil

@@ -123,7 +123,8 @@ struct SchemaConstraint {
     case "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum":
       try addBound(name, value, schema, place)
     case "multipleOf":
-      guard case .number(let text) = value, let decimal = SchemaDecimal(text), !decimal.isNegative, !decimal.isZero else {
+      guard case .number(let text) = value, let decimal = SchemaDecimal(text), !decimal.isNegative, !decimal.isZero
+      else {
         throw SchemaError(.malformed, place, "'multipleOf' is a number above 0")
       }
       guard decimal.isWhole, decimal.whole.count <= 4 else {
@@ -133,7 +134,9 @@ struct SchemaConstraint {
       var (a, b) = (self.divisor?.value ?? 1, divisor)
       let product = a * b
       while b != 0 { (a, b) = (b, a % b) }
-      guard product / a < 10_000 else { throw SchemaError(.tooComplex, place, "the divisors have too large a common multiple") }
+      guard product / a < 10_000 else {
+        throw SchemaError(.tooComplex, place, "the divisors have too large a common multiple")
+      }
       self.divisor = (product / a, place)
     case "minLength": minLength = max(minLength, try Self.count(value, place))
     case "maxLength": maxLength = min(maxLength ?? .max, try Self.count(value, place))

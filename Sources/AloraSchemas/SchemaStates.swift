@@ -76,14 +76,18 @@ final class SchemaStates {
       let node = Int(place & 0xFFFF_FFFF)
       let stack = Int32(truncatingIfNeeded: place >> 32)
       if schema.isEnd[node] {
-        if stack == 0 { isComplete = true } else {
+        if stack == 0 {
+          isComplete = true
+        } else {
           let (target, below, _) = stacks[Int(stack)]
           work.append((UInt64(UInt32(bitPattern: target)) | UInt64(UInt32(bitPattern: below)) << 32, isInBody))
         }
       }
       let isBody = schema.room[node] > 0
       if schema.edgeStarts[node] < schema.edgeStarts[node + 1] || isBody { places.append(place) }
-      if isBody { bodies.append(place) } else if !isInBody, schema.edgeStarts[node] < schema.edgeStarts[node + 1] {
+      if isBody {
+        bodies.append(place)
+      } else if !isInBody, schema.edgeStarts[node] < schema.edgeStarts[node + 1] {
         hasOthers = true
       }
       for index in Int(schema.nextStarts[node])..<Int(schema.nextStarts[node + 1]) {
@@ -92,7 +96,8 @@ final class SchemaStates {
       for index in Int(schema.callStarts[node])..<Int(schema.callStarts[node + 1]) {
         let call = schema.calls[index]
         guard let called = onlyEnds(Int(call.next)) ? stack : try self.stack(call.next, on: stack) else { continue }
-        work.append((UInt64(UInt32(bitPattern: call.start)) | UInt64(UInt32(bitPattern: called)) << 32, isInBody || isBody))
+        work.append(
+          (UInt64(UInt32(bitPattern: call.start)) | UInt64(UInt32(bitPattern: called)) << 32, isInBody || isBody))
       }
     }
     guard !places.isEmpty || isComplete else { return nil }

@@ -47,4 +47,7 @@ package struct SchemaVocabulary: Sendable {
     self.others = TokenTrie(others)
     all = TokenTrie(bytes.enumerated().map { ($1, $0) })
   }
+
+  /// Whether the token ends a text.
+  package func ends(_ token: Int) -> Bool { endTokens.contains(token) }
 }

@@ -63,7 +63,8 @@ enum StringFormat: String {
     let literal = "\\[(\(ipv6Pattern)|[Vv][0-9A-Fa-f]+\\.[A-Za-z0-9._~!$&'()*+,;=:-]+)\\]"
     let path = "(/\(character)*)*"
     let rest = "(\(plain)|[/?]|\(encoded))*"
-    return "^[A-Za-z][A-Za-z0-9+.-]*:(//\(user)(\(name)|\(literal))(:\\d*)?\(path)|/(\(character)+\(path))?|\(character)+\(path)|)"
+    return
+      "^[A-Za-z][A-Za-z0-9+.-]*:(//\(user)(\(name)|\(literal))(:\\d*)?\(path)|/(\(character)+\(path))?|\(character)+\(path)|)"
       + "(\\?\(rest))?(#\(rest))?$"
   }
 }

@@ -4,9 +4,9 @@ package import AloraJSON
 
 /// A chat template: messages become a prompt.
 ///
-/// Templates are written in Jinja. A strict subset runs here, which has what the templates of the supported families
-/// use: anything else is refused by name when the template is read. A template can only read what it is given and write
-/// text; its steps, its depth and what it writes are bounded.
+/// Templates are written in Jinja. What is not Jinja is refused when the template is read; what cannot run here (other
+/// templates, random choices, filters that Jinja doesn't have) fails where it is reached, by name. A template can only read
+/// what it is given and write text; its steps, its depth and what it writes are bounded.
 /// Source: `chat_template_utils.py` of transformers for the settings and the variables; Jinja 3.1 for the language.
 package struct ChatTemplate: Sendable {
   private let statements: [TemplateStatement]

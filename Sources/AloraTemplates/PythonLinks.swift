@@ -32,7 +32,8 @@ enum PythonLinks {
   /// `name:`, as a scheme begins.
   static func isScheme(_ text: String) -> Bool {
     let scalars = Array(text.unicodeScalars)
-    guard let colon = scalars.firstIndex(of: ":"), colon > 1, scalars[..<colon].allSatisfy({ isSchemeLetter($0) }) else {
+    guard let colon = scalars.firstIndex(of: ":"), colon > 1, scalars[..<colon].allSatisfy({ isSchemeLetter($0) })
+    else {
       return false
     }
     return scalars[(colon + 1)...].allSatisfy { $0 == "/" } && scalars.count - colon - 1 <= 2
@@ -130,7 +131,8 @@ enum PythonLinks {
   }
 
   private static func hostEnds(_ word: Scalars) -> [Int] {
-    let lower = PythonText.string(word.prefix(8).map { $0.isASCII ? Character($0).lowercased().unicodeScalars.first ?? $0 : $0 })
+    let lower = PythonText.string(
+      word.prefix(8).map { $0.isASCII ? Character($0).lowercased().unicodeScalars.first ?? $0 : $0 })
     let scheme = lower.hasPrefix("https://") ? 8 : lower.hasPrefix("http://") ? 7 : 0
     var ends: [Int] = []
     if scheme > 0 {

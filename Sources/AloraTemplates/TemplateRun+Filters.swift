@@ -51,7 +51,9 @@ extension TemplateRun {
       guard case .string(let name)? = arguments.value(0, "name")?.plain else {
         throw failure(line, "'attr' takes a name")
       }
-      if case .dictionary = value { return Self.dictionaryMethods.contains(name) ? .method(value, name) : .undefined(name) }
+      if case .dictionary = value {
+        return Self.dictionaryMethods.contains(name) ? .method(value, name) : .undefined(name)
+      }
       return try attribute(name, of: value, line)
     case .dictsort: return try dictionarySorted(value, arguments, line)
     case .batch: return try batched(value, arguments, line)

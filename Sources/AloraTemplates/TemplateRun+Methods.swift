@@ -46,7 +46,8 @@ extension TemplateRun {
 
   private func plain(_ arguments: Arguments) -> Arguments {
     Arguments(
-      positional: arguments.positional.map(\.plain), named: arguments.named.map { (name: $0.name, value: $0.value.plain) })
+      positional: arguments.positional.map(\.plain),
+      named: arguments.named.map { (name: $0.name, value: $0.value.plain) })
   }
 
   /// A method of a marked text: what goes into it is escaped, and the texts that it gives are marked.

@@ -77,7 +77,9 @@ extension TemplateRun {
     let places = try whole(precision, "precision", of: "round", line)
     if method == "common" {
       if let whole = value.whole {
-        guard let result = Self.rounded(whole, places: places) else { throw failure(line, "a number becomes too large") }
+        guard let result = Self.rounded(whole, places: places) else {
+          throw failure(line, "a number becomes too large")
+        }
         return .integer(result)
       }
       guard number.isFinite, places < 400, number != 0 else { return .number(number) }

@@ -47,7 +47,9 @@ extension TemplateRun {
       guard first != 0 || second >= 0 else { throw failure(line, "0 to a negative power") }
       guard first >= 0 || second.rounded() == second else { throw failure(line, "the power is not a real number") }
       let result = pow(first, second)
-      guard result.isFinite || !first.isFinite || !second.isFinite else { throw failure(line, "a number becomes too large") }
+      guard result.isFinite || !first.isFinite || !second.isFinite else {
+        throw failure(line, "a number becomes too large")
+      }
       return .number(result)
     case .divide, .floorDivide, .modulo:
       guard second != 0 else { throw failure(line, "division by 0") }

@@ -35,7 +35,8 @@ extension TemplateRun {
         return .string(String(name))
       }
     case .none: return []
-    case .list, .dictionary: throw failure(line, "an attribute is a string or a number, not a value of type \(attribute.typeName)")
+    case .list, .dictionary:
+      throw failure(line, "an attribute is a string or a number, not a value of type \(attribute.typeName)")
     default: return [attribute.plain]
     }
   }
@@ -67,7 +68,9 @@ extension TemplateRun {
     var rest = arguments
     var path: [TemplateValue]?
     if filter == .selectattr || filter == .rejectattr {
-      guard let attribute = rest.positional.first else { throw failure(line, "'\(filter.rawValue)' takes an attribute's name") }
+      guard let attribute = rest.positional.first else {
+        throw failure(line, "'\(filter.rawValue)' takes an attribute's name")
+      }
       path = try self.path(attribute, line)
       rest.positional.removeFirst()
     }

@@ -40,7 +40,8 @@ import Testing
         if Self.isKnown(schema, text) { continue }
         differences += 1
         Issue.record(
-          "\(schema.serialized): \(text.debugDescription): \(place != nil) \(place?.isComplete ?? false), not \(isPrefix) \(isComplete)")
+          "\(schema.serialized): \(text.debugDescription): \(place != nil) \(place?.isComplete ?? false), not \(isPrefix) \(isComplete)"
+        )
       }
     }
     #expect(count > 1000)
@@ -89,18 +90,26 @@ import Testing
             let allowed = theirs[theirs.startIndex + token >> 3] >> UInt8(token & 7) & 1 == 1
             if allowed != mask.contains(token) { different.append((token, allowed)) }
           }
-          if different.isEmpty { equal += 1 } else if reported < 60 {
+          if different.isEmpty {
+            equal += 1
+          } else if reported < 60 {
             reported += 1
             let before = tokens[..<step].flatMap { pieces[$0] }
-            let some = different.prefix(6).map { "\($1 ? "+" : "-")\(String(decoding: pieces[$0], as: UTF8.self).debugDescription)" }
-            print("differs: \(schema.serialized.prefix(300)) after \(String(decoding: before, as: UTF8.self).debugDescription): \(different.count): \(some.joined(separator: " "))")
+            let some = different.prefix(6).map {
+              "\($1 ? "+" : "-")\(String(decoding: pieces[$0], as: UTF8.self).debugDescription)"
+            }
+            print(
+              "differs: \(schema.serialized.prefix(300)) after \(String(decoding: before, as: UTF8.self).debugDescription): \(different.count): \(some.joined(separator: " "))"
+            )
           }
           if step < tokens.count { place = try masks.place(after: tokens[step], from: here) }
         }
         offset += maskCount * size
       }
     }
-    print("\(schemas) schemas, \(compared) masks, \(equal) equal; mean \(seconds / Double(compared) * 1e3) ms, slowest \(slowest * 1e3) ms")
+    print(
+      "\(schemas) schemas, \(compared) masks, \(equal) equal; mean \(seconds / Double(compared) * 1e3) ms, slowest \(slowest * 1e3) ms"
+    )
   }
 
   private static func bytes(hexadecimal text: String) -> [UInt8] {
@@ -120,14 +129,16 @@ import Testing
   }
 
   @Test(arguments: [
-    (#"{"not":{"type":"string"}}"#, "#/not"), (#"{"properties":{"a":{"uniqueItems":true}}}"#, "#/properties/a/uniqueItems"),
+    (#"{"not":{"type":"string"}}"#, "#/not"),
+    (#"{"properties":{"a":{"uniqueItems":true}}}"#, "#/properties/a/uniqueItems"),
     (#"{"if":{},"then":{}}"#, "#/if"), (#"{"items":{"contains":{}}}"#, "#/items/contains"),
     (#"{"dependentRequired":{}}"#, "#/dependentRequired"), (#"{"maxLenght":3}"#, "#/maxLenght"),
-    (#"{"unevaluatedProperties":false}"#, "#/unevaluatedProperties"), (#"{"propertyNames":{"maxLength":2}}"#, "#/propertyNames"),
+    (#"{"unevaluatedProperties":false}"#, "#/unevaluatedProperties"),
+    (#"{"propertyNames":{"maxLength":2}}"#, "#/propertyNames"),
     (#"{"type":"number","multipleOf":0.01}"#, "#/multipleOf"), (#"{"type":"string","format":"idn-email"}"#, "#/format"),
     (#"{"type":"string","pattern":"(?=a)"}"#, "#/pattern"), (#"{"type":"string","pattern":"(a)\\1"}"#, "#/pattern"),
     (#"{"type":"string","pattern":"\\bx"}"#, "#/pattern"), (#"{"type":"string","pattern":"a^b"}"#, "#/pattern"),
-    (#"{"$ref":"https://example.com/x"}"#, "#/$ref"), (#"{"$ref":"#name"}"#, "#/$ref"),
+    (#"{"$ref":"https://example.com/x"}"#, "#/$ref"), (##"{"$ref":"#name"}"##, "#/$ref"),
     (#"{"oneOf":[{"type":"integer"},{"type":"number"}]}"#, "#/oneOf"), (#"{"a~/b":1}"#, "#/a~0~1b"),
   ]) func keywordsThatMasksCannotHonourAreNamed(_ schema: String, _ place: String) throws {
     let error = try #require(caught(SchemaError.self) { _ = try compiled(schema) })
@@ -136,10 +147,13 @@ import Testing
   }
 
   @Test(arguments: [
-    (#"{"type":"strin"}"#, "#/type"), (#"{"type":7}"#, "#/type"), (#"{"enum":1}"#, "#/enum"), (#"{"minimum":"1"}"#, "#/minimum"),
+    (#"{"type":"strin"}"#, "#/type"), (#"{"type":7}"#, "#/type"), (#"{"enum":1}"#, "#/enum"),
+    (#"{"minimum":"1"}"#, "#/minimum"),
     (#"{"minLength":-1}"#, "#/minLength"), (#"{"minLength":1.5}"#, "#/minLength"), (#"{"pattern":"(a"}"#, "#/pattern"),
-    (#"{"pattern":"[b-a]"}"#, "#/pattern"), (#"{"pattern":"*"}"#, "#/pattern"), (#"{"anyOf":[]}"#, "#/anyOf"), (#"{"allOf":{}}"#, "#/allOf"),
-    (#"{"$ref":"#/nowhere"}"#, "#/$ref"), (#"{"properties":[]}"#, "#/properties"), (#"{"required":"a"}"#, "#/required"), (#"{"items":5}"#, "#/items"),
+    (#"{"pattern":"[b-a]"}"#, "#/pattern"), (#"{"pattern":"*"}"#, "#/pattern"), (#"{"anyOf":[]}"#, "#/anyOf"),
+    (#"{"allOf":{}}"#, "#/allOf"),
+    (##"{"$ref":"#/nowhere"}"##, "#/$ref"), (#"{"properties":[]}"#, "#/properties"),
+    (#"{"required":"a"}"#, "#/required"), (#"{"items":5}"#, "#/items"),
     ("[]", "#"), ("5", "#"),
   ]) func malformedSchemasAreRefused(_ schema: String, _ place: String) throws {
     let error = try #require(caught(SchemaError.self) { _ = try compiled(schema) })
@@ -148,17 +162,22 @@ import Testing
   }
 
   @Test(arguments: [
-    "false", #"{"type":"integer","minimum":3,"maximum":2}"#, #"{"enum":[]}"#, #"{"const":1,"type":"string"}"#, #"{"$ref":"#"}"#,
-    #"{"anyOf":[{"$ref":"#"}]}"#, #"{"type":"array","items":false,"minItems":1}"#, #"{"properties":{"a":false},"required":["a"],"type":"object"}"#,
-    ##"{"type":"object","properties":{"a":{"$ref":"#"}},"required":["a"]}"##, #"{"type":"string","minLength":3,"maxLength":2}"#,
-    #"{"type":"string","pattern":"^a$","minLength":2}"#, #"{"type":"integer","exclusiveMinimum":3,"exclusiveMaximum":4}"#,
+    "false", #"{"type":"integer","minimum":3,"maximum":2}"#, #"{"enum":[]}"#, #"{"const":1,"type":"string"}"#,
+    ##"{"$ref":"#"}"##,
+    ##"{"anyOf":[{"$ref":"#"}]}"##, #"{"type":"array","items":false,"minItems":1}"#,
+    #"{"properties":{"a":false},"required":["a"],"type":"object"}"#,
+    ##"{"type":"object","properties":{"a":{"$ref":"#"}},"required":["a"]}"##,
+    #"{"type":"string","minLength":3,"maxLength":2}"#,
+    #"{"type":"string","pattern":"^a$","minLength":2}"#,
+    #"{"type":"integer","exclusiveMinimum":3,"exclusiveMaximum":4}"#,
     #"{"type":"integer","minimum":8,"maximum":13,"multipleOf":7}"#, #"{"allOf":[{"type":"string"},{"type":"null"}]}"#,
   ]) func schemasWithoutValuesAreRefused(_ schema: String) throws {
     #expect(caught(SchemaError.self) { _ = try compiled(schema) }?.code == .unsatisfiable)
   }
 
   @Test(arguments: [
-    #"{"type":"array","maxItems":1000000000}"#, #"{"type":"string","maxLength":1000000000}"#, #"{"pattern":"(((a{999}){999}){999}){999}"}"#,
+    #"{"type":"array","maxItems":1000000000}"#, #"{"type":"string","maxLength":1000000000}"#,
+    #"{"pattern":"(((a{999}){999}){999}){999}"}"#,
     #"{"pattern":"^(a|b)*a(a|b){30}$"}"#, #"{"type":"object","minProperties":100000}"#, #"{"pattern":"x{100000}"}"#,
     #"{"pattern":"^.{5000}$","minLength":5000}"#,
   ]) func schemasThatNeedTooMuchAreRefused(_ schema: String) throws {
@@ -185,31 +204,59 @@ import Testing
     // Another spelling of a name is the same name.
     (#"{"type":"object","properties":{"a":{"const":1}},"additionalProperties":{"const":2}}"#, #"{"\u00"#, false),
     (#"{"type":"object","properties":{"a":{"const":1}},"additionalProperties":{"const":2}}"#, #"{"\u0061"#, nil),
-    (#"{"type":"object","patternProperties":{"^x":{"type":"integer"},"y$":{"minimum":5}},"additionalProperties":false}"#, #"{"xy":7}"#, true),
-    (#"{"type":"object","patternProperties":{"^x":{"type":"integer"},"y$":{"minimum":5}},"additionalProperties":false}"#, #"{"xy":4}"#, nil),
-    (#"{"type":"object","patternProperties":{"^x":{"type":"integer"},"y$":{"minimum":5}},"additionalProperties":false}"#, #"{"zz":"#, nil),
+    (
+      #"{"type":"object","patternProperties":{"^x":{"type":"integer"},"y$":{"minimum":5}},"additionalProperties":false}"#,
+      #"{"xy":7}"#, true
+    ),
+    (
+      #"{"type":"object","patternProperties":{"^x":{"type":"integer"},"y$":{"minimum":5}},"additionalProperties":false}"#,
+      #"{"xy":4}"#, nil
+    ),
+    (
+      #"{"type":"object","patternProperties":{"^x":{"type":"integer"},"y$":{"minimum":5}},"additionalProperties":false}"#,
+      #"{"zz":"#, nil
+    ),
     (#"{"type":"object","minProperties":2,"maxProperties":2}"#, #"{"a":1,"b":2}"#, true),
     (#"{"type":"object","minProperties":2,"maxProperties":2}"#, #"{"a":1}"#, nil),
     (#"{"type":"object","minProperties":2,"maxProperties":2}"#, #"{"a":1,"b":2,"#, nil),
     // All of several.
-    (#"{"allOf":[{"type":"object","properties":{"a":{"minimum":3}},"required":["a"]},{"additionalProperties":{"type":"integer"}}]}"#, #"{"a":3}"#, true),
-    (#"{"allOf":[{"type":"object","properties":{"a":{"minimum":3}},"required":["a"]},{"additionalProperties":{"type":"integer"}}]}"#, #"{"a":3."#, nil),
-    (#"{"anyOf":[{"type":"integer"},{"type":"array"}],"minimum":5}"#, "[", false), (#"{"anyOf":[{"type":"integer"},{"type":"array"}],"minimum":5}"#, "4", false),
+    (
+      #"{"allOf":[{"type":"object","properties":{"a":{"minimum":3}},"required":["a"]},{"additionalProperties":{"type":"integer"}}]}"#,
+      #"{"a":3}"#, true
+    ),
+    (
+      #"{"allOf":[{"type":"object","properties":{"a":{"minimum":3}},"required":["a"]},{"additionalProperties":{"type":"integer"}}]}"#,
+      #"{"a":3."#, nil
+    ),
+    (#"{"anyOf":[{"type":"integer"},{"type":"array"}],"minimum":5}"#, "[", false),
+    (#"{"anyOf":[{"type":"integer"},{"type":"array"}],"minimum":5}"#, "4", false),
     (#"{"anyOf":[{"type":"integer"},{"type":"array"}],"minimum":5}"#, "44", true),
-    (#"{"type":["integer","null"],"enum":[1,null,"a"]}"#, "\"", nil), (#"{"type":["integer","null"],"enum":[1,null,"a"]}"#, "null", true),
+    (#"{"type":["integer","null"],"enum":[1,null,"a"]}"#, "\"", nil),
+    (#"{"type":["integer","null"],"enum":[1,null,"a"]}"#, "null", true),
     // Characters, not bytes, and pairs of surrogates are one.
     (#"{"type":"string","maxLength":2}"#, "\"é日\"", true), (#"{"type":"string","maxLength":2}"#, "\"é日x", nil),
-    (#"{"type":"string","maxLength":1}"#, #""\ud83d\ude00""#, true), (#"{"type":"string"}"#, #""\ud83dx"#, nil), (#"{"type":"string"}"#, #""\ude00"#, nil),
-    (#"{"type":"string","pattern":"^a\"b$"}"#, #""a\"b""#, true), (#"{"type":"string","pattern":"^\\n$"}"#, #""\n""#, true),
-    (#"{"type":"string","format":"date"}"#, "\"2024-02-29\"", true), (#"{"type":"string","format":"date"}"#, "\"2023-02-29", nil),
-    (#"{"type":"string","format":"ipv6"}"#, "\"::ffff:1.2.3.4\"", true), (#"{"type":"string","format":"ipv6"}"#, "\"1::2::3", nil),
+    (#"{"type":"string","maxLength":1}"#, #""\ud83d\ude00""#, true), (#"{"type":"string"}"#, #""\ud83dx"#, nil),
+    (#"{"type":"string"}"#, #""\ude00"#, nil),
+    (#"{"type":"string","pattern":"^a\"b$"}"#, #""a\"b""#, true),
+    (#"{"type":"string","pattern":"^\\n$"}"#, #""\n""#, true),
+    (#"{"type":"string","format":"date"}"#, "\"2024-02-29\"", true),
+    (#"{"type":"string","format":"date"}"#, "\"2023-02-29", nil),
+    (#"{"type":"string","format":"ipv6"}"#, "\"::ffff:1.2.3.4\"", true),
+    (#"{"type":"string","format":"ipv6"}"#, "\"1::2::3", nil),
     // Numbers are compared as decimals.
-    (#"{"type":"number","minimum":1.25,"maximum":1.3}"#, "1.3000", true), (#"{"type":"number","minimum":1.25,"maximum":1.3}"#, "1.3001", nil),
-    (#"{"type":"number","minimum":1.25,"maximum":1.3}"#, "1.249", nil), (#"{"type":"number","exclusiveMaximum":0}"#, "-0.0001", true),
-    (#"{"type":"integer","minimum":1e2,"maximum":1e3}"#, "1000", true), (#"{"type":"integer","minimum":1e2,"maximum":1e3}"#, "1001", nil),
-    (#"{"type":"integer","minimum":12345678901234567890,"maximum":12345678901234567899}"#, "12345678901234567895", true),
-    (#"{"type":"integer","multipleOf":7,"minimum":-20,"maximum":20}"#, "-14", true), (#"{"type":"integer","multipleOf":7,"minimum":-20,"maximum":20}"#, "15", nil),
-    ("{}", #"{"a": [1, {"b": null}]}"#, true), ("{}", "[1,  2", nil), ("{}", "\n", nil), ("true", "tru", false), ("true", "01", nil),
+    (#"{"type":"number","minimum":1.25,"maximum":1.3}"#, "1.3000", true),
+    (#"{"type":"number","minimum":1.25,"maximum":1.3}"#, "1.3001", nil),
+    (#"{"type":"number","minimum":1.25,"maximum":1.3}"#, "1.249", nil),
+    (#"{"type":"number","exclusiveMaximum":0}"#, "-0.0001", true),
+    (#"{"type":"integer","minimum":1e2,"maximum":1e3}"#, "1000", true),
+    (#"{"type":"integer","minimum":1e2,"maximum":1e3}"#, "1001", nil),
+    (
+      #"{"type":"integer","minimum":12345678901234567890,"maximum":12345678901234567899}"#, "12345678901234567895", true
+    ),
+    (#"{"type":"integer","multipleOf":7,"minimum":-20,"maximum":20}"#, "-14", true),
+    (#"{"type":"integer","multipleOf":7,"minimum":-20,"maximum":20}"#, "15", nil),
+    ("{}", #"{"a": [1, {"b": null}]}"#, true), ("{}", "[1,  2", nil), ("{}", "\n", nil), ("true", "tru", false),
+    ("true", "01", nil),
   ]) func valuesAreToldFromOthers(_ schema: String, _ text: String, _ expected: Bool?) throws {
     #expect(try verdict(schema, text) == expected, "\(schema) \(text)")
   }
@@ -218,7 +265,9 @@ import Testing
     let tokens = ["{", "}", "\"a\"", ":", "1", "12", "1}", ",", " ", ": 1", "", "x"].map { Array($0.utf8) }
     let vocabulary = try SchemaVocabulary(tokens, endTokens: [10])
     let masks = SchemaMasks(
-      try compiled(#"{"type":"object","properties":{"a":{"maximum":11,"type":"integer"}},"required":["a"],"additionalProperties":false}"#), vocabulary)
+      try compiled(
+        #"{"type":"object","properties":{"a":{"maximum":11,"type":"integer"}},"required":["a"],"additionalProperties":false}"#
+      ), vocabulary)
     func allowed(_ path: [Int]) throws -> [Int] {
       var place = try masks.start()
       for token in path { place = try #require(try masks.place(after: token, from: place)) }
@@ -252,7 +301,9 @@ import Testing
   }
 
   @Test func damagedSchemasAreReadOrRefused() throws {
-    let schema = Array(##"{"type":"object","properties":{"a":{"type":"string","pattern":"^[a-z]{2,3}$","maxLength":9},"b":{"$ref":"#/$defs/x"}},"$defs":{"x":{"anyOf":[{"type":"integer","minimum":-5,"maximum":1e2},{"enum":["a",null]}]}},"required":["a"],"additionalProperties":{"type":"array","items":{"$ref":"#"},"minItems":2}}"##.utf8)
+    let schema = Array(
+      ##"{"type":"object","properties":{"a":{"type":"string","pattern":"^[a-z]{2,3}$","maxLength":9},"b":{"$ref":"#/$defs/x"}},"$defs":{"x":{"anyOf":[{"type":"integer","minimum":-5,"maximum":1e2},{"enum":["a",null]}]}},"required":["a"],"additionalProperties":{"type":"array","items":{"$ref":"#"},"minItems":2}}"##
+        .utf8)
     let failures = undiagnosedFailures(of: schema, changing: 0..<schema.count) { variant in
       _ = try CompiledSchema(JSONDocument(parsing: variant.span.bytes).root)
     }

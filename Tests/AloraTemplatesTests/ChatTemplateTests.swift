@@ -59,7 +59,8 @@ import Testing
 
   /// What neither Jinja nor transformers knows is refused when the template is read.
   @Test(arguments: [
-    ("{% trans %}a{% endtrans %}", "trans"), ("{% endwith %}", "endwith"), ("{{ f(*l, *l) }}", "*"), ("\n\n{% do x %}", "line 3"),
+    ("{% trans %}a{% endtrans %}", "trans"), ("{% endwith %}", "endwith"), ("{{ f(*l, *l) }}", "*"),
+    ("\n\n{% do x %}", "line 3"),
     ("{% raw %}a", "endraw"), ("{% call x %}{% endcall %}", "call"), ("{% filter %}{% endfilter %}", "name"),
     ("{% macro m(a=1, b) %}{% endmacro %}", "default"),
   ]) func unknownTagsAreRefused(_ source: String, _ word: String) throws {

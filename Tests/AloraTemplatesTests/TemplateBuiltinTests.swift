@@ -15,7 +15,8 @@ import Testing
   ]
 
   @Test func builtinsAreThoseOfJinja() throws {
-    let path = try ProcessInfo.processInfo.environment["ALORA_TEMPLATE_CASES"]
+    let path =
+      try ProcessInfo.processInfo.environment["ALORA_TEMPLATE_CASES"]
       ?? testData("tokenizers/chat/builtins.json")
     let data = try JSONDocument(path: path).root
     var count = 0

@@ -12,7 +12,8 @@ import Testing
     "s|upper",
     "s|title", "s|trim", "s|reverse", "s|first", "{s: 1}|dictsort", "{s: 1}[t]", "s|list|length", "s|int",
     "s|indent", "s.split(none, 1)", "s.find('b', 1)", "(s ~ s).startswith(s)", "[s, t]|sort", "s|select|first",
-    "s|e", "s|urlize|first", "s|striptags", "s|wordwrap|first", "s|center(60000)|first", "s|pprint|first", "[s]|unique|first", "s|wordcount", "s|batch(2)|first", "s|truncate(30)", "'%s' % s",
+    "s|e", "s|urlize|first", "s|striptags", "s|wordwrap|first", "s|center(60000)|first", "s|pprint|first",
+    "[s]|unique|first", "s|wordcount", "s|batch(2)|first", "s|truncate(30)", "'%s' % s",
   ]) func workOnLongTextsIsCounted(_ expression: String) throws {
     let source = """
       {% set s = 'é' * 30000 %}{% set t = 'é' * 30000 %}
