@@ -3,7 +3,7 @@
 usage: make_fixtures.py        (needs torch, transformers, safetensors, numpy; writes beside this file)
 
 codes.f32             the numbers that the 256 codes of each type stand for: E4M3, E5M2, E4M3FNUZ, E5M2FNUZ, E8M0
-<layout>/             ../inference/llama/base with its linear layers quantized: in blocks (quant_method fp8, as DeepSeek and Qwen
+<layout>/             the first layer of ../inference/llama/base, tied and with bfloat16 embeddings, with its linear layers quantized: in blocks (quant_method fp8, as DeepSeek and Qwen
                       publish), by row (fbgemm_fp8), as a whole (compressed-tensors), with E8M0 scales, and in E5M2 without scales
 <layout>/golden.npz   tokens_0 and base_logits_0: logits in float32 of the weights widened by torch (code times scale in float32)
 """
@@ -60,12 +60,15 @@ def main():
     codes = torch.arange(256, dtype=torch.uint8)
     np.concatenate([codes.view(kind).float().numpy() for kind in types]).astype("<f4").tofile(HERE / "codes.f32")
     base = load_file(BASE / "model.safetensors")
+    base = {name: weight for name, weight in base.items() if ".layers.1." not in name and name != "lm_head.weight"}
+    base["model.embed_tokens.weight"] = base["model.embed_tokens.weight"].bfloat16()
     torch.set_num_threads(1)
     for layout in ("block", "row", "whole", "power", "plain"):
         folder = HERE / layout
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         config = json.loads((BASE / "config.json").read_text())
+        config |= {"num_hidden_layers": 1, "tie_word_embeddings": True}
         stored, widened = {}, {}
         for name, weight in base.items():
             stored[name] = widened[name] = weight
@@ -82,7 +85,8 @@ def main():
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
         plain = {k: v for k, v in config.items() if k != "quantization_config"}
         model = LlamaForCausalLM(LlamaConfig(**plain, attn_implementation="eager")).eval()
-        model.load_state_dict(widened, strict=False)
+        model.load_state_dict({name: weight.float() for name, weight in widened.items()}, strict=False)
+        model.tie_weights()
         with torch.no_grad():
             logits = model(torch.tensor([TOKENS])).logits[0].float().numpy()
         np.savez(folder / "golden.npz", tokens_0=np.array(TOKENS), base_logits_0=logits)

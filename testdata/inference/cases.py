@@ -72,18 +72,18 @@ CASES = {
     "qwen3-moe": case("Qwen3MoeForCausalLM", lambda: t.qwen3_moe(**SPARSE), ATTENTION, style="legacy"),
     "qwen3-moe-dense": case("Qwen3MoeForCausalLM", lambda: t.qwen3_moe(
         **{**ODD, "inter": 20, "layers": 3, "num_experts": 7}, norm_topk_prob=False, mlp_only_layers=[1], attention_bias=True, tie_word_embeddings=True,
-        use_sliding_window=True, sliding_window=8), ATTENTION, fused=True),
-    "qwen3-moe-experts": case("Qwen3MoeForCausalLM", lambda: t.qwen3_moe(**SPARSE), ALL, plain=True),  # PEFT rewrites gate, up and down
-    "qwen2-moe": case("Qwen2MoeForCausalLM", lambda: t.qwen2_moe(**SPARSE), ATTENTION),  # PEFT's aLoRA fails on shared experts
+        use_sliding_window=True, sliding_window=8), ATTENTION, fused=True, dtype="bfloat16"),
+    "qwen3-moe-experts": case("Qwen3MoeForCausalLM", lambda: t.qwen3_moe(**SPARSE), ALL, plain=True, dtype="bfloat16"),  # PEFT rewrites gate, up and down
+    "qwen2-moe": case("Qwen2MoeForCausalLM", lambda: t.qwen2_moe(**SPARSE), ATTENTION, dtype="bfloat16"),  # PEFT's aLoRA fails on shared experts
     "qwen2-moe-window": case("Qwen2MoeForCausalLM", lambda: t.qwen2_moe(
         **{**SPARSE, "layers": 4}, norm_topk_prob=True, decoder_sparse_step=2, qkv_bias=False, use_sliding_window=True, sliding_window=8,
-        max_window_layers=3), [*ALL, "shared_expert_gate"], plain=True, style="legacy"),
+        max_window_layers=3), [*ALL, "shared_expert_gate"], plain=True, style="legacy", dtype="bfloat16"),
     "olmoe-experts": case("OlmoeForCausalLM", lambda: t.olmoe(**SPARSE, attention_bias=True), ["v_proj"], plain=True,
-                          target_parameters=["mlp.experts.down_proj"]),
+                          target_parameters=["mlp.experts.down_proj"], dtype="bfloat16"),
     "gpt-oss": case("GptOssForCausalLM", lambda: t.gpt_oss(**SPARSE), ATTENTION, style="legacy"),
     "gpt-oss-layers": case("GptOssForCausalLM", lambda: t.gpt_oss(
         **{**ODD, "inter": 20, "layers": 3}, attention_bias=False, swiglu_limit=0.5, swiglu_alpha=1.3, tie_word_embeddings=True,
-        layer_types=["full_attention", "sliding_attention", "sliding_attention"]), ATTENTION),
+        layer_types=["full_attention", "sliding_attention", "sliding_attention"]), ATTENTION, dtype="bfloat16"),
     "gpt-oss-mxfp4": case("GptOssForCausalLM", lambda: t.gpt_oss(**{**SPARSE, "inter": 32}), ATTENTION, mxfp4=True),
     "gpt-oss-experts": case("GptOssForCausalLM", lambda: t.gpt_oss(**SPARSE), ["q_proj"], plain=True,
                             target_parameters=["mlp.experts.gate_up_proj", "mlp.experts.down_proj", "router.weight"]),
