@@ -88,8 +88,11 @@ struct ConvertCommand: ParsableCommand {
 
   func validate() throws {
     try OutputPlaces.checkIsFile(outfile, option: "--outfile")
-    if base.isEmpty, recursive || (try? request.isEdit(of: adapter)) != true {
-      throw ValidationError("Missing expected argument '--base <dir|gguf>'")
+    let isEdit = !recursive && (try? request.isEdit(of: adapter)) == true
+    guard isEdit || !base.isEmpty else { throw ValidationError("Missing expected argument '--base <dir|gguf>'") }
+    guard !isEdit || base.isEmpty && ignoredFields.isEmpty && baseModelID == nil && !textOnly else {
+      throw ValidationError(
+        "A GGUF adapter is edited as it is: leave out --base, --base-model-id, --ignore-field and --text-only")
     }
     if to == .peft, outtype != nil { throw ValidationError("--to peft keeps the types: leave out --outtype") }
     if recursive {

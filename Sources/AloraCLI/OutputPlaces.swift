@@ -20,7 +20,7 @@ enum OutputPlaces {
     throw ValidationError("\(option) needs a file, and '-' is standard output. For a file of that name, give ./-.")
   }
 
-  /// - Throws: ``FileError`` where a file cannot be written, as far as that can be seen now.
+  /// - Throws: ``FileError`` if a file can't be written, as far as that can be seen now.
   static func checkWritable(_ paths: [String]) throws {
     for path in paths { _ = try AtomicFile(path: path, replacesExisting: true) }
   }

@@ -17,11 +17,13 @@ package struct ConversionRequest: Sendable {
 
   package init() {}
 
-  /// Whether an adapter at the path is already in the form that is wanted, so that no base is needed to edit it.
+  /// Whether a GGUF adapter gets other types or keys. That needs no base, and checks against none.
   ///
   /// - Throws: ``FileError``; ``PathError`` if nothing is there.
   package func isEdit(of path: String) throws -> Bool {
-    guard form == .gguf, case .gguf = try PathContents(path: path) else { return false }
+    guard form == .gguf, outputType != nil || !settings.isEmpty, case .gguf = try PathContents(path: path) else {
+      return false
+    }
     return true
   }
 }

@@ -153,7 +153,7 @@ enum PythonText {
     return found
   }
 
-  /// Python's `title`: whatever is no letter ends a word.
+  /// Python's `title`: any character that isn't a letter ends a word.
   static func titled(_ text: String) -> String {
     let scalars = Array(text.unicodeScalars)
     var result = ""

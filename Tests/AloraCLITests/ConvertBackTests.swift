@@ -47,6 +47,23 @@ import Testing
     }
   }
 
+  /// Nothing would be checked against a base, and nothing would use the other options.
+  @Test func anEditTakesNoOptionThatItWouldIgnore() throws {
+    try withTemporaryDirectory { directory in
+      let (one, other) = (directory + "/one.gguf", directory + "/other.gguf")
+      #expect(try runAlora(["convert", adapter(), "--base", base(), "-o", one]).status == 0)
+      for options in [
+        ["--base", try base()], ["--base-model-id", "org/name"], ["--ignore-field", "x"], ["--text-only"],
+      ] {
+        #expect(try runAlora(["convert", one, "--outtype", "f16", "-o", other] + options).status == 2)
+      }
+      // Without anything to edit, a GGUF is not an adapter to convert.
+      #expect(try runAlora(["convert", one, "-o", other]).status == 2)
+      #expect(try runAlora(["convert", one, "--base", base(), "-o", other]).status == 3)
+      #expect(!FileManager.default.fileExists(atPath: other))
+    }
+  }
+
   @Test func anMLXAdapterIsConvertedInspectedAndCompared() throws {
     try withTemporaryDirectory { directory in
       let (mlx, gguf) = (try testData("mlx/llama"), directory + "/mlx.gguf")

@@ -1,4 +1,4 @@
-/// A way in which an invocation breaks in practice.
+/// A way that an invocation breaks in practice.
 ///
 /// A value, not a sentence: AloraReports has the words and what to do about it.
 package enum InvocationFinding: Hashable, Sendable {
