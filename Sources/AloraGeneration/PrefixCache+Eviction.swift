@@ -4,7 +4,7 @@ internal import AloraInference
 extension PrefixCache {
   /// Moves the blocks of a path to the front of the list, the path's first block first.
   ///
-  /// So no block is ever more recent than its predecessor, and the least recent block has no successor.
+  /// This keeps every block at most as recent as its predecessor, so the least recent block is always the end of a text.
   func touch(_ path: [Int]) {
     for number in path.dropFirst().reversed() {
       unlink(number)

@@ -11,7 +11,7 @@ package struct TimeToFirstToken {
   package init(evaluator: Evaluator, adapter: Adapter) {
     self.evaluator = evaluator
     self.adapter = adapter
-    // An ordinary LoRA has no invocation, so four tokens stand in for one.
+    // Four tokens replace the invocation that an ordinary LoRA lacks.
     invocation = adapter.invocationTokens ?? [1, 2, 3, 4].map { $0 % evaluator.model.vocabularySize }
   }
 

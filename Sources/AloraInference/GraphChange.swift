@@ -2,7 +2,7 @@ internal import AloraModels
 
 /// Something about a model's graph that engines are known to get wrong.
 package enum GraphChange: Hashable, Sendable {
-  /// Attention without the logits that have no value.
+  /// Attention without its sinks.
   case sinksLeftOut
   /// Windows this many tokens longer.
   case windowsChanged(by: Int)

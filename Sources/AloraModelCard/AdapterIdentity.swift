@@ -170,7 +170,7 @@ extension AdapterIdentity {
     setsAside(name) || !name.contains("/") ? nil : .text(name)
   }
 
-  /// The card's bases without local paths, which PEFT also writes into the card; nil if there are no others.
+  /// The card's bases, except the local paths that PEFT also writes there; nil if nothing else is left.
   private mutating func withoutPaths(_ bases: YAMLValue?) -> YAMLValue? {
     switch bases {
     case .text(let name): return setsAside(name) ? nil : bases

@@ -9,7 +9,7 @@ internal import CZlib
   private var inputOffset = 0
   private(set) var isAtEnd = false
 
-  /// Nil if there is no memory.
+  /// Nil if zlib can't allocate its memory.
   init?() {
     unsafe stream = .allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
@@ -63,7 +63,7 @@ internal import CZlib
 @safe final class Deflater {
   private let stream: UnsafeMutablePointer<z_stream>
 
-  /// Nil if there is no memory.
+  /// Nil if zlib can't allocate its memory.
   init?(level: Int) {
     unsafe stream = .allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())

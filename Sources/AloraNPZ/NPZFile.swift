@@ -61,7 +61,7 @@ package final class NPZFile: Sendable {
     self.index = index
   }
 
-  /// Nil if there is no array of that name.
+  /// The array with this name, if the archive contains it.
   package subscript(name: String) -> NPZArray? { index[name].map { arrays[$0] } }
 
   /// - Throws: `missingArray`.

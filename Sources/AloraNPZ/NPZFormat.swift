@@ -26,7 +26,9 @@ enum NPZFormat {
 package struct NPZLimits: Sendable {
   package var memberCount = 1 << 20
   package var directoryByteCount = 1 << 26
-  /// The largest memory of an array that is read at once. Reading row by row has no limit.
+  /// The largest array that is read as a whole. Arrays of any size can be read row by row.
+  ///
+  /// Units: bytes.
   package var arrayByteCount = 1 << 28
 
   /// The most bytes that an archive may inflate to from less than a hundredth. Real logits don't compress that well.

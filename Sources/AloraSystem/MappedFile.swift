@@ -69,9 +69,6 @@
     return try withBytes { (bytes) throws(Failure) in try body(bytes.extracting(range)) }
   }
 
-  /// The mapping as a pointer, for kernels. Valid while this object lives; the caller keeps it alive.
-  public var unsafeBytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: byteCount) }
-
   /// Reads exactly `buffer.byteCount` bytes from `offset` without touching the mapping.
   ///
   /// - Throws: `changed` if the file ends earlier than it did when it was opened; `system`.
@@ -115,16 +112,6 @@
     var span = unsafe elements.mutableBytes
     try read(at: range.lowerBound, into: &span)
     return bytes
-  }
-
-  /// Tells the system that the pages of `range` are not needed for now, which takes them out of the resident set.
-  public func releasePages(in range: Range<Int>) {
-    guard let base = unsafe base else { return }
-    let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
-    let first = (range.lowerBound + pageSize - 1) / pageSize * pageSize
-    let last = range.upperBound == byteCount ? byteCount : range.upperBound / pageSize * pageSize
-    guard first < last, first >= 0, last <= byteCount else { return }
-    _ = unsafe madvise(UnsafeMutableRawPointer(mutating: base + first), last - first, MADV_DONTNEED)
   }
 
   /// True if both are the same file, even under different names.

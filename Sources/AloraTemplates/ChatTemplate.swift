@@ -5,8 +5,8 @@ package import AloraJSON
 /// A chat template, which turns messages into a prompt.
 ///
 /// Templates are written in Jinja. What is not Jinja is refused when the template is read; what cannot run here (other
-/// templates, random choices, filters that Jinja doesn't have) fails where it is reached, by name. A template can only read
-/// what it is given and write text; its steps, its depth and what it writes are bounded.
+/// templates, random choices, filters that Jinja doesn't have) fails when it is reached, by name. A template can only read its
+/// variables and write text. Its steps, nesting and output are bounded.
 /// Source: `chat_template_utils.py` of transformers for the settings and the variables; Jinja 3.1 for the language.
 package struct ChatTemplate: Sendable {
   private let statements: [TemplateStatement]

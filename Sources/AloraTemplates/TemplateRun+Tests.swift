@@ -74,7 +74,7 @@ extension TemplateRun {
     case (.string(let left), .string(let right)): return left.utf8.elementsEqual(right.utf8)
     case (.list, .list), (.dictionary, .dictionary), (.tuple, .tuple), (.number, .number), (.markup, .markup),
       (.generator, .generator), (.macro, .macro), (.undefined, .undefined):
-      // What differs is never the same; what is equal may be the same or a copy.
+      // Different values are never the same object. Equal values may be one object or copies, which isn't known here.
       guard value.isEqual(to: other) else { return false }
       throw failure(line, "'sameas' between two values of type \(value.typeName) is not supported")
     default: return false

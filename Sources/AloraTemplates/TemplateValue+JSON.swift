@@ -9,7 +9,7 @@ struct TemplateJSONStyle {
 }
 
 extension TemplateValue {
-  /// As Python's `json.dumps`; nil for a value that JSON does not have, and for keys that have no order.
+  /// The text that Python's `json.dumps` writes; nil for values that JSON can't express, and for keys that can't be sorted.
   func json(_ style: TemplateJSONStyle, level: Int = 0) -> String? {
     switch self {
     case .none: return "null"

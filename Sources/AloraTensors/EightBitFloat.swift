@@ -1,7 +1,7 @@
 /// A floating-point type of eight bits: each of its 256 codes stands for a number that f32 holds exactly.
 ///
 /// Source: the OCP 8-bit floating point specification for E4M3 and E5M2, the OCP microscaling specification for E8M0, and
-/// the safetensors format for the FNUZ forms, which have no infinity and no negative zero.
+/// the safetensors format for the FNUZ forms, which lack infinities and negative zero.
 package struct EightBitFloat: Sendable {
   /// By code.
   package let values: [Float]

@@ -1,6 +1,6 @@
 extension Architecture {
-  /// gpt-oss: a logit in each head's softmax that has no value, windows in every second layer, biases everywhere, and
-  /// experts with a clamped gate, whose published weights are MXFP4.
+  /// gpt-oss: attention sinks, windows in every second layer, biases everywhere, and experts with a clamped gate. The
+  /// published weights of the experts are MXFP4.
   ///
   /// Source: transformers `models/gpt_oss/modeling_gpt_oss.py`, `integrations/mxfp4.py`, llama.cpp
   /// `conversion/gpt_oss.py`, `src/models/openai-moe.cpp`.

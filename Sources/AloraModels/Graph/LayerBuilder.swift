@@ -71,7 +71,7 @@ struct LayerBuilder {
 
   /// Attention with projections of their own, or with one for q, k and v.
   ///
-  /// - Parameter hasSinks: whether each head has a logit that takes part in the softmax and has no value.
+  /// - Parameter hasSinks: whether each head has a sink: a logit that takes part in the softmax, but contributes no value.
   func attention(
     headNorms: HeadNorms = .none, isFused: Bool = false, hasSinks: Bool = false
   ) throws -> GraphBlock.Operation {

@@ -20,7 +20,7 @@ package struct Attention<Matrix, Vector> {
   /// On each head if the weight is as long as a head, otherwise on the whole row.
   package var queryNorm: Norm<Vector>?
   package var keyNorm: Norm<Vector>?
-  /// One logit for each head that takes part in the softmax and has no value.
+  /// Attention sinks: for each head, a logit that takes part in the softmax, but contributes no value.
   package var sinks: Vector?
   package var shape: AttentionShape
 

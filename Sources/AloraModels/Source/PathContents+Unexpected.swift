@@ -57,7 +57,7 @@ extension DirectoryContents {
       return error(
         "it is a repository in the Hugging Face cache",
         snapshots.isEmpty
-          ? "it has no snapshots; download it again"
+          ? "its snapshots are missing; download it again"
           : "pass its snapshot: \(snapshots.joined(separator: " or "))")
     }
     if isMLXAdapter, !hasAdapterConfiguration {

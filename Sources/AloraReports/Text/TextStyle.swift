@@ -11,7 +11,6 @@ package struct TextStyle: Sendable {
     case green = "32"
     case yellow = "33"
     case blue = "34"
-    case cyan = "36"
   }
 
   /// The text in a style, or plain without colour.

@@ -6,7 +6,7 @@ extension InvocationFinding {
     switch self {
     case .outsideVocabulary(let tokens, let limit):
       "the base's vocabulary (ids 0 to \(limit - 1)) has no token \(tokens), so no text has it"
-    case .empty: "the sequence has no tokens, so it is found nowhere"
+    case .empty: "the sequence is empty, so no prompt contains it"
     case .retokenizes(_, let tokens):
       "the text of the sequence becomes other tokens, \(tokens), so a prompt made as text never activates"
     case .firstTokenMerges(let neighbour, _, let tokens):

@@ -195,7 +195,7 @@ typedef struct alora_attention {
   size_t window;    // a token sees itself and window - 1 positions before it; 0: all
   float scale;      // score = (q . k) * scale, then
   float soft_cap;   // cap * tanh(score / cap); 0: none
-  const float *sinks;  // [group]: a score of each query head that has no key and no value; NULL: none
+  const float *sinks;  // [group]: one sink per query head, a score without a key or value; NULL: none
 } alora_attention;
 
 // Causal attention of T tokens at positions first_position + t, for the `group` query heads of one key-value head.
