@@ -4,10 +4,12 @@
     scripts/check_transcripts.py ALORA CACHE
 
 A transcript begins with `$ alora …` in README.md or docs/. A line with only `…` stands for any lines, and times may differ. Without the
-model in CACHE, transcripts that need it are skipped, and so are those of a running server. Exit code 1: an output differs.
+model in CACHE, transcripts that need it are skipped, but not where CI is set; those of a running server always are. Exit code 1: an
+output differs.
 """
 
 import difflib
+import os
 import pathlib
 import re
 import subprocess
@@ -68,6 +70,8 @@ def normal(text):
 
 def main():
     alora, cache = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+    if os.environ.get("CI") and not (cache / MODEL).exists():
+        sys.exit(f"{MODEL} is missing, and CI skips no transcript that needs it")
     failed = skipped = count = 0
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
