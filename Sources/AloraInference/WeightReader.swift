@@ -52,6 +52,10 @@ struct WeightReader {
       problem: "its shape is \(tensor.shape), expected \(expected)")
   }
 
+  func unsupportedType(_ tensor: TensorDescription, _ problem: String) -> InferenceError {
+    InferenceError(.unsupportedType, path: path, place: "tensor \(tensor.name)", problem: problem)
+  }
+
   /// An output layer that is tied to the embedding has no weights of its own, or the same.
   ///
   /// Source: `tie_weights` of transformers, which up to version 4 passes over such weights, and from 5 on uses them.
@@ -83,7 +87,7 @@ struct WeightReader {
 
   /// Where the rows of a matrix lie.
   ///
-  /// - Throws: `missingTensor`, `wrongShape`.
+  /// - Throws: `missingTensor`, `wrongShape`, `unsupportedType`.
   func rows(of matrix: GraphMatrix) throws -> RowSource {
     let (place, tensor) = try place(of: matrix)
     let shape = tensor.shape
@@ -124,9 +128,7 @@ struct WeightReader {
     let name = isGGUF ? vector.ggufName : vector.huggingFaceName
     guard let tensor = tensor(named: name) else { throw missing(name) }
     guard tensor.shape.dimensions == [vector.count] else { throw wrongShape(tensor, "[\(vector.count)]") }
-    let values = try RowSource(
-      file: try source.file(of: tensor), tensor: tensor, rows: 0..<1, permutation: .none
-    ).floats()
+    let values = try floats(of: tensor)
     let offset = isGGUF ? 0 : vector.huggingFaceOffset
     return FloatBuffer(offset == 0 ? values : values.map { offset + $0 })
   }
@@ -145,11 +147,21 @@ struct WeightReader {
     guard tensor.shape.rank <= 2, tensor.shape.elementCount == place.rowCount else {
       throw wrongShape(tensor, "[\(place.rowCount)]")
     }
-    let values = try RowSource(
-      file: try source.file(of: tensor), tensor: tensor, rows: 0..<tensor.shape.rowCount, permutation: .none
-    ).floats()
+    let values = try floats(of: tensor)
     let permutation = isGGUF ? matrix.permutation : .none
     return FloatBuffer(
       (0..<matrix.rowCount).map { values[place.rows.lowerBound + permutation.targetRow(of: $0) * place.step] })
+  }
+
+  /// All elements of a norm or a bias. Only a matrix may have scales.
+  ///
+  /// - Throws: `unsupportedType`.
+  private func floats(of tensor: TensorDescription) throws -> [Float] {
+    guard scaleTensor(of: tensor) == nil else {
+      throw unsupportedType(tensor, "a norm or bias of type \(tensor.dtype) with a scale isn't read")
+    }
+    return try RowSource(
+      file: try source.file(of: tensor), tensor: tensor, rows: 0..<tensor.shape.rowCount, permutation: .none
+    ).floats()
   }
 }

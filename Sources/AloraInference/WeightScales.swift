@@ -54,20 +54,24 @@ struct WeightScales: Sendable {
 }
 
 extension WeightReader {
-  /// The scales beside a tensor in floats of eight bits; nil for other types, and where there are none.
+  /// The tensor with the scales of a tensor in floats of eight bits.
+  func scaleTensor(of tensor: TensorDescription) -> TensorDescription? {
+    guard EightBitFloat(tensor.dtype) != nil else { return nil }
+    return ["_scale_inv", "_scale"].lazy.compactMap { source.tensor(named: tensor.name + $0) }.first
+  }
+
+  /// The scales beside a matrix in floats of eight bits; nil for other types, and if there are none.
   ///
-  /// - Throws: `missingTensor` where the configuration says that the weights are scaled; `wrongShape`, `unsupportedType`.
+  /// - Throws: `missingTensor` if the configuration says that the weights are scaled; `wrongShape`, `unsupportedType`.
   func scales(of tensor: TensorDescription) throws -> WeightScales? {
-    guard EightBitFloat(tensor.dtype) != nil, tensor.name.hasSuffix("weight") else { return nil }
-    let names = ["\(tensor.name)_scale_inv", "\(tensor.name)_scale"]
-    guard let scale = names.lazy.compactMap({ source.tensor(named: $0) }).first else {
-      guard quantization == nil else { throw missing(names[0]) }
+    guard let scale = scaleTensor(of: tensor) else {
+      guard quantization == nil || EightBitFloat(tensor.dtype) == nil else {
+        throw missing("\(tensor.name)_scale_inv")
+      }
       return nil
     }
     guard ElementConversion.canWiden(scale.dtype), scale.shape.elementCount > 0 else {
-      throw InferenceError(
-        .unsupportedType, path: path, place: "tensor \(scale.name)",
-        problem: "scales of type \(scale.dtype) aren't read")
+      throw unsupportedType(scale, "scales of type \(scale.dtype) and shape \(scale.shape) aren't read")
     }
     var values: [Float] = []
     ElementConversion.widen(
