@@ -107,12 +107,16 @@ struct WeightReader {
     case .mxfp4(let name):
       guard let exponents = self.tensor(named: name) else { throw missing(name) }
       let blocks = matrix.columnCount / 32
+      guard tensor.dtype == .u8 else { throw unsupportedType(tensor, "blocks of MXFP4 are U8, not \(tensor.dtype)") }
+      guard exponents.dtype == .u8 || exponents.dtype == .f8E8M0 else {
+        throw unsupportedType(exponents, "exponents of MXFP4 are U8, not \(exponents.dtype)")
+      }
       let outer = Array(shape.dimensions.dropLast(2))
-      guard tensor.dtype == .u8, outer.reduce(1, *) == place.rowCount, blocks * 32 == matrix.columnCount,
+      guard outer.reduce(1, *) == place.rowCount, blocks * 32 == matrix.columnCount,
         shape.dimensions == outer + [blocks, 16]
-      else { throw wrongShape(tensor, "U8 [\(place.rowCount), \(blocks), 16]") }
-      guard exponents.dtype == .u8 || exponents.dtype == .f8E8M0, exponents.shape.dimensions == outer + [blocks] else {
-        throw wrongShape(exponents, "U8 [\(place.rowCount), \(blocks)]")
+      else { throw wrongShape(tensor, "[\(place.rowCount), \(blocks), 16]") }
+      guard exponents.shape.dimensions == outer + [blocks] else {
+        throw wrongShape(exponents, "[\(place.rowCount), \(blocks)]")
       }
       form = .mxfp4(exponents: exponents, file: try source.file(of: exponents), step: place.step)
     }
