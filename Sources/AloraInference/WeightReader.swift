@@ -97,7 +97,8 @@ struct WeightReader {
       guard shape.rank >= 2, shape.columnCount == matrix.columnCount, shape.rowCount == place.rowCount else {
         throw wrongShape(tensor, "[\(place.rowCount), \(matrix.columnCount)]")
       }
-      form = .rows(step: place.step)
+      precondition(place.step == 1, "rows that aren't columns or blocks follow one another")
+      form = .rows
     case .columns(let count):
       let perMatrix = place.rowCount / max(1, count)
       guard shape.dimensions == [count, matrix.columnCount, perMatrix] else {
