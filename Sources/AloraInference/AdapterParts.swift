@@ -39,7 +39,7 @@ struct AdapterParts {
     try self.init(AdapterSource(path: path).bound(to: base, options: options))
   }
 
-  /// - Throws: `ambiguousExperts`.
+  /// - Throws: `unsupportedModule` for factors that MLX stores by columns; ``AdapterError`` `ambiguousExperts`.
   init(_ adapter: BoundAdapter) throws {
     if adapter.updates.contains(where: \.b.isStoredByColumns) {
       throw InferenceError(
