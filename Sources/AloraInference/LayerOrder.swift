@@ -1,10 +1,10 @@
 /// An order of layers, or of experts, that isn't the model's.
 package enum LayerOrder: String, CaseIterable, Sendable {
-  /// What belongs to number i is at i + 1, or at i − 1.
+  /// Item i is at place i + 1, or at i − 1.
   case oneLate = "one-late"
   case oneEarly = "one-early"
   case reversed
-  /// They are sorted by their numbers as text (1, 10, 11, 2), or such an order was undone once too often.
+  /// The items are sorted by their numbers as text (1, 10, 11, 2), or that order was undone once too often.
   case sortedAsText = "sorted-as-text"
   case unsortedAsText = "unsorted-as-text"
 }

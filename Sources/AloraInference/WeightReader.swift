@@ -8,7 +8,7 @@ internal import AloraTensors
 struct WeightReader {
   let source: any TensorSource
   let path: String
-  /// How the weights were quantized, where the configuration says so.
+  /// How the weights were quantized; nil if the configuration doesn't say.
   let quantization: QuantizationMethod?
   /// Whether names and the order of rows are a GGUF's.
   private let isGGUF: Bool

@@ -15,9 +15,9 @@ struct WeightScales: Sendable {
   let columnBlock: Int
 
   /// - Parameters:
-  ///   - shape: that of the scales. Nil results from one that doesn't fit.
+  ///   - shape: the shape of the scales. The result is nil if it doesn't fit the matrix.
   ///   - matrix: the shape of the weights, at least two-dimensional.
-  ///   - block: the rows and columns of a block, where the configuration names them.
+  ///   - block: the rows and columns of a block; nil if the configuration doesn't name them.
   init?(_ values: [Float], shape: Shape, matrix: Shape, block: (rows: Int, columns: Int)?) {
     self.values = values
     let (rows, columns) = (matrix.dimensions[matrix.rank - 2], matrix.columnCount)
