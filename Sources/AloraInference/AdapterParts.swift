@@ -6,7 +6,7 @@ internal import AloraTensors
 /// The factors of an adapter, found and checked, whichever file they are in.
 struct AdapterParts {
   struct Pair {
-    /// [r, in]; for an embedding [r, vocabulary] where `isTransposed`, else [vocabulary, r].
+    /// [r, in]. An embedding's is [r, vocabulary] if `isTransposed`, otherwise [vocabulary, r].
     let a: RowSource
     /// [out, r]: the rows for one GGUF tensor of the base.
     let b: RowSource
@@ -39,7 +39,7 @@ struct AdapterParts {
     try self.init(AdapterSource(path: path).bound(to: base, options: options))
   }
 
-  /// - Throws: `ambiguousExperts`.
+  /// - Throws: `unsupportedModule` for factors that MLX stores by columns; ``AdapterError`` `ambiguousExperts`.
   init(_ adapter: BoundAdapter) throws {
     if adapter.updates.contains(where: \.b.isStoredByColumns) {
       throw InferenceError(

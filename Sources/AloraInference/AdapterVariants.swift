@@ -1,8 +1,8 @@
 internal import AloraAdapters
 internal import AloraModels
 
-/// One adapter with something about it changed: what files and engines are known to get wrong, so that it can be tried
-/// which of it explains logits that are not the expected ones.
+/// Variants of one adapter, each with a known mistake of files and engines. A diagnosis tries them to find which one explains
+/// unexpected logits.
 package struct AdapterVariants {
   /// One of the modules in the layers that the adapter changes.
   package struct Module: Hashable, Sendable, CustomStringConvertible {

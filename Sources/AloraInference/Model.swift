@@ -44,7 +44,7 @@ package final class Model: Sendable {
   let finalNorm: Norm
   let output: WeightMatrix
   let blas: OpenBLAS?
-  /// What went wrong while weights that stay in the file were read; such a model is of no more use.
+  /// Errors that occurred while weights in the file were read. The model can't be used after one.
   let failures: Failures
 
   package var vocabularySize: Int { graph.base.hyperparameters.vocabularySize }

@@ -8,8 +8,8 @@ internal import CAloraKernels
 struct RowSource: Sendable {
   /// How the tensor holds them.
   enum Form: Sendable {
-    /// Row after row, some rows apart.
-    case rows(step: Int)
+    /// Row after row.
+    case rows
     /// As columns of one of the matrices in the tensor, some columns apart.
     case columns(matrix: Int, step: Int)
     /// Row after row in blocks of MXFP4, some rows apart, with the blocks' exponents in another tensor.
@@ -18,12 +18,13 @@ struct RowSource: Sendable {
 
   let file: MappedFile
   let tensor: TensorDescription
-  /// Rows of the tensor, counting those of all its outer dimensions together: as many as the range has, from its start.
+  /// Rows of the tensor, counting those of all its outer dimensions together: as many as the range has, from its start, as
+  /// far apart as `form` says.
   let rows: Range<Int>
-  /// The order of the tensor's rows, if it differs from the graph's.
+  /// The order of the tensor's rows, if it differs from the graph's. Only for rows that follow one another.
   let permutation: RowPermutation
-  var form = Form.rows(step: 1)
-  /// What the rows are multiplied by, for weights in floats of eight bits.
+  var form = Form.rows
+  /// The scales of weights in floats of eight bits; nil if they have none.
   var scales: WeightScales?
 
   /// The elements of a row.
@@ -43,24 +44,28 @@ struct RowSource: Sendable {
   private var dtype: DType { if case .mxfp4 = form { .mxfp4 } else { tensor.dtype } }
 
   /// How many rows a read has to take together; all of them if they can't be divided.
-  var rowsTogether: Int { if case .columns = form { max(1, rows.count) } else { permutation.blockRowCount } }
+  var rowsTogether: Int { isByColumns ? max(1, rows.count) : permutation.blockRowCount }
+
+  private var isByColumns: Bool { if case .columns = form { true } else { false } }
 
   /// The bytes that ``read(_:into:scratch:)`` works in, for that many rows.
   func scratchByteCount(rowCount: Int) -> Int {
     switch form {
-    case .rows(1): permutation == .none ? 0 : rowCount * rowByteCount
-    case .rows(let step), .columns(_, let step), .mxfp4(_, _, let step): rowCount * step * rowByteCount
+    case .rows: permutation == .none ? 0 : rowCount * rowByteCount
+    case .mxfp4(_, _, let step): rowCount * step * rowByteCount
+    // One column at a time.
+    case .columns(_, let step): rowCount * step * elementByteCount
     }
   }
+
+  /// The bytes of an element that isn't in a block.
+  private var elementByteCount: Int { dtype.byteCount(elementCount: 1) ?? 0 }
 
   /// The element type as the kernels name it: F32 for rows that are widened as they are read.
   ///
   /// - Throws: `unsupportedType`.
   func kernelType() throws -> alora_type {
-    if let type = storedKernelType {
-      if case .columns = form, dtype.isBlockFormat { throw unsupported() }
-      return type
-    }
+    if let type = storedKernelType, !(isByColumns && dtype.isBlockFormat) { return type }
     guard isWidened else { throw unsupported() }
     return ALORA_TYPE_F32
   }
@@ -82,8 +87,10 @@ struct RowSource: Sendable {
   private func unsupported() -> InferenceError {
     InferenceError(
       .unsupportedType, path: file.path, place: "tensor \(tensor.name)",
-      problem: "weights of type \(tensor.dtype) aren't computed with",
-      remedy: "use a model in F32, F16, BF16, FP8, or a type of llama.cpp's quantizer")
+      problem: "weights of type \(tensor.dtype)\(isByColumns ? ", stored by columns," : "") aren't computed with",
+      remedy: isByColumns
+        ? "use a model in F32, F16 or BF16, or a GGUF"
+        : "use a model in F32, F16, BF16, FP8, or a type of llama.cpp's quantizer")
   }
 
   /// Reads rows `range` in the graph's order, as the kernels want them.
@@ -93,50 +100,69 @@ struct RowSource: Sendable {
   ///   - scratch: ``scratchByteCount(rowCount:)`` bytes.
   func read(_ range: Range<Int>, into destination: UnsafeMutableRawPointer, scratch: UnsafeMutableRawPointer) throws {
     switch form {
-    case .rows(1): try unsafe readRun(range, into: destination, scratch: scratch)
-    case .rows(let step):
-      let rowBytes = rowByteCount
-      guard !isWidened else {
-        for index in 0..<range.count {
-          let row = rows.lowerBound + (range.lowerBound + index) * step
-          try unsafe widen(row..<(row + 1), into: destination + index * rowBytes)
-        }
-        return
-      }
-      try unsafe read(tensorRows(range, step: step), rowBytes: rowBytes, of: tensor, file, into: scratch)
-      for index in 0..<range.count {
-        unsafe (destination + index * rowBytes).copyMemory(from: scratch + index * step * rowBytes, byteCount: rowBytes)
-      }
+    case .rows: try unsafe readRows(range, into: destination, scratch: scratch)
     case .columns(let matrix, let step):
-      let (count, outer) = (columnCount, tensor.shape.columnCount)
-      guard let width = dtype.byteCount(elementCount: 1) else { throw unsupported() }
-      // Whole columns of the file's matrix; the scratch memory holds `step` times the rows.
-      let first = (rows.lowerBound + range.lowerBound * step) % max(1, step)
-      let start = (rows.lowerBound - matrix * outer + range.lowerBound * step) - first
-      let runBytes = range.count * step * width
-      for column in 0..<count {
-        let buffer = unsafe UnsafeMutableRawBufferPointer(start: scratch, count: runBytes)
-        var span = unsafe buffer.mutableBytes
-        let offset = ((matrix * count + column) * outer + start) * width
-        try file.read(at: tensor.byteRange.lowerBound + offset, into: &span)
-        for row in 0..<range.count {
-          unsafe (destination + (row * count + column) * width).copyMemory(
-            from: scratch + (first + row * step) * width, byteCount: width)
-        }
-      }
+      try unsafe readColumns(range, of: matrix, step: step, into: destination, scratch: scratch)
     case .mxfp4(let exponents, let other, let step):
-      let blocks = columnCount / 32
-      let chosen = tensorRows(range, step: step)
-      let nibbles = unsafe scratch + chosen.count * blocks
-      try unsafe read(chosen, rowBytes: blocks, of: exponents, other, into: scratch)
-      try unsafe read(chosen, rowBytes: blocks * 16, of: tensor, file, into: nibbles)
+      try unsafe readMXFP4(range, exponents, other, step: step, into: destination, scratch: scratch)
+    }
+  }
+
+  private func readRows(
+    _ range: Range<Int>, into destination: UnsafeMutableRawPointer, scratch: UnsafeMutableRawPointer
+  ) throws {
+    let rowBytes = rowByteCount
+    let target = unsafe permutation == .none ? destination : scratch
+    let first = rows.lowerBound + range.lowerBound
+    if isWidened {
+      try unsafe widen(first..<(first + range.count), into: target)
+    } else {
+      try unsafe read(first..<(first + range.count), rowBytes: rowBytes, of: tensor, file, into: target)
+    }
+    guard permutation != .none else { return }
+    for row in range {
+      let from = permutation.targetRow(of: row) - range.lowerBound
+      unsafe (destination + (row - range.lowerBound) * rowBytes).copyMemory(
+        from: scratch + from * rowBytes, byteCount: rowBytes)
+    }
+  }
+
+  private func readColumns(
+    _ range: Range<Int>, of matrix: Int, step: Int, into destination: UnsafeMutableRawPointer,
+    scratch: UnsafeMutableRawPointer
+  ) throws {
+    let (count, outer, width) = (columnCount, tensor.shape.columnCount, elementByteCount)
+    // Whole columns of the file's matrix; the scratch memory holds `step` times the rows.
+    let first = (rows.lowerBound + range.lowerBound * step) % max(1, step)
+    let start = (rows.lowerBound - matrix * outer + range.lowerBound * step) - first
+    let runBytes = range.count * step * width
+    for column in 0..<count {
+      let buffer = unsafe UnsafeMutableRawBufferPointer(start: scratch, count: runBytes)
+      var span = unsafe buffer.mutableBytes
+      let offset = ((matrix * count + column) * outer + start) * width
+      try file.read(at: tensor.byteRange.lowerBound + offset, into: &span)
       for row in 0..<range.count {
-        for block in 0..<blocks {
-          let place = row * step * blocks + block
-          unsafe alora_mxfp4_block(
-            (scratch + place).load(as: UInt8.self), (nibbles + place * 16).assumingMemoryBound(to: UInt8.self),
-            (destination + (row * blocks + block) * 17).assumingMemoryBound(to: UInt8.self))
-        }
+        unsafe (destination + (row * count + column) * width).copyMemory(
+          from: scratch + (first + row * step) * width, byteCount: width)
+      }
+    }
+  }
+
+  private func readMXFP4(
+    _ range: Range<Int>, _ exponents: TensorDescription, _ fileOfExponents: MappedFile, step: Int,
+    into destination: UnsafeMutableRawPointer, scratch: UnsafeMutableRawPointer
+  ) throws {
+    let blocks = columnCount / 32
+    let chosen = tensorRows(range, step: step)
+    let nibbles = unsafe scratch + chosen.count * blocks
+    try unsafe read(chosen, rowBytes: blocks, of: exponents, fileOfExponents, into: scratch)
+    try unsafe read(chosen, rowBytes: blocks * 16, of: tensor, file, into: nibbles)
+    for row in 0..<range.count {
+      for block in 0..<blocks {
+        let place = row * step * blocks + block
+        unsafe alora_mxfp4_block(
+          (scratch + place).load(as: UInt8.self), (nibbles + place * 16).assumingMemoryBound(to: UInt8.self),
+          (destination + (row * blocks + block) * 17).assumingMemoryBound(to: UInt8.self))
       }
     }
   }
@@ -156,25 +182,6 @@ struct RowSource: Sendable {
     let buffer = unsafe UnsafeMutableRawBufferPointer(start: destination, count: rows.count * rowBytes)
     var span = unsafe buffer.mutableBytes
     try file.read(at: tensor.byteRange.lowerBound + rows.lowerBound * rowBytes, into: &span)
-  }
-
-  private func readRun(
-    _ range: Range<Int>, into destination: UnsafeMutableRawPointer, scratch: UnsafeMutableRawPointer
-  ) throws {
-    let rowBytes = rowByteCount
-    let target = unsafe permutation == .none ? destination : scratch
-    let first = rows.lowerBound + range.lowerBound
-    if isWidened {
-      try unsafe widen(first..<(first + range.count), into: target)
-    } else {
-      try unsafe read(first..<(first + range.count), rowBytes: rowBytes, of: tensor, file, into: target)
-    }
-    guard permutation != .none else { return }
-    for row in range {
-      let from = permutation.targetRow(of: row) - range.lowerBound
-      unsafe (destination + (row - range.lowerBound) * rowBytes).copyMemory(
-        from: scratch + from * rowBytes, byteCount: rowBytes)
-    }
   }
 
   /// Reads rows of the tensor as the file orders them, and widens them to f32.

@@ -9,7 +9,8 @@ internal import CAloraKernels
 final class StreamedMatrix: Sendable {
   private let source: RowSource
   private let type: alora_type
-  /// Panels read together: whole blocks of the permutation, and pairs, which the kernels like best; no more than there are.
+  /// Panels read together, at most as many as the matrix has. They hold whole blocks of the permutation, and come in pairs,
+  /// which the kernels compute fastest.
   private let panelsTogether: Int
   let failures: Failures
 

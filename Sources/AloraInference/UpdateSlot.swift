@@ -91,7 +91,7 @@ enum UpdateSlot {
   case outputLayer
 }
 
-/// What an adapter adds to one module: one update, or one for each expert, nil for an expert that stays as it is.
+/// The updates that an adapter adds to one module: one, or one for each expert, which is nil if the expert stays as it is.
 struct ModuleUpdate: Sendable {
   var parts: [LowRankUpdate?]
 

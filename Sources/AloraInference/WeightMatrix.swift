@@ -20,7 +20,8 @@ internal import CAloraKernels
   nonisolated(unsafe) let storage: UnsafeMutableRawPointer
 
   /// Reads and packs a matrix; threads share the work. Besides the packed matrix, each thread holds a piece of about a
-  /// quarter of a megabyte, or two; the file is read, not mapped, so its pages don't count as this process's memory.
+  /// quarter of a megabyte, or two. A matrix that its file stores by columns is one piece. The file is read, not mapped, so
+  /// its pages don't count as this process's memory.
   ///
   /// - Throws: `unsupportedType`; ``FileError``.
   init(_ source: RowSource, bias: FloatBuffer? = nil, isDense: Bool, pool: ThreadPool, arena: WeightArena) throws {

@@ -8,7 +8,7 @@ internal import AloraTensors
 struct WeightReader {
   let source: any TensorSource
   let path: String
-  /// How the weights were quantized, where the configuration says so.
+  /// How the weights were quantized; nil if the configuration doesn't say.
   let quantization: QuantizationMethod?
   /// Whether names and the order of rows are a GGUF's.
   private let isGGUF: Bool
@@ -52,6 +52,10 @@ struct WeightReader {
       problem: "its shape is \(tensor.shape), expected \(expected)")
   }
 
+  func unsupportedType(_ tensor: TensorDescription, _ problem: String) -> InferenceError {
+    InferenceError(.unsupportedType, path: path, place: "tensor \(tensor.name)", problem: problem)
+  }
+
   /// An output layer that is tied to the embedding has no weights of its own, or the same.
   ///
   /// Source: `tie_weights` of transformers, which up to version 4 passes over such weights, and from 5 on uses them.
@@ -83,7 +87,7 @@ struct WeightReader {
 
   /// Where the rows of a matrix lie.
   ///
-  /// - Throws: `missingTensor`, `wrongShape`.
+  /// - Throws: `missingTensor`, `wrongShape`, `unsupportedType`.
   func rows(of matrix: GraphMatrix) throws -> RowSource {
     let (place, tensor) = try place(of: matrix)
     let shape = tensor.shape
@@ -93,7 +97,8 @@ struct WeightReader {
       guard shape.rank >= 2, shape.columnCount == matrix.columnCount, shape.rowCount == place.rowCount else {
         throw wrongShape(tensor, "[\(place.rowCount), \(matrix.columnCount)]")
       }
-      form = .rows(step: place.step)
+      precondition(place.step == 1, "rows that aren't columns or blocks follow one another")
+      form = .rows
     case .columns(let count):
       let perMatrix = place.rowCount / max(1, count)
       guard shape.dimensions == [count, matrix.columnCount, perMatrix] else {
@@ -103,12 +108,16 @@ struct WeightReader {
     case .mxfp4(let name):
       guard let exponents = self.tensor(named: name) else { throw missing(name) }
       let blocks = matrix.columnCount / 32
+      guard tensor.dtype == .u8 else { throw unsupportedType(tensor, "blocks of MXFP4 are U8, not \(tensor.dtype)") }
+      guard exponents.dtype == .u8 || exponents.dtype == .f8E8M0 else {
+        throw unsupportedType(exponents, "exponents of MXFP4 are U8, not \(exponents.dtype)")
+      }
       let outer = Array(shape.dimensions.dropLast(2))
-      guard tensor.dtype == .u8, outer.reduce(1, *) == place.rowCount, blocks * 32 == matrix.columnCount,
+      guard outer.reduce(1, *) == place.rowCount, blocks * 32 == matrix.columnCount,
         shape.dimensions == outer + [blocks, 16]
-      else { throw wrongShape(tensor, "U8 [\(place.rowCount), \(blocks), 16]") }
-      guard exponents.dtype == .u8 || exponents.dtype == .f8E8M0, exponents.shape.dimensions == outer + [blocks] else {
-        throw wrongShape(exponents, "U8 [\(place.rowCount), \(blocks)]")
+      else { throw wrongShape(tensor, "[\(place.rowCount), \(blocks), 16]") }
+      guard exponents.shape.dimensions == outer + [blocks] else {
+        throw wrongShape(exponents, "[\(place.rowCount), \(blocks)]")
       }
       form = .mxfp4(exponents: exponents, file: try source.file(of: exponents), step: place.step)
     }
@@ -124,9 +133,7 @@ struct WeightReader {
     let name = isGGUF ? vector.ggufName : vector.huggingFaceName
     guard let tensor = tensor(named: name) else { throw missing(name) }
     guard tensor.shape.dimensions == [vector.count] else { throw wrongShape(tensor, "[\(vector.count)]") }
-    let values = try RowSource(
-      file: try source.file(of: tensor), tensor: tensor, rows: 0..<1, permutation: .none
-    ).floats()
+    let values = try floats(of: tensor)
     let offset = isGGUF ? 0 : vector.huggingFaceOffset
     return FloatBuffer(offset == 0 ? values : values.map { offset + $0 })
   }
@@ -145,11 +152,21 @@ struct WeightReader {
     guard tensor.shape.rank <= 2, tensor.shape.elementCount == place.rowCount else {
       throw wrongShape(tensor, "[\(place.rowCount)]")
     }
-    let values = try RowSource(
-      file: try source.file(of: tensor), tensor: tensor, rows: 0..<tensor.shape.rowCount, permutation: .none
-    ).floats()
+    let values = try floats(of: tensor)
     let permutation = isGGUF ? matrix.permutation : .none
     return FloatBuffer(
       (0..<matrix.rowCount).map { values[place.rows.lowerBound + permutation.targetRow(of: $0) * place.step] })
+  }
+
+  /// All elements of a norm or a bias. Only a matrix may have scales.
+  ///
+  /// - Throws: `unsupportedType`.
+  private func floats(of tensor: TensorDescription) throws -> [Float] {
+    guard scaleTensor(of: tensor) == nil else {
+      throw unsupportedType(tensor, "a norm or bias of type \(tensor.dtype) with a scale isn't read")
+    }
+    return try RowSource(
+      file: try source.file(of: tensor), tensor: tensor, rows: 0..<tensor.shape.rowCount, permutation: .none
+    ).floats()
   }
 }

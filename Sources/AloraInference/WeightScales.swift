@@ -15,9 +15,9 @@ struct WeightScales: Sendable {
   let columnBlock: Int
 
   /// - Parameters:
-  ///   - shape: that of the scales. Nil results from one that doesn't fit.
+  ///   - shape: the shape of the scales. The result is nil if it doesn't fit the matrix.
   ///   - matrix: the shape of the weights, at least two-dimensional.
-  ///   - block: the rows and columns of a block, where the configuration names them.
+  ///   - block: the rows and columns of a block; nil if the configuration doesn't name them.
   init?(_ values: [Float], shape: Shape, matrix: Shape, block: (rows: Int, columns: Int)?) {
     self.values = values
     let (rows, columns) = (matrix.dimensions[matrix.rank - 2], matrix.columnCount)
@@ -54,20 +54,24 @@ struct WeightScales: Sendable {
 }
 
 extension WeightReader {
-  /// The scales beside a tensor in floats of eight bits; nil for other types, and where there are none.
+  /// The tensor with the scales of a tensor in floats of eight bits.
+  func scaleTensor(of tensor: TensorDescription) -> TensorDescription? {
+    guard EightBitFloat(tensor.dtype) != nil else { return nil }
+    return ["_scale_inv", "_scale"].lazy.compactMap { source.tensor(named: tensor.name + $0) }.first
+  }
+
+  /// The scales beside a matrix in floats of eight bits; nil for other types, and if there are none.
   ///
-  /// - Throws: `missingTensor` where the configuration says that the weights are scaled; `wrongShape`, `unsupportedType`.
+  /// - Throws: `missingTensor` if the configuration says that the weights are scaled; `wrongShape`, `unsupportedType`.
   func scales(of tensor: TensorDescription) throws -> WeightScales? {
-    guard EightBitFloat(tensor.dtype) != nil, tensor.name.hasSuffix("weight") else { return nil }
-    let names = ["\(tensor.name)_scale_inv", "\(tensor.name)_scale"]
-    guard let scale = names.lazy.compactMap({ source.tensor(named: $0) }).first else {
-      guard quantization == nil else { throw missing(names[0]) }
+    guard let scale = scaleTensor(of: tensor) else {
+      guard quantization == nil || EightBitFloat(tensor.dtype) == nil else {
+        throw missing("\(tensor.name)_scale_inv")
+      }
       return nil
     }
     guard ElementConversion.canWiden(scale.dtype), scale.shape.elementCount > 0 else {
-      throw InferenceError(
-        .unsupportedType, path: path, place: "tensor \(scale.name)",
-        problem: "scales of type \(scale.dtype) aren't read")
+      throw unsupportedType(scale, "scales of type \(scale.dtype) and shape \(scale.shape) aren't read")
     }
     var values: [Float] = []
     ElementConversion.widen(

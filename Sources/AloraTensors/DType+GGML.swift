@@ -50,7 +50,7 @@ extension DType {
     self = dtype
   }
 
-  /// The name of a type that GGUF files had once and llama.cpp reads no more.
+  /// The name of a type that older GGUF files have and llama.cpp no longer reads.
   package static func removedTypeName(ggmlTypeID: UInt32) -> String? {
     switch ggmlTypeID {
     case 4: "Q4_2"

@@ -1,5 +1,7 @@
 import AloraInference
 import AloraNPZ
+import AloraSafetensors
+import AloraTensors
 import AloraTestSupport
 import Foundation
 import Testing
@@ -49,6 +51,17 @@ struct Fixture: CustomTestStringConvertible, Sendable {
   var gguf: String { get throws { try directory + "/base.gguf" } }
   var adapter: String { get throws { try directory + "/adapter" } }
   var golden: Golden { get throws { try Golden(path: directory + "/golden.npz") } }
+}
+
+/// The tensors of a safetensors file, to be written again with a change.
+func safetensors(_ path: String) throws -> [AdapterBuilder.Tensor] {
+  let bytes = try readFile(path)
+  return try SafetensorsFile(path: path).tensors.map {
+    var tensor = AdapterBuilder.Tensor($0.name, $0.shape.dimensions, [])
+    tensor.dtype = $0.dtype.name
+    tensor.bytes = Array(bytes[$0.byteRange])
+    return tensor
+  }
 }
 
 /// The logits of a whole text in one call.

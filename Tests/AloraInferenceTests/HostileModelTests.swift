@@ -11,7 +11,7 @@ import Testing
 /// Models whose description is wrong are refused, or computed with whatever it says; nothing traps.
 @Suite struct HostileModelTests {
   /// Loads a model and computes a few tokens. Anything but a diagnosed error fails the test.
-  private func attempt(_ path: String, _ name: String, _ pool: ThreadPool) -> Bool {
+  func attempt(_ path: String, _ name: String, _ pool: ThreadPool) -> Bool {
     do {
       let model = try Model(path: path, pool: pool)
       let evaluator = Evaluator(model: model, pool: pool)
@@ -122,7 +122,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["qwen2", "phi3-longrope", "granite-moe", "gemma3-six-layers"])
+  @Test(arguments: ["qwen2", "phi3-longrope", "granite-moe", "gemma3-six-layers", "gpt-oss-mxfp4"])
   func aFlippedByteInTheHeaderOfAGGUFNeverTraps(_ name: String) throws {
     try withTemporaryDirectory { directory in
       let bytes = try readFile(testData("inference/\(name)/base.gguf"))
@@ -140,7 +140,9 @@ import Testing
     }
   }
 
-  @Test(arguments: ["gemma3", "phi3-longrope", "granite-moe-hybrid-experts", "qwen3-yarn", "llama-llama3-sharded"])
+  @Test(arguments: [
+    "gemma3", "phi3-longrope", "granite-moe-hybrid-experts", "qwen3-yarn", "llama-llama3-sharded", "gpt-oss-mxfp4",
+  ])
   func anyValueInAConfigurationIsReadOrRefused(_ name: String) throws {
     let values = [
       "0", "-1", "1", "7", "3.5", "1e308", "9007199254740993", "16777216", "null", "true", "\"x\"", "[]", "{}", "[1]",

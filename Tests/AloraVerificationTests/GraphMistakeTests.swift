@@ -8,22 +8,21 @@ import Testing
 @Suite struct GraphMistakeTests {
   struct Planted: CustomTestStringConvertible, Sendable {
     let fixture: String
-    let change: GraphChange
     let mistake: GraphMistake
     var testDescription: String { "\(fixture): \(mistake)" }
   }
 
   static let planted: [Planted] = [
-    .init(fixture: "gpt-oss", change: .sinksLeftOut, mistake: .sinksLeftOut),
-    .init(fixture: "gpt-oss-layers", change: .clampLeftOut, mistake: .clampLeftOut),
-    .init(fixture: "gpt-oss", change: .routerBiasLeftOut, mistake: .routerBiasLeftOut),
-    .init(fixture: "gpt-oss-experts", change: .gateAndUpExchanged, mistake: .gateAndUpExchanged),
-    .init(fixture: "gpt-oss", change: .windowsChanged(by: 1), mistake: .windowsChanged(by: 1)),
-    .init(fixture: "mixtral-window", change: .windowsChanged(by: -1), mistake: .windowsChanged(by: -1)),
-    .init(fixture: "mixtral-window", change: .windowsLeftOut, mistake: .windowsLeftOut),
-    .init(fixture: "qwen3-moe", change: .experts(order: [5, 4, 3, 2, 1, 0]), mistake: .expertOrder(.reversed)),
-    .init(fixture: "qwen3-moe-dense", change: .routingWeightsChanged, mistake: .routingWeightsChanged),
-    .init(fixture: "llama", change: .gateAndUpExchanged, mistake: .gateAndUpExchanged),
+    .init(fixture: "gpt-oss", mistake: .sinksLeftOut),
+    .init(fixture: "gpt-oss-layers", mistake: .clampLeftOut),
+    .init(fixture: "gpt-oss", mistake: .routerBiasLeftOut),
+    .init(fixture: "gpt-oss-experts", mistake: .gateAndUpExchanged),
+    .init(fixture: "gpt-oss", mistake: .windowsChanged(by: 1)),
+    .init(fixture: "mixtral-window", mistake: .windowsChanged(by: -1)),
+    .init(fixture: "mixtral-window", mistake: .windowsLeftOut),
+    .init(fixture: "qwen3-moe", mistake: .expertOrder(.reversed)),
+    .init(fixture: "qwen3-moe-dense", mistake: .routingWeightsChanged),
+    .init(fixture: "llama", mistake: .gateAndUpExchanged),
   ]
 
   @Test(arguments: planted, [true, false])
@@ -31,7 +30,7 @@ import Testing
     try withTemporaryDirectory { directory in
       let verifying = try Verifying(planted.fixture)
       let pool = ThreadPool(threadCount: 1)
-      let model = try #require(verifying.model.with(planted.change))
+      let model = try #require(verifying.model.with(planted.mistake))
       let evaluator = Evaluator(model: model, pool: pool)
       // Longer than the windows.
       var item = try GoldenCase(testData("inference/\(planted.fixture)/golden.npz"), 8)
@@ -49,6 +48,16 @@ import Testing
       #expect(result.failedProofs == [.afterActivation])
       #expect(!result.causes.isEmpty && Set(result.causes) == [.mistake(.graph(planted.mistake))])
     }
+  }
+
+  @Test func ordersAreThoseOfTheirNames() {
+    #expect(LayerOrder.orders(of: 1).isEmpty)
+    let orders = Dictionary(uniqueKeysWithValues: LayerOrder.orders(of: 6).map { ($0.name, $0.order) })
+    #expect(
+      orders == [.oneLate: [1, 2, 3, 4, 5, 0], .oneEarly: [5, 0, 1, 2, 3, 4], .reversed: [5, 4, 3, 2, 1, 0]])
+    let longer = Dictionary(uniqueKeysWithValues: LayerOrder.orders(of: 12).map { ($0.name, $0.order) })
+    #expect(longer[.unsortedAsText] == [0, 1, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9])
+    #expect(longer[.sortedAsText] == [0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 2, 3])
   }
 
   @Test func updatesOfOtherExpertsAreNamed() throws {

@@ -94,9 +94,9 @@ extension Evaluator {
     }
   }
 
-  /// y += scale · B · (A · x) for the rows where an adapter is on. Other rows are not touched.
+  /// y += scale · B · (A · x) for the rows that an adapter is active for. Other rows aren't touched.
   ///
-  /// Each task is some rows of one product, done by one thread from beginning to end.
+  /// One thread computes each task, which is some rows of one product.
   func addUpdates(_ x: Rows, _ products: [Product], _ layer: Int, _ adapted: [AdaptedRows]) {
     var tasks: [(rows: Range<Int>, product: Product, update: LowRankUpdate)] = []
     for (adapter, rows) in adapted {

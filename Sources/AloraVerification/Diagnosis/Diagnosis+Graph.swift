@@ -1,7 +1,7 @@
 internal import AloraInference
 
 extension Diagnosis {
-  /// The change of the graph that explains the golden rows of the base or, if there are none, of the adapted model.
+  /// The mistake in the graph that explains the golden rows of the base or, if there are none, of the adapted model.
   mutating func graphMistake(_ prompt: GoldenPrompt) throws -> GraphMistake? {
     let isOfBase = !prompt.golden.base.isEmpty
     let golden = isOfBase ? prompt.golden.base : prompt.golden.adapted
@@ -23,7 +23,7 @@ extension Diagnosis {
     return nil
   }
 
-  /// Whether a change of the graph explains the adapter's golden rows, too.
+  /// Whether a mistake in the graph explains the adapter's golden rows, too.
   mutating func explainsAdapted(_ mistake: GraphMistake, _ prompt: GoldenPrompt) throws -> Bool {
     guard let rows = try graphRows(mistake, prompt, isAdapted: true, at: prompt.positions) else { return false }
     return prompt.tolerance.accepts(prompt.misfit(rows))
@@ -37,13 +37,12 @@ extension Diagnosis {
     return plain + LayerOrder.orders(of: verification.model.expertCount).map { .expertOrder($0.name) }
   }
 
-  /// The rows that a changed graph gives from scratch; nil if the model has nothing to change, or without tokens.
+  /// The rows that the graph gives with a mistake, from scratch; nil if the mistake can't be made in this model, or if too
+  /// few tokens may still be computed.
   private mutating func graphRows(
     _ mistake: GraphMistake, _ prompt: GoldenPrompt, isAdapted: Bool, at positions: [Int]
   ) throws -> [Int: [Float]]? {
-    guard let change = mistake.change(expertCount: verification.model.expertCount), let last = positions.last,
-      tokensLeft > last, let model = verification.model.with(change)
-    else { return nil }
+    guard let last = positions.last, tokensLeft > last, let model = verification.model.with(mistake) else { return nil }
     spend(last + 1)
     let sequence = TokenSequence(
       model: model, adapter: isAdapted ? adapter : nil, activationStart: isAdapted ? prompt.start : nil,
@@ -52,21 +51,5 @@ extension Diagnosis {
       model: model, pool: verification.evaluator.pool, instructionSet: verification.evaluator.instructionSet)
     let logits = try evaluator.evaluate([Work(sequence, tokens: Array(prompt.tokens[...last]), logits: .all)])[0]
     return Dictionary(uniqueKeysWithValues: positions.map { ($0, Array(logits[$0])) })
-  }
-}
-
-extension GraphMistake {
-  fileprivate func change(expertCount: Int) -> GraphChange? {
-    switch self {
-    case .sinksLeftOut: .sinksLeftOut
-    case .windowsChanged(let count): .windowsChanged(by: count)
-    case .windowsLeftOut: .windowsLeftOut
-    case .gateAndUpExchanged: .gateAndUpExchanged
-    case .clampLeftOut: .clampLeftOut
-    case .routerBiasLeftOut: .routerBiasLeftOut
-    case .routingWeightsChanged: .routingWeightsChanged
-    case .expertOrder(let name):
-      LayerOrder.orders(of: expertCount).first { $0.name == name }.map { .experts(order: $0.order) }
-    }
   }
 }

@@ -8,7 +8,7 @@ struct Diagnosis {
   let verification: Verification
   /// The mistake that explained an earlier prompt; tried first for the next.
   private var known: Hypothesis?
-  /// The change of the graph that explained an earlier prompt.
+  /// The mistake in the graph that explained an earlier prompt.
   var knownGraph: GraphMistake?
   /// Whether everything has been tried for one prompt: it isn't tried again for the others.
   private var hasSearched = false

@@ -50,19 +50,6 @@ package struct ScalingMistake: Hashable, Sendable {
   }
 }
 
-/// What engines get wrong about a model, with or without an adapter.
-package enum GraphMistake: Hashable, Sendable {
-  case sinksLeftOut
-  /// Windows are this many tokens longer.
-  case windowsChanged(by: Int)
-  case windowsLeftOut
-  case gateAndUpExchanged
-  case clampLeftOut
-  case routerBiasLeftOut
-  case routingWeightsChanged
-  case expertOrder(LayerOrder)
-}
-
 /// Modules that share a mistake.
 package enum ModuleGroup: Hashable, Sendable {
   case all
@@ -71,37 +58,9 @@ package enum ModuleGroup: Hashable, Sendable {
   case module(layer: Int, ModuleKind)
 }
 
-/// An order of layers, or of experts, that isn't the model's.
-package enum LayerOrder: String, CaseIterable, Sendable {
-  /// What belongs to number i is at i + 1, or at i − 1.
-  case oneLate = "one-late"
-  case oneEarly = "one-early"
-  case reversed
-  /// They are sorted by their numbers as text (1, 10, 11, 2), or such an order was undone once too often.
-  case sortedAsText = "sorted-as-text"
-  case unsortedAsText = "unsorted-as-text"
-}
-
 extension Mistake {
   /// The mistakes that the proof of sensitivity tries, in the order of reports.
   static let provable: [Mistake] = [
     .adapterOff, .scalingLeftOut, .activationShifted(1), .activationShifted(-1), .activeFromFirstToken,
   ]
-}
-
-extension LayerOrder {
-  /// The orders of `count` items that change something: number i gets what `order[i]` has.
-  static func orders(of count: Int) -> [(name: LayerOrder, order: [Int])] {
-    guard count > 1 else { return [] }
-    let numbers = Array(0..<count)
-    let asText = numbers.sorted { String($0) < String($1) }
-    let places = numbers.map { number in asText.firstIndex(of: number) ?? number }
-    return [
-      (.oneLate, numbers.map { ($0 + 1) % count }),
-      (.oneEarly, numbers.map { ($0 + count - 1) % count }),
-      (.reversed, numbers.reversed()),
-      (.sortedAsText, places),
-      (.unsortedAsText, asText),
-    ].filter { $0.1 != numbers }
-  }
 }

@@ -2,8 +2,8 @@ internal import AloraAdapters
 internal import AloraInference
 internal import AloraNPZ
 
-/// What was found for one prompt, without causes: those are searched for in the order of the prompts, because a cause that
-/// explains one prompt is tried first for the next.
+/// The findings for one prompt, without causes. Causes are searched for in the order of the prompts, because one that explains
+/// a prompt is tried first for the next.
 struct Examination {
   var findings = Findings()
   let index: Int

@@ -1,7 +1,7 @@
 internal import AloraModels
 
-/// Something about a model's graph that engines are known to get wrong.
-package enum GraphChange: Hashable, Sendable {
+/// A mistake that engines are known to make in a model's graph, with or without an adapter.
+package enum GraphMistake: Hashable, Sendable {
   /// Attention without its sinks.
   case sinksLeftOut
   /// Windows this many tokens longer.
@@ -12,23 +12,23 @@ package enum GraphChange: Hashable, Sendable {
   /// Activations without their limits.
   case clampLeftOut
   case routerBiasLeftOut
-  /// The weights of the chosen experts sum to 1 where they shouldn't, or the reverse.
+  /// The weights of the chosen experts sum to 1 although they shouldn't, or the reverse.
   case routingWeightsChanged
-  /// Expert i has the weights of expert `order[i]`.
-  case experts(order: [Int])
+  /// The experts have each other's weights.
+  case expertOrder(LayerOrder)
 }
 
 extension Model {
   /// How many experts its layers have; 0 for a model without any.
   package var expertCount: Int { blockSizes.expertCount }
 
-  /// The same weights with a change of the graph; nil if the model has nothing to change.
-  package func with(_ change: GraphChange) -> Model? {
+  /// The same weights in a graph with a mistake; nil if the model has nothing to get wrong.
+  package func with(_ mistake: GraphMistake) -> Model? {
     var isChanged = false
     let changed = layers.map { layer in
       Layer(
         blocks: layer.blocks.map { block in
-          guard let operation = block.operation.with(change) else { return block }
+          guard let operation = block.operation.with(mistake) else { return block }
           isChanged = true
           return Block(
             input: block.input, operation: operation, outputNorm: block.outputNorm, residualScale: block.residualScale)
@@ -40,19 +40,19 @@ extension Model {
 
 extension Model.Block.Operation where Matrix == WeightMatrix, Vector == FloatBuffer {
   /// Nil if it stays as it is.
-  fileprivate func with(_ change: GraphChange) -> Self? {
+  fileprivate func with(_ mistake: GraphMistake) -> Self? {
     switch self {
-    case .mixer(.attention(let attention)): attention.with(change).map { .mixer(.attention($0)) }
-    case .feedForward(.gated(let network)): network.with(change).map { .feedForward(.gated($0)) }
-    case .feedForward(.experts(let mixture)): mixture.with(change).map { .feedForward(.experts($0)) }
+    case .mixer(.attention(let attention)): attention.with(mistake).map { .mixer(.attention($0)) }
+    case .feedForward(.gated(let network)): network.with(mistake).map { .feedForward(.gated($0)) }
+    case .feedForward(.experts(let mixture)): mixture.with(mistake).map { .feedForward(.experts($0)) }
     }
   }
 }
 
 extension Attention where Matrix == WeightMatrix, Vector == FloatBuffer {
-  fileprivate func with(_ change: GraphChange) -> Self? {
+  fileprivate func with(_ mistake: GraphMistake) -> Self? {
     var changed = self
-    switch change {
+    switch mistake {
     case .sinksLeftOut:
       guard sinks != nil else { return nil }
       changed.sinks = nil
@@ -69,9 +69,9 @@ extension Attention where Matrix == WeightMatrix, Vector == FloatBuffer {
 }
 
 extension GatedNetwork where Matrix == WeightMatrix {
-  fileprivate func with(_ change: GraphChange) -> Self? {
+  fileprivate func with(_ mistake: GraphMistake) -> Self? {
     var changed = self
-    switch change {
+    switch mistake {
     case .gateAndUpExchanged: (changed.gate, changed.up) = (up, gate)
     case .clampLeftOut:
       guard case .clampedSwish(let slope, let limit) = activation, limit < .infinity else { return nil }
@@ -83,22 +83,22 @@ extension GatedNetwork where Matrix == WeightMatrix {
 }
 
 extension ExpertMixture where Matrix == WeightMatrix {
-  fileprivate func with(_ change: GraphChange) -> Self? {
+  fileprivate func with(_ mistake: GraphMistake) -> Self? {
     var changed = self
-    switch change {
+    switch mistake {
     case .gateAndUpExchanged, .clampLeftOut:
-      let networks = experts.compactMap { $0.with(change) }
+      // The network that all tokens share has names of its own in files, so it isn't exchanged along with the experts.
+      let networks = experts.compactMap { $0.with(mistake) }
       guard networks.count == experts.count else { return nil }
       changed.experts = networks
-    // What all tokens share comes from other files' names, and isn't exchanged with it.
     case .routerBiasLeftOut:
       guard router.bias != nil else { return nil }
       changed.router = WeightMatrix(withoutBias: router)
     case .routingWeightsChanged:
       changed.routing.weights = routing.weights == .softmaxOfAll ? .softmaxOfChosen : .softmaxOfAll
-    case .experts(let order):
-      guard order.count == experts.count, order != Array(experts.indices) else { return nil }
-      changed.experts = order.map { experts[$0] }
+    case .expertOrder(let name):
+      guard let found = LayerOrder.orders(of: experts.count).first(where: { $0.name == name }) else { return nil }
+      changed.experts = found.order.map { experts[$0] }
     default: return nil
     }
     return changed
