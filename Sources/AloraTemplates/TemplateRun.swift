@@ -87,6 +87,11 @@ struct TemplateRun {
     return .string(text)
   }
 
+  mutating func checked(_ bounded: BoundedText, _ line: Int) throws(TemplateError) -> TemplateValue {
+    guard let text = bounded.text else { throw failure(line, "the template makes too long a text") }
+    return try checked(text, line)
+  }
+
   /// Checks a value against the limits. Lists that contain the same list twice, over many levels, are small in memory but
   /// practically endless to write or compare.
   mutating func measured(_ value: TemplateValue, _ line: Int) throws(TemplateError) -> TemplateValue {
