@@ -24,8 +24,6 @@ package struct TokenizerSettings: Sendable {
   /// Whether tokenizer_config.json has null for it, which changes nothing.
   var prefixSpaceIsNull = false
   var isLegacy: Bool?
-  var addsBOS: Bool?
-  var addsEOS: Bool?
   /// `added_tokens_decoder` in the order of its ids; nil if there is none.
   var decoder: [Addition]?
   /// `added_tokens.json` in the order of its ids: counts only without a decoder.
@@ -73,8 +71,6 @@ package struct TokenizerSettings: Sendable {
     addsPrefixSpace = try configuration[optional: "add_prefix_space"]?.boolean()
     prefixSpaceIsNull = try configuration.members().contains { $0.name == "add_prefix_space" && $0.value.isNull }
     isLegacy = try configuration[optional: "legacy"]?.boolean()
-    addsBOS = try configuration[optional: "add_bos_token"]?.boolean()
-    addsEOS = try configuration[optional: "add_eos_token"]?.boolean()
     try read(configuration)
     if let tokens = try configuration[optional: "added_tokens_decoder"] {
       var byID: [(id: Int, token: Addition)] = []
