@@ -56,8 +56,9 @@ struct TemplateLexer {
     offset + ahead < source.count ? source[offset + ahead] : nil
   }
 
-  private func starts(_ text: String) -> Bool {
-    var index = offset
+  /// - Parameter place: nil for the place where reading is.
+  private func starts(_ text: String, at place: Int? = nil) -> Bool {
+    var index = place ?? offset
     for scalar in text.unicodeScalars {
       guard index < source.count, source[index] == scalar else { return false }
       index += 1
@@ -74,7 +75,7 @@ struct TemplateLexer {
 
   private mutating func run() throws(TemplateError) {
     while offset < source.count {
-      try readText()
+      readText()
       guard offset < source.count else { break }
       let opening = source[offset + 1]
       advance(2)
@@ -95,7 +96,7 @@ struct TemplateLexer {
   }
 
   /// Reads up to the next tag, whose white space control already counts.
-  private mutating func readText() throws(TemplateError) {
+  private mutating func readText() {
     let startLine = line
     if stripsAll {
       while let scalar = peek(), PythonText.isSpace(scalar) { advance() }
@@ -125,9 +126,7 @@ struct TemplateLexer {
       }
     }
     guard !text.isEmpty else { return }
-    var view = String.UnicodeScalarView()
-    view.append(contentsOf: text)
-    tokens.append((.text(String(view)), startLine))
+    tokens.append((.text(PythonText.string(text)), startLine))
   }
 
   private mutating func endTag(trims: Bool, from start: Int = 0) {
@@ -142,16 +141,12 @@ struct TemplateLexer {
   private mutating func startsRaw() -> Bool {
     var end = offset
     func skipSpace() { while end < source.count, PythonText.isSpace(source[end]) { end += 1 } }
-    func follows(_ text: String) -> Bool {
-      let scalars = Array(text.unicodeScalars)
-      return end + scalars.count <= source.count && source[end..<(end + scalars.count)].elementsEqual(scalars)
-    }
     skipSpace()
-    guard follows("raw") else { return false }
+    guard starts("raw", at: end) else { return false }
     end += 3
     skipSpace()
-    guard follows("%}") || follows("-%}") else { return false }
-    stripsAll = follows("-%}")
+    stripsAll = starts("-%}", at: end)
+    guard stripsAll || starts("%}", at: end) else { return false }
     advance(end - offset + (stripsAll ? 3 : 2))
     return true
   }
@@ -189,13 +184,11 @@ struct TemplateLexer {
     var end = offset + 2
     if end < source.count, source[end] == "-" || source[end] == "+" { end += 1 }
     while end < source.count, PythonText.isSpace(source[end]) { end += 1 }
-    for scalar in "endraw".unicodeScalars {
-      guard end < source.count, source[end] == scalar else { return nil }
-      end += 1
-    }
+    guard starts("endraw", at: end) else { return nil }
+    end += 6
     while end < source.count, PythonText.isSpace(source[end]) { end += 1 }
     if end < source.count, source[end] == "-" || source[end] == "+" { end += 1 }
-    return end + 1 < source.count && source[end] == "%" && source[end + 1] == "}" ? end : nil
+    return starts("%}", at: end) ? end : nil
   }
 
   private mutating func skipComment() throws(TemplateError) {

@@ -3,8 +3,7 @@ extension TemplateRun {
   mutating func lastElement(of value: TemplateValue, _ line: Int) throws(TemplateError) -> TemplateValue {
     if case .generator = value { throw failure(line, "'last' takes no generator: write '|list' before it") }
     let element = try iterated(value, line).last ?? .undefined("the last of an empty list")
-    if case .markup = value { return .markup(element.text) }
-    return element
+    return value.isMarked ? .markup(element.text) : element
   }
 
   mutating func reversed(_ value: TemplateValue, _ line: Int) throws(TemplateError) -> TemplateValue {
@@ -155,18 +154,18 @@ extension TemplateRun {
     var kept: [TemplateValue] = []
     for (index, key) in keys.enumerated() {
       guard key.isHashable else { throw failure(line, "'unique' takes no values of type \(key.typeName)") }
-      if TemplateDictionary.isKey(key) {
-        guard seen[key] == nil else { continue }
-        seen[key] = TemplateValue.none
-      }
-      if case .number(let number) = key, seen[.number(number)] != nil { continue }
-      if !TemplateDictionary.isKey(key) {
+      // 1.0 and 1 are the same one.
+      let exact =
+        if case .number(let number) = key, let whole = Int(exactly: number) { TemplateValue.integer(whole) } else {
+          key
+        }
+      if TemplateDictionary.isKey(exact) {
+        guard seen[exact] == nil else { continue }
+        seen[exact] = TemplateValue.none
+      } else {
         try step(line, cost: others.count)
-        guard !others.contains(where: { $0.isEqual(to: key) }) else { continue }
-        others.append(key)
-      } else if key.whole != nil {
-        try step(line, cost: others.count)
-        guard !others.contains(where: { $0.isEqual(to: key) }) else { continue }
+        guard !others.contains(where: { $0.isEqual(to: exact) }) else { continue }
+        others.append(exact)
       }
       kept.append(elements[index])
     }

@@ -7,8 +7,8 @@ extension TemplateRun {
   static let otherStringMethods: Set = [
     "casefold", "center", "encode", "expandtabs", "format", "format_map", "index", "isalnum", "isalpha", "isascii",
     "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper",
-    "ljust",
-    "maketrans", "partition", "removeprefix", "removesuffix", "rfind", "rindex", "rjust", "rpartition", "rsplit",
+    "ljust", "maketrans", "partition", "removeprefix", "removesuffix", "rfind", "rindex", "rjust", "rpartition",
+    "rsplit",
     "splitlines", "swapcase", "translate", "zfill",
   ]
   static let dictionaryMethods: Set = ["items", "keys", "values", "get"]
@@ -62,13 +62,10 @@ extension TemplateRun {
       given.positional = [.list(escaped)]
     } else if name == "replace", given.positional.count > 1 {
       given.positional[1] = .string(try escaped(given.positional[1], line))
-    } else if ["ljust", "rjust", "center"].contains(name), given.positional.count > 1 {
-      given.positional[1] = .string(try escaped(given.positional[1], line))
     }
     switch try callStringMethod(name, text, plain(given), line) {
     case .string(let result): return .markup(result)
     case .list(let parts): return .list(parts.map { if case .string(let text) = $0 { .markup(text) } else { $0 } })
-    case .tuple(let parts): return .tuple(parts.map { if case .string(let text) = $0 { .markup(text) } else { $0 } })
     case let other: return other
     }
   }

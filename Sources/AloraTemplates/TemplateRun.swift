@@ -212,7 +212,7 @@ struct TemplateRun {
           return try run.execute(body)
         }
       }
-    case .block(_, let body):
+    case .block(let body):
       return try nested(line) { (run) throws(TemplateError) in
         // A block reads the template's variables only, none of the loops around it.
         let outer = run.scope
