@@ -331,7 +331,7 @@ extension TemplateRun {
       guard joiners.count < limits.elementCount else { throw failure(line, "too many joiners") }
       joiners.append((separator: arguments.value(0, "sep") ?? .string(", "), isUsed: false))
       return .joiner(joiners.count - 1)
-    case .lipsum: throw failure(line, "'lipsum' writes another text each time, so that it is not supported")
+    case .lipsum: throw failure(line, "'lipsum' writes a different text each time, so it is not supported")
     case .range:
       try check(arguments, of: function.rawValue, 1...3, line)
       let numbers = arguments.positional.compactMap(\.whole)

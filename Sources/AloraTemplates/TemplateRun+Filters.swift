@@ -61,7 +61,7 @@ extension TemplateRun {
     case .max, .min: return try extreme(value, filter, arguments, line)
     case .sum: return try sum(value, arguments, line)
     case .unique: return try unique(value, arguments, line)
-    case .random: throw failure(line, "'random' gives another element each time, so that it is not supported")
+    case .random: throw failure(line, "'random' gives a different element each time, so it is not supported")
     case .e, .escape: return .markup(try checked(try escaped(value, line), line).text)
     case .forceescape: return .markup(try checked(PythonText.escaped(try text(of: value, line)), line).text)
     case .safe: return .markup(try text(of: value, line))

@@ -23,7 +23,7 @@ extension TemplateRun {
       if case .none = value { continue }
       guard case .string(let name) = key.plain else { throw failure(line, "'xmlattr' takes keys that are strings") }
       guard !name.unicodeScalars.contains(where: { $0 == "/" || $0 == ">" || $0 == "=" || Self.isASCIISpace($0) })
-      else { throw failure(line, "an attribute's name has no white space and none of '/', '>', '='") }
+      else { throw failure(line, "an attribute's name can't contain white space, '/', '>' or '='") }
       parts.append("\(try escaped(key, line))=\"\(try escaped(value, line))\"")
     }
     let text = parts.joined(separator: " ")

@@ -33,7 +33,7 @@ extension TemplateRun {
       cyclers[number].position = name == "next" ? (position + 1) % items.count : 0
       return name == "next" ? items[position] : .none
     case .loop(let loop):
-      guard arguments.named.isEmpty else { throw failure(line, "'loop.\(name)' takes no names") }
+      guard arguments.named.isEmpty else { throw failure(line, "'loop.\(name)' takes no arguments by name") }
       if name == "changed" {
         _ = try measured(.list(arguments.positional), line)
         return .boolean(hasChanged(loop, arguments.positional))
@@ -201,7 +201,7 @@ extension TemplateRun {
   mutating func replaced(
     _ text: String, _ part: String, by other: String, limit: Int, _ line: Int
   ) throws(TemplateError) -> TemplateValue {
-    // Nothing stands before each character and at the end.
+    // An empty text occurs before each character and at the end.
     let places = part.isEmpty ? text.unicodeScalars.count + 1 : text.utf8.count / part.utf8.count
     let (growth, overflow) = places.multipliedReportingOverflow(by: other.utf8.count)
     guard !overflow, growth <= limits.outputByteCount else { throw failure(line, "the template's output is too long") }

@@ -23,7 +23,7 @@ extension TemplateRun {
       return .number(number.magnitude)
     case .int: return try wholeNumber(value, arguments, line)
     default:
-      if case .undefined(let name) = value { throw failure(line, "'\(name)' is undefined, and no number") }
+      if case .undefined(let name) = value { throw failure(line, "'\(name)' is undefined, not a number") }
       if let number = Self.float(value) { return .number(number) }
       return arguments.value(0, "default") ?? .number(0)
     }
@@ -35,9 +35,9 @@ extension TemplateRun {
     if let whole = value.whole { return .integer(whole) }
     var read: Double?
     switch value {
-    case .undefined(let name): throw failure(line, "'\(name)' is undefined, and no number")
+    case .undefined(let name): throw failure(line, "'\(name)' is undefined, not a number")
     case .number(let given):
-      guard !given.isInfinite else { throw failure(line, "a whole number is not infinite") }
+      guard !given.isInfinite else { throw failure(line, "infinity can't become a whole number") }
       read = given
     case .string(let text):
       // A base that is not a number reads nothing.

@@ -36,7 +36,7 @@ extension TemplateRun {
       switch value {
       case .string(let name):
         return test == .filter ? TemplateFilter(rawValue: name) != nil : TemplateTest(rawValue: name) != nil
-      case .list, .dictionary: throw failure(line, "a name is not of type \(value.typeName)")
+      case .list, .dictionary: throw failure(line, "a name is a string, not a value of type \(value.typeName)")
       default: return false
       }
     case .lower, .upper: return PythonText.hasCase(try text(of: value, line), isUpper: test == .upper)

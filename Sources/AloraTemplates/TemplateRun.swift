@@ -331,7 +331,7 @@ struct TemplateRun {
     return try checked(output, line)
   }
 
-  /// Calls a macro: it has its parameters and the variables of where it stands, and nothing of the caller's.
+  /// Calls a macro. It sees its parameters and the variables of the place that defines it, but none of the caller's.
   mutating func callMacro(
     _ number: Int, _ positional: [TemplateValue], _ named: [(name: String, value: TemplateValue)], _ line: Int
   ) throws(TemplateError) -> TemplateValue {

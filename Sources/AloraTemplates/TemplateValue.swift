@@ -15,7 +15,7 @@ indirect enum TemplateValue: Sendable {
   /// A `namespace(…)` by its number in the run: the one kind of value that can be changed.
   case namespace(Int)
   case macro(Int)
-  /// What a filter like `select` gives, by its number in the run: it is gone through once.
+  /// What a filter like `select` gives, by its number in the run. It can be iterated once.
   case generator(Int)
   case loop(TemplateLoop)
   /// What `groupby` gives: a pair whose parts have names.

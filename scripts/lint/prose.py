@@ -11,7 +11,6 @@ from tracked import name, swift, tracked
 PENDING = (
     "Sources/AloraAdapters/Invocation/InvocationFinding.swift", "Sources/AloraAdapters/Invocation/InvocationLint.swift",
     "Sources/AloraCLI/OutputPlaces.swift", "Sources/AloraConversion/ConversionError.swift", "Sources/AloraInference/WeightMatrix.swift",
-    "Sources/AloraTemplates/PythonText.swift", "Sources/AloraTemplates/TemplateSyntax.swift",
 )
 # Pattern, and what to write instead.
 PATTERNS = [
