@@ -82,8 +82,7 @@ struct TemplateLexer {
       if peek() == "-" || peek() == "+" { advance() }
       switch opening {
       case "#": try skipComment()
-      case "%" where startsRaw():
-        try readRaw()
+      case "%" where takeRaw(): try readRaw()
       case "%":
         tokens.append((.blockStart, line))
         try readTag("%}", .blockEnd)
@@ -115,18 +114,25 @@ struct TemplateLexer {
       advance()
     }
     if offset < source.count {
-      let (opening, control) = (source[offset + 1], peek(2))
-      if control == "-" {
-        while let last = text.last, PythonText.isSpace(last) { text.removeLast() }
-      } else if control != "+", opening != "{" {
-        let lineStart = text.lastIndex(of: "\n").map { $0 + 1 } ?? 0
-        if lineStart > 0 || startsLine, text[lineStart...].allSatisfy({ PythonText.isSpace($0) }) {
-          text.removeSubrange(lineStart...)
-        }
-      }
+      trimEnd(of: &text, isBlock: source[offset + 1] != "{", startsLine: startsLine)
     }
     guard !text.isEmpty else { return }
     tokens.append((.text(PythonText.string(text)), startLine))
+  }
+
+  /// Removes the white space at a text's end that the tag after it takes.
+  ///
+  /// - Parameter startsLine: whether a text without a line break starts a line.
+  private func trimEnd(of text: inout [Unicode.Scalar], isBlock: Bool, startsLine: Bool) {
+    let control = peek(2)
+    if control == "-" {
+      while let last = text.last, PythonText.isSpace(last) { text.removeLast() }
+    } else if control != "+", isBlock {
+      let lineStart = text.lastIndex(of: "\n").map { $0 + 1 } ?? 0
+      if lineStart > 0 || startsLine, text[lineStart...].allSatisfy({ PythonText.isSpace($0) }) {
+        text.removeSubrange(lineStart...)
+      }
+    }
   }
 
   private mutating func endTag(trims: Bool, from start: Int = 0) {
@@ -137,8 +143,8 @@ struct TemplateLexer {
     startsLine = false
   }
 
-  /// Whether the tag is `raw`; then it is read.
-  private mutating func startsRaw() -> Bool {
+  /// Reads the tag if it is `raw`.
+  private mutating func takeRaw() -> Bool {
     var end = offset
     func skipSpace() { while end < source.count, PythonText.isSpace(source[end]) { end += 1 } }
     skipSpace()
@@ -159,15 +165,7 @@ struct TemplateLexer {
     var text: [Unicode.Scalar] = []
     while offset < source.count {
       if starts("{%"), let end = endOfRaw() {
-        let control = peek(2)
-        if control == "-" {
-          while let last = text.last, PythonText.isSpace(last) { text.removeLast() }
-        } else if control != "+" {
-          let lineStart = text.lastIndex(of: "\n").map { $0 + 1 } ?? 0
-          if lineStart > 0, text[lineStart...].allSatisfy({ PythonText.isSpace($0) }) {
-            text.removeSubrange(lineStart...)
-          }
-        }
+        trimEnd(of: &text, isBlock: true, startsLine: false)
         if !text.isEmpty { tokens.append((.text(PythonText.string(text)), start)) }
         advance(end - offset)
         endTag(trims: true)

@@ -125,24 +125,13 @@ package struct TokenizerSettings: Sendable {
 
   /// A token as a text, or as an object with its flags.
   private static func addition(_ json: JSON, isSpecialByDefault: Bool = true) throws -> Addition {
-    guard json.kind == .object else { return try checked(Addition(content: json.utf8()), json) }
+    guard json.kind == .object else { return Addition(content: try AddedToken.checkedContent(json.utf8(), of: json)) }
     func flag(_ name: String) throws -> Bool? { try json[optional: name]?.boolean() }
     let isSpecial = try flag("special") ?? isSpecialByDefault
-    return try checked(
-      Addition(
-        content: json["content"].utf8(), isSingleWord: flag("single_word") ?? false,
-        stripsLeft: flag("lstrip") ?? false, stripsRight: flag("rstrip") ?? false,
-        isNormalized: flag("normalized") ?? !isSpecial, isSpecial: isSpecial), json)
-  }
-
-  private static func checked(_ token: Addition, _ json: JSON) throws -> Addition {
-    guard token.content.count <= AddedTokenMatcher.longestContent else {
-      throw TokenizationError(
-        .tooLarge, path: json.filePath, place: json.jsonPath,
-        problem:
-          "an added token has \(token.content.count) bytes, at most \(AddedTokenMatcher.longestContent) are supported")
-    }
-    return token
+    return try Addition(
+      content: AddedToken.checkedContent(json["content"].utf8(), of: json), isSingleWord: flag("single_word") ?? false,
+      stripsLeft: flag("lstrip") ?? false, stripsRight: flag("rstrip") ?? false,
+      isNormalized: flag("normalized") ?? !isSpecial, isSpecial: isSpecial)
   }
 
   /// A member that other libraries may write in other types, which then doesn't count.
