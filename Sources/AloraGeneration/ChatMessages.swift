@@ -104,26 +104,3 @@ package enum ChatMessages {
     return value
   }
 }
-
-extension JSONValue {
-  /// The same value, independent of its document.
-  ///
-  /// - Throws: `outOfRange` for a number that is too large.
-  package init(_ json: JSON) throws(JSONError) {
-    switch json.kind {
-    case .null: self = .null
-    case .boolean: self = .boolean(try json.boolean())
-    case .integer: self = .integer(try json.integer())
-    case .number: self = .number(try json.number())
-    case .string: self = .string(try json.string())
-    case .array:
-      var elements: [JSONValue] = []
-      for element in try json.elements() { elements.append(try JSONValue(element)) }
-      self = .array(elements)
-    case .object:
-      var members: [Member] = []
-      for (name, member) in try json.members() { members.append(.init(name, try JSONValue(member))) }
-      self = .object(members)
-    }
-  }
-}

@@ -4,7 +4,7 @@ internal import AloraSystem
 
 /// The longest prompt that is accepted for a model.
 ///
-/// Beyond the positions that a model was made for, its numbers are no reference for anything, and computing them may take hours.
+/// After the positions that a model was made for, its logits mean nothing, and computing them may take hours.
 package struct ContextLimit: Sendable {
   /// In tokens; nil if there is none.
   package let length: Int?

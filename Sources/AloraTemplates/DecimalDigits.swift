@@ -16,10 +16,15 @@ struct DecimalDigits {
       limbs.append(UInt32(rest % 1_000_000_000))
       rest /= 1_000_000_000
     }
-    for _ in 0..<exponent.magnitude {
+    var powersLeft = Int(exponent.magnitude)
+    while powersLeft > 0 {
+      // 5 to the 12 is less than a limb can be, so what is carried is, too.
+      let powers = min(powersLeft, 12)
+      let factor = repeatElement(exponent > 0 ? 2 : 5 as UInt64, count: powers).reduce(1, *)
+      powersLeft -= powers
       var carry: UInt64 = 0
       for index in limbs.indices {
-        let product = UInt64(limbs[index]) * (exponent > 0 ? 2 : 5) + carry
+        let product = UInt64(limbs[index]) * factor + carry
         limbs[index] = UInt32(product % 1_000_000_000)
         carry = product / 1_000_000_000
       }

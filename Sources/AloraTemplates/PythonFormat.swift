@@ -94,11 +94,11 @@ extension TemplateRun {
       next += 1
       return arguments[next - 1]
     }
-    var result = String.UnicodeScalarView()
+    var result = BoundedText(limit: limits.outputByteCount)
     try scan(format, line)
     while let scalar = reader.next() {
       guard scalar == "%" else {
-        result.append(scalar)
+        result.add(String(scalar))
         continue
       }
       var conversion = PythonConversion()
@@ -129,7 +129,7 @@ extension TemplateRun {
       guard let type = reader.next() else { throw failure(line, "a format ends within a conversion") }
       conversion.type = type
       if type == "%" {
-        result.append("%")
+        result.add("%")
         continue
       }
       let value: TemplateValue
@@ -137,14 +137,14 @@ extension TemplateRun {
       let text = try converted(value, by: conversion, escapes: escapes, line)
       try step(line, cost: 1 + text.utf8.count / 64)
       result.add(text)
-      guard result.count <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
+      guard !result.isFull else { throw failure(line, "the template makes too long a text") }
     }
     // A list or dictionary may go unused.
     switch values.plain {
     case .list, .dictionary, .undefined: break
     default: guard next >= arguments.count else { throw failure(line, "a format is given more values than it uses") }
     }
-    return try checked(String(result), line)
+    return try checked(result, line)
   }
 
   private mutating func converted(
@@ -185,9 +185,7 @@ extension TemplateRun {
       guard let whole = plain.whole else { throw failure(line, "'%\(conversion.type)' takes a whole number") }
       return conversion.text(of: whole)
     case "e", "E", "f", "F", "g", "G":
-      var number = plain.numeric
-      if number == nil, case .string(let text) = plain { number = PythonText.number(text) }
-      guard let number, plain.numeric != nil else { throw failure(line, "'%\(conversion.type)' takes a number") }
+      guard let number = plain.numeric else { throw failure(line, "'%\(conversion.type)' takes a number") }
       return conversion.text(of: number)
     default: throw failure(line, "the conversion '%\(conversion.type)' does not exist")
     }
@@ -239,12 +237,11 @@ private struct FormatReader {
     }
   }
 
-  /// Nil if no digit is next; too large a number is the largest.
+  /// Nil if no digit is next; a number is cut to one that is far too large for a width.
   mutating func number() -> Int? {
     var result: Int?
     while index < scalars.count, ("0"..."9").contains(scalars[index]) {
-      let (product, overflow) = (result ?? 0).multipliedReportingOverflow(by: 10)
-      result = overflow ? .max / 20 : min(product + Int(scalars[index].value - 0x30), .max / 20)
+      result = min((result ?? 0) * 10 + Int(scalars[index].value - 0x30), .max / 20)
       index += 1
     }
     return result

@@ -12,21 +12,17 @@ enum PythonLinks {
   private typealias Scalars = ArraySlice<Unicode.Scalar>
 
   /// - Parameter text: escaped.
-  static func linked(_ text: String, _ style: Style) -> String {
+  static func linked(_ text: String, _ style: Style, limit: Int) -> BoundedText {
     let scalars = Array(text.unicodeScalars)
-    var result = String.UnicodeScalarView()
+    var result = BoundedText(limit: limit)
     var start = 0
-    while start < scalars.count {
+    while start < scalars.count, !result.isFull {
       let isSpace = PythonText.isSpace(scalars[start])
       let end = scalars[start...].firstIndex { PythonText.isSpace($0) != isSpace } ?? scalars.count
-      if isSpace {
-        for scalar in scalars[start..<end] { result.append(scalar) }
-      } else {
-        result.add(word(scalars[start..<end], style))
-      }
+      result.add(isSpace ? PythonText.string(scalars[start..<end]) : word(scalars[start..<end], style))
       start = end
     }
-    return String(result)
+    return result
   }
 
   /// `name:`, as a scheme begins.

@@ -3,13 +3,11 @@
 /// Source: `pprint.py` of Python 3.11.
 struct PythonPrinter {
   private static let width = 80
-  private var output = String.UnicodeScalarView()
+  private(set) var output: BoundedText
 
-  static func text(of value: TemplateValue) -> String {
-    var printer = PythonPrinter()
-    printer.write(value, indent: 0, allowance: 0, level: 0)
-    return String(printer.output)
-  }
+  init(limit: Int) { output = BoundedText(limit: limit) }
+
+  mutating func write(_ value: TemplateValue) { write(value, indent: 0, allowance: 0, level: 0) }
 
   private static func count(_ text: String) -> Int { text.unicodeScalars.count }
 
@@ -41,6 +39,7 @@ struct PythonPrinter {
   }
 
   private mutating func write(_ value: TemplateValue, indent: Int, allowance: Int, level: Int) {
+    guard !output.isFull else { return }
     let representation = Self.representation(value)
     guard Self.count(representation) > Self.width - indent - allowance else {
       output.add(representation)
@@ -67,16 +66,21 @@ struct PythonPrinter {
         let isLast = index == items.count - 1
         write(
           item.value, indent: indent + 1 + Self.count(key) + 2, allowance: isLast ? allowance + 1 : 1, level: level + 1)
-        if !isLast { output.add(",\n" + String(repeating: " ", count: indent + 1)) }
+        if !isLast { breakLine(after: ",", indent: indent + 1) }
       }
       output.add("}")
     default: output.add(representation)
     }
   }
 
+  private mutating func breakLine(after text: String = "", indent: Int) {
+    output.add(text)
+    output.breakLine(indent: " ", times: indent)
+  }
+
   private mutating func write(_ elements: [TemplateValue], indent: Int, allowance: Int, level: Int) {
     for (index, element) in elements.enumerated() {
-      if index > 0 { output.add(",\n" + String(repeating: " ", count: indent + 1)) }
+      if index > 0 { breakLine(after: ",", indent: indent + 1) }
       write(element, indent: indent + 1, allowance: index == elements.count - 1 ? allowance : 1, level: level)
     }
   }
@@ -114,7 +118,7 @@ struct PythonPrinter {
     }
     if level == 1 { output.add("(") }
     for (index, chunk) in chunks.enumerated() {
-      if index > 0 { output.add("\n" + String(repeating: " ", count: indent)) }
+      if index > 0 { breakLine(indent: indent) }
       output.add(chunk)
     }
     if level == 1 { output.add(")") }
@@ -133,8 +137,4 @@ struct PythonPrinter {
     }
     return words
   }
-}
-
-extension TemplateValue {
-  var isMarked: Bool { if case .markup = self { true } else { false } }
 }

@@ -20,19 +20,17 @@ extension PythonText {
     let scalars = Array(text.unicodeScalars)
     var result: [Unicode.Scalar] = []
     var position = 0
-    var start = 0
     /// The first place of `part` at or after `index`.
     func find(_ part: [Unicode.Scalar], from index: Int) -> Int? {
       guard index + part.count <= scalars.count else { return nil }
       return (index...(scalars.count - part.count)).first { scalars[$0..<($0 + part.count)].elementsEqual(part) }
     }
-    while let open = scalars[start...].firstIndex(of: "<") {
+    while let open = scalars[position...].firstIndex(of: "<") {
       let isComment = scalars[open...].starts(with: "<!--".unicodeScalars)
       let end = isComment ? find(Array("-->".unicodeScalars), from: open + 4) : find([">"], from: open)
       guard let end else { break }
       result += scalars[position..<open]
       position = end + (isComment ? 3 : 1)
-      start = position
     }
     result += scalars[position...]
     return splitOnSpace(string(result), limit: -1).joined(separator: " ")

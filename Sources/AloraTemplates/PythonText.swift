@@ -40,7 +40,7 @@ enum PythonText {
     return parts + [String(decoding: bytes[start...], as: UTF8.self)]
   }
 
-  /// The words between white space; behind `limit` of them the rest as it is.
+  /// The words between white space. After `limit` of them, the rest is one part.
   static func splitOnSpace(_ text: String, limit: Int) -> [String] {
     let scalars = Array(text.unicodeScalars)
     var parts: [String] = []
@@ -61,7 +61,7 @@ enum PythonText {
   /// The same, each with its end.
   static func linesWithEnds(_ text: String) -> [String] { lineRanges(text) { string($0[$1.lowerBound..<$2]) } }
 
-  /// What `line` makes of each line: it is given all characters, the line's range, and where the next line begins.
+  /// The results of `line` for each line. It takes all characters, the line's range, and where the next line begins.
   private static func lineRanges(_ text: String, _ line: (Scalars, Range<Int>, Int) -> String) -> [String] {
     let scalars = Array(text.unicodeScalars)
     var lines: [String] = []
@@ -123,8 +123,8 @@ enum PythonText {
     // A sigma ends a word if a letter comes before it and none after it, ignoring marks in between.
     let before = scalars[..<index].last { !$0.properties.isCaseIgnorable }
     guard before?.properties.isCased == true else { return "\u{3C3}" }
-    let behind = scalars[(index + 1)...].first { !$0.properties.isCaseIgnorable }
-    return behind?.properties.isCased == true ? "\u{3C3}" : "\u{3C2}"
+    let after = scalars[(index + 1)...].first { !$0.properties.isCaseIgnorable }
+    return after?.properties.isCased == true ? "\u{3C3}" : "\u{3C2}"
   }
 
   static func capitalized(_ text: String) -> String {
@@ -133,7 +133,7 @@ enum PythonText {
     return first.properties.titlecaseMapping + scalars.indices.dropFirst().map { lower(scalars, at: $0) }.joined()
   }
 
-  /// With spaces on both sides, one more on the left where an odd number of them meets an odd width.
+  /// With spaces on both sides. If their number and the width are odd, the left side has one more.
   static func centered(_ text: String, width: Int, fill: String = " ") -> String {
     let length = text.unicodeScalars.count
     let missing = max(0, width - length)
@@ -141,7 +141,7 @@ enum PythonText {
     return String(repeating: fill, count: left) + text + String(repeating: fill, count: missing - left)
   }
 
-  /// Python's `islower` and `isupper`: some letter has a case, and none the other one.
+  /// Python's `islower` and `isupper`: at least one letter has this case, and none has the other one.
   static func hasCase(_ text: String, isUpper: Bool) -> Bool {
     var found = false
     for scalar in text.unicodeScalars {
@@ -153,7 +153,7 @@ enum PythonText {
     return found
   }
 
-  /// Python's `title`: any character that isn't a letter ends a word.
+  /// Python's `title`: a character that isn't a letter ends a word.
   static func titled(_ text: String) -> String {
     let scalars = Array(text.unicodeScalars)
     var result = ""

@@ -56,8 +56,9 @@ struct TemplateLexer {
     offset + ahead < source.count ? source[offset + ahead] : nil
   }
 
-  private func starts(_ text: String) -> Bool {
-    var index = offset
+  /// - Parameter place: nil for the place where reading is.
+  private func starts(_ text: String, at place: Int? = nil) -> Bool {
+    var index = place ?? offset
     for scalar in text.unicodeScalars {
       guard index < source.count, source[index] == scalar else { return false }
       index += 1
@@ -74,15 +75,14 @@ struct TemplateLexer {
 
   private mutating func run() throws(TemplateError) {
     while offset < source.count {
-      try readText()
+      readText()
       guard offset < source.count else { break }
       let opening = source[offset + 1]
       advance(2)
       if peek() == "-" || peek() == "+" { advance() }
       switch opening {
       case "#": try skipComment()
-      case "%" where startsRaw():
-        try readRaw()
+      case "%" where takeRaw(): try readRaw()
       case "%":
         tokens.append((.blockStart, line))
         try readTag("%}", .blockEnd)
@@ -95,7 +95,7 @@ struct TemplateLexer {
   }
 
   /// Reads up to the next tag, whose white space control already counts.
-  private mutating func readText() throws(TemplateError) {
+  private mutating func readText() {
     let startLine = line
     if stripsAll {
       while let scalar = peek(), PythonText.isSpace(scalar) { advance() }
@@ -114,20 +114,25 @@ struct TemplateLexer {
       advance()
     }
     if offset < source.count {
-      let (opening, control) = (source[offset + 1], peek(2))
-      if control == "-" {
-        while let last = text.last, PythonText.isSpace(last) { text.removeLast() }
-      } else if control != "+", opening != "{" {
-        let lineStart = text.lastIndex(of: "\n").map { $0 + 1 } ?? 0
-        if lineStart > 0 || startsLine, text[lineStart...].allSatisfy({ PythonText.isSpace($0) }) {
-          text.removeSubrange(lineStart...)
-        }
-      }
+      trimEnd(of: &text, isBlock: source[offset + 1] != "{", startsLine: startsLine)
     }
     guard !text.isEmpty else { return }
-    var view = String.UnicodeScalarView()
-    view.append(contentsOf: text)
-    tokens.append((.text(String(view)), startLine))
+    tokens.append((.text(PythonText.string(text)), startLine))
+  }
+
+  /// Removes the white space at a text's end that the tag after it takes.
+  ///
+  /// - Parameter startsLine: whether a text without a line break starts a line.
+  private func trimEnd(of text: inout [Unicode.Scalar], isBlock: Bool, startsLine: Bool) {
+    let control = peek(2)
+    if control == "-" {
+      while let last = text.last, PythonText.isSpace(last) { text.removeLast() }
+    } else if control != "+", isBlock {
+      let lineStart = text.lastIndex(of: "\n").map { $0 + 1 } ?? 0
+      if lineStart > 0 || startsLine, text[lineStart...].allSatisfy({ PythonText.isSpace($0) }) {
+        text.removeSubrange(lineStart...)
+      }
+    }
   }
 
   private mutating func endTag(trims: Bool, from start: Int = 0) {
@@ -138,20 +143,16 @@ struct TemplateLexer {
     startsLine = false
   }
 
-  /// Whether the tag is `raw`; then it is read.
-  private mutating func startsRaw() -> Bool {
+  /// Reads the tag if it is `raw`.
+  private mutating func takeRaw() -> Bool {
     var end = offset
     func skipSpace() { while end < source.count, PythonText.isSpace(source[end]) { end += 1 } }
-    func follows(_ text: String) -> Bool {
-      let scalars = Array(text.unicodeScalars)
-      return end + scalars.count <= source.count && source[end..<(end + scalars.count)].elementsEqual(scalars)
-    }
     skipSpace()
-    guard follows("raw") else { return false }
+    guard starts("raw", at: end) else { return false }
     end += 3
     skipSpace()
-    guard follows("%}") || follows("-%}") else { return false }
-    stripsAll = follows("-%}")
+    stripsAll = starts("-%}", at: end)
+    guard stripsAll || starts("%}", at: end) else { return false }
     advance(end - offset + (stripsAll ? 3 : 2))
     return true
   }
@@ -164,15 +165,7 @@ struct TemplateLexer {
     var text: [Unicode.Scalar] = []
     while offset < source.count {
       if starts("{%"), let end = endOfRaw() {
-        let control = peek(2)
-        if control == "-" {
-          while let last = text.last, PythonText.isSpace(last) { text.removeLast() }
-        } else if control != "+" {
-          let lineStart = text.lastIndex(of: "\n").map { $0 + 1 } ?? 0
-          if lineStart > 0, text[lineStart...].allSatisfy({ PythonText.isSpace($0) }) {
-            text.removeSubrange(lineStart...)
-          }
-        }
+        trimEnd(of: &text, isBlock: true, startsLine: false)
         if !text.isEmpty { tokens.append((.text(PythonText.string(text)), start)) }
         advance(end - offset)
         endTag(trims: true)
@@ -189,13 +182,11 @@ struct TemplateLexer {
     var end = offset + 2
     if end < source.count, source[end] == "-" || source[end] == "+" { end += 1 }
     while end < source.count, PythonText.isSpace(source[end]) { end += 1 }
-    for scalar in "endraw".unicodeScalars {
-      guard end < source.count, source[end] == scalar else { return nil }
-      end += 1
-    }
+    guard starts("endraw", at: end) else { return nil }
+    end += 6
     while end < source.count, PythonText.isSpace(source[end]) { end += 1 }
     if end < source.count, source[end] == "-" || source[end] == "+" { end += 1 }
-    return end + 1 < source.count && source[end] == "%" && source[end + 1] == "}" ? end : nil
+    return starts("%}", at: end) ? end : nil
   }
 
   private mutating func skipComment() throws(TemplateError) {

@@ -148,7 +148,7 @@ struct TemplateParser {
       let (statements, _) = try body(until: ["endblock"], inLoop: false)
       _ = takeName(name)
       try endBlock()
-      return .block(name, statements)
+      return .block(statements)
     case "autoescape":
       let condition = try expression()
       try endBlock()

@@ -70,8 +70,7 @@ extension TemplateRun {
     case .arithmetic(let left, let sign, let right):
       return try arithmetic(try value(of: left), sign, try value(of: right), line)
     case .concatenation(let operands):
-      let values = try values(operands)
-      return try checked(try texts(of: values, line).joined(), line)
+      return try joined(try values(operands), by: "", line)
     case .comparison(let first, let rest):
       var left = try value(of: first)
       for (comparison, operand) in rest {
@@ -200,20 +199,25 @@ extension TemplateRun {
       try scan(key, line)
       if let member = members[key] { return member }
       return Self.dictionaryMethods.contains(key) ? .method(value, key) : .undefined(key)
-    case (.dictionary(let members), _): return members[index] ?? .undefined(index.text)
+    case (.dictionary(let members), _): return members[index] ?? Self.missing(index)
     case (_, .string(let name)): return try attribute(name, of: value, line)
     case (.list(let elements), _), (.tuple(let elements), _):
-      guard let position = index.whole else { return .undefined(index.text) }
+      guard let position = index.whole else { return Self.missing(index) }
       let place = position < 0 ? position + elements.count : position
       return elements.indices.contains(place) ? elements[place] : .undefined("item \(position)")
     case (.string(let text), _):
-      guard let position = index.whole else { return .undefined(index.text) }
+      guard let position = index.whole else { return Self.missing(index) }
       try scan(text, line)
       let scalars = Array(text.unicodeScalars)
       let place = position < 0 ? position + scalars.count : position
       return scalars.indices.contains(place) ? .string(String(scalars[place])) : .undefined("item \(position)")
-    default: return .undefined(index.text)
+    default: return Self.missing(index)
     }
+  }
+
+  /// A part that doesn't exist, with its index's text unless that may be long.
+  private static func missing(_ index: TemplateValue) -> TemplateValue {
+    .undefined(index.isContainer ? "an item of type \(index.typeName)" : index.text)
   }
 
   private mutating func bound(_ expression: TemplateExpression?, _ line: Int) throws(TemplateError) -> Int? {
@@ -327,7 +331,7 @@ extension TemplateRun {
       guard joiners.count < limits.elementCount else { throw failure(line, "too many joiners") }
       joiners.append((separator: arguments.value(0, "sep") ?? .string(", "), isUsed: false))
       return .joiner(joiners.count - 1)
-    case .lipsum: throw failure(line, "'lipsum' writes another text each time, so that it is not supported")
+    case .lipsum: throw failure(line, "'lipsum' writes a different text each time, so it is not supported")
     case .range:
       try check(arguments, of: function.rawValue, 1...3, line)
       let numbers = arguments.positional.compactMap(\.whole)

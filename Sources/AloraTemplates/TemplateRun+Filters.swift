@@ -9,7 +9,7 @@ extension TemplateRun {
     case .trim, .upper, .lower, .capitalize, .title, .string, .center:
       let text = try checked(try changed(try text(of: value, line), filter, arguments, line), line).text
       // `title` joins parts to a new text.
-      if case .markup = value, filter != .title { return .markup(text) }
+      if value.isMarked, filter != .title { return .markup(text) }
       return .string(text)
     case .length, .count: return .integer(try length(of: value, line))
     case .tojson: return try json(value, arguments, line)
@@ -43,8 +43,7 @@ extension TemplateRun {
         try text(of: value, line), try text(of: part, line), by: try text(of: other, line), limit: limit, line)
     case .indent:
       let text = try indented(value.plain, arguments, line)
-      if case .markup = value { return .markup(text.text) }
-      return text
+      return value.isMarked ? .markup(text.text) : text
     case .select, .reject, .selectattr, .rejectattr: return try selected(value, filter, arguments, line)
     case .map: return try mapped(value, arguments, line)
     case .attr:
@@ -62,7 +61,7 @@ extension TemplateRun {
     case .max, .min: return try extreme(value, filter, arguments, line)
     case .sum: return try sum(value, arguments, line)
     case .unique: return try unique(value, arguments, line)
-    case .random: throw failure(line, "'random' gives another element each time, so that it is not supported")
+    case .random: throw failure(line, "'random' gives a different element each time, so it is not supported")
     case .e, .escape: return .markup(try checked(try escaped(value, line), line).text)
     case .forceescape: return .markup(try checked(PythonText.escaped(try text(of: value, line)), line).text)
     case .safe: return .markup(try text(of: value, line))
@@ -75,8 +74,11 @@ extension TemplateRun {
     case .wordwrap: return try wrapped(value, arguments, line)
     case .wordcount: return .integer(PythonText.wordCount(try text(of: value, line)))
     case .pprint:
-      _ = try text(of: value, line)
-      return try checked(PythonPrinter.text(of: value), line)
+      // Each level of a value is written once to see whether it fits into a line.
+      try step(line, cost: try text(of: value, line).utf8.count / 4)
+      var printer = PythonPrinter(limit: limits.outputByteCount)
+      printer.write(value)
+      return try checked(printer.output, line)
     }
   }
 
@@ -149,7 +151,6 @@ extension TemplateRun {
         guard count <= limits.outputByteCount else { throw failure(line, "the template makes too long a text") }
         style.indent = String(repeating: " ", count: count)
       }
-      try countIndent(value, by: style.indent ?? "", line)
     }
     if let separators = given(arguments.value(2, "separators")) {
       let parts = try iterated(separators, line)
@@ -158,20 +159,11 @@ extension TemplateRun {
       }
       (style.itemSeparator, style.keySeparator) = (item, key)
     }
-    guard let text = value.json(style) else {
+    var output = BoundedText(limit: limits.outputByteCount)
+    guard value.writeJSON(style, to: &output) else {
       throw failure(line, "a value of type \(value.typeName) cannot be written as JSON")
     }
-    return try checked(text, line)
-  }
-
-  /// Makes sure that indenting each value of a value stays within what a template may make.
-  private func countIndent(_ value: TemplateValue, by indent: String, _ line: Int) throws(TemplateError) {
-    var (count, byteCount) = (0, 0)
-    _ = value.measure(limits, depth: 0, &count, &byteCount)
-    let (growth, overflow) = (count * limits.valueDepth).multipliedReportingOverflow(by: indent.utf8.count)
-    guard indent.utf8.count <= 16 || !overflow && growth <= limits.outputByteCount else {
-      throw failure(line, "the template makes too long a text")
-    }
+    return try checked(output, line)
   }
 
   private mutating func indented(

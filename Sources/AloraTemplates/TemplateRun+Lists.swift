@@ -1,10 +1,9 @@
 /// Filters that make lists of lists, or one value of many.
 extension TemplateRun {
   mutating func lastElement(of value: TemplateValue, _ line: Int) throws(TemplateError) -> TemplateValue {
-    if case .generator = value { throw failure(line, "'last' takes no generator: write '|list' before it") }
+    if case .generator = value { throw failure(line, "'last' doesn't take a generator: write '|list' before it") }
     let element = try iterated(value, line).last ?? .undefined("the last of an empty list")
-    if case .markup = value { return .markup(element.text) }
-    return element
+    return value.isMarked ? .markup(element.text) : element
   }
 
   mutating func reversed(_ value: TemplateValue, _ line: Int) throws(TemplateError) -> TemplateValue {
@@ -50,7 +49,7 @@ extension TemplateRun {
       guard let size = count.numeric else { throw failure(line, "'batch' takes a number") }
       if Double(current.count) < size {
         let missing = try whole(count, "linecount", of: "batch", line) - current.count
-        guard missing <= limits.elementCount else { throw failure(line, "a list grows too long") }
+        guard missing <= limits.elementCount else { throw failure(line, "a list becomes too long") }
         current += [TemplateValue](repeating: fill, count: missing)
       }
     }
@@ -127,7 +126,7 @@ extension TemplateRun {
     for index in keys.indices.dropFirst() {
       _ = try measured(keys[index], line)
       guard let order = keys[index].order(to: keys[best]) else {
-        throw failure(line, "'\(filter.rawValue)' takes values that have an order among each other")
+        throw failure(line, "'\(filter.rawValue)' takes values that can be ordered")
       }
       if filter == .max ? order > 0 : order < 0 { best = index }
     }
@@ -139,7 +138,7 @@ extension TemplateRun {
   ) throws(TemplateError) -> TemplateValue {
     let values = try attributes(try iterated(value, line), named: arguments.value(0, "attribute"), line)
     var sum = arguments.value(1, "start") ?? .integer(0)
-    if case .string = sum.plain { throw failure(line, "'sum' adds no strings") }
+    if case .string = sum.plain { throw failure(line, "'sum' can't add strings") }
     for value in values { sum = try arithmetic(sum, .plus, value, line) }
     return sum
   }
@@ -154,19 +153,19 @@ extension TemplateRun {
     var others: [TemplateValue] = []
     var kept: [TemplateValue] = []
     for (index, key) in keys.enumerated() {
-      guard key.isHashable else { throw failure(line, "'unique' takes no values of type \(key.typeName)") }
-      if TemplateDictionary.isKey(key) {
-        guard seen[key] == nil else { continue }
-        seen[key] = TemplateValue.none
-      }
-      if case .number(let number) = key, seen[.number(number)] != nil { continue }
-      if !TemplateDictionary.isKey(key) {
+      guard key.isHashable else { throw failure(line, "'unique' can't compare values of type \(key.typeName)") }
+      // 1.0 and 1 are the same one.
+      let exact =
+        if case .number(let number) = key, let whole = Int(exactly: number) { TemplateValue.integer(whole) } else {
+          key
+        }
+      if TemplateDictionary.isKey(exact) {
+        guard seen[exact] == nil else { continue }
+        seen[exact] = TemplateValue.none
+      } else {
         try step(line, cost: others.count)
-        guard !others.contains(where: { $0.isEqual(to: key) }) else { continue }
-        others.append(key)
-      } else if key.whole != nil {
-        try step(line, cost: others.count)
-        guard !others.contains(where: { $0.isEqual(to: key) }) else { continue }
+        guard !others.contains(where: { $0.isEqual(to: exact) }) else { continue }
+        others.append(exact)
       }
       kept.append(elements[index])
     }

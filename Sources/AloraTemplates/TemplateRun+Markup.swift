@@ -23,7 +23,7 @@ extension TemplateRun {
       if case .none = value { continue }
       guard case .string(let name) = key.plain else { throw failure(line, "'xmlattr' takes keys that are strings") }
       guard !name.unicodeScalars.contains(where: { $0 == "/" || $0 == ">" || $0 == "=" || Self.isASCIISpace($0) })
-      else { throw failure(line, "an attribute's name has no white space and none of '/', '>', '='") }
+      else { throw failure(line, "an attribute's name can't contain white space, '/', '>' or '='") }
       parts.append("\(try escaped(key, line))=\"\(try escaped(value, line))\"")
     }
     let text = parts.joined(separator: " ")
@@ -82,7 +82,7 @@ extension TemplateRun {
     }
     let text = try escaped(value, line)
     try step(line, cost: text.utf8.count * (1 + style.schemes.count) / 4)
-    return try checked(PythonLinks.linked(text, style), line)
+    return try checked(PythonLinks.linked(text, style, limit: limits.outputByteCount), line)
   }
 
   mutating func formatted(
@@ -97,10 +97,8 @@ extension TemplateRun {
       for (name, value) in arguments.named { members[name] = value }
       values = .dictionary(members)
     }
-    var isMarked = false
-    if case .markup = value { isMarked = true }
-    let text = try formatted(try text(of: value, line), with: values, escapes: isMarked, line)
-    return isMarked ? .markup(text.text) : text
+    let text = try formatted(try text(of: value, line), with: values, escapes: value.isMarked, line)
+    return value.isMarked ? .markup(text.text) : text
   }
 
   mutating func truncated(

@@ -7,8 +7,8 @@ extension TemplateRun {
   static let otherStringMethods: Set = [
     "casefold", "center", "encode", "expandtabs", "format", "format_map", "index", "isalnum", "isalpha", "isascii",
     "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper",
-    "ljust",
-    "maketrans", "partition", "removeprefix", "removesuffix", "rfind", "rindex", "rjust", "rpartition", "rsplit",
+    "ljust", "maketrans", "partition", "removeprefix", "removesuffix", "rfind", "rindex", "rjust", "rpartition",
+    "rsplit",
     "splitlines", "swapcase", "translate", "zfill",
   ]
   static let dictionaryMethods: Set = ["items", "keys", "values", "get"]
@@ -33,7 +33,7 @@ extension TemplateRun {
       cyclers[number].position = name == "next" ? (position + 1) % items.count : 0
       return name == "next" ? items[position] : .none
     case .loop(let loop):
-      guard arguments.named.isEmpty else { throw failure(line, "'loop.\(name)' takes no names") }
+      guard arguments.named.isEmpty else { throw failure(line, "'loop.\(name)' takes no arguments by name") }
       if name == "changed" {
         _ = try measured(.list(arguments.positional), line)
         return .boolean(hasChanged(loop, arguments.positional))
@@ -62,13 +62,10 @@ extension TemplateRun {
       given.positional = [.list(escaped)]
     } else if name == "replace", given.positional.count > 1 {
       given.positional[1] = .string(try escaped(given.positional[1], line))
-    } else if ["ljust", "rjust", "center"].contains(name), given.positional.count > 1 {
-      given.positional[1] = .string(try escaped(given.positional[1], line))
     }
     switch try callStringMethod(name, text, plain(given), line) {
     case .string(let result): return .markup(result)
     case .list(let parts): return .list(parts.map { if case .string(let text) = $0 { .markup(text) } else { $0 } })
-    case .tuple(let parts): return .tuple(parts.map { if case .string(let text) = $0 { .markup(text) } else { $0 } })
     case let other: return other
     }
   }
@@ -204,7 +201,7 @@ extension TemplateRun {
   mutating func replaced(
     _ text: String, _ part: String, by other: String, limit: Int, _ line: Int
   ) throws(TemplateError) -> TemplateValue {
-    // Nothing stands before each character and at the end.
+    // An empty text occurs before each character and at the end.
     let places = part.isEmpty ? text.unicodeScalars.count + 1 : text.utf8.count / part.utf8.count
     let (growth, overflow) = places.multipliedReportingOverflow(by: other.utf8.count)
     guard !overflow, growth <= limits.outputByteCount else { throw failure(line, "the template's output is too long") }

@@ -15,14 +15,16 @@ extension TemplateRun {
       }
       return .string(text)
     case .abs:
-      if let whole = value.whole, whole != .min { return .integer(abs(whole)) }
+      if let whole = value.whole {
+        guard whole != .min else { throw failure(line, "a number becomes too large") }
+        return .integer(abs(whole))
+      }
       guard let number = value.numeric else { throw failure(line, "'abs' takes a number") }
       return .number(number.magnitude)
     case .int: return try wholeNumber(value, arguments, line)
     default:
-      if let number = value.numeric { return .number(number) }
-      if case .undefined(let name) = value { throw failure(line, "'\(name)' is undefined, and no number") }
-      if case .string(let text) = value, let number = PythonText.number(text) { return .number(number) }
+      if case .undefined(let name) = value { throw failure(line, "'\(name)' is undefined, not a number") }
+      if let number = Self.float(value) { return .number(number) }
       return arguments.value(0, "default") ?? .number(0)
     }
   }
@@ -33,9 +35,9 @@ extension TemplateRun {
     if let whole = value.whole { return .integer(whole) }
     var read: Double?
     switch value {
-    case .undefined(let name): throw failure(line, "'\(name)' is undefined, and no number")
+    case .undefined(let name): throw failure(line, "'\(name)' is undefined, not a number")
     case .number(let given):
-      guard !given.isInfinite else { throw failure(line, "a whole number is not infinite") }
+      guard !given.isInfinite else { throw failure(line, "infinity can't become a whole number") }
       read = given
     case .string(let text):
       // A base that is not a number reads nothing.
@@ -107,13 +109,13 @@ extension TemplateRun {
   /// Half to even; nil if it needs more than 64 bits.
   private static func rounded(_ value: Int, places: Int) -> Int? {
     guard places < 0 else { return value }
-    guard places > -19 else { return 0 }
-    var unit: UInt = 1
-    for _ in 0..<(-places) { unit *= 10 }
+    guard places > -20 else { return 0 }
+    // 10 to the 19 fits.
+    let unit = repeatElement(10 as UInt, count: -places).reduce(1, *)
     var (quotient, remainder) = value.magnitude.quotientAndRemainder(dividingBy: unit)
     if remainder > unit - remainder || remainder == unit - remainder && quotient % 2 == 1 { quotient += 1 }
-    (quotient, remainder) = (quotient.multipliedReportingOverflow(by: unit).partialValue, 0)
-    return value < 0 ? Int(exactly: quotient).map { -$0 } : Int(exactly: quotient)
+    let magnitude = Int(exactly: quotient * unit)
+    return value < 0 ? magnitude.map { -$0 } : magnitude
   }
 
   /// Nil for what is not a number.

@@ -1,4 +1,4 @@
-/// Filters that go through lists. Jinja's are generators: they hold whatever is left to give, and count as true.
+/// Filters that iterate over lists. Jinja's are generators: they have whatever is left to give, and count as true.
 extension TemplateRun {
   /// A generator that gives each of the elements once.
   mutating func generator(_ elements: [TemplateValue], _ line: Int) throws(TemplateError) -> TemplateValue {
@@ -63,7 +63,7 @@ extension TemplateRun {
   mutating func selected(
     _ value: TemplateValue, _ filter: TemplateFilter, _ arguments: Arguments, _ line: Int
   ) throws(TemplateError) -> TemplateValue {
-    // Whatever counts as false has no elements here, None too, and nothing is asked of them.
+    // A value that counts as false has no elements here, None included, and the other arguments are not looked at.
     guard value.isTrue else { return try generator([], line) }
     var rest = arguments
     var path: [TemplateValue]?
@@ -168,7 +168,7 @@ extension TemplateRun {
       }
       return sign == 0 ? first < second : (sign < 0) != isReversed
     }
-    guard isOrdered else { throw failure(line, "'\(callee)' takes values that have an order among each other") }
+    guard isOrdered else { throw failure(line, "'\(callee)' takes values that can be ordered") }
     return order
   }
 }

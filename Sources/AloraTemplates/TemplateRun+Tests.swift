@@ -5,7 +5,6 @@ extension TemplateRun {
   ) throws(TemplateError) -> Bool {
     try check(arguments, of: "is \(test.rawValue)", test.takesValue ? 1...1 : 0...0, line)
     if let comparison = test.comparison { return try compare(value, comparison, arguments.positional[0], line) }
-    if case .escaped = test, case .markup = value { return true }
     let (marked, value) = (value, value.plain)
     switch test {
     case .defined: return !value.isUndefined
@@ -32,12 +31,12 @@ extension TemplateRun {
       case .undefined: return true
       default: return false
       }
-    case .escaped: return false
+    case .escaped: return marked.isMarked
     case .filter, .test:
       switch value {
       case .string(let name):
         return test == .filter ? TemplateFilter(rawValue: name) != nil : TemplateTest(rawValue: name) != nil
-      case .list, .dictionary: throw failure(line, "a name is not of type \(value.typeName)")
+      case .list, .dictionary: throw failure(line, "a name is a string, not a value of type \(value.typeName)")
       default: return false
       }
     case .lower, .upper: return PythonText.hasCase(try text(of: value, line), isUpper: test == .upper)

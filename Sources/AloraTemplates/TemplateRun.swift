@@ -87,6 +87,11 @@ struct TemplateRun {
     return .string(text)
   }
 
+  mutating func checked(_ bounded: BoundedText, _ line: Int) throws(TemplateError) -> TemplateValue {
+    guard let text = bounded.text else { throw failure(line, "the template makes too long a text") }
+    return try checked(text, line)
+  }
+
   /// Checks a value against the limits. Lists that contain the same list twice, over many levels, are small in memory but
   /// practically endless to write or compare.
   mutating func measured(_ value: TemplateValue, _ line: Int) throws(TemplateError) -> TemplateValue {
@@ -207,7 +212,7 @@ struct TemplateRun {
           return try run.execute(body)
         }
       }
-    case .block(_, let body):
+    case .block(let body):
       return try nested(line) { (run) throws(TemplateError) in
         // A block reads the template's variables only, none of the loops around it.
         let outer = run.scope
@@ -326,7 +331,7 @@ struct TemplateRun {
     return try checked(output, line)
   }
 
-  /// Calls a macro: it has its parameters and the variables of where it stands, and nothing of the caller's.
+  /// Calls a macro. It sees its parameters and the variables of the place that defines it, but none of the caller's.
   mutating func callMacro(
     _ number: Int, _ positional: [TemplateValue], _ named: [(name: String, value: TemplateValue)], _ line: Int
   ) throws(TemplateError) -> TemplateValue {

@@ -71,7 +71,7 @@ struct TemplateStatement: Sendable {
     /// A call whose macro may call the body as `caller`.
     case callBlock(TemplateMacro, TemplateExpression)
     case with([(target: TemplateTarget, value: TemplateExpression)], [TemplateStatement])
-    case block(String, [TemplateStatement])
+    case block([TemplateStatement])
     case autoescape(TemplateExpression, [TemplateStatement])
     /// A tag that needs other templates.
     case unsupported(String)

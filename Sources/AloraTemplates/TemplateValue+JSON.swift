@@ -9,57 +9,48 @@ struct TemplateJSONStyle {
 }
 
 extension TemplateValue {
-  /// The text that Python's `json.dumps` writes; nil for values that JSON can't express, and for keys that can't be sorted.
-  func json(_ style: TemplateJSONStyle, level: Int = 0) -> String? {
+  /// Adds the value to `output` as Python's `json.dumps` writes it.
+  ///
+  /// - Returns: false for values that JSON can't express, and for keys that can't be sorted.
+  func writeJSON(_ style: TemplateJSONStyle, level: Int = 0, to output: inout BoundedText) -> Bool {
+    func breakLine(_ level: Int) { if let indent = style.indent { output.breakLine(indent: indent, times: level) } }
     switch self {
-    case .none: return "null"
-    case .boolean(let value): return value ? "true" : "false"
-    case .integer(let value): return String(value)
+    case .none: output.add("null")
+    case .boolean(let value): output.add(value ? "true" : "false")
+    case .integer(let value): output.add(String(value))
     case .number(let value):
-      return value.isNaN ? "NaN" : value.isInfinite ? (value < 0 ? "-Infinity" : "Infinity") : Self.text(of: value)
-    case .string(let text), .markup(let text): return Self.jsonQuoted(text, isASCII: style.isASCII)
-    case .group: return plain.json(style, level: level)
+      output.add(
+        value.isNaN ? "NaN" : value.isInfinite ? (value < 0 ? "-Infinity" : "Infinity") : Self.text(of: value))
+    case .string(let text), .markup(let text): output.add(Self.jsonQuoted(text, isASCII: style.isASCII))
+    case .group: return plain.writeJSON(style, level: level, to: &output)
     case .list(let elements), .tuple(let elements):
-      var parts: [String] = []
-      for element in elements {
-        guard let part = element.json(style, level: level + 1) else { return nil }
-        parts.append(part)
+      output.add("[")
+      for (index, element) in elements.enumerated() where !output.isFull {
+        if index > 0 { output.add(style.itemSeparator) }
+        breakLine(level + 1)
+        guard element.writeJSON(style, level: level + 1, to: &output) else { return false }
       }
-      return Self.enclosed(parts, "[", "]", style, level)
+      if !elements.isEmpty { breakLine(level) }
+      output.add("]")
     case .dictionary(let members):
-      var order = Array(members.keys.indices)
-      if style.sortsKeys {
-        var isOrdered = true
-        order.sort { first, second in
-          guard let sign = members.keys[first].order(to: members.keys[second]) else {
-            isOrdered = false
-            return false
-          }
-          return sign == 0 ? first < second : sign < 0
-        }
-        guard isOrdered else { return nil }
+      guard let order = members.jsonOrder(sorted: style.sortsKeys) else { return false }
+      output.add("{")
+      for (position, index) in order.enumerated() where !output.isFull {
+        if position > 0 { output.add(style.itemSeparator) }
+        breakLine(level + 1)
+        output.add(Self.jsonQuoted(members.keys[index].jsonKey, isASCII: style.isASCII) + style.keySeparator)
+        guard members.values[index].writeJSON(style, level: level + 1, to: &output) else { return false }
       }
-      var parts: [String] = []
-      for index in order {
-        let key = members.keys[index].plain
-        let name = if case .string(let text) = key { text } else { key.json(TemplateJSONStyle()) ?? "" }
-        guard let value = members.values[index].json(style, level: level + 1) else { return nil }
-        parts.append(Self.jsonQuoted(name, isASCII: style.isASCII) + style.keySeparator + value)
-      }
-      return Self.enclosed(parts, "{", "}", style, level)
-    default: return nil
+      if !order.isEmpty { breakLine(level) }
+      output.add("}")
+    default: return false
     }
+    return true
   }
 
-  private static func enclosed(
-    _ parts: [String], _ open: String, _ close: String, _ style: TemplateJSONStyle, _ level: Int
-  ) -> String {
-    guard let indent = style.indent, !parts.isEmpty else {
-      return open + parts.joined(separator: style.itemSeparator) + close
-    }
-    let outer = "\n" + String(repeating: indent, count: level)
-    let inner = "\n" + String(repeating: indent, count: level + 1)
-    return open + inner + parts.joined(separator: style.itemSeparator + inner) + outer + close
+  /// A dictionary's key as JSON has it, without quotes.
+  private var jsonKey: String {
+    if case .boolean(let value) = self { value ? "true" : "false" } else { text }
   }
 
   private static func jsonQuoted(_ text: String, isASCII: Bool) -> String {
@@ -88,5 +79,21 @@ extension TemplateValue {
     }
     result.append("\"")
     return String(result)
+  }
+}
+
+extension TemplateDictionary {
+  /// The places of the members as JSON writes them; nil if their keys should be sorted and have no order.
+  fileprivate func jsonOrder(sorted isSorted: Bool) -> [Int]? {
+    guard isSorted else { return Array(keys.indices) }
+    var isOrdered = true
+    let order = keys.indices.sorted { first, second in
+      guard let sign = keys[first].order(to: keys[second]) else {
+        isOrdered = false
+        return false
+      }
+      return sign == 0 ? first < second : sign < 0
+    }
+    return isOrdered ? order : nil
   }
 }

@@ -15,7 +15,7 @@ indirect enum TemplateValue: Sendable {
   /// A `namespace(…)` by its number in the run: the one kind of value that can be changed.
   case namespace(Int)
   case macro(Int)
-  /// What a filter like `select` gives, by its number in the run: it is gone through once.
+  /// What a filter like `select` gives, by its number in the run. It can be iterated once.
   case generator(Int)
   case loop(TemplateLoop)
   /// What `groupby` gives: a pair whose parts have names.
@@ -130,6 +130,8 @@ extension TemplateValue {
     }
   }
 
+  var isMarked: Bool { if case .markup = self { true } else { false } }
+
   var isUndefined: Bool { if case .undefined = self { true } else { false } }
 
   /// Python's truth.
@@ -201,7 +203,7 @@ extension TemplateValue {
     case .list(let elements), .tuple(let elements):
       return elements.allSatisfy { $0.measure(limits, depth: depth + 1, &count, &byteCount) }
     case .dictionary(let members):
-      for case .string(let key) in members.keys { byteCount += key.utf8.count }
+      for key in members.keys { if case .string(let text) = key.plain { byteCount += text.utf8.count } }
       return members.values.allSatisfy { $0.measure(limits, depth: depth + 1, &count, &byteCount) }
     case .method(let value, _): return value.measure(limits, depth: depth + 1, &count, &byteCount)
     default: return true

@@ -74,14 +74,8 @@ extension AddedToken {
     var seen: Set<[UInt8]> = []
     var nextID = vocabulary.count
     for element in try json?.elements() ?? [] {
-      let content = try element["content"].utf8()
+      let content = try checkedContent(element["content"].utf8(), of: element)
       guard !content.isEmpty else { continue }
-      guard content.count <= AddedTokenMatcher.longestContent else {
-        throw TokenizationError(
-          .tooLarge, place: element.jsonPath,
-          problem:
-            "an added token has \(content.count) bytes, at most \(AddedTokenMatcher.longestContent) are supported")
-      }
       guard seen.insert(content).inserted else {
         throw TokenizationError(.malformed, place: element.jsonPath, problem: "an added token occurs twice")
       }
@@ -104,6 +98,18 @@ extension AddedToken {
           stripsRight: try flag("rstrip"), isNormalized: try flag("normalized"), isSpecial: try flag("special")))
     }
     return tokens
+  }
+
+  /// The text of a token that a file adds.
+  ///
+  /// - Throws: `tooLarge`.
+  static func checkedContent(_ content: [UInt8], of json: JSON) throws(TokenizationError) -> [UInt8] {
+    guard content.count <= AddedTokenMatcher.longestContent else {
+      throw TokenizationError(
+        .tooLarge, path: json.filePath, place: json.jsonPath,
+        problem: "an added token has \(content.count) bytes, at most \(AddedTokenMatcher.longestContent) are supported")
+    }
+    return content
   }
 }
 

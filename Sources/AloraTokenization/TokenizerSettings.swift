@@ -24,8 +24,6 @@ package struct TokenizerSettings: Sendable {
   /// Whether tokenizer_config.json has null for it, which changes nothing.
   var prefixSpaceIsNull = false
   var isLegacy: Bool?
-  var addsBOS: Bool?
-  var addsEOS: Bool?
   /// `added_tokens_decoder` in the order of its ids; nil if there is none.
   var decoder: [Addition]?
   /// `added_tokens.json` in the order of its ids: counts only without a decoder.
@@ -73,8 +71,6 @@ package struct TokenizerSettings: Sendable {
     addsPrefixSpace = try configuration[optional: "add_prefix_space"]?.boolean()
     prefixSpaceIsNull = try configuration.members().contains { $0.name == "add_prefix_space" && $0.value.isNull }
     isLegacy = try configuration[optional: "legacy"]?.boolean()
-    addsBOS = try configuration[optional: "add_bos_token"]?.boolean()
-    addsEOS = try configuration[optional: "add_eos_token"]?.boolean()
     try read(configuration)
     if let tokens = try configuration[optional: "added_tokens_decoder"] {
       var byID: [(id: Int, token: Addition)] = []
@@ -129,24 +125,13 @@ package struct TokenizerSettings: Sendable {
 
   /// A token as a text, or as an object with its flags.
   private static func addition(_ json: JSON, isSpecialByDefault: Bool = true) throws -> Addition {
-    guard json.kind == .object else { return try checked(Addition(content: json.utf8()), json) }
+    guard json.kind == .object else { return Addition(content: try AddedToken.checkedContent(json.utf8(), of: json)) }
     func flag(_ name: String) throws -> Bool? { try json[optional: name]?.boolean() }
     let isSpecial = try flag("special") ?? isSpecialByDefault
-    return try checked(
-      Addition(
-        content: json["content"].utf8(), isSingleWord: flag("single_word") ?? false,
-        stripsLeft: flag("lstrip") ?? false, stripsRight: flag("rstrip") ?? false,
-        isNormalized: flag("normalized") ?? !isSpecial, isSpecial: isSpecial), json)
-  }
-
-  private static func checked(_ token: Addition, _ json: JSON) throws -> Addition {
-    guard token.content.count <= AddedTokenMatcher.longestContent else {
-      throw TokenizationError(
-        .tooLarge, path: json.filePath, place: json.jsonPath,
-        problem:
-          "an added token has \(token.content.count) bytes, at most \(AddedTokenMatcher.longestContent) are supported")
-    }
-    return token
+    return try Addition(
+      content: AddedToken.checkedContent(json["content"].utf8(), of: json), isSingleWord: flag("single_word") ?? false,
+      stripsLeft: flag("lstrip") ?? false, stripsRight: flag("rstrip") ?? false,
+      isNormalized: flag("normalized") ?? !isSpecial, isSpecial: isSpecial)
   }
 
   /// A member that other libraries may write in other types, which then doesn't count.

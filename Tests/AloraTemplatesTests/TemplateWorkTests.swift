@@ -69,4 +69,29 @@ import Testing
       #expect(try ChatTemplate(source).render(messages: parseJSON("[]"), date: date).utf8.count >= 400_000)
     }
   }
+
+  /// Texts that a few characters ask for stop at the limit: each of these took a hundred gigabytes.
+  @Test(arguments: [
+    "range(100000)|list|tojson(separators=('x' * 1000000, ':'))", "range(100000)|list|tojson(indent='x' * 1000000)",
+    "{'k' * 100000: range(100000)|list}|pprint", "('aa.com ' * 100000)|urlize(rel='x' * 1000000)",
+    "[{('k' * 900000)|safe: 1}] * 100000",
+  ]) func longTextsStopAtTheLimit(_ expression: String) throws {
+    let template = try ChatTemplate("{{ \(expression) }}")
+    let error = caught(TemplateError.self) { _ = try template.render(messages: parseJSON("[]")) }
+    #expect(
+      error?.problem.contains("too long a text") == true || error?.problem.contains("too large") == true,
+      "\(error?.problem ?? "")")
+  }
+
+  /// A format counted all that it had written after each conversion, and a missing item wrote its index out.
+  @Test func formatsAndMissingItemsAreLinear() throws {
+    func rendered(_ source: String) throws -> String {
+      try ChatTemplate(source).render(messages: parseJSON("[]"))
+    }
+    #expect(try rendered("{{ '%(a)s' * 150000 % {'a': 'x'} }}").utf8.count == 150_000)
+    #expect(
+      try rendered(
+        "{% set l = ['x' * 900000] %}{% for i in range(20000) %}{% set y = 1[l] %}{% endfor %}{{ l[l] is defined }}")
+        == "False")
+  }
 }
