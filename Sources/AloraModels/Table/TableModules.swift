@@ -80,8 +80,10 @@ struct TableModules: Sendable {
     var found: [WeightModule] = []
     for rule in patterns.flatMap({ rules[$0] ?? [] })
     where rule.targets.contains(where: { names.contains($0.tensor[...]) }) {
-      // What an adapter has of a part says nothing of the whole.
-      let own = rule.targets.count == 1 ? extents : nil
+      // Counts only if the base doesn't tell: parts of unknown sizes are equal, as gate and up are.
+      let own = extents.flatMap { extents in
+        Hyperparameters.extent.contains(extents.out) ? (extents.out * rule.targets.count, extents.in) : nil
+      }
       guard let first = module(rule, layer: name.layer, expert: rule.kind == .expert ? 0 : nil, extents: own),
         first.targets.contains(where: { $0.tensorName == tensorName })
       else { continue }
