@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 
-from shared import BYTES, DATA, SECONDS, make_model, misses, run
+from shared import BYTES, DATA, FAKE_BYTES, SECONDS, make_model, misses, run
 
 try:
     import pyradamsa
@@ -158,8 +158,8 @@ def targets(models):
 class Bench:
     """A directory for one damaged copy and one output at a time."""
 
-    def __init__(self, root, seconds=SECONDS, tool=damage):
-        self.root, self.seconds, self.tool = root, seconds, tool
+    def __init__(self, root, seconds=SECONDS, tool=damage, most=BYTES):
+        self.root, self.seconds, self.tool, self.most = root, seconds, tool, most
         self.directory, self.output = os.path.join(root, "d"), os.path.join(root, "out")
 
     def copy(self, source):
@@ -184,7 +184,7 @@ class Bench:
         """What is wrong with the end of the call, a file left behind too, or None; and its exit code."""
         words = [word.replace("{d}", self.directory).replace("{o}", self.output) for word in call]
         end = run([binary, *words], wall=self.seconds, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.nice(5))
-        problem, code = end.problem((0, 1, 3, 4)), end.code
+        problem, code = end.problem((0, 1, 3, 4), most=self.most), end.code
         if problem:
             problem += f": {end.errors[-300:]!r}"
         left = [name for name in os.listdir(self.root) if name not in ("d", "out")]
@@ -202,14 +202,14 @@ FAKES = [
     ("echo 'Fatal error: a' >&2; exit 4", "not one line"), ("printf 'alora: a' >&2; exit 3", "not one line"),
     ("printf 'alora: \\033[2J\\n' >&2; exit 3", "control characters"),
     ("touch $1/../.out.tmp; exit 0", "left behind"), ("touch $1/../out; echo 'alora: a' >&2; exit 4", "left behind"),
-    (f"exec {sys.executable} -c 'print(len(bytes([97]) * {BYTES + (64 << 20)}))'", "MiB resident"),
+    (f"exec {sys.executable} -c 'print(len(bytes([97]) * {2 * FAKE_BYTES}))'", "MiB resident"),
     ("echo 'alora: a' >&2; exit 3", None), ("exit 0", None), ("echo note >&2; exit 1", None),
 ]
 
 
 def try_detector(root):
     """What the detector misses, or sees where nothing is."""
-    bench = Bench(os.path.join(root, "fakes"), seconds=8)
+    bench = Bench(os.path.join(root, "fakes"), seconds=8, most=FAKE_BYTES)
     os.mkdir(bench.root)
 
     def judge(fake):
