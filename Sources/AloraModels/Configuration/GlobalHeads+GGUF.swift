@@ -34,7 +34,12 @@ extension Hyperparameters.GlobalHeads {
       Set((0..<min(layerCount, counts.count)).filter { hasWindow[$0] }.map { counts[$0] }),
       Set((0..<min(layerCount, counts.count)).filter { !hasWindow[$0] }.map { counts[$0] })
     )
-    guard counts.count >= layerCount, windowed.count <= 1, global.count == 1, let count = global.first, count >= 1,
+    guard windowed.count <= 1, global.count <= 1 else {
+      throw ArchitectureError(
+        .unsupportedVariant, path: reader.file.path, place: countKey,
+        problem: "the key-value heads of layers of one kind differ")
+    }
+    guard counts.count >= layerCount, let count = global.first ?? windowed.first, count >= 1,
       heads.isMultiple(of: count)
     else { throw reader.error(countKey, "the key-value heads of its layers do not go together with \(heads) heads") }
     let lengthKey = "attention.key_length"
