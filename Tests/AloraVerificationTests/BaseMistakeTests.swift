@@ -1,3 +1,4 @@
+import AloraInference
 import AloraTestSupport
 import Foundation
 import Testing
