@@ -110,7 +110,7 @@ import Testing
     }
   }
 
-  /// A name that only a wrapper keeps from the base is no reason to look for another base.
+  /// If only a wrapper keeps a name from the base, another base is no remedy, and none is advised.
   @Test(arguments: [
     ("actor.base_model.model.", "actor.base_model.model.", ""),
     ("base_model.model.model.layers.", "_flat_param.", "_flat_param."),
