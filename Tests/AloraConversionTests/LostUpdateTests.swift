@@ -110,7 +110,7 @@ import Testing
     }
   }
 
-  /// If only a wrapper keeps a name from the base, another base is no remedy, and none is advised.
+  /// If only a wrapper keeps a name from the base, another base would not help.
   @Test(arguments: [
     ("actor.base_model.model.", "actor.base_model.model.", ""),
     ("base_model.model.model.layers.", "_flat_param.", "_flat_param."),
