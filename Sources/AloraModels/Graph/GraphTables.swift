@@ -1,3 +1,5 @@
+internal import AloraSystem
+
 /// Builds a graph's list of tensors from an architecture's table of modules.
 struct GraphTables {
   /// Which modules have biases by the configuration.

@@ -1,3 +1,4 @@
+internal import AloraSystem
 package import AloraInference
 package import AloraNPZ
 package import AloraTensors
