@@ -143,8 +143,8 @@ let package = Package(
     tests(
       "AloraConversion",
       [
-        "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraSafetensors",
-        "AloraTensors", "AloraTestSupport", "AloraTokenization",
+        "AloraModels", "AloraSystem", "AloraGGUF", "AloraInspection", "AloraJSON", "AloraNPZ", "AloraAdapters",
+        "AloraSafetensors", "AloraTensors", "AloraTestSupport", "AloraTokenization",
       ]),
     tests("AloraModels", ["AloraSystem", "AloraGGUF", "AloraJSON", "AloraTestSupport", "AloraTokenization"]),
     tests(

@@ -75,11 +75,11 @@ struct AdapterParts {
       hasher.add(pair.isTransposed ? (0..<a.count).map { a[$0 % pair.rank * columns + $0 / pair.rank] } : a)
       hasher.add(try pair.b.floats())
     }
-    var floats = ExpertFloats()
+    var reader = ExpertFactorReader { try RowSource($0).floats() }
     for (name, update) in experts.sorted(by: { $0.key < $1.key }) {
       hasher.add(name)
       for number in update.experts.indices {
-        guard let factors = try floats.factors(of: number, in: update), !factors.areZero else { continue }
+        guard let factors = try reader.factors(of: number, in: update), !factors.areZero else { continue }
         hasher.add([Float(number), factors.scale, Float(factors.rank)])
         hasher.add(factors.a)
         hasher.add(factors.b)
