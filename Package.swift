@@ -66,8 +66,8 @@ let package = Package(
     module(
       "AloraAdapters",
       [
-        "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraRegex", "AloraSafetensors", "AloraTensors",
-        "AloraTokenization",
+        "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraRegex", "AloraSafetensors", "AloraTemplates",
+        "AloraTensors", "AloraTokenization",
       ]),
     module(
       "AloraConversion",

@@ -65,3 +65,12 @@ package enum AdapterErrorCode: ErrorCode {
   /// A legacy adapter's invocation string is a single token; none is left after the first is dropped.
   case emptyInvocation
 }
+
+extension AdapterError {
+  /// NaN or infinity in a tensor.
+  package static func notFinite(_ path: String, tensor name: String) -> AdapterError {
+    AdapterError(
+      .notFinite, path: path, place: "tensor \(name)", problem: "it contains NaN or infinity",
+      remedy: "the training diverged: use an earlier checkpoint")
+  }
+}

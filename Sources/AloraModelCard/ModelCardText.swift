@@ -75,7 +75,7 @@ package struct ModelCardText: Sendable {
         known.insert(key)
         fields.append((field, text))
       }
-      let hub = "https://huggingface.co/"
+      let hub = AdapterIdentity.hub
       if let address = fields.first(where: { $0.name == "repo_url" })?.text, address.hasPrefix(hub) {
         let identifier = String(address.dropFirst(hub.count))
         let isWhole = AdapterIdentity.modelFields.allSatisfy { field in

@@ -7,6 +7,18 @@ extension GGUFAdapter {
   package func check() throws(AdapterError) {
     if let finding = findings.first(where: \.isFatal) { throw finding.error(path: path) }
   }
+
+  /// Whether the base has all of the invocation's tokens.
+  ///
+  /// - Throws: `tokenOutsideVocabulary`.
+  package func checkTokens(of base: BaseModel) throws(AdapterError) {
+    let vocabularySize = base.hyperparameters.vocabularySize
+    guard let outside = invocationTokens?.first(where: { !(0..<vocabularySize).contains($0) }) else { return }
+    throw AdapterError(
+      .tokenOutsideVocabulary, path: path, place: "key \(GGUFAdapterFormat.Key.invocationTokens)",
+      problem: "\(outside) is not a token of the base, which has \(vocabularySize)",
+      remedy: "give the base that the adapter was trained on")
+  }
 }
 
 extension BoundAdapter {
@@ -17,13 +29,7 @@ extension BoundAdapter {
   package init(_ adapter: GGUFAdapter, base: BaseModel) throws {
     let findings = adapter.findings + adapter.findings(for: base)
     if let finding = findings.first(where: \.isFatal) { throw finding.error(path: adapter.path) }
-    let vocabularySize = base.hyperparameters.vocabularySize
-    if let outside = adapter.invocationTokens?.first(where: { !(0..<vocabularySize).contains($0) }) {
-      throw AdapterError(
-        .tokenOutsideVocabulary, path: adapter.path, place: "key \(GGUFAdapterFormat.Key.invocationTokens)",
-        problem: "\(outside) is not a token of the base, which has \(vocabularySize)",
-        remedy: "give the base that the adapter was trained on")
-    }
+    try adapter.checkTokens(of: base)
     let targets = GGUFAdapter.targets(of: base)
     path = adapter.path
     members = try adapter.pairs.compactMap { pair in

@@ -39,12 +39,6 @@ extension GGUFAdapter {
 
   /// The base's tensors that adapters can change, by name.
   static func targets(of base: BaseModel) -> [String: (module: WeightModule, target: WeightTarget)] {
-    var targets: [String: (module: WeightModule, target: WeightTarget)] = [:]
-    for module in base.modules + base.expertModules {
-      for target in module.targets where targets[target.tensorName] == nil {
-        targets[target.tensorName] = (module, target)
-      }
-    }
-    return targets
+    (base.modules + base.expertModules).targetsByTensor
   }
 }

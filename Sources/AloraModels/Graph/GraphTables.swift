@@ -36,13 +36,7 @@ struct GraphTables {
   init(base: BaseModel, biases: Biases?) {
     self.base = base
     self.biases = biases
-    var targets: [String: (module: WeightModule, target: WeightTarget)] = [:]
-    for module in base.modules {
-      for target in module.targets where targets[target.tensorName] == nil {
-        targets[target.tensorName] = (module, target)
-      }
-    }
-    self.targets = targets
+    targets = base.modules.targetsByTensor
   }
 
   private var h: Hyperparameters { base.hyperparameters }
