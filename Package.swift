@@ -168,7 +168,7 @@ let package = Package(
         "AloraJSON",
         "AloraModelCard", "AloraNPZ", "AloraSystem", "AloraTensors", "AloraTestSupport", "AloraVerification",
       ], exclude: ["Snapshots"]),
-    tests("AloraInspection", ["AloraGGUF", "AloraModels", "AloraTensors", "AloraTestSupport"]),
+    tests("AloraInspection", ["AloraGGUF", "AloraModels", "AloraSystem", "AloraTensors", "AloraTestSupport"]),
     tests("Alora", ["AloraTestSupport"]),
     tests("AloraCLI", ["AloraGGUF", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),

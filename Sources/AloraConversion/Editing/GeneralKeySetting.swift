@@ -65,7 +65,8 @@ package struct GeneralKeySetting: Hashable, Sendable {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     guard let head = parts.first, head == "base_model" || head == "dataset" else { return nil }
     if parts.count == 2, parts[1] == "count" { return .uint32 }
-    return parts.count == 3 && UInt16(parts[1]) != nil && AdapterIdentity.modelFields.contains(String(parts[2])) ? .string : nil
+    return parts.count == 3 && UInt16(parts[1]) != nil && AdapterIdentity.modelFields.contains(String(parts[2]))
+      ? .string : nil
   }
 
   private func parsed(_ type: GGUFValueType, element: GGUFValueType) -> GGUFValue? {

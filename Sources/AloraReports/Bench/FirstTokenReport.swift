@@ -66,7 +66,8 @@ package struct FirstTokenReport {
       "milliseconds to the first token; \(counted(evaluator.pool.threadCount, "thread")), "
       + "\(evaluator.instructionSet.rawValue)\n" + table.text
     let costs = figures.continuations.map { "\($0.newCount): \(ms($0.seconds)) ms" }
-    text += "the aLoRA after \(figures.continuationContextCount) tokens, by new tokens   \(costs.joined(separator: ", "))\n"
+    text +=
+      "the aLoRA after \(figures.continuationContextCount) tokens, by new tokens   \(costs.joined(separator: ", "))\n"
     if let pipeline = figures.pipeline {
       let (alora, lora) = (pipeline.activated.reduce(0, +), pipeline.plain.reduce(0, +))
       let megabytes = { (count: Int) in "\(count * evaluator.model.cacheBlockByteCount / 1_000_000) MB" }
