@@ -1,5 +1,7 @@
 internal import AloraAdapters
 package import AloraModels
+internal import AloraNPZ
+internal import AloraSafetensors
 internal import AloraSystem
 
 extension Difference {
