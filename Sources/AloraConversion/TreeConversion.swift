@@ -1,4 +1,4 @@
-package import AloraAdapters
+internal import AloraAdapters
 internal import AloraModels
 internal import AloraSystem
 
