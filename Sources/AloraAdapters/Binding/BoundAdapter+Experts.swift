@@ -115,13 +115,8 @@ extension BoundAdapter {
     let own = member.expertLayouts
     if own.isNatural != own.isSwapped { return own.isNatural }
     guard case .experts(let experts) = member.module.kind else { return true }
-    let module = member.pair.wrappedModule.name
-    for other in members where other.pair.wrappedModule.name == module {
-      guard case .experts(let theirs) = other.module.kind else { continue }
-      let found = other.expertLayouts
-      if found.isNatural != found.isSwapped {
-        return found.isNatural == (theirs.isTransposed == experts.isTransposed)
-      }
+    if let known = expertOrders[member.pair.wrappedModule.name] {
+      return known.isNatural == (known.isTransposed == experts.isTransposed)
     }
     guard let peftVersion, let takesFirst = Self.takesFirstDimension(peftVersion, isMarked: experts.isMarkedTransposed)
     else {
@@ -132,6 +127,25 @@ extension BoundAdapter {
         remedy: "add \"peft_version\" to adapter_config.json")
     }
     return takesFirst == experts.isTransposed
+  }
+
+  /// Whether A of a parameter of experts is of the inputs, for the first parameter of a module whose shapes tell it.
+  struct ExpertOrder: Sendable {
+    let isNatural: Bool
+    let isTransposed: Bool
+  }
+
+  /// The orders by the modules' names.
+  static func expertOrders(_ members: [Member]) -> [String: ExpertOrder] {
+    var orders: [String: ExpertOrder] = [:]
+    for member in members {
+      guard case .experts(let experts) = member.module.kind else { continue }
+      let (layouts, module) = (member.expertLayouts, member.pair.wrappedModule.name)
+      if layouts.isNatural != layouts.isSwapped, orders[module] == nil {
+        orders[module] = ExpertOrder(isNatural: layouts.isNatural, isTransposed: experts.isTransposed)
+      }
+    }
+    return orders
   }
 
   /// Whether A is of the parameter's first dimension after the experts.

@@ -43,5 +43,6 @@ extension BoundAdapter {
     invocationTokens = adapter.invocationTokens
     notes = findings.map(AdapterNote.loader)
     peftVersion = nil
+    expertOrders = [:]
   }
 }

@@ -58,6 +58,8 @@ package struct BoundAdapter: Sendable {
   package let notes: [AdapterNote]
   /// The version of PEFT that saved it; nil if it doesn't say so.
   let peftVersion: String?
+  /// See ``ExpertOrder``.
+  let expertOrders: [String: ExpertOrder]
 
   /// One for each GGUF tensor of the base that the adapter changes, except experts': see ``expertUpdates()``.
   package var updates: [Update] {
