@@ -2,22 +2,22 @@ import AloraTestSupport
 import Foundation
 import Testing
 
+private let tracer = ["/usr/bin/strace", "/bin/strace"].first {
+  FileManager.default.isExecutableFile(atPath: $0)
+}
+
+/// Whether a process can be traced here: containers may forbid it.
+private func canTrace() -> Bool {
+  guard let tracer else { return false }
+  return (try? ChildProcess(tracer, ["-o", "/dev/null", "/bin/true"]).end().status) == 0
+}
+
 /// What a command opens. Only conversion reads an adapter's model card.
-@Suite(.enabled(if: OpenedFilesTests.canTrace)) struct OpenedFilesTests {
-  private static let tracer = ["/usr/bin/strace", "/bin/strace"].first {
-    FileManager.default.isExecutableFile(atPath: $0)
-  }
-
-  /// Containers may forbid it.
-  static var canTrace: Bool {
-    guard let tracer else { return false }
-    return (try? ChildProcess(tracer, ["-o", "/dev/null", "/bin/true"]).end().status) == 0
-  }
-
+@Suite(.enabled(if: canTrace())) struct OpenedFilesTests {
   private func opened(_ arguments: [String], in directory: String) throws -> String {
     let trace = directory + "/trace"
     let result = try ChildProcess(
-      try #require(Self.tracer), ["-f", "-e", "trace=%file", "-o", trace, aloraPath] + arguments
+      try #require(tracer), ["-f", "-e", "trace=%file", "-o", trace, aloraPath] + arguments
     ).end()
     #expect(result.status == 0, "\(result.errors)")
     return String(decoding: try readFile(trace), as: UTF8.self)
