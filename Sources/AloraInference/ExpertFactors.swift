@@ -37,12 +37,14 @@ struct ExpertFactors {
     of number: Int, _ matrix: GraphMatrix, _ parts: AdapterParts, _ reader: inout ExpertFactorReader
   ) throws -> FactorsOfExpert? {
     for place in [matrix.gguf] + matrix.otherGGUF {
-      guard let update = parts.experts[place.name], let all = try reader.factors(of: number, in: update) else {
-        continue
+      for update in parts.experts[place.name] ?? [] {
+        let first = place.rows.lowerBound - number * update.tensorRowCount - update.firstRow
+        guard first >= 0, first + matrix.rowCount <= update.outputCount,
+          let all = try reader.factors(of: number, in: update)
+        else { continue }
+        let rows = (first * all.rank)..<((first + matrix.rowCount) * all.rank)
+        return FactorsOfExpert(a: all.a, b: Array(all.b[rows]), rank: all.rank, scale: all.scale)
       }
-      let first = place.rows.lowerBound - number * update.outputCount
-      let rows = (first * all.rank)..<((first + matrix.rowCount) * all.rank)
-      return FactorsOfExpert(a: all.a, b: Array(all.b[rows]), rank: all.rank, scale: all.scale)
     }
     return nil
   }

@@ -61,9 +61,9 @@ extension Difference {
   private static func expertEntries(
     _ first: BoundAdapter, _ second: BoundAdapter
   ) throws -> (entries: [Entry], comparedTensorCount: Int) {
-    let (updates, others) = (try first.expertUpdates(), try second.expertUpdates())
-    var reader = ExpertFactorReader { try $0.values() }
-    var otherReader = ExpertFactorReader { try $0.values() }
+    let updates = try first.expertUpdates().mapValues { ExpertTensorUpdate($0) }
+    let others = try second.expertUpdates().mapValues { ExpertTensorUpdate($0) }
+    var (reader, otherReader) = (ExpertFactorReader { try $0.values() }, ExpertFactorReader { try $0.values() })
     var entries: [Entry] = []
     var compared = 0
     for name in Set(updates.keys).union(others.keys).sorted() {
@@ -75,9 +75,9 @@ extension Difference {
       }
       compared += 2
       var (deltaOfA, deltaOfB) = (0.0, 0.0)
-      for expert in 0..<max(update.experts.count, other.experts.count) {
-        let mine = try reader.factors(ofExpert: expert, in: update)
-        let theirs = try otherReader.factors(ofExpert: expert, in: other)
+      for expert in 0..<max(update.expertCount, other.expertCount) {
+        let mine = try update.factors(ofExpert: expert, &reader)
+        let theirs = try other.factors(ofExpert: expert, &otherReader)
         if let mine, let theirs, mine.rank != theirs.rank {
           entries.append(
             Entry(.shape, "\(name), expert \(expert)", first: .rank(mine.rank), second: .rank(theirs.rank)))
@@ -98,24 +98,6 @@ extension Difference {
     let zeros = [Float](repeating: 0, count: one == nil || other == nil ? count : 0)
     return largestDelta(one ?? zeros, other ?? zeros)
   }
-}
-
-extension ExpertFactorReader {
-  /// Nil also for factors of zeros.
-  fileprivate mutating func factors(
-    ofExpert number: Int, in update: BoundAdapter.ExpertUpdate
-  ) throws -> FactorsOfExpert? {
-    guard update.experts.indices.contains(number), let factors = try factors(of: number, in: update) else { return nil }
-    return factors.areZero ? nil : factors
-  }
-}
-
-extension FactorsOfExpert {
-  fileprivate var scaledB: [Float] { b.map { $0 * scale } }
-}
-
-extension BoundAdapter.ExpertUpdate {
-  fileprivate var largestRank: Int { experts.compactMap { $0?.rank }.max() ?? 0 }
 }
 
 extension Subject {

@@ -11,6 +11,9 @@ struct TensorUpdate {
 
   var rank: Int { parts.reduce(0) { $0 + $1.rank } }
 
+  /// No factor comes near it; a hostile base could give a tensor any number of rows.
+  static let elementLimit = 1 << 30
+
   static func all(of adapter: BoundAdapter) -> [TensorUpdate] {
     var parts: [String: [BoundAdapter.Update]] = [:]
     var order: [String] = []
@@ -32,7 +35,7 @@ struct TensorUpdate {
       return try parts.flatMap { try $0.scaledValuesOfB() }
     }
     let (count, overflow) = first.target.tensorRowCount.multipliedReportingOverflow(by: rank)
-    guard !overflow, count <= 1 << 30 else {
+    guard !overflow, count <= Self.elementLimit else {
       throw InspectionError(
         path: first.b.file.path, problem: "the factors of \(name) are too large to be compared", remedy: nil)
     }
@@ -47,6 +50,59 @@ struct TensorUpdate {
     }
     return all
   }
+}
+
+/// What an adapter adds to the experts in one GGUF tensor of the base, in GGUF's order of rows and columns.
+struct ExpertTensorUpdate {
+  /// The factors of one expert.
+  typealias Factors = (a: [Float], scaledB: [Float], rank: Int)
+
+  /// One, or one for each module that shares the tensor, in the order of their rows.
+  private let parts: [BoundAdapter.ExpertUpdate]
+
+  init(_ parts: [BoundAdapter.ExpertUpdate]) { self.parts = parts.sorted { $0.firstRow < $1.firstRow } }
+
+  var expertCount: Int { parts.map(\.experts.count).max() ?? 0 }
+  var largestRank: Int { parts.reduce(0) { $0 + $1.largestRank } }
+
+  /// The factors of an expert; nil if it stays as it is. Those of modules that share the tensor are along the diagonal.
+  ///
+  /// - Throws: ``FileError``; ``InspectionError``.
+  func factors(ofExpert number: Int, _ reader: inout ExpertFactorReader) throws -> Factors? {
+    let found = try parts.map { part in
+      let own = part.experts.indices.contains(number) ? try reader.factors(of: number, in: part) : nil
+      return (part: part, factors: own ?? .zeros(like: part))
+    }
+    guard let rowCount = parts.first?.tensorRowCount, !found.allSatisfy({ $0.factors.areZero }) else { return nil }
+    let rank = found.reduce(0) { $0 + $1.factors.rank }
+    let (count, overflow) = rowCount.multipliedReportingOverflow(by: rank)
+    guard !overflow, count <= TensorUpdate.elementLimit else {
+      throw InspectionError(path: nil, problem: "the factors of an expert are too large to be compared", remedy: nil)
+    }
+    var b = [Float](repeating: 0, count: count)
+    var column = 0
+    for (part, factors) in found {
+      for (index, value) in factors.b.enumerated() {
+        b[(part.firstRow + index / factors.rank) * rank + column + index % factors.rank] = value * factors.scale
+      }
+      column += factors.rank
+    }
+    return (found.flatMap(\.factors.a), b, rank)
+  }
+}
+
+extension FactorsOfExpert {
+  /// Factors as other experts have them.
+  fileprivate static func zeros(like part: BoundAdapter.ExpertUpdate) -> FactorsOfExpert {
+    let rank = part.largestRank
+    return FactorsOfExpert(
+      a: [Float](repeating: 0, count: rank * part.inputCount), b: [Float](repeating: 0, count: rank * part.outputCount),
+      rank: rank, scale: 1)
+  }
+}
+
+extension BoundAdapter.ExpertUpdate {
+  fileprivate var largestRank: Int { experts.compactMap { $0?.rank }.max() ?? 0 }
 }
 
 extension WeightTarget {

@@ -26,8 +26,12 @@ extension BoundAdapter {
     }
 
     package let inputCount: Int
-    /// The rows that the tensor has for each expert.
+    /// The rows of an expert that are updated: all that the tensor has for it, or the part that is one module's.
     package let outputCount: Int
+    /// The first of them, counted from the expert's first row in the tensor.
+    package var firstRow: Int { target.part?.firstRow ?? 0 }
+    /// The rows that the tensor has for each expert.
+    package var tensorRowCount: Int { target.tensorRowCount }
     /// Nil for an expert that stays as it is.
     package fileprivate(set) var experts: [Expert?]
     let layout: Layout
@@ -68,11 +72,12 @@ extension BoundAdapter {
     private func rank(of expert: Int) -> Int { experts[expert]?.rank ?? 0 }
   }
 
-  /// What is added to the tensors of experts, by their names in GGUF.
+  /// What is added to the tensors of experts, by their names in GGUF: one update, or one for each part of the tensor that
+  /// is a module's, such as gate and up.
   ///
   /// - Throws: `ambiguousExperts`.
-  package func expertUpdates() throws(AdapterError) -> [String: ExpertUpdate] {
-    var updates: [String: ExpertUpdate] = [:]
+  package func expertUpdates() throws(AdapterError) -> [String: [ExpertUpdate]] {
+    var updates: [String: [ExpertUpdate]] = [:]
     for member in members {
       for target in member.targets {
         let expert = ExpertUpdate.Expert(
@@ -93,13 +98,16 @@ extension BoundAdapter {
             ? .stacked
             : try isNatural(member)
               ? .parameter(moduleOutputCount: outputs) : .swappedParameter(moduleOutputCount: outputs)
-          updates[target.tensorName] = update(
-            experts.count, layout, Array(repeating: expert, count: experts.count))
+          updates[target.tensorName, default: []].append(
+            update(experts.count, layout, Array(repeating: expert, count: experts.count)))
         case .expert(_, let count) where member.pair.isStack:
-          updates[target.tensorName] = update(count, .stacked, Array(repeating: expert, count: count))
+          updates[target.tensorName, default: []].append(
+            update(count, .stacked, Array(repeating: expert, count: count)))
         case .expert(let index, let count):
-          var known = updates[target.tensorName] ?? update(count, .own, Array(repeating: nil, count: count))
-          known.experts[index] = expert
+          var known = updates[target.tensorName] ?? []
+          let part = known.firstIndex { $0.target.part == target.part } ?? known.count
+          if part == known.count { known.append(update(count, .own, Array(repeating: nil, count: count))) }
+          known[part].experts[index] = expert
           updates[target.tensorName] = known
         }
       }
