@@ -11,6 +11,9 @@ struct ModelIdentifier: Hashable {
   private(set) var version: String?
   private(set) var sizeLabel: String?
 
+  /// The Hub's names are at most 96 bytes long, twice. What is longer is a text.
+  private static let byteLimit = 512
+
   private enum Role { case basename, sizeLabel, finetune, version, type }
 
   private struct Part {
@@ -20,7 +23,7 @@ struct ModelIdentifier: Hashable {
 
   /// - Parameter weightCount: the weights that the adapter changes; a size label far below it is a context length.
   init(_ identifier: String, weightCount: Int) {
-    guard !identifier.contains(" ") else {
+    guard !identifier.contains(" "), identifier.utf8.count <= Self.byteLimit else {
       name = identifier
       return
     }
