@@ -33,7 +33,7 @@ struct ConvertCommand: ParsableCommand {
       valueName: "dir|gguf"))
   var base: [String] = []
 
-  @Option(help: ArgumentHelp("What it becomes: gguf (the default) or peft.", valueName: "form"), transform: form)
+  @Option(help: ArgumentHelp("What it becomes: gguf (the default) or peft.", valueName: "form"), transform: named)
   var to = ConversionRequest.Form.gguf
 
   @Option(
@@ -50,7 +50,7 @@ struct ConvertCommand: ParsableCommand {
     help: ArgumentHelp(
       "The element type: f32 (the default), f16, bf16, q8_0, or auto to keep the adapter's own. A GGUF keeps its own.",
       valueName: "type"),
-    transform: outputType)
+    transform: { (text) throws -> OutputType in try named(text) })
   var outtype: OutputType?
 
   @Option(
@@ -148,26 +148,11 @@ struct ConvertCommand: ParsableCommand {
   }
 }
 
-private func form(_ text: String) throws -> ConversionRequest.Form {
-  guard let form = ConversionRequest.Form(rawValue: text.lowercased()) else {
-    throw ValidationError("'\(text)' is not a form of adapters; the forms are gguf and peft")
-  }
-  return form
-}
-
 private func setting(_ text: String) throws -> GeneralKeySetting {
   guard let setting = GeneralKeySetting(text) else {
     throw ValidationError("'\(text)' sets nothing; write KEY=VALUE, as in general.license=apache-2.0")
   }
   return setting
-}
-
-private func outputType(_ text: String) throws -> OutputType {
-  guard let type = OutputType(rawValue: text.lowercased()) else {
-    let known = OutputType.allCases.map(\.rawValue).joined(separator: ", ")
-    throw ValidationError("'\(text)' is not an output type; choose one of \(known)")
-  }
-  return type
 }
 
 // MARK: - Trees
