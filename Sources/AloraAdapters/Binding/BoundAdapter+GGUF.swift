@@ -30,10 +30,10 @@ extension BoundAdapter {
     let findings = adapter.findings + adapter.findings(for: base)
     if let finding = findings.first(where: \.isFatal) { throw finding.error(path: adapter.path) }
     try adapter.checkTokens(of: base)
-    let targets = GGUFAdapter.targets(of: base)
+    let targets = GGUFAdapter.Targets(base)
     path = adapter.path
     members = try adapter.pairs.compactMap { pair in
-      guard let (module, target) = targets[pair.module] else { return nil }
+      guard let (module, target) = targets[pair] else { return nil }
       return Member(
         module: module, targets: [target], pair: pair, rank: pair.rank,
         scaling: ModuleMatcher.Scaling(
