@@ -14,7 +14,7 @@ struct AddedToken: Hashable, Sendable {
   var isSpecial = false
 }
 
-/// The texts in which an added token is searched for.
+/// The texts that are searched for an added token.
 struct SearchedTexts: OptionSet, Hashable, Sendable {
   let rawValue: UInt8
 

@@ -111,7 +111,7 @@ import Testing
     }
   }
 
-  /// A name that only a wrapper keeps from the base is no reason to look for another base.
+  /// A name that only a wrapper keeps from the base asks for no other base.
   @Test(arguments: [
     ("actor.base_model.model.", "actor.base_model.model.", ""),
     ("base_model.model.model.layers.", "_flat_param.", "_flat_param."),

@@ -68,7 +68,7 @@ struct RoundTrip {
       }
       let same = try difference()
       #expect(same.isEmpty && same.comparedTensorCount > 0, "\(same.entries)")
-      // One element of each tensor: a bit of its exponent, because the sign of 0 is no difference.
+      // One element of each tensor: a bit of its exponent, because 0 and -0 are equal.
       var changed = bytes
       let tensors = try GGUFFile(path: directory + "/a.gguf").tensors.filter { $0.dtype == .f32 }
       for tensor in tensors { changed[tensor.byteRange.upperBound - 1] ^= 0x40 }
