@@ -123,7 +123,10 @@ import Testing
         return stride(from: 0, to: bytes.count, by: count).map { Array(bytes[$0..<($0 + count)]) }
       }
       for index in slices[0].indices {
-        for slice in slices { try writer.write(slice[index].span.bytes, of: declaration.name) }
+        for slice in slices {
+          let bytes = slice[index]
+          try writer.write(bytes.span.bytes, of: declaration.name)
+        }
       }
     }
     try writer.finish()
