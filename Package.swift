@@ -66,8 +66,8 @@ let package = Package(
     module(
       "AloraAdapters",
       [
-        "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraRegex", "AloraSafetensors", "AloraTensors",
-        "AloraTokenization",
+        "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraRegex", "AloraSafetensors", "AloraTemplates",
+        "AloraTensors", "AloraTokenization",
       ]),
     module(
       "AloraConversion",
@@ -143,8 +143,8 @@ let package = Package(
     tests(
       "AloraConversion",
       [
-        "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraSafetensors",
-        "AloraTensors", "AloraTestSupport", "AloraTokenization",
+        "AloraModels", "AloraSystem", "AloraGGUF", "AloraInspection", "AloraJSON", "AloraNPZ", "AloraAdapters",
+        "AloraSafetensors", "AloraTensors", "AloraTestSupport", "AloraTokenization",
       ]),
     tests("AloraModels", ["AloraSystem", "AloraGGUF", "AloraJSON", "AloraTestSupport", "AloraTokenization"]),
     tests(
@@ -168,7 +168,7 @@ let package = Package(
         "AloraJSON",
         "AloraModelCard", "AloraNPZ", "AloraSystem", "AloraTensors", "AloraTestSupport", "AloraVerification",
       ], exclude: ["Snapshots"]),
-    tests("AloraInspection", ["AloraGGUF", "AloraModels", "AloraTensors", "AloraTestSupport"]),
+    tests("AloraInspection", ["AloraGGUF", "AloraModels", "AloraSystem", "AloraTensors", "AloraTestSupport"]),
     tests("Alora", ["AloraTestSupport"]),
     tests("AloraCLI", ["AloraGGUF", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),

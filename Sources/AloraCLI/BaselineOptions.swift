@@ -46,18 +46,15 @@ struct BaselineOptions: ParsableArguments {
     -> VerificationResult
   {
     guard let path = baseline else { return result }
-    let found = Baseline(
-      result, modelDigest: try loaded.model.source.digest(), adapterDigest: adapter.digest)
-    guard accept || FileSystem.kind(of: path) == nil else {
-      let verdict = found.verdict(against: try Baseline(path: path))
-      if !verdict.passed { common.note("--accept makes the new bits the baseline, if the change is intended") }
-      return result.adding(verdict)
-    }
-    let verdict = found.verdict(recordedAfter: result)
-    if verdict.passed {
-      try found.write(to: path, replacesExisting: accept)
+    let digest = try loaded.model.source.digest()
+    let (checked, use) = try Baseline.check(
+      result, path: path, accepts: accept, modelDigest: digest, adapterDigest: adapter.digest)
+    switch use {
+    case .differs: common.note("--accept makes the new bits the baseline, if the change is intended")
+    case .recorded:
       common.note("the bits of this run are now in \(path): commit it".escapingControlCharacters())
+    case .agrees, .notRecorded: break
     }
-    return result.adding(verdict)
+    return checked
   }
 }

@@ -1,9 +1,7 @@
-internal import AloraModels
 internal import AloraSystem
 internal import AloraConversion
 internal import AloraGGUF
 internal import AloraJSON
-internal import AloraAdapters
 internal import AloraReports
 internal import ArgumentParser
 
@@ -35,7 +33,7 @@ struct ConvertCommand: ParsableCommand {
       valueName: "dir|gguf"))
   var base: [String] = []
 
-  @Option(help: ArgumentHelp("What it becomes: gguf (the default) or peft.", valueName: "form"), transform: form)
+  @Option(help: ArgumentHelp("What it becomes: gguf (the default) or peft.", valueName: "form"), transform: named)
   var to = ConversionRequest.Form.gguf
 
   @Option(
@@ -52,7 +50,7 @@ struct ConvertCommand: ParsableCommand {
     help: ArgumentHelp(
       "The element type: f32 (the default), f16, bf16, q8_0, or auto to keep the adapter's own. A GGUF keeps its own.",
       valueName: "type"),
-    transform: outputType)
+    transform: { (text) throws -> OutputType in try named(text) })
   var outtype: OutputType?
 
   @Option(
@@ -112,7 +110,7 @@ struct ConvertCommand: ParsableCommand {
   }
 
   private func convertOne(_ bases: [ConversionBase]) throws {
-    let conversion = try prepared(adapter, bases)
+    let conversion = try AdapterConversion(path: adapter, bases: bases, request: request)
     let output = outputPath(conversion)
     let summary = dryRun ? nil : try write(conversion, to: output)
     if common.json {
@@ -134,17 +132,12 @@ struct ConvertCommand: ParsableCommand {
     return request
   }
 
-  private func prepared(_ path: String, _ bases: [ConversionBase]) throws -> AdapterConversion {
-    try AdapterConversion(path: path, bases: bases, request: request)
-  }
-
-  private func outputPath(_ conversion: AdapterConversion, in directory: String? = nil) -> String {
+  private func outputPath(_ conversion: AdapterConversion) -> String {
     if let outfile { return outfile }
-    let folder = directory ?? outdir
     // A PEFT adapter is a directory itself.
-    if to == .peft, let folder { return folder }
+    if to == .peft, let outdir { return outdir }
     let name = conversion.defaultName(adapterPath: adapter)
-    return folder.map { "\($0)/\(name)" } ?? name
+    return outdir.map { "\($0)/\(name)" } ?? name
   }
 
   private func write(_ conversion: AdapterConversion, to path: String) throws -> AdapterConversion.Summary {
@@ -155,13 +148,6 @@ struct ConvertCommand: ParsableCommand {
   }
 }
 
-private func form(_ text: String) throws -> ConversionRequest.Form {
-  guard let form = ConversionRequest.Form(rawValue: text.lowercased()) else {
-    throw ValidationError("'\(text)' is not a form of adapters; the forms are gguf and peft")
-  }
-  return form
-}
-
 private func setting(_ text: String) throws -> GeneralKeySetting {
   guard let setting = GeneralKeySetting(text) else {
     throw ValidationError("'\(text)' sets nothing; write KEY=VALUE, as in general.license=apache-2.0")
@@ -169,31 +155,17 @@ private func setting(_ text: String) throws -> GeneralKeySetting {
   return setting
 }
 
-private func outputType(_ text: String) throws -> OutputType {
-  guard let type = OutputType(rawValue: text.lowercased()) else {
-    let known = OutputType.allCases.map(\.rawValue).joined(separator: ", ")
-    throw ValidationError("'\(text)' is not an output type; choose one of \(known)")
-  }
-  return type
-}
-
 // MARK: - Trees
 
 extension ConvertCommand {
   private func convertTree(_ bases: [ConversionBase]) throws {
-    let tree = try AdapterTree(root: adapter)
+    let tree = try TreeConversion(root: adapter)
     for link in tree.linksOut {
       common.note("\(link): this link leads out of the tree and is not followed".escapingControlCharacters())
     }
-    guard !tree.adapters.isEmpty || !tree.failures.isEmpty else {
-      throw AdapterError(
-        .missingConfiguration, path: adapter, problem: "no directory in it contains \(ModelFiles.adapterConfiguration)",
-        remedy: "give the root of a library: <intrinsic>/<base>/{lora,alora}/")
-    }
     var rows: [TreeRow] = []
-    for directory in tree.adapters { rows.append(convertMember(directory, bases)) }
-    for (path, error) in tree.failures {
-      rows.append(TreeRow(adapter: relative(path), isAdapter: false, failure: error.category, message: error.line))
+    tree.run(bases, request, directory: outdir, write: { dryRun ? nil : try write($0, to: $1) }) { name, outcome in
+      rows.append(row(name, outcome))
     }
     if common.json {
       Console.standardOutput.write(
@@ -206,21 +178,18 @@ extension ConvertCommand {
     }
   }
 
-  private func convertMember(_ directory: String, _ bases: [ConversionBase]) -> TreeRow {
-    let relative = relative(directory)
-    do {
-      let conversion = try prepared(directory, bases)
-      // The tree's own structure keeps adapters of one name apart.
-      let folder = [outdir, relative.isEmpty ? nil : relative].compactMap { $0 }.joined(separator: "/")
-      let output = outputPath(conversion, in: folder)
-      let summary = dryRun ? nil : try write(conversion, to: output)
+  private func row(_ name: String, _ outcome: TreeConversion.Outcome) -> TreeRow {
+    func failed(_ error: any Error, isAdapter: Bool) -> TreeRow {
+      let known = error as? any DiagnosedError
       return TreeRow(
-        adapter: relative, conversion: conversion, output: output, summary: summary, hasJSON: common.json)
-    } catch let error as any DiagnosedError {
-      return TreeRow(adapter: relative, failure: error.category, message: error.line)
-    } catch { return TreeRow(adapter: relative, failure: .refusedInput, message: "\(error)") }
+        adapter: name, isAdapter: isAdapter, failure: known?.category ?? .refusedInput,
+        message: known?.line ?? "\(error)")
+    }
+    return switch outcome {
+    case .planned(let conversion, let output, let summary):
+      TreeRow(adapter: name, conversion: conversion, output: output, summary: summary, hasJSON: common.json)
+    case .failed(let error): failed(error, isAdapter: true)
+    case .unsearchable(let error): failed(error, isAdapter: false)
+    }
   }
-
-  /// The path as seen from the tree's root.
-  private func relative(_ path: String) -> String { String(path.dropFirst(adapter.count).drop { $0 == "/" }) }
 }

@@ -64,31 +64,16 @@ struct FirstTokenBenchmark: ParsableCommand {
     let file = try plot.map { try AtomicFile(path: $0, replacesExisting: force) }
     let loaded = try inference.load(common)
     guard let adapter = loaded.adapter else { throw ExitStatus.usage }
-    let measurement = TimeToFirstToken(evaluator: loaded.evaluator, adapter: adapter)
-    // Pages and caches are warm after the first call.
-    _ = try measurement.times(contextCount: 16, repeats: 1)
-    var progress = Progress(
-      "measuring", total: 2 * contextCounts.reduce(0, +) + (adapters + 2) * pipelineContext, isQuiet: common.quiet)
-    let limit = inference.contextLimit(of: loaded.model)
-    for count in contextCounts + [pipelineContext] { try limit.check(count, name: "a context") }
-    var (rows, done) = ([TimeToFirstToken.Times](), 0)
-    for count in contextCounts {
-      rows.append(try measurement.times(contextCount: count, repeats: repeats))
-      done += 2 * count
-      progress.update(done)
-    }
-    let pipeline =
-      adapters > 0
-      ? try measurement.pipeline(contextCount: pipelineContext, adapterCount: adapters, generatedCount: generated) : nil
-    let continuations = try measurement.continuations(
-      contextCount: pipelineContext, newCounts: [1, 4, 16, 64, 256], repeats: repeats)
+    let plan = TimeToFirstToken.Plan(
+      contextCounts: contextCounts, repeats: repeats, adapterCount: adapters, pipelineContextCount: pipelineContext,
+      generatedCount: generated)
+    var progress = Progress("measuring", total: plan.tokenCount, isQuiet: common.quiet)
+    let figures = try TimeToFirstToken(evaluator: loaded.evaluator, adapter: adapter)
+      .figures(plan, limit: inference.contextLimit(of: loaded.model)) { progress.update($0) }
     progress.finish()
     let report = FirstTokenReport(
-      model: inference.model, adapter: inference.adapter, evaluator: loaded.evaluator, repeats: repeats, rows: rows,
-      continuationContext: pipelineContext, continuations: continuations, pipeline: pipeline)
-    if let file {
-      try file.commit(Array(FirstTokenPlot(rows: rows).svg.utf8))
-    }
+      model: inference.model, adapter: inference.adapter, evaluator: loaded.evaluator, figures: figures)
+    try file?.commit(Array(FirstTokenPlot(rows: figures.times).svg.utf8))
     Console.standardOutput.write(common.json ? report.json.serialized() + "\n" : report.text)
   }
 }

@@ -77,12 +77,7 @@ struct GoldenRecordCommand: ParsableCommand {
     }
     let writer = try NPZWriter(path: output, replacesExisting: force, compression: .stored)
     var progress = Progress("recording", total: list.reduce(0) { $0 + $1.tokens.count }, isQuiet: common.quiet)
-    var (cases, done): ([GoldenRecorder.Case], Int) = ([], 0)
-    for (index, prompt) in list.enumerated() {
-      cases.append(try recorder.record(prompt, index: index, keeping: positions, to: writer))
-      done += prompt.tokens.count
-      progress.update(done)
-    }
+    let cases = try recorder.record(list, keeping: positions, to: writer) { progress.update($0) }
     progress.finish()
     let rows = cases.reduce(0) { $0 + $1.positions.count }
     let offCount = cases.count { $0.activationStart == nil }
@@ -101,9 +96,7 @@ struct GoldenRecordCommand: ParsableCommand {
       ).map { VerificationPrompt(name: $0.name, tokens: $0.tokens) }
     }
     guard let content = try conversation.conversation() else { throw ExitStatus.usage }
-    let encoder = try ConversationEncoder(model: inference.model, needsTemplate: conversation.isChat)
-    let tokens = try encoder.tokens(content, invocation: invocation)
-    guard !tokens.isEmpty else { throw InferenceError(.noTokens, path: nil, problem: "the prompt has no tokens") }
+    let tokens = try ConversationEncoder.promptTokens(content, model: inference.model, invocation: invocation)
     return [VerificationPrompt(name: "prompt 0", tokens: tokens)]
   }
 }

@@ -84,8 +84,8 @@ struct LoadedModel {
   let evaluator: Evaluator
 }
 
-/// One of a type's few values by its name.
+/// One of a type's few values by its name, in small or capital letters.
 func named<Value: RawRepresentable & CaseIterable>(_ text: String) throws -> Value where Value.RawValue == String {
-  if let value = Value(rawValue: text) { return value }
+  if let value = Value(rawValue: text.lowercased()) { return value }
   throw ValidationError("'\(text)' is not one of \(Value.allCases.map(\.rawValue).joined(separator: ", ")).")
 }

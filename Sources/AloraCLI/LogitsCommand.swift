@@ -117,18 +117,12 @@ struct LogitsCommand: ParsableCommand {
     let writer = try NPZWriter(path: output, replacesExisting: force, compression: .stored)
     let recorder = LogitsRecorder(
       evaluator: loaded.evaluator, adapter: loaded.adapter, chunk: chunk, writesPositions: !keepsAll)
-    var report = LogitsReport(
-      model: inference.model, evaluator: loaded.evaluator, adapter: loaded.adapter,
-      rule: activationStart == nil ? activation : nil, listsPositions: !keepsAll)
-    var progress = Progress(
-      "computing", total: jobs.reduce(0) { $0 + $1.computedCount }, isQuiet: common.quiet)
-    var done = 0
-    for (index, job) in jobs.enumerated() {
-      let digest = try recorder.record(job, index: index, to: writer) { progress.update(done + $0) }
-      report.texts.append((job, digest))
-      done += job.computedCount
-    }
+    var progress = Progress("computing", total: jobs.reduce(0) { $0 + $1.computedCount }, isQuiet: common.quiet)
+    let digests = try recorder.record(jobs, to: writer) { progress.update($0) }
     progress.finish()
+    let report = LogitsReport(
+      model: inference.model, evaluator: loaded.evaluator, adapter: loaded.adapter,
+      rule: activationStart == nil ? activation : nil, listsPositions: !keepsAll, texts: Array(zip(jobs, digests)))
     let rowCount = jobs.reduce(0) { $0 + $1.positions.count }
     try writer.finish(
       with: report.json, common,
@@ -142,27 +136,10 @@ struct LogitsCommand: ParsableCommand {
   }
 
   private func promptTokens(_ content: Conversation, invocation: [Int]?) throws -> [Int] {
-    let tokens = try ConversationEncoder(model: inference.model, needsTemplate: conversation.isChat)
-      .tokens(content, invocation: invocation)
-    guard !tokens.isEmpty else {
-      throw InferenceError(.noTokens, path: inference.model, problem: "the prompt has no tokens, and so no logits")
-    }
-    return tokens
+    try ConversationEncoder.promptTokens(content, model: inference.model, invocation: invocation)
   }
 
   private func listedTexts() throws -> [[Int]] {
-    if let listed = listedTokens { return [listed] }
-    guard let tokensFile else { return [] }
-    let limit = 0...Int(Int32.max)
-    let root = try JSONDocument(path: tokensFile).root
-    let elements = try root.elements()
-    let texts =
-      elements.allSatisfy { $0.kind == .integer }
-      ? [try root.integers(in: limit)] : try elements.map { try $0.integers(in: limit) }
-    if let empty = texts.firstIndex(of: []) {
-      let place = elements.isEmpty ? root.jsonPath : elements[empty].jsonPath
-      throw InferenceError(.noTokens, path: tokensFile, place: place, problem: "a text without tokens has no logits")
-    }
-    return texts
+    try listedTokens.map { [$0] } ?? tokensFile.map { try TokenLists.texts(path: $0) } ?? []
   }
 }

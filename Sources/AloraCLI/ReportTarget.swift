@@ -1,4 +1,5 @@
 internal import AloraSystem
+internal import AloraJSON
 internal import AloraReports
 internal import ArgumentParser
 
@@ -57,16 +58,27 @@ enum ReportTarget: ExpressibleByArgument {
     }
   }
 
-  /// Writes several. One that fails hides no other.
+  /// Writes the reports and prints the result. A report that can't be written hides no other, and not the result.
   ///
-  /// - Returns: the first failure.
-  static func write(
-    _ targets: [ReportTarget], _ list: CheckList, json: String, page: () throws -> String
-  ) -> (any Error)? {
+  /// - Parameters:
+  ///   - json: the whole result, for `--json`.
+  ///   - text: the result for people.
+  /// - Throws: the first failure to write a report; ``ExitStatus/checkFailed``.
+  static func publish(
+    _ targets: [ReportTarget], _ list: CheckList, json: JSONValue, text: @autoclosure () -> String, passed: Bool,
+    _ common: CommonOptions, page: () throws -> String
+  ) throws {
+    let json = json.serialized() + "\n"
     var failure: (any Error)?
     for target in targets {
       do { try target.write(list, json: json, page: page) } catch { failure = failure ?? error }
     }
-    return failure
+    if common.json {
+      Console.standardOutput.write(json)
+    } else if !common.quiet {
+      Console.standardOutput.write(text())
+    }
+    if let failure { throw failure }
+    if !passed { throw ExitStatus.checkFailed }
   }
 }

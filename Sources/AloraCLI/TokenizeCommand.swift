@@ -1,8 +1,6 @@
 internal import AloraGeneration
 internal import AloraJSON
-internal import AloraTokenization
 internal import AloraReports
-internal import AloraSystem
 internal import ArgumentParser
 
 /// `alora tokenize`: shows the tokens of a text.
@@ -55,35 +53,12 @@ struct TokenizeCommand: ParsableCommand {
   func run() throws {
     let conversation =
       try conversation.conversation() ?? Conversation(text: .text(text ?? ""), isChat: false, frame: ChatFrame())
-    let encoder = try ConversationEncoder(model: model, needsTemplate: self.conversation.isChat)
-    let tokenizer = encoder.tokenizer
-    var prompt: String?
-    if case .chat(let messages) = conversation.content {
-      prompt = try encoder.text(
-        of: messages, frame: conversation.frame, addsGenerationPrompt: !noGenerationPrompt)
-    }
-    let tokens =
-      try prompt.map { try tokenizer.encode($0, addsSpecialTokens: false) }
-      ?? encoder.tokens(conversation, invocation: nil, addsSpecialTokens: !noSpecial)
-    let other = try transformers5Tokens(encoder, conversation, prompt: prompt, unlike: tokens)
     let report = TokenizationReport(
-      model: model, tokenizer: tokenizer, tokens: tokens, prompt: prompt,
-      addsSpecialTokens: !noSpecial && prompt == nil, transformers5: other)
+      model: model,
+      try TokenizedText(
+        conversation, model: model, addsGenerationPrompt: !noGenerationPrompt, addsSpecialTokens: !noSpecial))
     if let note = report.note { common.note(note) }
     Console.standardOutput.write(
-      common.json ? report.json.serialized() + "\n" : common.quiet ? report.idText : report.text)
-  }
-
-  /// What transformers 5 makes of the text, if it makes something else of it.
-  private func transformers5Tokens(
-    _ encoder: ConversationEncoder, _ conversation: Conversation, prompt: String?, unlike tokens: [Int]
-  ) throws -> TokenizationReport.Transformers5? {
-    guard let built = encoder.tokenizer.built else { return nil }
-    let tokenizer = try built.tokenizer()
-    let theirs =
-      try prompt.map { try tokenizer.encode($0, addsSpecialTokens: false) }
-      ?? encoder.replacing(tokenizer: tokenizer).tokens(
-        conversation, invocation: nil, addsSpecialTokens: !noSpecial)
-    return theirs == tokens ? nil : TokenizationReport.Transformers5(className: built.className, tokens: theirs)
+      common.json ? report.json.serialized() + "\n" : common.quiet ? report.idText : report.table)
   }
 }

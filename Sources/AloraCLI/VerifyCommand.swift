@@ -123,17 +123,10 @@ struct VerifyCommand: ParsableCommand {
     let report = VerificationReport(
       model: inference.model, adapter: adapter.path, golden: golden, adapterDigest: adapter.digest.description,
       result: result, piece: piece)
-    let json = report.json.serialized() + "\n"
-    let failure = ReportTarget.write(reports, CheckList(report), json: json) {
-      HTMLReport(report, context: try context(loaded.model, adapter)).text
-    }
-    if common.json {
-      Console.standardOutput.write(json)
-    } else if !common.quiet {
-      Console.standardOutput.write(TextReport(style: Console.standardOutput.style).text(report))
-    }
-    if let failure { throw failure }
-    if !result.passed { throw ExitStatus.checkFailed }
+    try ReportTarget.publish(
+      reports, CheckList(report), json: report.json, text: TextReport(style: Console.standardOutput.style).text(report),
+      passed: result.passed, common
+    ) { HTMLReport(report, context: try context(loaded.model, adapter)).text }
   }
 
   /// - Throws: what reading the files for their digests throws.

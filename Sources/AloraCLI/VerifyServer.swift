@@ -57,24 +57,17 @@ struct VerifyServer {
         texts: try texts(), invocation: adapter.invocationTokens, vocabularySize: loaded.model.vocabularySize)
     ).run(adapter: options.serverAdapter.map(ServerAdapter.Identifier.init)) { progress.update($0 * 100 / max(1, $1)) }
     progress.finish()
-    let json =
-      report.json(
-        model: inference.model, adapter: adapter.path, adapterDigest: adapter.digest.description
-      ).serialized() + "\n"
-    let list = CheckList(report, model: inference.model, adapter: adapter.path)
-    let failure = ReportTarget.write(reports, list, json: json) {
+    try ReportTarget.publish(
+      reports, CheckList(report, model: inference.model, adapter: adapter.path),
+      json: report.json(
+        model: inference.model, adapter: adapter.path, adapterDigest: adapter.digest.description),
+      text: TextReport(style: Console.standardOutput.style).text(report), passed: report.passed, common
+    ) {
       HTMLServerReport(
         report, model: try .init(loaded.model, path: inference.model), adapter: try .init(adapter),
         version: aloraVersion
       ).text
     }
-    if common.json {
-      Console.standardOutput.write(json)
-    } else if !common.quiet {
-      Console.standardOutput.write(TextReport(style: Console.standardOutput.style).text(report))
-    }
-    if let failure { throw failure }
-    if !report.passed { throw ExitStatus.checkFailed }
   }
 
   private func texts() throws -> [[Int]] {

@@ -79,7 +79,8 @@ extension ConversionPlan {
           let part = first..<min(first + step, rows.upperBound)
           first = part.upperBound
           buffer = [UInt8](repeating: 0, count: part.count * columnCount * width)
-          if let block, let gather = Optional(block.gather) {
+          if let block {
+            let gather = block.gather
             let own = (part.lowerBound - block.firstRow)..<(part.upperBound - block.firstRow)
             try reader.fill(&narrow, gather, slice: slice, rows: own)
             for index in 0..<part.count {

@@ -61,7 +61,7 @@ extension ConversionPlan {
       throw ConversionError(
         .noEffect, path: adapter.weightsPath,
         problem: "in \(outputType.rawValue), every update becomes 0: the weights are too small for the type",
-        remedy: "convert to f32")
+        remedy: .outputType("f32"))
     }
     try writer.finish()
     return ConversionSummary(

@@ -30,7 +30,7 @@ struct FactorEncoder {
   }
 
   mutating func read(_ file: MappedFile, at offset: Int, byteCount: Int) throws {
-    Self.resize(&source, to: byteCount)
+    source.resize(to: byteCount)
     var elements = source.mutableSpan
     var bytes = unsafe elements.mutableBytes
     try file.read(at: offset, into: &bytes)
@@ -40,7 +40,7 @@ struct FactorEncoder {
   mutating func take(_ bytes: inout [UInt8]) { swap(&source, &bytes) }
 
   mutating func permuteRows(_ permutation: RowPermutation, rowByteCount: Int, rowCount: Int) {
-    Self.resize(&reordered, to: source.count)
+    reordered.resize(to: source.count)
     precondition(rowByteCount * rowCount <= source.count, "more rows than were read")
     // Safe: a permutation's source rows are rows, and both buffers hold `rowCount` of them.
     unsafe source.withUnsafeBytes { from in
@@ -61,7 +61,7 @@ struct FactorEncoder {
     _ file: MappedFile, _ tensor: TensorDescription, columns: Range<Int>, elementByteCount: Int
   ) throws {
     let (rowCount, rowByteCount) = (tensor.shape.rowCount, tensor.shape.columnCount * elementByteCount)
-    Self.resize(&reordered, to: columns.count * rowCount * elementByteCount)
+    reordered.resize(to: columns.count * rowCount * elementByteCount)
     for row in 0..<rowCount {
       let offset = tensor.byteRange.lowerBound + row * rowByteCount + columns.lowerBound * elementByteCount
       try read(file, at: offset, byteCount: columns.count * elementByteCount)
@@ -132,9 +132,7 @@ struct FactorEncoder {
           problem: "folding the scaling into it gives \(own) × \(tensor.factor), more than F32 can represent",
           remedy: "check the adapter's alpha and rank")
       }
-      throw AdapterError(
-        .notFinite, path: path, place: "tensor \(tensor.source.name)", problem: "it contains NaN or infinity",
-        remedy: "the training diverged: use an earlier checkpoint")
+      throw AdapterError.notFinite(path, tensor: tensor.source.name)
     }
     let limit: Float? =
       switch tensor.dtype {
@@ -148,12 +146,15 @@ struct FactorEncoder {
       .overflow, path: path, place: "tensor \(tensor.source.name)",
       problem: "it contains \(largest), which \(tensor.dtype) can't represent", remedy: .outputType("f32"))
   }
+}
 
-  private static func resize(_ buffer: inout [UInt8], to count: Int) {
-    if buffer.count > count {
-      buffer.removeLast(buffer.count - count)
-    } else if buffer.count < count {
-      buffer += [UInt8](repeating: 0, count: count - buffer.count)
+extension [UInt8] {
+  /// Makes the buffer as long as `count`. Bytes that it had stay, and the others are 0.
+  mutating func resize(to count: Int) {
+    if self.count > count {
+      removeLast(self.count - count)
+    } else if self.count < count {
+      self += [UInt8](repeating: 0, count: count - self.count)
     }
   }
 }

@@ -15,14 +15,14 @@ struct GatherReader {
   /// - Throws: ``FileError``.
   mutating func fill(_ buffer: inout [UInt8], _ gather: Gather, slice: Int, rows: Range<Int>) throws {
     guard let source = gather.source(ofSlice: slice) else {
-      Self.resize(&buffer, to: rows.count * gather.columnCount * (gather.elementByteCount ?? 0))
+      buffer.resize(to: rows.count * gather.columnCount * (gather.elementByteCount ?? 0))
       for index in buffer.indices { buffer[index] = 0 }
       return
     }
     guard let width = source.dtype.byteCount(elementCount: 1), !rows.isEmpty else { return }
     let columns = (0..<gather.columnCount).map { gather.columnOrder.sourceRow(of: $0) * gather.columnStride }
     let span = (columns.max() ?? 0) + 1
-    Self.resize(&buffer, to: rows.count * gather.columnCount * width)
+    buffer.resize(to: rows.count * gather.columnCount * width)
     let offsets = rows.map { gather.rowOffset(slice: slice, row: $0) }
     guard let low = offsets.min(), let high = offsets.max() else { return }
     // One read for rows that lie close together, else one for each.
@@ -55,7 +55,7 @@ struct GatherReader {
     let stride = isByRow ? gather.rowStride : gather.columnStride
     let (inner, innerStride) = isByRow ? (gather.columnCount, gather.columnStride) : (gather.rowCount, gather.rowStride)
     let sliceCount = gather.rowCount * gather.columnCount
-    Self.resize(&buffer, to: slices.count * sliceCount * width)
+    buffer.resize(to: slices.count * sliceCount * width)
     let run = max(1, Self.chunkByteCount / (stride * width))
     var first = 0
     while first < count {
@@ -87,18 +87,10 @@ struct GatherReader {
   private mutating func read(_ source: TensorDescription, elements: Range<Int>, _ width: Int) throws(FileError) {
     precondition(elements.upperBound * width <= source.byteRange.count, "an element from outside of the source")
     let file = weights.file(of: source)
-    Self.resize(&chunk, to: elements.count * width)
+    chunk.resize(to: elements.count * width)
     var span = chunk.mutableSpan
     var bytes = unsafe span.mutableBytes
     try file.read(at: source.byteRange.lowerBound + elements.lowerBound * width, into: &bytes)
-  }
-
-  private static func resize(_ buffer: inout [UInt8], to count: Int) {
-    if buffer.count > count {
-      buffer.removeLast(buffer.count - count)
-    } else if buffer.count < count {
-      buffer += [UInt8](repeating: 0, count: count - buffer.count)
-    }
   }
 }
 

@@ -2,34 +2,29 @@ package import AloraSystem
 
 /// A server that can't be reached, or an answer that can't be used.
 package struct ServerError: DiagnosedError, Hashable {
-  package struct Code: Hashable, Sendable {
-    enum Value: Hashable, Sendable {
-      case badAddress, encryptedAddress, unreachable, timedOut, connectionLost
-      case malformedResponse, tooLarge, refused, unsupported, noAdapter, ambiguousAdapter
-    }
-    let value: Value
+  package enum Code: Hashable, Sendable {
     /// The address isn't `http://host:port`.
-    package static let badAddress = Code(value: .badAddress)
+    case badAddress
     /// The address is `https://…`, which isn't supported.
-    package static let encryptedAddress = Code(value: .encryptedAddress)
+    case encryptedAddress
     /// The host doesn't exist, or nothing listens there.
-    package static let unreachable = Code(value: .unreachable)
+    case unreachable
     /// The server took longer than allowed.
-    package static let timedOut = Code(value: .timedOut)
+    case timedOut
     /// The connection ended before the answer did.
-    package static let connectionLost = Code(value: .connectionLost)
+    case connectionLost
     /// The answer breaks HTTP/1.1, or isn't the JSON that was asked for.
-    package static let malformedResponse = Code(value: .malformedResponse)
+    case malformedResponse
     /// The answer is longer than the limit.
-    package static let tooLarge = Code(value: .tooLarge)
+    case tooLarge
     /// The server answered with a status other than 200.
-    package static let refused = Code(value: .refused)
+    case refused
     /// The server lacks what the checks need.
-    package static let unsupported = Code(value: .unsupported)
+    case unsupported
     /// None of the server's adapters is the one to check.
-    package static let noAdapter = Code(value: .noAdapter)
+    case noAdapter
     /// Several of the server's adapters may be the one to check.
-    package static let ambiguousAdapter = Code(value: .ambiguousAdapter)
+    case ambiguousAdapter
   }
 
   package let code: Code
@@ -49,7 +44,7 @@ package struct ServerError: DiagnosedError, Hashable {
   }
 
   package var category: ErrorCategory {
-    switch code.value {
+    switch code {
     case .badAddress, .encryptedAddress: .usage
     case .unreachable, .timedOut, .connectionLost: .inputOutput
     case .malformedResponse, .tooLarge, .refused, .unsupported, .noAdapter, .ambiguousAdapter: .refusedInput
@@ -59,7 +54,7 @@ package struct ServerError: DiagnosedError, Hashable {
   package var place: String? { nil }
 
   private static func remedy(for code: Code) -> Remedy? {
-    switch code.value {
+    switch code {
     case .badAddress: "give an address such as http://127.0.0.1:8080"
     case .encryptedAddress: "give the server's plain http:// address, or that of a proxy or tunnel on this machine"
     case .unreachable: "start the server, and check host and port"

@@ -2,70 +2,60 @@ package import AloraSystem
 
 /// A GGUF file that can't be read as expected, or content that can't be written as GGUF.
 package struct GGUFError: DiagnosedError, Hashable {
-  package struct Code: Hashable, Sendable {
-    enum Value: Hashable, Sendable {
-      case notGGUF, unsupportedVersion, truncated, implausibleCount, headerTooLarge
-      case invalidKey, duplicateKey, invalidValueType, invalidBoolean, nestedTooDeep, invalidAlignment
-      case invalidTensorName, duplicateTensor, invalidShape, invalidTensorType, incompleteBlocks
-      case misalignedTensor, overlappingTensors, gapBetweenTensors, tensorOutOfRange
-      case missingKey, wrongValueType, valueOutOfRange, invalidUTF8, unsupportedByteOrder
-      case notFirstPart, invalidPartName, missingPart, inconsistentParts
-      case wrongTensorData
-    }
-    let value: Value
+  package enum Code: Hashable, Sendable {
     /// The file does not start with `GGUF`.
-    package static let notGGUF = Code(value: .notGGUF)
+    case notGGUF
     /// Neither version 2 nor 3.
-    package static let unsupportedVersion = Code(value: .unsupportedVersion)
+    case unsupportedVersion
     /// The file ends within its header.
-    package static let truncated = Code(value: .truncated)
+    case truncated
     /// A number of entries, elements or bytes that the rest of the file cannot hold.
-    package static let implausibleCount = Code(value: .implausibleCount)
+    case implausibleCount
     /// The header is longer, or holds more, than ``GGUFLimits`` says.
-    package static let headerTooLarge = Code(value: .headerTooLarge)
+    case headerTooLarge
     /// A key that is empty, longer than 65535 bytes or not valid UTF-8.
-    package static let invalidKey = Code(value: .invalidKey)
-    package static let duplicateKey = Code(value: .duplicateKey)
+    case invalidKey
+    case duplicateKey
     /// A value type that does not exist.
-    package static let invalidValueType = Code(value: .invalidValueType)
+    case invalidValueType
     /// A Boolean that is neither 0 nor 1.
-    package static let invalidBoolean = Code(value: .invalidBoolean)
+    case invalidBoolean
     /// Arrays in arrays beyond ``GGUFLimits/arrayDepth``.
-    package static let nestedTooDeep = Code(value: .nestedTooDeep)
+    case nestedTooDeep
     /// `general.alignment` isn't a UINT32, or isn't a power of two.
-    package static let invalidAlignment = Code(value: .invalidAlignment)
+    case invalidAlignment
     /// A tensor name of 64 bytes or more, or not valid UTF-8.
-    package static let invalidTensorName = Code(value: .invalidTensorName)
-    package static let duplicateTensor = Code(value: .duplicateTensor)
+    case invalidTensorName
+    case duplicateTensor
     /// More than four dimensions, a negative one, or more elements or bytes than can be counted.
-    package static let invalidShape = Code(value: .invalidShape)
+    case invalidShape
     /// A ggml type that doesn't exist, or no longer exists.
-    package static let invalidTensorType = Code(value: .invalidTensorType)
+    case invalidTensorType
     /// Rows that aren't a whole number of blocks of their type.
-    package static let incompleteBlocks = Code(value: .incompleteBlocks)
-    package static let misalignedTensor = Code(value: .misalignedTensor)
-    package static let overlappingTensors = Code(value: .overlappingTensors)
-    package static let gapBetweenTensors = Code(value: .gapBetweenTensors)
+    case incompleteBlocks
+    case misalignedTensor
+    case overlappingTensors
+    case gapBetweenTensors
     /// A tensor's data reaches beyond the end of the file.
-    package static let tensorOutOfRange = Code(value: .tensorOutOfRange)
+    case tensorOutOfRange
     /// A key that must be there isn't.
-    package static let missingKey = Code(value: .missingKey)
+    case missingKey
     /// A value of another type than needed.
-    package static let wrongValueType = Code(value: .wrongValueType)
-    package static let valueOutOfRange = Code(value: .valueOutOfRange)
+    case wrongValueType
+    case valueOutOfRange
     /// Text is needed, but the bytes of the string aren't valid UTF-8.
-    package static let invalidUTF8 = Code(value: .invalidUTF8)
+    case invalidUTF8
     /// Tensor data of a big-endian file was asked for.
-    package static let unsupportedByteOrder = Code(value: .unsupportedByteOrder)
+    case unsupportedByteOrder
     /// A later part of a split model was given instead of the first.
-    package static let notFirstPart = Code(value: .notFirstPart)
+    case notFirstPart
     /// A part whose name does not end in `-00001-of-00003.gguf`, so that the others cannot be found.
-    package static let invalidPartName = Code(value: .invalidPartName)
-    package static let missingPart = Code(value: .missingPart)
+    case invalidPartName
+    case missingPart
     /// Parts that do not belong together.
-    package static let inconsistentParts = Code(value: .inconsistentParts)
+    case inconsistentParts
     /// Tensor data given to the writer in another order or amount than declared.
-    package static let wrongTensorData = Code(value: .wrongTensorData)
+    case wrongTensorData
   }
 
   package let code: Code
@@ -98,7 +88,7 @@ package struct GGUFError: DiagnosedError, Hashable {
   }
 
   package var remedy: Remedy? {
-    switch code.value {
+    switch code {
     case .notGGUF: found?.remedy ?? "give a GGUF file"
     case .unsupportedVersion: "convert the model again with a current llama.cpp"
     case .truncated, .implausibleCount, .tensorOutOfRange: "the file is damaged or incomplete: get it again"

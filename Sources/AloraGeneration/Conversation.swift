@@ -14,6 +14,9 @@ package struct Conversation: Sendable {
   package var content: Content
   package var frame: ChatFrame
 
+  /// Whether it goes through the chat template.
+  package var isChat: Bool { if case .chat = content { true } else { false } }
+
   package init(_ content: Content, frame: ChatFrame = ChatFrame()) {
     self.content = content
     self.frame = frame

@@ -1,4 +1,5 @@
 internal import AloraAdapters
+internal import AloraInference
 package import AloraJSON
 package import AloraModels
 internal import AloraSystem
@@ -30,6 +31,19 @@ package struct ConversationEncoder: Sendable {
     if needsTemplate, template == nil { throw missingTemplate }
   }
 
+  /// The tokens of a prompt of a model, at least one.
+  ///
+  /// - Throws: as ``init(model:needsTemplate:)`` and ``tokens(_:invocation:addsSpecialTokens:)``; ``InferenceError``
+  ///   `noTokens`.
+  package static func promptTokens(_ conversation: Conversation, model: String, invocation: [Int]?) throws -> [Int] {
+    let tokens = try ConversationEncoder(model: model, needsTemplate: conversation.isChat)
+      .tokens(conversation, invocation: invocation)
+    guard !tokens.isEmpty else {
+      throw InferenceError(.noTokens, path: model, problem: "the prompt has no tokens, and so no logits")
+    }
+    return tokens
+  }
+
   /// Opens the same at a path, which may also be a tokenizer's alone.
   ///
   /// - Throws: as ``init(source:needsTemplate:)``.
@@ -39,9 +53,19 @@ package struct ConversationEncoder: Sendable {
     if needsTemplate, template == nil { throw missingTemplate }
   }
 
-  /// The same conversations in the tokens of another tokenizer.
-  package func replacing(tokenizer: Tokenizer) -> ConversationEncoder {
-    ConversationEncoder(tokenizer: tokenizer, template: template, path: path, date: date)
+  /// What transformers 5 makes of a text, if it makes something else of it.
+  ///
+  /// - Parameters:
+  ///   - tokens: what this encoder makes of it.
+  ///   - encode: the text's tokens by an encoder.
+  /// - Throws: what `encode` throws.
+  func transformers5Tokens(
+    unlike tokens: [Int], _ encode: (ConversationEncoder) throws -> [Int]
+  ) throws -> (className: String, tokens: [Int])? {
+    guard let built = tokenizer.built else { return nil }
+    let theirs = try encode(
+      ConversationEncoder(tokenizer: built.tokenizer(), template: template, path: path, date: date))
+    return theirs == tokens ? nil : (built.className, theirs)
   }
 
   private var missingTemplate: TokenizationError {

@@ -59,8 +59,7 @@ package struct InvocationSurvey {
   ///
   /// - Throws: ``TokenizationError`` `missingTokenizer`; what the template and tokenizing throw.
   package func tokens(of conversation: Conversation, addsSpecialTokens: Bool) throws -> [Int] {
-    guard let tokenizer else { throw missingTokenizer }
-    return try tokens(of: conversation, tokenizer, addsSpecialTokens: addsSpecialTokens)
+    try tokens(of: conversation, encoder(for: conversation), addsSpecialTokens: addsSpecialTokens)
   }
 
   /// What transformers 5 makes of a prompt, if it makes something else of it.
@@ -69,23 +68,24 @@ package struct InvocationSurvey {
   package func transformers5Tokens(
     of conversation: Conversation, addsSpecialTokens: Bool, unlike tokens: [Int]
   ) throws -> (className: String, tokens: [Int])? {
-    guard let built = tokenizer?.built else { return nil }
-    let theirs = try self.tokens(of: conversation, built.tokenizer(), addsSpecialTokens: addsSpecialTokens)
-    return theirs == tokens ? nil : (built.className, theirs)
+    try encoder(for: conversation).transformers5Tokens(unlike: tokens) { encoder in
+      try self.tokens(of: conversation, encoder, addsSpecialTokens: addsSpecialTokens)
+    }
   }
 
   private func tokens(
-    of conversation: Conversation, _ tokenizer: Tokenizer, addsSpecialTokens: Bool
+    of conversation: Conversation, _ encoder: ConversationEncoder, addsSpecialTokens: Bool
   ) throws -> [Int] {
-    let isChat = if case .chat = conversation.content { true } else { false }
-    return try ConversationEncoder(
-      tokenizer: tokenizer, template: isChat ? try ChatTemplate.ofModel(modelPath) : nil, path: modelPath
-    ).tokens(conversation, invocation: invocation?.tokens, addsSpecialTokens: addsSpecialTokens)
+    try encoder.tokens(conversation, invocation: invocation?.tokens, addsSpecialTokens: addsSpecialTokens)
   }
 
-  private var missingTokenizer: TokenizationError {
-    TokenizationError(
-      .missingTokenizer, path: adapterPath, problem: "there is no tokenizer for the prompt", remedy: .nameTokenizer)
+  private func encoder(for conversation: Conversation) throws -> ConversationEncoder {
+    guard let tokenizer else {
+      throw TokenizationError(
+        .missingTokenizer, path: adapterPath, problem: "there is no tokenizer for the prompt", remedy: .nameTokenizer)
+    }
+    return ConversationEncoder(
+      tokenizer: tokenizer, template: conversation.isChat ? try ChatTemplate.ofModel(modelPath) : nil, path: modelPath)
   }
 
   private static func tokenizerPath(ofBase base: String) throws -> String {

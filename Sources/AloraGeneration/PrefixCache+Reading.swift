@@ -80,7 +80,9 @@ struct CacheFileReader {
   init(file: MappedFile) { self.file = file }
 
   func error(_ code: GenerationError.Code, _ problem: String) -> GenerationError {
-    GenerationError(code, path: file.path, place: "byte \(byteOffset)", problem: problem)
+    GenerationError(
+      code, path: file.path, place: "byte \(byteOffset)", problem: problem,
+      remedy: "run without it, and save a new one")
   }
 
   func damaged(_ problem: String) -> GenerationError { error(.damaged, problem) }

@@ -26,7 +26,7 @@ struct AdapterParts {
   /// By the name of the base's tensor in GGUF.
   private(set) var pairs: [String: Pair] = [:]
   /// What is added to experts, by the name of the base's tensor in GGUF.
-  let experts: [String: BoundAdapter.ExpertUpdate]
+  let experts: [String: [BoundAdapter.ExpertUpdate]]
   let invocationTokens: [Int]?
   let moduleCount: Int
 
@@ -61,7 +61,7 @@ struct AdapterParts {
   /// The bytes of all factors in their files.
   var byteCount: Int {
     let ofPairs = pairs.values.reduce(0) { $0 + $1.a.tensor.byteRange.count + $1.b.tensor.byteRange.count }
-    return ofPairs + experts.values.reduce(0) { $0 + 4 * $1.elementCount }
+    return ofPairs + experts.values.joined().reduce(0) { $0 + 4 * $1.elementCount }
   }
 
   /// The digest of names, scales and factors.
@@ -75,14 +75,16 @@ struct AdapterParts {
       hasher.add(pair.isTransposed ? (0..<a.count).map { a[$0 % pair.rank * columns + $0 / pair.rank] } : a)
       hasher.add(try pair.b.floats())
     }
-    var floats = ExpertFloats()
-    for (name, update) in experts.sorted(by: { $0.key < $1.key }) {
+    var reader = ExpertFactorReader { try RowSource($0).floats() }
+    for (name, updates) in experts.sorted(by: { $0.key < $1.key }) {
       hasher.add(name)
-      for number in update.experts.indices {
-        guard let factors = try floats.factors(of: number, in: update), !factors.areZero else { continue }
-        hasher.add([Float(number), factors.scale, Float(factors.rank)])
-        hasher.add(factors.a)
-        hasher.add(factors.b)
+      for update in updates.sorted(by: { $0.firstRow < $1.firstRow }) {
+        for number in update.experts.indices {
+          guard let factors = try reader.factors(of: number, in: update), !factors.areZero else { continue }
+          hasher.add([Float(number), factors.scale, Float(factors.rank)])
+          hasher.add(factors.a)
+          hasher.add(factors.b)
+        }
       }
     }
     return hasher.end()

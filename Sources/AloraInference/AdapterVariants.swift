@@ -146,9 +146,9 @@ package struct AdapterVariants {
   private func factors(of module: Module) throws -> [Factors?] {
     let matrices = matrices(module)
     if module.kind.isOfExperts {
-      var floats = ExpertFloats()
+      var reader = ExpertFactorReader { try RowSource($0).floats() }
       return try matrices.enumerated().map { number, matrix in
-        try ExpertFactors.factors(of: number, matrix, parts, &floats).map {
+        try ExpertFactors.factors(of: number, matrix, parts, &reader).map {
           Factors(
             a: $0.a, b: $0.b, inputCount: matrix.columnCount, outputCount: matrix.rowCount, rank: $0.rank)
         }

@@ -3,7 +3,6 @@ package import AloraModels
 internal import AloraNPZ
 internal import AloraSafetensors
 internal import AloraSystem
-internal import AloraTensors
 
 extension Difference {
   /// Compares two adapters module by module, in whatever form they are: a PEFT directory and the GGUF made from it are the
@@ -19,47 +18,85 @@ extension Difference {
           .metadata, "invocation tokens", first: left.invocationTokens.map { .tokens($0) },
           second: right.invocationTokens.map { .tokens($0) }))
     }
-    var others: [String: BoundAdapter.Update] = [:]
-    for update in right.updates { others[update.tensorName] = update }
+    var others: [String: TensorUpdate] = [:]
+    let (updates, otherUpdates) = (TensorUpdate.all(of: left), TensorUpdate.all(of: right))
+    for update in otherUpdates { others[update.name] = update }
     var compared = 0
-    for update in left.updates {
-      guard let other = others.removeValue(forKey: update.tensorName) else {
-        entries.append(Entry(.onlyInFirst, update.tensorName, first: .rank(update.rank)))
+    for update in updates {
+      guard let other = others.removeValue(forKey: update.name) else {
+        entries.append(Entry(.onlyInFirst, update.name, first: .rank(update.rank)))
         continue
       }
       compared += 2
       entries += try Self.entries(update, other)
     }
-    for update in right.updates where others[update.tensorName] != nil {
-      entries.append(Entry(.onlyInSecond, update.tensorName, second: .rank(update.rank)))
+    for update in otherUpdates where others[update.name] != nil {
+      entries.append(Entry(.onlyInSecond, update.name, second: .rank(update.rank)))
     }
-    self.entries = entries
-    comparedTensorCount = compared
+    let experts = try Self.expertEntries(left, right)
+    self.entries = entries + experts.entries
+    comparedTensorCount = compared + experts.comparedTensorCount
     comparesWholeMetadata = false
   }
 
-  private static func entries(_ left: BoundAdapter.Update, _ right: BoundAdapter.Update) throws -> [Entry] {
+  private static func entries(_ left: TensorUpdate, _ right: TensorUpdate) throws -> [Entry] {
     guard left.rank == right.rank else {
-      return [Entry(.shape, left.tensorName, first: .rank(left.rank), second: .rank(right.rank))]
+      return [Entry(.shape, left.name, first: .rank(left.rank), second: .rank(right.rank))]
     }
     func entry(_ suffix: String, _ one: [Float], _ other: [Float]) -> Entry? {
       guard one.count == other.count else {
-        return Entry(
-          .shape, left.tensorName + suffix, first: .elementCount(one.count), second: .elementCount(other.count))
+        return Entry(.shape, left.name + suffix, first: .elementCount(one.count), second: .elementCount(other.count))
       }
-      var largest = 0.0
-      for (a, b) in zip(one, other) where a != b && !(a.isNaN && b.isNaN) {
-        let delta = abs(Double(a) - Double(b))
-        largest = max(largest, delta.isNaN ? .infinity : delta)
-      }
-      return largest == 0
-        ? nil
-        : Entry(.values, left.tensorName + suffix, largestDelta: largest)
+      let delta = largestDelta(one, other)
+      return delta == 0 ? nil : Entry(.values, left.name + suffix, largestDelta: delta)
     }
     return try [
       entry(GGUFAdapterFormat.suffixA, left.valuesOfA(), right.valuesOfA()),
       entry(GGUFAdapterFormat.suffixB, left.scaledValuesOfB(), right.scaledValuesOfB()),
     ].compactMap { $0 }
+  }
+
+  /// The differences of what the adapters add to experts. An expert that an adapter leaves out is the same as one with
+  /// factors of zeros.
+  private static func expertEntries(
+    _ first: BoundAdapter, _ second: BoundAdapter
+  ) throws -> (entries: [Entry], comparedTensorCount: Int) {
+    let updates = try first.expertUpdates().mapValues { ExpertTensorUpdate($0) }
+    let others = try second.expertUpdates().mapValues { ExpertTensorUpdate($0) }
+    var (reader, otherReader) = (ExpertFactorReader { try $0.values() }, ExpertFactorReader { try $0.values() })
+    var entries: [Entry] = []
+    var compared = 0
+    for name in Set(updates.keys).union(others.keys).sorted() {
+      guard let update = updates[name], let other = others[name] else {
+        let value = Entry.Value.rank((updates[name] ?? others[name])?.largestRank ?? 0)
+        entries.append(
+          updates[name] == nil ? Entry(.onlyInSecond, name, second: value) : Entry(.onlyInFirst, name, first: value))
+        continue
+      }
+      compared += 2
+      var (deltaOfA, deltaOfB) = (0.0, 0.0)
+      for expert in 0..<max(update.expertCount, other.expertCount) {
+        let mine = try update.factors(ofExpert: expert, &reader)
+        let theirs = try other.factors(ofExpert: expert, &otherReader)
+        if let mine, let theirs, mine.rank != theirs.rank {
+          entries.append(
+            Entry(.shape, "\(name), expert \(expert)", first: .rank(mine.rank), second: .rank(theirs.rank)))
+          continue
+        }
+        deltaOfA = max(deltaOfA, largestDelta(mine?.a, theirs?.a))
+        deltaOfB = max(deltaOfB, largestDelta(mine?.scaledB, theirs?.scaledB))
+      }
+      if deltaOfA > 0 { entries.append(Entry(.values, name + GGUFAdapterFormat.suffixA, largestDelta: deltaOfA)) }
+      if deltaOfB > 0 { entries.append(Entry(.values, name + GGUFAdapterFormat.suffixB, largestDelta: deltaOfB)) }
+    }
+    return (entries, compared)
+  }
+
+  /// Zeros stand for what isn't there.
+  private static func largestDelta(_ one: [Float]?, _ other: [Float]?) -> Double {
+    let count = max(one?.count ?? 0, other?.count ?? 0)
+    let zeros = [Float](repeating: 0, count: one == nil || other == nil ? count : 0)
+    return largestDelta(one ?? zeros, other ?? zeros)
   }
 }
 
@@ -80,40 +117,5 @@ extension Subject {
     InspectionError(
       path: path, problem: "it isn't an adapter, and a base is given to compare adapters module by module",
       remedy: "give two adapters, or no base")
-  }
-}
-
-extension BoundAdapter.Update {
-  /// Shape: [r, in]; of an embedding [vocabulary, r].
-  fileprivate func valuesOfA() throws -> [Float] {
-    let values = try a.values()
-    guard isTransposed else { return values }
-    let columns = values.count / max(rank, 1)
-    return values.indices.map { values[$0 % rank * columns + $0 / rank] }
-  }
-
-  /// Shape: [out, r], in Hugging Face's order of rows.
-  fileprivate func scaledValuesOfB() throws -> [Float] { try b.values().map { $0 * scale } }
-}
-
-extension BoundAdapter.Factor {
-  /// The rows that are meant, in Hugging Face's order.
-  fileprivate func values() throws -> [Float] {
-    let columns = isStoredByColumns ? tensor.shape.rowCount : tensor.shape.columnCount
-    let bytes = try file.read(tensor.byteRange)
-    var all: [Float] = []
-    guard ElementConversion.canWiden(tensor.dtype) else {
-      throw InspectionError(
-        path: file.path, problem: "tensor \(tensor.name): elements of type \(tensor.dtype) aren't decoded", remedy: nil)
-    }
-    ElementConversion.widen(bytes, tensor.dtype, count: tensor.shape.elementCount, into: &all)
-    if isStoredByColumns {
-      let stride = tensor.shape.columnCount
-      all = (0..<all.count).map { all[$0 % columns * stride + $0 / columns] }
-    }
-    return rows.indices.flatMap { index -> ArraySlice<Float> in
-      let row = rows.lowerBound + permutation.targetRow(of: index - rows.lowerBound)
-      return all[(row * columns)..<((row + 1) * columns)]
-    }
   }
 }

@@ -96,7 +96,6 @@ package struct Difference: Sendable {
     return [Entry(.values, tensor.name, largestDelta: delta)]
   }
 
-  /// NaN against a number counts as infinitely far, against NaN as equal.
   private static func largestDelta(
     _ tensor: TensorDescription, _ other: TensorDescription, _ first: Subject, _ second: Subject
   ) throws -> Double? {
@@ -104,11 +103,18 @@ package struct Difference: Sendable {
     let (values, others) = (TensorValues(first), TensorValues(second))
     var largest = 0.0
     for range in values.chunks(of: tensor) {
-      for (left, right) in zip(try values.elements(range, of: tensor), try others.elements(range, of: other))
-      where left != right && !(left.isNaN && right.isNaN) {
-        let delta = abs(Double(left) - Double(right))
-        largest = max(largest, delta.isNaN ? .infinity : delta)
-      }
+      let (left, right) = (try values.elements(range, of: tensor), try others.elements(range, of: other))
+      largest = max(largest, largestDelta(left, right))
+    }
+    return largest
+  }
+
+  /// The largest |Δ| of two runs of as many elements: NaN is infinitely far from a number, and equal to NaN.
+  static func largestDelta(_ one: [Float], _ other: [Float]) -> Double {
+    var largest = 0.0
+    for (left, right) in zip(one, other) where left != right && !(left.isNaN && right.isNaN) {
+      let delta = abs(Double(left) - Double(right))
+      largest = max(largest, delta.isNaN ? .infinity : delta)
     }
     return largest
   }

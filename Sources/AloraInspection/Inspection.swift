@@ -1,5 +1,5 @@
 internal import AloraAdapters
-internal import AloraModels
+package import AloraModels
 internal import AloraNPZ
 internal import AloraTensors
 internal import AloraTokenization
@@ -9,6 +9,10 @@ package struct Inspection {
   package let subject: Subject
   package let path: String
   package let adapter: AdapterSummary?
+  /// Nil for an adapter, and for a model that isn't supported.
+  package let model: BaseModel?
+  /// The model's architecture, as its file names it.
+  package let architectureName: String?
   package let listsTensors: Bool
   /// One for each tensor or array; nil for a type that can't be widened. Nil altogether if no values were asked for.
   package let statistics: [TensorStatistics?]?
@@ -22,6 +26,7 @@ package struct Inspection {
     self.path = path
     self.listsTensors = listsTensors
     adapter = try subject.adapter()
+    (model, architectureName) = subject.base
     let values = TensorValues(subject)
     if case .npz(let file) = subject {
       archive = try ArchiveSummary(file)

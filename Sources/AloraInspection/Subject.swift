@@ -99,6 +99,16 @@ package enum Subject: Sendable {
     }
   }
 
+  /// The base model, if it is a supported one, and the name of its architecture.
+  var base: (model: BaseModel?, architectureName: String?) {
+    switch self {
+    case .gguf(let file) where !GGUFAdapter.isAdapter(file):
+      (try? BaseModel(gguf: file), file.metadata[GGUFAdapterFormat.Key.architecture]?.text)
+    case .baseDirectory(let directory): (directory.model, directory.architectureName)
+    case .gguf, .safetensors, .adapterDirectory, .npz: (nil, nil)
+    }
+  }
+
   /// How many pairs add nothing, because A or B is all zeros. A factor is read up to its first other element.
   private func idlePairCount(_ pairs: [FactorPair]) throws -> Int {
     if case .gguf(let file) = self, file.parts.contains(where: \.isBigEndian) { return 0 }

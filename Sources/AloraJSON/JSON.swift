@@ -1,3 +1,4 @@
+package import AloraSystem
 internal import CJSON
 
 /// A JSON value, as a light reference into a ``JSONDocument``.

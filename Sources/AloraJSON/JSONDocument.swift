@@ -32,7 +32,7 @@ internal import CJSON
       let found = FileSignature(prefix: Array(bytes.prefix(512)), byteCount: bytes.count)
       // A parser's message about a file of another format would be useless.
       guard error.code == .malformed, found != .json, let name = found.name else { throw error }
-      throw JSONError(.malformed, path: path, place: nil, problem: "not JSON: it is \(name)", found: found)
+      throw JSONError(.malformed, path: path, place: nil, problem: "not JSON: it is \(name)", remedy: found.remedy)
     }
   }
 

@@ -254,8 +254,11 @@ extension AdapterIdentity {
     }
   }
 
+  /// The address of the Hugging Face Hub, before `org/name`.
+  package static let hub = "https://huggingface.co/"
+
   /// What is recorded about a model or a data set, in the reference's order.
-  static let modelFields = [
+  package static let modelFields = [
     "name", "author", "version", "organization", "description", "url", "doi", "uuid", "repo_url",
   ]
 
@@ -272,14 +275,14 @@ extension AdapterIdentity {
     case "version": return parts.version
     case "repo_url":
       guard let organization = parts.organization, let name = parts.name else { return nil }
-      return "https://huggingface.co/\(organization)/\(name)"
+      return "\(hub)\(organization)/\(name)"
     default: return nil
     }
   }
 
   /// `org/name` of a hub address of exactly that depth.
   private static func hubIdentifier(_ url: String) -> String? {
-    for prefix in ["https://huggingface.co/", "http://huggingface.co/"] where url.hasPrefix(prefix) {
+    for prefix in [hub, "http://huggingface.co/"] where url.hasPrefix(prefix) {
       let rest = url.dropFirst(prefix.count)
       let parts = rest.split(separator: "/", omittingEmptySubsequences: false)
       return parts.count == 2 && !parts.contains("") ? String(rest) : nil

@@ -65,7 +65,7 @@ package struct ModelCardText: Sendable {
   private static func models(
     _ prefix: String, _ values: [String: AdapterIdentity.Value], weightCount: Int, known: inout Set<String>
   ) -> [[String]]? {
-    guard case .uint32(let count)? = values["\(prefix).count"], count <= 1 << 10 else { return nil }
+    guard case .uint32(let count)? = values["\(prefix).count"], count <= YAMLValue.itemLimit else { return nil }
     known.insert("\(prefix).count")
     return (0..<Int(count)).map { index in
       var fields: [(name: String, text: String)] = []
@@ -75,7 +75,7 @@ package struct ModelCardText: Sendable {
         known.insert(key)
         fields.append((field, text))
       }
-      let hub = "https://huggingface.co/"
+      let hub = AdapterIdentity.hub
       if let address = fields.first(where: { $0.name == "repo_url" })?.text, address.hasPrefix(hub) {
         let identifier = String(address.dropFirst(hub.count))
         let isWhole = AdapterIdentity.modelFields.allSatisfy { field in

@@ -11,6 +11,9 @@ struct ModelIdentifier: Hashable {
   private(set) var version: String?
   private(set) var sizeLabel: String?
 
+  /// The Hub's names are at most 96 bytes long, twice. What is longer is a text.
+  private static let byteLimit = 512
+
   private enum Role { case basename, sizeLabel, finetune, version, type }
 
   private struct Part {
@@ -20,7 +23,7 @@ struct ModelIdentifier: Hashable {
 
   /// - Parameter weightCount: the weights that the adapter changes; a size label far below it is a context length.
   init(_ identifier: String, weightCount: Int) {
-    guard !identifier.contains(" ") else {
+    guard !identifier.contains(" "), identifier.utf8.count <= Self.byteLimit else {
       name = identifier
       return
     }
@@ -50,14 +53,14 @@ struct ModelIdentifier: Hashable {
 
   private static func annotate(_ part: inout Part, at index: Int, weightCount: Int) {
     let text = part.text
-    if matches(text, #"(v|iter)?\d+([.]\d+)*"#) {
+    if matches(text, versionPattern) {
       part.roles.insert(.version)
-    } else if matches(text, #"i?q\d(_\w)*|b?fp?(16|32)"#) {
+    } else if matches(text, typePattern) {
       part.roles.insert(.type)
       part.text = text.uppercased()
-    } else if index > 0, matches(text, #"(([A]|\d+[x])?\d+([._]\d+)?[KMBT][\d]?|small|mini|medium|large|x?xl)"#) {
+    } else if index > 0, matches(text, sizePattern) {
       annotateSize(&part, weightCount: weightCount)
-    } else if index > 0, matches(text, "chat|instruct|vision|lora") {
+    } else if index > 0, matches(text, finetunePattern) {
       // "lora" means nothing in the name of an adapter.
       part.roles.insert(text.lowercased() == "lora" ? .type : .finetune)
     }
@@ -111,10 +114,21 @@ struct ModelIdentifier: Hashable {
     }
   }
 
-  private static func matches(_ text: String, _ pattern: String) -> Bool {
-    // The patterns are constants in this file, so tests would find one that doesn't compile.
-    guard let regex = try? CompiledRegex("(?i:\(pattern))\\Z", syntax: .python) else { return false }
-    return (try? regex.matchesPrefix(of: text)) ?? false
+  // Compiled once: a card can name very many models.
+  private static let versionPattern = regex(#"(v|iter)?\d+([.]\d+)*"#)
+  private static let typePattern = regex(#"i?q\d(_\w)*|b?fp?(16|32)"#)
+  private static let sizePattern = regex(
+    #"(([A]|\d+[x])?\d+([._]\d+)?[KMBT][\d]?|small|mini|medium|large|x?xl)"#)
+  private static let finetunePattern = regex("chat|instruct|vision|lora")
+  private static let uncapitalizedPattern = regex(#"v\d+(?:\.\d+)*|\d.*"#)
+
+  /// The patterns are constants in this file, so tests would find one that doesn't compile.
+  private static func regex(_ pattern: String) -> CompiledRegex? {
+    try? CompiledRegex("(?i:\(pattern))\\Z", syntax: .python)
+  }
+
+  private static func matches(_ text: String, _ regex: CompiledRegex?) -> Bool {
+    (try? regex?.matchesPrefix(of: text)) ?? false
   }
 
   /// `smollm2-135M-instruct` as `Smollm2 135M Instruct`: words start with a capital, except versions and names.
@@ -123,7 +137,7 @@ struct ModelIdentifier: Hashable {
       let cased = word.unicodeScalars.filter(\.properties.isCased)
       // Letters that are neither of the two (titlecase digraphs) make a word that is not lower, as in Python.
       let isLower = !cased.isEmpty && cased.allSatisfy(\.properties.isLowercase)
-      return isLower && !matches(String(word), #"v\d+(?:\.\d+)*|\d.*"#) ? titled(word) : String(word)
+      return isLower && !matches(String(word), uncapitalizedPattern) ? titled(word) : String(word)
     }.joined(separator: " ")
   }
 

@@ -42,6 +42,8 @@ indirect enum YAMLValue: Hashable, Sendable {
   }
 
   private static let depthLimit = 16
+  /// No card comes near it. Each item of a list of models becomes several keys.
+  static let itemLimit = 1 << 10
 
   /// Parses one document. Aliases are refused: a few lines of them can stand for billions of values.
   init(parsing text: String) throws(YAMLError) {
@@ -103,7 +105,10 @@ indirect enum YAMLValue: Hashable, Sendable {
       return isNull ? .null : .text(event.text)
     case YAML_SEQUENCE_START_EVENT:
       var values: [YAMLValue] = []
-      while let value = unsafe try next(&parser, depth: depth + 1) { values.append(value) }
+      while let value = unsafe try next(&parser, depth: depth + 1) {
+        guard values.count < itemLimit else { throw YAMLError(problem: "a list has more than \(itemLimit) items") }
+        values.append(value)
+      }
       return .list(values)
     case YAML_MAPPING_START_EVENT:
       var members: [Member] = []

@@ -22,6 +22,8 @@ package struct BaseModel: Sendable {
     /// The architecture that builds the layers, or the reason why this package can only convert its adapters.
     let architecture: Result<Architecture, ArchitectureError>
     let moduleIndex: [String: Int]
+    /// The modules of ``BaseModel/modules`` with their weights in a GGUF tensor, by its name.
+    let modulesOfTensor: [String: [Int]]
     /// Modules from the traced table that ``BaseModel/modules`` lacks: experts, and all modules of a base that this package
     /// can't run.
     let table: TableModules?
@@ -29,11 +31,16 @@ package struct BaseModel: Sendable {
     let neverApplied: Set<String>
 
     init(
-      _ architecture: Result<Architecture, ArchitectureError>, _ moduleIndex: [String: Int], _ table: TableModules?,
-      _ architectureName: String
+      _ architecture: Result<Architecture, ArchitectureError>, _ modules: [WeightModule], _ moduleIndex: [String: Int],
+      _ table: TableModules?, _ architectureName: String
     ) {
       self.architecture = architecture
       self.moduleIndex = moduleIndex
+      var modulesOfTensor: [String: [Int]] = [:]
+      for (index, module) in modules.enumerated() {
+        for name in Set(module.targets.map(\.tensorName)) { modulesOfTensor[name, default: []].append(index) }
+      }
+      self.modulesOfTensor = modulesOfTensor
       self.table = table
       neverApplied = ArchitectureTable().neverApplied(architecture: architectureName)
     }
@@ -64,10 +71,7 @@ package struct BaseModel: Sendable {
   /// - Parameter extents: what an adapter of the tensor has, for weights whose extents the base doesn't tell.
   package func modules(ofTensor name: String, extents: (out: Int, in: Int)? = nil) -> [WeightModule] {
     let found = lookup.table?.modules(ofTensor: name, extents: extents) ?? []
-    let others = modules.filter { module in
-      module.targets.contains { $0.tensorName == name } && !found.contains(module)
-    }
-    return found + others
+    return found + (lookup.modulesOfTensor[name] ?? []).map { modules[$0] }.filter { !found.contains($0) }
   }
 
   /// The parameters of all layers that hold the weights of experts.
@@ -134,7 +138,7 @@ package struct BaseModel: Sendable {
         name: "lm_head", kind: .outputLayer, inputCount: hidden, outputCount: vocabulary, layerIndex: nil,
         targets: hyperparameters.tiesEmbeddings ? [] : [output]))
     self.modules = modules
-    lookup = Lookup(.success(architecture), index, table, architectureName)
+    lookup = Lookup(.success(architecture), modules, index, table, architectureName)
   }
 
   /// A base that only the table describes.
@@ -147,7 +151,7 @@ package struct BaseModel: Sendable {
     self.architectureName = architectureName
     self.hyperparameters = hyperparameters
     modules = table.wholeModules()
-    lookup = Lookup(.failure(objection), [:], table, architectureName)
+    lookup = Lookup(.failure(objection), modules, [:], table, architectureName)
   }
 }
 

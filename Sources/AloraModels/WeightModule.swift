@@ -139,3 +139,16 @@ package struct WeightModule: Hashable, Sendable {
   /// The GGUF tensors that hold the weight. Empty if GGUF has none of its own (an output layer tied to the embedding).
   package let targets: [WeightTarget]
 }
+
+extension [WeightModule] {
+  /// The GGUF tensors that hold the weights, by name. Of several modules with their weights in one tensor, the first counts.
+  package var targetsByTensor: [String: (module: WeightModule, target: WeightTarget)] {
+    var targets: [String: (module: WeightModule, target: WeightTarget)] = [:]
+    for module in self {
+      for target in module.targets where targets[target.tensorName] == nil {
+        targets[target.tensorName] = (module, target)
+      }
+    }
+    return targets
+  }
+}

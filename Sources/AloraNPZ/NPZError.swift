@@ -2,55 +2,48 @@ package import AloraSystem
 
 /// An `.npz` or `.npy` file that can't be read as expected, or content that can't be written to one.
 package struct NPZError: DiagnosedError, Hashable {
-  package struct Code: Hashable, Sendable {
-    enum Value: Hashable, Sendable {
-      case notNPZ, truncated, malformedArchive, unsupportedArchive, inconsistentArchive, overlappingMembers
-      case unsafeName, duplicateName, tooManyMembers, implausibleSize, tooLarge, corruptData, checksumMismatch
-      case malformedHeader, unsupportedType, invalidShape, sizeMismatch
-      case missingArray, wrongType, wrongShape, valueOutOfRange, invalidText, wrongArrayData
-    }
-    let value: Value
+  package enum Code: Hashable, Sendable {
     /// Neither a ZIP archive nor an `.npy` file.
-    package static let notNPZ = Code(value: .notNPZ)
+    case notNPZ
     /// An archive without its end, or an array that ends within its data.
-    package static let truncated = Code(value: .truncated)
+    case truncated
     /// Fields of the archive that contradict its structure.
-    package static let malformedArchive = Code(value: .malformedArchive)
+    case malformedArchive
     /// Encryption, several disks, or a compression other than deflate.
-    package static let unsupportedArchive = Code(value: .unsupportedArchive)
+    case unsupportedArchive
     /// The directory and a member's own header disagree.
-    package static let inconsistentArchive = Code(value: .inconsistentArchive)
+    case inconsistentArchive
     /// Two members share bytes.
-    package static let overlappingMembers = Code(value: .overlappingMembers)
+    case overlappingMembers
     /// A member's name is absolute, contains `..`, or isn't valid text.
-    package static let unsafeName = Code(value: .unsafeName)
-    package static let duplicateName = Code(value: .duplicateName)
-    package static let tooManyMembers = Code(value: .tooManyMembers)
+    case unsafeName
+    case duplicateName
+    case tooManyMembers
     /// A size that the compressed bytes can't inflate to.
-    package static let implausibleSize = Code(value: .implausibleSize)
+    case implausibleSize
     /// Larger than one of the ``NPZLimits`` allows.
-    package static let tooLarge = Code(value: .tooLarge)
+    case tooLarge
     /// Compressed data that isn't a deflate stream of the stated size.
-    package static let corruptData = Code(value: .corruptData)
-    package static let checksumMismatch = Code(value: .checksumMismatch)
+    case corruptData
+    case checksumMismatch
     /// No `.npy` header.
-    package static let malformedHeader = Code(value: .malformedHeader)
+    case malformedHeader
     /// Elements other than numbers, Booleans, bytes and text; above all, Python objects.
-    package static let unsupportedType = Code(value: .unsupportedType)
+    case unsupportedType
     /// Too many dimensions, elements or bytes.
-    package static let invalidShape = Code(value: .invalidShape)
+    case invalidShape
     /// An array's data is not as long as its shape says.
-    package static let sizeMismatch = Code(value: .sizeMismatch)
-    package static let missingArray = Code(value: .missingArray)
+    case sizeMismatch
+    case missingArray
     /// An array of another element type than needed.
-    package static let wrongType = Code(value: .wrongType)
+    case wrongType
     /// An array of another shape than needed.
-    package static let wrongShape = Code(value: .wrongShape)
-    package static let valueOutOfRange = Code(value: .valueOutOfRange)
+    case wrongShape
+    case valueOutOfRange
     /// Bytes that aren't UTF-8, or numbers that aren't Unicode scalars.
-    package static let invalidText = Code(value: .invalidText)
+    case invalidText
     /// Data given to the writer in another order or amount than declared.
-    package static let wrongArrayData = Code(value: .wrongArrayData)
+    case wrongArrayData
   }
 
   package let code: Code
@@ -82,7 +75,7 @@ package struct NPZError: DiagnosedError, Hashable {
   }
 
   package var remedy: Remedy? {
-    switch code.value {
+    switch code {
     case .notNPZ: found?.remedy ?? "make the file with numpy.savez"
     case .truncated, .corruptData, .checksumMismatch: "the file is damaged or incomplete: get it again"
     case .unsupportedType: "save arrays of numbers, with allow_pickle=False"

@@ -26,7 +26,8 @@ struct SafetensorsHeader {
         let found = try FileSignature(file)
         throw SafetensorsError(
           .notSafetensors, path: path, place: "byte 8",
-          problem: "not a safetensors file: \(found.problem(or: "its header doesn't start with '{'"))", found: found)
+          problem: "not a safetensors file: \(found.problem(or: "its header doesn't start with '{'"))",
+          remedy: found.remedy)
       }
     }
     guard stated <= UInt64(SafetensorsFormat.headerByteLimit) else {

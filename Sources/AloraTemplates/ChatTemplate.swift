@@ -1,5 +1,4 @@
 internal import AloraSystem
-package import AloraGGUF
 package import AloraJSON
 
 /// A chat template, which turns messages into a prompt.
@@ -11,7 +10,7 @@ package import AloraJSON
 package struct ChatTemplate: Sendable {
   private let statements: [TemplateStatement]
   /// The model's own template for conversations with tools. If it can't be read, the error is thrown when it is needed.
-  private var toolUse: (statements: Result<[TemplateStatement], TemplateError>, path: String)?
+  var toolUse: (statements: Result<[TemplateStatement], TemplateError>, path: String)?
   var limits = TemplateRun.Limits()
   /// `bos_token` and the like, by their names.
   package let specialTokens: [String: String]
@@ -24,7 +23,7 @@ package struct ChatTemplate: Sendable {
     self.specialTokens = specialTokens
   }
 
-  private init(_ statements: [TemplateStatement], specialTokens: [String: String], path: String) {
+  init(_ statements: [TemplateStatement], specialTokens: [String: String], path: String) {
     self.statements = statements
     self.specialTokens = specialTokens
     self.path = path
@@ -110,108 +109,6 @@ extension TemplateValue {
       var members = TemplateDictionary()
       for (name, value) in try json.members() { members[name] = try TemplateValue(value) }
       self = .dictionary(members)
-    }
-  }
-}
-
-// MARK: - Opening
-
-extension ChatTemplate {
-  private static let tokenNames = [
-    "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
-  ]
-
-  /// A template's text, and the file that it is in.
-  private typealias Source = (text: String, path: String)
-
-  /// The template in a model's directory; nil if there is none.
-  ///
-  /// It is in chat_template.jinja or tokenizer_config.json. If the model also has a template named `tool_use`, that one is
-  /// used when tools are given.
-  /// Source: `get_chat_template` of transformers.
-  /// - Throws: ``FileError``, ``JSONError``, ``TemplateError`` (`invalidTemplate`, `tooLarge`).
-  package static func inDirectory(_ path: String) throws -> ChatTemplate? {
-    let configurationPath = path + "/tokenizer_config.json"
-    var tokens: [String: String] = [:]
-    var source: Source?
-    var toolUse: Source?
-    if FileSystem.kind(of: configurationPath) == .regularFile {
-      let configuration = try JSONDocument(path: configurationPath).root
-      for name in tokenNames {
-        guard let token = try configuration[optional: name] else { continue }
-        tokens[name] = try token.kind == .object ? token["content"].string() : token.string()
-      }
-      let named = try texts(ofConfiguration: configuration)
-      source = named["default"].map { (text: $0, path: configurationPath) }
-      toolUse = named["tool_use"].map { (text: $0, path: configurationPath) }
-    }
-    // A separate file takes precedence over the configuration.
-    if let file = try self.source(ofFile: path + "/chat_template.jinja") { (source, toolUse) = (file, nil) }
-    if let file = try self.source(ofFile: path + "/additional_chat_templates/tool_use.jinja") { toolUse = file }
-    return try source.map { try template($0, toolUse: toolUse, tokens) }
-  }
-
-  private static func source(ofFile path: String) throws -> Source? {
-    guard FileSystem.kind(of: path) == .regularFile else { return nil }
-    let file = try MappedFile(path: path)
-    guard file.byteCount <= TemplateLexer.largestSource else {
-      throw TemplateError(
-        .tooLarge, path: path, problem: "the template has more than \(TemplateLexer.largestSource) bytes")
-    }
-    guard let text = String(validating: try file.read(0..<file.byteCount), as: UTF8.self) else {
-      throw TemplateError(.invalidUTF8, path: path, problem: "the template is not valid UTF-8")
-    }
-    return (text: text, path: path)
-  }
-
-  /// The templates in `chat_template` by name: a text is `default`, a list has named ones.
-  private static func texts(ofConfiguration configuration: JSON) throws -> [String: String] {
-    guard let value = try configuration[optional: "chat_template"] else { return [:] }
-    if value.kind == .string { return ["default": try value.string()] }
-    var texts: [String: String] = [:]
-    for entry in try value.elements() {
-      let name = try entry["name"].string()
-      if name == "default" || name == "tool_use" { texts[name] = try entry["template"].string() }
-    }
-    return texts
-  }
-
-  /// The template in a GGUF, under `tokenizer.chat_template`; nil if it has none.
-  ///
-  /// - Throws: ``GGUFError``, ``TemplateError`` (`invalidTemplate`, `tooLarge`).
-  package static func inGGUF(_ metadata: GGUFMetadata, path: String) throws -> ChatTemplate? {
-    guard let text = try metadata.string(ifPresent: "tokenizer.chat_template") else { return nil }
-    let toolUse = try metadata.string(ifPresent: "tokenizer.chat_template.tool_use")
-    let pieces = try metadata.array(ifPresent: "tokenizer.ggml.tokens", of: .string)?.byteStrings ?? []
-    var tokens: [String: String] = [:]
-    let keys = ["bos": "bos", "eos": "eos", "unk": "unknown", "sep": "seperator", "pad": "padding"]
-    for (name, key) in keys {
-      guard let id = try metadata.integer(ifPresent: "tokenizer.ggml.\(key)_token_id"), pieces.indices.contains(id)
-      else {
-        continue
-      }
-      tokens["\(name)_token"] = String(decoding: pieces[id], as: UTF8.self)
-    }
-    return try template((text: text, path: path), toolUse: toolUse.map { (text: $0, path: path) }, tokens)
-  }
-
-  private static func template(
-    _ source: Source, toolUse: Source?, _ tokens: [String: String]
-  ) throws(TemplateError) -> ChatTemplate {
-    var template = ChatTemplate(try parsed(source), specialTokens: tokens, path: source.path)
-    if let toolUse {
-      let statements: Result<[TemplateStatement], TemplateError>
-      do throws(TemplateError) { statements = .success(try parsed(toolUse)) } catch { statements = .failure(error) }
-      template.toolUse = (statements: statements, path: toolUse.path)
-    }
-    return template
-  }
-
-  private static func parsed(_ source: Source) throws(TemplateError) -> [TemplateStatement] {
-    do throws(TemplateError) { return try TemplateParser.statements(of: source.text) } catch {
-      throw TemplateError(
-        error.code, path: source.path, place: error.place,
-        problem: "the chat template cannot be read: \(error.problem)", remedy: error.remedy)
     }
   }
 }

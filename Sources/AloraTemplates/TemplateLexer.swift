@@ -1,3 +1,5 @@
+internal import AloraSystem
+
 /// Splits a template into tokens: text, and the words inside tags.
 ///
 /// White space is handled as transformers configures Jinja: `trim_blocks` removes a line break right after a block or

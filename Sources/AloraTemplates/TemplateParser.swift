@@ -1,3 +1,5 @@
+internal import AloraSystem
+
 /// Parses the statements of a template. What needs other templates fails where it is reached.
 ///
 /// Source: `parser.py` of Jinja 3.1.

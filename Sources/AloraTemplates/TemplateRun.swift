@@ -1,3 +1,5 @@
+internal import AloraSystem
+
 /// One run of a template: its variables, its output, and what it has used of its limits.
 struct TemplateRun {
   /// Limits of a template's run, far above what chat templates need.

@@ -1,3 +1,5 @@
+internal import AloraSystem
+
 extension TokenizerSettings {
   /// The two ways of reading the files.
   enum Version {

@@ -1,3 +1,4 @@
+internal import AloraSystem
 internal import AloraRegex
 
 /// A pattern to search for in a text.

@@ -1,3 +1,4 @@
+internal import AloraSystem
 internal import AloraJSON
 
 /// The parts of a tokenizer.json, by their `type`.

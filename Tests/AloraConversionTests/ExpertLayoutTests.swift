@@ -1,3 +1,4 @@
+import AloraSystem
 import AloraAdapters
 import AloraConversion
 import AloraGGUF

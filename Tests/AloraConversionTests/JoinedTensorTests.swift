@@ -1,6 +1,7 @@
 import AloraAdapters
 import AloraConversion
 import AloraGGUF
+import AloraInspection
 import AloraModels
 import AloraTensors
 import AloraTestSupport
@@ -105,6 +106,12 @@ import Testing
       #expect(isClose(Array(whole[..<64]), query) && isClose(Array(whole[96...]), value))
       #expect(whole[64..<96].allSatisfy { $0.allSatisfy { $0 == 0 } })
       #expect(query.contains { $0.contains { $0 != 0 } })
+
+      let difference = try Difference(
+        Subject(path: directory + "/joined.gguf.adapter"), Subject(path: directory + "/joined.gguf"),
+        base: ModelSource(path: directory + "/b.gguf"))
+      // Folding a scaling into B rounds.
+      #expect(difference.comparedTensorCount == 2 && difference.entries.allSatisfy { $0.largestDelta ?? 1 < 1e-6 })
     }
   }
 
@@ -160,6 +167,11 @@ import Testing
       let up = try #require(try updates(directory + "/apart.gguf", "blk.0.ffn_up_exps"))
       for expert in 0..<3 { #expect(isClose(whole[expert], gate[expert] + up[expert]), "expert \(expert)") }
       #expect(whole[1].allSatisfy { $0.allSatisfy { $0 == 0 } })
+
+      let difference = try Difference(
+        Subject(path: directory + "/joined.gguf.adapter"), Subject(path: directory + "/joined.gguf"),
+        base: ModelSource(path: directory + "/b.gguf"))
+      #expect(difference.isEmpty && difference.comparedTensorCount == 2, "\(difference.entries)")
     }
   }
 }

@@ -1,6 +1,7 @@
 import AloraAdapters
 import AloraConversion
 import AloraGGUF
+import AloraInspection
 import AloraJSON
 import AloraModels
 import AloraSystem
@@ -50,6 +51,29 @@ struct RoundTrip {
       try makeConfiguration(json["base"], in: directory + "/base")
       let result = try RoundTrip(directory, base: directory + "/base").run(directory + "/adapter")
       #expect(result.first == result.second)
+    }
+  }
+
+  /// Module by module, the adapter and its GGUF are the same, in whatever order the classes have rows, columns and experts.
+  @Test(arguments: TracedCase.all) func everyArchitectureIsTheSameToADiff(_ item: TracedCase) throws {
+    let json = try TracedCase.elements()[item.index]
+    try withTemporaryDirectory { directory in
+      let (adapter, base) = (directory + "/adapter", directory + "/base")
+      try item.adapter(json).write(to: adapter)
+      try makeConfiguration(json["base"], in: base)
+      let bytes = try RoundTrip(directory, base: base).convert(adapter, to: "a.gguf")
+      func difference() throws -> Difference {
+        try Difference(
+          Subject(path: adapter), Subject(path: directory + "/a.gguf"), base: ModelSource(path: base))
+      }
+      let same = try difference()
+      #expect(same.isEmpty && same.comparedTensorCount > 0, "\(same.entries)")
+      // One element of each tensor: a bit of its exponent, because 0 and -0 are equal.
+      var changed = bytes
+      let tensors = try GGUFFile(path: directory + "/a.gguf").tensors.filter { $0.dtype == .f32 }
+      for tensor in tensors { changed[tensor.byteRange.upperBound - 1] ^= 0x40 }
+      try writeFile(changed, to: directory + "/a.gguf")
+      #expect(try Set(difference().entries.map(\.name)) == Set(tensors.map(\.name)))
     }
   }
 

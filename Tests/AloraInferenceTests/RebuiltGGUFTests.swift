@@ -60,6 +60,78 @@ import Testing
     }
   }
 
+  /// llama.cpp's converter can put gate and up of the experts into one tensor. An adapter with a module for each expert has
+  /// factors of their own for both.
+  @Test func modulesOfSingleExpertsRunOnABaseThatJoinsGateAndUp() throws {
+    let fixture = try #require(Fixture.all.first { $0.name == "qwen3-moe" })
+    let description = try #require(Self.described[fixture.name])
+    try withTemporaryDirectory { directory in
+      let (apart, joined) = (directory + "/apart.gguf", directory + "/joined.gguf")
+      try writeFile(rebuilt(fixture, byteCount: description.file_byte_count, path: apart), to: apart)
+      try joinGateAndUp(apart, joined)
+      var builder = AdapterBuilder()
+      builder.set("alora_invocation_tokens", nil)
+      builder.set("target_modules", "[\"gate_proj\", \"up_proj\", \"down_proj\"]")
+      builder.tensors = []
+      for (index, name) in ["gate_proj", "up_proj", "down_proj"].enumerated() {
+        // Not all experts.
+        for (layer, expert) in [(0, 0), (0, 3), (1, 5), (1, 2)] {
+          let module = "base_model.model.model.layers.\(layer).mlp.experts.\(expert).\(name)"
+          let (out, columns) = name == "down_proj" ? (32, 20) : (20, 32)
+          let seed = 8 * expert + index
+          builder.tensors += [
+            .init("\(module).lora_A.weight", [4, columns], AdapterBuilder.values(4 * columns, seed: seed)),
+            .init("\(module).lora_B.weight", [out, 4], AdapterBuilder.values(4 * out, seed: seed + 5)),
+          ]
+        }
+      }
+      try builder.write(to: directory + "/adapter")
+      let pool = ThreadPool(threadCount: 2)
+      let tokens = [1, 5, 9, 20, 3, 40, 41]
+      let results = try [fixture.base, apart, joined].map { base in
+        let evaluator = Evaluator(model: try Model(path: base, pool: pool), pool: pool)
+        let adapter = try Adapter(path: directory + "/adapter", model: evaluator.model, pool: pool)
+        return try logits(evaluator, tokens, adapter: adapter, start: 0)
+      }
+      #expect(sameBits(results[0], results[1]))
+      #expect(sameBits(results[0], results[2]))
+    }
+  }
+
+  private func joinGateAndUp(_ path: String, _ output: String) throws {
+    let file = try GGUFFileSet(path: path)
+    var parts: [(declaration: TensorDeclaration, sources: [TensorDescription])] = []
+    for tensor in file.tensors where !tensor.name.contains("ffn_up_exps") {
+      guard tensor.name.contains("ffn_gate_exps") else {
+        parts.append((TensorDeclaration(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape), [tensor]))
+        continue
+      }
+      let up = try #require(file.tensor(named: tensor.name.replacing("gate", with: "up")))
+      var dimensions = tensor.shape.dimensions
+      dimensions[1] *= 2
+      let name = tensor.name.replacing("gate", with: "gate_up")
+      parts.append(
+        (TensorDeclaration(name: name, dtype: tensor.dtype, shape: try #require(Shape(dimensions))), [tensor, up]))
+    }
+    let layout = try GGUFLayout(metadata: file.metadata, tensors: parts.map(\.declaration))
+    let writer = try GGUFWriter(path: output, replacesExisting: true, layout: layout)
+    for (declaration, sources) in parts {
+      // An expert's gate, then its up.
+      let slices = try sources.map { source in
+        let bytes = try file.readBytes(of: source)
+        let count = sources.count == 1 ? bytes.count : bytes.count / source.shape.dimensions[0]
+        return stride(from: 0, to: bytes.count, by: count).map { Array(bytes[$0..<($0 + count)]) }
+      }
+      for index in slices[0].indices {
+        for slice in slices {
+          let bytes = slice[index]
+          try writer.write(bytes.span.bytes, of: declaration.name)
+        }
+      }
+    }
+    try writer.finish()
+  }
+
   /// The committed header, followed by what the graph reads from the Hugging Face directory.
   private func rebuilt(_ fixture: Fixture, byteCount: Int, path: String) throws -> [UInt8] {
     var bytes = try readFile(fixture.directory + "/base-header.gguf")

@@ -1,3 +1,4 @@
+import AloraSystem
 import AloraGGUF
 import AloraInspection
 import AloraModels
@@ -115,7 +116,10 @@ import Testing
   }
 
   /// By module, a PEFT directory and its GGUF are the same, and a changed element is found.
-  @Test(arguments: ["llama", "qwen3", "phi3", "llama-embedding"])
+  @Test(arguments: [
+    "llama", "qwen3", "phi3", "llama-embedding", "qwen3-moe-experts", "mixtral-experts", "gpt-oss-experts",
+    "granite-moe-hybrid-experts", "olmoe-experts",
+  ])
   func anAdapterAndItsGGUFAreCompared(_ name: String) throws {
     try withTemporaryDirectory { directory in
       let (adapter, output) = (try testData("inference/\(name)/adapter"), directory + "/a.gguf")

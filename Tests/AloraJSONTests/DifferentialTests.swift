@@ -1,3 +1,4 @@
+import AloraSystem
 import AloraJSON
 import AloraTestSupport
 import Foundation

@@ -22,6 +22,23 @@ import Testing
     }
   }
 
+  /// A megabyte of models would become a file with more keys than a reader accepts, and a name of a megabyte takes long.
+  @Test func cardsOfMoreThanAnyoneWritesAreNotUsed() throws {
+    try withTemporaryDirectory { directory in
+      func identity(_ card: String) throws -> AdapterIdentity {
+        try "---\n\(card)\n---\n".write(toFile: directory + "/README.md", atomically: true, encoding: .utf8)
+        return AdapterIdentity(directory: directory, baseModelName: nil, baseModelID: nil, weightCount: 1)
+      }
+      let most = try identity("base_model:\n" + String(repeating: "- a/b-1b\n", count: 1024))
+      #expect(most.notes.isEmpty && most.entries.contains { $0.value == .uint32(1024) })
+      let more = try identity("base_model:\n" + String(repeating: "- a/b-1b\n", count: 1025))
+      #expect(more.notes == [.cardUnusable(problem: "a list has more than 1024 items")])
+      let name = "a/" + String(repeating: "b-", count: 100_000)
+      let long = try identity("base_model: \(name)")
+      #expect(long.notes.isEmpty && long.entries.contains { $0.key == "general.base_model.0.name" })
+    }
+  }
+
   /// A card that Windows saved: a byte order mark, CRLF.
   @Test func marksAndCRLFChangeNothing() throws {
     try withTemporaryDirectory { directory in

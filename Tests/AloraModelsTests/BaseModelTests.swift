@@ -1,3 +1,4 @@
+import AloraSystem
 import AloraModels
 import AloraGGUF
 import AloraJSON

@@ -1,3 +1,4 @@
+import AloraSystem
 import AloraModels
 import AloraTestSupport
 import AloraTokenization

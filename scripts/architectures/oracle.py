@@ -44,7 +44,7 @@ def convert(adapter, base, output, outtype="f32"):
 
 def check(spec, directory):
     subject = subjects.subject(spec, directory)
-    result, worst, names = {}, 0.0, []
+    result, worst = {}, 0.0
     for number, (rank, alpha) in enumerate(RANKS):
         name = f"adapter-{rank}"
         tensors, settings = subject.adapt(rank, alpha, name)

@@ -262,7 +262,7 @@ def spark(c):
 
 
 def cogvlm(c):
-    h, f = c["hidden_size"], c["intermediate_size"]
+    h = c["hidden_size"]
     result = []
     for kind in ("vision", "language"):
         result += [(f"self_attn.{kind}_expert_query_key_value", 3 * h, h), (f"self_attn.{kind}_expert_dense", h, h)]

@@ -60,18 +60,7 @@ def tabled_modules(class_name):
 
 def prepare(base, spec):
     """Gives a saved model the configuration and files that the reference expects."""
-    configuration = json.loads((base / "config.json").read_text())
-    size = spec.get("size", 0)
-    for key, value in spec.get("raw", {}).items():
-        value = tiny.at(value, size)
-        if key == "text":
-            configuration["text_config"].update({k: tiny.at(v, size) for k, v in value.items() if v is not None})
-        elif value is None:
-            configuration.pop(key, None)
-        else:
-            configuration[key] = value
-    configuration["architectures"] = [spec["class"]]
-    (base / "config.json").write_text(json.dumps(configuration))
+    tiny.complete(base, spec, spec["class"], spec.get("size", 0))
     for name, text in spec.get("files", {}).items():
         (base / name).write_text(text)
 

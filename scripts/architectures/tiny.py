@@ -1,5 +1,7 @@
 """Tiny configurations at three sizes, so that a number can be recognized as the field that it comes from."""
 
+import json
+
 # Each value is a triple: what the field is at each size. No two fields that could be mixed up are alike at all three.
 FIELDS = {
     "hidden_size": (64, 96, 192), "n_embd": (64, 96, 192), "d_model": (64, 96, 192), "dim": (64, 96, 192),
@@ -86,3 +88,20 @@ def configuration_class_arguments(configuration_class, size, over, base):
 
 def configuration(configuration_class, size, over):
     return configuration_class(**arguments(configuration_class, size, over))
+
+
+def complete(base, spec, class_name, size):
+    """Gives the configuration of a saved model what the reference expects, and returns it."""
+    path = base / "config.json"
+    configuration = json.loads(path.read_text())
+    for key, value in spec.get("raw", {}).items():
+        value = at(value, size)
+        if key == "text":
+            configuration["text_config"].update({k: at(v, size) for k, v in value.items() if v is not None})
+        elif value is None:
+            configuration.pop(key, None)
+        else:
+            configuration[key] = value
+    configuration["architectures"] = [class_name]
+    path.write_text(json.dumps(configuration))
+    return configuration

@@ -228,17 +228,7 @@ def trace_size(spec, size, directory):
         for path in sorted(base.glob("*.safetensors")):
             transpose_on_disk(path, spec.get("transposed_on_disk", ()))
             saved.update({n: t for n, t in load_file(path).items() if t.ndim >= 2 and n not in memory})
-        configuration = json.loads((base / "config.json").read_text())
-        for key, value in spec.get("raw", {}).items():
-            value = tiny.at(value, size)
-            if key == "text":
-                configuration["text_config"].update({k: tiny.at(v, size) for k, v in value.items() if v is not None})
-            elif value is None:
-                configuration.pop(key, None)
-            else:
-                configuration[key] = value
-        configuration["architectures"] = [class_name]
-        (base / "config.json").write_text(json.dumps(configuration))
+        configuration = tiny.complete(base, spec, class_name, size)
         model_type = configuration.get("model_type")
         plain = configuration_class().to_dict()
         defaults = flat_fields(plain)
@@ -272,9 +262,7 @@ def trace_size(spec, size, directory):
             name, layer, expert = pattern(source)
             if form == "one" and expert is not None:
                 # A numbered module that is not an expert keeps its number.
-                parts = source.split(".")
                 name = re.sub(r"\.%d\." % layer, ".{layer}.", source, count=1)
-                del parts
             row_runs, column_runs = segments(rows), segments(columns)
             if row_runs is None or column_runs is None:
                 any_found = False

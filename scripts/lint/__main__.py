@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """What the project promises about its files, beyond what the compiler and the formatter check.
 
-    scripts/lint [sizes|foundation|flags|prose|docs …]    all of them by default; `--all` shows every warning too
+    scripts/lint [sizes|foundation|flags|rooms|prose|docs …]    all of them by default; `--all` shows every warning too
 """
 
 import importlib
 import sys
 
-CHECKS = ["sizes", "foundation", "flags", "prose", "docs"]
+CHECKS = ["sizes", "foundation", "flags", "rooms", "prose", "docs"]
 
 
 def main():

@@ -26,8 +26,12 @@ extension BoundAdapter {
     }
 
     package let inputCount: Int
-    /// The rows that the tensor has for each expert.
+    /// The rows of an expert that are updated: all that the tensor has for it, or the part that is one module's.
     package let outputCount: Int
+    /// The first of them, counted from the expert's first row in the tensor.
+    package var firstRow: Int { target.part?.firstRow ?? 0 }
+    /// The rows that the tensor has for each expert.
+    package var tensorRowCount: Int { target.tensorRowCount }
     /// Nil for an expert that stays as it is.
     package fileprivate(set) var experts: [Expert?]
     let layout: Layout
@@ -68,11 +72,12 @@ extension BoundAdapter {
     private func rank(of expert: Int) -> Int { experts[expert]?.rank ?? 0 }
   }
 
-  /// What is added to the tensors of experts, by their names in GGUF.
+  /// What is added to the tensors of experts, by their names in GGUF: one update, or one for each part of the tensor that
+  /// is a module's, such as gate and up.
   ///
   /// - Throws: `ambiguousExperts`.
-  package func expertUpdates() throws(AdapterError) -> [String: ExpertUpdate] {
-    var updates: [String: ExpertUpdate] = [:]
+  package func expertUpdates() throws(AdapterError) -> [String: [ExpertUpdate]] {
+    var updates: [String: [ExpertUpdate]] = [:]
     for member in members {
       for target in member.targets {
         let expert = ExpertUpdate.Expert(
@@ -93,13 +98,16 @@ extension BoundAdapter {
             ? .stacked
             : try isNatural(member)
               ? .parameter(moduleOutputCount: outputs) : .swappedParameter(moduleOutputCount: outputs)
-          updates[target.tensorName] = update(
-            experts.count, layout, Array(repeating: expert, count: experts.count))
+          updates[target.tensorName, default: []].append(
+            update(experts.count, layout, Array(repeating: expert, count: experts.count)))
         case .expert(_, let count) where member.pair.isStack:
-          updates[target.tensorName] = update(count, .stacked, Array(repeating: expert, count: count))
+          updates[target.tensorName, default: []].append(
+            update(count, .stacked, Array(repeating: expert, count: count)))
         case .expert(let index, let count):
-          var known = updates[target.tensorName] ?? update(count, .own, Array(repeating: nil, count: count))
-          known.experts[index] = expert
+          var known = updates[target.tensorName] ?? []
+          let part = known.firstIndex { $0.target.part == target.part } ?? known.count
+          if part == known.count { known.append(update(count, .own, Array(repeating: nil, count: count))) }
+          known[part].experts[index] = expert
           updates[target.tensorName] = known
         }
       }
@@ -115,13 +123,8 @@ extension BoundAdapter {
     let own = member.expertLayouts
     if own.isNatural != own.isSwapped { return own.isNatural }
     guard case .experts(let experts) = member.module.kind else { return true }
-    let module = member.pair.wrappedModule.name
-    for other in members where other.pair.wrappedModule.name == module {
-      guard case .experts(let theirs) = other.module.kind else { continue }
-      let found = other.expertLayouts
-      if found.isNatural != found.isSwapped {
-        return found.isNatural == (theirs.isTransposed == experts.isTransposed)
-      }
+    if let known = expertOrders[member.pair.wrappedModule.name] {
+      return known.isNatural == (known.isTransposed == experts.isTransposed)
     }
     guard let peftVersion, let takesFirst = Self.takesFirstDimension(peftVersion, isMarked: experts.isMarkedTransposed)
     else {
@@ -132,6 +135,25 @@ extension BoundAdapter {
         remedy: "add \"peft_version\" to adapter_config.json")
     }
     return takesFirst == experts.isTransposed
+  }
+
+  /// Whether A of a parameter of experts is of the inputs, for the first parameter of a module whose shapes tell it.
+  struct ExpertOrder: Sendable {
+    let isNatural: Bool
+    let isTransposed: Bool
+  }
+
+  /// The orders by the modules' names.
+  static func expertOrders(_ members: [Member]) -> [String: ExpertOrder] {
+    var orders: [String: ExpertOrder] = [:]
+    for member in members {
+      guard case .experts(let experts) = member.module.kind else { continue }
+      let (layouts, module) = (member.expertLayouts, member.pair.wrappedModule.name)
+      if layouts.isNatural != layouts.isSwapped, orders[module] == nil {
+        orders[module] = ExpertOrder(isNatural: layouts.isNatural, isTransposed: experts.isTransposed)
+      }
+    }
+    return orders
   }
 
   /// Whether A is of the parameter's first dimension after the experts.

@@ -7,6 +7,18 @@ extension GGUFAdapter {
   package func check() throws(AdapterError) {
     if let finding = findings.first(where: \.isFatal) { throw finding.error(path: path) }
   }
+
+  /// Whether the base has all of the invocation's tokens.
+  ///
+  /// - Throws: `tokenOutsideVocabulary`.
+  package func checkTokens(of base: BaseModel) throws(AdapterError) {
+    let vocabularySize = base.hyperparameters.vocabularySize
+    guard let outside = invocationTokens?.first(where: { !(0..<vocabularySize).contains($0) }) else { return }
+    throw AdapterError(
+      .tokenOutsideVocabulary, path: path, place: "key \(GGUFAdapterFormat.Key.invocationTokens)",
+      problem: "\(outside) is not a token of the base, which has \(vocabularySize)",
+      remedy: "give the base that the adapter was trained on")
+  }
 }
 
 extension BoundAdapter {
@@ -17,17 +29,11 @@ extension BoundAdapter {
   package init(_ adapter: GGUFAdapter, base: BaseModel) throws {
     let findings = adapter.findings + adapter.findings(for: base)
     if let finding = findings.first(where: \.isFatal) { throw finding.error(path: adapter.path) }
-    let vocabularySize = base.hyperparameters.vocabularySize
-    if let outside = adapter.invocationTokens?.first(where: { !(0..<vocabularySize).contains($0) }) {
-      throw AdapterError(
-        .tokenOutsideVocabulary, path: adapter.path, place: "key \(GGUFAdapterFormat.Key.invocationTokens)",
-        problem: "\(outside) is not a token of the base, which has \(vocabularySize)",
-        remedy: "give the base that the adapter was trained on")
-    }
-    let targets = GGUFAdapter.targets(of: base)
+    try adapter.checkTokens(of: base)
+    let targets = GGUFAdapter.Targets(base)
     path = adapter.path
     members = try adapter.pairs.compactMap { pair in
-      guard let (module, target) = targets[pair.module] else { return nil }
+      guard let (module, target) = targets[pair] else { return nil }
       return Member(
         module: module, targets: [target], pair: pair, rank: pair.rank,
         scaling: ModuleMatcher.Scaling(
@@ -37,5 +43,6 @@ extension BoundAdapter {
     invocationTokens = adapter.invocationTokens
     notes = findings.map(AdapterNote.loader)
     peftVersion = nil
+    expertOrders = [:]
   }
 }

@@ -45,6 +45,7 @@ extension BoundAdapter {
     notes += try locator.missingModules(members)
     path = adapter.path
     peftVersion = adapter.configuration.version
+    expertOrders = Self.expertOrders(members)
     invocationTokens = try adapter.invocationTokens(in: base, tokenize: options.tokenize, notes: &notes)
     self.notes = notes
   }

@@ -35,9 +35,9 @@ package struct BoundAdapter: Sendable {
     package var isStoredByColumns = false
   }
 
-  /// The update of one GGUF tensor of the base.
+  /// The update of one GGUF tensor of the base, or of the part of it that is one module's.
   package struct Update: Sendable {
-    package let tensorName: String
+    package let target: WeightTarget
     /// Shape: [r, in]; of an embedding [r, vocabulary] if `isTransposed`, else [vocabulary, r].
     package let a: Factor
     /// Shape: [out, r]
@@ -46,6 +46,9 @@ package struct BoundAdapter: Sendable {
     package let scale: Float
     package let isEmbedding: Bool
     package let isTransposed: Bool
+    /// Whether the rows of B and the columns of A are in GGUF's order already.
+    package let isInGGUFOrder: Bool
+    package var tensorName: String { target.tensorName }
   }
 
   package let path: String
@@ -55,6 +58,8 @@ package struct BoundAdapter: Sendable {
   package let notes: [AdapterNote]
   /// The version of PEFT that saved it; nil if it doesn't say so.
   let peftVersion: String?
+  /// See ``ExpertOrder``.
+  let expertOrders: [String: ExpertOrder]
 
   /// One for each GGUF tensor of the base that the adapter changes, except experts': see ``expertUpdates()``.
   package var updates: [Update] {
@@ -63,7 +68,7 @@ package struct BoundAdapter: Sendable {
         let pair = member.pair
         let isAByColumns = pair.hasInputRows && !pair.isEmbedding
         return Update(
-          tensorName: target.tensorName,
+          target: target,
           a: Factor(
             file: member.fileOfA, tensor: pair.a,
             rows: 0..<(isAByColumns ? pair.rank : pair.a.shape.rowCount), permutation: .none,
@@ -71,11 +76,11 @@ package struct BoundAdapter: Sendable {
           b: Factor(
             file: member.fileOfB, tensor: pair.b,
             rows: pair.isStack
-              ? 0..<pair.b.shape.rowCount : member.isInGGUFOrder ? 0..<target.rowCount : target.rows,
+              ? 0..<pair.b.shape.rowCount : member.isInGGUFOrder ? 0..<target.tensorRowCount : target.rows,
             permutation: member.isInGGUFOrder && !pair.isStack ? target.permutation : .none,
             isStoredByColumns: pair.isOutputMinor),
           rank: pair.rank, scale: Float(member.scaling.value), isEmbedding: pair.isEmbedding,
-          isTransposed: pair.isEmbedding && !pair.hasInputRows)
+          isTransposed: pair.isEmbedding && !pair.hasInputRows, isInGGUFOrder: member.isInGGUFOrder)
       }
     }
   }

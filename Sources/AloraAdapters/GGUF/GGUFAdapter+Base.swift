@@ -11,10 +11,10 @@ extension GGUFAdapter {
           .architecture, .refuses, .key(GGUFAdapterFormat.Key.architecture), found: architecture,
           expected: base.architectureName))
     }
-    let targets = Self.targets(of: base)
+    let targets = Targets(base)
     for pair in pairs {
       let place = LoaderFinding.Place.tensor(pair.a.name)
-      guard let (module, target) = targets[pair.module] else {
+      guard let (module, target) = targets[pair] else {
         findings.append(LoaderFinding(.unknownTensor, .refuses, place, expected: base.architectureName))
         continue
       }
@@ -37,14 +37,26 @@ extension GGUFAdapter {
     return findings
   }
 
-  /// The base's tensors that adapters can change, by name.
-  static func targets(of base: BaseModel) -> [String: (module: WeightModule, target: WeightTarget)] {
-    var targets: [String: (module: WeightModule, target: WeightTarget)] = [:]
-    for module in base.modules + base.expertModules {
-      for target in module.targets where targets[target.tensorName] == nil {
-        targets[target.tensorName] = (module, target)
-      }
+  /// The base's tensors that adapters can change.
+  struct Targets {
+    private let base: BaseModel
+    private let known: [String: (module: WeightModule, target: WeightTarget)]
+
+    init(_ base: BaseModel) {
+      self.base = base
+      known = (base.modules + base.expertModules).targetsByTensor
     }
-    return targets
+
+    /// The tensor that a pair is for, and a module whose weights it holds; nil if there is none.
+    subscript(pair: FactorPair) -> (module: WeightModule, target: WeightTarget)? {
+      if let found = known[pair.module] { return found }
+      // A base that only the table describes doesn't list what only some layers have.
+      let found = base.modules(ofTensor: pair.module, extents: (pair.outputCount, pair.inputCount))
+        .compactMap { module in
+          module.targets.first { $0.tensorName == pair.module }.map { (module: module, target: $0) }
+        }
+      return found.first { $0.module.inputCount == pair.inputCount && $0.target.tensorRowCount == pair.outputCount }
+        ?? found.first
+    }
   }
 }

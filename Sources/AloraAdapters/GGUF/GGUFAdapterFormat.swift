@@ -12,6 +12,8 @@ package enum GGUFAdapterFormat {
     package static let alpha = "adapter.lora.alpha"
     package static let invocationTokens = "adapter.alora.invocation_tokens"
     package static let adapterPrefix = "adapter."
+    /// The `general.*` keys that say what the weights are, or how the file is read.
+    package static let ofWeights: Set = [architecture, type, fileType, quantizationVersion, "general.alignment"]
   }
 
   /// The value of ``Key/type``.

@@ -1,5 +1,6 @@
 internal import AloraModels
 internal import AloraSystem
+internal import AloraTemplates
 package import AloraTokenization
 
 /// What an adapter's own tokenizer and chat template, saved beside it by the trainer, say that the base's don't.
@@ -38,8 +39,8 @@ package enum CompanionFinding: Hashable, Sendable {
     }
     if comparesTemplates {
       findings += attempt("\(directory)/chat_template.jinja") {
-        guard let own = try ChatTemplateText.ofModel(directory) else { return nil }
-        guard let theirs = try? ChatTemplateText.ofModel(base) else { return .templateIsMissing }
+        guard let own = try ChatTemplate.textOfModel(directory) else { return nil }
+        guard let theirs = try ChatTemplate.textOfModel(base) else { return .templateIsMissing }
         return own.utf8.elementsEqual(theirs.utf8) ? nil : .templateDiffers
       }
     }

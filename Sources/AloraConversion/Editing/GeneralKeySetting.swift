@@ -1,6 +1,7 @@
 internal import AloraAdapters
 internal import AloraGGUF
 internal import AloraJSON
+internal import AloraModelCard
 internal import AloraSystem
 
 /// A value for one of a GGUF's `general.*` keys, as text.
@@ -19,18 +20,10 @@ package struct GeneralKeySetting: Hashable, Sendable {
   }
 
   private static let prefix = "general."
-  /// Keys that say what the weights are, or how the file is read.
-  private static let fixed: Set = [
-    GGUFAdapterFormat.Key.architecture, GGUFAdapterFormat.Key.type, GGUFAdapterFormat.Key.fileType,
-    GGUFAdapterFormat.Key.quantizationVersion, "general.alignment",
-  ]
   private static let texts: Set = [
     "name", "author", "version", "organization", "finetune", "basename", "description", "quantized_by", "size_label",
     "license", "license.name", "license.link", "url", "doi", "uuid", "repo_url", "source.url", "source.doi",
     "source.uuid", "source.repo_url",
-  ]
-  private static let modelTexts: Set<Substring> = [
-    "name", "author", "version", "organization", "description", "url", "doi", "uuid", "repo_url",
   ]
 
   func error(_ path: String, _ problem: String, _ remedy: Remedy? = nil) -> ConversionError {
@@ -44,7 +37,7 @@ package struct GeneralKeySetting: Hashable, Sendable {
         path, "only \(Self.prefix)* keys can be set: the others change what the weights mean",
         "convert the adapter again to change its scaling or its invocation")
     }
-    guard !Self.fixed.contains(key) else {
+    guard !GGUFAdapterFormat.Key.ofWeights.contains(key) else {
       throw error(path, "it says what the weights are or how the file is read, so it can't be set")
     }
     if value.isEmpty {
@@ -72,7 +65,8 @@ package struct GeneralKeySetting: Hashable, Sendable {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     guard let head = parts.first, head == "base_model" || head == "dataset" else { return nil }
     if parts.count == 2, parts[1] == "count" { return .uint32 }
-    return parts.count == 3 && UInt16(parts[1]) != nil && modelTexts.contains(parts[2]) ? .string : nil
+    return parts.count == 3 && UInt16(parts[1]) != nil && AdapterIdentity.modelFields.contains(String(parts[2]))
+      ? .string : nil
   }
 
   private func parsed(_ type: GGUFValueType, element: GGUFValueType) -> GGUFValue? {

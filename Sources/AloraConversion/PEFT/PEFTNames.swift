@@ -18,14 +18,24 @@ struct PEFTNames {
     }
     var modules: [String] = []
     var parameters: [String] = []
+    // By ending, which is all that the search depends on: there are few, and each looks through the whole base.
+    var known: [Substring: String?] = [:]
+    func shortest(_ name: String, components: Int) -> String {
+      // A model of several parts may have the same names in the others.
+      guard !name.contains("language_model") else { return name }
+      let ending = Self.ending(name, components)
+      let found = known[ending] ?? Self.shortest(ending, adapted, base)
+      known[ending] = .some(found)
+      return found ?? name
+    }
     for update in updates {
       let name = update.module.name
       if update.experts != nil {
-        parameters.append(Self.shortest(name, components: 2, adapted, base) ?? name)
+        parameters.append(shortest(name, components: 2))
       } else if update.isRouter || (hasExperts && rewritten.contains(Self.ending(name, 1))) {
-        parameters.append((Self.shortest(name, components: 2, adapted, base) ?? name) + ".weight")
+        parameters.append(shortest(name, components: 2) + ".weight")
       } else {
-        modules.append(Self.shortest(name, components: 1, adapted, base) ?? name)
+        modules.append(shortest(name, components: 1))
       }
     }
     // An ending may name other modules too, which are targeted by their whole names: then it would name them again.
@@ -49,14 +59,9 @@ struct PEFTNames {
     return name[start...]
   }
 
-  /// The ending, if the adapter has every module of the base that it names.
-  private static func shortest(
-    _ name: String, components: Int, _ adapted: Set<String>, _ base: BaseModel
-  ) -> String? {
-    let ending = ending(name, components)
+  /// An ending of names, if the adapter has every module of the base that it names.
+  private static func shortest(_ ending: Substring, _ adapted: Set<String>, _ base: BaseModel) -> String? {
     let tail = "." + ending
-    // A model of several parts may have the same names in the others.
-    guard !name.contains("language_model"), name == ending || name.hasSuffix(tail) else { return nil }
     let others = base.modules.contains { module in
       !adapted.contains(module.name) && (module.name == ending || module.name.hasSuffix(tail))
     }

@@ -180,7 +180,7 @@ package struct PEFTPlan {
 
   /// `org/name` of the base, as far as the file says it.
   private static func baseName(_ metadata: GGUFMetadata) throws -> String? {
-    let hub = "https://huggingface.co/"
+    let hub = AdapterIdentity.hub
     if let address = try metadata.string(ifPresent: "general.base_model.0.repo_url") {
       return address.hasPrefix(hub) ? String(address.dropFirst(hub.count)) : address
     }
@@ -189,12 +189,8 @@ package struct PEFTPlan {
 
   /// The keys that say who made the adapter. What a value of another type says is left to the notes.
   private static func identity(_ metadata: GGUFMetadata) -> [AdapterIdentity.Entry] {
-    let own: Set = [
-      GGUFAdapterFormat.Key.type, GGUFAdapterFormat.Key.architecture, GGUFAdapterFormat.Key.fileType,
-      GGUFAdapterFormat.Key.quantizationVersion, "general.alignment",
-    ]
-    return metadata.entries.compactMap { entry in
-      guard entry.key.hasPrefix("general."), !own.contains(entry.key) else { return nil }
+    metadata.entries.compactMap { entry in
+      guard entry.key.hasPrefix("general."), !GGUFAdapterFormat.Key.ofWeights.contains(entry.key) else { return nil }
       if let text = entry.value.text { return AdapterIdentity.Entry(key: entry.key, value: .string(text)) }
       switch entry.value {
       case .uint32(let number): return AdapterIdentity.Entry(key: entry.key, value: .uint32(number))

@@ -105,9 +105,7 @@ extension PEFTTensor {
         ElementConversion.narrow(values, to: dtype, into: &source)
       }
       guard ElementConversion.largestMagnitude(source, dtype)?.isFinite ?? true else {
-        throw AdapterError(
-          .notFinite, path: file.path, place: "tensor \(tensor.name)", problem: "it holds NaN or infinity",
-          remedy: "the training has diverged: use an earlier checkpoint")
+        throw AdapterError.notFinite(file.path, tensor: tensor.name)
       }
       scatter(part, firstRank: firstRank)
         .copy(source, to: &output, width: shape.columnCount, elementByteCount: size)

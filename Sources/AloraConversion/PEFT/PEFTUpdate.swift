@@ -87,13 +87,7 @@ extension PEFTUpdate {
         problem: "the adapter is for \(adapter.architecture ?? "") models, and the base is \(base.architectureName)",
         remedy: "give the base that the adapter was trained on")
     }
-    let vocabularySize = base.hyperparameters.vocabularySize
-    if let outside = adapter.invocationTokens?.first(where: { !(0..<vocabularySize).contains($0) }) {
-      throw AdapterError(
-        .tokenOutsideVocabulary, path: adapter.path, place: "key \(GGUFAdapterFormat.Key.invocationTokens)",
-        problem: "\(outside) is not a token of the base, which has \(vocabularySize)",
-        remedy: "give the base that the adapter was trained on")
-    }
+    try adapter.checkTokens(of: base)
     var grouping = PEFTGrouping(path: adapter.path)
     let names = Set(adapter.pairs.map(\.module))
     for pair in adapter.pairs {

@@ -1,3 +1,4 @@
+internal import AloraSystem
 internal import AloraJSON
 
 /// The numbers of a model's graph outside of its layers.

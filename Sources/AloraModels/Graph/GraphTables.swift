@@ -1,3 +1,5 @@
+internal import AloraSystem
+
 /// Builds a graph's list of tensors from an architecture's table of modules.
 struct GraphTables {
   /// Which modules have biases by the configuration.
@@ -34,13 +36,7 @@ struct GraphTables {
   init(base: BaseModel, biases: Biases?) {
     self.base = base
     self.biases = biases
-    var targets: [String: (module: WeightModule, target: WeightTarget)] = [:]
-    for module in base.modules {
-      for target in module.targets where targets[target.tensorName] == nil {
-        targets[target.tensorName] = (module, target)
-      }
-    }
-    self.targets = targets
+    targets = base.modules.targetsByTensor
   }
 
   private var h: Hyperparameters { base.hyperparameters }

@@ -92,6 +92,18 @@ extension ChatTemplate {
     default: nil
     }
   }
+
+  /// The text of the chat template at a path, whether or not it can be run here; nil if there is none.
+  ///
+  /// - Throws: ``FileError``, ``PathError``, ``JSONError``, ``GGUFError``, ``TemplateError`` (`invalidUTF8`, `tooLarge`).
+  package static func textOfModel(_ path: String) throws -> String? {
+    switch try PathContents(path: path) {
+    case .directory(let directory): try text(inDirectory: directory.path)
+    case .configuration: try text(inDirectory: parentDirectory(of: path))
+    case .gguf: try text(inGGUF: GGUFFileSet(path: path).metadata)
+    default: nil
+    }
+  }
 }
 
 extension DirectoryContents {

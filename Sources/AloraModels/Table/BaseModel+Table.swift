@@ -7,7 +7,8 @@ extension ArchitectureTable {
   /// The row that describes a configuration: of the first class that it names, or of its model type.
   func row(configuration json: JSON) throws -> Row? {
     let classes = try json[optional: "architectures"]?.elements().map { try $0.string() } ?? []
-    for name in classes {
+    // Each is searched for in the whole table; real configurations name one or two.
+    for name in classes.prefix(64) {
       for candidate in [name, Self.causalClass(of: name)] {
         let rows = try rows(huggingFaceName: candidate)
         if !rows.isEmpty { return try first(of: rows, json) }

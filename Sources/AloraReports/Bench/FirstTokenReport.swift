@@ -8,24 +8,13 @@ package struct FirstTokenReport {
   private let model: String
   private let adapter: String?
   private let evaluator: Evaluator
-  private let repeats: Int
-  private let rows: [TimeToFirstToken.Times]
-  private let continuationContext: Int
-  private let continuations: [TimeToFirstToken.Continuation]
-  private let pipeline: TimeToFirstToken.Pipeline?
+  private let figures: TimeToFirstToken.Figures
 
-  package init(
-    model: String, adapter: String?, evaluator: Evaluator, repeats: Int, rows: [TimeToFirstToken.Times],
-    continuationContext: Int, continuations: [TimeToFirstToken.Continuation], pipeline: TimeToFirstToken.Pipeline?
-  ) {
+  package init(model: String, adapter: String?, evaluator: Evaluator, figures: TimeToFirstToken.Figures) {
     self.model = model
     self.adapter = adapter
     self.evaluator = evaluator
-    self.repeats = repeats
-    self.rows = rows
-    self.continuationContext = continuationContext
-    self.continuations = continuations
-    self.pipeline = pipeline
+    self.figures = figures
   }
 
   /// Schema: schemas/bench-ttft.schema.json.
@@ -34,9 +23,9 @@ package struct FirstTokenReport {
       "model": .string(model), "adapter": adapter.map { .string($0) } ?? .null,
       "backend": .string(evaluator.model.backend.rawValue),
       "instruction_set": .string(evaluator.instructionSet.rawValue),
-      "threads": .integer(evaluator.pool.threadCount), "repeats": .integer(repeats),
+      "threads": .integer(evaluator.pool.threadCount), "repeats": .integer(figures.repeats),
       "contexts": .array(
-        rows.map { row in
+        figures.times.map { row in
           [
             "tokens": .integer(row.contextCount), "lora_cold_seconds": .number(row.plainCold),
             "alora_warm_seconds": .number(row.activatedWarm), "base_cold_seconds": .number(row.baseCold),
@@ -44,11 +33,11 @@ package struct FirstTokenReport {
           ]
         }),
       "continuations": [
-        "context_tokens": .integer(continuationContext),
+        "context_tokens": .integer(figures.continuationContextCount),
         "times": .array(
-          continuations.map { ["new_tokens": .integer($0.newCount), "seconds": .number($0.seconds)] }),
+          figures.continuations.map { ["new_tokens": .integer($0.newCount), "seconds": .number($0.seconds)] }),
       ],
-      "pipeline": pipeline.map { pipeline in
+      "pipeline": figures.pipeline.map { pipeline in
         [
           "context_tokens": .integer(pipeline.contextCount), "generated_tokens": .integer(pipeline.generatedCount),
           "base_first_seconds": .number(pipeline.baseFirst), "base_last_seconds": .number(pipeline.baseLast),
@@ -67,7 +56,7 @@ package struct FirstTokenReport {
     func ms(_ seconds: Double) -> String { "\((seconds * 10_000).rounded() / 10)" }
     var table = ColumnTable(rightAligned: [0, 1, 2, 3, 4])
     table.add(["context", "(a) LoRA, cold", "(b) aLoRA, warm", "(c) base, cold", "(a) : (b)"])
-    for row in rows {
+    for row in figures.times {
       table.add([
         String(row.contextCount), ms(row.plainCold), ms(row.activatedWarm), ms(row.baseCold),
         "\((row.ratio * 10).rounded() / 10) ×",
@@ -76,9 +65,10 @@ package struct FirstTokenReport {
     var text =
       "milliseconds to the first token; \(counted(evaluator.pool.threadCount, "thread")), "
       + "\(evaluator.instructionSet.rawValue)\n" + table.text
-    let costs = continuations.map { "\($0.newCount): \(ms($0.seconds)) ms" }
-    text += "the aLoRA after \(continuationContext) tokens, by new tokens   \(costs.joined(separator: ", "))\n"
-    if let pipeline {
+    let costs = figures.continuations.map { "\($0.newCount): \(ms($0.seconds)) ms" }
+    text +=
+      "the aLoRA after \(figures.continuationContextCount) tokens, by new tokens   \(costs.joined(separator: ", "))\n"
+    if let pipeline = figures.pipeline {
       let (alora, lora) = (pipeline.activated.reduce(0, +), pipeline.plain.reduce(0, +))
       let megabytes = { (count: Int) in "\(count * evaluator.model.cacheBlockByteCount / 1_000_000) MB" }
       text += """

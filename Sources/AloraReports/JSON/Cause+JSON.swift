@@ -3,7 +3,7 @@ internal import AloraJSON
 internal import AloraVerification
 
 /// A value's kind and figures.
-private func tagged(_ kind: String, _ members: KeyValuePairs<String, JSONValue> = [:]) -> JSONValue {
+func tagged(_ kind: String, _ members: KeyValuePairs<String, JSONValue> = [:]) -> JSONValue {
   .object([.init("kind", .string(kind))] + members.map { .init($0.key, $0.value) })
 }
 
@@ -95,8 +95,7 @@ extension Mistake {
 extension GraphMistake {
   fileprivate var json: JSONValue {
     func graph(_ change: String, _ members: KeyValuePairs<String, JSONValue> = [:]) -> JSONValue {
-      .object(
-        [.init("kind", .string("graph")), .init("graph", .string(change))] + members.map { .init($0.key, $0.value) })
+      .object([.init("kind", "graph"), .init("graph", .string(change))] + members.map { .init($0.key, $0.value) })
     }
     return switch self {
     case .sinksLeftOut: graph("sinks-left-out")

@@ -58,29 +58,29 @@ extension Finding {
   var json: JSONValue {
     switch self {
     case .invocationTokenOutsideVocabulary(let token, let size):
-      Self.json("invocation-token-outside-vocabulary", ["token": .integer(token), "vocabulary_size": .integer(size)])
+      tagged("invocation-token-outside-vocabulary", ["token": .integer(token), "vocabulary_size": .integer(size)])
     case .activationStartDisagrees(let golden, let adapter):
-      Self.json(
+      tagged(
         "activation-start-disagrees",
         ["golden": golden.map { .integer($0) } ?? .null, "adapter": adapter.map { .integer($0) } ?? .null])
     case .promptTooLong(let count, let limit):
-      Self.json("prompt-too-long", ["token_count": .integer(count), "limit": .integer(limit)])
+      tagged("prompt-too-long", ["token_count": .integer(count), "limit": .integer(limit)])
     case .logitsDifferBefore(let position, let start):
-      Self.json("logits-differ-before", ["position": .integer(position), "activation_start": .integer(start)])
+      tagged("logits-differ-before", ["position": .integer(position), "activation_start": .integer(start)])
     case .cacheDiffersBefore(let position, let layer, let head):
-      Self.json(
+      tagged(
         "cache-differs-before", ["position": .integer(position), "layer": .integer(layer), "head": .integer(head)])
     case .reuseDiffers(let order, let position):
-      Self.json("reuse-differs", ["order": .string(order.rawValue), "position": .integer(position)])
-    case .foreignCacheAccepted: Self.json("foreign-cache-accepted")
-    case .noPromptActivates: Self.json("no-prompt-activates")
-    case .adapterChangesNothing: Self.json("adapter-changes-nothing")
-    case .noGoldenRowOfActiveAdapter: Self.json("no-golden-row-of-active-adapter")
+      tagged("reuse-differs", ["order": .string(order.rawValue), "position": .integer(position)])
+    case .foreignCacheAccepted: tagged("foreign-cache-accepted")
+    case .noPromptActivates: tagged("no-prompt-activates")
+    case .adapterChangesNothing: tagged("adapter-changes-nothing")
+    case .noGoldenRowOfActiveAdapter: tagged("no-golden-row-of-active-adapter")
     case .bitsNotComparable(let exactness):
-      Self.json("bits-not-comparable", ["reason": .string(exactness?.code ?? "no-golden")])
-    case .goldenRowsUnreadable: Self.json("golden-rows-unreadable")
+      tagged("bits-not-comparable", ["reason": .string(exactness?.code ?? "no-golden")])
+    case .goldenRowsUnreadable: tagged("golden-rows-unreadable")
     case .goldenMissed(let miss):
-      Self.json(
+      tagged(
         "golden-missed",
         [
           "weights": .string(miss.weights.rawValue), "position": .integer(miss.position), "row": miss.row.json,
@@ -88,31 +88,27 @@ extension Finding {
           "first_failing": .integer(miss.firstFailing), "tolerance": .number(miss.tolerance.limit),
         ])
     case .goldenFileChanged(let weights, let position):
-      Self.json("golden-file-changed", ["weights": .string(weights.rawValue), "position": .integer(position)])
+      tagged("golden-file-changed", ["weights": .string(weights.rawValue), "position": .integer(position)])
     case .recordedBitsDiffer(let weights, let position):
-      Self.json(
+      tagged(
         "recorded-bits-differ",
         ["weights": .string(weights.rawValue), "position": position.map { .integer($0) } ?? .null])
-    case .mistakeNotShown(let mistake): Self.json("mistake-not-shown", ["mistake": mistake.json])
-    case .activationNotShown(let reason): Self.json("activation-not-shown", ["reason": .string(reason.rawValue)])
+    case .mistakeNotShown(let mistake): tagged("mistake-not-shown", ["mistake": mistake.json])
+    case .activationNotShown(let reason): tagged("activation-not-shown", ["reason": .string(reason.rawValue)])
     case .baselineFileChanged(let file, let now, let recorded):
-      Self.json(
+      tagged(
         "baseline-file-changed",
         ["file": .string(file.rawValue), "now": .string(now), "recorded": .string(recorded)])
-    case .baselinePromptsChanged: Self.json("baseline-prompts-changed")
+    case .baselinePromptsChanged: tagged("baseline-prompts-changed")
     case .baselineBitsChanged(let change):
-      Self.json(
+      tagged(
         "baseline-bits-changed",
         [
           "subject": .string(change.subject.rawValue), "first_position": .integer(change.firstPosition),
           "token": .integer(change.token), "changed_count": .integer(change.changedCount),
           "position_count": .integer(change.positionCount),
         ])
-    case .baselineNotRecorded: Self.json("baseline-not-recorded")
+    case .baselineNotRecorded: tagged("baseline-not-recorded")
     }
-  }
-
-  private static func json(_ kind: String, _ members: KeyValuePairs<String, JSONValue> = [:]) -> JSONValue {
-    .object([.init("kind", .string(kind))] + members.map { .init($0.key, $0.value) })
   }
 }

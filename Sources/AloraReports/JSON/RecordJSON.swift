@@ -13,16 +13,18 @@ package struct LogitsReport {
   /// Nil if the user gave the activation start.
   package let rule: ActivationRule?
   package let listsPositions: Bool
-  package var texts: [(text: LogitsRecorder.Text, digest: Digest)] = []
+  package let texts: [(text: LogitsRecorder.Text, digest: Digest)]
 
   package init(
-    model: String, evaluator: Evaluator, adapter: Adapter?, rule: ActivationRule?, listsPositions: Bool
+    model: String, evaluator: Evaluator, adapter: Adapter?, rule: ActivationRule?, listsPositions: Bool,
+    texts: [(text: LogitsRecorder.Text, digest: Digest)]
   ) {
     self.model = model
     self.evaluator = evaluator
     self.adapter = adapter
     self.rule = rule
     self.listsPositions = listsPositions
+    self.texts = texts
   }
 
   /// Schema: schemas/logits.schema.json.

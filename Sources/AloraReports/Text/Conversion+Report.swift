@@ -1,4 +1,3 @@
-internal import AloraGGUF
 internal import AloraAdapters
 package import AloraConversion
 package import AloraJSON

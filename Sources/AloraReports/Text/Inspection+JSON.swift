@@ -32,14 +32,6 @@ extension Inspection {
     }
   }
 
-  private var model: BaseModel? {
-    switch subject {
-    case .gguf(let file): adapter == nil ? try? BaseModel(gguf: file) : nil
-    case .baseDirectory(let directory): directory.model
-    default: nil
-    }
-  }
-
   private static func json(_ adapter: AdapterSummary, invocationText: String?) -> JSONValue {
     .members([
       "architecture": adapter.architecture.map { .string($0) },

@@ -65,17 +65,10 @@ extension Inspection {
   }
 
   private func addModel(to fields: inout FieldTable) {
-    let model: BaseModel?
-    switch subject {
-    case .gguf(let file):
-      model = try? BaseModel(gguf: file)
-      if model == nil, let name = file.metadata["general.architecture"]?.text { fields.add("model", name) }
-    case .baseDirectory(let directory):
-      model = directory.model
-      if model == nil, let name = directory.architectureName { fields.add("model", name) }
-    default: model = nil
+    guard let model else {
+      if let architectureName { fields.add("model", architectureName) }
+      return
     }
-    guard let model else { return }
     let h = model.hyperparameters
     let experts = h.expertCount > 0 ? ", \(h.expertCount) experts (\(h.expertsPerToken) per token)" : ""
     fields.add(

@@ -25,7 +25,7 @@ extension Subject {
           problem: "it has \(array.count) elements, at most \(Self.shownElementLimit) are shown")
       }
       return asJSON ? file.metadata[key]?.json.serialized(isPretty: false) : file.metadata[key]?.plainText
-    case .safetensors(let file): return file.files[0].metadata[key]
+    case .safetensors(let file): return file.files.first?.metadata[key]
     case .adapterDirectory(let directory):
       return try Self.text(JSONDocument(path: directory.configurationPath).root[optional: key], asJSON)
     case .baseDirectory(let directory):

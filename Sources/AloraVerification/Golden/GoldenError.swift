@@ -1,25 +1,15 @@
 package import AloraSystem
 
 /// A golden file whose arrays aren't those of a golden file for this model.
-package struct GoldenError: DiagnosedError, Hashable {
-  package enum Code: String, Sendable {
-    /// The arrays have other names: `input_ids`, `logits`, no number.
-    case foreignNames
-    /// There are fewer rows than tokens, and no `positions_i`.
-    case missingPositions
-    /// The logits of a batch of one prompt: [1, T, V].
-    case batchDimension
-    /// The rows, or the tokens, are of a model with another vocabulary.
-    case otherVocabulary
-  }
+package typealias GoldenError = CodedError<GoldenErrorCode>
 
-  package let code: Code
-  package let path: String?
-  /// The array.
-  package let name: String
-  package let problem: String
-  package let remedy: Remedy?
-
-  package var category: ErrorCategory { .refusedInput }
-  package var place: String? { "array \(name)" }
+package enum GoldenErrorCode: ErrorCode {
+  /// The arrays have other names: `input_ids`, `logits`, no number.
+  case foreignNames
+  /// There are fewer rows than tokens, and no `positions_i`.
+  case missingPositions
+  /// The logits of a batch of one prompt: [1, T, V].
+  case batchDimension
+  /// The rows, or the tokens, are of a model with another vocabulary.
+  case otherVocabulary
 }

@@ -52,7 +52,7 @@ package struct GoldenFile: Sendable {
     guard !hasTokens || (!hasRows && file["logits_0"] != nil) else { return }
     let found = file.arrays.prefix(8).map { "\($0.name) \($0.shape)" } + (file.arrays.count > 8 ? ["…"] : [])
     throw GoldenError(
-      code: .foreignNames, path: file.path, name: hasTokens ? "adapted_logits_0" : "tokens_0",
+      .foreignNames, path: file.path, place: "array \(hasTokens ? "adapted_logits_0" : "tokens_0")",
       problem: "is missing; the file has \(found.isEmpty ? "no arrays" : found.joined(separator: ", "))",
       remedy: """
         name the arrays of the first prompt tokens_0, base_logits_0 (without the adapter) and adapted_logits_0 \
@@ -79,7 +79,7 @@ package struct GoldenFile: Sendable {
     }
     if let token = tokens.first(where: { $0 >= vocabularySize }) {
       throw GoldenError(
-        code: .otherVocabulary, path: file.path, name: "tokens_\(index)",
+        .otherVocabulary, path: file.path, place: "array tokens_\(index)",
         problem:
           "token \(token) is outside the base's vocabulary of \(vocabularySize) tokens: the golden is from another "
           + "model", remedy: "give the base that the golden was made with")
@@ -109,7 +109,7 @@ package struct GoldenFile: Sendable {
     if shape.count == 3, shape[0] == 1 { throw batchDimension(file, name, shape) }
     if let width = shape.last, (1...2).contains(shape.count), width != vocabularySize {
       throw GoldenError(
-        code: .otherVocabulary, path: file.path, name: name,
+        .otherVocabulary, path: file.path, place: "array \(name)",
         problem:
           "its rows have \(width) logits, but the base's vocabulary has \(vocabularySize) tokens: the golden is from "
           + "another model", remedy: "give the base that the golden was made with")
@@ -118,7 +118,7 @@ package struct GoldenFile: Sendable {
       let count = shape.count == 1 ? 1 : shape[0]
       let reshaped = shape.count == 1 ? ", and reshape the row to [1, \(vocabularySize)]" : ""
       throw GoldenError(
-        code: .missingPositions, path: file.path, name: name,
+        .missingPositions, path: file.path, place: "array \(name)",
         problem: "it has \(count) \(count == 1 ? "row" : "rows") for \(rowCount) tokens",
         remedy: "add positions_\(index) with the position of each row ([\(rowCount - 1)] for the last token)\(reshaped)"
       )
@@ -130,7 +130,7 @@ package struct GoldenFile: Sendable {
 
   private static func batchDimension(_ file: NPZFile, _ name: String, _ shape: [Int]) -> GoldenError {
     GoldenError(
-      code: .batchDimension, path: file.path, name: name,
+      .batchDimension, path: file.path, place: "array \(name)",
       problem: "its shape \(shape) is that of a batch of one prompt", remedy: "save it without the batch: array[0]")
   }
 

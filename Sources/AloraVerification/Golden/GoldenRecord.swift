@@ -1,3 +1,4 @@
+internal import AloraSystem
 internal import AloraModels
 internal import AloraTensors
 internal import AloraInference

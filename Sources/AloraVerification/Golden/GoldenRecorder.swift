@@ -52,6 +52,24 @@ package struct GoldenRecorder {
   /// The most logits of a prompt in memory at once: two gigabytes.
   private static let floatLimit = 1 << 29
 
+  /// Computes several prompts, and adds their arrays.
+  ///
+  /// - Parameter progress: called with the number of tokens of the prompts that are done.
+  /// - Throws: as for one prompt.
+  package func record(
+    _ prompts: [VerificationPrompt], keeping selection: Selection, to writer: NPZWriter,
+    progress: (Int) -> Void = { _ in }
+  ) throws -> [Case] {
+    var done = 0
+    return try prompts.enumerated().map { index, prompt in
+      defer {
+        done += prompt.tokens.count
+        progress(done)
+      }
+      return try record(prompt, index: index, keeping: selection, to: writer)
+    }
+  }
+
   /// Computes a prompt and adds its arrays.
   ///
   /// - Parameter index: the arrays' number.

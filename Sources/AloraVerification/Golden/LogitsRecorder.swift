@@ -1,3 +1,4 @@
+internal import AloraSystem
 package import AloraInference
 package import AloraNPZ
 package import AloraTensors
@@ -36,6 +37,20 @@ package struct LogitsRecorder {
     // Logits of a chunk are held in memory, and the numbers don't depend on the chunk: no more than a gigabyte at once.
     self.chunk = min(chunk, max(1, (1 << 28) / evaluator.model.vocabularySize))
     self.writesPositions = writesPositions
+  }
+
+  /// Computes several texts, and adds their arrays.
+  ///
+  /// - Parameter progress: called with the number of computed tokens, of all ``Text/computedCount``.
+  /// - Returns: the digest of each text's rows.
+  /// - Throws: as for one text.
+  package func record(_ texts: [Text], to writer: NPZWriter, progress: (Int) -> Void = { _ in }) throws -> [Digest] {
+    var done = 0
+    return try texts.enumerated().map { index, text in
+      let digest = try record(text, index: index, to: writer) { progress(done + $0) }
+      done += text.computedCount
+      return digest
+    }
   }
 
   /// Computes a text as far as its last wanted position, and adds its arrays.

@@ -139,3 +139,27 @@ package struct Baseline: Hashable, Sendable {
     }
   }
 }
+
+extension Baseline {
+  /// What became of a result's baseline.
+  package enum Use: Sendable { case agrees, differs, recorded, notRecorded }
+
+  /// Compares a result with the baseline at a path, or records it if there is none.
+  ///
+  /// - Parameter accepts: whether the result replaces a baseline instead of being compared.
+  /// - Returns: the result with one more verdict.
+  /// - Throws: as ``init(path:)`` and ``write(to:replacesExisting:)``.
+  package static func check(
+    _ result: VerificationResult, path: String, accepts: Bool, modelDigest: Digest, adapterDigest: Digest
+  ) throws -> (VerificationResult, Use) {
+    let found = Baseline(result, modelDigest: modelDigest, adapterDigest: adapterDigest)
+    guard accepts || FileSystem.kind(of: path) == nil else {
+      let verdict = found.verdict(against: try Baseline(path: path))
+      return (result.adding(verdict), verdict.passed ? .agrees : .differs)
+    }
+    let verdict = found.verdict(recordedAfter: result)
+    guard verdict.passed else { return (result.adding(verdict), .notRecorded) }
+    try found.write(to: path, replacesExisting: accepts)
+    return (result.adding(verdict), .recorded)
+  }
+}

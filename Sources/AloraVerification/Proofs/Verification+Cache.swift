@@ -1,3 +1,4 @@
+internal import AloraSystem
 internal import AloraTensors
 internal import AloraModels
 internal import AloraInference
