@@ -1,3 +1,4 @@
+internal import AloraSystem
 internal import AloraGGUF
 
 extension Hyperparameters.GlobalHeads {
