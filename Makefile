@@ -25,7 +25,7 @@ quietly = $(if $(shell command -v $(PYTHON)),$(PYTHON) scripts/quietly.py "$(1)"
 
 # They share .build, and set-up.
 .NOTPARALLEL:
-.PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions templates roots sanitize robustness faults mutants mistakes \
+.PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions templates schemas roots sanitize robustness faults mutants mistakes \
 	limits oddities fuzz bench package clean debug refresh differential oracle engine-oracle peft-check
 
 help:
@@ -55,6 +55,7 @@ help:
 	@echo "  make oddities      strange files, values, surroundings and configurations; small files that ask for much; QUICK=1"
 	@echo "  make fuzz          libFuzzer on every reader; SECONDS=60 for each, TARGET=gguf for one"
 	@echo "  make sanitize      kernels under valgrind, all tests under address, undefined-behaviour and thread sanitizers"
+	@echo "  make schemas       JSON Schema masks against llguidance's on N generated schemas; PYTHON with llguidance"
 	@echo "Measuring"
 	@echo "  make bench         conversion against cp and the reference converter, BENCH_MODELS=... against LLAMA_BENCH, as ratios"
 	@echo "Tables"
@@ -138,6 +139,11 @@ templates: setup
 	@mkdir -p $(CACHE) && $(PYTHON) testdata/tokenizers/chat/make_builtins.py $(CACHE)/templates.json --count $(N)0 --seed $(SEED)
 	@$(call quietly,test build) $(SWIFT) build --build-tests $(KERNEL_FLAGS)
 	@ALORA_TEMPLATE_CASES=$(CACHE)/templates.json $(SWIFT) test --skip-build $(KERNEL_FLAGS) --filter TemplateBuiltinTests
+
+schemas: setup
+	@mkdir -p $(CACHE)/schemas && $(PYTHON) testdata/schemas/make_cases.py $(CACHE)/schemas --masks --count $(N) --seed $(SEED)
+	@$(call quietly,test build) $(SWIFT) build --build-tests $(KERNEL_FLAGS)
+	@ALORA_SCHEMA_CASES=$(CACHE)/schemas $(SWIFT) test --skip-build $(KERNEL_FLAGS) --filter AloraSchemasTests
 
 ROOTS ?= bookworm:root bookworm:user trixie:root trixie:user
 roots:

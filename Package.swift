@@ -51,6 +51,7 @@ let package = Package(
     module("AloraTensors", ["AloraSystem", "CAloraKernels"]),
     module("AloraJSON", ["AloraSystem", "CJSON"]),
     module("AloraRegex", ["AloraSystem", "COnig"]),
+    module("AloraSchemas", ["AloraSystem", "AloraJSON"]),
     module("AloraModelCard", ["AloraSystem", "AloraRegex", "CYAML"]),
     module("AloraGGUF", ["AloraSystem", "AloraTensors"]),
     module("AloraNPZ", ["AloraTensors", "AloraSystem", "CZlib"]),
@@ -90,8 +91,8 @@ let package = Package(
     module(
       "AloraGeneration",
       [
-        "AloraModels", "AloraSystem", "AloraAdapters", "AloraGGUF", "AloraInference", "AloraJSON", "AloraTemplates",
-        "AloraTensors", "AloraTokenization",
+        "AloraModels", "AloraSystem", "AloraAdapters", "AloraGGUF", "AloraInference", "AloraJSON", "AloraSchemas",
+        "AloraTemplates", "AloraTensors", "AloraTokenization",
       ]),
     module("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON"]),
     module(
@@ -117,7 +118,8 @@ let package = Package(
       dependencies: [
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGGUF", "AloraGeneration", "AloraInference",
         "AloraInspection", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraReports",
-        "AloraEngineCheck", "AloraTensors", "AloraVerification", "AloraTokenization", "CAllocation", "CArguments",
+        "AloraEngineCheck", "AloraSchemas", "AloraTensors", "AloraVerification", "AloraTokenization", "CAllocation",
+        "CArguments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -156,7 +158,7 @@ let package = Package(
     tests(
       "AloraGeneration",
       [
-        "AloraAdapters", "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraTemplates",
+        "AloraAdapters", "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraSchemas", "AloraTemplates",
         "AloraTensors", "AloraTestSupport", "AloraTokenization",
       ]),
     tests("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON", "AloraTestSupport"]),
@@ -181,6 +183,7 @@ let package = Package(
     tests(
       "AloraTemplates",
       ["AloraModels", "AloraSystem", "AloraJSON", "AloraTestSupport", "AloraTokenization"]),
+    tests("AloraSchemas", ["AloraJSON", "AloraTestSupport"]),
     tests("AloraSystem"),
     tests("AloraRegex"),
     tests(

@@ -6,6 +6,7 @@ internal import AloraGeneration
 internal import AloraInference
 internal import AloraJSON
 internal import AloraReports
+internal import AloraSchemas
 internal import ArgumentParser
 
 /// `alora run`: text from a base and its adapters.
@@ -58,6 +59,14 @@ struct RunCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Stop before this text. Repeatable.", valueName: "text"))
   var stop: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Answer with JSON that fits this JSON Schema: a file, or a text that begins with '{'.", valueName: "file|json"))
+  var schema: String?
+
+  @Flag(name: .customLong("json-object"), help: "Answer with any JSON object.")
+  var jsonObject = false
+
   @Flag(name: .customLong("ignore-end"), help: "Continue after the tokens that end an answer.")
   var ignoresEnd = false
 
@@ -92,6 +101,7 @@ struct RunCommand: ParsableCommand {
     guard !common.json || conversation.isGiven || script != nil else {
       throw ValidationError("--json needs --prompt, --file, --messages or --script.")
     }
+    guard schema == nil || !jsonObject else { throw ValidationError("Give one of --schema and --json-object.") }
     guard common.json || !margins else { throw ValidationError("--margins belongs to --json.") }
     guard (0...1_000_000).contains(limit) else { throw ValidationError("--limit is from 0 to 1000000.") }
     guard (1...1024).contains(threads ?? 1) else { throw ValidationError("--threads is from 1 to 1024.") }
@@ -161,9 +171,13 @@ struct RunCommand: ParsableCommand {
     settings.stopTexts = stop
     settings.frame = conversation.isChat ? try conversation.frame() : nil
     settings.contextLimit = ContextLimit(loaded, isIgnored: context.beyondContext)
-    if !ignoresEnd {
-      settings.endTokens = try loaded.source.endTokens()
-      if conversation.isChat, let end = encoder.endOfTurn() { settings.endTokens.insert(end) }
+    var endTokens = try loaded.source.endTokens()
+    if conversation.isChat, let end = encoder.endOfTurn() { endTokens.insert(end) }
+    if !ignoresEnd { settings.endTokens = endTokens }
+    if let compiled = try compiledSchema() {
+      let vocabulary = try SchemaVocabulary(
+        of: encoder.tokenizer, tokenCount: loaded.vocabularySize, endTokens: endTokens)
+      settings.schema = SchemaMasks(compiled, vocabulary)
     }
     let product = cacheLimit.multipliedReportingOverflow(by: 1_000_000)
     let byteLimit = product.overflow ? .max : product.partialValue
@@ -175,6 +189,18 @@ struct RunCommand: ParsableCommand {
       generator: Generator(evaluator: Evaluator(model: loaded, pool: pool), cache: cache),
       encoder: encoder, adapters: adapters, settings: settings)
     return (session, modelDigest)
+  }
+
+  private func compiledSchema() throws -> CompiledSchema? {
+    if jsonObject { return try CompiledSchema.anyObject() }
+    guard let schema else { return nil }
+    let isText = schema.first == "{" && FileSystem.kind(of: schema) == nil
+    if isText { return try CompiledSchema(text: Array(schema.utf8)) }
+    let document = try JSONDocument(path: schema, limit: 4 * CompiledSchema.largestSchema)
+    do { return try CompiledSchema(document.root) } catch var error as SchemaError {
+      error.path = schema
+      throw error
+    }
   }
 
   private func answer(_ batches: [[RunTurn]], _ session: RunSession) throws {
