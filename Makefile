@@ -25,7 +25,7 @@ quietly = $(if $(shell command -v $(PYTHON)),$(PYTHON) scripts/quietly.py "$(1)"
 
 # They share .build, and set-up.
 .NOTPARALLEL:
-.PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions templates schemas roots sanitize robustness faults mutants mistakes \
+.PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions templates schemas schema-answers roots sanitize robustness faults mutants mistakes \
 	limits oddities fuzz bench package clean debug refresh differential oracle engine-oracle peft-check
 
 help:
@@ -56,6 +56,7 @@ help:
 	@echo "  make fuzz          libFuzzer on every reader; SECONDS=60 for each, TARGET=gguf for one"
 	@echo "  make sanitize      kernels under valgrind, all tests under address, undefined-behaviour and thread sanitizers"
 	@echo "  make schemas       JSON Schema masks against llguidance's on N generated schemas; PYTHON with llguidance"
+	@echo "  make schema-answers  answers of a real model under JSON Schemas, judged by Python's jsonschema"
 	@echo "Measuring"
 	@echo "  make bench         conversion against cp and the reference converter, BENCH_MODELS=... against LLAMA_BENCH, as ratios"
 	@echo "Tables"
@@ -141,9 +142,12 @@ templates: setup
 	@ALORA_TEMPLATE_CASES=$(CACHE)/templates.json $(SWIFT) test --skip-build $(KERNEL_FLAGS) --filter TemplateBuiltinTests
 
 schemas: setup
-	@mkdir -p $(CACHE)/schemas && $(PYTHON) testdata/schemas/make_cases.py $(CACHE)/schemas --masks --count $(N) --seed $(SEED)
+	@mkdir -p $(CACHE)/schemas && $(PYTHON) scripts/differential/schema_cases.py $(CACHE)/schemas --masks --count $(N) --seed $(SEED)
 	@$(call quietly,test build) $(SWIFT) build --build-tests $(KERNEL_FLAGS)
 	@ALORA_SCHEMA_CASES=$(CACHE)/schemas $(SWIFT) test --skip-build $(KERNEL_FLAGS) --filter AloraSchemasTests
+
+schema-answers: debug $(MODEL)
+	@$(PYTHON) scripts/differential/compare_schemas.py --alora .build/debug/alora --model $(MODEL) --seed $(SEED)
 
 ROOTS ?= bookworm:root bookworm:user trixie:root trixie:user
 roots:

@@ -136,7 +136,7 @@ let package = Package(
       dependencies: [
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGeneration", "AloraGGUF", "AloraInference",
         "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraEngineCheck",
-        "AloraTemplates", "AloraTensors", "AloraTokenization", "AloraVerification",
+        "AloraSchemas", "AloraTemplates", "AloraTensors", "AloraTokenization", "AloraVerification",
       ], path: "Tests/AloraFuzzTargets", swiftSettings: common),
     .testTarget(
       name: "AloraFuzzTests", dependencies: ["AloraSystem", "AloraFuzzTargets", "AloraTestSupport", "CZlib"],

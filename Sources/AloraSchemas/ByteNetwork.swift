@@ -24,7 +24,7 @@ struct ByteNetwork: Sendable {
   /// - Throws: `tooComplex`.
   mutating func node(isEnd: Bool = false) throws(SchemaError) -> Int32 {
     guard nodes.count < Self.largestNodeCount else {
-      throw SchemaError(.tooComplex, "", "the schema needs more than \(Self.largestNodeCount) nodes")
+      throw SchemaError(.tooComplex, "the schema needs more than \(Self.largestNodeCount) nodes")
     }
     var node = Node()
     node.isEnd = isEnd

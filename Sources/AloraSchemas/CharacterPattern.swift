@@ -1,3 +1,5 @@
+internal import AloraSystem
+
 /// A regular expression over characters, as a network without memory.
 ///
 /// Source: the patterns of ECMA-262 that JSON Schema recommends; what looks around or back is refused.
@@ -16,12 +18,13 @@ struct CharacterPattern: Sendable {
   static let largestNodeCount = 20_000
 
   /// - Throws: `unsupported`, `malformed`, `tooComplex`, at the pointer.
-  init(_ pattern: String, pointer: String) throws(SchemaError) {
-    var parser = PatternParser(pattern, pointer: pointer)
+  init(_ pattern: String, at place: SchemaPlace, _ budget: SchemaBudget) throws(SchemaError) {
+    var parser = PatternParser(pattern, at: place)
     let tree = try parser.pattern()
     start = node()
     end = node()
-    try add(tree, from: start, to: end, pointer: pointer)
+    try add(tree, from: start, to: end, at: place)
+    try budget.spend(nodes.count)
   }
 
   private mutating func node() -> Int {
@@ -30,10 +33,10 @@ struct CharacterPattern: Sendable {
   }
 
   private mutating func add(
-    _ tree: PatternTree, from: Int, to: Int, pointer: String
+    _ tree: PatternTree, from: Int, to: Int, at place: SchemaPlace
   ) throws(SchemaError) {
     guard nodes.count < Self.largestNodeCount else {
-      throw SchemaError(.tooComplex, pointer, "the pattern needs more than \(Self.largestNodeCount) nodes")
+      throw SchemaError(.tooComplex, place, "the pattern needs more than \(Self.largestNodeCount) nodes")
     }
     switch tree {
     case .characters(let ranges):
@@ -45,24 +48,24 @@ struct CharacterPattern: Sendable {
       var current = from
       for (index, part) in parts.enumerated() {
         let target = index == parts.count - 1 ? to : node()
-        try add(part, from: current, to: target, pointer: pointer)
+        try add(part, from: current, to: target, at: place)
         current = target
       }
       if parts.isEmpty { nodes[from].next.append(to) }
     case .choice(let parts):
-      for part in parts { try add(part, from: from, to: to, pointer: pointer) }
+      for part in parts { try add(part, from: from, to: to, at: place) }
     case .repeated(let part, let least, let most):
       var current = from
       for _ in 0..<least {
         let target = node()
-        try add(part, from: current, to: target, pointer: pointer)
+        try add(part, from: current, to: target, at: place)
         current = target
       }
       if let most {
         for _ in 0..<(most - least) {
           nodes[current].next.append(to)
           let target = node()
-          try add(part, from: current, to: target, pointer: pointer)
+          try add(part, from: current, to: target, at: place)
           current = target
         }
         nodes[current].next.append(to)
@@ -70,7 +73,7 @@ struct CharacterPattern: Sendable {
         let (head, tail) = (node(), node())
         nodes[current].next.append(head)
         nodes[head].next.append(to)
-        try add(part, from: head, to: tail, pointer: pointer)
+        try add(part, from: head, to: tail, at: place)
         nodes[tail].next.append(head)
       }
     }
@@ -94,9 +97,12 @@ struct CharacterPattern: Sendable {
       })
   }
 
-  func matches(_ text: String) -> Bool {
+  func matches(_ text: String, _ budget: SchemaBudget) throws(SchemaError) -> Bool {
     var states = closure([start])
-    for scalar in text.unicodeScalars { states = step(states, scalar.value) }
+    for scalar in text.unicodeScalars where !states.isEmpty {
+      try budget.spend(states.count)
+      states = step(states, scalar.value)
+    }
     return states.contains(end)
   }
 }
@@ -110,13 +116,13 @@ indirect enum PatternTree {
 
 private struct PatternParser {
   private let scalars: [Unicode.Scalar]
-  private let pointer: String
+  private let place: SchemaPlace
   private var index = 0
   private var depth = 0
 
-  init(_ pattern: String, pointer: String) {
+  init(_ pattern: String, at place: SchemaPlace) {
     scalars = Array(pattern.unicodeScalars)
-    self.pointer = pointer
+    self.place = place
   }
 
   private static let any: CharacterPattern.Ranges = [0...0x10FFFF]
@@ -131,9 +137,11 @@ private struct PatternParser {
     return true
   }
 
-  private func malformed(_ problem: String) -> SchemaError { SchemaError(.malformed, pointer, problem) }
+  private func malformed(_ problem: String) -> SchemaError { SchemaError(.malformed, place, problem) }
   private func unsupported(_ what: String) -> SchemaError {
-    SchemaError(.unsupported, pointer, "the pattern has \(what), which is not supported")
+    SchemaError(
+      .unsupported, place, "the pattern has \(what), which is not supported",
+      remedy: "write the pattern without it")
   }
 
   /// The whole pattern; each alternative may match within a text unless anchors say otherwise.
@@ -179,7 +187,7 @@ private struct PatternParser {
     _ = take("?")
     guard most ?? least >= least else { throw malformed("the pattern repeats less often than it has to") }
     guard max(least, most ?? 0) <= 10_000 else {
-      throw SchemaError(.tooComplex, pointer, "the pattern repeats more than 10000 times")
+      throw SchemaError(.tooComplex, place, "the pattern repeats more than 10000 times")
     }
     return .repeated(atom, least, most)
   }
@@ -223,7 +231,7 @@ private struct PatternParser {
       }
       depth += 1
       defer { depth -= 1 }
-      guard depth <= 60 else { throw SchemaError(.tooComplex, pointer, "the pattern nests too deeply") }
+      guard depth <= 60 else { throw SchemaError(.tooComplex, place, "the pattern nests too deeply") }
       var choices: [PatternTree] = []
       repeat { choices.append(try sequence()) } while take("|")
       guard take(")") else { throw malformed("a group of the pattern does not end") }

@@ -34,7 +34,7 @@ package struct CompiledSchema: Sendable {
   }
 
   private static var tooLarge: SchemaError {
-    SchemaError(.tooComplex, "", "the schema has more than \(largestSchema) bytes")
+    SchemaError(.tooComplex, "the schema has more than \(largestSchema) bytes")
   }
 
   /// Any JSON object, as `json_object` asks for.

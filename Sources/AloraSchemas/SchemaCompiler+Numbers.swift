@@ -1,18 +1,20 @@
 /// Numbers, in decimal digits.
 extension SchemaCompiler {
   mutating func number(_ constraint: SchemaConstraint, _ start: Int32, _ end: Int32) throws(SchemaError) {
+    let divisor = constraint.divisor ?? .one
     // A multiple of a whole number is whole.
-    let isWhole = !constraint.types.contains(.fraction) || constraint.divisor != nil
+    let isWhole = !constraint.types.contains(.fraction) || constraint.divisor != nil && divisor.digitCount == 0
     guard constraint.minimum != nil || constraint.maximum != nil || constraint.divisor != nil else {
       return try unboundedNumber(isWhole: isWhole, start, end)
     }
     let (low, high) = (constraint.minimum, constraint.maximum)
-    let divisor = constraint.divisor?.value ?? 1
     let zero = (value: SchemaDecimal.zero, isExclusive: false)
     // Digits from 0 up.
     if !(high.map { $0.value.isNegative } ?? false) {
       let least = low.map { $0.value.isNegative ? zero : $0 } ?? zero
-      var range = DigitRange(low: least, high: high, isWhole: isWhole, divisor: divisor, pointer: constraint.pointer)
+      var range = DigitRange(
+        low: least, high: high, isWhole: isWhole, divisor: divisor, hasDivisor: constraint.divisor != nil,
+        place: constraint.place)
       try digits(&range, start, end)
     }
     // A minus and digits, without -0.
@@ -22,7 +24,7 @@ extension SchemaCompiler {
       let least = high.flatMap { $0.value.isNegative ? ($0.value.magnitude, $0.isExclusive) : nil } ?? (.zero, true)
       var range = DigitRange(
         low: least, high: low.map { ($0.value.magnitude, $0.isExclusive) }, isWhole: isWhole, divisor: divisor,
-        pointer: constraint.pointer)
+        hasDivisor: constraint.divisor != nil, place: constraint.place)
       try digits(&range, sign, end)
     }
   }
@@ -61,16 +63,25 @@ extension SchemaCompiler {
     let low: (value: SchemaDecimal, isExclusive: Bool)
     let high: (value: SchemaDecimal, isExclusive: Bool)?
     let isWhole: Bool
-    let divisor: Int
-    let pointer: String
+    let divisor: SchemaDivisor
+    let hasDivisor: Bool
+    let place: SchemaPlace
     fileprivate var whole: [WholeState: Int32] = [:]
     fileprivate var fraction: [FractionState: Int32] = [:]
 
     init(
       low: (value: SchemaDecimal, isExclusive: Bool), high: (value: SchemaDecimal, isExclusive: Bool)?, isWhole: Bool,
-      divisor: Int, pointer: String
+      divisor: SchemaDivisor, hasDivisor: Bool, place: SchemaPlace
     ) {
-      (self.low, self.high, self.isWhole, self.divisor, self.pointer) = (low, high, isWhole, divisor, pointer)
+      (self.low, self.high, self.isWhole) = (low, high, isWhole)
+      (self.divisor, self.hasDivisor, self.place) = (divisor, hasDivisor, place)
+    }
+
+    /// Whether a number is a multiple if it ends after `fractionCount` digits of its fraction.
+    fileprivate func divides(_ remainder: Int, fractionCount: Int) -> Bool {
+      var rest = remainder
+      for _ in min(fractionCount, divisor.digitCount)..<divisor.digitCount { rest = rest * 10 % divisor.value }
+      return rest == 0
     }
   }
 
@@ -90,6 +101,7 @@ extension SchemaCompiler {
     var isAtLow: Bool
     var isAtHigh: Bool
     var hasDigit: Bool
+    var remainder: Int
   }
 
   private mutating func digits(_ range: inout DigitRange, _ start: Int32, _ end: Int32) throws(SchemaError) {
@@ -122,7 +134,7 @@ extension SchemaCompiler {
       next.rest = state.rest > 0 ? state.rest - 1 : 0
       next.isAtLow = state.isAtLow && digit == low[low.count - state.rest]
       next.isAtHigh = state.isAtHigh && digit == high[high.count - state.rest]
-      next.remainder = (state.remainder * 10 + Int(digit)) % range.divisor
+      next.remainder = (state.remainder * 10 + Int(digit)) % range.divisor.value
       network.edge(node, (0x30 + digit)...(0x30 + digit), try self.node(&range, next, end))
     }
   }
@@ -133,17 +145,16 @@ extension SchemaCompiler {
     let node = try network.node()
     range.whole[state] = node
     guard range.whole.count <= 50_000 else {
-      throw SchemaError(.tooComplex, range.pointer, "the number's bounds and divisor need too many states")
+      throw SchemaError(.tooComplex, range.place, "the number's bounds and divisor need too many states")
     }
     if state.rest > 0 || state.isOpen { try addDigits(&range, state, node, end) }
     guard state.rest == 0 else { return node }
-    if state.remainder == 0,
-      accepts(range, FractionState(index: 0, isAtLow: state.isAtLow, isAtHigh: state.isAtHigh, hasDigit: true))
-    {
-      network.empty(node, end)
-    }
+    let last = FractionState(
+      index: 0, isAtLow: state.isAtLow, isAtHigh: state.isAtHigh, hasDigit: true, remainder: state.remainder)
+    if accepts(range, last) { network.empty(node, end) }
     if !range.isWhole {
-      let first = FractionState(index: 0, isAtLow: state.isAtLow, isAtHigh: state.isAtHigh, hasDigit: false)
+      var first = last
+      first.hasDigit = false
       network.edge(node, ".", try self.node(&range, first, end))
     }
     return node
@@ -151,7 +162,7 @@ extension SchemaCompiler {
 
   /// Whether a number may end here: what is left of a bound counts as digits that are 0 in the number.
   private func accepts(_ range: DigitRange, _ state: FractionState) -> Bool {
-    guard state.hasDigit else { return false }
+    guard state.hasDigit, range.divides(state.remainder, fractionCount: state.index) else { return false }
     if state.isAtLow {
       let isEqual = range.low.value.fraction.count <= state.index
       guard isEqual && !range.low.isExclusive else { return false }
@@ -168,8 +179,8 @@ extension SchemaCompiler {
   ) throws(SchemaError) -> Int32 {
     let (low, high) = (range.low.value.fraction, range.high?.value.fraction ?? [])
     var state = state
-    // Behind the digits of both bounds, all places are alike.
-    state.index = min(state.index, max(low.count, high.count))
+    // After the digits of both bounds and of the divisor, all places are alike.
+    state.index = min(state.index, max(low.count, high.count, range.divisor.digitCount))
     if let node = range.fraction[state] { return node }
     let node = try network.node()
     range.fraction[state] = node
@@ -178,9 +189,14 @@ extension SchemaCompiler {
     let most = state.isAtHigh ? (state.index < high.count ? high[state.index] : 0) : 9
     guard least <= most else { return node }
     for digit in least...most {
-      let next = FractionState(
+      var next = FractionState(
         index: state.index + 1, isAtLow: state.isAtLow && digit == least, isAtHigh: state.isAtHigh && digit == most,
-        hasDigit: true)
+        hasDigit: true, remainder: state.remainder)
+      if state.index < range.divisor.digitCount {
+        next.remainder = (state.remainder * 10 + Int(digit)) % range.divisor.value
+      } else if range.hasDivisor, digit > 0 {
+        continue
+      }
       network.edge(node, (0x30 + digit)...(0x30 + digit), try self.node(&range, next, end))
     }
     return node

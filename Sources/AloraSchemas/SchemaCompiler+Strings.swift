@@ -6,12 +6,12 @@ extension SchemaCompiler {
     network.edge(start, "\"", body)
     guard constraint.patterns.isEmpty else {
       return try characters(
-        from: body, constraint.patterns, counts: (constraint.minLength, constraint.maxLength), at: constraint.pointer
+        from: body, constraint.patterns, counts: (constraint.minLength, constraint.maxLength), at: constraint.place
       ) { (_, match) throws(SchemaError) in match.allSatisfy { $0 } ? end : nil }
     }
-    let character = try self.character()
+    let character = try anyCharacter()
     guard max(constraint.minLength, constraint.maxLength ?? 0) <= 100_000 else {
-      throw SchemaError(.tooComplex, constraint.pointer, "a length above 100000 is not supported")
+      throw SchemaError(.tooComplex, constraint.place, "a length above 100000 is not supported")
     }
     // One node for each character that is counted.
     var current = body
@@ -30,10 +30,10 @@ extension SchemaCompiler {
   }
 
   /// One character of a string, in any of the ways that JSON has for it.
-  mutating func character() throws(SchemaError) -> Int32 {
-    if let start = parts["character"] { return start }
+  mutating func anyCharacter() throws(SchemaError) -> Int32 {
+    if let character { return character }
     let (start, end) = (try network.node(), try network.node(isEnd: true))
-    parts["character"] = start
+    character = start
     for range: ClosedRange<UInt32> in [0x20...0x21, 0x23...0x5B, 0x5D...0x10FFFF] {
       try network.characters(start, range, end)
     }
@@ -78,7 +78,7 @@ extension SchemaCompiler {
     var states: [Int]
     /// How many characters were read, up to where it no longer matters.
     var count: Int
-    /// The node of the words that are told apart; -1 for none.
+    /// The node in the tree of excluded words; -1 for none.
     var word: Int
   }
 
@@ -89,14 +89,14 @@ extension SchemaCompiler {
   ///   - counts: how many characters, for strings; nil for names, where a pattern may also not match.
   ///   - finish: where the quote leads, given whether the text is one of the words and which patterns match; nil: nowhere.
   mutating func characters(
-    from start: Int32, _ patterns: [CharacterPattern], counts: (least: Int, most: Int?)? = nil, words: [String] = [],
-    at pointer: String, finish: (Bool, [Bool]) throws(SchemaError) -> Int32?
+    from start: Int32, _ patterns: [CharacterPattern], counts: (least: Int, most: Int?)? = nil, words: [[UInt8]] = [],
+    at place: SchemaPlace, finish: (Bool, [Bool]) throws(SchemaError) -> Int32?
   ) throws(SchemaError) {
     var trie: [[UInt32: Int]] = [[:]]
     var wordEnds = Set<Int>()
     for word in words {
       var node = 0
-      for scalar in word.unicodeScalars {
+      for scalar in String(decoding: word, as: UTF8.self).unicodeScalars {
         if let next = trie[node][scalar.value] {
           node = next
         } else {
@@ -105,18 +105,20 @@ extension SchemaCompiler {
           node = trie.count - 1
         }
       }
+      try budget.spend(word.count)
       wordEnds.insert(node)
     }
     let classes = Self.classes(patterns, trie)
-    var automata = patterns.map { PatternAutomaton($0, classes: classes, pointer: pointer) }
+    var automata = patterns.map { PatternAutomaton($0, classes: classes, at: place, budget) }
     let first = CharacterState(states: patterns.map { _ in 0 }, count: 0, word: words.isEmpty ? -1 : 0)
     var nodes = [first: start]
     var work = [first]
     let largest = counts.map { max($0.least, $0.most ?? 0) } ?? 0
     while let state = work.popLast() {
       guard let node = nodes[state], nodes.count <= 50_000 else {
-        throw SchemaError(.tooComplex, pointer, "the patterns and lengths of a string need more than 50000 states")
+        throw SchemaError(.tooComplex, place, "the patterns and lengths of a string need more than 50000 states")
       }
+      try budget.spend(classes.count)
       let matches = zip(automata, state.states).map { $0.matches($1) }
       let isLongEnough = counts.map { state.count >= $0.least } ?? true
       if isLongEnough, let target = try finish(wordEnds.contains(state.word), matches) {

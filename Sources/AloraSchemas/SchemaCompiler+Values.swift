@@ -4,56 +4,53 @@ internal import AloraSystem
 extension SchemaCompiler {
   /// Whether a value fits a set of schemas.
   func fits(_ value: SchemaValue, items: [Item], depth: Int = 0) throws(SchemaError) -> Bool {
-    guard depth < 200 else { throw SchemaError(.tooComplex, "", "a value of 'enum' or 'const' nests too deeply") }
+    guard depth < 200 else { throw SchemaError(.tooComplex, "a value of 'enum' or 'const' nests too deeply") }
     guard let (keywords, choices) = try flattened(items) else { return false }
     for choice in choices {
-      guard case .array(let schemas)? = self.value(at: choice) else { continue }
       var count = 0
-      for index in schemas.indices where try fits(value, items: [.schema("\(choice)/\(index)")], depth: depth + 1) {
+      for schema in document.elements(of: choice) where try fits(value, items: [.schema(schema)], depth: depth + 1) {
         count += 1
       }
-      if count == 0 || choice.hasSuffix("/oneOf") && count > 1 { return false }
+      if count == 0 || isExclusive(choice) && count > 1 { return false }
     }
     let constraint = try SchemaConstraint(keywords, self)
-    if let values = constraint.values, !values.contains(where: { $0.isEqual(to: value) }) { return false }
-    return try fits(value, keywords, constraint, depth: depth)
+    guard constraint.lists(value) else { return false }
+    return try fits(value, keywords, constraint, try ObjectShape(keywords, self), depth: depth)
   }
 
-  func fits(_ value: SchemaValue, _ keywords: [String]) throws(SchemaError) -> Bool {
-    try fits(value, keywords, try SchemaConstraint(keywords, self), depth: 0)
-  }
-
-  private func fits(
-    _ value: SchemaValue, _ keywords: [String], _ constraint: SchemaConstraint, depth: Int
+  /// Whether a value fits keywords, `enum` and `const` aside.
+  func fits(
+    _ value: SchemaValue, _ keywords: [SchemaDocument.ID], _ constraint: SchemaConstraint, _ shape: ObjectShape,
+    depth: Int
   ) throws(SchemaError) -> Bool {
+    try budget.spend(1)
     guard !constraint.types.isDisjoint(with: SchemaTypes(of: value)) else { return false }
     switch value {
     case .null, .boolean: return true
     case .number(let text):
       guard let number = SchemaDecimal(text) else {
-        throw SchemaError(.unsupported, constraint.pointer, "a number of 'enum' or 'const' is too long")
+        throw SchemaError(.unsupported, constraint.place, "a number of 'enum' or 'const' is too long")
       }
       if let low = constraint.minimum, number < low.value || low.isExclusive && number == low.value { return false }
       if let high = constraint.maximum, high.value < number || high.isExclusive && number == high.value { return false }
-      guard let divisor = constraint.divisor?.value else { return true }
-      return number.isWhole && number.remainder(dividedBy: divisor) == 0
+      return constraint.divisor.map { $0.divides(number) } ?? true
     case .string(let text):
       let length = text.unicodeScalars.count
-      return length >= constraint.minLength && length <= constraint.maxLength ?? .max
-        && constraint.patterns.allSatisfy { $0.matches(text) }
+      guard length >= constraint.minLength, length <= constraint.maxLength ?? .max else { return false }
+      for pattern in constraint.patterns where try !pattern.matches(text, budget) { return false }
+      return true
     case .array(let elements):
       guard elements.count >= constraint.minItems, elements.count <= constraint.maxItems ?? .max else { return false }
+      let shapes = try keywords.map { (id) throws(SchemaError) in try ArrayShape(id, document) }
       for (index, element) in elements.enumerated()
-      where try !fits(element, items: try self.items(keywords, index: index), depth: depth + 1) { return false }
+      where try !fits(element, items: shapes.compactMap { $0.item(at: index) }, depth: depth + 1) { return false }
       return true
     case .object(let members):
-      guard members.count >= constraint.minProperties, members.count <= constraint.maxProperties ?? .max else {
-        return false
-      }
-      let shape = try ObjectShape(keywords, self)
-      guard shape.required.allSatisfy({ value[$0] != nil }) else { return false }
-      for member in members
-      where try !fits(member.value, items: shape.items(for: member.name, self), depth: depth + 1) { return false }
+      guard members.count >= constraint.minProperties, members.count <= constraint.maxProperties ?? .max,
+        shape.required.isSubset(of: Set(members.map { Array($0.name.utf8) }))
+      else { return false }
+      for (name, value) in members
+      where try !fits(value, items: shape.items(for: Array(name.utf8), self), depth: depth + 1) { return false }
       return true
     }
   }
@@ -61,16 +58,18 @@ extension SchemaCompiler {
   // MARK: - oneOf
 
   /// - Throws: `unsupported` where two alternatives of a `oneOf` may both fit one value.
-  func checkDisjoint(_ pointers: [String], at place: String) throws(SchemaError) {
-    guard pointers.count <= 200 else {
+  func checkDisjoint(_ choice: SchemaDocument.ID) throws(SchemaError) {
+    let schemas = document.elements(of: choice)
+    let place = SchemaPlace(document, choice, keyword: "oneOf")
+    guard schemas.count <= 200 else {
       throw SchemaError(.tooComplex, place, "'oneOf' with more than 200 alternatives is not supported")
     }
-    for (index, first) in pointers.enumerated() {
-      for second in pointers.dropFirst(index + 1) {
+    for (index, first) in schemas.enumerated() {
+      for (other, second) in schemas.enumerated().dropFirst(index + 1) {
         guard try excludesEachOther([.schema(first)], [.schema(second)], depth: 0) else {
           throw SchemaError(
             .unsupported, place,
-            "'oneOf' whose alternatives may fit the same value (\(first.split(separator: "/").last ?? "") and \(second.split(separator: "/").last ?? "")) is not supported",
+            "'oneOf' whose alternatives may fit the same value (\(index) and \(other)) is not supported",
             remedy: "use 'anyOf', or give each alternative a 'const' of its own")
         }
       }
@@ -87,27 +86,22 @@ extension SchemaCompiler {
     // Alternatives of an alternative: each of them has to exclude the other side.
     for (items, rest, other) in [(keywords, choices, second), (others, otherChoices, first)] {
       for choice in rest {
-        guard case .array(let schemas)? = value(at: choice), schemas.count <= 50 else { continue }
+        let schemas = document.elements(of: choice)
+        guard schemas.count <= 50 else { continue }
         var all = true
-        for index in schemas.indices where all {
-          all = try excludesEachOther(
-            items.map { .keywords($0) } + [.schema("\(choice)/\(index)")], other, depth: depth + 1)
+        for schema in schemas where all {
+          all = try excludesEachOther(items.map { .keywords($0) } + [.schema(schema)], other, depth: depth + 1)
         }
         if all { return true }
       }
     }
     // Values that are listed: none of them fits the other side.
-    if let values = left.values {
+    for (listed, own, other) in [(left.values, first, second), (right.values, second, first)] {
+      guard let listed else { continue }
       var fitting = false
-      for value in values where try fits(value, keywords) {
-        if try fits(value, items: second) { fitting = true }
-      }
-      if !fitting { return true }
-    }
-    if let values = right.values {
-      var fitting = false
-      for value in values where try fits(value, others) {
-        if try fits(value, items: first) { fitting = true }
+      for value in listed where !fitting {
+        guard try fits(value, items: own) else { continue }
+        fitting = try fits(value, items: other)
       }
       if !fitting { return true }
     }
@@ -119,15 +113,14 @@ extension SchemaCompiler {
       }
     }
     guard common == .object else { return false }
-    // A member that one side requires, and whose values on both sides exclude each other.
+    // A member that one side requires: the other side must not have it, or, if it requires it too, with other values.
     let (a, b) = (try ObjectShape(keywords, self), try ObjectShape(others, self))
-    for name in a.required.union(b.required).sorted() {
-      let (one, two) = (a.items(for: name, self), b.items(for: name, self))
-      let isInBoth = a.required.contains(name) && b.required.contains(name)
-      // Where only one side requires it, the other side must not have it.
-      if isInBoth ? try excludesEachOther(one, two, depth: depth + 1) : false { return true }
+    for name in a.required.union(b.required).sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+      let (one, two) = (try a.items(for: name, self), try b.items(for: name, self))
       if a.required.contains(name), try flattened(two) == nil { return true }
       if b.required.contains(name), try flattened(one) == nil { return true }
+      guard a.required.contains(name), b.required.contains(name) else { continue }
+      if try excludesEachOther(one, two, depth: depth + 1) { return true }
     }
     return false
   }

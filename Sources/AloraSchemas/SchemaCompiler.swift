@@ -1,47 +1,64 @@
-internal import AloraJSON
+internal import AloraSystem
 
 /// Compiles a schema to a network of bytes.
 ///
 /// What a value has to fit is a set of schemas, all of them: a schema with `allOf` or `$ref` is one with more members, and one
 /// with `anyOf` is a choice between sets. Each set becomes a part of the network once, so that recursion ends.
 struct SchemaCompiler {
-  /// A part of what a value has to fit, by the JSON pointer of where it is.
+  /// A part of what a value has to fit, by the number of where it is.
   enum Item: Hashable {
     /// A schema with all its keywords.
-    case schema(String)
+    case schema(SchemaDocument.ID)
     /// The keywords of one object, without those that lead to other schemas for the same value.
-    case keywords(String)
+    case keywords(SchemaDocument.ID)
     /// The alternatives of an `anyOf` or a `oneOf`.
-    case choice(String)
+    case choice(SchemaDocument.ID)
+
+    fileprivate var order: (Int, SchemaDocument.ID) {
+      switch self {
+      case .schema(let id): (0, id)
+      case .keywords(let id): (1, id)
+      case .choice(let id): (2, id)
+      }
+    }
   }
 
-  let root: SchemaValue
+  let document: SchemaDocument
+  let budget = SchemaBudget()
   var network = ByteNetwork()
   private var starts: [[Item]: Int32] = [:]
   private var pending: [(items: [Item], start: Int32)] = []
-  var parts: [String: Int32] = [:]
-  static let largestSetCount = 2_000
+  /// Where one character of a string starts, and each member by its name and its value's start.
+  var character: Int32?
+  var members: [MemberKey: Int32] = [:]
+  private static let largestSetCount = 10_000
 
-  init(_ root: SchemaValue) { self.root = root }
+  struct MemberKey: Hashable {
+    let name: [UInt8]
+    let value: Int32
+  }
+
+  init(_ root: SchemaValue) { document = SchemaDocument(root) }
 
   /// Compiles all of it.
   ///
   /// - Returns: where a value starts.
   mutating func compile() throws(SchemaError) -> Int32 {
-    let start = try value([.schema("")])
+    let start = try value([.schema(0)])
     while let (items, start) = pending.popLast() { try compile(items, start) }
     guard network.prune(from: start) else {
-      throw SchemaError(.unsatisfiable, "", "no value fits the schema")
+      throw SchemaError(.unsatisfiable, "no value fits the schema")
     }
     return start
   }
 
   /// Where a value begins that fits all the items; it is compiled later.
   mutating func value(_ items: [Item]) throws(SchemaError) -> Int32 {
-    let key = Set(items).sorted { Self.name($0) < Self.name($1) }
+    try budget.spend(items.count)
+    let key = items.count < 2 ? items : Set(items).sorted { $0.order < $1.order }
     if let start = starts[key] { return start }
     guard starts.count < Self.largestSetCount else {
-      throw SchemaError(.tooComplex, "", "the schema combines too many schemas")
+      throw SchemaError(.tooComplex, "the schema combines more than \(Self.largestSetCount) sets of schemas")
     }
     let start = try network.node()
     starts[key] = start
@@ -49,138 +66,71 @@ struct SchemaCompiler {
     return start
   }
 
-  private static func name(_ item: Item) -> String {
-    switch item {
-    case .schema(let pointer): "s" + pointer
-    case .keywords(let pointer): "k" + pointer
-    case .choice(let pointer): "c" + pointer
-    }
-  }
-
-  // MARK: - Places
-
-  /// The value at a pointer that the compiler made, or that a reference gives.
-  func value(at pointer: String) -> SchemaValue? {
-    var value = root
-    for part in pointer.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
-      let name = Self.unescaped(String(part))
-      switch value {
-      case .object:
-        guard let member = value[name] else { return nil }
-        value = member
-      case .array(let elements):
-        guard let index = Int(name), elements.indices.contains(index) else { return nil }
-        value = elements[index]
-      default: return nil
-      }
-    }
-    return value
-  }
-
-  static func escaped(_ name: String) -> String {
-    var result = String.UnicodeScalarView()
-    for scalar in name.unicodeScalars {
-      switch scalar {
-      case "~": result.append(contentsOf: "~0".unicodeScalars)
-      case "/": result.append(contentsOf: "~1".unicodeScalars)
-      default: result.append(scalar)
-      }
-    }
-    return String(result)
-  }
-
-  private static func unescaped(_ name: String) -> String {
-    let parts = name.split(separator: "~", omittingEmptySubsequences: false)
-    var result = String(parts[0])
-    for part in parts.dropFirst() {
-      result += part.first == "0" ? "~" : part.first == "1" ? "/" : "~"
-      result += part.first == "0" || part.first == "1" ? String(part.dropFirst()) : String(part)
-    }
-    return result
-  }
-
-  /// The pointer of a `$ref`; percent escapes are decoded.
-  func target(of reference: SchemaValue, at pointer: String) throws(SchemaError) -> String {
-    guard case .string(let text) = reference else { throw SchemaError(.malformed, pointer, "'$ref' is a string") }
-    guard text.hasPrefix("#") else {
-      throw SchemaError(.unsupported, pointer, "'$ref' leads out of the schema, to '\(text.prefix(60))'")
-    }
-    var bytes: [UInt8] = []
-    var rest = Array(text.utf8.dropFirst())[...]
-    while let byte = rest.popFirst() {
-      if byte == UInt8(ascii: "%"), rest.count >= 2,
-        let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-      {
-        bytes.append(code)
-        rest = rest.dropFirst(2)
-      } else {
-        bytes.append(byte)
-      }
-    }
-    let target = String(decoding: bytes, as: UTF8.self)
-    if !target.isEmpty, !target.hasPrefix("/") {
-      throw SchemaError(
-        .unsupported, pointer, "'$ref' names an anchor, '\(target.prefix(60))'; only '#' and '#/…' are followed")
-    }
-    guard value(at: target) != nil else {
-      throw SchemaError(.malformed, pointer, "'$ref' leads nowhere: '\(text.prefix(60))'")
-    }
-    return target
-  }
-
   // MARK: - Sets
 
   /// A set of schemas as keywords and choices; nil if one of them is false.
-  func flattened(_ items: [Item]) throws(SchemaError) -> (keywords: [String], choices: [String])? {
-    var keywords: [String] = []
-    var choices: [String] = []
+  func flattened(
+    _ items: [Item]
+  ) throws(SchemaError) -> (keywords: [SchemaDocument.ID], choices: [SchemaDocument.ID])? {
+    var keywords: [SchemaDocument.ID] = []
+    var choices: [SchemaDocument.ID] = []
+    var seen = Set<Item>()
     // Where each schema was first reached from.
-    var origins: [String: String?] = [:]
-    var work: [(item: Item, origin: String?)] = items.reversed().map { ($0, nil) }
+    var origins: [SchemaDocument.ID: SchemaDocument.ID] = [:]
+    var work: [(item: Item, origin: SchemaDocument.ID)] = items.reversed().map { ($0, -1) }
     while let (item, origin) = work.popLast() {
+      try budget.spend(1)
       switch item {
-      case .keywords(let pointer): if !keywords.contains(pointer) { keywords.append(pointer) }
-      case .choice(let pointer): if !choices.contains(pointer) { choices.append(pointer) }
-      case .schema(let pointer):
-        guard origins[pointer] == nil else {
+      case .keywords(let id): if seen.insert(item).inserted { keywords.append(id) }
+      case .choice(let id): if seen.insert(item).inserted { choices.append(id) }
+      case .schema(let id):
+        guard origins[id] == nil else {
           var place = origin
-          while let current = place, current != pointer { place = origins[current] ?? nil }
-          guard place != nil else { continue }
-          throw SchemaError(.unsatisfiable, pointer, "the schema is defined by nothing but itself")
+          while place >= 0, place != id { place = origins[place] ?? -1 }
+          guard place >= 0 else { continue }
+          throw SchemaError(
+            .unsatisfiable, SchemaPlace(document, id), "the schema is defined by nothing but itself",
+            remedy: "remove the reference that leads back, or put it below 'properties' or 'items'")
         }
-        origins.updateValue(origin, forKey: pointer)
-        guard origins.count <= 5_000 else {
-          throw SchemaError(.tooComplex, pointer, "too many schemas hold for one value")
-        }
-        switch value(at: pointer) {
+        origins[id] = origin
+        switch document.value(id) {
         case .boolean(true): break
         case .boolean(false): return nil
         case .object(let members):
-          for (name, _) in members { try SchemaKeyword.check(name, in: value(at: pointer) ?? .null, at: pointer) }
-          if members.contains(where: { SchemaKeyword.constrains($0.name) }), !keywords.contains(pointer) {
-            keywords.append(pointer)
+          try budget.spend(members.count)
+          for (name, value) in members { try SchemaKeyword.check(name, value, of: id, in: document) }
+          if members.contains(where: { SchemaKeyword.constrains($0.name) }), seen.insert(.keywords(id)).inserted {
+            keywords.append(id)
           }
-          for (name, member) in members {
-            let place = "\(pointer)/\(Self.escaped(name))"
+          for (name, _) in members {
+            guard let member = document.member(name, of: id) else { continue }
             switch name {
-            case "$ref": work.append((.schema(try target(of: member, at: place)), pointer))
+            case "$ref": work.append((.schema(try document.target(of: member)), id))
             case "allOf", "anyOf", "oneOf":
-              guard case .array(let schemas) = member, !schemas.isEmpty else {
-                throw SchemaError(.malformed, place, "'\(name)' is a list of schemas")
+              let schemas = document.elements(of: member)
+              guard !schemas.isEmpty else {
+                throw SchemaError(
+                  .malformed, SchemaPlace(document, member, keyword: name), "'\(name)' is a list of schemas")
               }
               if name == "allOf" {
-                for index in schemas.indices.reversed() { work.append((.schema("\(place)/\(index)"), pointer)) }
-              } else if !choices.contains(place) {
-                choices.append(place)
+                for schema in schemas.reversed() { work.append((.schema(schema), id)) }
+              } else if seen.insert(.choice(member)).inserted {
+                choices.append(member)
               }
             default: break
             }
           }
-        default: throw SchemaError(.malformed, pointer, "a schema is an object, true or false")
+        default: throw SchemaError(.malformed, SchemaPlace(document, id), "a schema is an object, true or false")
         }
       }
     }
     return (keywords, choices)
+  }
+
+  /// Whether a choice is of a `oneOf`.
+  func isExclusive(_ choice: SchemaDocument.ID) -> Bool {
+    guard case .member("oneOf") = document.nodes[Int(choice)].step else { return false }
+    return true
   }
 
   private mutating func compile(_ items: [Item], _ start: Int32) throws(SchemaError) {
@@ -189,20 +139,24 @@ struct SchemaCompiler {
       let end = try network.node(isEnd: true)
       return try alternatives(keywords, start, end)
     }
-    guard case .array(let schemas)? = value(at: choice) else { return }
-    if choice.hasSuffix("/oneOf") { try checkDisjoint(schemas.indices.map { "\(choice)/\($0)" }, at: choice) }
+    if isExclusive(choice) { try checkDisjoint(choice) }
     let rest = keywords.map { Item.keywords($0) } + choices.dropFirst().map { Item.choice($0) }
-    for index in schemas.indices {
+    for schema in document.elements(of: choice) {
       // The alternative ends where the value does, so that it need not come back here.
-      network.empty(start, try value(rest + [.schema("\(choice)/\(index)")]))
+      network.empty(start, try value(rest + [.schema(schema)]))
     }
   }
 
   /// The values that fit keywords, of each type.
-  private mutating func alternatives(_ keywords: [String], _ start: Int32, _ end: Int32) throws(SchemaError) {
+  private mutating func alternatives(
+    _ keywords: [SchemaDocument.ID], _ start: Int32, _ end: Int32
+  ) throws(SchemaError) {
     let constraint = try SchemaConstraint(keywords, self)
     if let values = constraint.values {
-      for value in values where try fits(value, keywords) { try literal(value, start, end) }
+      let shape = try ObjectShape(keywords, self)
+      for value in values where try fits(value, keywords, constraint, shape, depth: 0) {
+        try literal(value, start, end)
+      }
       return
     }
     let types = constraint.types
@@ -221,11 +175,12 @@ struct SchemaCompiler {
 
   /// One value, its members in the order of the schema.
   mutating func literal(_ value: SchemaValue, _ from: Int32, _ to: Int32) throws(SchemaError) {
+    try budget.spend(1)
     switch value {
     case .null: try network.bytes(from, "null".utf8, to)
     case .boolean(let flag): try network.bytes(from, (flag ? "true" : "false").utf8, to)
     case .number(let text): try network.bytes(from, text.utf8, to)
-    case .string(let text): try quoted(text, from, to)
+    case .string(let text): try quoted(Array(text.utf8), from, to)
     case .array(let elements):
       var current = try network.node()
       network.edge(from, "[", current)
@@ -242,7 +197,7 @@ struct SchemaCompiler {
       for (index, member) in members.enumerated() {
         if index > 0 { current = try comma(current) }
         let name = try network.node()
-        try quoted(member.name, current, name)
+        try quoted(Array(member.name.utf8), current, name)
         let next = try network.node()
         try literal(member.value, try separator(":", name), next)
         current = next
@@ -263,10 +218,10 @@ struct SchemaCompiler {
   }
 
   /// A text as a string: each character in its shortest form, control characters also by their number.
-  mutating func quoted(_ text: String, _ from: Int32, _ to: Int32) throws(SchemaError) {
+  mutating func quoted(_ text: [UInt8], _ from: Int32, _ to: Int32) throws(SchemaError) {
     var current = try network.node()
     network.edge(from, "\"", current)
-    for byte in text.utf8 {
+    for byte in text {
       let next = try network.node()
       if byte < 0x20 || byte == 0x22 || byte == 0x5C {
         try escape(byte, current, next)

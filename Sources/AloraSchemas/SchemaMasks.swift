@@ -29,7 +29,7 @@ package final class SchemaMasks: Sendable {
     }
   }
 
-  /// The place after a token; nil where the mask does not have it.
+  /// The place after a token; nil if the mask does not have it.
   ///
   /// An end token leaves the place as it is.
   /// - Throws: `tooComplex`.
@@ -144,12 +144,12 @@ package struct SchemaText: Sendable {
 
   /// Adds a token of the mask.
   ///
-  /// - Returns: whether the text continues: false after an end token, and where nothing can follow the value.
-  /// - Throws: `notAllowed` for another token; `noToken` where the vocabulary cannot continue a value that is not complete;
+  /// - Returns: whether the text continues: false after an end token, and if nothing can follow the value.
+  /// - Throws: `notAllowed` for another token; `noToken` if the vocabulary cannot continue a value that is not complete;
   ///   `tooComplex`.
   package mutating func advance(_ token: Int) throws(SchemaError) -> Bool {
     guard let next = try masks.place(after: token, from: place) else {
-      throw SchemaError(.notAllowed, "", "the token \(token) is not one of those that the schema allows here")
+      throw SchemaError(.notAllowed, "the token \(token) is not one of those that the schema allows here")
     }
     guard !masks.vocabulary.ends(token) else { return false }
     place = next

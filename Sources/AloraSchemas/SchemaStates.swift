@@ -7,7 +7,7 @@ struct SchemaStates: Sendable {
     let places: [Place]
     /// Whether a value may end here.
     let isComplete: Bool
-    /// How many more characters fit, where this is the body of one string and nothing else; 0 elsewhere.
+    /// How many more characters fit if this is the body of one string and nothing else; otherwise 0.
     let room: Int
   }
 
@@ -49,7 +49,7 @@ struct SchemaStates: Sendable {
   private mutating func count(_ steps: Int) throws(SchemaError) {
     stepCount += steps
     guard stepCount <= limits.stepCount else {
-      throw SchemaError(.tooComplex, "", "the alternatives of the schema take too long to follow at one place")
+      throw SchemaError(.tooComplex, "the alternatives of the schema take too long to follow at one place")
     }
   }
 
@@ -59,7 +59,7 @@ struct SchemaStates: Sendable {
     let depth = stacks[Int(below)].depth + 1
     guard depth <= limits.stackDepth else { return nil }
     guard stacks.count < limits.stackCount else {
-      throw SchemaError(.tooComplex, "", "the text nests in too many ways for this schema")
+      throw SchemaError(.tooComplex, "the text nests in too many ways for this schema")
     }
     stacks.append((node, below, depth))
     stackNumbers[key] = Int32(stacks.count - 1)
@@ -78,7 +78,7 @@ struct SchemaStates: Sendable {
     while let (place, isInBody) = work.popLast() {
       guard seen.insert(place).inserted else { continue }
       guard seen.count <= limits.placeCount else {
-        throw SchemaError(.tooComplex, "", "too many alternatives of the schema go on at one place")
+        throw SchemaError(.tooComplex, "too many alternatives of the schema go on at one place")
       }
       let node = Int(place & 0xFFFF_FFFF)
       let stack = Int32(truncatingIfNeeded: place >> 32)
@@ -110,7 +110,7 @@ struct SchemaStates: Sendable {
     try count(seen.count)
     guard !places.isEmpty || isComplete else { return nil }
     guard states.count < 4 * limits.stateCount else {
-      throw SchemaError(.tooComplex, "", "the schema has too many states at one place")
+      throw SchemaError(.tooComplex, "the schema has too many states at one place")
     }
     places.sort()
     let room = bodies.count == 1 && !hasOthers && !isComplete ? schema.room[Int(bodies[0] & 0xFFFF_FFFF)] : 0
@@ -126,7 +126,7 @@ struct SchemaStates: Sendable {
     return Int32(states.count - 1)
   }
 
-  /// The state after a byte, -1 where no value goes on like that.
+  /// The state after a byte, -1 if no value continues like that.
   mutating func next(_ state: Int32, _ byte: UInt8) throws(SchemaError) -> Int32 {
     let known = table[Int(state) << 8 | Int(byte)]
     return known != -2 ? known : try computedNext(state, byte)

@@ -25,87 +25,51 @@ indirect enum SchemaValue: Sendable {
     return members.first { $0.name.utf8.elementsEqual(name.utf8) }?.value
   }
 
-  /// The name that JSON Schema gives its type; a number without a fraction is an integer.
-  var typeName: String {
+  /// How many values it has, itself included.
+  var count: Int {
     switch self {
-    case .null: "null"
-    case .boolean: "boolean"
-    case .number: "number"
-    case .string: "string"
-    case .array: "array"
-    case .object: "object"
+    case .array(let elements): elements.reduce(1) { $0 + $1.count }
+    case .object(let members): members.reduce(1) { $0 + $1.value.count }
+    default: 1
     }
   }
 
-  func isEqual(to other: SchemaValue) -> Bool {
-    switch (self, other) {
-    case (.null, .null): return true
-    case (.boolean(let left), .boolean(let right)): return left == right
-    case (.number(let left), .number(let right)):
-      guard let first = SchemaDecimal(left), let second = SchemaDecimal(right) else { return left == right }
-      return first == second
-    case (.string(let left), .string(let right)): return left.utf8.elementsEqual(right.utf8)
-    case (.array(let left), .array(let right)):
-      return left.count == right.count && zip(left, right).allSatisfy { $0.isEqual(to: $1) }
-    case (.object(let left), .object(let right)):
-      return left.count == right.count
-        && left.allSatisfy { member in other[member.name].map { member.value.isEqual(to: $0) } ?? false }
-    default: return false
+  /// Bytes that are equal for equal values, and only for these: numbers by their value, members in the order of their names.
+  var identity: [UInt8] {
+    var result: [UInt8] = []
+    addIdentity(to: &result)
+    return result
+  }
+
+  private func addIdentity(to result: inout [UInt8]) {
+    func add(_ text: some Collection<UInt8>) {
+      result += Array("\(text.count):".utf8)
+      result += text
+    }
+    switch self {
+    case .null: result.append(UInt8(ascii: "n"))
+    case .boolean(let flag): result.append(UInt8(ascii: flag ? "t" : "f"))
+    case .number(let text):
+      guard let decimal = SchemaDecimal(text) else {
+        result.append(UInt8(ascii: "N"))
+        return add(Array(text.utf8))
+      }
+      result.append(UInt8(ascii: decimal.isNegative ? "-" : "+"))
+      add(decimal.whole)
+      add(decimal.fraction)
+    case .string(let text):
+      result.append(UInt8(ascii: "s"))
+      add(Array(text.utf8))
+    case .array(let elements):
+      result += Array("a\(elements.count):".utf8)
+      for element in elements { element.addIdentity(to: &result) }
+    case .object(let members):
+      result += Array("o\(members.count):".utf8)
+      let named = members.map { (name: Array($0.name.utf8), value: $0.value) }
+      for (name, value) in named.sorted(by: { $0.name.lexicographicallyPrecedes($1.name) }) {
+        add(name)
+        value.addIdentity(to: &result)
+      }
     }
   }
-}
-
-/// A decimal number of bounded length.
-struct SchemaDecimal: Hashable, Sendable {
-  var isNegative: Bool
-  /// Digits before the point, at least one, without zeros in front.
-  var whole: [UInt8]
-  /// Digits after the point, without zeros at the end.
-  var fraction: [UInt8]
-
-  static let zero = SchemaDecimal(isNegative: false, whole: [0], fraction: [])
-  var isZero: Bool { whole == [0] && fraction.isEmpty }
-  var isWhole: Bool { fraction.isEmpty }
-  var magnitude: SchemaDecimal { SchemaDecimal(isNegative: false, whole: whole, fraction: fraction) }
-
-  private init(isNegative: Bool, whole: [UInt8], fraction: [UInt8]) {
-    (self.isNegative, self.whole, self.fraction) = (isNegative, whole, fraction)
-  }
-
-  /// A number as JSON writes it; nil for one of more than 40 digits on a side of the point.
-  init?(_ text: String) {
-    var rest = Substring(text)
-    let isNegative = rest.first == "-"
-    if isNegative { rest = rest.dropFirst() }
-    let parts = rest.split(omittingEmptySubsequences: false) { $0 == "e" || $0 == "E" }
-    guard let exponent = parts.count > 1 ? Int(parts[1]) : 0, exponent.magnitude <= 400 else { return nil }
-    let sides = parts[0].split(separator: ".", omittingEmptySubsequences: false)
-    var digits = sides.joined().utf8.map { $0 &- 0x30 }
-    guard digits.allSatisfy({ $0 < 10 }), digits.count <= 1000 else { return nil }
-    var point = sides[0].utf8.count + exponent
-    if point < 0 {
-      digits = [UInt8](repeating: 0, count: -point) + digits
-      point = 0
-    }
-    if point > digits.count { digits += [UInt8](repeating: 0, count: point - digits.count) }
-    whole = Array(digits[..<point].drop { $0 == 0 })
-    if whole.isEmpty { whole = [0] }
-    fraction = Array(digits[point...])
-    while fraction.last == 0 { fraction.removeLast() }
-    guard whole.count <= 40, fraction.count <= 40 else { return nil }
-    self.isNegative = isNegative && !(whole == [0] && fraction.isEmpty)
-  }
-
-  private func isSmallerMagnitude(than other: SchemaDecimal) -> Bool {
-    if whole.count != other.whole.count { return whole.count < other.whole.count }
-    return (whole + fraction).lexicographicallyPrecedes(other.whole + other.fraction)
-  }
-
-  static func < (left: SchemaDecimal, right: SchemaDecimal) -> Bool {
-    if left.isNegative != right.isNegative { return left.isNegative }
-    return left.isNegative ? right.isSmallerMagnitude(than: left) : left.isSmallerMagnitude(than: right)
-  }
-
-  /// The remainder of the whole part.
-  func remainder(dividedBy divisor: Int) -> Int { whole.reduce(0) { ($0 * 10 + Int($1)) % divisor } }
 }

@@ -1,6 +1,6 @@
 /// A vocabulary, prepared for masks.
 package struct SchemaVocabulary: Sendable {
-  let tokenCount: Int
+  package let tokenCount: Int
   /// Tokens that end a text.
   let endTokens: [Int]
   let bytes: [[UInt8]]

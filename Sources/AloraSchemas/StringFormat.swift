@@ -3,7 +3,7 @@ enum StringFormat: String {
   case date, time, dateTime = "date-time", duration, email, hostname, ipv4, ipv6, uuid, uri
   case jsonPointer = "json-pointer"
 
-  /// The most characters, where a definition has a limit that its pattern does not express.
+  /// The most characters, if the definition has a limit that the pattern does not express.
   var maxLength: Int? { self == .hostname ? 253 : nil }
 
   /// - Note: `time` has no leap seconds; `email` has no quoted local parts and no address literals; `hostname` and `email` are

@@ -1,10 +1,10 @@
 """Records what llguidance makes of JSON schemas: which texts they allow, and which tokens may come next.
 
-    python make_cases.py cases.json                      the fixture: schemas, texts, verdicts
-    python make_cases.py DIR --masks --count 400         also masks over SmolLM2's vocabulary, for `make schemas`
+    schema_cases.py testdata/schemas/cases.json          the fixture: schemas, texts, verdicts
+    schema_cases.py DIR --masks --count 400              masks over SmolLM2's vocabulary, for `make schemas`
 
-needs llguidance 1.9 and, for masks, the tokenizer of testdata/adapters/answerability. White space is set as the project has it: one space or
-none after commas and colons.
+Needs llguidance 1.9. White space is set as the project has it: one space or none after commas and colons. Without `no_forcing`,
+llguidance allows only the tokenizer's own token where the bytes that follow are certain.
 """
 import argparse
 import json
@@ -14,7 +14,7 @@ import random
 import llguidance
 from llguidance import LLMatcher, LLTokenizer
 
-TOKENIZER = pathlib.Path(__file__).parents[1] / "adapters/answerability/base-config/tokenizer.json"
+TOKENIZER = pathlib.Path(__file__).parents[2] / "testdata/adapters/answerability/base-config/tokenizer.json"
 SPACE = {"whitespace_flexible": False, "item_separator": ", ?", "key_separator": ": ?"}
 STRING, INTEGER = {"type": "string"}, {"type": "integer"}
 
@@ -46,7 +46,7 @@ WRITTEN = [
 
 
 def generated(chance, depth=0):
-    kinds = ["string", "integer", "number", "boolean", "null", "enum", "const"] + ["array", "object", "object", "anyOf", "types"] * (depth < 3)
+    kinds = ["string", "integer", "number", "boolean", "null", "enum", "const"] + ["array", "object", "object", "anyOf", "types", "allOf", "oneOf", "names"] * (depth < 3)
     kind = chance.choice(kinds)
     if kind == "string":
         schema = {"type": "string"}
@@ -66,8 +66,8 @@ def generated(chance, depth=0):
             schema[chance.choice(["minimum", "minimum", "exclusiveMinimum"])] = bounds[0]
         if chance.random() < 0.5:
             schema[chance.choice(["maximum", "maximum", "exclusiveMaximum"])] = bounds[1] + 2
-        if kind == "integer" and chance.random() < 0.1:
-            schema["multipleOf"] = chance.randint(2, 12)
+        if chance.random() < 0.1:
+            schema["multipleOf"] = chance.randint(2, 12) if kind == "integer" else chance.choice([0.5, 0.25, 0.1, 0.01, 1.5, 2])
         return schema
     if kind == "enum":
         return {"enum": chance.sample(["a", "ab", "b c", 1, 12, -3, True, None, "é", 2.5, "a\"b", ""], chance.randint(1, 5))}
@@ -84,6 +84,14 @@ def generated(chance, depth=0):
         return schema
     if kind == "anyOf":
         return {"anyOf": [generated(chance, depth + 1) for _ in range(chance.randint(2, 3))]}
+    if kind == "allOf":
+        one, two = (generated(chance, 3) for _ in range(2))
+        return {"allOf": [one, two if chance.random() < 0.3 else {"description": "no more"}]} if one.get("type") not in ("integer", "number") else {"allOf": [one, {"minimum": -90}]}
+    if kind == "oneOf":
+        return {"oneOf": [object_of(kind={"const": name}, value=generated(chance, depth + 1)) for name in ("left", "right", "none")[: chance.randint(2, 3)]]}
+    if kind == "names":
+        pattern = chance.choice(["^x", "^[a-z]{1,3}$", "_id$", "^(a|b)+$"])
+        return {"type": "object", "patternProperties": {pattern: generated(chance, depth + 1)}, "additionalProperties": chance.choice([False, False, {"type": "null"}])}
     if kind == "types":
         return {"type": chance.sample(["string", "integer", "boolean", "null", "array", "object", "number"], chance.randint(1, 3))}
     names = chance.sample(["a", "b", "ab", "name", "value", "id", "x y", "items", "é"], chance.randint(0, 4))
@@ -103,12 +111,15 @@ class Recorder:
         self.tokenizer = LLTokenizer(TOKENIZER.read_text())
         self.size = self.tokenizer.vocab_size
         self.end = self.tokenizer.eos_token
+        self.mask_bytes = 0
         self.bytes = [b"" if self.tokenizer.is_special_token(x) else self.tokenizer.decode_bytes([x]) for x in range(self.size)]
         self.closing = {x for x in range(self.size) if any(c in b'"]},:' for c in self.bytes[x])}
         self.chance = random.Random(seed)
 
     def matcher(self, schema):
-        matcher = LLMatcher(self.tokenizer, LLMatcher.grammar_from_json_schema(schema, overrides=SPACE))
+        given = schema if isinstance(schema, dict) else {"allOf": [schema]}
+        grammar = '%llguidance {"no_forcing": true}\nstart: %json ' + json.dumps(given | {"x-guidance": SPACE})
+        matcher = LLMatcher(self.tokenizer, LLMatcher.grammar_from_lark(grammar))
         return matcher, matcher.get_error() if matcher.is_error() else None
 
     def allowed(self, mask):
@@ -122,6 +133,7 @@ class Recorder:
             mask = matcher.compute_bitmask()
             if masks is not None:
                 masks.append(mask)
+                self.mask_bytes = len(mask)
             if matcher.is_accepting() and self.chance.random() < 0.3:
                 break
             choices = [x for x in self.allowed(mask) if self.bytes[x] and x != self.end]
@@ -152,6 +164,9 @@ def main():
     options = parser.parse_args()
     recorder = Recorder(options.seed)
     schemas = WRITTEN + [generated(recorder.chance) for _ in range(options.count)]
+    if not options.masks:
+        # The fixture stays small.
+        schemas = [x for x in schemas if len(json.dumps(x)) <= 180]
     entries, steps = [], 0
     stream = open(options.output / "masks.bin", "wb") if options.masks else None
     for schema in schemas:
@@ -174,6 +189,8 @@ def main():
         texts = {}
         for _ in range(3):
             text = b"".join(recorder.bytes[x] for x in recorder.walk(schema, limit=24))
+            if len(text) > 45:
+                continue
             candidates = [text, text[: recorder.chance.randint(0, len(text))]]
             for _ in range(2):
                 changed = bytearray(text)
@@ -190,6 +207,7 @@ def main():
     result = {"llguidance": llguidance.__version__, "cases": entries}
     if options.masks:
         result["end"] = recorder.end
+        result["mask_bytes"] = recorder.mask_bytes
         result["vocabulary"] = [x.hex() for x in recorder.bytes]
     path = options.output / "cases.json" if options.masks else options.output
     path.write_text(json.dumps(result, ensure_ascii=False, separators=(",", ":")).replace('},{"schema"', '},\n{"schema"') + "\n")
