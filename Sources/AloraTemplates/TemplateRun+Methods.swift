@@ -80,6 +80,7 @@ extension TemplateRun {
     case "values": return .list(members.values)
     default:
       guard let key = arguments.positional.first else { throw failure(line, "'get' takes a key") }
+      try checkKey(key, line)
       if let value = members[key] { return value }
       return arguments.positional.count > 1 ? arguments.positional[1] : .none
     }

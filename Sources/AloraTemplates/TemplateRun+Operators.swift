@@ -192,7 +192,9 @@ extension TemplateRun {
       let place = rest.firstIndex { $0.isEqual(to: element) }
       generators[number] = place.map { Array(rest[($0 + 1)...]) } ?? []
       return place != nil
-    case .dictionary(let members): return members[element] != nil
+    case .dictionary(let members):
+      try checkKey(element, line)
+      return members[element] != nil
     case .string(let text):
       guard case .string(let part) = element else {
         throw failure(line, "'in' with a string takes a string, not a value of type \(element.typeName)")
@@ -201,5 +203,10 @@ extension TemplateRun {
       return part.isEmpty || PythonText.firstRange(of: part, in: text) != nil
     default: throw failure(line, "'in' is not supported for a value of type \(container.typeName)")
     }
+  }
+
+  /// Python looks only for what can be a key in a dictionary.
+  func checkKey(_ key: TemplateValue, _ line: Int) throws(TemplateError) {
+    guard key.isHashable else { throw failure(line, "a value of type \(key.typeName) can't be a key") }
   }
 }

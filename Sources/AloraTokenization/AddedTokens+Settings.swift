@@ -39,6 +39,10 @@ extension TokenizerSettings {
     }
     var contents = known.union(additions.map(\.content))
     for token in special + extra where contents.insert(token.content).inserted { additions.append(token) }
+    // This class ends by adding the special tokens once more, without their flags.
+    if isFive, builder == .qwen2 {
+      additions += (special + extra).map { Addition(content: $0.content, isSpecial: true) }
+    }
     return additions.filter { !$0.content.isEmpty }
   }
 }
@@ -47,7 +51,7 @@ extension TokenizerSettings.Addition {
   init(_ token: AddedToken) {
     self.init(
       content: token.content, isSingleWord: token.isSingleWord, stripsLeft: token.stripsLeft,
-      stripsRight: token.stripsRight, isNormalized: token.isNormalized, isSpecial: token.isSpecial)
+      stripsRight: token.stripsRight, isNormalized: token.texts.contains(.normalized), isSpecial: token.isSpecial)
   }
 }
 
@@ -55,16 +59,19 @@ extension AddedToken {
   private init(_ addition: TokenizerSettings.Addition, id: UInt32) {
     self.init(
       id: id, content: addition.content, isSingleWord: addition.isSingleWord, stripsLeft: addition.stripsLeft,
-      stripsRight: addition.stripsRight, isNormalized: addition.isNormalized, isSpecial: addition.isSpecial)
+      stripsRight: addition.stripsRight, texts: addition.isNormalized ? .normalized : .original,
+      isSpecial: addition.isSpecial)
   }
 
   /// The added tokens once `additions` have been made to `tokens`.
   ///
-  /// A token that is there already keeps its id and gets the flags of the addition. A new one gets the id of the same piece
-  /// in the vocabulary, and otherwise the next free one.
+  /// A token that is there already keeps its id and gets the flags of the addition. A new token gets the id of the same
+  /// piece in the vocabulary, and otherwise the next free one.
   /// Source: `add_tokens` in `tokenizer/added_vocabulary.rs` of Hugging Face's tokenizers.
+  /// - Parameter keepsTexts: true for tokenizers 0.22 (transformers 4) and older: a token that was special is still searched
+  ///   for only where it was, any other in both texts.
   static func adding(
-    _ additions: [TokenizerSettings.Addition], to tokens: [AddedToken], vocabulary: Vocabulary
+    _ additions: [TokenizerSettings.Addition], to tokens: [AddedToken], vocabulary: Vocabulary, keepsTexts: Bool
   ) throws(TokenizationError) -> [AddedToken] {
     var tokens = tokens
     var indices: [[UInt8]: Int] = [:]
@@ -72,7 +79,9 @@ extension AddedToken {
     var nextID = max(vocabulary.count, (tokens.map { Int($0.id) }.max() ?? -1) + 1)
     for addition in additions {
       if let index = indices[addition.content] {
-        tokens[index] = AddedToken(addition, id: tokens[index].id)
+        let old = tokens[index]
+        tokens[index] = AddedToken(addition, id: old.id)
+        if keepsTexts { tokens[index].texts = old.isSpecial ? old.texts : old.texts.union(tokens[index].texts) }
         continue
       }
       let id = vocabulary.id(of: addition.content) ?? UInt32(nextID)

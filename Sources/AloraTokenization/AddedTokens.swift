@@ -8,10 +8,18 @@ struct AddedToken: Hashable, Sendable {
   /// Whether it removes the white space on its left.
   var stripsLeft = false
   var stripsRight = false
-  /// Whether it is searched for in the normalized text instead of the original.
-  var isNormalized = false
+  /// Where it is searched for.
+  var texts: SearchedTexts = .original
   /// Whether a decoder omits it when it skips special tokens.
   var isSpecial = false
+}
+
+/// The texts in which an added token is searched for.
+struct SearchedTexts: OptionSet, Hashable, Sendable {
+  let rawValue: UInt8
+
+  static let original = SearchedTexts(rawValue: 1)
+  static let normalized = SearchedTexts(rawValue: 2)
 }
 
 /// A stretch of text: an added token, or text for the model.

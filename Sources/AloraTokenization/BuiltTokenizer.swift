@@ -23,17 +23,22 @@ package struct BuiltTokenizer: Sendable {
   let parts: Parts
 
   /// - Returns: nil if transformers 5 gives the tokenizer that transformers 4 gives.
-  init?(_ builtClass: TokenizerClass?, settings: TokenizerSettings, parts: Parts) {
-    if builtClass == nil, !settings.changesPrefixSpace(of: parts.preTokenizers) {
-      let known = Set(parts.tokens.map(\.content))
-      let additions = [TokenizerSettings.Version.four, .five(nil)].map {
-        settings.additions(known: known, file: parts.tokens, $0)
-      }
-      guard additions[0] != additions[1] else { return nil }
-    }
+  /// - Throws: ``TokenizationError`` (`tooLarge`).
+  init?(_ builtClass: TokenizerClass?, settings: TokenizerSettings, parts: Parts) throws(TokenizationError) {
     self.builtClass = builtClass
     self.settings = settings
     self.parts = parts
+    if builtClass == nil, !settings.changesPrefixSpace(of: parts.preTokenizers) {
+      guard try addedTokens(.four) != addedTokens(.five(nil)) else { return nil }
+    }
+  }
+
+  /// The added tokens of tokenizer.json and those that the other files add to them.
+  private func addedTokens(_ version: TokenizerSettings.Version) throws(TokenizationError) -> [AddedToken] {
+    let additions = settings.additions(known: Set(parts.tokens.map(\.content)), file: parts.tokens, version)
+    let keepsTexts = if case .four = version { true } else { false }
+    return try AddedToken.adding(
+      additions, to: parts.tokens, vocabulary: parts.model.vocabulary, keepsTexts: keepsTexts)
   }
 
   /// Builds it.
@@ -42,15 +47,12 @@ package struct BuiltTokenizer: Sendable {
   /// - Complexity: O(size of the vocabulary).
   package func tokenizer() throws(TokenizationError) -> Tokenizer {
     guard let builtClass else {
-      let additions = settings.additions(known: Set(parts.tokens.map(\.content)), file: parts.tokens, .five(nil))
       return try Tokenizer(
-        model: .bytePair(parts.model),
-        addedTokens: AddedToken.adding(additions, to: parts.tokens, vocabulary: parts.model.vocabulary),
-        normalizers: parts.normalizers, preTokenizers: parts.preTokenizers, postProcessor: parts.postProcessor,
-        decoders: parts.decoders)
+        model: .bytePair(parts.model), addedTokens: addedTokens(.five(nil)), normalizers: parts.normalizers,
+        preTokenizers: parts.preTokenizers, postProcessor: parts.postProcessor, decoders: parts.decoders)
     }
     let additions = settings.additions(known: [], file: parts.tokens, .five(builtClass))
-    let tokens = try AddedToken.adding(additions, to: [], vocabulary: parts.model.vocabulary)
+    let tokens = try AddedToken.adding(additions, to: [], vocabulary: parts.model.vocabulary, keepsTexts: false)
     let preTokenizers = try builtClass.preTokenizers(
       addsPrefixSpace: settings.addsPrefixSpace ?? builtClass.addsPrefixSpace, isLegacy: settings.isLegacy ?? false)
     var postProcessor = parts.postProcessor

@@ -40,14 +40,14 @@ package struct Tokenizer: Sendable {
     var pieces: [UInt32: [UInt8]] = [:]
     for var token in addedTokens {
       pieces[token.id] = token.content
-      guard token.isNormalized else { continue }
+      guard token.texts.contains(.normalized) else { continue }
       for normalizer in normalizers { try normalizer.apply(to: &token.content) }
       if !token.content.isEmpty { normalized.append(token) }
       pieces[token.id] = token.content
     }
     addedPieces = pieces
     specialTokens = Set(addedTokens.filter(\.isSpecial).map(\.id))
-    guard let rawMatcher = AddedTokenMatcher(addedTokens.filter { !$0.isNormalized }),
+    guard let rawMatcher = AddedTokenMatcher(addedTokens.filter { $0.texts.contains(.original) }),
       let normalizedMatcher = AddedTokenMatcher(normalized)
     else {
       throw TokenizationError(.malformed, place: "added tokens", problem: "two of them have the same content")

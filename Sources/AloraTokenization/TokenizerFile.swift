@@ -42,7 +42,7 @@ extension Tokenizer {
     if let settings {
       addedTokens = try AddedToken.adding(
         settings.additions(known: Set(ownTokens.map(\.content)), file: ownTokens, .four), to: ownTokens,
-        vocabulary: model.vocabulary)
+        vocabulary: model.vocabulary, keepsTexts: true)
     }
     try self.init(
       model: .bytePair(model), addedTokens: addedTokens,
@@ -53,8 +53,8 @@ extension Tokenizer {
     let parts = BuiltTokenizer.Parts(
       model: model, tokens: ownTokens, normalizers: normalizers, preTokenizers: preTokenizers,
       postProcessor: postProcessor, decoders: decoders)
-    built = BuiltTokenizer(
-      try settings.loadedClass(usesByteLevel: Self.namesByteLevel(json)), settings: settings, parts: parts)
+    built = try BuiltTokenizer(
+      settings.loadedClass(usesByteLevel: Self.namesByteLevel(json)), settings: settings, parts: parts)
   }
 
   /// Whether the file names ByteLevel, as transformers looks for it.
@@ -95,7 +95,8 @@ extension AddedToken {
       tokens.append(
         AddedToken(
           id: id, content: content, isSingleWord: try flag("single_word"), stripsLeft: try flag("lstrip"),
-          stripsRight: try flag("rstrip"), isNormalized: try flag("normalized"), isSpecial: try flag("special")))
+          stripsRight: try flag("rstrip"), texts: try flag("normalized") ? .normalized : .original,
+          isSpecial: try flag("special")))
     }
     return tokens
   }

@@ -2,6 +2,7 @@ import AloraAdapters
 import AloraConversion
 import AloraJSON
 import AloraModels
+import AloraSystem
 import AloraTestSupport
 import Foundation
 import Testing
@@ -106,6 +107,26 @@ import Testing
         let error = caught(AdapterError.self) { _ = try index(name) }
         #expect(error?.code == .wrongBase && error?.place == "$.base_model_name_or_path")
       }
+    }
+  }
+
+  /// A name that only a wrapper keeps from the base is no reason to look for another base.
+  @Test(arguments: [
+    ("actor.base_model.model.", "actor.base_model.model.", ""),
+    ("base_model.model.model.layers.", "_flat_param.", "_flat_param."),
+    ("base_model.model.", "policy.net.", "policy.net."),
+  ]) func anUnknownWrapperIsNamedBeforeTheBaseIsBlamed(_ prefix: String, _ wrapper: String, _ inserted: String) throws {
+    try withTemporaryDirectory { directory in
+      var builder = AdapterBuilder()
+      let replaced = inserted.isEmpty ? "base_model.model." : prefix
+      for index in builder.tensors.indices {
+        builder.tensors[index].name = builder.tensors[index].name.replacing(replaced, with: prefix + inserted)
+      }
+      try builder.write(to: directory)
+      let adapter = try AdapterDirectory(path: directory)
+      let error = caught(AdapterError.self) { _ = try BoundAdapter(adapter, base: base()) }
+      #expect(error?.code == .unknownModule && error?.problem.contains("without '\(wrapper)'") == true)
+      #expect(error?.remedy?.description.contains("'\(wrapper)'") == true)
     }
   }
 

@@ -306,6 +306,7 @@ import Testing
     ("{% set g = l|select('odd') %}{% for x in g %}{% break %}{% endfor %}{{ g|list }}", "generator"),
     ("{{ 1e21|int }}", "too large"), ("{{ '99999999999999999999'|int }}", "too large"),
     ("{% macro m() %}{% endmacro %}{{ m }}", "function"), ("{{ {1.5: 2} }}", "keys"),
+    ("{{ [1] in {} }}", "key"), ("{{ {} is in {} }}", "key"), ("{{ {}.get((1, [2])) }}", "key"),
   ]) func whatIsNotHeldIsRefused(_ source: String, _ word: String) throws {
     let template = try ChatTemplate(source)
     let error = try #require(

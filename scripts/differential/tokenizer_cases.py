@@ -86,13 +86,30 @@ def configuration(rng, case):
     return config
 
 
+def again(case, content, name, **flags):
+    """A configuration that adds a special token of tokenizer.json once more, with other flags."""
+    token = next(token for token in json.loads((CASES / case / "tokenizer.json").read_text())["added_tokens"] if token["content"] == content)
+    other = {key: flags.get(key, token[key]) for key in ("content", "lstrip", "rstrip", "single_word", "special", "normalized")}
+    return case, {"tokenizer_class": name, "eos_token": content, "added_tokens_decoder": {str(token["id"]): other}}
+
+
+# What is rare among the others: versions of tokenizers search for such a token in other texts, and one class drops its flags.
+AGAIN = [
+    again("phi3", "</s>", "LlamaTokenizerFast", normalized=True, special=False),
+    again("mistral-v1", "</s>", "PreTrainedTokenizerFast", normalized=True),
+    again("mistral-v1", "<s>", "PreTrainedTokenizerFast", normalized=True, single_word=True),
+    again("qwen2", "<|im_end|>", "Qwen2Tokenizer", rstrip=True),
+    again("qwen2", "<|im_end|>", "PreTrainedTokenizerFast", lstrip=True, special=False),
+]
+
+
 def write(directory, count, seed):
     rng = random.Random(seed)
     cases = []
-    for index in range(count):
-        case = rng.choice(sorted(KINDS))
-        files = {"tokenizer_config.json": configuration(rng, case)}
-        model_type = rng.choice(MODEL_TYPES)
+    for index in range(-len(AGAIN), count):
+        case, configured = AGAIN[index] if index < 0 else (rng.choice(sorted(KINDS)), None)
+        files = {"tokenizer_config.json": configured or configuration(rng, case)}
+        model_type = rng.choice(MODEL_TYPES) if index >= 0 else None
         if model_type:
             files["config.json"] = {"model_type": model_type}
         if "added_tokens_decoder" not in files["tokenizer_config.json"]:
@@ -103,12 +120,12 @@ def write(directory, count, seed):
             if rng.random() < 0.2:
                 size = len(json.loads((CASES / case / "tokenizer.json").read_text())["model"]["vocab"])
                 files["added_tokens.json"] = {content: size + 5 + i for i, content in enumerate(rng.sample(NEW_TOKENS[:5], 2))}
-        folder = directory / f"case{index}"
+        folder = directory / f"case{len(cases)}"
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(CASES / case / "tokenizer.json", folder)
         for name, content in files.items():
             (folder / name).write_text(json.dumps(content))
-        texts = rng.sample(TEXTS, 4) + [t.join(["a ", " b"]) for t in rng.sample(known(case), 1)]
+        texts = rng.sample(TEXTS, 4) + [t.join(["a ", " b"]) for t in ([configured["eos_token"]] if configured else rng.sample(known(case), 1))]
         cases.append({"case": case, "files": files, "texts": texts})
     (directory / "cases.json").write_text(json.dumps(cases))
 

@@ -19,7 +19,7 @@ struct ModuleLocator {
   /// - Throws: `unknownModule`, `wrongShape`, `tiedOutput`, `activeEmbedding`, `activeExperts`, `neverApplied`, `notTargeted`.
   func module(of pair: FactorPair) throws(AdapterError) -> WeightModule {
     if let parameter = try parameter(of: pair) { return parameter }
-    guard let module = module(named: pair) else { throw unknownModule(pair) }
+    guard let module = baseModule(of: pair) else { throw unknownModule(pair) }
     let isTargeted =
       try matcher.targets(module: pair.module, isOutputLayer: module.kind == .outputLayer)
       || adapter.configuration.targetsParameter("\(pair.module).weight")
@@ -62,14 +62,14 @@ struct ModuleLocator {
       ? "train without \(module)" : "train without \(module), or merge the adapter into the base"
   }
 
-  /// The base's module that the adapter calls `name`.
+  /// The base's module that the adapter calls `given`, which is the pair's own name if there is none.
   ///
   /// Adapters trained on the bare model (without the output layer's wrapper) name their modules one level lower; those
   /// trained on a multimodal model have `language_model` in their modules' names, as transformers wraps the model.
   ///
   /// Source: llama.cpp `convert_lora_to_gguf.py` (`modify_tensors`).
-  private func module(named pair: FactorPair) -> WeightModule? {
-    var name = pair.module
+  private func baseModule(of pair: FactorPair, named given: String? = nil) -> WeightModule? {
+    var name = given ?? pair.module
     for (prefix, replacement) in [("model.language_model.", "model."), ("language_model.", "")]
     where name.hasPrefix(prefix) {
       name = replacement + name.dropFirst(prefix.count)
@@ -129,7 +129,14 @@ struct ModuleLocator {
           + "(vision, audio or projector), and the base (\(description)) is a text model",
         isAll ? "train the language model's modules" : .leaveOutTowers)
     }
-    let isFound = adapter.pairs.contains { module(named: $0) != nil }
+    if let wrapper = unknownWrapper(pair) {
+      return error(
+        .unknownModule, pair,
+        "the base (\(description)) has no such module, but it has the one without '\(wrapper)', which some wrapper of the "
+          + "model or another program added to the name",
+        "save the adapter from the unwrapped model, or take '\(wrapper)' out of the tensors' names")
+    }
+    let isFound = adapter.pairs.contains { baseModule(of: $0) != nil }
     return error(
       .unknownModule, pair,
       isFound
@@ -138,9 +145,29 @@ struct ModuleLocator {
       adapter.baseRemedy)
   }
 
+  /// The part of a module's name without which the base has the module: all up to PEFT's prefix, or else the shortest one.
+  private func unknownWrapper(_ pair: FactorPair) -> String? {
+    if let end = pair.module.firstRange(of: "base_model.model.")?.upperBound,
+      baseModule(of: pair, named: String(pair.module[end...])) != nil
+    {
+      return String(pair.module[..<end])
+    }
+    let parts = pair.module.split(separator: ".", omittingEmptySubsequences: false)
+    // No model's names have so many; the limit is for time.
+    guard parts.count <= 32 else { return nil }
+    for length in 1..<max(parts.count, 1) {
+      for start in 0...(parts.count - length) {
+        let rest = parts[..<start] + parts[(start + length)...]
+        guard baseModule(of: pair, named: rest.joined(separator: ".")) != nil else { continue }
+        return parts[start..<(start + length)].joined(separator: ".") + "."
+      }
+    }
+    return nil
+  }
+
   /// The pairs of the text model; the others are noted.
   func withoutTowers(_ pairs: [FactorPair], notes: inout [AdapterNote]) -> [FactorPair] {
-    let left = pairs.filter { Self.tower($0.module) == nil || module(named: $0) != nil }
+    let left = pairs.filter { Self.tower($0.module) == nil || baseModule(of: $0) != nil }
     if let first = pairs.first(where: { Self.tower($0.module) != nil }), left.count < pairs.count, !left.isEmpty {
       notes.append(.towersLeftOut(count: pairs.count - left.count, first: first.module))
       return left

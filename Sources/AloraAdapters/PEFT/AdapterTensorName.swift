@@ -28,12 +28,10 @@ enum AdapterTensorName: Hashable, Sendable {
     }
 
     private static let prefix = "base_model.model."
-    /// Inserted at any level, by torch.compile, FSDP and activation checkpointing.
+    /// Inserted at any level, by torch.compile, FSDP, activation checkpointing, DataParallel, DeepSpeed, Accelerate and Thunder.
     private static let inserted: Set<Substring> = [
-      "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
+      "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "module", "_forward_module", "_thunder_module",
     ]
-    /// Inserted before the whole model only, by DataParallel, DeepSpeed and Accelerate.
-    private static let leading = ["module.", "_forward_module."]
 
     private static func unwrapped(_ name: String) -> (String, [String]) {
       var wrappers: [String] = []
@@ -45,19 +43,9 @@ enum AdapterTensorName: Hashable, Sendable {
       }
       var path = kept.count == parts.count ? name : kept.joined(separator: ".")
       var prefixCount = 0
-      var isStripped = true
-      while isStripped {
-        isStripped = false
-        if path.hasPrefix(prefix) {
-          path = String(path.dropFirst(prefix.count))
-          prefixCount += 1
-          isStripped = true
-        }
-        for wrapper in leading where path.hasPrefix(wrapper) {
-          path = String(path.dropFirst(wrapper.count))
-          note(wrapper)
-          isStripped = true
-        }
+      while path.hasPrefix(prefix) {
+        path = String(path.dropFirst(prefix.count))
+        prefixCount += 1
       }
       if prefixCount > 1 { note(prefix) }
       return (path, wrappers)
@@ -85,6 +73,8 @@ enum AdapterTensorName: Hashable, Sendable {
     case "lora_A" where rest.last == "bias", "lora_B" where rest.last == "bias":
       self = .other("a trained bias of a LoRA factor (lora_bias)")
     case "lora_magnitude_vector": self = .other("a magnitude of DoRA")
+    case "lora_down", "lora_up":
+      self = .other("a LoRA factor under another tool's name: PEFT saves lora_A and lora_B, not lora_down and lora_up")
     default: self = .other("an unknown kind of LoRA parameter")
     }
   }

@@ -139,6 +139,18 @@ class Once:
     __repr__ = __str__
 
 
+class Method:
+    """What stands in for a method that isn't called: its text has an address."""
+
+    def __init__(self, method):
+        self.method = method
+
+    def __call__(self, *args, **kwargs):
+        return self.method(*args, **kwargs)
+
+    __str__ = __repr__ = Once.__str__
+
+
 def strict_environment():
     """As the project sees it: filters do their work where they are reached, and only what has a text is written."""
     env = environment()
@@ -153,6 +165,17 @@ def strict_environment():
 
     for name in "map select reject selectattr rejectattr slice batch unique items reverse".split():
         env.filters[name] = eager(env.filters[name])
+    def unwritten(find):
+        @functools.wraps(find)
+        def call(*args, **kwargs):
+            found = find(*args, **kwargs)
+            return Method(found) if callable(found) and not isinstance(found, jinja2.Undefined) else found
+
+        return call
+
+    env.filters["attr"] = unwritten(env.filters["attr"])
+    # Filters with `attribute` look for it here.
+    env.getitem = unwritten(env.getitem)
     for name in ("cycler", "joiner", "namespace"):
         env.globals[name] = type(name, (env.globals[name],), {"__str__": Once.__str__, "__repr__": Once.__str__})
     return env
