@@ -26,7 +26,7 @@ import Testing
     var (count, known) = (0, 0)
     for entry in try data["cases"].elements() {
       let schema = try entry["schema"]
-      guard try entry["error"].kind == .null else {
+      if try entry[optional: "error"] != nil {
         // What fits no value for llguidance fits none here.
         #expect(caught(SchemaError.self) { _ = try CompiledSchema(schema) } != nil, "\(schema.serialized)")
         continue
@@ -48,7 +48,7 @@ import Testing
         )
       }
     }
-    #expect(count > 2000 && known < 40, "\(known) of \(count)")
+    #expect(count > 1500 && known < 40, "\(known) of \(count)")
   }
 
   /// Every mask of llguidance's, token by token, where `make schemas` has written them.
