@@ -59,7 +59,8 @@ help:
 	@echo "  make bench         conversion against cp and the reference converter, BENCH_MODELS=... against LLAMA_BENCH, as ratios"
 	@echo "Tables"
 	@echo "  make refresh       traces llama.cpp and transformers again and fails if the table differs; LLAMA_CPP=folder, PYTHON with torch"
-	@echo "  make differential  tokenizers against transformers 4 and 5, block formats against gguf, on generated inputs; PYTHON4 and PYTHON5 with transformers, gguf"
+	@echo "  make differential  the engine against transformers and PEFT, tokenizers against transformers 4 and 5, block formats against gguf, on generated"
+	@echo "                     inputs; PYTHON with torch, PYTHON4 and PYTHON5 with transformers, gguf; SEEDS=5 for each class of the engine"
 	@echo "Packaging"
 	@echo "  make package       the release binary as an archive, after a check of its size and of what it needs to run"
 	@echo "  make wheel         the Python wheels alora-gguf and pytest-alora, in dist/"
@@ -192,6 +193,7 @@ refresh:
 
 # Peers are the reference here, so this needs their packages, and is not a part of `make test`.
 differential: debug
+	@$(PYTHON) scripts/differential/compare_engine.py .build/debug/alora --seeds $(SEEDS)
 	@$(PYTHON5) scripts/differential/compare_tokenizers.py --alora .build/debug/alora --python4 $(PYTHON4) --python5 $(PYTHON5)
 	@$(PYTHON4) scripts/differential/compare_dequantize.py --alora .build/debug/alora
 

@@ -48,6 +48,16 @@ olmoe = _make("OlmoeConfig", {"num_experts": 5, "num_experts_per_tok": 2})
 gpt_oss = _make("GptOssConfig", {"head_dim": 12, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 8, "rope_parameters": {
     "rope_type": "yarn", "rope_theta": 150000.0, "factor": 4.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": False,
     "original_max_position_embeddings": 16}})
+olmo3 = _make("Olmo3Config", {"sliding_window": 8, "rope_parameters": {
+    kind: {"rope_type": "default", "rope_theta": 500000.0} for kind in ("sliding_attention", "full_attention")}})
+ministral3 = _make("Ministral3Config", {"head_dim": 8, "rope_parameters": {
+    "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 8, "beta_fast": 32.0, "beta_slow": 1.0,
+    "mscale": 1.0, "mscale_all_dim": 1.0, "llama_4_scaling_beta": 0.25}})
+glm4 = _make("Glm4Config", {"head_dim": 8, "rope_parameters": {**ROPE, "partial_rotary_factor": 0.5}})
+exaone4 = _make("Exaone4Config", {"sliding_window": 8})
+cohere2 = _make("Cohere2Config", {"sliding_window": 8, "logit_scale": 0.25, "layer_norm_eps": 1e-5, "tie_word_embeddings": True})
+gemma4 = _make("Gemma4TextConfig", {"head_dim": 8, "global_head_dim": 12, "sliding_window": 8, "hidden_size_per_layer_input": 0,
+                                    "tie_word_embeddings": True, "rope_parameters": None})
 seed_oss = _make("SeedOssConfig", {"head_dim": 12})
 phi3 = _make("Phi3Config", {"original_max_position_embeddings": 512})
 gemma2 = _make("Gemma2Config", {"head_dim": 24, "query_pre_attn_scalar": 20, "sliding_window": 8, "tie_word_embeddings": True})
@@ -88,7 +98,7 @@ def make_model(config, name):
         for key, p in sorted(model.named_parameters()):
             noise = torch.randn(p.shape, generator=gen)
             if key.endswith("norm.weight"):
-                centre = 0.0 if config.model_type.startswith("gemma") else 1.0
+                centre = 0.0 if config.model_type.startswith(("gemma2", "gemma3")) else 1.0
                 p.copy_(centre + 0.2 * noise)
             elif key.endswith(("bias", "sinks")):
                 p.copy_(0.3 * noise if key.endswith("bias") else 1.0 + noise)
@@ -100,6 +110,9 @@ def make_model(config, name):
                 # experts of gpt-oss are [experts, in, out]
                 width = p.shape[-2] if config.model_type == "gpt_oss" and "experts" in key else p.shape[-1]
                 p.copy_(1.2 * noise * width ** -0.5)
+        for key, buffer in sorted(model.named_buffers()):
+            if key.endswith("layer_scalar"):
+                buffer.copy_(1.0 + 0.3 * torch.randn(buffer.shape, generator=gen))
     model.tie_weights()
     return model.eval()
 

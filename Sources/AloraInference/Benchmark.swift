@@ -128,7 +128,7 @@ extension Model {
       case .mixer(.attention(let attention)):
         let shape = attention.shape
         total += elements(attention.query, attention.output) * count
-        total += elements(attention.key, attention.value) * Double(positions.count)
+        total += (elements(attention.key) + (attention.value.map { elements($0) } ?? 0)) * Double(positions.count)
         for position in computed {
           total += 2 * Double(min(position + 1, shape.window ?? .max) * shape.queryRowCount)
         }

@@ -30,8 +30,9 @@ extension Model {
         blocks: layer.blocks.map { block in
           guard let operation = block.operation.with(mistake) else { return block }
           isChanged = true
-          return Block(
-            input: block.input, operation: operation, outputNorm: block.outputNorm, residualScale: block.residualScale)
+          var changed = block
+          changed.operation = operation
+          return changed
         })
     }
     return isChanged ? Model(self, layers: changed) : nil

@@ -14,26 +14,54 @@ package struct KVProvenance: Hashable, Sendable {
 
 /// The shape of one model's cache blocks.
 struct KVLayout: Hashable, Sendable {
-  let layerCount: Int
-  let headCount: Int
-  let keyFloatCount: Int
-  let valueFloatCount: Int
-  let headDimension: Int
+  /// The heads of one layer, which lie side by side.
+  struct Layer: Hashable, Sendable {
+    let headCount: Int
+    let headDimension: Int
+    let keyFloatCount: Int
+    let valueFloatCount: Int
+    /// The number of heads in the layers before it.
+    let firstHead: Int
+    /// Where its first head starts in a block.
+    let offset: Int
 
-  init(layerCount: Int, headCount: Int, headDimension: Int) {
-    self.layerCount = layerCount
-    self.headCount = headCount
-    self.headDimension = headDimension
-    keyFloatCount = alora_key_block_float_count(headDimension)
-    valueFloatCount = alora_value_block_float_count(headDimension)
+    var headFloatCount: Int { keyFloatCount + valueFloatCount }
+  }
+
+  let layers: [Layer]
+  /// Of all layers.
+  let headCount: Int
+  let floatCount: Int
+
+  /// - Parameter shapes: one for each layer.
+  init(_ shapes: [(headCount: Int, headDimension: Int)]) {
+    var layers: [Layer] = []
+    var (head, offset) = (0, 0)
+    for shape in shapes {
+      let layer = Layer(
+        headCount: shape.headCount, headDimension: shape.headDimension,
+        keyFloatCount: alora_key_block_float_count(shape.headDimension),
+        valueFloatCount: alora_value_block_float_count(shape.headDimension), firstHead: head, offset: offset)
+      layers.append(layer)
+      head += layer.headCount
+      offset += layer.headCount * layer.headFloatCount
+    }
+    self.layers = layers
+    headCount = head
+    floatCount = offset
   }
 
   static let blockPositions = Int(ALORA_KV_BLOCK_POSITIONS)
 
-  var floatCount: Int { layerCount * headCount * (keyFloatCount + valueFloatCount) }
-
   /// Where a head's keys start in a block; its values follow.
-  func offset(layer: Int, head: Int) -> Int { (layer * headCount + head) * (keyFloatCount + valueFloatCount) }
+  func offset(layer: Int, head: Int) -> Int { layers[layer].offset + head * layers[layer].headFloatCount }
+
+  /// Where each head's keys start, with its layer.
+  func forEachHead(_ body: (_ layer: Layer, _ keys: Int) -> Void) {
+    for layer in layers {
+      for head in 0..<layer.headCount { body(layer, layer.offset + head * layer.headFloatCount) }
+    }
+  }
 }
 
 /// Keys and values of 32 positions, for all layers and heads. Shared between sequences once it is full.
@@ -46,18 +74,14 @@ final class KVBlock: Sendable {
   init(_ other: KVBlock, _ layout: KVLayout, positions count: Int) {
     memory = FloatBuffer(count: layout.floatCount, isZeroed: true)
     let slots = KVLayout.blockPositions
-    let valuePanels = layout.valueFloatCount / (slots * 32)
-    for layer in 0..<layout.layerCount {
-      for head in 0..<layout.headCount {
-        let keys = layout.offset(layer: layer, head: head)
-        for dimension in 0..<layout.headDimension {
-          let at = keys + dimension * slots
-          unsafe (memory.base + at).update(from: other.memory.base + at, count: count)
-        }
-        for panel in 0..<valuePanels {
-          let at = keys + layout.keyFloatCount + panel * slots * 32
-          unsafe (memory.base + at).update(from: other.memory.base + at, count: count * 32)
-        }
+    layout.forEachHead { layer, keys in
+      for dimension in 0..<layer.headDimension {
+        let at = keys + dimension * slots
+        unsafe (memory.base + at).update(from: other.memory.base + at, count: count)
+      }
+      for panel in 0..<(layer.valueFloatCount / (slots * 32)) {
+        let at = keys + layer.keyFloatCount + panel * slots * 32
+        unsafe (memory.base + at).update(from: other.memory.base + at, count: count * 32)
       }
     }
   }

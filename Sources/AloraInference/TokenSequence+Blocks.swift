@@ -45,8 +45,7 @@ extension Model {
 
   /// How many floats the keys and values of some positions are, for all layers and heads.
   package func cacheFloatCount(positionCount: Int) -> Int {
-    let layout = KVLayout(self)
-    return layout.layerCount * layout.headCount * positionCount * 2 * layout.headDimension
+    KVLayout(self).layers.reduce(0) { $0 + $1.headCount * positionCount * 2 * $1.headDimension }
   }
 
   /// Which of its rotary embeddings take their long frequencies in a text of this length. Keys of texts that differ in
@@ -80,15 +79,12 @@ extension KVBlockHandle {
   /// Where each of them lies in the block, as ``TokenSequence/entry(layer:head:position:)`` reads it.
   private static func forEachOffset(_ layout: KVLayout, positionCount: Int, _ body: (Int) -> Void) {
     let slots = KVLayout.blockPositions
-    for layer in 0..<layout.layerCount {
-      for head in 0..<layout.headCount {
-        let keys = layout.offset(layer: layer, head: head)
-        let values = keys + layout.keyFloatCount
-        for slot in 0..<positionCount {
-          for dimension in 0..<layout.headDimension { body(keys + dimension * slots + slot) }
-          for dimension in 0..<layout.headDimension {
-            body(values + slot * 32 + dimension / 32 * slots * 32 + dimension % 32)
-          }
+    layout.forEachHead { layer, keys in
+      let values = keys + layer.keyFloatCount
+      for slot in 0..<positionCount {
+        for dimension in 0..<layer.headDimension { body(keys + dimension * slots + slot) }
+        for dimension in 0..<layer.headDimension {
+          body(values + slot * 32 + dimension / 32 * slots * 32 + dimension % 32)
         }
       }
     }
@@ -98,6 +94,10 @@ extension KVBlockHandle {
 extension KVLayout {
   init(_ model: Model) {
     let h = model.graph.base.hyperparameters
-    self.init(layerCount: h.layerCount, headCount: h.keyValueHeadCount, headDimension: h.headDimension)
+    self.init(
+      (0..<h.layerCount).map { index in
+        let layer = h.inLayer(index)
+        return (layer.keyValueHeadCount, layer.headDimension)
+      })
   }
 }

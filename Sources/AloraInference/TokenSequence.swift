@@ -17,7 +17,7 @@ internal import CAloraKernels
 
   let layout: KVLayout
   var blocks: [KVBlock] = []
-  /// For each layer and head, first the addresses of all key blocks, then of all value blocks: [layer][head][2][capacity]
+  /// For each head of each layer, first the addresses of all key blocks, then of all value blocks: [heads][2][capacity]
   private var table: UnsafeMutablePointer<UnsafeMutablePointer<Float>?>
   private var capacity: Int
 
@@ -26,12 +26,11 @@ internal import CAloraKernels
   /// - Parameters:
   ///   - activationStart: nil: the adapter is off. Ignored without an adapter.
   package init(model: Model, adapter: Adapter? = nil, activationStart: Int? = nil, declaredLength: Int) {
-    let h = model.graph.base.hyperparameters
     self.model = model
     self.adapter = activationStart == nil ? nil : adapter
     self.activationStart = adapter == nil ? nil : activationStart.map { max(0, $0) }
     self.declaredLength = declaredLength
-    layout = KVLayout(layerCount: h.layerCount, headCount: h.keyValueHeadCount, headDimension: h.headDimension)
+    layout = KVLayout(model)
     capacity = 0
     unsafe table = UnsafeMutablePointer.allocate(capacity: 1)
   }
@@ -117,15 +116,18 @@ internal import CAloraKernels
   ///
   /// Shape: `[2 · head dimension]`, the key, then the value.
   package func entry(layer: Int, head: Int, position: Int) -> [Float] {
-    precondition(layer < layout.layerCount && head < layout.headCount && position < tokens.count)
+    precondition(head < headCount(layer: layer) && position < tokens.count)
     let slots = KVLayout.blockPositions
     let (block, slot) = position.quotientAndRemainder(dividingBy: slots)
     let keys = unsafe blocks[block].memory.base + layout.offset(layer: layer, head: head)
-    let values = unsafe keys + layout.keyFloatCount + slot * 32
-    let dimensions = 0..<layout.headDimension
+    let values = unsafe keys + layout.layers[layer].keyFloatCount + slot * 32
+    let dimensions = 0..<layout.layers[layer].headDimension
     return dimensions.map { unsafe keys[$0 * slots + slot] }
       + dimensions.map { unsafe values[$0 / 32 * slots * 32 + $0 % 32] }
   }
+
+  /// How many heads have keys and values in a layer.
+  package func headCount(layer: Int) -> Int { layout.layers[layer].headCount }
 
   // MARK: For the graph
 
@@ -143,7 +145,7 @@ internal import CAloraKernels
   func dropLast(_ count: Int) { truncate(to: tokens.count - count) }
 
   func fillTable(capacity: Int) {
-    let rows = layout.layerCount * layout.headCount * 2
+    let rows = layout.headCount * 2
     unsafe table.deallocate()
     unsafe table = UnsafeMutablePointer.allocate(capacity: max(1, rows * capacity))
     unsafe table.initialize(repeating: nil, count: max(1, rows * capacity))
@@ -152,19 +154,18 @@ internal import CAloraKernels
   }
 
   private func enter(_ block: Int) {
-    for layer in 0..<layout.layerCount {
-      for head in 0..<layout.headCount {
-        let keys = unsafe blocks[block].memory.base + layout.offset(layer: layer, head: head)
-        let row = (layer * layout.headCount + head) * 2 * capacity
-        unsafe table[row + block] = unsafe keys
-        unsafe table[row + capacity + block] = unsafe keys + layout.keyFloatCount
-      }
+    var row = 0
+    layout.forEachHead { layer, keys in
+      let keys = unsafe blocks[block].memory.base + keys
+      unsafe table[row + block] = unsafe keys
+      unsafe table[row + capacity + block] = unsafe keys + layer.keyFloatCount
+      row += 2 * capacity
     }
   }
 
   /// The addresses of one head's key blocks. Good until the next token is appended.
   func keyBlocks(layer: Int, head: Int) -> UnsafeMutablePointer<UnsafeMutablePointer<Float>?> {
-    unsafe table + (layer * layout.headCount + head) * 2 * capacity
+    unsafe table + (layout.layers[layer].firstHead + head) * 2 * capacity
   }
 
   func valueBlocks(layer: Int, head: Int) -> UnsafeMutablePointer<UnsafeMutablePointer<Float>?> {

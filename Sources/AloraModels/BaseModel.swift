@@ -114,9 +114,9 @@ package struct BaseModel: Sendable {
       index[module.name] = modules.count
       modules.append(module)
     }
-    let layerModules = architectures.flatMap { $0.layerModules(hyperparameters) }
     for layer in 0..<hyperparameters.layerCount {
       let isDense = hyperparameters.denseLayers.contains(layer)
+      let layerModules = architectures.flatMap { $0.layerModules(hyperparameters.inLayer(layer)) }
       for module in layerModules where module.layers.contains(isDense: isDense) {
         let targets = module.targets.map {
           WeightTarget(tensorName: "blk.\(layer).\($0.tensor).weight", rows: $0.rows, permutation: $0.permutation)
@@ -170,7 +170,8 @@ extension BaseModel {
           .unsupportedVariant, path: json.filePath, place: nil,
           problem: "this \(architecture.className) is not supported: \(objection)")
       }
-      let hyperparameters = try Hyperparameters(configuration: reader, architecture.defaults)
+      var hyperparameters = try Hyperparameters(configuration: reader, architecture.defaults)
+      hyperparameters.globalHeads = try architecture.globalHeads(reader, hyperparameters)
       self.init(
         path: json.filePath, statedName: try StatedName(configuration: json),
         architectureName: row?.name ?? architecture.variantName(hyperparameters) ?? architecture.names.gguf,
@@ -204,7 +205,12 @@ extension BaseModel {
     let table = ArchitectureTable()
     let rules = try table.rows(architecture: name).flatMap { try table.rules(of: $0) }
     do {
-      guard !architectures.isEmpty else { throw Self.onlyConverts(name, file.path) }
+      guard let first = architectures.first else { throw Self.onlyConverts(name, file.path) }
+      if let objection = try first.objectionToGGUF(GGUFReader(file: file, prefix: name)) {
+        throw ArchitectureError(
+          .unsupportedVariant, path: file.path, place: nil, problem: "this \(name) model is not supported: \(objection)"
+        )
+      }
       let hyperparameters = try Hyperparameters(gguf: file, architecture: name)
       let fitting = architectures.filter { $0.describes(hyperparameters) }
       guard let architecture = fitting.first else { throw Self.onlyConverts(name, file.path) }
@@ -260,7 +266,10 @@ extension Hyperparameters {
     }
     let hidden = try integer("embedding_length")
     let heads = try integer("attention.head_count")
-    let keyValueHeads = try Self.uniform("attention.head_count_kv", file, architecture: architecture) ?? heads
+    let globalHeads = try GlobalHeads.both(GGUFReader(file: file, prefix: architecture), heads: heads, hidden: hidden)
+    let keyValueHeads =
+      try globalHeads?.usual.keyValueHeadCount
+      ?? Self.uniform("attention.head_count_kv", file, architecture: architecture) ?? heads
     let experts = try optional("expert_count") ?? 0
     let feedForward = try integer("feed_forward_length")
     guard let embedding = file.tensor(named: "token_embd.weight"), embedding.shape.rank == 2 else {
@@ -271,11 +280,13 @@ extension Hyperparameters {
     }
     self.init(
       layerCount: try integer("block_count", in: Self.layers), hiddenSize: hidden, headCount: heads,
-      keyValueHeadCount: keyValueHeads, headDimension: try optional("attention.key_length") ?? hidden / heads,
+      keyValueHeadCount: keyValueHeads,
+      headDimension: try globalHeads?.usual.headDimension ?? optional("attention.key_length") ?? hidden / heads,
       feedForwardSize: experts > 0 ? try optional("expert_feed_forward_length") ?? feedForward : feedForward,
       sharedFeedForwardSize: try optional("expert_shared_feed_forward_length") ?? (experts == 0 ? feedForward : 0),
       expertCount: experts, expertsPerToken: try optional("expert_used_count") ?? 0,
-      vocabularySize: embedding.shape.dimensions[0], tiesEmbeddings: file.tensor(named: "output.weight") == nil)
+      vocabularySize: embedding.shape.dimensions[0], tiesEmbeddings: file.tensor(named: "output.weight") == nil,
+      globalHeads: globalHeads?.global)
     guard keyValueHeads >= 1, heads.isMultiple(of: keyValueHeads), headDimension >= 2, headDimension.isMultiple(of: 2)
     else {
       throw ArchitectureError(

@@ -14,7 +14,7 @@ struct AddedToken: Hashable, Sendable {
   var isSpecial = false
 }
 
-/// The texts that are searched for an added token.
+/// Where an added token is searched for: in the original text, in the normalized one, or in both.
 struct SearchedTexts: OptionSet, Hashable, Sendable {
   let rawValue: UInt8
 

@@ -23,6 +23,8 @@
   void alora_sigmoid_##isa(const float *x, float *y, size_t count);                                                    \
   void alora_rms_norm_##isa(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,    \
                             size_t y_stride, size_t token_count, size_t n);                                            \
+  void alora_layer_norm_##isa(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,  \
+                              size_t y_stride, size_t token_count, size_t n);                                          \
   void alora_softmax_##isa(const float *x, float *y, size_t n);                                                        \
   void alora_rope_##isa(alora_rope_layout layout, float *restrict x, size_t x_stride, size_t token_count,              \
                         size_t head_count, size_t head_dim, const float *restrict cosines,                             \
@@ -33,7 +35,7 @@
       alora_matmul_##isa,   alora_attend_##isa,        alora_add_##isa,         alora_scale_by_##isa,                     \
       alora_add_scaled_##isa, alora_soft_cap_##isa,    alora_exp_##isa,         alora_tanh_##isa,                      \
       alora_silu_multiply_##isa, alora_gelu_tanh_multiply_##isa, alora_clamped_swish_multiply_##isa,                   \
-      alora_sigmoid_##isa, alora_rms_norm_##isa, alora_softmax_##isa,                                                  \
+      alora_sigmoid_##isa, alora_rms_norm_##isa, alora_layer_norm_##isa, alora_softmax_##isa,                          \
       alora_rope_##isa,     alora_measure_fma_##isa,   alora_measure_read_##isa}
 
 KERNEL_TABLE(scalar);
@@ -127,6 +129,10 @@ void alora_sigmoid(alora_isa isa, const float *x, float *y, size_t count) { tabl
 void alora_rms_norm(alora_isa isa, const float *x, size_t x_stride, const float *restrict weight, float epsilon,
                     float *y, size_t y_stride, size_t token_count, size_t n) {
   table_of(isa)->rms_norm(x, x_stride, weight, epsilon, y, y_stride, token_count, n);
+}
+void alora_layer_norm(alora_isa isa, const float *x, size_t x_stride, const float *restrict weight, float epsilon,
+                      float *y, size_t y_stride, size_t token_count, size_t n) {
+  table_of(isa)->layer_norm(x, x_stride, weight, epsilon, y, y_stride, token_count, n);
 }
 void alora_softmax(alora_isa isa, const float *x, float *y, size_t n) { table_of(isa)->softmax(x, y, n); }
 void alora_rope(alora_isa isa, alora_rope_layout layout, float *restrict x, size_t x_stride, size_t token_count,

@@ -111,7 +111,7 @@ import Testing
     }
   }
 
-  /// A name that only a wrapper keeps from the base asks for no other base.
+  /// If only a wrapper keeps a name from the base, another base wouldn't help, and none is advised.
   @Test(arguments: [
     ("actor.base_model.model.", "actor.base_model.model.", ""),
     ("base_model.model.model.layers.", "_flat_param.", "_flat_param."),

@@ -211,7 +211,7 @@ struct Scenario {
   private func entries(_ sequence: TokenSequence, _ position: Int) -> [Float] {
     let h = model.graph.base.hyperparameters
     return (0..<h.layerCount).flatMap { layer in
-      (0..<h.keyValueHeadCount).flatMap { sequence.entry(layer: layer, head: $0, position: position) }
+      (0..<sequence.headCount(layer: layer)).flatMap { sequence.entry(layer: layer, head: $0, position: position) }
     }
   }
 }

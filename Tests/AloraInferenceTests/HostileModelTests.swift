@@ -125,7 +125,7 @@ import Testing
   @Test(arguments: ["qwen2", "phi3-longrope", "granite-moe", "gemma3-six-layers", "gpt-oss-mxfp4"])
   func aFlippedByteInTheHeaderOfAGGUFNeverTraps(_ name: String) throws {
     try withTemporaryDirectory { directory in
-      let bytes = try readFile(testData("inference/\(name)/base.gguf"))
+      let bytes = try baseGGUF(name)
       let pool = ThreadPool(threadCount: 1)
       var random = SeededRandom(seed: 7)
       var refused = 0
@@ -142,6 +142,7 @@ import Testing
 
   @Test(arguments: [
     "gemma3", "phi3-longrope", "granite-moe-hybrid-experts", "qwen3-yarn", "llama-llama3-sharded", "gpt-oss-mxfp4",
+    "gemma4", "ministral3", "exaone4",
   ])
   func anyValueInAConfigurationIsReadOrRefused(_ name: String) throws {
     let values = [

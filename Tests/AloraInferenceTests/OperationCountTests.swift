@@ -38,8 +38,10 @@ import Testing
     var attention = 0
     for (index, layer) in model.graph.layers.enumerated() {
       let first = index + 1 < h.layerCount ? 0 : count - outputRows
-      let window = try #require(layer.attention).shape.window ?? .max
-      for position in first..<count { attention += 2 * h.queryRowCount * min(position + 1, window) }
+      let shape = try #require(layer.attention).shape
+      for position in first..<count {
+        attention += 2 * shape.queryRowCount * min(position + 1, shape.window ?? .max)
+      }
     }
     let counted = model.operationCount(positions: 0..<count, outputRows: outputRows)
     #expect(Double(2 * (done.withLock { $0 } + attention)) == counted)

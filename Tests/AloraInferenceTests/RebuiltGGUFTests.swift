@@ -20,7 +20,7 @@ import Testing
   /// Cases whose GGUF says less than the configuration; see testdata/inference/README.md.
   static let lossy = [
     "mistral-window", "qwen2-window", "granite-moe-hybrid-nope", "granite-moe-hybrid-experts", "gemma2", "gemma3",
-    "gemma3-linear", "gpt-oss-layers",
+    "gemma3-linear", "gpt-oss-layers", "ministral3-window",
   ]
 
   static let described: [String: Description] = {
@@ -135,6 +135,7 @@ import Testing
   /// The committed header, followed by what the graph reads from the Hugging Face directory.
   private func rebuilt(_ fixture: Fixture, byteCount: Int, path: String) throws -> [UInt8] {
     var bytes = try readFile(fixture.directory + "/base-header.gguf")
+    let headerByteCount = bytes.count
     bytes += [UInt8](repeating: 0, count: byteCount - bytes.count)
     try writeFile(bytes, to: path)
     let header = try GGUFFileSet(path: path)
@@ -142,7 +143,8 @@ import Testing
     let model = try ModelSource(path: fixture.base)
     let described = try model.graph()
     let source = try WeightReader(model)
-    var unwritten = Set(header.tensors.map(\.name))
+    // Factors of rotary embeddings come first, and are committed with the header.
+    var unwritten = Set(header.tensors.filter { $0.byteRange.upperBound > headerByteCount }.map(\.name))
     func write(_ values: [Float], to name: String, elementOffset: Int = 0) throws {
       let tensor = try #require(header.tensor(named: name))
       #expect(tensor.dtype == .f32)
@@ -173,7 +175,7 @@ import Testing
     }
     try writeMatrix(graph.embedding, described.embedding)
     try writeMatrix(graph.output, described.output)
-    try writeVector(graph.finalNorm.weight, described.finalNorm.weight)
+    try writeVector(#require(graph.finalNorm.weight), #require(described.finalNorm.weight))
     for (layer, from) in zip(graph.layers, described.layers) {
       for (target, source) in zip(layer.matrices, from.matrices) { try writeMatrix(target, source) }
       for (target, source) in zip(layer.vectors, from.vectors) { try writeVector(target, source) }

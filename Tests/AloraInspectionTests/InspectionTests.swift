@@ -44,11 +44,10 @@ import Testing
   }
 
   /// Converts a fixture with the built command, for its base's directory unless another base is given.
-  private func convert(_ name: String, base: String = "base", _ output: String, type: String = "f32") throws {
+  private func convert(_ name: String, base: String? = nil, _ output: String, type: String = "f32") throws {
     let result = try runAlora([
-      "convert", try testData("inference/\(name)/adapter"), "--base", try testData("inference/\(name)/\(base)"),
-      "--outfile",
-      output, "--outtype", type, "--force",
+      "convert", try testData("inference/\(name)/adapter"), "--base",
+      try base ?? testData("inference/\(name)/base"), "--outfile", output, "--outtype", type, "--force",
     ])
     #expect(result.status == 0, "\(name): \(result.errors)")
   }
@@ -59,7 +58,8 @@ import Testing
   ]) func aBaseGGUFGivesTheBytesThatItsDirectoryGives(_ name: String) throws {
     try withTemporaryDirectory { directory in
       try convert(name, directory + "/a.gguf")
-      try convert(name, base: "base.gguf", directory + "/b.gguf")
+      try writeFile(baseGGUF(name), to: directory + "/base.gguf")
+      try convert(name, base: directory + "/base.gguf", directory + "/b.gguf")
       #expect(try readFile(directory + "/a.gguf") == readFile(directory + "/b.gguf"))
     }
   }

@@ -29,6 +29,7 @@ import Testing
   @Test(arguments: [
     ("Gemma3ForConditionalGeneration", "gemma3", "gemma3_text", "gemma3"),
     ("Mistral3ForConditionalGeneration", "mistral3", "mistral", "mistral3"),
+    ("Gemma4ForConditionalGeneration", "gemma4", "gemma4_text", "gemma4"),
     ("Qwen3VLForConditionalGeneration", "qwen3_vl", "qwen3_vl_text", "qwen3vl"),
     ("Qwen2_5_VLForConditionalGeneration", "qwen2_5_vl", "qwen2_5_vl_text", "qwen2vl"),
     ("LlavaForConditionalGeneration", "llava", "llama", "llama"),

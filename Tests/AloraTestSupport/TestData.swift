@@ -8,6 +8,16 @@ package func testData(_ path: String) throws -> String {
   return tests.deletingLastPathComponent().appendingPathComponent("testdata").appendingPathComponent(path).path
 }
 
+/// The GGUF of a model under `testdata/inference`. If only its header is committed, zeros follow: good for what doesn't
+/// depend on weights.
+package func baseGGUF(_ name: String) throws -> [UInt8] {
+  if let bytes = try? readFile(testData("inference/\(name)/base.gguf")) { return bytes }
+  let header = try readFile(testData("inference/\(name)/base-header.gguf"))
+  let described = try JSONDocument(path: testData("inference/base-gguf.json")).root[name]["file_byte_count"]
+  let count = try described.integer(in: header.count...(1 << 24))
+  return header + [UInt8](repeating: 0, count: count - header.count)
+}
+
 /// The root value of a JSON text.
 package func parseJSON(_ text: String) throws -> JSON {
   let bytes = [UInt8](text.utf8)

@@ -23,6 +23,14 @@ import Testing
     .init(fixture: "qwen3-moe", mistake: .expertOrder(.reversed)),
     .init(fixture: "qwen3-moe-dense", mistake: .routingWeightsChanged),
     .init(fixture: "llama", mistake: .gateAndUpExchanged),
+    .init(fixture: "olmo3", mistake: .windowsChanged(by: 1)),
+    .init(fixture: "olmo3-layers", mistake: .windowsLeftOut),
+    .init(fixture: "ministral3-window", mistake: .windowsChanged(by: -1)),
+    .init(fixture: "exaone4", mistake: .windowsLeftOut),
+    .init(fixture: "cohere2", mistake: .windowsChanged(by: 1)),
+    .init(fixture: "gemma4", mistake: .windowsChanged(by: -1)),
+    .init(fixture: "glm4", mistake: .gateAndUpExchanged),
+    .init(fixture: "phi4-mini", mistake: .gateAndUpExchanged),
   ]
 
   @Test(arguments: planted, [true, false])
@@ -33,7 +41,7 @@ import Testing
       let model = try #require(verifying.model.with(planted.mistake))
       let evaluator = Evaluator(model: model, pool: pool)
       // Longer than the windows.
-      var item = try GoldenCase(testData("inference/\(planted.fixture)/golden.npz"), 8)
+      var item = try GoldenCase(longestOf: testData("inference/\(planted.fixture)/golden.npz"))
       func rows(_ adapter: Adapter?) throws -> [[Float]] {
         let sequence = TokenSequence(
           model: model, adapter: adapter, activationStart: item.start, declaredLength: item.tokens.count)

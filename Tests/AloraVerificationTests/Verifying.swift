@@ -64,6 +64,14 @@ struct GoldenCase {
     if file["activation_start_\(index)"] != nil { start = try file.integer(named: "activation_start_\(index)") }
   }
 
+  init(longestOf path: String) throws {
+    let file = try NPZFile(path: path)
+    let names = (0...).lazy.map { "tokens_\($0)" }.prefix { file[$0] != nil }
+    let lengths = try names.map { try file.integers(named: $0).count }
+    let longest = lengths.indices.max { lengths[$0] < lengths[$1] }
+    self = try GoldenCase(path, #require(longest))
+  }
+
   /// Keeps the rows at some positions only.
   func at(_ kept: [Int]) -> GoldenCase {
     var result = self

@@ -145,7 +145,7 @@ static void products(void) {
 // ------------------------------------------------------------------------------------------------- element-wise
 
 typedef struct { int function; const float *a, *b; size_t n; } elementwise;
-static const char *const function_names[] = {"exp", "tanh", "silu", "gelu", "soft cap", "softmax", "rms norm", "add", "scale", "add scaled", "rope halves", "rope interleaved", "clamped swish", "sigmoid"};
+static const char *const function_names[] = {"exp", "tanh", "silu", "gelu", "soft cap", "softmax", "rms norm", "add", "scale", "add scaled", "rope halves", "rope interleaved", "clamped swish", "sigmoid", "layer norm", "rms norm without a weight", "layer norm without a weight"};
 
 static void run_elementwise(alora_isa isa, float *y, size_t count, const void *context) {
   const elementwise *e = context;
@@ -165,16 +165,47 @@ static void run_elementwise(alora_isa isa, float *y, size_t count, const void *c
     case 9: memcpy(y, e->b, 4 * count); alora_add_scaled(isa, 0.3f, e->a, y, count); break;
     case 12: alora_clamped_swish_multiply(isa, 1.702f, 0.5f, e->a, e->b, y, count); break;
     case 13: alora_sigmoid(isa, e->a, y, count); break;
+    case 14: alora_layer_norm(isa, e->a, count, e->b, 1e-5f, y, count, 1, count); break;
+    case 15: alora_rms_norm(isa, e->a, count, NULL, 1e-5f, y, count, 1, count); break;
+    case 16: alora_layer_norm(isa, e->a, count, NULL, 1e-5f, y, count, 1, count); break;
     default:
       memcpy(y, e->a, 4 * count);
       if (count >= 66) alora_rope(isa, (alora_rope_layout)(e->function - 10), y, 66, count / 66, 1, 66, cosines, sines, count / 66 == 1 ? 32 : 7);
   }
 }
 
+// Note 4 of alora_kernels.h, lane by lane.
+static float lane_sum(const float *a, const float *b, size_t n) {
+  float lanes[16] = {0};
+  for (size_t i = 0; i < n; i++) lanes[i % 16] = b ? fmaf(a[i], b[i], lanes[i % 16]) : lanes[i % 16] + a[i];
+  for (int width = 8; width > 0; width /= 2)
+    for (int l = 0; l < width; l++) lanes[l] += lanes[l + width];
+  return lanes[0];
+}
+
+// The norms by their definition.
+static void check_norm(const elementwise *e, const char *name) {
+  const int is_layer = e->function == 14 || e->function == 16;
+  float *y = malloc(4 * e->n), *d = malloc(4 * e->n);
+  run_elementwise(isas[isa_count - 1], y, e->n, e);
+  const float mean = is_layer ? lane_sum(e->a, NULL, e->n) / (float)e->n : 0.0f;
+  for (size_t i = 0; i < e->n; i++) d[i] = is_layer ? e->a[i] - mean : e->a[i];
+  const float r = 1.0f / sqrtf(lane_sum(d, d, e->n) / (float)e->n + 1e-5f);
+  for (size_t i = 0; i < e->n; i++) {
+    const float expected = e->function < 15 ? d[i] * r * e->b[i] : d[i] * r;
+    if (memcmp(&expected, &y[i], 4) != 0) {
+      printf("  WRONG: %s at %zu: %a, by definition %a\n", name, i, y[i], expected);
+      failures++;
+      break;
+    }
+  }
+  free(y), free(d);
+}
+
 static void elementwises(void) {
   static const size_t sizes[] = {1, 7, 16, 17, 66, 133, 576, 1000};
   static const float special[] = {0.0f, -0.0f, INFINITY, -INFINITY, 0x1p-149f, -0x1p-126f, 88.7f, 88.8f, -87.4f, -103.9f, -104.1f, 0.625f, 1e30f, -1e30f};
-  for (int f = 0; f < 14; f++)
+  for (int f = 0; f < 17; f++)
     for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
       elementwise e = {.function = f, .n = sizes[j]};
       state = 100 * (uint64_t)f + j + 7;
@@ -188,6 +219,7 @@ static void elementwises(void) {
       char name[80];
       snprintf(name, sizeof name, "%s %zu", function_names[f], e.n);
       run(name, e.n, run_elementwise, &e);
+      if (f == 6 || f >= 14) check_norm(&e, name);
       free(a), free(b);
     }
 }

@@ -5,11 +5,16 @@ ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 ALL = [*ATTENTION, "gate_proj", "up_proj", "down_proj"]
 HYBRID = [*ATTENTION, "input_linear", "output_linear"]
 PHI3 = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
+GLM4 = [*ATTENTION, "gate_up_proj", "down_proj"]
 INVOCATION = [7, 9, 7]  # overlaps itself
 
 SMALL = dict(hidden=32, heads=4, kv_heads=2, inter=48, vocab=64)
 SPARSE = dict(hidden=32, heads=4, kv_heads=2, inter=24, vocab=64)  # with experts
 ODD = dict(hidden=36, heads=3, kv_heads=1, inter=52, vocab=61)  # nothing here is a multiple of a vector width
+
+# the files of newer cases are smaller: bfloat16, rank 2, and two prompts
+TINY = dict(hidden=16, heads=4, kv_heads=2, inter=24, vocab=24)
+TINY_ODD = dict(hidden=18, heads=3, kv_heads=1, inter=21, vocab=23)
 
 
 def rope(kind, theta=10000.0, **extra):
@@ -24,11 +29,15 @@ def factors(start, step, count):
 
 
 def case(architecture, config, targets=ALL, plain=False, style="new", dtype="float32", shards=None, compressed=True, salt=None, fused=False,
-         mxfp4=False, **peft):
+         mxfp4=False, titles=None, **peft):
     """`fused`: experts in the parameters of transformers 5, not in a module each; `mxfp4`: experts as gpt-oss is published. `style`: "legacy" writes rope_theta and rope_scaling as published files do; `plain`: an ordinary LoRA, no invocation; `salt`: other prompts, where
-    the first ones had a near-tie in routing."""
+    the first ones had a near-tie in routing; `titles`: of the prompts; all of them if None."""
     return dict(architecture=architecture, config=config, targets=targets, plain=plain, style=style, dtype=dtype, shards=shards,
-                compressed=compressed, salt=salt, fused=fused, mxfp4=mxfp4, peft=peft)
+                compressed=compressed, salt=salt, fused=fused, mxfp4=mxfp4, titles=titles, peft=peft)
+
+
+def small(*arguments, **options):
+    return case(*arguments, dtype="bfloat16", titles=["overlapping itself", "long"], **{"r": 2, "lora_alpha": 4, **options})
 
 
 L, G = "LlamaForCausalLM", "GraniteMoeHybridForCausalLM"
@@ -63,6 +72,31 @@ CASES = {
     "olmo2-bias": case("Olmo2ForCausalLM", lambda: t.olmo2(**{**ODD, "kv_heads": 3}, attention_bias=True, tie_word_embeddings=True)),
     "smollm3": case("SmolLM3ForCausalLM", lambda: t.smollm3(**{**SMALL, "layers": 4}, tie_word_embeddings=True), style="legacy"),
     "smollm3-layers": case("SmolLM3ForCausalLM", lambda: t.smollm3(**SMALL, no_rope_layers=[0, 1])),
+    # four layers: the usual pattern of windows; the original length is 8, so most prompts are longer
+    "olmo3": small("Olmo3ForCausalLM", lambda: t.olmo3(**{**TINY, "layers": 4}, rope_parameters={
+        "sliding_attention": {"rope_type": "default", "rope_theta": 500000.0},
+        "full_attention": {"rope_type": "yarn", "rope_theta": 500000.0, "factor": 8.0, "original_max_position_embeddings": 8,
+                           "beta_fast": 32.0, "beta_slow": 1.0, "attention_factor": 1.2079441541679836}})),
+    "olmo3-layers": small("Olmo3ForCausalLM", lambda: t.olmo3(**TINY_ODD, attention_bias=True, tie_word_embeddings=True, layer_types=[
+        "full_attention", "sliding_attention"]), plain=True),
+    "ministral3": small("Ministral3ForCausalLM", lambda: t.ministral3(**TINY)),
+    "ministral3-window": small("Ministral3ForCausalLM", lambda: t.ministral3(**TINY_ODD, sliding_window=5, tie_word_embeddings=True), plain=True),
+    "glm4": small("Glm4ForCausalLM", lambda: t.glm4(**TINY), GLM4),
+    "glm4-plain": small("Glm4ForCausalLM", lambda: t.glm4(**TINY_ODD, attention_bias=False, tie_word_embeddings=True, rope_parameters={
+        **t.ROPE, "partial_rotary_factor": 1.0}), GLM4, plain=True),
+    "exaone4": small("Exaone4ForCausalLM", lambda: t.exaone4(**{**TINY, "layers": 4}, **rope(
+        "llama3", 1000000.0, factor=16.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)), style="legacy"),
+    "exaone4-full": small("Exaone4ForCausalLM", lambda: t.exaone4(**TINY_ODD, sliding_window=None, layer_types=["full_attention"] * 2,
+                                                                 tie_word_embeddings=True), plain=True),
+    "cohere2": small("Cohere2ForCausalLM", lambda: t.cohere2(**{**TINY, "layers": 4}), style="legacy"),
+    "cohere2-bias": small("Cohere2ForCausalLM", lambda: t.cohere2(**TINY_ODD, attention_bias=True, layer_types=[
+        "full_attention", "sliding_attention"]), plain=True),
+    "gemma4": small("Gemma4ForCausalLM", lambda: t.gemma4(**{**TINY, "layers": 3}, attention_k_eq_v=True, num_global_key_value_heads=1,
+                                                         final_logit_softcapping=6.0, layer_types=[
+        "sliding_attention", "full_attention", "full_attention"])),
+    "gemma4-values": small("Gemma4ForCausalLM", lambda: t.gemma4(**TINY_ODD, tie_word_embeddings=False), plain=True),
+    "phi4-mini": small("Phi3ForCausalLM", lambda: t.phi3(**{**TINY, "heads": 2, "kv_heads": 1}, **LONGROPE, tie_word_embeddings=True, **rope(
+        "longrope", partial_rotary_factor=0.75, short_factor=factors(1.0, 0.05, 3), long_factor=factors(1.1, 1.3, 3))), PHI3, style="legacy"),
     "seed-oss": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL)),
     "seed-oss-bias": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL, attention_bias=False, attention_out_bias=True, mlp_bias=True)),
     "mixtral-window": case("MixtralForCausalLM", lambda: t.mixtral(**{**ODD, "inter": 20, "kv_heads": 3}, sliding_window=8, tie_word_embeddings=True),

@@ -2,7 +2,7 @@
 
 usage: make_base_gguf.py --llama-cpp LLAMA_CPP_SOURCES [case …]       (after make_fixtures.py; without cases, all)
 
-A header file is the GGUF up to its first tensor's data; base-gguf.json says how long the whole file is, so that a test can extend it.
+A header file is the GGUF up to its first weight's data; base-gguf.json says how long the whole file is, so that a test can extend it.
 """
 import hashlib
 import json
@@ -16,7 +16,7 @@ from pathlib import Path
 import gguf
 
 HERE = Path(__file__).resolve().parent
-WHOLE = ["llama-llama3-sharded", "granite-untied", "granite-moe-hybrid", "granite-moe", "qwen2", "phi3-longrope", "gemma3-six-layers", "gpt-oss-mxfp4"]
+WHOLE = ["granite-untied", "qwen2", "gemma3-six-layers", "gpt-oss-mxfp4"]
 
 
 def convert(llama_cpp, base, out):
@@ -33,6 +33,8 @@ def convert(llama_cpp, base, out):
             hparams = ModelBase.load_hparams(base, False)
             if hparams["model_type"] == "granitemoehybrid":  # transformers 5 renames the layer type that the converter knows
                 hparams["layer_types"] = ["attention"] * hparams["num_hidden_layers"]
+            if hparams["model_type"] == "cohere2":  # which transformers 5 leaves out
+                hparams.setdefault("rotary_pct", 1.0)
             cls = get_model_class(get_model_architecture(hparams, ModelType.TEXT))
             from conversion.llama import LlamaModel
 
@@ -40,7 +42,7 @@ def convert(llama_cpp, base, out):
                 self._set_vocab_none()
                 if not isinstance(self, LlamaModel):  # which writes it itself; llama.cpp needs it where there are no tokens
                     self.gguf_writer.add_vocab_size(hparams["vocab_size"])
-            cls.set_vocab = no_vocabulary
+            getattr(cls, "Ministral3Model", cls).set_vocab = no_vocabulary  # Mistral3Model writes by that one
             with torch.inference_mode():
                 cls(base, own.LlamaFileType.ALL_F32, out, hparams=hparams).write()
             os._exit(0)
@@ -72,16 +74,12 @@ def main():
             data = out.read_bytes()
             reader = gguf.GGUFReader(out)
             whole = directory.name in WHOLE
-            end = len(data) if whole else min(t.data_offset for t in reader.tensors)
+            end = len(data) if whole else min(t.data_offset for t in reader.tensors if not t.name.startswith("rope_"))
             (directory / ("base.gguf" if whole else "base-header.gguf")).write_bytes(data[:end])
             values = {k: f.contents() for k, f in reader.fields.items() if not k.startswith(("GGUF.", "tokenizer."))}
-            index[directory.name] = {
-                "whole": whole, "file_byte_count": len(data), "file_sha256": hashlib.sha256(data).hexdigest(),
-                "metadata": {k: v.tolist() if hasattr(v, "tolist") else v for k, v in values.items()},
-                "tensors": [{"name": t.name, "type": t.tensor_type.name, "ne": [int(d) for d in t.shape],
-                             "sha256": hashlib.sha256(t.data.tobytes()).hexdigest()} for t in reader.tensors]}
+            index[directory.name] = {"whole": whole, "file_byte_count": len(data), "file_sha256": hashlib.sha256(data).hexdigest()}
             print(directory.name, len(data), {k: v for k, v in values.items() if not k.startswith("general.")})
-    (HERE / "base-gguf.json").write_text(json.dumps(dict(sorted(index.items()))).replace('{"whole"', '\n{"whole"').replace('{"name"', '\n{"name"') + "\n")
+    (HERE / "base-gguf.json").write_text(json.dumps(dict(sorted(index.items()))).replace('{"whole"', '\n{"whole"') + "\n")
 
 
 if __name__ == "__main__":

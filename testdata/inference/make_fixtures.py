@@ -122,7 +122,7 @@ def dequantized(directory):
 def write_adapter(name, spec, base, directory):
     from peft import LoraConfig, get_peft_model
     invocation = {} if spec["plain"] else {"alora_invocation_tokens": cases.INVOCATION}
-    config = LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=8, target_modules=spec["targets"], **invocation, **spec["peft"])
+    config = LoraConfig(task_type="CAUSAL_LM", target_modules=spec["targets"], **{"r": 4, "lora_alpha": 8, **invocation, **spec["peft"]})
     model = get_peft_model(load(base), config)
     tiny_models.randomize_adapter(model, name, b_std=0.12)
     model.save_pretrained(directory)
@@ -181,7 +181,7 @@ def make_case(name, spec):
     arrays["meta"] = np.array(json.dumps({"case": name, "architecture": spec["architecture"], "prompts": report}))
     (np.savez_compressed if spec["compressed"] else np.savez)(directory / "golden.npz", **arrays)
     assert min(gaps, default=1) > 1e-4, (name, "near-tie in routing", min(gaps))
-    std = np.std(arrays["base_logits_8"])
+    std = np.std(arrays[f"base_logits_{[r['prompt'] for r in report].index('long')}"])
     print(f"{name:28} logits std {std:.2f}, change {max(r['max_change_after'] or 0 for r in report):.2f}, "
           f"bit-equal before activation: {all(r['equal_before'] for r in report)}, parameters {sum(p.numel() for p in base.parameters())}"
           + (f", smallest routing gap {min(gaps):.4f}" if gaps else ""),
@@ -191,7 +191,8 @@ def make_case(name, spec):
 def rows(name, spec, base, adapted, salt):
     rng = np.random.default_rng(tiny_models.seed_of("prompts", name, *filter(None, [salt])))
     arrays, report = {}, []
-    for i, (title, tokens) in enumerate(cases.prompts(base.config.vocab_size, rng).items()):
+    prompts = cases.prompts(base.config.vocab_size, rng)
+    for i, (title, tokens) in enumerate((t, p) for t, p in prompts.items() if t in (spec["titles"] or prompts)):
         start = 0 if spec["plain"] else activation_start(tokens)
         b, a = run(base, tokens), run(adapted, tokens)
         assert b.dtype == a.dtype == np.float32 and np.isfinite(b).all() and np.isfinite(a).all()

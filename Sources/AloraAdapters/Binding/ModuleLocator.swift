@@ -153,7 +153,7 @@ struct ModuleLocator {
       return String(pair.module[..<end])
     }
     let parts = pair.module.split(separator: ".", omittingEmptySubsequences: false)
-    // Names of models have fewer parts; the limit bounds the time.
+    // Real names are shorter; the limit bounds the time.
     guard parts.count <= 32 else { return nil }
     for length in 1..<max(parts.count, 1) {
       for start in 0...(parts.count - length) {

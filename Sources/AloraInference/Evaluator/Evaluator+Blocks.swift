@@ -58,14 +58,20 @@ extension Evaluator {
     unsafe alora_add_scaled(
       isa, block.residualScale, pass.output[rows.lowerBound], pass.hidden[rows.lowerBound],
       rows.count * pass.hidden.columnCount)
+    guard let scale = block.streamScale else { return }
+    let stream = unsafe pass.hidden[rows.lowerBound]
+    unsafe alora_scale_by(isa, scale.base[0], stream, stream, rows.count * pass.hidden.columnCount)
   }
 
-  /// A norm of parts of each row that are as long as its weight.
+  /// A norm of each row, or of its parts.
   func normalize(_ x: Rows, _ norm: Model.Norm, into y: Rows, _ rows: Range<Int>) {
-    let count = norm.weight.count
-    unsafe alora_rms_norm(
-      isa, x[rows.lowerBound], count, norm.weight.base, norm.epsilon, y[rows.lowerBound], count,
-      rows.count * (x.columnCount / count), count)
+    let (count, partCount) = (norm.count, rows.count * (x.columnCount / norm.count))
+    let (from, to) = unsafe (x[rows.lowerBound], y[rows.lowerBound])
+    let weight = unsafe norm.weight.map { unsafe UnsafePointer($0.base) }
+    switch norm.kind {
+    case .rootMeanSquare: unsafe alora_rms_norm(isa, from, count, weight, norm.epsilon, to, count, partCount, count)
+    case .layer: unsafe alora_layer_norm(isa, from, count, weight, norm.epsilon, to, count, partCount, count)
+    }
   }
 
   private func run(_ mixer: Model.Mixer, _ layer: Int, _ input: Rows, _ pass: Pass) {

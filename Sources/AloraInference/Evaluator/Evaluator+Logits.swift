@@ -26,12 +26,13 @@ extension Evaluator {
       self.normalize(pass.hidden, model.finalNorm, into: pass.normed, rows)
     }
     multiply(pass.normed, [Product(matrix: model.output, slot: .outputLayer, output: logits)], 0, pass)
-    let (divisor, cap) = (parameters.logitDivisor, parameters.logitSoftCap)
-    guard divisor != 1 || cap != nil else { return }
+    let (divisor, factor, cap) = (parameters.logitDivisor, parameters.logitFactor, parameters.logitSoftCap)
+    guard divisor != 1 || factor != 1 || cap != nil else { return }
     forEachRow(count) { rows in
       let values = unsafe logits[rows.lowerBound]
       let valueCount = rows.count * logits.columnCount
       if divisor != 1 { for index in 0..<valueCount { unsafe values[index] /= divisor } }
+      if factor != 1 { unsafe alora_scale_by(isa, factor, values, values, valueCount) }
       if let cap { unsafe alora_soft_cap(isa, cap, values, values, valueCount) }
     }
   }

@@ -10,7 +10,8 @@ extension Architecture {
       keyValueHeadCount: 4, headDimension: 256, contextLength: 131_072, tiesEmbeddings: true),
     numbers: GraphNumberRules(
       activation: .geluTanh, window: .allButEvery(period: 6, windowOfGGUF: nil),
-      attentionScale: .queryScalar(layerCountOfLargest: 62), positions: .perLayerKind, biases: .asConfigured,
+      attentionScale: .queryScalar(layerCountOfLargest: 62), positions: .perLayerKind(full: 1_000_000, windowed: 10000),
+      biases: .asConfigured,
       normOffset: 1, scalesEmbeddingByWidth: true, softCaps: (attention: nil, logits: nil)),
     modules: { h in LayerModule.attention(h, isPermuted: false) + LayerModule.gatedFeedForward(h) },
     layer: { layer in try layer.surroundingNorms(layer.attention(headNorms: .perHead), layer.gated()) })

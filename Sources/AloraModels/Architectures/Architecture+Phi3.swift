@@ -6,7 +6,7 @@ extension Architecture {
     Names(gguf: "phi3", family: "Phi3", modelTypes: ["phi3"]),
     defaults: ConfigurationDefaults(
       vocabularySize: 32064, hiddenSize: 3072, feedForwardSize: 8192, contextLength: 4096, normEpsilon: 1e-5),
-    numbers: GraphNumberRules(window: .everyLayer(fallback: nil), positions: .partial),
+    numbers: GraphNumberRules(window: .everyLayer(fallback: nil), positions: .partialOrLong),
     modules: { h in
       [
         .linear("self_attn.qkv_proj", h.hiddenSize, h.queryRowCount + 2 * h.keyValueRowCount, "attn_qkv"),

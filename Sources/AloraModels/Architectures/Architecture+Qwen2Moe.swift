@@ -10,7 +10,8 @@ extension Architecture {
       experts: .init(
         count: 60, perToken: 4, feedForwardSize: 1408, sharedFeedForwardSize: 5632, hasDenseLayers: true)),
     numbers: GraphNumberRules(
-      window: .evenLayersIfUsed, biases: .queryKeyValueAsConfigured, routing: .asConfigured(isNormalizedInGGUF: false)),
+      window: .evenLayersIfUsed, biases: .queryKeyValueAsConfigured(by: "qkv_bias"),
+      routing: .asConfigured(isNormalizedInGGUF: false)),
     modules: { h in
       LayerModule.attention(h, isPermuted: false) + LayerModule.routedFeedForward(h) + [
         .linear("mlp.shared_expert.gate_proj", h.hiddenSize, h.sharedFeedForwardSize, "ffn_gate_shexp")

@@ -51,6 +51,10 @@ package struct Architecture: Sendable {
   let defaults: ConfigurationDefaults
   /// Why a configuration of this architecture can't be used, or nil.
   let objection: @Sendable (_ configuration: ConfigurationReader) throws -> String?
+  /// The same for a GGUF.
+  let objectionToGGUF: @Sendable (GGUFReader) throws -> String?
+  /// What a configuration says of heads that only layers without a window have.
+  let globalHeads: @Sendable (ConfigurationReader, Hyperparameters) throws -> Hyperparameters.GlobalHeads?
   /// The architecture's GGUF name for these hyperparameters, if it isn't always the same.
   let variantName: @Sendable (Hyperparameters) -> String?
   /// Whether a GGUF with these hyperparameters can be this architecture. Several architectures may share a name.
@@ -67,6 +71,10 @@ package struct Architecture: Sendable {
   init(
     _ names: Names, defaults: ConfigurationDefaults,
     objection: @escaping @Sendable (ConfigurationReader) throws -> String? = { _ in nil },
+    objectionToGGUF: @escaping @Sendable (GGUFReader) throws -> String? = { _ in nil },
+    globalHeads: @escaping @Sendable (ConfigurationReader, Hyperparameters) throws -> Hyperparameters.GlobalHeads? = {
+      _, _ in nil
+    },
     variantName: @escaping @Sendable (Hyperparameters) -> String? = { _ in nil },
     describes: @escaping @Sendable (Hyperparameters) -> Bool = { _ in true },
     numbers: GraphNumberRules = GraphNumberRules(), readsMXFP4: Bool = false,
@@ -76,6 +84,8 @@ package struct Architecture: Sendable {
     self.names = names
     self.defaults = defaults
     self.objection = objection
+    self.objectionToGGUF = objectionToGGUF
+    self.globalHeads = globalHeads
     self.variantName = variantName
     self.describes = describes
     self.readsMXFP4 = readsMXFP4
@@ -89,9 +99,10 @@ package struct Architecture: Sendable {
 
   /// Every architecture that this package knows. Of those with one GGUF name, the first gives a GGUF its layers.
   static let all: [Architecture] = [
-    .llama, .mixtral, .mistral, .mistral3, .granite, .graniteMoe, .graniteMoeShared, .graniteMoeHybrid, .qwen2,
-    .qwen2VL, .qwen3,
-    .qwen3VL, .qwen2Moe, .qwen3Moe, .olmoe, .gptOss, .olmo2, .smolLM3, .seedOss, .phi3, .gemma2, .gemma3,
+    .llama, .mixtral, .mistral, .ministral3, .mistral3, .granite, .graniteMoe, .graniteMoeShared, .graniteMoeHybrid,
+    .qwen2, .qwen2VL, .qwen3, .qwen3VL, .qwen2Moe, .qwen3Moe, .olmoe, .gptOss, .olmo3, .olmo2, .smolLM3, .seedOss,
+    .glm4,
+    .exaone4, .cohere2, .phi3, .gemma2, .gemma3, .gemma4,
   ]
 }
 
@@ -119,11 +130,13 @@ extension Architecture.LayerModule {
   /// - Parameter isPermuted: whether GGUF stores the rows of q and k in pairs.
   static func attention(_ h: Hyperparameters, isPermuted: Bool) -> [Self] {
     let permutation: RowPermutation = isPermuted ? .halvesToPairs(headDimension: h.headDimension) : .none
-    return [
+    let queryAndKey: [Self] = [
       .linear("self_attn.q_proj", h.hiddenSize, h.queryRowCount, "attn_q", permutation),
       .linear("self_attn.k_proj", h.hiddenSize, h.keyValueRowCount, "attn_k", permutation),
-      .linear("self_attn.v_proj", h.hiddenSize, h.keyValueRowCount, "attn_v"),
-      .linear("self_attn.o_proj", h.queryRowCount, h.hiddenSize, "attn_output"),
+    ]
+    let value = linear("self_attn.v_proj", h.hiddenSize, h.keyValueRowCount, "attn_v")
+    return queryAndKey + (h.hasValueProjection ? [value] : []) + [
+      .linear("self_attn.o_proj", h.queryRowCount, h.hiddenSize, "attn_output")
     ]
   }
 

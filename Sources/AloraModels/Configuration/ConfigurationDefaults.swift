@@ -12,6 +12,7 @@ struct ConfigurationDefaults: Sendable {
   var contextLength: Int
   var normEpsilon = 1e-6
   var ropeTheta = 10000.0
+  var partialRotaryFactor = 1.0
   var tiesEmbeddings = false
   /// What a configuration without `rope_parameters` and `rope_scaling` means; nil: no scaling.
   var yarn: RotaryDescription.Yarn?

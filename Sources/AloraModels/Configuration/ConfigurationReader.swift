@@ -42,6 +42,16 @@ struct ConfigurationReader {
 
   func has(_ name: String) -> Bool { (try? json.members().contains { $0.name == name }) ?? false }
 
+  /// Whether a field, or a field of a field, says something: neither missing nor null.
+  func states(_ path: String...) throws(JSONError) -> Bool {
+    var json = json
+    for name in path {
+      guard let member = try json[optional: name] else { return false }
+      json = member
+    }
+    return true
+  }
+
   func number(_ name: String, default fallback: Double) throws -> Double {
     try json[optional: name]?.number() ?? fallback
   }

@@ -3,8 +3,6 @@ struct GraphNumberRules: Sendable {
   /// Which layers see only a window of positions.
   enum Window: Sendable {
     case none
-    /// No layer, and a GGUF with a window is another model's.
-    case never
     /// `sliding_window` applies to every layer; the number is what a missing field means.
     case everyLayer(fallback: Int?)
     /// Only if `use_sliding_window` says so, from layer `max_window_layers` on.
@@ -16,12 +14,16 @@ struct GraphNumberRules: Sendable {
     /// Every layer but each `period`th, unless `layer_types` says otherwise. `windowOfGGUF` is what a GGUF without one
     /// means, `fallback` a configuration without one.
     case allButEvery(period: Int, windowOfGGUF: Int?, fallback: Int = 4096)
+    /// Every layer but each `period`th and the last, unless `layer_types` says otherwise of the others. `fallback` is what a
+    /// configuration without a window means.
+    case allButEveryAndLast(period: Int, fallback: Int)
   }
 
   /// Factor of attention scores.
   enum AttentionScale: Sendable {
     /// 1 / √(head dimension)
     case headDimension
+    case one
     /// `attention_multiplier`.
     case multiplier
     /// 1 / √`query_pre_attn_scalar`. A GGUF doesn't say it: the published models with this many layers divide the hidden
@@ -32,10 +34,15 @@ struct GraphNumberRules: Sendable {
   /// Where the rotary embedding is described.
   enum Positions: Sendable {
     case plain
-    /// With `partial_rotary_factor`, and old names of longrope.
+    /// With `partial_rotary_factor`.
     case partial
-    /// One description for layers with a window and one for the others.
-    case perLayerKind
+    /// With `partial_rotary_factor`, and old names of longrope.
+    case partialOrLong
+    /// One description for layers with a window and one for the others. The numbers are `rope_theta` if it's missing; a
+    /// GGUF without one for windows means its other one if both numbers are the same.
+    case perLayerKind(full: Double, windowed: Double)
+    /// Only layers with a window. `isPlainWithoutWindow`: all layers of a model that has none.
+    case windowed(isPlainWithoutWindow: Bool)
     /// Every layer but each `period`th, unless `no_rope_layers` says otherwise.
     case allButEvery(period: Int)
     /// Only if `position_embedding_type` is `rope`.
@@ -48,8 +55,8 @@ struct GraphNumberRules: Sendable {
     case queryKeyValue
     /// All four of attention if `attention_bias` says so, the feed-forward network's if `mlp_bias` does.
     case asConfigured
-    /// q, k and v, unless `qkv_bias` says no.
-    case queryKeyValueAsConfigured
+    /// Query, key and value, unless this key says no.
+    case queryKeyValueAsConfigured(by: String)
     /// All four of attention, unless `attention_bias` says no.
     case attention
     /// As configured, but attention's output has its own `attention_out_bias`, and a missing `attention_bias` means true.
@@ -68,16 +75,24 @@ struct GraphNumberRules: Sendable {
   var window = Window.none
   var attentionScale = AttentionScale.headDimension
   var positions = Positions.plain
+  /// Which elements of a head are rotated together.
+  var rotaryLayout = RotaryEmbedding.Layout.halves
+  /// Whether queries grow with the position, by `llama_4_scaling_beta` of the rotary embedding's description.
+  var hasTemperature = false
   var biases = Biases.none
   var routing = Routing.softmaxOfChosen
   /// Whether YaRN's borders are whole numbers in a GGUF, which doesn't say it.
   var truncatesYarnOfGGUF = true
+  /// `layer_norm_eps` is the epsilon of a layer norm, `rms_norm_eps` that of a root-mean-square norm.
+  var norm = NormKind.rootMeanSquare
   /// What Hugging Face's norm weights lack: Gemma stores the weight less one.
   var normOffset: Float = 0
   /// Embeddings are multiplied by the root of their width.
   var scalesEmbeddingByWidth = false
   /// `embedding_multiplier`, `residual_multiplier` and `logits_scaling`.
   var hasMultipliers = false
+  /// What `logit_scale` is if it's missing: logits are multiplied by it. Nil for an architecture without.
+  var logitFactor: Double?
   /// Soft caps if `attn_logit_softcapping` and `final_logit_softcapping` are missing; nil for an architecture without any.
   var softCaps: (attention: Double?, logits: Double?)?
 }

@@ -15,6 +15,7 @@ extension GraphNumbers {
     var attention = 1 / Double(h.headDimension).squareRoot()
     switch rules.attentionScale {
     case .headDimension: break
+    case .one: attention = 1
     case .multiplier:
       let stated = try reader.number("attention.scale", default: 0)
       if stated != 0 { attention = stated }
@@ -31,20 +32,24 @@ extension GraphNumbers {
       let stated = try reader.number(name, default: fallback ?? 0)
       return stated == 0 ? nil : Float(stated)
     }
-    let epsilonKey = "\(architecture).attention.layer_norm_rms_epsilon"
+    let epsilonKey = "\(architecture).attention.layer_norm\(rules.norm == .layer ? "" : "_rms")_epsilon"
     let epsilon = try file.metadata.number(forKey: epsilonKey)
     guard epsilon >= 0 else { throw reader.error(epsilonKey, "an epsilon of \(epsilon) is not supported") }
+    // As llama.cpp: 0 is none.
+    let statedFactor = try rules.logitFactor == nil ? 1 : reader.number("logit_scale", default: 1)
+    let logitFactor = statedFactor == 0 ? 1 : Float(statedFactor)
     let contextLength = try reader.integer("context_length", default: 0)
     self.init(
       parameters: GraphParameters(
         embeddingScale: rules.scalesEmbeddingByWidth
           ? Float(Double(h.hiddenSize).squareRoot()) : try multiplier("embedding_scale"),
-        logitDivisor: try multiplier("logit_scale"),
+        logitDivisor: try multiplier("logit_scale"), logitFactor: logitFactor,
         logitSoftCap: try softCap("final_logit_softcapping", rules.softCaps?.logits), rotaries: rotaries,
         contextLength: contextLength > 0 ? contextLength : nil),
-      normEpsilon: Float(epsilon), normOffset: rules.normOffset, residualScale: try multiplier("residual_scale"),
-      attentionScale: Float(attention),
+      norm: rules.norm, normEpsilon: Float(epsilon), normOffset: rules.normOffset,
+      residualScale: try multiplier("residual_scale"), attentionScale: Float(attention),
       attentionSoftCap: try softCap("attn_logit_softcapping", rules.softCaps?.attention),
+      attentionTemperature: rules.hasTemperature ? try AttentionTemperature(reader) : nil,
       activation: rules.activation, routingWeights: try Self.routingWeights(reader, rules.routing),
       layers: windows.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) })
     // The files don't say it; llama.cpp has the period in its source.
@@ -72,12 +77,12 @@ extension GraphNumbers {
     let fallback = if case .allButEvery(_, let window, _) = rule { window } else { nil as Int? }
     let size = try reader.integer("attention.sliding_window", default: fallback ?? 0)
     guard size > 0 else { return [Int?](repeating: nil, count: h.layerCount) }
-    if case .never = rule {
-      throw ArchitectureError(
-        .unsupportedVariant, path: reader.file.path, place: "\(reader.prefix).attention.sliding_window",
-        problem: "a model of this architecture with a sliding window is not supported")
+    let period: Int
+    switch rule {
+    case .allButEvery(let stated, _, _), .allButEveryAndLast(let stated, _): period = stated
+    case .none, .everyLayer, .fromLayer, .ifUsed, .evenLayersIfUsed:
+      return [Int?](repeating: size, count: h.layerCount)
     }
-    guard case .allButEvery(let period, _, _) = rule else { return [Int?](repeating: size, count: h.layerCount) }
     let key = "\(reader.prefix).attention.sliding_window_pattern"
     if case .array(let pattern)? = reader.file.metadata[key] {
       let flags = pattern.booleans ?? pattern.integers?.map { $0 != 0 } ?? []
@@ -98,16 +103,41 @@ extension GraphNumbers {
     if isSwitched, try reader.file.metadata.boolean(ifPresent: "\(reader.prefix).rope.scaling.finetuned") == false {
       return ([], (nil, nil))
     }
-    var description = try RotaryDescription(reader, h)
-    if case .yarn(var yarn) = description.kind {
-      yarn.truncates = rules.truncatesYarnOfGGUF
-      description.kind = .yarn(yarn)
+    func rotary(in h: Hyperparameters) throws -> RotaryDescription {
+      var description = try RotaryDescription(reader, h)
+      if case .yarn(var yarn) = description.kind {
+        yarn.truncates = rules.truncatesYarnOfGGUF
+        description.kind = .yarn(yarn)
+      }
+      description.layout = rules.rotaryLayout
+      return description
     }
-    let full = description.embedding
-    guard case .perLayerKind = rules.positions else { return ([full], (0, 0)) }
-    let sliding = RotaryDescription(
-      kind: .plain, theta: try reader.theta("rope.freq_base_swa"), dimensionCount: h.headDimension, originalLength: 0)
-    return ([full, sliding.embedding], (0, 1))
+    switch rules.positions {
+    case .plain, .partial, .partialOrLong, .allButEvery, .switched: return ([try rotary(in: h).embedding], (0, 0))
+    case .windowed(let isPlainWithoutWindow):
+      let hasWindow = try reader.integer("attention.sliding_window", default: 0) > 0
+      return ([try rotary(in: h).embedding], (isPlainWithoutWindow && !hasWindow ? 0 : nil, 0))
+    case .perLayerKind(let full, let windowed):
+      let global = try rotary(in: h.global)
+      let sliding = RotaryDescription(
+        kind: .plain,
+        theta: try reader.theta("rope.freq_base_swa", default: full == windowed ? global.theta : windowed),
+        dimensionCount: h.headDimension, originalLength: 0)
+      return ([global.embedding, sliding.embedding], (0, 1))
+    }
+  }
+}
+
+extension AttentionTemperature {
+  /// Nil if the file says nothing of it.
+  fileprivate init?(_ reader: GGUFReader) throws {
+    let name = "attention.temperature_scale"
+    let slope = try reader.number(name, default: 0)
+    guard slope != 0 else { return nil }
+    let length = try reader.integer(
+      "rope.scaling.original_context_length", default: reader.integer("context_length", default: 0))
+    guard length >= 1 else { throw reader.error("\(reader.prefix).\(name)", "it needs an original context length") }
+    self.init(slope: Float(slope), length: length)
   }
 }
 
@@ -122,12 +152,14 @@ struct GGUFReader {
     return number
   }
 
+  func has(_ name: String) -> Bool { file.metadata["\(prefix).\(name)"] != nil }
+
   func integer(_ name: String, default fallback: Int) throws -> Int {
     try file.metadata.integer(ifPresent: "\(prefix).\(name)", in: 0...Hyperparameters.extent.upperBound) ?? fallback
   }
 
-  func theta(_ name: String) throws -> Double {
-    let theta = try number(name, default: 10000)
+  func theta(_ name: String, default fallback: Double = 10000) throws -> Double {
+    let theta = try number(name, default: fallback)
     guard theta > 1 else { throw error("\(prefix).\(name)", "a base of \(theta) is not supported") }
     return theta
   }
@@ -181,14 +213,19 @@ extension RotaryDescription {
     case "none" where factor == 1: kind = .plain
     case "none", "linear": kind = .linear(factor: factor)
     case "yarn":
-      guard try reader.number("rope.scaling.yarn_log_multiplier", default: 0) == 0, originalLength > 0 else {
-        throw reader.error("\(reader.prefix).rope.scaling.type", "this kind of YaRN is not supported")
+      guard originalLength > 0 else {
+        throw reader.error("\(reader.prefix).rope.scaling.type", "YaRN needs an original context length")
       }
+      // What a configuration calls mscale_all_dim, if mscale is 1.
+      let scaleOfAll = try reader.number("rope.scaling.yarn_log_multiplier", default: 0)
+      let derived =
+        Self.yarnAttentionFactor(factor) / (scaleOfAll == 0 ? 1 : Self.yarnAttentionFactor(factor, scale: scaleOfAll))
       kind = .yarn(
         Yarn(
           factor: factor, betaFast: try reader.number("rope.scaling.yarn_beta_fast", default: 32),
           betaSlow: try reader.number("rope.scaling.yarn_beta_slow", default: 1),
-          attentionFactor: Self.yarnAttentionFactor(factor) * attentionFactor))
+          // llama.cpp ignores a stated factor, but the model was trained with it.
+          attentionFactor: try reader.number("rope.scaling.yarn_attn_factor", default: derived) * attentionFactor))
     default: throw reader.error("\(reader.prefix).rope.scaling.type", "'\(name)' is not supported")
     }
   }

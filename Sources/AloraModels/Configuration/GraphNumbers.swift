@@ -5,6 +5,8 @@ internal import AloraJSON
 package struct GraphParameters: Hashable, Sendable {
   package var embeddingScale: Float
   package var logitDivisor: Float
+  /// What logits are multiplied by.
+  package var logitFactor: Float = 1
   /// cap · tanh(logit / cap); nil for none.
   package var logitSoftCap: Float?
   /// What layers refer to by an index.
@@ -24,6 +26,7 @@ struct GraphNumbers {
   }
 
   var parameters: GraphParameters
+  var norm: NormKind
   var normEpsilon: Float
   /// What Hugging Face's norm weights lack.
   var normOffset: Float
@@ -31,6 +34,7 @@ struct GraphNumbers {
   var residualScale: Float
   var attentionScale: Float
   var attentionSoftCap: Float?
+  var attentionTemperature: AttentionTemperature?
   var activation: GateActivation
   var routingWeights: ExpertRouting.Weights
   var layers: [Layer]
@@ -47,14 +51,18 @@ extension GraphNumbers {
     if let name, !expected.contains(name) {
       throw unsupported("hidden_act", "the activation '\(name)' is not supported")
     }
-    if try reader.boolean("use_bidirectional_attention", default: false) {
+    // "vision" is of images only.
+    if let value = try reader.json[optional: "use_bidirectional_attention"],
+      try (try? value.string()).map({ $0 == "all" }) ?? value.boolean()
+    {
       throw unsupported("use_bidirectional_attention", "attention to later tokens is not supported")
     }
     let isSliding = try Self.slidingLayers(reader, h, rules.window)
-    let (rotaries, rotaryOfKind) = try Self.rotaries(reader, h, rules.positions)
+    let (rotaries, rotaryOfKind) = try Self.rotaries(reader, h, rules)
     var attention = 1 / Double(h.headDimension).squareRoot()
     switch rules.attentionScale {
     case .headDimension: break
+    case .one: attention = 1
     case .multiplier: attention = try reader.number("attention_multiplier", default: 1)
     case .queryScalar: attention = 1 / (try reader.positive("query_pre_attn_scalar", default: 256)).squareRoot()
     }
@@ -67,8 +75,9 @@ extension GraphNumbers {
       guard reader.has(name) else { return fallback.map { Float($0) } }
       return try reader.json[optional: name].map { Float(try $0.number()) }
     }
-    let epsilon = try reader.number("rms_norm_eps", default: reader.defaults?.normEpsilon ?? 1e-6)
-    guard epsilon >= 0 else { throw unsupported("rms_norm_eps", "an epsilon of \(epsilon) is not supported") }
+    let epsilonName = rules.norm == .layer ? "layer_norm_eps" : "rms_norm_eps"
+    let epsilon = try reader.number(epsilonName, default: reader.defaults?.normEpsilon ?? 1e-6)
+    guard epsilon >= 0 else { throw unsupported(epsilonName, "an epsilon of \(epsilon) is not supported") }
     let contextLength = try reader.integer(
       "max_position_embeddings", default: reader.outer == nil ? 0 : reader.defaults?.contextLength ?? 0)
     self.init(
@@ -76,11 +85,13 @@ extension GraphNumbers {
         embeddingScale: rules.scalesEmbeddingByWidth
           ? Float(Double(h.hiddenSize).squareRoot()) : try multiplier("embedding_multiplier"),
         logitDivisor: try multiplier("logits_scaling"),
+        logitFactor: try rules.logitFactor.map { Float(try reader.number("logit_scale", default: $0)) } ?? 1,
         logitSoftCap: try softCap("final_logit_softcapping", rules.softCaps?.logits), rotaries: rotaries,
         contextLength: contextLength > 0 ? contextLength : nil),
-      normEpsilon: Float(epsilon), normOffset: rules.normOffset, residualScale: try multiplier("residual_multiplier"),
-      attentionScale: Float(attention),
+      norm: rules.norm, normEpsilon: Float(epsilon), normOffset: rules.normOffset,
+      residualScale: try multiplier("residual_multiplier"), attentionScale: Float(attention),
       attentionSoftCap: try softCap("attn_logit_softcapping", rules.softCaps?.attention),
+      attentionTemperature: rules.hasTemperature ? try AttentionTemperature(reader, h, rules.positions) : nil,
       activation: try rules.activation.configured(by: reader),
       routingWeights: try Self.routingWeights(reader, rules.routing),
       layers: isSliding.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) })
@@ -113,14 +124,14 @@ extension GraphNumbers {
   /// The window of each layer.
   ///
   /// Source: the configuration classes of transformers.
-  private static func slidingLayers(
+  static func slidingLayers(
     _ reader: ConfigurationReader, _ h: Hyperparameters, _ rule: GraphNumberRules.Window
   ) throws -> [Int?] {
     let none = [Int?](repeating: nil, count: h.layerCount)
     var size: Int?
-    var isSliding: [Bool]
+    var isSliding: [Bool] = []
     switch rule {
-    case .none, .never: return none
+    case .none: return none
     case .everyLayer(let fallback):
       size = reader.has("sliding_window") ? try reader.window() : fallback
       isSliding = Array(repeating: true, count: h.layerCount)
@@ -139,43 +150,73 @@ extension GraphNumbers {
       }
     case .allButEvery(let period, _, let fallback):
       size = reader.has("sliding_window") ? try reader.window() : fallback
-      let stated = try reader.integer("sliding_window_pattern", default: period)
-      isSliding = (0..<h.layerCount).map { stated == 0 || ($0 + 1) % stated != 0 }
+      if try reader.json[optional: "layer_types"] == nil { isSliding = try pattern(reader, h, period: period) }
+    case .allButEveryAndLast(let period, let fallback):
+      size = try reader.window() ?? fallback
+      isSliding = (0..<h.layerCount).map { ($0 + 1) % period != 0 }
     }
     switch rule {
-    case .fromLayer, .evenLayersIfUsed, .allButEvery:
+    case .fromLayer, .evenLayersIfUsed, .allButEvery, .allButEveryAndLast:
       if let kinds = try reader.strings("layer_types") {
         guard kinds.count == h.layerCount else {
           throw reader.json.error(.outOfRange, "layer_types lists \(kinds.count) layers of \(h.layerCount)")
         }
         isSliding = kinds.map { $0 == "sliding_attention" }
       }
-    case .none, .never, .everyLayer, .ifUsed: break
+    case .none, .everyLayer, .ifUsed: break
     }
+    if case .allButEveryAndLast = rule { isSliding[h.layerCount - 1] = false }
     return isSliding.map { $0 ? size : nil }
   }
 
+  /// Which layers have a window by `sliding_window_pattern`: all but each so manieth, or those that letters call local.
+  private static func pattern(_ reader: ConfigurationReader, _ h: Hyperparameters, period: Int) throws -> [Bool] {
+    if let letters = try reader.json[optional: "sliding_window_pattern"].flatMap({ try? $0.string() }), !letters.isEmpty
+    {
+      let isLocal = letters.map { $0 == "L" }
+      return (0..<h.layerCount).map { isLocal[$0 % isLocal.count] }
+    }
+    let stated = try reader.integer("sliding_window_pattern", default: period)
+    return (0..<h.layerCount).map { stated == 0 || ($0 + 1) % stated != 0 }
+  }
+
   private static func rotaries(
-    _ reader: ConfigurationReader, _ h: Hyperparameters, _ positions: GraphNumberRules.Positions
+    _ reader: ConfigurationReader, _ h: Hyperparameters, _ rules: GraphNumberRules
   ) throws -> ([RotaryEmbedding], (full: Int?, sliding: Int?)) {
-    switch positions {
+    func rotary(_ kind: RotaryDescription.LayerKind? = nil, in h: Hyperparameters) throws -> RotaryEmbedding {
+      var description = try RotaryDescription(reader, headDimension: h.headDimension, kind, rules.positions)
+      description.layout = rules.rotaryLayout
+      return try description.embedding(h, reader)
+    }
+    switch rules.positions {
     case .switched where try reader.string("position_embedding_type") != "rope": return ([], (nil, nil))
-    case .plain, .partial, .switched, .allButEvery:
-      let rotary = try RotaryDescription(reader, headDimension: h.headDimension, allowsPartial: positions.isPartial)
-        .embedding(h, reader)
-      return ([rotary], (0, 0))
-    case .perLayerKind:
-      let full = try RotaryDescription(reader, headDimension: h.headDimension, layerKind: "full_attention").embedding(
-        h, reader)
-      let sliding = try RotaryDescription(reader, headDimension: h.headDimension, layerKind: "sliding_attention")
-        .embedding(h, reader)
-      return ([full, sliding], (0, 1))
+    case .plain, .partial, .partialOrLong, .switched, .allButEvery: return ([try rotary(in: h)], (0, 0))
+    case .windowed(let isPlainWithoutWindow):
+      // The class's default is a window.
+      let hasNone = try reader.has("sliding_window") && reader.window() == nil
+      return ([try rotary(in: h)], (isPlainWithoutWindow && hasNone ? 0 : nil, 0))
+    case .perLayerKind(let full, let windowed):
+      return (
+        [try rotary(.full(theta: full), in: h.global), try rotary(.windowed(theta: windowed), in: h)], (0, 1)
+      )
     }
   }
 }
 
-extension GraphNumberRules.Positions {
-  fileprivate var isPartial: Bool { if case .partial = self { true } else { false } }
+extension AttentionTemperature {
+  /// Nil if the description of the rotary embedding says nothing of it.
+  fileprivate init?(
+    _ reader: ConfigurationReader, _ h: Hyperparameters, _ positions: GraphNumberRules.Positions
+  ) throws {
+    guard let rope = try reader.json[optional: "rope_scaling"] ?? reader.json[optional: "rope_parameters"],
+      let slope = try rope[optional: "llama_4_scaling_beta"]
+    else { return nil }
+    let description = try RotaryDescription(reader, headDimension: h.headDimension, nil, positions)
+    guard description.originalLength >= 1 else {
+      throw slope.error(.outOfRange, "llama_4_scaling_beta needs original_max_position_embeddings")
+    }
+    self.init(slope: Float(try slope.number()), length: description.originalLength)
+  }
 }
 
 extension GateActivation {

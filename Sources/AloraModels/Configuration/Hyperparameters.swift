@@ -19,6 +19,31 @@ package struct Hyperparameters: Hashable, Sendable {
   package var vocabularySize: Int
   /// Whether the output layer is the token embedding.
   package var tiesEmbeddings: Bool
+  /// What differs in layers that see all positions; nil if all layers have the same heads.
+  package var globalHeads: GlobalHeads?
+  /// False if keys are the values, too.
+  package var hasValueProjection = true
+
+  package struct GlobalHeads: Hashable, Sendable {
+    /// For each layer.
+    package var isGlobal: [Bool]
+    package var keyValueHeadCount: Int
+    package var headDimension: Int
+    package var hasValueProjection: Bool
+  }
+
+  /// With the heads of layers that see all positions.
+  var global: Hyperparameters {
+    guard let globalHeads else { return self }
+    var h = self
+    h.keyValueHeadCount = globalHeads.keyValueHeadCount
+    h.headDimension = globalHeads.headDimension
+    h.hasValueProjection = globalHeads.hasValueProjection
+    return h
+  }
+
+  /// With the heads of one layer.
+  package func inLayer(_ index: Int) -> Hyperparameters { globalHeads?.isGlobal[index] == true ? global : self }
 
   /// The rows of the query projection.
   package var queryRowCount: Int { headCount * headDimension }

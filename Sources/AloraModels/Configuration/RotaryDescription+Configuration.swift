@@ -7,17 +7,23 @@ extension RotaryDescription {
   /// - Parameter layerKind: the kind of layer to describe, for models that have several.
   /// - Throws: ``JSONError``; ``ArchitectureError`` `unsupportedVariant`.
   init(
-    _ reader: ConfigurationReader, headDimension: Int, layerKind: String? = nil, allowsPartial: Bool = false
+    _ reader: ConfigurationReader, headDimension: Int, _ layerKind: LayerKind?,
+    _ positions: GraphNumberRules.Positions
   ) throws {
     var source = try reader.json[optional: "rope_scaling"] ?? reader.json[optional: "rope_parameters"]
     var thetaName = "rope_theta"
     var thetaFallback = reader.defaults?.ropeTheta ?? 10000
     if let layerKind {
-      let isFull = layerKind == "full_attention"
       // The old spelling scales the layers without a window only.
-      let nested = try reader.json[optional: "rope_parameters"]?[optional: layerKind]
-      source = try nested ?? (isFull ? reader.json[optional: "rope_scaling"] : nil)
-      (thetaName, thetaFallback) = isFull ? ("rope_theta", 1_000_000) : ("rope_local_base_freq", 10000)
+      switch layerKind {
+      case .full(let theta):
+        let nested = try reader.json[optional: "rope_parameters"]?[optional: "full_attention"]
+        source = try nested ?? reader.json[optional: "rope_scaling"]
+        thetaFallback = theta
+      case .windowed(let theta):
+        source = try reader.json[optional: "rope_parameters"]?[optional: "sliding_attention"]
+        (thetaName, thetaFallback) = ("rope_local_base_freq", theta)
+      }
     }
     let parameters = source.map { ConfigurationReader(json: $0) }
     func unsupported(_ problem: String) -> ArchitectureError {
@@ -32,11 +38,12 @@ extension RotaryDescription {
 
     let partial =
       try parameters?.json[optional: "partial_rotary_factor"]?.number()
-      ?? reader.number("partial_rotary_factor", default: 1)
-    guard partial == 1 || (allowsPartial && partial > 0 && partial < 1) else {
+      ?? reader.number("partial_rotary_factor", default: reader.defaults?.partialRotaryFactor ?? 1)
+    let isProportional = try parameters?.string("rope_type") == "proportional"
+    guard partial == 1 || ((positions.isPartial || isProportional) && partial > 0 && partial < 1) else {
       throw unsupported("a partial_rotary_factor of \(partial) is not supported")
     }
-    dimensionCount = Int(Double(headDimension) * partial)
+    dimensionCount = isProportional ? headDimension : Int(Double(headDimension) * partial)
     guard dimensionCount >= 2, dimensionCount.isMultiple(of: 2) else {
       throw unsupported("\(dimensionCount) rotated elements of a head of \(headDimension) are not pairs")
     }
@@ -47,7 +54,7 @@ extension RotaryDescription {
       ?? parameters?.json[optional: "original_max_position_embeddings"]?.integer(in: Hyperparameters.extent) ?? longest
 
     var name = try parameters?.string("rope_type") ?? parameters?.string("type") ?? "default"
-    if allowsPartial, ["su", "yarn"].contains(name) { name = "longrope" }
+    if case .partialOrLong = positions, ["su", "yarn"].contains(name) { name = "longrope" }
     if source == nil, let usual = reader.defaults?.yarn {
       kind = .yarn(usual)
       originalLength = reader.defaults?.yarnOriginalLength ?? longest
@@ -57,10 +64,13 @@ extension RotaryDescription {
       kind = .plain
       return
     }
-    if name != "linear", originalLength < 1 {
+    if !["linear", "proportional"].contains(name), originalLength < 1 {
       throw unsupported("rope_type '\(name)' needs original_max_position_embeddings")
     }
     switch name {
+    case "proportional":
+      kind = .proportional(
+        pairCount: Int(partial * Double(headDimension) / 2), factor: try parameters.positive("factor", default: 1))
     case "linear": kind = .linear(factor: try parameters.required("factor"))
     case "llama3":
       kind = .llama3(
@@ -79,7 +89,8 @@ extension RotaryDescription {
           factor: factor, betaFast: try parameters.positive("beta_fast", default: 32),
           betaSlow: try parameters.positive("beta_slow", default: 1),
           attentionFactor: try parameters.number("attention_factor", default: derived),
-          truncates: try parameters.boolean("truncate", default: true)))
+          // transformers looks for it beside the descriptions of layers of several kinds.
+          truncates: layerKind == nil ? try parameters.boolean("truncate", default: true) : true))
     case "longrope":
       let factor = try parameters.positive("factor", default: Double(longest) / Double(originalLength))
       let derived = Self.longropeAttentionFactor(factor, originalLength: originalLength)
@@ -99,6 +110,15 @@ extension RotaryDescription {
         problem: "\(dimensionCount) rotated elements do not fit in a head of \(h.headDimension)")
     }
     return embedding
+  }
+}
+
+extension GraphNumberRules.Positions {
+  fileprivate var isPartial: Bool {
+    switch self {
+    case .partial, .partialOrLong: true
+    case .plain, .perLayerKind, .windowed, .allButEvery, .switched: false
+    }
   }
 }
 

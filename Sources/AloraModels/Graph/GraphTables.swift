@@ -16,7 +16,7 @@ struct GraphTables {
         queryKeyValue = try reader.boolean("attention_bias", default: false)
         attentionOutput = queryKeyValue
         feedForward = try reader.boolean("mlp_bias", default: false)
-      case .queryKeyValueAsConfigured: queryKeyValue = try reader.boolean("qkv_bias", default: true)
+      case .queryKeyValueAsConfigured(let key): queryKeyValue = try reader.boolean(key, default: true)
       case .attention:
         queryKeyValue = try reader.boolean("attention_bias", default: true)
         attentionOutput = queryKeyValue
@@ -65,9 +65,10 @@ struct GraphTables {
       },
       embedding: embedding,
       finalNorm: Norm(
+        numbers.norm,
         weight: GraphVector(
           ggufName: "output_norm.weight", huggingFaceName: "model.norm.weight", count: h.hiddenSize,
-          huggingFaceOffset: numbers.normOffset), epsilon: numbers.normEpsilon),
+          huggingFaceOffset: numbers.normOffset), count: h.hiddenSize, epsilon: numbers.normEpsilon),
       output: h.tiesEmbeddings ? embedding : output)
   }
 

@@ -17,7 +17,7 @@ package struct Layer<Matrix, Vector> {
 /// A mixer or a feed-forward network, with its norms and its residual rule:
 ///
 ///     x      = input norm (stream)
-///     stream = stream + residualScale · output norm (operation (x))
+///     stream = (stream + residualScale · output norm (operation (x))) · streamScale
 package struct Block<Matrix, Vector> {
   package enum Operation {
     /// Exchanges information between positions.
@@ -38,12 +38,18 @@ package struct Block<Matrix, Vector> {
   package var operation: Operation
   package var outputNorm: Norm<Vector>?
   package var residualScale: Float
+  /// One element; nil for 1.
+  package var streamScale: Vector?
 
-  package init(input: Input, operation: Operation, outputNorm: Norm<Vector>? = nil, residualScale: Float = 1) {
+  package init(
+    input: Input, operation: Operation, outputNorm: Norm<Vector>? = nil, residualScale: Float = 1,
+    streamScale: Vector? = nil
+  ) {
     self.input = input
     self.operation = operation
     self.outputNorm = outputNorm
     self.residualScale = residualScale
+    self.streamScale = streamScale
   }
 
   func map<NewMatrix, NewVector>(
@@ -60,22 +66,34 @@ package struct Block<Matrix, Vector> {
       case .feedForward(let network): .feedForward(try network.map(matrix))
       }
     return Block<NewMatrix, NewVector>(
-      input: newInput, operation: newOperation, outputNorm: try outputNorm?.map(vector), residualScale: residualScale)
+      input: newInput, operation: newOperation, outputNorm: try outputNorm?.map(vector), residualScale: residualScale,
+      streamScale: try streamScale.map(vector))
   }
 }
 
-/// A root-mean-square norm.
+package enum NormKind: Hashable, Sendable {
+  case rootMeanSquare
+  /// The row's mean is taken out first.
+  case layer
+}
+
+/// A norm of a row, or of parts of it that are `count` long.
 package struct Norm<Vector> {
-  package var weight: Vector
+  package var kind: NormKind
+  /// Nil for a norm that only scales.
+  package var weight: Vector?
+  package var count: Int
   package var epsilon: Float
 
-  package init(weight: Vector, epsilon: Float) {
+  package init(_ kind: NormKind = .rootMeanSquare, weight: Vector?, count: Int, epsilon: Float) {
+    self.kind = kind
     self.weight = weight
+    self.count = count
     self.epsilon = epsilon
   }
 
   package func map<NewVector>(_ vector: (Vector) throws -> NewVector) rethrows -> Norm<NewVector> {
-    Norm<NewVector>(weight: try vector(weight), epsilon: epsilon)
+    Norm<NewVector>(kind, weight: try weight.map(vector), count: count, epsilon: epsilon)
   }
 }
 

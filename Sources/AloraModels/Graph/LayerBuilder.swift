@@ -10,7 +10,8 @@ struct LayerBuilder {
   let tables: GraphTables
   let numbers: GraphNumbers
 
-  var h: Hyperparameters { tables.base.hyperparameters }
+  /// With the heads of this layer.
+  var h: Hyperparameters { tables.base.hyperparameters.inLayer(index) }
 
   // MARK: Layouts
 
@@ -42,6 +43,13 @@ struct LayerBuilder {
     ])
   }
 
+  /// Both halves read the stream through one norm, side by side, as Cohere has them.
+  func parallel(_ mixer: GraphBlock.Operation, _ network: GraphBlock.Operation) -> GraphLayer {
+    GraphLayer(blocks: [
+      block(.stream(norm("attn_norm", "input_layernorm")), mixer), block(.sameAsPrevious, network),
+    ])
+  }
+
   func block(
     _ input: GraphBlock.Input, _ operation: GraphBlock.Operation, outputNorm: Norm<GraphVector>? = nil
   ) -> GraphBlock {
@@ -52,10 +60,11 @@ struct LayerBuilder {
   /// - Parameter count: the elements of the weight; by default, as many as the stream has.
   func norm(_ gguf: String, _ huggingFace: String, count: Int? = nil) -> Norm<GraphVector> {
     Norm(
+      numbers.norm,
       weight: GraphVector(
         ggufName: "blk.\(index).\(gguf).weight", huggingFaceName: "model.layers.\(index).\(huggingFace).weight",
         count: count ?? h.hiddenSize, huggingFaceOffset: numbers.normOffset),
-      epsilon: numbers.normEpsilon)
+      count: count ?? h.hiddenSize, epsilon: numbers.normEpsilon)
   }
 
   // MARK: Mixers
@@ -71,9 +80,11 @@ struct LayerBuilder {
 
   /// Attention with projections of their own, or with one for q, k and v.
   ///
-  /// - Parameter hasSinks: whether each head has a sink: a logit that takes part in the softmax, but contributes no value.
+  /// - Parameters:
+  ///   - normsValues: whether each head's value has a norm that only scales.
+  ///   - hasSinks: whether each head has a sink: a logit that takes part in the softmax, but contributes no value.
   func attention(
-    headNorms: HeadNorms = .none, isFused: Bool = false, hasSinks: Bool = false
+    headNorms: HeadNorms = .none, normsValues: Bool = false, isFused: Bool = false, hasSinks: Bool = false
   ) throws -> GraphBlock.Operation {
     let (q, kv) = (h.queryRowCount, h.keyValueRowCount)
     let bias = tables.biases?.queryKeyValue
@@ -92,14 +103,16 @@ struct LayerBuilder {
       .attention(
         Attention(
           query: try projection("attn_q", 0..<q), key: try projection("attn_k", q..<(q + kv)),
-          value: try projection("attn_v", (q + kv)..<(q + 2 * kv)),
+          value: h.hasValueProjection ? try projection("attn_v", (q + kv)..<(q + 2 * kv)) : nil,
           output: try matrix("attn_output", hasBias: tables.biases?.attentionOutput),
           queryNorm: headNorm("q", rowCount: q), keyNorm: headNorm("k", rowCount: kv),
+          valueNorm: normsValues
+            ? Norm(weight: nil, count: h.headDimension, epsilon: numbers.normEpsilon) : nil,
           sinks: hasSinks ? sinks() : nil,
           shape: AttentionShape(
             headCount: h.headCount, keyValueHeadCount: h.keyValueHeadCount, headDimension: h.headDimension,
             window: layer.window, rotary: layer.rotary, scale: numbers.attentionScale,
-            softCap: numbers.attentionSoftCap))))
+            softCap: numbers.attentionSoftCap, temperature: numbers.attentionTemperature))))
   }
 
   private func sinks() -> GraphVector {

@@ -1,3 +1,5 @@
+internal import AloraTensors
+
 /// What exchanges information between positions. The evaluator has one file for each kind.
 package enum Mixer<Matrix, Vector> {
   case attention(Attention<Matrix, Vector>)
@@ -15,18 +17,20 @@ package enum Mixer<Matrix, Vector> {
 package struct Attention<Matrix, Vector> {
   package var query: Matrix
   package var key: Matrix
-  package var value: Matrix
+  /// Nil if the keys, before their norm and rotation, are the values too.
+  package var value: Matrix?
   package var output: Matrix
   /// On each head if the weight is as long as a head, otherwise on the whole row.
   package var queryNorm: Norm<Vector>?
   package var keyNorm: Norm<Vector>?
+  package var valueNorm: Norm<Vector>?
   /// Attention sinks: for each head, a logit that takes part in the softmax, but contributes no value.
   package var sinks: Vector?
   package var shape: AttentionShape
 
   package init(
-    query: Matrix, key: Matrix, value: Matrix, output: Matrix, queryNorm: Norm<Vector>? = nil,
-    keyNorm: Norm<Vector>? = nil, sinks: Vector? = nil, shape: AttentionShape
+    query: Matrix, key: Matrix, value: Matrix?, output: Matrix, queryNorm: Norm<Vector>? = nil,
+    keyNorm: Norm<Vector>? = nil, valueNorm: Norm<Vector>? = nil, sinks: Vector? = nil, shape: AttentionShape
   ) {
     self.query = query
     self.key = key
@@ -34,6 +38,7 @@ package struct Attention<Matrix, Vector> {
     self.output = output
     self.queryNorm = queryNorm
     self.keyNorm = keyNorm
+    self.valueNorm = valueNorm
     self.sinks = sinks
     self.shape = shape
   }
@@ -42,8 +47,8 @@ package struct Attention<Matrix, Vector> {
     matrix: (Matrix) throws -> NewMatrix, vector: (Vector) throws -> NewVector
   ) rethrows -> Attention<NewMatrix, NewVector> {
     Attention<NewMatrix, NewVector>(
-      query: try matrix(query), key: try matrix(key), value: try matrix(value), output: try matrix(output),
-      queryNorm: try queryNorm?.map(vector), keyNorm: try keyNorm?.map(vector),
+      query: try matrix(query), key: try matrix(key), value: try value.map(matrix), output: try matrix(output),
+      queryNorm: try queryNorm?.map(vector), keyNorm: try keyNorm?.map(vector), valueNorm: try valueNorm?.map(vector),
       sinks: try sinks.map(vector), shape: shape)
   }
 }
@@ -61,9 +66,28 @@ package struct AttentionShape: Hashable, Sendable {
   package var scale: Float
   /// cap · tanh(score / cap); nil for none.
   package var softCap: Float?
+  /// What queries are multiplied by, after their rotation, depending on the position; nil for 1.
+  package var temperature: AttentionTemperature?
 
   package var queryRowCount: Int { headCount * headDimension }
   package var keyValueRowCount: Int { keyValueHeadCount * headDimension }
+}
+
+/// 1 + slope · ln (1 + ⌊position / length⌋)
+package struct AttentionTemperature: Hashable, Sendable {
+  package var slope: Float
+  /// Units: tokens. At least 1.
+  package var length: Int
+
+  package init(slope: Float, length: Int) {
+    self.slope = slope
+    self.length = length
+  }
+
+  /// In binary64, rounded once.
+  package func factor(position: Int) -> Float {
+    Float(1 + Double(slope) * ExactMath.log(Double(1 + position / length)))
+  }
 }
 
 extension Mixer: Sendable where Matrix: Sendable, Vector: Sendable {}

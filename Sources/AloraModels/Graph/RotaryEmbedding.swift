@@ -14,14 +14,25 @@ package struct RotaryEmbedding: Hashable, Sendable {
   package let originalLength: Int
   /// Factor of cosines and sines.
   package let scale: Float
+  package let layout: Layout
+
+  /// Which elements of a head are rotated together: i of n pairs.
+  package enum Layout: Hashable, Sendable {
+    /// Elements i and n + i.
+    case halves
+    /// Elements 2 · i and 2 · i + 1.
+    case interleaved
+  }
 
   init(
-    inverseFrequencies: [Float], longInverseFrequencies: [Float]? = nil, originalLength: Int = .max, scale: Float = 1
+    inverseFrequencies: [Float], longInverseFrequencies: [Float]? = nil, originalLength: Int = .max, scale: Float = 1,
+    layout: Layout = .halves
   ) {
     self.inverseFrequencies = inverseFrequencies
     self.longInverseFrequencies = longInverseFrequencies
     self.originalLength = originalLength
     self.scale = scale
+    self.layout = layout
   }
 
   /// Whether a run of that many tokens takes the second set.
@@ -43,6 +54,13 @@ struct RotaryDescription {
     case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double)
     case yarn(Yarn)
     case longrope(short: [Double], long: [Double], attentionFactor: Double)
+    /// Only the first pairs are rotated, with the frequencies of a whole head.
+    case proportional(pairCount: Int, factor: Double)
+  }
+  /// The layers that a description is for, with the theta that a missing one means.
+  enum LayerKind {
+    case full(theta: Double)
+    case windowed(theta: Double)
   }
   struct Yarn: Sendable {
     var factor: Double
@@ -60,6 +78,9 @@ struct RotaryDescription {
   var originalLength: Int
   /// Divides the frequencies one by one (`rope_freqs.weight` of GGUF); empty for none.
   var divisors: [Float] = []
+  var layout = RotaryEmbedding.Layout.halves
+  /// llama.cpp's converter divides the frequency of a pair that isn't rotated by this.
+  private static let divisorOfUnrotated: Float = 1e30
 
   var embedding: RotaryEmbedding {
     let pairCount = dimensionCount / 2
@@ -70,22 +91,23 @@ struct RotaryDescription {
     }
     func divided(_ factors: [Float]) -> [Float] { zip(powers, factors).map { 1 / ($1 * $0) } }
     var plain = powers.map { 1 / $0 }
-    if !divisors.isEmpty { plain = zip(plain, divisors).map { $0 / $1 } }
+    if !divisors.isEmpty { plain = zip(plain, divisors).map { $1 >= Self.divisorOfUnrotated ? 0 : $0 / $1 } }
+    func rotary(_ frequencies: [Float], scale: Double = 1) -> RotaryEmbedding {
+      RotaryEmbedding(inverseFrequencies: frequencies, scale: Float(scale), layout: layout)
+    }
     switch kind {
-    case .plain: return RotaryEmbedding(inverseFrequencies: plain)
-    case .linear(let factor): return RotaryEmbedding(inverseFrequencies: plain.map { $0 / Float(factor) })
+    case .plain: return rotary(plain)
+    case .linear(let factor): return rotary(plain.map { $0 / Float(factor) })
     case .llama3(let factor, let low, let high):
-      return RotaryEmbedding(
-        inverseFrequencies: plain.map {
-          $0 / llama3Divisor(of: $0, Float(factor), Float(low), Float(high), Float(originalLength))
-        })
-    case .yarn(let yarn):
-      return RotaryEmbedding(
-        inverseFrequencies: yarnFrequencies(powers, yarn), scale: Float(yarn.attentionFactor))
+      return rotary(
+        plain.map { $0 / llama3Divisor(of: $0, Float(factor), Float(low), Float(high), Float(originalLength)) })
+    case .yarn(let yarn): return rotary(yarnFrequencies(powers, yarn), scale: yarn.attentionFactor)
     case .longrope(let short, let long, let attentionFactor):
       return RotaryEmbedding(
         inverseFrequencies: divided(short.map { Float($0) }), longInverseFrequencies: divided(long.map { Float($0) }),
-        originalLength: originalLength, scale: Float(attentionFactor))
+        originalLength: originalLength, scale: Float(attentionFactor), layout: layout)
+    case .proportional(let rotatedCount, let factor):
+      return rotary(plain.enumerated().map { $0 < rotatedCount ? $1 / Float(factor) : 0 })
     }
   }
 

@@ -29,7 +29,7 @@ extension Verification.Run {
     return sequence.tokens.indices.map { position in
       var hasher = Digest.Hasher()
       for layer in 0..<h.layerCount {
-        for head in 0..<h.keyValueHeadCount {
+        for head in 0..<sequence.headCount(layer: layer) {
           hasher.add(sequence.entry(layer: layer, head: head, position: position))
         }
       }

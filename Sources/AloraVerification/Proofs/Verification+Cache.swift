@@ -16,7 +16,7 @@ extension Verification {
           .beforeActivation, .logitsDifferBefore(position: position, activationStart: start), ofCase: prompt.index)
       }
       for layer in 0..<h.layerCount {
-        for head in 0..<h.keyValueHeadCount {
+        for head in 0..<base.sequence.headCount(layer: layer) {
           findings.cacheEntriesBefore += 1
           let one = base.sequence.entry(layer: layer, head: head, position: position)
           let other = adapted.sequence.entry(layer: layer, head: head, position: position)

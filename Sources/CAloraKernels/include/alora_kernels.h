@@ -145,9 +145,15 @@ void alora_sigmoid(alora_isa isa, const float *x, float *y, size_t count);  // 1
 // ------------------------------------------------------------------------------------------------------ reductions
 
 // y[t][i] = (x[t][i] * r) * weight[i], r = 1 / sqrt(s / n + epsilon), s = lane sum of x * x (note 4).
-//   x: [T][x_stride]   weight: [n]   y: [T][y_stride]; y may be x
+//   x: [T][x_stride]   weight: [n], or NULL for y = x * r   y: [T][y_stride]; y may be x
 void alora_rms_norm(alora_isa isa, const float *x, size_t x_stride, const float *restrict weight, float epsilon,
                     float *y, size_t y_stride, size_t token_count, size_t n);
+
+// y[t][i] = ((x[t][i] - m) * r) * weight[i], m = (lane sum of x) / n, r = 1 / sqrt(s / n + epsilon), s = lane sum of
+// (x - m) * (x - m) (note 4), each difference rounded once.
+//   x: [T][x_stride]   weight: [n], or NULL for y = (x - m) * r   y: [T][y_stride]; y may be x
+void alora_layer_norm(alora_isa isa, const float *x, size_t x_stride, const float *restrict weight, float epsilon,
+                      float *y, size_t y_stride, size_t token_count, size_t n);
 
 // y[i] = e[i] / s, e[i] = exp(x[i] - max x), s = lane sum of e. y may be x. n >= 1.
 void alora_softmax(alora_isa isa, const float *x, float *y, size_t n);

@@ -66,6 +66,18 @@ INLINE v16f sigmoid(v16f x) {
 
 TARGET void KERNEL(alora_sigmoid)(const float *x, float *y, size_t count) { MAP(sigmoid(FULL(x)), sigmoid(PART(x))); }
 
+// y[i] = (x[i] * r) * weight[i], or x[i] * r without a weight. y may be x.
+INLINE void scale_with_weight(const float *x, v16f r, const float *weight, float *y, size_t n) {
+  size_t i = 0;
+  if (!weight) {
+    for (; i + 16 <= n; i += 16) v_store(y + i, v_mul(v_load(x + i), r));
+    if (i < n) v_store_part(y + i, v_mul(v_load_part(x + i, n - i), r), n - i);
+    return;
+  }
+  for (; i + 16 <= n; i += 16) v_store(y + i, v_mul(v_mul(v_load(x + i), r), v_load(weight + i)));
+  if (i < n) v_store_part(y + i, v_mul(v_mul(v_load_part(x + i, n - i), r), v_load_part(weight + i, n - i)), n - i);
+}
+
 TARGET void KERNEL(alora_rms_norm)(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,
                                    size_t y_stride, size_t token_count, size_t n) {
   for (size_t t = 0; t < token_count; t++, x += x_stride, y += y_stride) {
@@ -78,9 +90,31 @@ TARGET void KERNEL(alora_rms_norm)(const float *x, size_t x_stride, const float 
     }
     const float mean = folded_sum(sums) / (float)n;
     const v16f r = v_set(1.0f / __builtin_sqrtf(mean + epsilon));
-    for (i = 0; i + 16 <= n; i += 16) v_store(y + i, v_mul(v_mul(v_load(x + i), r), v_load(weight + i)));
-    if (i < n)
-      v_store_part(y + i, v_mul(v_mul(v_load_part(x + i, n - i), r), v_load_part(weight + i, n - i)), n - i);
+    scale_with_weight(x, r, weight, y, n);
+  }
+}
+
+TARGET void KERNEL(alora_layer_norm)(const float *x, size_t x_stride, const float *restrict weight, float epsilon,
+                                     float *y, size_t y_stride, size_t token_count, size_t n) {
+  for (size_t t = 0; t < token_count; t++, x += x_stride, y += y_stride) {
+    v16f sums = v_set(0.0f);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) sums = v_add(sums, v_load(x + i));
+    if (i < n) sums = v_add(sums, v_load_part(x + i, n - i));  // missing lanes add +0
+    const v16f mean = v_set(folded_sum(sums) / (float)n);
+    sums = v_set(0.0f);
+    for (i = 0; i + 16 <= n; i += 16) {
+      const v16f d = v_sub(v_load(x + i), mean);
+      v_store(y + i, d);
+      sums = v_fma(d, d, sums);
+    }
+    if (i < n) {
+      v_store_part(y + i, v_sub(v_load_part(x + i, n - i), mean), n - i);
+      const v16f rest = v_load_part(y + i, n - i);
+      sums = v_fma(rest, rest, sums);
+    }
+    const float variance = folded_sum(sums) / (float)n;
+    scale_with_weight(y, v_set(1.0f / __builtin_sqrtf(variance + epsilon)), weight, y, n);
   }
 }
 

@@ -28,6 +28,8 @@ typedef struct alora_table {
   void (*sigmoid)(const float *x, float *y, size_t count);
   void (*rms_norm)(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,
                    size_t y_stride, size_t token_count, size_t n);
+  void (*layer_norm)(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,
+                     size_t y_stride, size_t token_count, size_t n);
   void (*softmax)(const float *x, float *y, size_t n);
   void (*rope)(alora_rope_layout layout, float *restrict x, size_t x_stride, size_t token_count, size_t head_count,
                size_t head_dim, const float *restrict cosines, const float *restrict sines, size_t n);

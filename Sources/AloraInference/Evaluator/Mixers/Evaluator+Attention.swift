@@ -6,6 +6,23 @@ extension Model {
   var rotaryPairCounts: [Int] { graph.parameters.rotaries.map(\.inverseFrequencies.count) }
 }
 
+extension RotaryEmbedding.Layout {
+  fileprivate var kernel: alora_rope_layout {
+    switch self {
+    case .halves: ALORA_ROPE_HALVES
+    case .interleaved: ALORA_ROPE_INTERLEAVED
+    }
+  }
+}
+
+/// Layers may have heads of different sizes.
+extension Pass {
+  fileprivate func queries(of shape: AttentionShape) -> Rows { query.with(columnCount: shape.queryRowCount) }
+  fileprivate func keys(of shape: AttentionShape) -> Rows { key.with(columnCount: shape.keyValueRowCount) }
+  fileprivate func values(of shape: AttentionShape) -> Rows { value.with(columnCount: shape.keyValueRowCount) }
+  fileprivate func gathered(of shape: AttentionShape) -> Rows { attention.with(columnCount: shape.queryRowCount) }
+}
+
 extension Evaluator {
   /// Cosines and sines of all rows.
   func rotaryTables(_ pass: Pass) {
@@ -33,8 +50,8 @@ extension Evaluator {
   func attend(_ attention: Model.Attention, _ layer: Int, _ input: Rows, _ pass: Pass) {
     multiply(input, queries(attention, pass) + keysAndValues(attention, pass), layer, pass)
     forEachRow(pass.rowCount) { rows in
-      self.rotate(pass.query, attention.queryNorm, attention.shape, rows, pass)
-      self.rotate(pass.key, attention.keyNorm, attention.shape, rows, pass)
+      self.prepareQueries(attention, rows, pass)
+      self.prepareKeysAndValues(attention, rows, pass)
       self.store(attention.shape, layer, rows, pass)
     }
     gatherAndProject(attention, layer, pass)
@@ -44,7 +61,7 @@ extension Evaluator {
   func storeKeysAndValues(_ attention: Model.Attention, _ layer: Int, _ input: Rows, _ pass: Pass) {
     multiply(input, keysAndValues(attention, pass), layer, pass)
     forEachRow(pass.rowCount) { rows in
-      self.rotate(pass.key, attention.keyNorm, attention.shape, rows, pass)
+      self.prepareKeysAndValues(attention, rows, pass)
       self.store(attention.shape, layer, rows, pass)
     }
   }
@@ -52,21 +69,40 @@ extension Evaluator {
   /// Attention of rows whose keys and values are in the cache.
   func attendToStored(_ attention: Model.Attention, _ layer: Int, _ input: Rows, _ pass: Pass) {
     multiply(input, queries(attention, pass), layer, pass)
-    forEachRow(pass.rowCount) { rows in
-      self.rotate(pass.query, attention.queryNorm, attention.shape, rows, pass)
-    }
+    forEachRow(pass.rowCount) { rows in self.prepareQueries(attention, rows, pass) }
     gatherAndProject(attention, layer, pass)
   }
 
   private func queries(_ attention: Model.Attention, _ pass: Pass) -> [Product] {
-    [Product(matrix: attention.query, slot: .layer(.query), output: pass.query)]
+    [Product(matrix: attention.query, slot: .layer(.query), output: pass.queries(of: attention.shape))]
   }
 
   private func keysAndValues(_ attention: Model.Attention, _ pass: Pass) -> [Product] {
-    [
-      Product(matrix: attention.key, slot: .layer(.key), output: pass.key),
-      Product(matrix: attention.value, slot: .layer(.value), output: pass.value),
-    ]
+    let key = Product(matrix: attention.key, slot: .layer(.key), output: pass.keys(of: attention.shape))
+    guard let value = attention.value else { return [key] }
+    return [key, Product(matrix: value, slot: .layer(.value), output: pass.values(of: attention.shape))]
+  }
+
+  /// Norms, rotation and temperature.
+  private func prepareQueries(_ attention: Model.Attention, _ rows: Range<Int>, _ pass: Pass) {
+    let queries = pass.queries(of: attention.shape)
+    rotate(queries, attention.queryNorm, attention.shape, rows, pass)
+    guard let temperature = attention.shape.temperature else { return }
+    pass.forEachSegment(in: rows) { segment, rows in
+      for row in rows {
+        let factor = temperature.factor(position: segment.position(ofRow: row))
+        if factor != 1 { unsafe alora_scale_by(isa, factor, queries[row], queries[row], queries.columnCount) }
+      }
+    }
+  }
+
+  private func prepareKeysAndValues(_ attention: Model.Attention, _ rows: Range<Int>, _ pass: Pass) {
+    let (keys, values) = (pass.keys(of: attention.shape), pass.values(of: attention.shape))
+    if attention.value == nil {
+      unsafe values[rows.lowerBound].update(from: keys[rows.lowerBound], count: rows.count * keys.columnCount)
+    }
+    if let norm = attention.valueNorm { normalize(values, norm, into: values, rows) }
+    rotate(keys, attention.keyNorm, attention.shape, rows, pass)
   }
 
   /// Norms of heads or rows, and rotation.
@@ -78,20 +114,22 @@ extension Evaluator {
     let cosines = unsafe pass.rotary + 2 * pass.rowCount * pairCounts[..<rotary].reduce(0, +)
     let at = rows.lowerBound * pairCount
     unsafe alora_rope(
-      isa, ALORA_ROPE_HALVES, x[rows.lowerBound], x.columnCount, rows.count, x.columnCount / shape.headDimension,
-      shape.headDimension, cosines + at, cosines + pass.rowCount * pairCount + at, pairCount)
+      isa, model.graph.parameters.rotaries[rotary].layout.kernel, x[rows.lowerBound], x.columnCount, rows.count,
+      x.columnCount / shape.headDimension, shape.headDimension, cosines + at, cosines + pass.rowCount * pairCount + at,
+      pairCount)
   }
 
   private func store(_ shape: AttentionShape, _ layer: Int, _ rows: Range<Int>, _ pass: Pass) {
     let dimension = shape.headDimension
+    let (keys, values) = (pass.keys(of: shape), pass.values(of: shape))
     pass.forEachSegment(in: rows) { segment, rows in
       let position = segment.position(ofRow: rows.lowerBound)
       for head in 0..<shape.keyValueHeadCount {
         unsafe alora_store_keys(
-          pass.key[rows.lowerBound] + head * dimension, pass.key.columnCount, rows.count, dimension, position,
+          keys[rows.lowerBound] + head * dimension, keys.columnCount, rows.count, dimension, position,
           segment.sequence.keyBlocks(layer: layer, head: head))
         unsafe alora_store_values(
-          pass.value[rows.lowerBound] + head * dimension, pass.value.columnCount, rows.count, dimension, position,
+          values[rows.lowerBound] + head * dimension, values.columnCount, rows.count, dimension, position,
           segment.sequence.valueBlocks(layer: layer, head: head))
       }
     }
@@ -99,9 +137,9 @@ extension Evaluator {
 
   private func gatherAndProject(_ attention: Model.Attention, _ layer: Int, _ pass: Pass) {
     gather(attention.shape, attention.sinks, layer, pass)
-    pack(pass.attention, count: pass.rowCount, in: pass)
-    multiply(
-      pass.attention, [Product(matrix: attention.output, slot: .layer(.output), output: pass.output)], layer, pass)
+    let gathered = pass.gathered(of: attention.shape)
+    pack(gathered, count: pass.rowCount, in: pass)
+    multiply(gathered, [Product(matrix: attention.output, slot: .layer(.output), output: pass.output)], layer, pass)
   }
 
   /// The values that each head attends to: tasks of a few tokens of one head, the last tokens first, because they have
@@ -118,7 +156,8 @@ extension Evaluator {
         for head in 0..<shape.keyValueHeadCount { tasks.append((segment, rows, head)) }
       }
     }
-    let (isa, all, width) = (isa, tasks, pass.query.columnCount)
+    let (queries, gathered) = (pass.queries(of: shape), pass.gathered(of: shape))
+    let (isa, all, width) = (isa, tasks, queries.columnCount)
     pool.run(tasks: all.count) { thread, index in
       let (segment, rows, head) = all[index]
       let position = segment.position(ofRow: rows.lowerBound)
@@ -132,8 +171,8 @@ extension Evaluator {
         .assumingMemoryBound(to: UnsafePointer<Float>?.self)
       let at = head * group * shape.headDimension
       unsafe alora_attend(
-        isa, &kernelShape, pass.query[rows.lowerBound] + at, width, position, rows.count, keys, values,
-        pass.attention[rows.lowerBound] + at, width, memory)
+        isa, &kernelShape, queries[rows.lowerBound] + at, width, position, rows.count, keys, values,
+        gathered[rows.lowerBound] + at, width, memory)
     }
   }
 }

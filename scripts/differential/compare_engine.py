@@ -1,0 +1,222 @@
+"""Compare `alora logits` with transformers and PEFT on random configurations of each class of dense model.
+
+usage: compare_engine.py ALORA [--seeds N] [--first S] [CLASS …]       (needs torch, transformers and peft)
+
+Every seed draws sizes, windows, biases, ties, rotary embeddings and an adapter. The largest difference may be 2e-5 of the row's largest logit.
+Some configurations amplify rounding more: there, alora may be ten times as far from float64 as PyTorch in float32 is.
+"""
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "testdata"))
+import tiny_models  # noqa: E402
+
+warnings.filterwarnings("ignore")
+transformers.utils.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
+torch.set_num_threads(1)
+TOLERANCE = 2e-5
+ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
+SEPARATE = [*ATTENTION, "gate_proj", "up_proj", "down_proj"]
+FUSED = [*ATTENTION, "gate_up_proj", "down_proj"]
+
+
+def kinds(r, layers, full_last=False):
+    chosen = [r.choice(["sliding_attention", "full_attention"]) for _ in range(layers)]
+    if full_last:
+        chosen[-1] = "full_attention"
+    return chosen
+
+
+def rope(r, *types, original, theta=None):
+    """A description of one of the types."""
+    kind = r.choice(types)
+    p = {"rope_type": kind, "rope_theta": theta or r.choice([10000.0, 500000.0, 123.0])}
+    if kind == "linear":
+        p["factor"] = r.choice([2.0, 4.0, 2.5])
+    if kind == "llama3":
+        p |= {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": r.choice([2.0, 4.0]), "original_max_position_embeddings": original}
+    if kind == "yarn":
+        p |= {"factor": r.choice([2.0, 4.0, 16.0]), "original_max_position_embeddings": original}
+        p |= r.choice([{}, {"beta_fast": 8.0, "beta_slow": 0.5}, {"attention_factor": 1.3}, {"mscale": 1.0, "mscale_all_dim": 1.0},
+                       {"mscale": 0.7, "mscale_all_dim": 1.2}, {"truncate": False}])
+    return p
+
+
+PLAIN = ("default", "linear", "llama3", "yarn")
+
+
+def sizes(r, head_dim=True):
+    kv = r.choice([1, 2, 3])
+    heads = kv * r.choice([1, 2, 3])
+    dimension = r.choice([8, 12, 16, 20, 34])
+    hidden = r.choice([20, 32, 36, 48]) if head_dim else heads * dimension
+    s = dict(hidden_size=hidden, num_attention_heads=heads, num_key_value_heads=kv, intermediate_size=r.choice([24, 33, 64]),
+             num_hidden_layers=r.choice([1, 2, 3, 5]), vocab_size=r.choice([61, 64, 90]), max_position_embeddings=256, bos_token_id=1,
+             eos_token_id=2, pad_token_id=0, tie_word_embeddings=r.random() < 0.5)
+    return s | ({"head_dim": dimension} if head_dim else {})
+
+
+def olmo3(r):
+    s = sizes(r, head_dim=False)
+    ropes = {"sliding_attention": rope(r, "default", "linear", original=16), "full_attention": rope(r, *PLAIN, original=16)}
+    return s | dict(sliding_window=r.choice([1, 2, 7, 16, 300]), layer_types=r.choice([None, kinds(r, s["num_hidden_layers"])]),
+                    attention_bias=r.random() < 0.3, rms_norm_eps=r.choice([1e-5, 1e-3]), rope_parameters=ropes)
+
+
+def ministral3(r):
+    original = r.choice([3, 8, 16])
+    p = rope(r, "yarn", "yarn", *PLAIN, original=original)
+    p |= {"llama_4_scaling_beta": r.choice([0.0, 0.1, 0.5]), "original_max_position_embeddings": original}
+    return sizes(r) | dict(sliding_window=r.choice([None, None, 1, 6, 300]), rms_norm_eps=1e-5, rope_parameters=p)
+
+
+def glm4(r):
+    s = sizes(r)
+    p = rope(r, *PLAIN, original=16)
+    # An even number of rotated elements
+    fits = [f for f in (0.25, 0.5, 0.75, 1.0) if int(s["head_dim"] * f) % 2 == 0 and int(s["head_dim"] * f) >= 2]
+    p["partial_rotary_factor"] = r.choice(fits)
+    return s | dict(attention_bias=r.random() < 0.5, rms_norm_eps=r.choice([1.5625e-7, 1e-5]), rope_parameters=p)
+
+
+def exaone4(r):
+    s = sizes(r)
+    window = r.choice([None, 1, 5, 16, 300])
+    layers = s["num_hidden_layers"]
+    chosen = ["full_attention"] * layers if window is None else r.choice([None, kinds(r, layers)])
+    return s | dict(sliding_window=window, layer_types=chosen, rms_norm_eps=1e-5, rope_parameters=rope(r, *PLAIN, original=16))
+
+
+def cohere2(r):
+    s = sizes(r, head_dim=False)
+    return s | dict(sliding_window=r.choice([1, 5, 16, 300]), layer_types=r.choice([None, kinds(r, s["num_hidden_layers"])]),
+                    attention_bias=r.random() < 0.3, layer_norm_eps=r.choice([1e-5, 1e-3]), logit_scale=r.choice([0.0625, 0.25, 1.0, 3.0]),
+                    rope_parameters=rope(r, *PLAIN, original=16))
+
+
+def gemma4(r):
+    s = sizes(r)
+    shares = r.random() < 0.5
+    heads = s["num_attention_heads"]
+    return s | dict(global_head_dim=r.choice([s["head_dim"], 8, 24, 40]), attention_k_eq_v=shares,
+                    num_global_key_value_heads=r.choice([None, 1, heads]), sliding_window=r.choice([1, 5, 16, 300]),
+                    layer_types=r.choice([None, kinds(r, s["num_hidden_layers"], full_last=True)]), hidden_size_per_layer_input=0,
+                    final_logit_softcapping=r.choice([None, 5.0]), attention_bias=r.random() < 0.2, rms_norm_eps=1e-6, rope_parameters={
+                        "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+                        "full_attention": {"rope_type": "proportional", "rope_theta": r.choice([10000.0, 1e6]),
+                                           "partial_rotary_factor": r.choice([0.25, 0.5, 1.0])}})
+
+
+def phi3(r):
+    s = sizes(r, head_dim=False)
+    d = s["hidden_size"] // s["num_attention_heads"]
+    partial = r.choice([f for f in (0.5, 0.75, 1.0) if int(d * f) % 2 == 0])
+    n = int(d * partial) // 2
+    p = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": partial}
+    if r.random() < 0.7:
+        p |= {"rope_type": "longrope", "short_factor": [1 + 0.1 * i for i in range(n)], "long_factor": [1.2 + 0.7 * i for i in range(n)]}
+    return s | dict(original_max_position_embeddings=16, sliding_window=r.choice([None, 6]), rms_norm_eps=1e-5, rope_parameters=p)
+
+
+CLASSES = {"Olmo3": (olmo3, SEPARATE), "Ministral3": (ministral3, SEPARATE), "Glm4": (glm4, FUSED), "Exaone4": (exaone4, SEPARATE),
+           "Cohere2": (cohere2, SEPARATE), "Gemma4Text": (gemma4, SEPARATE), "Phi3": (phi3, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"])}
+
+
+def computed(alora, base, tokens, adapter=None):
+    with tempfile.TemporaryDirectory() as folder:
+        command = [alora, "logits", "--quiet", "--model", base, "--tokens", ",".join(map(str, tokens)), "--output", f"{folder}/o.npz"]
+        done = subprocess.run(command + (["--adapter", adapter] if adapter else []), capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(done.stderr.strip().split("; supported are")[0])
+        return np.load(f"{folder}/o.npz")["logits_0"]
+
+
+def expected(model, tokens):
+    with torch.no_grad():
+        return model(input_ids=torch.tensor([tokens]), use_cache=False).logits[0].numpy()
+
+
+def is_rounding(found, wanted, model, tokens):
+    torch.set_default_dtype(torch.float64)
+    exact = expected(model.to(torch.float64), tokens)
+    torch.set_default_dtype(torch.float32)
+    return difference(found, exact) <= 10 * difference(wanted, exact)
+
+
+def difference(found, wanted):
+    return float((np.abs(found - wanted).max(axis=1) / np.abs(wanted).max(axis=1)).max())
+
+
+def trial(alora, family, seed):
+    from peft import LoraConfig, PeftModel, get_peft_model
+    r = random.Random(f"{family} {seed}")
+    draw, targets = CLASSES[family]
+    fields = draw(r)
+    config = getattr(transformers, family + "Config")(**fields)
+    model = tiny_models.make_model(config, f"{family}-{seed}")
+    tokens = [r.randrange(3, config.vocab_size) for _ in range(r.choice([1, 9, 40, 70]))]
+    tokens += [7, 9, 7] + [r.randrange(3, config.vocab_size) for _ in range(r.choice([0, 5, 40]))]
+    with tempfile.TemporaryDirectory() as folder:
+        base, adapter = f"{folder}/base", f"{folder}/adapter"
+        model.save_pretrained(base)
+        load = lambda: transformers.AutoModelForCausalLM.from_pretrained(  # noqa: E731
+            base, dtype=torch.float32, attn_implementation="eager").eval()
+        activation = r.choice([{}, {"alora_invocation_tokens": [7, 9, 7]}])
+        chosen = r.sample(targets, r.randint(1, len(targets)))
+        lora = LoraConfig(task_type="CAUSAL_LM", r=r.choice([1, 3, 8]), lora_alpha=8, target_modules=chosen, **activation)
+        try:
+            tuned = get_peft_model(load(), lora)
+        except ValueError:  # none of the chosen modules exists: a single layer without v_proj
+            return 0.0, 0.0, True
+        tiny_models.randomize_adapter(tuned, f"{family}-{seed}", b_std=0.12)
+        tuned.save_pretrained(adapter)
+        tuned = PeftModel.from_pretrained(load(), adapter).eval()
+        try:
+            differences, is_right = [], True
+            for reference, path in ((load(), None), (tuned, adapter)):
+                found, wanted = computed(alora, base, tokens, path), expected(reference, tokens)
+                differences.append(difference(found, wanted))
+                is_right &= differences[-1] <= TOLERANCE or is_rounding(found, wanted, reference, tokens)
+            return *differences, is_right
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}\n{json.dumps(fields)}") from None
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("alora")
+    parser.add_argument("classes", nargs="*")
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0)
+    options = parser.parse_args()
+    failed = False
+    for family in options.classes or CLASSES:
+        worst = [0.0, 0.0]
+        for seed in range(options.first, options.first + options.seeds):
+            try:
+                *found, is_right = trial(options.alora, family, seed)
+            except RuntimeError as error:
+                failed = True
+                print(f"{family} seed {seed}: {error}", flush=True)
+                continue
+            worst = [max(pair) for pair in zip(worst, found)]
+            if max(found) > TOLERANCE:
+                failed |= not is_right
+                print(f"{family} seed {seed}: base {found[0]:.1e}, adapted {found[1]:.1e}{'' if is_right else ': WRONG'}", flush=True)
+        print(f"{family}: {options.seeds} configurations, largest difference: base {worst[0]:.1e}, adapted {worst[1]:.1e}", flush=True)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
