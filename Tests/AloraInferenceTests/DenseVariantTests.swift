@@ -1,3 +1,4 @@
+import AloraSystem
 import AloraGGUF
 import AloraModels
 import AloraTestSupport
