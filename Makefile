@@ -46,6 +46,7 @@ help:
 	@echo "  make oracle        every traced class against PEFT's merged model and llama.cpp's converter; CLASSES=\"A B\" for some (Python)"
 	@echo "  make engine-oracle  the same through llama.cpp itself (Python, xllamacpp)"
 	@echo "  make peft-check    PEFT loads what convert --to peft writes; PYTHON with torch, transformers and peft"
+	@echo "  make clients       openai, ollama, litellm, granite-common, mellea and schemathesis, unchanged, against alora serve (Python)"
 	@echo "Robustness"
 	@echo "  make robustness    all of the following in a quick form; WHAT=\"faults limits\" for some"
 	@echo "  make faults        kill the command, or fail a system call, at every step of writing (Linux; strace)"
@@ -121,6 +122,17 @@ imports: setup
 
 debug: setup
 	@$(call quietly,debug build) $(SWIFT) build --product alora $(KERNEL_FLAGS)
+
+# Real clients have many dependencies: an environment of their own. CLIENTS="openai ollama" for some.
+.PHONY: clients
+CLIENTS ?=
+clients: setup-python debug $(MODEL) $(CACHE)/clients/ready
+	@$(CACHE)/clients/bin/python scripts/clients .build/debug/alora $(MODEL) $(ADAPTER) $(CLIENTS)
+
+$(CACHE)/clients/ready: scripts/clients/requirements.txt
+	@$(PYTHON) -m venv $(CACHE)/clients
+	@$(CACHE)/clients/bin/pip install -q --disable-pip-version-check --only-binary :all: -r $<
+	@touch $@
 
 ci-check: setup-python debug wheel
 	@$(MAKE) --no-print-directory -s $(VENV)/checks

@@ -35,7 +35,13 @@ let package = Package(
     .library(name: "Alora", targets: ["Alora"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    // Without its traits: no Foundation beyond the essentials.
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
     .systemLibrary(name: "CJSON", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"]), .brew(["json-c"])]),
@@ -93,6 +99,25 @@ let package = Package(
         "AloraModels", "AloraSystem", "AloraAdapters", "AloraGGUF", "AloraInference", "AloraJSON", "AloraTemplates",
         "AloraTensors", "AloraTokenization",
       ]),
+    module(
+      "AloraServing",
+      [
+        "AloraAdapters", "AloraGeneration", "AloraInference", "AloraJSON", "AloraModels", "AloraSystem",
+        "AloraTensors", "AloraTokenization", .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ]),
+    module(
+      "AloraServer",
+      [
+        "AloraServing", "AloraGeneration", "AloraInference", "AloraJSON", "AloraModels", "AloraRegex", "AloraSystem",
+        "AloraTensors",
+        "AloraTokenization", .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"), .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+      ]),
     module("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON"]),
     module(
       "AloraVerification",
@@ -117,7 +142,8 @@ let package = Package(
       dependencies: [
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGGUF", "AloraGeneration", "AloraInference",
         "AloraInspection", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraReports",
-        "AloraEngineCheck", "AloraTensors", "AloraVerification", "AloraTokenization", "CAllocation", "CArguments",
+        "AloraEngineCheck", "AloraServer", "AloraServing", "AloraTensors", "AloraVerification", "AloraTokenization",
+        "CAllocation", "CArguments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -158,6 +184,15 @@ let package = Package(
       [
         "AloraAdapters", "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraTemplates",
         "AloraTensors", "AloraTestSupport", "AloraTokenization",
+      ]),
+    tests(
+      "AloraServing",
+      ["AloraGeneration", "AloraInference", "AloraModels", "AloraTensors", "AloraTestSupport", "AloraTokenization"]),
+    tests(
+      "AloraServer",
+      [
+        "AloraGeneration", "AloraInference", "AloraJSON", "AloraModels", "AloraServing", "AloraTestSupport",
+        "AloraTokenization", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
     tests("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON", "AloraTestSupport"]),
     tests("AloraVerification", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),

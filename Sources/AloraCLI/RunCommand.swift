@@ -96,19 +96,9 @@ struct RunCommand: ParsableCommand {
     guard (0...1_000_000).contains(limit) else { throw ValidationError("--limit is from 0 to 1000000.") }
     guard (1...1024).contains(threads ?? 1) else { throw ValidationError("--threads is from 1 to 1024.") }
     guard (0...1 << 40).contains(cacheLimit) else { throw ValidationError("--cache-limit is not negative.") }
-    let names = namedAdapters.map(\.name)
-    guard Set(names).count == names.count, !names.contains("base"), !names.contains("") else {
-      throw ValidationError("Each adapter needs a name of its own, and none is called 'base'.")
-    }
-    if let use, use != "base", !names.contains(use) { throw ValidationError("--use names no --adapter.") }
-  }
-
-  /// A path may hold '=' where a file or directory of that name stands.
-  private var namedAdapters: [(name: String, path: String)] {
-    adapter.enumerated().map { index, text in
-      let equals = FileSystem.kind(of: text) == nil ? text.firstIndex(of: "=") : nil
-      let name = equals.map { String(text[..<$0]) } ?? (index == 0 ? "adapter" : "adapter\(index + 1)")
-      return (name, equals.map { String(text[text.index(after: $0)...]) } ?? text)
+    try NamedPath.check(adapter)
+    if let use, use != "base", !NamedPath.all(adapter).contains(where: { $0.name == use }) {
+      throw ValidationError("--use names no --adapter.")
     }
   }
 
@@ -143,8 +133,8 @@ struct RunCommand: ParsableCommand {
     let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
     let loaded = try Model(path: model, pool: pool)
     let modelDigest = loadCache == nil && saveCache == nil ? nil : try loaded.source.digest()
-    let adapters = try namedAdapters.map { name, path in
-      (name: name, adapter: try Adapter(path: path, model: loaded, pool: pool))
+    let adapters = try NamedPath.all(adapter).map {
+      (name: $0.name, adapter: try Adapter(path: $0.path, model: loaded, pool: pool))
     }
     for (_, adapter) in adapters {
       common.note(of: adapter)
