@@ -25,7 +25,7 @@ quietly = $(if $(shell command -v $(PYTHON)),$(PYTHON) scripts/quietly.py "$(1)"
 
 # They share .build, and set-up.
 .NOTPARALLEL:
-.PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions templates roots sanitize robustness faults mutants mistakes \
+.PHONY: help setup setup-python build demo test lint imports ci-check report-check kernels json-versions templates schemas schema-answers roots sanitize robustness faults mutants mistakes \
 	limits oddities fuzz bench package clean debug refresh differential oracle engine-oracle peft-check
 
 help:
@@ -46,6 +46,8 @@ help:
 	@echo "  make oracle        every traced class against PEFT's merged model and llama.cpp's converter; CLASSES=\"A B\" for some (Python)"
 	@echo "  make engine-oracle  the same through llama.cpp itself (Python, xllamacpp)"
 	@echo "  make peft-check    PEFT loads what convert --to peft writes; PYTHON with torch, transformers and peft"
+	@echo "  make clients       openai, ollama, litellm, granite-common, mellea and schemathesis, unchanged, against alora serve (Python)"
+	@echo "  make serve-load    64 callers of alora serve at once, some of whom go away: the same logits as alone; SECONDS=60"
 	@echo "Robustness"
 	@echo "  make robustness    all of the following in a quick form; WHAT=\"faults limits\" for some"
 	@echo "  make faults        kill the command, or fail a system call, at every step of writing (Linux; strace)"
@@ -55,6 +57,8 @@ help:
 	@echo "  make oddities      strange files, values, surroundings and configurations; small files that ask for much; QUICK=1"
 	@echo "  make fuzz          libFuzzer on every reader; SECONDS=60 for each, TARGET=gguf for one"
 	@echo "  make sanitize      kernels under valgrind, all tests under address, undefined-behaviour and thread sanitizers"
+	@echo "  make schemas       JSON Schema masks against llguidance's on N generated schemas; PYTHON with llguidance"
+	@echo "  make schema-answers  answers of a real model under JSON Schemas, judged by Python's jsonschema"
 	@echo "Measuring"
 	@echo "  make bench         conversion against cp and the reference converter, BENCH_MODELS=... against LLAMA_BENCH, as ratios"
 	@echo "Tables"
@@ -123,6 +127,21 @@ imports: setup
 debug: setup
 	@$(call quietly,debug build) $(SWIFT) build --product alora $(KERNEL_FLAGS)
 
+# Real clients have many dependencies: an environment of their own. CLIENTS="openai ollama" for some.
+.PHONY: clients
+CLIENTS ?=
+clients: setup-python debug $(MODEL) $(CACHE)/clients/ready
+	@$(CACHE)/clients/bin/python scripts/clients .build/debug/alora $(MODEL) $(ADAPTER) $(CLIENTS)
+
+.PHONY: serve-load
+serve-load: debug $(MODEL)
+	@$(PYTHON) scripts/clients/load.py .build/debug/alora $(MODEL) $(ADAPTER) --seconds $(SECONDS)
+
+$(CACHE)/clients/ready: scripts/clients/requirements.txt
+	@$(PYTHON) -m venv $(CACHE)/clients
+	@$(CACHE)/clients/bin/pip install -q --disable-pip-version-check --only-binary :all: -r $<
+	@touch $@
+
 ci-check: setup-python debug wheel
 	@$(MAKE) --no-print-directory -s $(VENV)/checks
 	@$(VENV)/bin/python scripts/check_ci.py .build/debug/alora $(DIST)
@@ -139,6 +158,14 @@ templates: setup
 	@mkdir -p $(CACHE) && $(PYTHON) testdata/tokenizers/chat/make_builtins.py $(CACHE)/templates.json --count $(N)0 --seed $(SEED)
 	@$(call quietly,test build) $(SWIFT) build --build-tests $(KERNEL_FLAGS)
 	@ALORA_TEMPLATE_CASES=$(CACHE)/templates.json $(SWIFT) test --skip-build $(KERNEL_FLAGS) --filter TemplateBuiltinTests
+
+schemas: setup
+	@mkdir -p $(CACHE)/schemas && $(PYTHON) scripts/differential/schema_cases.py $(CACHE)/schemas --masks --count $(N) --seed $(SEED)
+	@$(call quietly,test build) $(SWIFT) build --build-tests $(KERNEL_FLAGS)
+	@ALORA_SCHEMA_CASES=$(CACHE)/schemas $(SWIFT) test --skip-build $(KERNEL_FLAGS) --filter AloraSchemasTests
+
+schema-answers: debug $(MODEL)
+	@$(PYTHON) scripts/differential/compare_schemas.py --alora .build/debug/alora --model $(MODEL) --seed $(SEED)
 
 ROOTS ?= bookworm:root bookworm:user trixie:root trixie:user
 roots:

@@ -35,7 +35,13 @@ let package = Package(
     .library(name: "Alora", targets: ["Alora"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    // Without its traits: no Foundation beyond the essentials.
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
     .systemLibrary(name: "CJSON", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"]), .brew(["json-c"])]),
@@ -51,6 +57,7 @@ let package = Package(
     module("AloraTensors", ["AloraSystem", "CAloraKernels"]),
     module("AloraJSON", ["AloraSystem", "CJSON"]),
     module("AloraRegex", ["AloraSystem", "COnig"]),
+    module("AloraSchemas", ["AloraSystem", "AloraJSON"]),
     module("AloraModelCard", ["AloraSystem", "AloraRegex", "CYAML"]),
     module("AloraGGUF", ["AloraSystem", "AloraTensors"]),
     module("AloraNPZ", ["AloraTensors", "AloraSystem", "CZlib"]),
@@ -90,8 +97,27 @@ let package = Package(
     module(
       "AloraGeneration",
       [
-        "AloraModels", "AloraSystem", "AloraAdapters", "AloraGGUF", "AloraInference", "AloraJSON", "AloraTemplates",
-        "AloraTensors", "AloraTokenization",
+        "AloraModels", "AloraSystem", "AloraAdapters", "AloraGGUF", "AloraInference", "AloraJSON", "AloraSchemas",
+        "AloraTemplates", "AloraTensors", "AloraTokenization",
+      ]),
+    module(
+      "AloraServing",
+      [
+        "AloraAdapters", "AloraGeneration", "AloraInference", "AloraJSON", "AloraModels", "AloraSystem",
+        "AloraTensors", "AloraTokenization", .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ]),
+    module(
+      "AloraServer",
+      [
+        "AloraServing", "AloraGeneration", "AloraInference", "AloraJSON", "AloraModels", "AloraRegex", "AloraSchemas",
+        "AloraSystem", "AloraTensors",
+        "AloraTokenization", .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"), .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ]),
     module("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON"]),
     module(
@@ -117,7 +143,8 @@ let package = Package(
       dependencies: [
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGGUF", "AloraGeneration", "AloraInference",
         "AloraInspection", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraReports",
-        "AloraEngineCheck", "AloraTensors", "AloraVerification", "AloraTokenization", "CAllocation", "CArguments",
+        "AloraEngineCheck", "AloraSchemas", "AloraServer", "AloraServing", "AloraTensors", "AloraVerification",
+        "AloraTokenization", "CAllocation", "CArguments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -134,7 +161,7 @@ let package = Package(
       dependencies: [
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGeneration", "AloraGGUF", "AloraInference",
         "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraEngineCheck",
-        "AloraTemplates", "AloraTensors", "AloraTokenization", "AloraVerification",
+        "AloraSchemas", "AloraTemplates", "AloraTensors", "AloraTokenization", "AloraVerification",
       ], path: "Tests/AloraFuzzTargets", swiftSettings: common),
     .testTarget(
       name: "AloraFuzzTests", dependencies: ["AloraSystem", "AloraFuzzTargets", "AloraTestSupport", "CZlib"],
@@ -156,8 +183,17 @@ let package = Package(
     tests(
       "AloraGeneration",
       [
-        "AloraAdapters", "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraTemplates",
+        "AloraAdapters", "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraSchemas", "AloraTemplates",
         "AloraTensors", "AloraTestSupport", "AloraTokenization",
+      ]),
+    tests(
+      "AloraServing",
+      ["AloraGeneration", "AloraInference", "AloraModels", "AloraTensors", "AloraTestSupport", "AloraTokenization"]),
+    tests(
+      "AloraServer",
+      [
+        "AloraGeneration", "AloraInference", "AloraJSON", "AloraModels", "AloraServing", "AloraTestSupport",
+        "AloraTokenization", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
     tests("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON", "AloraTestSupport"]),
     tests("AloraVerification", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
@@ -181,6 +217,7 @@ let package = Package(
     tests(
       "AloraTemplates",
       ["AloraModels", "AloraSystem", "AloraJSON", "AloraTestSupport", "AloraTokenization"]),
+    tests("AloraSchemas", ["AloraJSON", "AloraTestSupport"]),
     tests("AloraSystem"),
     tests("AloraRegex"),
     tests(

@@ -5,8 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 binary=$1 directory=$2
-# A binary has 22 MB on 2026-11-28; the room is for one more large library at most.
-greatest_size=24000000
+# A binary has 33.7 MB on 2026-11-29. SwiftNIO and Hummingbird take 11 MB of them. There is room for 3 % more.
+greatest_size=34700000
 # Debian 12's and Ubuntu 22.04's; nothing newer may be called.
 greatest_glibc=2.36
 fail() { echo "$binary: $*" >&2; exit 1; }

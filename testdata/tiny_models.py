@@ -58,6 +58,7 @@ exaone4 = _make("Exaone4Config", {"sliding_window": 8})
 cohere2 = _make("Cohere2Config", {"sliding_window": 8, "logit_scale": 0.25, "layer_norm_eps": 1e-5, "tie_word_embeddings": True})
 gemma4 = _make("Gemma4TextConfig", {"head_dim": 8, "global_head_dim": 12, "sliding_window": 8, "hidden_size_per_layer_input": 0,
                                     "tie_word_embeddings": True, "rope_parameters": None})
+llama4 = _make("Llama4TextConfig", {"head_dim": 8, "num_local_experts": 4, "num_experts_per_tok": 1, "intermediate_size_mlp": 20})
 seed_oss = _make("SeedOssConfig", {"head_dim": 12})
 phi3 = _make("Phi3Config", {"original_max_position_embeddings": 512})
 gemma2 = _make("Gemma2Config", {"head_dim": 24, "query_pre_attn_scalar": 20, "sliding_window": 8, "tie_word_embeddings": True})
@@ -107,8 +108,8 @@ def make_model(config, name):
                 scale = p.shape[-1] ** -0.5 if "lm_head" in key else 0.35 if small else 1.0
                 p.copy_(scale * noise)
             else:
-                # experts of gpt-oss are [experts, in, out]
-                width = p.shape[-2] if config.model_type == "gpt_oss" and "experts" in key else p.shape[-1]
+                # experts of gpt-oss and Llama 4 are [experts, in, out]
+                width = p.shape[-2] if config.model_type in ("gpt_oss", "llama4_text") and "experts" in key else p.shape[-1]
                 p.copy_(1.2 * noise * width ** -0.5)
         for key, buffer in sorted(model.named_buffers()):
             if key.endswith("layer_scalar"):

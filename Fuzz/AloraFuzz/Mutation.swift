@@ -149,6 +149,7 @@ extension Target {
     case .npz, .golden: .zip
     case .tokenizer: part == 0 ? .json : .bytes
     case .template: part == 0 ? .template : .json
+    case .schema: part == 0 ? .json : .bytes
     case .adapter: part == 0 ? .json : part == 1 ? .safetensors : .lines
     case .convert: part == 1 ? .safetensors : part == 3 ? .lines : .json
     case .shards, .model: part == 0 ? .json : .safetensors

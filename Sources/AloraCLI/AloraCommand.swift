@@ -6,14 +6,14 @@ internal import ArgumentParser
 @main struct AloraCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "alora",
-    abstract: "Convert, inspect, verify and run LoRA and Activated LoRA (aLoRA) adapters for GGUF engines.",
+    abstract: "Convert, inspect, verify, run and serve LoRA and Activated LoRA (aLoRA) adapters for GGUF engines.",
     discussion: """
       Exit codes: 0 success; 1 a check ran and failed; 2 wrong usage; 3 input refused; 4 reading or writing failed.
       """,
     version: aloraVersion,
     subcommands: [
       ConvertCommand.self, InspectCommand.self, DiffCommand.self, TokenizeCommand.self, TokensCommand.self,
-      LogitsCommand.self, GoldenCommand.self, VerifyCommand.self, RunCommand.self, BenchCommand.self,
+      LogitsCommand.self, GoldenCommand.self, VerifyCommand.self, RunCommand.self, ServeCommand.self, BenchCommand.self,
     ])
 
   static func main() {

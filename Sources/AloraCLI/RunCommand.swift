@@ -6,6 +6,7 @@ internal import AloraGeneration
 internal import AloraInference
 internal import AloraJSON
 internal import AloraReports
+internal import AloraSchemas
 internal import ArgumentParser
 
 /// `alora run`: text from a base and its adapters.
@@ -58,6 +59,14 @@ struct RunCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Stop before this text. Repeatable.", valueName: "text"))
   var stop: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Answer with JSON that fits this JSON Schema: a file, or a text that begins with '{'.", valueName: "file|json"))
+  var schema: String?
+
+  @Flag(name: .customLong("json-object"), help: "Answer with any JSON object.")
+  var jsonObject = false
+
   @Flag(name: .customLong("ignore-end"), help: "Continue after the tokens that end an answer.")
   var ignoresEnd = false
 
@@ -92,23 +101,14 @@ struct RunCommand: ParsableCommand {
     guard !common.json || conversation.isGiven || script != nil else {
       throw ValidationError("--json needs --prompt, --file, --messages or --script.")
     }
+    guard schema == nil || !jsonObject else { throw ValidationError("Give one of --schema and --json-object.") }
     guard common.json || !margins else { throw ValidationError("--margins belongs to --json.") }
     guard (0...1_000_000).contains(limit) else { throw ValidationError("--limit is from 0 to 1000000.") }
     guard (1...1024).contains(threads ?? 1) else { throw ValidationError("--threads is from 1 to 1024.") }
     guard (0...1 << 40).contains(cacheLimit) else { throw ValidationError("--cache-limit is not negative.") }
-    let names = namedAdapters.map(\.name)
-    guard Set(names).count == names.count, !names.contains("base"), !names.contains("") else {
-      throw ValidationError("Each adapter needs a name of its own, and none is called 'base'.")
-    }
-    if let use, use != "base", !names.contains(use) { throw ValidationError("--use names no --adapter.") }
-  }
-
-  /// A path may hold '=' where a file or directory of that name stands.
-  private var namedAdapters: [(name: String, path: String)] {
-    adapter.enumerated().map { index, text in
-      let equals = FileSystem.kind(of: text) == nil ? text.firstIndex(of: "=") : nil
-      let name = equals.map { String(text[..<$0]) } ?? (index == 0 ? "adapter" : "adapter\(index + 1)")
-      return (name, equals.map { String(text[text.index(after: $0)...]) } ?? text)
+    try NamedPath.check(adapter)
+    if let use, use != "base", !NamedPath.all(adapter).contains(where: { $0.name == use }) {
+      throw ValidationError("--use names no --adapter.")
     }
   }
 
@@ -143,8 +143,8 @@ struct RunCommand: ParsableCommand {
     let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
     let loaded = try Model(path: model, pool: pool)
     let modelDigest = loadCache == nil && saveCache == nil ? nil : try loaded.source.digest()
-    let adapters = try namedAdapters.map { name, path in
-      (name: name, adapter: try Adapter(path: path, model: loaded, pool: pool))
+    let adapters = try NamedPath.all(adapter).map {
+      (name: $0.name, adapter: try Adapter(path: $0.path, model: loaded, pool: pool))
     }
     for (_, adapter) in adapters {
       common.note(of: adapter)
@@ -161,9 +161,13 @@ struct RunCommand: ParsableCommand {
     settings.stopTexts = stop
     settings.frame = conversation.isChat ? try conversation.frame() : nil
     settings.contextLimit = ContextLimit(loaded, isIgnored: context.beyondContext)
-    if !ignoresEnd {
-      settings.endTokens = try loaded.source.endTokens()
-      if conversation.isChat, let end = encoder.endOfTurn() { settings.endTokens.insert(end) }
+    var endTokens = try loaded.source.endTokens()
+    if conversation.isChat, let end = encoder.endOfTurn() { endTokens.insert(end) }
+    if !ignoresEnd { settings.endTokens = endTokens }
+    if let compiled = try compiledSchema() {
+      let vocabulary = try SchemaVocabulary(
+        of: encoder.tokenizer, tokenCount: loaded.vocabularySize, endTokens: endTokens)
+      settings.schema = SchemaMasks(compiled, vocabulary)
     }
     let product = cacheLimit.multipliedReportingOverflow(by: 1_000_000)
     let byteLimit = product.overflow ? .max : product.partialValue
@@ -175,6 +179,18 @@ struct RunCommand: ParsableCommand {
       generator: Generator(evaluator: Evaluator(model: loaded, pool: pool), cache: cache),
       encoder: encoder, adapters: adapters, settings: settings)
     return (session, modelDigest)
+  }
+
+  private func compiledSchema() throws -> CompiledSchema? {
+    if jsonObject { return try CompiledSchema.anyObject() }
+    guard let schema else { return nil }
+    let isText = schema.first == "{" && FileSystem.kind(of: schema) == nil
+    if isText { return try CompiledSchema(text: Array(schema.utf8)) }
+    let document = try JSONDocument(path: schema, limit: 4 * CompiledSchema.largestSchema)
+    do { return try CompiledSchema(document.root) } catch var error as SchemaError {
+      error.path = schema
+      throw error
+    }
   }
 
   private func answer(_ batches: [[RunTurn]], _ session: RunSession) throws {

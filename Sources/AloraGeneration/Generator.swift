@@ -1,5 +1,6 @@
 internal import AloraSystem
 internal import AloraAdapters
+package import AloraSchemas
 package import AloraInference
 
 /// A text to continue.
@@ -15,6 +16,8 @@ package struct GenerationRequest: Sendable {
   package var seed: UInt64 = 0
   /// Tokens that end the text. The end token is the last generated one.
   package var endTokens: Set<Int> = []
+  /// The masks of the schema that the text has to fit; nil: anything.
+  package var schema: SchemaMasks?
 
   /// A request whose adapter is active by PEFT's rule: from the start of the invocation's last occurrence in the prompt.
   ///
@@ -43,6 +46,8 @@ package struct Generation: Sendable {
     case token = "end_token"
     /// The limit was reached.
     case limit
+    /// The text is a whole value of its schema, and nothing can follow it.
+    case complete
     /// The caller wanted no more.
     case stopped
   }
@@ -83,12 +88,20 @@ package final class Generator {
   {
     let start = MonotonicClock.seconds
     var results = requests.map { _ in Generation() }
-    var texts: [(held: CachedSequence, sampler: Sampler)] = []
+    var texts: [(held: CachedSequence, sampler: Sampler, constraint: SchemaText?)] = []
     var running: [Int] = []
     /// Whether the text continues.
     func take(_ index: Int, _ logits: ArraySlice<Float>) throws -> Bool {
       let request = requests[index]
-      let choice = texts[index].sampler.sample(logits)
+      let choice: SampledToken
+      if let constraint = texts[index].constraint {
+        guard let allowed = texts[index].sampler.sample(logits, allowed: constraint.mask) else {
+          throw SchemaError.vocabularyTooSmall
+        }
+        choice = allowed
+      } else {
+        choice = texts[index].sampler.sample(logits)
+      }
       results[index].choices.append(choice)
       let now = MonotonicClock.seconds - start
       if results[index].choices.count == 1 { results[index].secondsToFirstToken = now }
@@ -97,6 +110,8 @@ package final class Generator {
         results[index].end = .stopped
       } else if request.endTokens.contains(choice.token) {
         results[index].end = .token
+      } else if try !(texts[index].constraint?.advance(choice.token) ?? true) {
+        results[index].end = .complete
       } else {
         return results[index].choices.count < request.limit
       }
@@ -115,7 +130,8 @@ package final class Generator {
       let held = cache.sequence(
         beginning: request.tokens, atMost: max(0, request.tokens.count - 1), adapter: request.adapter,
         activationStart: request.activationStart, declaredLength: request.tokens.count + request.limit)
-      texts.append((held, Sampler(request.sampling, seed: request.seed)))
+      let constraint = try request.schema.map { try SchemaText($0) }
+      texts.append((held, Sampler(request.sampling, seed: request.seed), constraint))
       results[index].reusedCount = held.reusedCount
       if request.tokens.count - held.reusedCount > Self.shortCount {
         // Computed now, so that the requests after this one can reuse it.

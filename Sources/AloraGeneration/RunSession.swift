@@ -1,5 +1,6 @@
 package import AloraInference
 internal import AloraJSON
+package import AloraSchemas
 internal import AloraSystem
 internal import AloraTokenization
 
@@ -21,6 +22,8 @@ package final class RunSession {
     /// The parts of a chat besides its turns; nil if prompts are plain texts.
     package var frame: ChatFrame?
     package var contextLimit = ContextLimit.none
+    /// The masks of the schema that every answer has to fit; nil: anything.
+    package var schema: SchemaMasks?
 
     package init(limit: Int) { self.limit = limit }
   }
@@ -102,6 +105,7 @@ package final class RunSession {
     request.sampling = settings.sampling
     request.seed = turn.seed.map { UInt64($0) } ?? settings.seed
     request.endTokens = settings.endTokens
+    request.schema = settings.schema
     return request
   }
 

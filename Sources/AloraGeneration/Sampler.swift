@@ -1,3 +1,4 @@
+package import AloraSchemas
 internal import AloraTensors
 
 /// The rules for choosing the next token.
@@ -75,6 +76,20 @@ package struct Sampler: Sendable {
     let margin = Self.value(logits, first) - Self.value(logits, second)
     let token = options.temperature > 0 ? draw(logits, greatest: Self.value(logits, first)) : first
     return SampledToken(token: token, top: [first, second], margin: margin)
+  }
+
+  /// The next token among those that a mask allows; the logits of the others don't count.
+  ///
+  /// - Returns: nil if the mask has none of the logits' tokens.
+  package mutating func sample(_ logits: ArraySlice<Float>, allowed mask: TokenMask) -> SampledToken? {
+    var (tokens, values): ([Int], [Float]) = ([], [])
+    for token in 0..<logits.count where mask.contains(token) {
+      tokens.append(token)
+      values.append(logits[logits.startIndex + token])
+    }
+    guard !tokens.isEmpty else { return nil }
+    let choice = sample(values[...])
+    return SampledToken(token: tokens[choice.token], top: choice.top.map { tokens[$0] }, margin: choice.margin)
   }
 
   private static func value(_ logits: ArraySlice<Float>, _ token: Int) -> Float {

@@ -130,7 +130,8 @@ extension Model {
         total += elements(attention.query, attention.output) * count
         total += (elements(attention.key) + (attention.value.map { elements($0) } ?? 0)) * Double(positions.count)
         for position in computed {
-          total += 2 * Double(min(position + 1, shape.window ?? .max) * shape.queryRowCount)
+          let seen = min(position + 1, shape.window ?? .max, shape.chunk.map { position % $0 + 1 } ?? .max)
+          total += 2 * Double(seen * shape.queryRowCount)
         }
       case .feedForward(.gated(let network)): total += elements(network) * count
       case .feedForward(.experts(let mixture)):

@@ -4,7 +4,7 @@ internal import AloraModels
 package enum GraphMistake: Hashable, Sendable {
   /// Attention without its sinks.
   case sinksLeftOut
-  /// Windows this many tokens longer.
+  /// Windows or chunks this many tokens longer.
   case windowsChanged(by: Int)
   case windowsLeftOut
   /// Gate and up of feed-forward networks have each other's weights.
@@ -58,11 +58,12 @@ extension Attention where Matrix == WeightMatrix, Vector == FloatBuffer {
       guard sinks != nil else { return nil }
       changed.sinks = nil
     case .windowsChanged(let count):
-      guard let window = shape.window, window + count > 0 else { return nil }
-      changed.shape.window = window + count
+      guard let length = shape.window ?? shape.chunk, length + count > 0 else { return nil }
+      changed.shape.window = shape.window.map { $0 + count }
+      changed.shape.chunk = shape.chunk.map { $0 + count }
     case .windowsLeftOut:
-      guard shape.window != nil else { return nil }
-      changed.shape.window = nil
+      guard shape.window != nil || shape.chunk != nil else { return nil }
+      (changed.shape.window, changed.shape.chunk) = (nil, nil)
     default: return nil
     }
     return changed
@@ -96,7 +97,11 @@ extension ExpertMixture where Matrix == WeightMatrix {
       guard router.bias != nil else { return nil }
       changed.router = WeightMatrix(withoutBias: router)
     case .routingWeightsChanged:
-      changed.routing.weights = routing.weights == .softmaxOfAll ? .softmaxOfChosen : .softmaxOfAll
+      switch routing.weights {
+      case .softmaxOfAll: changed.routing.weights = .softmaxOfChosen
+      case .softmaxOfChosen: changed.routing.weights = .softmaxOfAll
+      case .sigmoidOnInput: return nil
+      }
     case .expertOrder(let name):
       guard let found = LayerOrder.orders(of: experts.count).first(where: { $0.name == name }) else { return nil }
       changed.experts = found.order.map { experts[$0] }

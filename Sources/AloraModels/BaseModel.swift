@@ -287,6 +287,10 @@ extension Hyperparameters {
       expertCount: experts, expertsPerToken: try optional("expert_used_count") ?? 0,
       vocabularySize: embedding.shape.dimensions[0], tiesEmbeddings: file.tensor(named: "output.weight") == nil,
       globalHeads: globalHeads?.global)
+    // Source: llama.cpp `src/models/llama4.cpp`.
+    if experts > 0, let step = try optional("interleave_moe_layer_step") {
+      interleave(Set((0..<layerCount).filter { step > 0 && ($0 + 1).isMultiple(of: step) }), dense: feedForward)
+    }
     guard keyValueHeads >= 1, heads.isMultiple(of: keyValueHeads), headDimension >= 2, headDimension.isMultiple(of: 2)
     else {
       throw ArchitectureError(

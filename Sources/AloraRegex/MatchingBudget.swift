@@ -25,10 +25,38 @@ package enum MatchingBudget {
     isLimited.store(true, ordering: .relaxed)
   }
 
+  /// Lifts the limit of the whole process: for a server, which reads its callers' texts for as long as it runs. Each text has
+  /// a budget of its own then: see ``withOwn(_:)``.
+  package static func endLimit() { isLimited.store(false, ordering: .relaxed) }
+
+  @TaskLocal private static var own: OwnBudget?
+  private static let usesOwn = Atomic<Bool>(false)
+
+  /// The time that the matches of one text may take, by the same rule as the whole process's.
+  private final class OwnBudget: Sendable {
+    let spent = Atomic<Int>(0)
+    let allowed = Atomic<Int>(5_000_000_000)
+  }
+
+  /// Gives the matches within `body` a budget of their own. If they exceed it, the match that did ends with an error.
+  package static func withOwn<Result>(_ body: () throws -> Result) rethrows -> Result {
+    usesOwn.store(true, ordering: .relaxed)
+    return try $own.withValue(OwnBudget()) { try body() }
+  }
+
+  private static func spend<Result>(of budget: OwnBudget, byteCount: Int, _ body: () -> Result) -> Result? {
+    budget.allowed.add(byteCount.multipliedReportingOverflow(by: 2000).partialValue, ordering: .relaxed)
+    let start = MonotonicClock.nanoseconds
+    let result = body()
+    let spent = budget.spent.add(MonotonicClock.nanoseconds - start, ordering: .relaxed).newValue
+    return spent > budget.allowed.load(ordering: .relaxed) ? nil : result
+  }
+
   /// Runs one match over `byteCount` bytes.
   ///
   /// - Returns: nil if all matches together have taken too long.
   static func spend<Result>(byteCount: Int, _ body: () -> Result) -> Result? {
+    if usesOwn.load(ordering: .relaxed), let own { return spend(of: own, byteCount: byteCount, body) }
     guard isLimited.load(ordering: .relaxed) else { return body() }
     watch()
     let start = MonotonicClock.nanoseconds

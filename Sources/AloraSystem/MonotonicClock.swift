@@ -11,3 +11,14 @@ package enum MonotonicClock {
   /// Units: seconds since an arbitrary start.
   package static var seconds: Double { Double(nanoseconds) * 1e-9 }
 }
+
+/// The time of day, which somebody may set.
+package enum WallClock {
+  /// Units: seconds since 1970.
+  package static var seconds: Int {
+    var time = timespec()
+    // Safe: as above.
+    _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return Int(time.tv_sec)
+  }
+}

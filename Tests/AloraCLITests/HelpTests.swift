@@ -5,7 +5,8 @@ import Testing
 @Suite struct HelpTests {
   private static let commands = [
     [], ["convert"], ["inspect"], ["diff"], ["tokenize"], ["tokens"], ["logits"], ["golden"], ["golden", "record"],
-    ["verify"], ["run"], ["bench"], ["bench", "prefill"], ["bench", "decode"], ["bench", "ttft"], ["bench", "kernels"],
+    ["verify"], ["run"], ["serve"], ["bench"], ["bench", "prefill"], ["bench", "decode"], ["bench", "ttft"],
+    ["bench", "kernels"],
   ]
 
   private func help(_ command: [String], width: Int) throws -> [String] {

@@ -109,7 +109,9 @@ import Testing
     let (one, other) = (try testData("inference/llama/adapter"), try testData("inference/llama-lora/adapter"))
     #expect(try expectConforming(["diff", one, one, "--json"], to: "diff")["equal"].boolean())
     #expect(try !expectConforming(["diff", one, other, "--json"], to: "diff", status: 1)["equal"].boolean())
-    let (gguf, gemma) = (try testData("inference/qwen2/base.gguf"), try testData("inference/granite-untied/base.gguf"))
+    let (gguf, gemma) = (
+      try testData("inference/qwen2/base.gguf"), try testData("inference/gemma3-six-layers/base.gguf")
+    )
     _ = try expectConforming(["diff", gguf, gemma, "--json"], to: "diff", status: 1)
   }
 

@@ -111,7 +111,7 @@ import Testing
     }
   }
 
-  /// If only a wrapper keeps a name from the base, another base would not help.
+  /// If only a wrapper keeps a name from the base, another base wouldn't help, and none is advised.
   @Test(arguments: [
     ("actor.base_model.model.", "actor.base_model.model.", ""),
     ("base_model.model.model.layers.", "_flat_param.", "_flat_param."),

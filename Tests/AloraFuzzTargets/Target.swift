@@ -26,7 +26,7 @@ import AloraVerification
 /// What an input is read as.
 public enum Target: String, CaseIterable, Sendable {
   case json, gguf, safetensors, shards, npz, adapter, tokenizer, template, convert, model
-  case golden, cache, response, script, card, pattern, graph, prompts, baseline, engine
+  case golden, cache, response, script, card, pattern, graph, prompts, baseline, engine, schema
   /// A planted fault, to prove that faults are found.
   case proof
 
@@ -52,7 +52,7 @@ public enum Target: String, CaseIterable, Sendable {
     case .prompts: ["prompts.jsonl"]
     case .baseline: ["baseline.json"]
     case .engine: ["model.gguf", "adapter.gguf"]
-    case .response, .pattern: []
+    case .response, .pattern, .schema: []
     }
   }
 
@@ -89,6 +89,7 @@ public enum Target: String, CaseIterable, Sendable {
         directory: directory, baseModelName: "org/Base-7B", baseModelID: nil, weightCount: 100_000)
       _ = identity.defaultFileName(outputType: "F32")
     case .pattern: match(parts)
+    case .schema: try FuzzSchema.read(parts)
     case .graph: _ = try ModelGraph(configuration: JSONDocument(path: paths[0], allowsNonFinite: true).root)
     }
   }

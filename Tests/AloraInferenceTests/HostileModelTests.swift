@@ -142,7 +142,7 @@ import Testing
 
   @Test(arguments: [
     "gemma3", "phi3-longrope", "granite-moe-hybrid-experts", "qwen3-yarn", "llama-llama3-sharded", "gpt-oss-mxfp4",
-    "gemma4", "ministral3", "exaone4",
+    "gemma4", "ministral3", "exaone4", "llama4",
   ])
   func anyValueInAConfigurationIsReadOrRefused(_ name: String) throws {
     let values = [

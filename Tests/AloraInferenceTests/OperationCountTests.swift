@@ -40,7 +40,10 @@ import Testing
       let first = index + 1 < h.layerCount ? 0 : count - outputRows
       let shape = try #require(layer.attention).shape
       for position in first..<count {
-        attention += 2 * shape.queryRowCount * min(position + 1, shape.window ?? .max)
+        let seen = (0...position).count { other in
+          position - other < shape.window ?? .max && shape.chunk.map { other / $0 == position / $0 } ?? true
+        }
+        attention += 2 * shape.queryRowCount * seen
       }
     }
     let counted = model.operationCount(positions: 0..<count, outputRows: outputRows)

@@ -30,6 +30,10 @@ import Testing
     .init(fixture: "cohere2", mistake: .windowsChanged(by: 1)),
     .init(fixture: "gemma4", mistake: .windowsChanged(by: -1)),
     .init(fixture: "glm4", mistake: .gateAndUpExchanged),
+    .init(fixture: "llama4", mistake: .windowsChanged(by: 1)),
+    .init(fixture: "llama4-dense", mistake: .windowsLeftOut),
+    .init(fixture: "llama4-experts", mistake: .gateAndUpExchanged),
+    .init(fixture: "llama4-experts", mistake: .expertOrder(.oneLate)),
     .init(fixture: "phi4-mini", mistake: .gateAndUpExchanged),
   ]
 

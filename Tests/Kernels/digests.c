@@ -251,12 +251,14 @@ static void run_attention(alora_isa isa, float *y, size_t count, const void *con
 
 static void attentions(void) {
   static const float sinks[] = {1.5f, -2.0f, 100.0f, 0.0f, -INFINITY};  // a small one, a large one and none in effect
-  static const struct { size_t dim, group, window, tokens; float cap; int has_sinks; } cases[] = {
+  static const struct { size_t dim, group, window, tokens; float cap; int has_sinks; size_t chunk; } cases[] = {
       {64, 3, 0, 150, 0.0f}, {64, 1, 0, 97, 0.0f}, {80, 4, 40, 200, 0.0f}, {16, 13, 5, 60, 20.0f}, {20, 2, 33, 131, 0.0f}, {128, 7, 1, 40, 0.0f}, {64, 3, 0, 1, 0.0f}, {256, 30, 0, 35, 50.0f},
-      {64, 5, 0, 97, 0.0f, 1}, {20, 3, 33, 131, 20.0f, 1}};
+      {64, 5, 0, 97, 0.0f, 1}, {20, 3, 33, 131, 20.0f, 1},
+      {64, 3, 0, 150, 0.0f, 0, 40}, {20, 2, 0, 131, 0.0f, 1, 5}, {80, 1, 7, 97, 0.0f, 0, 32}};
   for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
     attention a = {.shape = {cases[c].dim, cases[c].group, cases[c].window, 0.125f, cases[c].cap}, .tokens = cases[c].tokens};
     if (cases[c].has_sinks) a.shape.sinks = sinks;
+    a.shape.chunk = cases[c].chunk;
     const size_t width = a.shape.head_dim * a.shape.group;
     state = 31 * c;
     float *q = malloc(4 * a.tokens * width), *k = malloc(4 * a.tokens * a.shape.head_dim), *v = malloc(4 * a.tokens * a.shape.head_dim);

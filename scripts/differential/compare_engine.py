@@ -1,4 +1,4 @@
-"""Compare `alora logits` with transformers and PEFT on random configurations of each class of dense model.
+"""Compare `alora logits` with transformers and PEFT on random configurations of each class.
 
 usage: compare_engine.py ALORA [--seeds N] [--first S] [CLASS …]       (needs torch, transformers and peft)
 
@@ -129,8 +129,22 @@ def phi3(r):
     return s | dict(original_max_position_embeddings=16, sliding_window=r.choice([None, 6]), rms_norm_eps=1e-5, rope_parameters=p)
 
 
+def llama4(r):
+    s = sizes(r)
+    layers, experts = range(s["num_hidden_layers"]), r.choice([1, 2, 4])
+    return s | dict(num_local_experts=experts, num_experts_per_tok=r.randint(1, experts), intermediate_size_mlp=r.choice([20, 40]),
+                    interleave_moe_layer_step=r.choice([1, 2]), moe_layers=r.choice([None, [i for i in layers if r.random() < 0.5]]),
+                    attention_chunk_size=r.choice([1, 5, 16, 300]), no_rope_layer_interval=r.choice([2, 4]),
+                    no_rope_layers=r.choice([None, [], [r.choice([0, 1]) for _ in layers]]),
+                    layer_types=r.choice([None, [r.choice(["chunked_attention", "full_attention"]) for _ in layers]]),
+                    use_qk_norm=r.random() < 0.5, attn_temperature_tuning=r.random() < 0.7, floor_scale=r.choice([1, 7, 16]),
+                    attn_scale=r.choice([0.1, 0.5]), attention_bias=r.random() < 0.3, rms_norm_eps=1e-5,
+                    rope_parameters=rope(r, *PLAIN, original=16))
+
+
 CLASSES = {"Olmo3": (olmo3, SEPARATE), "Ministral3": (ministral3, SEPARATE), "Glm4": (glm4, FUSED), "Exaone4": (exaone4, SEPARATE),
-           "Cohere2": (cohere2, SEPARATE), "Gemma4Text": (gemma4, SEPARATE), "Phi3": (phi3, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"])}
+           "Cohere2": (cohere2, SEPARATE), "Gemma4Text": (gemma4, SEPARATE), "Phi3": (phi3, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]),
+           "Llama4Text": (llama4, ATTENTION)}
 
 
 def computed(alora, base, tokens, adapter=None):

@@ -37,6 +37,9 @@ def seeds(target):
         return [p.read_bytes() for p in files("**/README.md")] + cards()
     if target == "pattern":
         return [pattern.encode() + SEPARATOR + TEXT for pattern in patterns()]
+    if target == "schema":
+        cases = json.loads((DATA / "schemas/cases.json").read_text())["cases"]
+        return [json.dumps(case["schema"]).encode() + SEPARATOR + bytes(range(3, 60, 7)) for case in cases]
     if target == "graph":
         return [p.read_bytes() for p in files("**/config.json")]
     if target == "json":
@@ -275,6 +278,8 @@ def words(target):
         found.update(re.findall(rb'"([A-Za-z_]{2,40})"', path.read_bytes()))
     if target == "template":
         found = set(re.findall(rb"[a-z_]{2,20}|\{%-?|-?%\}|\{\{|\}\}", b" ".join(seeds("template"))))
+    if target == "schema":
+        found = set(re.findall(rb'"([$A-Za-z-]{2,20})"', b" ".join(seeds("schema"))))
     if target == "tokenizer":
         found = set()
         for path in files("tokenizers/cases/*/tokenizer.json"):

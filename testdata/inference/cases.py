@@ -97,6 +97,17 @@ CASES = {
     "gemma4-values": small("Gemma4ForCausalLM", lambda: t.gemma4(**TINY_ODD, tie_word_embeddings=False), plain=True),
     "phi4-mini": small("Phi3ForCausalLM", lambda: t.phi3(**{**TINY, "heads": 2, "kv_heads": 1}, **LONGROPE, tie_word_embeddings=True, **rope(
         "longrope", partial_rotary_factor=0.75, short_factor=factors(1.0, 0.05, 3), long_factor=factors(1.1, 1.3, 3))), PHI3, style="legacy"),
+    # chunks of 8, and positions in every other layer; most prompts are longer than a chunk and than floor_scale
+    "llama4": small("Llama4ForCausalLM", lambda: t.llama4(
+        **{**TINY, "inter": 12}, attention_chunk_size=8, floor_scale=8, attn_scale=0.3, no_rope_layer_interval=2), ATTENTION),
+    "llama4-dense": small("Llama4ForCausalLM", lambda: t.llama4(
+        **{**TINY_ODD, "inter": 10, "layers": 3}, attention_chunk_size=5, no_rope_layers=[1, 0, 1], attn_temperature_tuning=False,
+        use_qk_norm=False, moe_layers=[1], num_experts_per_tok=2, attention_bias=True, tie_word_embeddings=True), ALL, plain=True),
+    # what a GGUF can express
+    "llama4-experts": small("Llama4ForCausalLM", lambda: t.llama4(
+        **{**TINY, "inter": 12, "layers": 4}, interleave_moe_layer_step=2, num_experts_per_tok=2), ["q_proj"], plain=True,
+        target_parameters=["feed_forward.experts.gate_up_proj", "feed_forward.experts.down_proj"]),
+    "olmoe-limit": small("OlmoeForCausalLM", lambda: t.olmoe(**{**TINY, "inter": 12}, clip_qkv=0.7), ATTENTION),
     "seed-oss": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL)),
     "seed-oss-bias": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL, attention_bias=False, attention_out_bias=True, mlp_bias=True)),
     "mixtral-window": case("MixtralForCausalLM", lambda: t.mixtral(**{**ODD, "inter": 20, "kv_heads": 3}, sliding_window=8, tie_word_embeddings=True),

@@ -157,7 +157,7 @@ def watch_routing(model, gaps):
         chosen = model.config.num_experts_per_tok
         gaps.append(float((top[:, chosen - 1] - top[:, chosen]).min()))
     for module in model.modules():
-        if type(module).__name__.endswith("TopKRouter"):
+        if type(module).__name__.endswith(("TopKRouter", "Llama4Router")):
             module.register_forward_hook(hook)
 
 

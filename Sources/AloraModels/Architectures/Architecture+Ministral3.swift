@@ -14,7 +14,7 @@ extension Architecture {
       let isDescribed = try reader.states("rope_parameters") || reader.states("rope_scaling")
       return isDescribed ? nil : "the configuration doesn't describe the rotary embedding (rope_parameters)"
     },
-    numbers: GraphNumberRules(window: .everyLayer(fallback: nil), hasTemperature: true),
+    numbers: GraphNumberRules(window: .everyLayer(fallback: nil), temperature: .ofRotary),
     modules: { h in LayerModule.attention(h, isPermuted: true) + LayerModule.gatedFeedForward(h) },
     layer: { layer in try layer.preNorm(layer.attention(), layer.gated()) })
 }

@@ -8,7 +8,7 @@ extension Architecture {
       vocabularySize: 151_936, hiddenSize: 2048, feedForwardSize: 5632, layerCount: 24, headCount: 16,
       keyValueHeadCount: 16, contextLength: 32768,
       experts: .init(
-        count: 60, perToken: 4, feedForwardSize: 1408, sharedFeedForwardSize: 5632, hasDenseLayers: true)),
+        count: 60, perToken: 4, feedForwardSize: 1408, sharedFeedForwardSize: 5632, denseLayers: .sparse)),
     numbers: GraphNumberRules(
       window: .evenLayersIfUsed, biases: .queryKeyValueAsConfigured(by: "qkv_bias"),
       routing: .asConfigured(isNormalizedInGGUF: false)),

@@ -6,7 +6,7 @@ extension Architecture {
     Names(gguf: "qwen3moe", family: "Qwen3Moe", modelTypes: ["qwen3_moe"]),
     defaults: ConfigurationDefaults(
       vocabularySize: 151_936, hiddenSize: 2048, feedForwardSize: 6144, layerCount: 24, keyValueHeadCount: 4,
-      contextLength: 32768, experts: .init(count: 128, perToken: 8, feedForwardSize: 768, hasDenseLayers: true)),
+      contextLength: 32768, experts: .init(count: 128, perToken: 8, feedForwardSize: 768, denseLayers: .sparse)),
     numbers: GraphNumberRules(
       window: .ifUsed, biases: .asConfigured, routing: .asConfigured(isNormalizedInGGUF: true)),
     modules: { h in LayerModule.attention(h, isPermuted: false) + LayerModule.routedFeedForward(h) },

@@ -102,7 +102,7 @@ package struct Architecture: Sendable {
     .llama, .mixtral, .mistral, .ministral3, .mistral3, .granite, .graniteMoe, .graniteMoeShared, .graniteMoeHybrid,
     .qwen2, .qwen2VL, .qwen3, .qwen3VL, .qwen2Moe, .qwen3Moe, .olmoe, .gptOss, .olmo3, .olmo2, .smolLM3, .seedOss,
     .glm4,
-    .exaone4, .cohere2, .phi3, .gemma2, .gemma3, .gemma4,
+    .exaone4, .cohere2, .phi3, .gemma2, .gemma3, .gemma4, .llama4,
   ]
 }
 

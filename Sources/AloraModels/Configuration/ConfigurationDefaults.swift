@@ -30,7 +30,16 @@ struct ConfigurationDefaults: Sendable {
     var feedForwardSize: Int?
     /// `shared_expert_intermediate_size`; nil for a class without a shared expert.
     var sharedFeedForwardSize: Int?
-    /// Whether `decoder_sparse_step` and `mlp_only_layers` name layers without experts.
-    var hasDenseLayers = false
+    var denseLayers = DenseLayers.none
+  }
+
+  /// Which layers of a mixture of experts have one network.
+  enum DenseLayers: Sendable {
+    case none
+    /// As `decoder_sparse_step` and `mlp_only_layers` say.
+    case sparse
+    /// As `interleave_moe_layer_step` and `moe_layers` say. `intermediate_size_mlp` is their width, with this default;
+    /// a shared network is as wide as an expert.
+    case interleaved(feedForwardSize: Int)
   }
 }

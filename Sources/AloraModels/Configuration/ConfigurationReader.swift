@@ -115,11 +115,26 @@ extension Hyperparameters {
     if let width = experts.sharedFeedForwardSize {
       sharedFeedForwardSize = try reader.integer("shared_expert_intermediate_size", default: width)
     }
-    guard experts.hasDenseLayers else { return }
-    let step = max(1, try reader.integer("decoder_sparse_step", default: 1))
-    let listed = try reader.json[optional: "mlp_only_layers"]?.integers(in: 0...Self.layers.upperBound) ?? []
-    let only = Set(listed)
-    denseLayers = Set((0..<layerCount).filter { only.contains($0) || !($0 + 1).isMultiple(of: step) })
+    switch experts.denseLayers {
+    case .none: break
+    case .sparse:
+      let step = max(1, try reader.integer("decoder_sparse_step", default: 1))
+      let listed = try reader.json[optional: "mlp_only_layers"]?.integers(in: 0...Self.layers.upperBound) ?? []
+      let only = Set(listed)
+      denseLayers = Set((0..<layerCount).filter { only.contains($0) || !($0 + 1).isMultiple(of: step) })
+      denseFeedForwardSize = denseLayers.isEmpty ? 0 : dense
+    case .interleaved(let width):
+      let listed = try reader.json[optional: "moe_layers"]?.integers(in: 0...Self.layers.upperBound)
+      let step = max(1, try reader.integer("interleave_moe_layer_step", default: 1))
+      let sparse = listed.map { Set($0) } ?? Set((0..<layerCount).filter { ($0 + 1).isMultiple(of: step) })
+      interleave(sparse, dense: max(1, try reader.integer("intermediate_size_mlp", default: width)))
+    }
+  }
+
+  /// One network in all layers but these, and a shared network as wide as an expert beside experts.
+  mutating func interleave(_ sparse: Set<Int>, dense: Int) {
+    denseLayers = Set((0..<layerCount).filter { !sparse.contains($0) })
     denseFeedForwardSize = denseLayers.isEmpty ? 0 : dense
+    sharedFeedForwardSize = feedForwardSize
   }
 }

@@ -19,6 +19,15 @@ struct GraphNumberRules: Sendable {
     case allButEveryAndLast(period: Int, fallback: Int)
   }
 
+  /// Which queries grow with the position.
+  enum Temperature: Sendable {
+    case none
+    /// All, by `llama_4_scaling_beta` of the rotary embedding's description.
+    case ofRotary
+    /// Those of layers without positions, by `attn_scale` and `floor_scale`.
+    case ofLayersWithoutPositions
+  }
+
   /// Factor of attention scores.
   enum AttentionScale: Sendable {
     /// 1 / √(head dimension)
@@ -69,6 +78,8 @@ struct GraphNumberRules: Sendable {
     case softmaxOfChosen
     /// The same if `norm_topk_prob` says so, else their part of the softmax of all logits. A GGUF doesn't say it.
     case asConfigured(isNormalizedInGGUF: Bool)
+    /// The sigmoid of their logits, on an expert's input.
+    case sigmoidOnInput
   }
 
   var activation = GateActivation.silu
@@ -77,8 +88,14 @@ struct GraphNumberRules: Sendable {
   var positions = Positions.plain
   /// Which elements of a head are rotated together.
   var rotaryLayout = RotaryEmbedding.Layout.halves
-  /// Whether queries grow with the position, by `llama_4_scaling_beta` of the rotary embedding's description.
-  var hasTemperature = false
+  var temperature = Temperature.none
+  /// What a missing `attention_chunk_size` means: the chunks of layers with positions, unless `layer_types` names others. Nil
+  /// for an architecture without chunks.
+  var chunk: Int?
+  /// Whether heads of queries and keys have a norm after their rotation, unless `use_qk_norm` says no.
+  var normsRotated = false
+  /// Whether `clip_qkv` limits queries, keys and values.
+  var hasLimit = false
   var biases = Biases.none
   var routing = Routing.softmaxOfChosen
   /// Whether YaRN's borders are whole numbers in a GGUF, which doesn't say it.

@@ -10,7 +10,9 @@ extension GraphNumbers {
   /// - Throws: ``GGUFError``; ``ArchitectureError``.
   init(gguf file: GGUFFileSet, _ h: Hyperparameters, architecture: String, _ rules: GraphNumberRules) throws {
     let reader = GGUFReader(file: file, prefix: architecture)
-    let windows = try Self.windows(reader, h, rules.window)
+    let windows =
+      rules.chunk == nil
+      ? try Self.windows(reader, h, rules.window) : [Int?](repeating: nil, count: h.layerCount)
     let (rotaries, rotaryOfKind) = try Self.rotaries(reader, h, rules)
     var attention = 1 / Double(h.headDimension).squareRoot()
     switch rules.attentionScale {
@@ -49,13 +51,25 @@ extension GraphNumbers {
       norm: rules.norm, normEpsilon: Float(epsilon), normOffset: rules.normOffset,
       residualScale: try multiplier("residual_scale"), attentionScale: Float(attention),
       attentionSoftCap: try softCap("attn_logit_softcapping", rules.softCaps?.attention),
-      attentionTemperature: rules.hasTemperature ? try AttentionTemperature(reader) : nil,
+      attentionLimit: try Self.limit(reader, rules),
+      // llama.cpp's source says it of Llama 4's models by their number of experts.
+      normsRotated: rules.normsRotated && h.expertCount != 128,
       activation: rules.activation, routingWeights: try Self.routingWeights(reader, rules.routing),
       layers: windows.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) })
-    // The files don't say it; llama.cpp has the period in its source.
-    if case .allButEvery(let period) = rules.positions {
+    let chunk = try rules.chunk.map { try reader.integer("attention.sliding_window", default: $0) }
+    // The files don't say it; llama.cpp has the period in its source. Models without chunks have positions in all layers.
+    if case .allButEvery(let period) = rules.positions, chunk != 0 {
       for index in layers.indices where (index + 1).isMultiple(of: period) { layers[index].rotary = nil }
     }
+    for index in layers.indices where layers[index].rotary != nil { layers[index].chunk = chunk == 0 ? nil : chunk }
+    try setTemperatures(rules, ofRotary: AttentionTemperature(reader)) {
+      AttentionTemperature(slope: 0.1, length: 8192, offset: 1)
+    }
+  }
+
+  private static func limit(_ reader: GGUFReader, _ rules: GraphNumberRules) throws -> Float? {
+    let stated = rules.hasLimit ? try reader.number("attention.clamp_kqv", default: 0) : 0
+    return stated > 0 ? Float(stated) : nil
   }
 
   /// Source: llama.cpp `src/llama-graph.cpp` (`build_moe_ffn`), `src/models/` for what its arguments are.
@@ -66,9 +80,13 @@ extension GraphNumbers {
     guard scale == 0 || scale == 1 else {
       throw reader.error("\(reader.prefix).expert_weights_scale", "a scale of \(scale) is not supported")
     }
-    guard case .asConfigured(let isNormalized) = rule else { return .softmaxOfChosen }
-    let stated = try reader.file.metadata.boolean(ifPresent: "\(reader.prefix).expert_weights_norm")
-    return stated ?? isNormalized ? .softmaxOfChosen : .softmaxOfAll
+    switch rule {
+    case .softmaxOfChosen: return .softmaxOfChosen
+    case .asConfigured(let isNormalized):
+      let stated = try reader.file.metadata.boolean(ifPresent: "\(reader.prefix).expert_weights_norm")
+      return stated ?? isNormalized ? .softmaxOfChosen : .softmaxOfAll
+    case .sigmoidOnInput: return .sigmoidOnInput
+    }
   }
 
   private static func windows(

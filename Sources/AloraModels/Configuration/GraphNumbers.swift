@@ -21,6 +21,9 @@ struct GraphNumbers {
   struct Layer {
     /// A token sees itself and `window - 1` positions before it; nil: all.
     var window: Int?
+    /// A token sees no position before its own chunk of that many; nil: all.
+    var chunk: Int?
+    var temperature: AttentionTemperature?
     /// An index of ``GraphParameters/rotaries``; nil for a layer without positions.
     var rotary: Int?
   }
@@ -34,7 +37,10 @@ struct GraphNumbers {
   var residualScale: Float
   var attentionScale: Float
   var attentionSoftCap: Float?
-  var attentionTemperature: AttentionTemperature?
+  /// Queries, keys and values are limited to ± this.
+  var attentionLimit: Float?
+  /// Whether heads of queries and keys have a norm after their rotation.
+  var normsRotated: Bool
   var activation: GateActivation
   var routingWeights: ExpertRouting.Weights
   var layers: [Layer]
@@ -91,30 +97,71 @@ extension GraphNumbers {
       norm: rules.norm, normEpsilon: Float(epsilon), normOffset: rules.normOffset,
       residualScale: try multiplier("residual_multiplier"), attentionScale: Float(attention),
       attentionSoftCap: try softCap("attn_logit_softcapping", rules.softCaps?.attention),
-      attentionTemperature: rules.hasTemperature ? try AttentionTemperature(reader, h, rules.positions) : nil,
+      attentionLimit: rules.hasLimit
+        ? try reader.json[optional: "clip_qkv"].map { _ in Float(try reader.positive("clip_qkv", default: 1)) } : nil,
+      normsRotated: rules.normsRotated ? try reader.boolean("use_qk_norm", default: true) : false,
       activation: try rules.activation.configured(by: reader),
       routingWeights: try Self.routingWeights(reader, rules.routing),
       layers: isSliding.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) })
     for index in try Self.layersWithoutPositions(reader, h, rules.positions) { layers[index].rotary = nil }
+    try setTemperatures(rules, ofRotary: AttentionTemperature(reader, h, rules.positions)) {
+      try AttentionTemperature(reader)
+    }
+    if let usual = rules.chunk { try setChunks(reader, usual: usual) }
+  }
+
+  /// Source: transformers `models/llama4/configuration_llama4.py`.
+  private mutating func setChunks(_ reader: ConfigurationReader, usual: Int) throws {
+    let size =
+      reader.has("attention_chunk_size")
+      ? try reader.json[optional: "attention_chunk_size"]?.integer(in: Hyperparameters.extent) : usual
+    let kinds = try reader.strings("layer_types")
+    if let kinds, kinds.count != layers.count {
+      throw reader.json.error(.outOfRange, "layer_types lists \(kinds.count) layers of \(layers.count)")
+    }
+    for index in layers.indices {
+      let isChunked = kinds.map { $0[index] == "chunked_attention" } ?? (layers[index].rotary != nil)
+      layers[index].chunk = isChunked ? size : nil
+    }
+  }
+
+  mutating func setTemperatures(
+    _ rules: GraphNumberRules, ofRotary: @autoclosure () throws -> AttentionTemperature?,
+    withoutPositions: () throws -> AttentionTemperature?
+  ) rethrows {
+    switch rules.temperature {
+    case .none: break
+    case .ofRotary:
+      let temperature = try ofRotary()
+      for index in layers.indices { layers[index].temperature = temperature }
+    case .ofLayersWithoutPositions:
+      let temperature = try withoutPositions()
+      for index in layers.indices where layers[index].rotary == nil { layers[index].temperature = temperature }
+    }
   }
 
   private static func routingWeights(
     _ reader: ConfigurationReader, _ rule: GraphNumberRules.Routing
   ) throws -> ExpertRouting.Weights {
-    guard case .asConfigured = rule else { return .softmaxOfChosen }
-    return try reader.boolean("norm_topk_prob", default: false) ? .softmaxOfChosen : .softmaxOfAll
+    switch rule {
+    case .softmaxOfChosen: return .softmaxOfChosen
+    case .asConfigured: return try reader.boolean("norm_topk_prob", default: false) ? .softmaxOfChosen : .softmaxOfAll
+    case .sigmoidOnInput: return .sigmoidOnInput
+    }
   }
 
   private static func layersWithoutPositions(
     _ reader: ConfigurationReader, _ h: Hyperparameters, _ positions: GraphNumberRules.Positions
   ) throws -> [Int] {
     guard case .allButEvery(let period) = positions else { return [] }
-    guard let flags = try reader.json[optional: "no_rope_layers"] else {
+    func periodic() throws -> [Int] {
       let stated = try reader.integer("no_rope_layer_interval", default: period)
       return (0..<h.layerCount).filter { stated > 0 && ($0 + 1).isMultiple(of: stated) }
     }
+    guard let flags = try reader.json[optional: "no_rope_layers"] else { return try periodic() }
     // 1 says that the layer has positions, whatever the name of the list says.
     let list = try flags.integers(in: 0...1)
+    if list.isEmpty { return try periodic() }
     guard list.count == h.layerCount else {
       throw flags.error(.outOfRange, "expected a flag for each of \(h.layerCount) layers, found \(list.count)")
     }
@@ -216,6 +263,19 @@ extension AttentionTemperature {
       throw slope.error(.outOfRange, "llama_4_scaling_beta needs original_max_position_embeddings")
     }
     self.init(slope: Float(try slope.number()), length: description.originalLength)
+  }
+}
+
+extension AttentionTemperature {
+  /// What a configuration says of layers without positions; nil if their queries don't grow.
+  fileprivate init?(_ reader: ConfigurationReader) throws {
+    if let value = try reader.json[optional: "attn_temperature_tuning"] {
+      // Older files have a number.
+      guard try (try? value.boolean()) ?? (value.number() != 0) else { return nil }
+    }
+    self.init(
+      slope: Float(try reader.number("attn_scale", default: 0.1)),
+      length: try reader.json[optional: "floor_scale"]?.integer(in: Hyperparameters.extent) ?? 8192, offset: 1)
   }
 }
 

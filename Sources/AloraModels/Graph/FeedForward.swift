@@ -75,6 +75,8 @@ package struct ExpertRouting: Hashable, Sendable {
     case softmaxOfChosen
     /// Their part of the softmax of all logits.
     case softmaxOfAll
+    /// The sigmoid of their logits, which is what an expert's input is multiplied by, and not its output.
+    case sigmoidOnInput
   }
   package var expertsPerToken: Int
   package var weights = Weights.softmaxOfChosen

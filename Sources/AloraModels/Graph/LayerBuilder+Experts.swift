@@ -7,6 +7,8 @@ struct ExpertFiles {
     var down = "experts.down_proj"
     /// False: an expert's gate, then its up. True: the rows of both alternate, and the parameters are [experts, in, out].
     var isInterleaved = false
+    /// Whether the parameters are [experts, in, out], with an expert's gate before its up.
+    var isByColumns = false
   }
 
   /// The projections of one expert, below `experts.{number}`.
@@ -97,7 +99,11 @@ extension LayerBuilder {
           form: .mxfp4(exponents: path + "_scales"), biasName: bias),
       ]
     } else {
-      places = [.init(name: path, rows: joined..<(joined + rows), rowCount: all)]
+      places = [
+        .init(
+          name: path, rows: joined..<(joined + rows), rowCount: all,
+          form: files.parameters.isByColumns ? .columns(matrixCount: count) : .rows)
+      ]
     }
     if let (module, names) = files.projections {
       places.append(

@@ -108,11 +108,13 @@ struct LayerBuilder {
           queryNorm: headNorm("q", rowCount: q), keyNorm: headNorm("k", rowCount: kv),
           valueNorm: normsValues
             ? Norm(weight: nil, count: h.headDimension, epsilon: numbers.normEpsilon) : nil,
+          rotatedNorm: numbers.normsRotated && layer.rotary != nil
+            ? Norm(weight: nil, count: h.headDimension, epsilon: numbers.normEpsilon) : nil,
           sinks: hasSinks ? sinks() : nil,
           shape: AttentionShape(
             headCount: h.headCount, keyValueHeadCount: h.keyValueHeadCount, headDimension: h.headDimension,
-            window: layer.window, rotary: layer.rotary, scale: numbers.attentionScale,
-            softCap: numbers.attentionSoftCap, temperature: numbers.attentionTemperature))))
+            window: layer.window, chunk: layer.chunk, rotary: layer.rotary, scale: numbers.attentionScale,
+            softCap: numbers.attentionSoftCap, temperature: layer.temperature, limit: numbers.attentionLimit))))
   }
 
   private func sinks() -> GraphVector {

@@ -24,13 +24,16 @@ package struct Attention<Matrix, Vector> {
   package var queryNorm: Norm<Vector>?
   package var keyNorm: Norm<Vector>?
   package var valueNorm: Norm<Vector>?
+  /// On each head of queries and keys, after their rotation.
+  package var rotatedNorm: Norm<Vector>?
   /// Attention sinks: for each head, a logit that takes part in the softmax, but contributes no value.
   package var sinks: Vector?
   package var shape: AttentionShape
 
   package init(
     query: Matrix, key: Matrix, value: Matrix?, output: Matrix, queryNorm: Norm<Vector>? = nil,
-    keyNorm: Norm<Vector>? = nil, valueNorm: Norm<Vector>? = nil, sinks: Vector? = nil, shape: AttentionShape
+    keyNorm: Norm<Vector>? = nil, valueNorm: Norm<Vector>? = nil, rotatedNorm: Norm<Vector>? = nil,
+    sinks: Vector? = nil, shape: AttentionShape
   ) {
     self.query = query
     self.key = key
@@ -39,6 +42,7 @@ package struct Attention<Matrix, Vector> {
     self.queryNorm = queryNorm
     self.keyNorm = keyNorm
     self.valueNorm = valueNorm
+    self.rotatedNorm = rotatedNorm
     self.sinks = sinks
     self.shape = shape
   }
@@ -49,7 +53,7 @@ package struct Attention<Matrix, Vector> {
     Attention<NewMatrix, NewVector>(
       query: try matrix(query), key: try matrix(key), value: try value.map(matrix), output: try matrix(output),
       queryNorm: try queryNorm?.map(vector), keyNorm: try keyNorm?.map(vector), valueNorm: try valueNorm?.map(vector),
-      sinks: try sinks.map(vector), shape: shape)
+      rotatedNorm: try rotatedNorm?.map(vector), sinks: try sinks.map(vector), shape: shape)
   }
 }
 
@@ -60,6 +64,8 @@ package struct AttentionShape: Hashable, Sendable {
   package var headDimension: Int
   /// A token sees itself and `window - 1` positions before it; nil: all.
   package var window: Int?
+  /// A token sees no position before its own chunk of that many; nil: all.
+  package var chunk: Int?
   /// The rotary embedding, as an index of ``GraphParameters/rotaries``; nil for a layer without positions.
   package var rotary: Int?
   /// Factor of attention scores.
@@ -68,25 +74,29 @@ package struct AttentionShape: Hashable, Sendable {
   package var softCap: Float?
   /// What queries are multiplied by, after their rotation, depending on the position; nil for 1.
   package var temperature: AttentionTemperature?
+  /// Queries, keys and values are limited to ± this, after their norms and before their rotation; nil: not limited.
+  package var limit: Float?
 
   package var queryRowCount: Int { headCount * headDimension }
   package var keyValueRowCount: Int { keyValueHeadCount * headDimension }
 }
 
-/// 1 + slope · ln (1 + ⌊position / length⌋)
+/// 1 + slope · ln (1 + ⌊(position + offset) / length⌋)
 package struct AttentionTemperature: Hashable, Sendable {
   package var slope: Float
   /// Units: tokens. At least 1.
   package var length: Int
+  package var offset: Int
 
-  package init(slope: Float, length: Int) {
+  package init(slope: Float, length: Int, offset: Int = 0) {
     self.slope = slope
     self.length = length
+    self.offset = offset
   }
 
   /// In binary64, rounded once.
   package func factor(position: Int) -> Float {
-    Float(1 + Double(slope) * ExactMath.log(Double(1 + position / length)))
+    Float(1 + Double(slope) * ExactMath.log(Double(1 + (position + offset) / length)))
   }
 }
 

@@ -202,6 +202,7 @@ typedef struct alora_attention {
   float scale;      // score = (q . k) * scale, then
   float soft_cap;   // cap * tanh(score / cap); 0: none
   const float *sinks;  // [group]: one sink per query head, a score without a key or value; NULL: none
+  size_t chunk;     // a token sees no position before its own chunk of that many positions; 0: all
 } alora_attention;
 
 // Causal attention of T tokens at positions first_position + t, for the `group` query heads of one key-value head.

@@ -18,6 +18,7 @@ static inline alora_attention_layout alora_attention_layout_of(const alora_atten
                                                                size_t token_count) {
   const size_t total = first_position + token_count, tokens_of_pass = ALORA_PASS_ROWS / shape->group + 2;
   size_t span = shape->window == 0 ? total : shape->window + tokens_of_pass;
+  if (shape->chunk != 0 && span > shape->chunk + tokens_of_pass) span = shape->chunk + tokens_of_pass;
   if (span > total) span = total;
   span = (span + 31) / 32 * 32 + 64;  // blocks are computed whole, the first may start 31 early; the softmax may run over
   alora_attention_layout layout;

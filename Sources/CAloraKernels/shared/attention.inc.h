@@ -21,7 +21,9 @@ INLINE size_t position_of(const alora_attention *shape, size_t first_position, s
   return first_position + row / shape->group;
 }
 INLINE size_t first_visible(const alora_attention *shape, size_t position) {
-  return shape->window == 0 || position < shape->window ? 0 : position + 1 - shape->window;
+  const size_t of_window = shape->window == 0 || position < shape->window ? 0 : position + 1 - shape->window;
+  const size_t of_chunk = shape->chunk == 0 ? 0 : position - position % shape->chunk;
+  return of_window > of_chunk ? of_window : of_chunk;
 }
 
 // Positions whose values are added while the outputs are in registers: their values stay in the first-level cache for all

@@ -4,14 +4,16 @@ internal import CAloraKernels
 extension Evaluator {
   /// A mixture of experts, of `input` into `pass.output`, whose sum begins with +0:
   ///
-  ///     output = fma (weight, expert's output, output)     for the chosen experts, by their numbers
+  ///     output = fma (weight, expert's output, output)     for the chosen experts, by their numbers; or, with weights on
+  ///                                                        inputs, output + expert's output of (weight · input)
   ///     output = output + shared output                    or fma (σ (shared gate), shared output, output)
   func run(_ mixture: Model.Mixture, _ layer: Int, _ input: Rows, _ pass: Pass) {
     let tokensOfExpert = route(mixture, layer, input, pass)
     let (hidden, isa) = (pass.output.columnCount, isa)
     unsafe pass.output.base.update(repeating: 0, count: pass.rowCount * hidden)
     for (number, tokens) in tokensOfExpert.enumerated() where !tokens.isEmpty {
-      run(mixture.experts[number], number, layer, tokens, input, pass)
+      let isOnInput = mixture.routing.weights == .sigmoidOnInput
+      run(mixture.experts[number], number, layer, tokens, isOnInput: isOnInput, input, pass)
     }
     guard let shared = mixture.shared else { return }
     // The experts' rows have taken the place of the tiles.
@@ -50,26 +52,42 @@ extension Evaluator {
     for row in 0..<pass.rowCount {
       let scores = unsafe Array(UnsafeBufferPointer(start: logits[row], count: expertCount))
       let chosen = unsafe weights[row]
-      let isOfAll = mixture.routing.weights == .softmaxOfAll
-      if isOfAll, expertCount > 0 { unsafe alora_softmax(isa, logits[row], logits[row], expertCount) }
+      if mixture.routing.weights == .softmaxOfAll, expertCount > 0 {
+        unsafe alora_softmax(isa, logits[row], logits[row], expertCount)
+      }
       for (place, expert) in bestExperts(scores, chosenCount).enumerated() {
         unsafe chosen[place] = logits[row][expert]
         tokensOfExpert[expert].append((row, row * chosenCount + place))
       }
-      if !isOfAll, chosenCount > 0 { unsafe alora_softmax(isa, chosen, chosen, chosenCount) }
+      guard chosenCount > 0 else { continue }
+      switch mixture.routing.weights {
+      case .softmaxOfAll: break
+      case .softmaxOfChosen: unsafe alora_softmax(isa, chosen, chosen, chosenCount)
+      case .sigmoidOnInput: unsafe alora_sigmoid(isa, chosen, chosen, chosenCount)
+      }
     }
     return tokensOfExpert
   }
 
   /// One expert's tokens, which are in the order of their rows. Contributions are added in the order of the experts' numbers.
+  ///
+  /// - Parameter isOnInput: whether a token's weight is multiplied by what the expert reads, and not by what it gives.
   private func run(
-    _ expert: Model.Network, _ number: Int, _ layer: Int, _ tokens: [RoutedToken], _ input: Rows, _ pass: Pass
+    _ expert: Model.Network, _ number: Int, _ layer: Int, _ tokens: [RoutedToken], isOnInput: Bool, _ input: Rows,
+    _ pass: Pass
   ) {
     let (hidden, width, isa) = (input.columnCount, expert.gate.rowCount, isa)
     let (gathered, produced, weights) = (pass.experts.gathered, pass.experts.produced, pass.experts.weights)
     let (gate, up) = (pass.gate.with(columnCount: width), pass.up.with(columnCount: width))
     forEachRow(tokens.count, packing: gathered, in: pass) { rows in
-      for index in rows { unsafe gathered[index].update(from: input[tokens[index].row], count: hidden) }
+      for index in rows {
+        let token = tokens[index]
+        if isOnInput {
+          unsafe alora_scale_by(isa, weights.base[token.place], input[token.row], gathered[index], hidden)
+        } else {
+          unsafe gathered[index].update(from: input[token.row], count: hidden)
+        }
+      }
     }
     let adapted = activeTokens(tokens, pass)
     func multiply(_ x: Rows, _ products: [Product]) {
@@ -87,7 +105,8 @@ extension Evaluator {
     forEachRow(tokens.count) { rows in
       for index in rows {
         let token = tokens[index]
-        unsafe alora_add_scaled(isa, weights.base[token.place], produced[index], pass.output[token.row], hidden)
+        let weight = unsafe isOnInput ? 1 : weights.base[token.place]
+        unsafe alora_add_scaled(isa, weight, produced[index], pass.output[token.row], hidden)
       }
     }
   }

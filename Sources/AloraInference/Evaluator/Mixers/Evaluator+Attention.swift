@@ -86,7 +86,7 @@ extension Evaluator {
   /// Norms, rotation and temperature.
   private func prepareQueries(_ attention: Model.Attention, _ rows: Range<Int>, _ pass: Pass) {
     let queries = pass.queries(of: attention.shape)
-    rotate(queries, attention.queryNorm, attention.shape, rows, pass)
+    rotate(queries, attention.queryNorm, attention, rows, pass)
     guard let temperature = attention.shape.temperature else { return }
     pass.forEachSegment(in: rows) { segment, rows in
       for row in rows {
@@ -102,12 +102,25 @@ extension Evaluator {
       unsafe values[rows.lowerBound].update(from: keys[rows.lowerBound], count: rows.count * keys.columnCount)
     }
     if let norm = attention.valueNorm { normalize(values, norm, into: values, rows) }
-    rotate(keys, attention.keyNorm, attention.shape, rows, pass)
+    if let limit = attention.shape.limit { clamp(values, limit, rows) }
+    rotate(keys, attention.keyNorm, attention, rows, pass)
   }
 
-  /// Norms of heads or rows, and rotation.
-  private func rotate(_ x: Rows, _ norm: Model.Norm?, _ shape: AttentionShape, _ rows: Range<Int>, _ pass: Pass) {
+  /// Limits the elements of rows to ± `limit`; a NaN stays.
+  private func clamp(_ x: Rows, _ limit: Float, _ rows: Range<Int>) {
+    let first = unsafe x[rows.lowerBound]
+    for index in 0..<(rows.count * x.columnCount) {
+      let value = unsafe first[index]
+      if value > limit { unsafe first[index] = limit }
+      if value < -limit { unsafe first[index] = -limit }
+    }
+  }
+
+  /// Norms of heads or rows, rotation, and norms of what is rotated.
+  private func rotate(_ x: Rows, _ norm: Model.Norm?, _ attention: Model.Attention, _ rows: Range<Int>, _ pass: Pass) {
+    let shape = attention.shape
     if let norm { normalize(x, norm, into: x, rows) }
+    if let limit = shape.limit { clamp(x, limit, rows) }
     guard let rotary = shape.rotary else { return }
     let pairCounts = model.rotaryPairCounts
     let pairCount = pairCounts[rotary]
@@ -117,6 +130,7 @@ extension Evaluator {
       isa, model.graph.parameters.rotaries[rotary].layout.kernel, x[rows.lowerBound], x.columnCount, rows.count,
       x.columnCount / shape.headDimension, shape.headDimension, cosines + at, cosines + pass.rowCount * pairCount + at,
       pairCount)
+    if let norm = attention.rotatedNorm { normalize(x, norm, into: x, rows) }
   }
 
   private func store(_ shape: AttentionShape, _ layer: Int, _ rows: Range<Int>, _ pass: Pass) {
@@ -148,7 +162,7 @@ extension Evaluator {
     let group = shape.headCount / shape.keyValueHeadCount
     let kernelShape = unsafe alora_attention(
       head_dim: shape.headDimension, group: group, window: shape.window ?? 0, scale: shape.scale,
-      soft_cap: shape.softCap ?? 0, sinks: nil)
+      soft_cap: shape.softCap ?? 0, sinks: nil, chunk: shape.chunk ?? 0)
     var tasks: [(segment: Segment, rows: Range<Int>, head: Int)] = []
     for segment in pass.segments {
       for first in stride(from: segment.rows.lowerBound, to: segment.rows.upperBound, by: 32).reversed() {

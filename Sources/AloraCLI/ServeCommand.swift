@@ -1,0 +1,193 @@
+internal import AloraGeneration
+internal import AloraInference
+internal import AloraModels
+internal import AloraJSON
+internal import AloraRegex
+internal import AloraReports
+internal import AloraServer
+internal import AloraServing
+internal import AloraSystem
+internal import ArgumentParser
+
+/// `alora serve`: a model and its adapters over HTTP.
+struct ServeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve",
+    abstract: "Serve a base model and its adapters over HTTP, on one cache.",
+    discussion: """
+      Example:
+        alora serve --model base.gguf --adapter check=my-adapter --port 8080
+
+      Clients of OpenAI's API, llama-server and Ollama can use it unchanged. A request chooses an adapter by its name: as the \
+      model, as chat_template_kwargs.adapter_name, or with llama-server's lora list. An Activated LoRA is active from the last \
+      occurrence of its invocation in the prompt; in a chat, the invocation is added where the assistant's answer begins. \
+      Everything that the base weights have computed is reused, by the base and by every adapter.
+      """)
+
+  @Option(help: ArgumentHelp("The base model: a Hugging Face directory or a GGUF.", valueName: "dir|gguf"))
+  var model: String
+
+  @Option(
+    help: ArgumentHelp(
+      "A LoRA adapter and a name for it. The default names are adapter, adapter2, … Repeatable.",
+      valueName: "[name=]dir|gguf"))
+  var adapter: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A name by which clients may call the base. The default is the file's name. Repeatable.", valueName: "name"))
+  var alias: [String] = []
+
+  @Option(help: ArgumentHelp("The address to listen on.", valueName: "address"))
+  var host = "127.0.0.1"
+
+  @Option(help: ArgumentHelp("The port to listen on; 0 takes a free one.", valueName: "n"))
+  var port = 8080
+
+  @Option(
+    name: .customLong("api-key-file"),
+    help: ArgumentHelp("A file with the keys that clients have to send, one in each line.", valueName: "file"))
+  var apiKeyFile: String?
+
+  @Option(
+    name: .customLong("adapter-root"),
+    help: ArgumentHelp("Let clients load adapters from this directory, and unload them.", valueName: "dir"))
+  var adapterRoot: String?
+
+  @Option(
+    name: .customLong("allow-host"),
+    help: ArgumentHelp(
+      "A host name, besides the loopback's, that requests may be addressed to. Repeatable.", valueName: "name"))
+  var allowHost: [String] = []
+
+  @Option(
+    name: .customLong("allow-origin"),
+    help: ArgumentHelp("The origin of a web page that may call. Repeatable.", valueName: "origin"))
+  var allowOrigin: [String] = []
+
+  @Option(help: ArgumentHelp("The number of threads. The default is one per processor.", valueName: "n"))
+  var threads: Int?
+
+  @Option(name: .customLong("cache-limit"), help: ArgumentHelp("The prefix cache's size.", valueName: "megabytes"))
+  var cacheLimit = 2048
+
+  @Option(name: .customLong("max-tokens"), help: ArgumentHelp("The most tokens of an answer.", valueName: "n"))
+  var maxTokens = 4096
+
+  @Option(name: .customLong("time-limit"), help: ArgumentHelp("The longest time for a request.", valueName: "seconds"))
+  var timeLimit = 600
+
+  @Option(name: .customLong("max-active"), help: ArgumentHelp("The most requests computed at a time.", valueName: "n"))
+  var maxActive = 32
+
+  @Option(name: .customLong("max-waiting"), help: ArgumentHelp("The most requests that wait.", valueName: "n"))
+  var maxWaiting = 256
+
+  @OptionGroup var context: ContextOptions
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard (0...65535).contains(port) else { throw ValidationError("--port is from 0 to 65535.") }
+    guard (1...1024).contains(threads ?? 1) else { throw ValidationError("--threads is from 1 to 1024.") }
+    guard (0...1 << 40).contains(cacheLimit) else { throw ValidationError("--cache-limit is not negative.") }
+    guard (1...1_000_000).contains(maxTokens) else { throw ValidationError("--max-tokens is from 1 to 1000000.") }
+    guard (1...86400).contains(timeLimit) else { throw ValidationError("--time-limit is from 1 to 86400.") }
+    guard (1...1024).contains(maxActive) else { throw ValidationError("--max-active is from 1 to 1024.") }
+    guard (0...100_000).contains(maxWaiting) else { throw ValidationError("--max-waiting is from 0 to 100000.") }
+    try NamedPath.check(adapter)
+  }
+
+  func run() throws {
+    #if os(Linux)
+      // Swift's threads look there how many of them are busy, and end the process if they can't.
+      guard FileSystem.kind(of: "/proc/self/task") == .directory else {
+        throw ServeStartError(path: "/proc", problem: "not mounted, and a server needs it")
+      }
+    #endif
+    var options = ServerSettings()
+    options.host = host
+    options.port = port
+    options.hostNames = allowHost
+    options.origins = allowOrigin
+    options.answerLimit = maxTokens
+    options.version = aloraVersion
+    if let apiKeyFile { options.apiKeys = try ServerKeys.read(path: apiKeyFile) }
+    if let adapterRoot {
+      guard let root = FileSystem.canonicalPath(adapterRoot), FileSystem.kind(of: root) == .directory else {
+        throw ServeStartError(path: adapterRoot, problem: "not a directory")
+      }
+      options.adapterRoot = root
+    }
+    let (server, registry) = try server(options)
+    // From here on, each request has a budget of its own.
+    MatchingBudget.endLimit()
+    let (host, common) = (host, common)
+    try server.runAndWait { port in
+      let report = ServingReport(
+        host: host, port: port, baseNames: registry.baseNames, adapterNames: registry.adapters.map(\.name))
+      common.note(report.line)
+      if common.json { Console.standardOutput.write(report.json.serialized(isPretty: false) + "\n") }
+    }
+  }
+
+  private func server(_ options: ServerSettings) throws -> (Server, AdapterRegistry) {
+    let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
+    let loaded = try Model(path: model, pool: pool)
+    let encoder = try ConversationEncoder(
+      tokenizer: loaded.source.tokenizer(), template: loaded.source.chatTemplate(), path: model)
+    let registry = AdapterRegistry(baseNames: alias.isEmpty ? [Self.name(ofModel: model)] : alias)
+    for named in NamedPath.all(adapter) {
+      let adapter = try Adapter(path: named.path, model: loaded, pool: pool)
+      common.note(of: adapter)
+      do { try registry.add(adapter, named: named.name) } catch AdapterNameError.taken {
+        throw ValidationError("'\(named.name)' is also the base's name. Give one of them another name.")
+      } catch { throw ValidationError("Too many adapters.") }
+    }
+    var limits = ServingEngine.Limits()
+    limits.activeCount = maxActive
+    limits.waitingCount = maxWaiting
+    limits.seconds = Double(timeLimit)
+    let product = cacheLimit.multipliedReportingOverflow(by: 1_000_000)
+    let byteLimit = product.overflow ? Int.max : product.partialValue
+    limits.tokenCount = max(1, byteLimit / max(1, loaded.cacheBlockByteCount / TokenSequence.blockPositionCount))
+    let engine = ServingEngine(
+      evaluator: Evaluator(model: loaded, pool: pool), cache: PrefixCache(model: loaded, byteLimit: byteLimit),
+      limits: limits)
+    let state = try ServerState(
+      engine: engine, registry: registry, encoder: encoder, model: loaded,
+      contextLimit: ContextLimit(loaded, isIgnored: context.beyondContext), settings: options,
+      created: WallClock.seconds
+    )
+    return (Server(state), registry)
+  }
+
+  /// The name of a model's file or directory, by which clients call it.
+  static func name(ofModel path: String) -> String {
+    let components = (FileSystem.canonicalPath(path) ?? path).split(separator: "/")
+    let name = components.last.map(String.init) ?? path
+    return name.hasSuffix(".gguf") ? String(name.dropLast(5)) : name
+  }
+}
+
+/// Why a server can't begin.
+private struct ServeStartError: DiagnosedError {
+  let path: String?
+  let problem: String
+  var place: String? { nil }
+  var remedy: Remedy? { nil }
+  var category: ErrorCategory { .refusedInput }
+}
+
+/// The keys in a file: one in each line; empty lines and those that begin with # don't count.
+private enum ServerKeys {
+  static func read(path: String) throws -> [String] {
+    let file = try MappedFile(path: path)
+    let lines = String(decoding: try file.read(0..<file.byteCount), as: UTF8.self).split(whereSeparator: \.isNewline)
+    let keys = lines.map { $0.drop { $0.isWhitespace } }.map { line in
+      String(line.reversed().drop { $0.isWhitespace }.reversed())
+    }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
+    guard !keys.isEmpty else { throw ServeStartError(path: path, problem: "the file contains no key") }
+    return keys
+  }
+}
