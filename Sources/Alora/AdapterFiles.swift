@@ -62,7 +62,7 @@ public enum AdapterFiles {
     _ adapter: LoadedAdapter, of model: LanguageModel, golden: String? = nil
   ) throws -> AdapterVerification {
     let vocabularySize = model.vocabularySize
-    let prompts = VerificationPrompt.standard(invocation: adapter.invocation, vocabularySize: vocabularySize)
+    let prompts = NamedPrompt.standard(invocation: adapter.invocation, vocabularySize: vocabularySize)
     let result = try Verification(model: model.opened, adapter: adapter.adapter, evaluator: model.evaluator)
       .run(prompts: prompts, golden: golden.map { try GoldenFile(path: $0, vocabularySize: vocabularySize) })
     let report = VerificationReport(

@@ -89,14 +89,14 @@ struct GoldenRecordCommand: ParsableCommand {
       summary: "\(counted(cases.count, "prompt")), \(counted(rows, "position")) written to \(output)\(off)")
   }
 
-  private func list(invocation: [Int]?) throws -> [VerificationPrompt] {
+  private func list(invocation: [Int]?) throws -> [NamedPrompt] {
     if let prompts {
       return try PromptFile(path: prompts).prompts(
         model: inference.model, invocation: invocation, frame: conversation.frame(), isChat: conversation.isChat
-      ).map { VerificationPrompt(name: $0.name, tokens: $0.tokens) }
+      )
     }
     guard let content = try conversation.conversation() else { throw ExitStatus.usage }
     let tokens = try ConversationEncoder.promptTokens(content, model: inference.model, invocation: invocation)
-    return [VerificationPrompt(name: "prompt 0", tokens: tokens)]
+    return [NamedPrompt(name: "prompt 0", tokens: tokens)]
   }
 }

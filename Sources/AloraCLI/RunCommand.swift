@@ -128,41 +128,23 @@ struct RunCommand: ParsableCommand {
     let loaded = try Model(path: served.model, pool: pool)
     let modelDigest = loadCache == nil && saveCache == nil ? nil : try loaded.source.digest()
     let adapters = try served.adapters(of: loaded, pool, comparesTemplates: conversation.isChat, common)
-    let encoder = try ConversationEncoder(source: loaded.source, needsTemplate: conversation.isChat)
     var settings = RunSession.Settings(limit: limit)
     settings.sampling = sampling.options
     settings.seed = sampling.seed
     settings.stopTexts = stop
     settings.frame = conversation.isChat ? try conversation.frame() : nil
     settings.contextLimit = ContextLimit(loaded, isIgnored: context.beyondContext)
-    let endTokens = try encoder.endTokens(of: loaded.source, isChat: conversation.isChat)
-    if !ignoresEnd { settings.endTokens = endTokens }
-    if let compiled = try compiledSchema() {
-      let vocabulary = try SchemaVocabulary(
-        of: encoder.tokenizer, tokenCount: loaded.vocabularySize, endTokens: endTokens)
-      settings.schema = try SchemaText(SchemaMasks(compiled, vocabulary))
-    }
+    let form =
+      jsonObject
+      ? try CompiledSchema(text: CompiledSchema.anyObject) : try schema.map { try CompiledSchema(textOrPath: $0) }
     let byteLimit = computation.cacheByteLimit
     let cache =
       if let loadCache, let modelDigest {
         try PrefixCache(model: loaded, byteLimit: byteLimit, path: loadCache, filesDigest: modelDigest)
       } else { PrefixCache(model: loaded, byteLimit: byteLimit) }
-    let session = RunSession(
-      generator: Generator(evaluator: Evaluator(model: loaded, pool: pool), cache: cache),
-      encoder: encoder, adapters: adapters, settings: settings)
+    let session = try RunSession(
+      loaded, pool: pool, adapters: adapters, settings: settings, ignoresEnd: ignoresEnd, schema: form, cache: cache)
     return (session, modelDigest)
-  }
-
-  private func compiledSchema() throws -> CompiledSchema? {
-    if jsonObject { return try CompiledSchema(text: CompiledSchema.anyObject) }
-    guard let schema else { return nil }
-    let isText = schema.first == "{" && FileSystem.kind(of: schema) == nil
-    if isText { return try CompiledSchema(text: Array(schema.utf8)) }
-    let document = try JSONDocument(path: schema, limit: 4 * CompiledSchema.largestSchema)
-    do { return try CompiledSchema(document.root) } catch var error as SchemaError {
-      error.path = schema
-      throw error
-    }
   }
 
   private func answer(_ batches: [[RunTurn]], _ session: RunSession) throws {
@@ -182,44 +164,6 @@ struct RunCommand: ParsableCommand {
       let report = session.report(model: served.model, answers: answers, withMargins: margins)
       Console.standardOutput.write(report.serialized() + "\n")
     }
-  }
-}
-
-/// How tokens are chosen.
-struct SamplingArguments: ParsableArguments {
-  @Option(help: ArgumentHelp("0 always takes the most probable token.", valueName: "x"))
-  var temperature = 0.0
-
-  @Option(name: .customLong("top-k"), help: ArgumentHelp("Sample from the k most probable tokens.", valueName: "k"))
-  var topK: Int?
-
-  @Option(
-    name: .customLong("top-p"),
-    help: ArgumentHelp("Sample from the most probable tokens that together reach this probability.", valueName: "p"))
-  var topP: Double?
-
-  @Option(
-    name: .customLong("min-p"),
-    help: ArgumentHelp(
-      "Sample from tokens at least this many times as probable as the most probable one.", valueName: "p"))
-  var minP: Double?
-
-  @Option(help: ArgumentHelp("The same seed gives the same text on every machine.", valueName: "n"))
-  var seed: UInt64 = 0
-
-  func validate() throws {
-    guard temperature >= 0, temperature <= 100 else { throw ValidationError("--temperature must be from 0 to 100.") }
-    guard topK ?? 1 >= 1 else { throw ValidationError("--top-k must be at least 1.") }
-    guard (0...1).contains(topP ?? 1), (0...1).contains(minP ?? 1) else {
-      throw ValidationError("--top-p and --min-p must be from 0 to 1.")
-    }
-    guard temperature > 0 || (topK == nil && topP == nil && minP == nil) else {
-      throw ValidationError("--top-k, --top-p and --min-p need --temperature.")
-    }
-  }
-
-  var options: SamplingOptions {
-    SamplingOptions(temperature: temperature, topCount: topK, topProbability: topP, minimumProbability: minP)
   }
 }
 

@@ -106,7 +106,7 @@ struct VerifyCommand: ParsableCommand {
     for item in goldenFile?.cases ?? [] {
       try limit.check(item.tokens.count, name: "case \(item.index)", path: golden)
     }
-    let prompts = VerificationPrompt.standard(
+    let prompts = NamedPrompt.standard(
       invocation: adapter.invocationTokens, vocabularySize: loaded.model.vocabularySize)
     let progress = Mutex(Progress("verifying", total: 10_000, isQuiet: common.quiet))
     let tokenizer = spellingTokenizer()

@@ -1,11 +1,5 @@
 internal import AloraSystem
-internal import AloraInference
-
-/// A prompt of a file, as a model's tokens.
-package struct NamedPrompt: Sendable {
-  package let name: String
-  package let tokens: [Int]
-}
+package import AloraInference
 
 /// A file of prompts, an object on each line.
 package struct PromptFile {

@@ -49,6 +49,32 @@ package final class RunSession {
     self.settings = settings
   }
 
+  /// Opens a session: with the end tokens of the model, and of its template in a chat.
+  ///
+  /// - Parameters:
+  ///   - settings: ``Settings/frame`` says whether it is a chat; end tokens and schema are filled in.
+  ///   - ignoresEnd: whether answers go on after their end.
+  ///   - schema: what every answer has to fit; nil: anything.
+  /// - Throws: what reading the tokenizer, the chat template and the end tokens throws; ``SchemaError``.
+  package convenience init(
+    _ model: Model, pool: ThreadPool, adapters: [(name: String, adapter: Adapter)], settings: Settings,
+    ignoresEnd: Bool, schema: CompiledSchema?, cache: PrefixCache
+  ) throws {
+    let isChat = settings.frame != nil
+    let encoder = try ConversationEncoder(source: model.source, needsTemplate: isChat)
+    let endTokens = try encoder.endTokens(of: model.source, isChat: isChat)
+    var settings = settings
+    if !ignoresEnd { settings.endTokens = endTokens }
+    settings.schema = try schema.map {
+      let vocabulary = try SchemaVocabulary(
+        of: encoder.tokenizer, tokenCount: model.vocabularySize, endTokens: endTokens)
+      return try SchemaText(SchemaMasks($0, vocabulary))
+    }
+    self.init(
+      generator: Generator(evaluator: Evaluator(model: model, pool: pool), cache: cache), encoder: encoder,
+      adapters: adapters, settings: settings)
+  }
+
   /// - Returns: nil for the base.
   /// - Throws: `unknownAdapter`.
   package func adapter(named name: String?) throws(GenerationError) -> Adapter? {

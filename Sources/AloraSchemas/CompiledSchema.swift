@@ -1,4 +1,5 @@
 package import AloraJSON
+internal import AloraSystem
 
 /// A schema as a network of bytes: which texts are values of it.
 ///
@@ -31,6 +32,21 @@ package struct CompiledSchema: Sendable {
   package init(text: [UInt8]) throws {
     guard text.count <= 4 * Self.largestSchema else { throw Self.tooLarge }
     try unsafe self.init(JSONDocument(parsing: text.span.bytes).root)
+  }
+
+  /// A schema as JSON text, or in a file.
+  ///
+  /// - Throws: ``FileError``; as ``init(text:)``, with the file's path.
+  package init(textOrPath text: String) throws {
+    if text.first == "{", FileSystem.kind(of: text) == nil {
+      try self.init(text: Array(text.utf8))
+      return
+    }
+    let document = try JSONDocument(path: text, limit: 4 * Self.largestSchema)
+    do { try self.init(document.root) } catch var error as SchemaError {
+      error.path = text
+      throw error
+    }
   }
 
   private static var tooLarge: SchemaError {

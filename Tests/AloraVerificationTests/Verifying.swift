@@ -26,7 +26,7 @@ struct Verifying {
   func result(golden: String?) throws -> VerificationResult {
     let size = verification.model.vocabularySize
     return try verification.run(
-      prompts: VerificationPrompt.standard(
+      prompts: NamedPrompt.standard(
         invocation: verification.adapter.invocationTokens, vocabularySize: size),
       golden: golden.map { try GoldenFile(path: $0, vocabularySize: size) })
   }

@@ -57,7 +57,7 @@ package struct GoldenRecorder {
   /// - Parameter progress: called with the number of tokens of the prompts that are done.
   /// - Throws: as for one prompt.
   package func record(
-    _ prompts: [VerificationPrompt], keeping selection: Selection, to writer: NPZWriter,
+    _ prompts: [NamedPrompt], keeping selection: Selection, to writer: NPZWriter,
     progress: (Int) -> Void = { _ in }
   ) throws -> [Case] {
     var done = 0
@@ -75,7 +75,7 @@ package struct GoldenRecorder {
   /// - Parameter index: the arrays' number.
   /// - Throws: ``InferenceError`` (`tokenOutsideVocabulary`, `tooLong`), ``NPZError``, ``FileError``.
   package func record(
-    _ prompt: VerificationPrompt, index: Int, keeping selection: Selection, to writer: NPZWriter
+    _ prompt: NamedPrompt, index: Int, keeping selection: Selection, to writer: NPZWriter
   ) throws -> Case {
     let tokens = prompt.tokens
     let vocabularySize = verification.model.vocabularySize

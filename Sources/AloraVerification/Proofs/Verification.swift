@@ -36,13 +36,13 @@ package struct Verification {
   ///   - progress: called with the work done and the total; from one thread at a time.
   /// - Throws: ``FileError``, ``NPZError`` if nothing can be run. A fault of one prompt is its failure.
   package func run(
-    prompts: [VerificationPrompt], golden: GoldenFile?, jobCount: Int = 1,
+    prompts: [NamedPrompt], golden: GoldenFile?, jobCount: Int = 1,
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws -> VerificationResult {
     var findings = Findings()
     checkStructure(golden, &findings)
     let exactness = try golden.map(exactness)
-    let cases = golden?.cases.map { VerificationPrompt(name: "case \($0.index)", tokens: $0.tokens) } ?? prompts
+    let cases = golden?.cases.map { NamedPrompt(name: "case \($0.index)", tokens: $0.tokens) } ?? prompts
     let meter = ProgressMeter(total: cases.reduce(0) { $0 + 2 * $1.tokens.count }, progress)
     var diagnosis = Diagnosis(self)
     var reports: [CaseReport] = []
@@ -88,7 +88,7 @@ struct IndexedPrompt {
   let name: String
   let tokens: [Int]
 
-  init(_ index: Int, _ prompt: VerificationPrompt) {
+  init(_ index: Int, _ prompt: NamedPrompt) {
     self.index = index
     name = prompt.name
     tokens = prompt.tokens

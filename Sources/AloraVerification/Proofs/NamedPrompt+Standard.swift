@@ -1,17 +1,10 @@
-/// A prompt to verify with.
-package struct VerificationPrompt: Sendable {
-  package let name: String
-  package let tokens: [Int]
+package import AloraInference
 
-  package init(name: String, tokens: [Int]) {
-    self.name = name
-    self.tokens = tokens
-  }
-
+extension NamedPrompt {
   /// Prompts for a run without a golden file, with the invocation in the middle, twice, first, last, and not at all.
   ///
   /// The other tokens come from a fixed generator: the proofs compare bits, so the text needn't make sense.
-  package static func standard(invocation: [Int]?, vocabularySize: Int) -> [VerificationPrompt] {
+  package static func standard(invocation: [Int]?, vocabularySize: Int) -> [NamedPrompt] {
     var state: UInt64 = 0x9E37_79B9_7F4A_7C15
     func filler(_ count: Int) -> [Int] {
       (0..<count).map { _ in
