@@ -59,9 +59,10 @@ let package = Package(
     module("AloraSystem", ["CLinux"]),
     module("AloraTensors", ["AloraSystem", "CAloraKernels"]),
     module("AloraJSON", ["AloraSystem", "CJSON"]),
+    module("AloraYAML", ["AloraSystem", "CYAML"]),
     module("AloraRegex", ["AloraSystem", "COnig"]),
     module("AloraSchemas", ["AloraSystem", "AloraJSON"]),
-    module("AloraModelCard", ["AloraSystem", "AloraRegex", "CYAML"]),
+    module("AloraModelCard", ["AloraSystem", "AloraRegex", "AloraYAML"]),
     module("AloraGGUF", ["AloraSystem", "AloraTensors"]),
     module("AloraNPZ", ["AloraTensors", "AloraSystem", "CZlib"]),
     module("AloraSafetensors", ["AloraSystem", "AloraJSON", "AloraTensors"]),
@@ -104,6 +105,12 @@ let package = Package(
         "AloraTemplates", "AloraTensors", "AloraTokenization",
       ]),
     module(
+      "AloraIntrinsics",
+      [
+        "AloraAdapters", "AloraConversion", "AloraGeneration", "AloraJSON", "AloraModels", "AloraSchemas",
+        "AloraSystem", "AloraTemplates", "AloraTokenization", "AloraYAML",
+      ]),
+    module(
       "AloraServing",
       [
         "AloraAdapters", "AloraGeneration", "AloraInference", "AloraJSON", "AloraModels", "AloraSystem",
@@ -137,8 +144,8 @@ let package = Package(
       "AloraReports",
       [
         "AloraModels", "AloraSystem", "AloraAdapters", "AloraConversion", "AloraEngineCheck", "AloraGGUF",
-        "AloraGeneration", "AloraInference", "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ",
-        "AloraSafetensors", "AloraTensors", "AloraTokenization", "AloraVerification",
+        "AloraGeneration", "AloraInference", "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraModelCard",
+        "AloraNPZ", "AloraSafetensors", "AloraTensors", "AloraTokenization", "AloraVerification",
       ]),
     module(
       "Alora",
@@ -150,7 +157,7 @@ let package = Package(
       name: "AloraCLI",
       dependencies: [
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGGUF", "AloraGeneration", "AloraInference",
-        "AloraInspection", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraReports",
+        "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraReports",
         "AloraEngineCheck", "AloraSchemas", "AloraServer", "AloraServing", "AloraTensors", "AloraVerification",
         "AloraTokenization", "CAllocation", "CArguments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -168,9 +175,9 @@ let package = Package(
       name: "AloraFuzzTargets",
       dependencies: [
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGeneration", "AloraGGUF", "AloraInference",
-        "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraEngineCheck",
-        "AloraSchemas", "AloraServer", "AloraServing", "AloraTemplates", "AloraTensors", "AloraTestSupport",
-        "AloraTokenization", "AloraVerification",
+        "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraAdapters", "AloraRegex",
+        "AloraEngineCheck", "AloraSchemas", "AloraServer", "AloraServing", "AloraTemplates", "AloraTensors",
+        "AloraTestSupport", "AloraTokenization", "AloraVerification",
       ], path: "Tests/AloraFuzzTargets", swiftSettings: common),
     .testTarget(
       name: "AloraFuzzTests", dependencies: ["AloraSystem", "AloraFuzzTargets", "AloraTestSupport", "CZlib"],
@@ -220,6 +227,8 @@ let package = Package(
     tests("Alora", ["AloraTestSupport"]),
     tests("AloraCLI", ["AloraGGUF", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),
+    tests("AloraYAML"),
+    tests("AloraIntrinsics", ["AloraJSON", "AloraModels", "AloraSystem", "AloraTestSupport", "AloraYAML"]),
     tests(
       "AloraAdapters",
       [
