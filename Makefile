@@ -39,6 +39,7 @@ help:
 	@echo "  make transcripts   the commands whose output README and docs show: they have to print it"
 	@echo "  make ci-check      the steps of action.yml and of the GitLab example, and JUnit's XML against its schema"
 	@echo "  make report-check  HTML reports in a headless Chromium, which has to be installed"
+	@echo "  make page-check    the page of alora serve in a headless Chromium"
 	@echo "  make kernels       the same bits from gcc, clang and aarch64 under qemu"
 	@echo "  make json-versions  JSON, patterns and archives with the C libraries of Debian 12 and 13; SEEDS=5 of random documents"
 	@echo "  make templates     Jinja's filters, tests and functions on generated cases; PYTHON with jinja2"
@@ -47,7 +48,10 @@ help:
 	@echo "  make engine-oracle  the same through llama.cpp itself (Python, xllamacpp)"
 	@echo "  make peft-check    PEFT loads what convert --to peft writes; PYTHON with torch, transformers and peft"
 	@echo "  make clients       openai, ollama, litellm, granite-common, mellea and schemathesis, unchanged, against alora serve (Python)"
-	@echo "  make serve-load    64 callers of alora serve at once, some of whom go away: the same logits as alone; SECONDS=60"
+	@echo "                     QUICK=1: openai and ollama alone"
+	@echo "  make serve-load    64 callers of alora serve at once, some of whom go away: the same logits as alone; SECONDS=600"
+	@echo "  make serve-faults  SIGKILL, a port in use, few open files, a full disk, bytes that aren't HTTP"
+	@echo "  make proxy-check   docs/examples/nginx.conf in front of two servers; nginx has to be installed"
 	@echo "Robustness"
 	@echo "  make robustness    all of the following in a quick form; WHAT=\"faults limits\" for some"
 	@echo "  make faults        kill the command, or fail a system call, at every step of writing (Linux; strace)"
@@ -61,6 +65,7 @@ help:
 	@echo "  make schema-answers  answers of a real model under JSON Schemas, judged by Python's jsonschema"
 	@echo "Measuring"
 	@echo "  make bench         conversion against cp and the reference converter, BENCH_MODELS=... against LLAMA_BENCH, as ratios"
+	@echo "  make bench-serve   alora serve beside llama-server: eight conversations that call the base and three aLoRAs in turn"
 	@echo "Tables"
 	@echo "  make refresh       traces llama.cpp and transformers again and fails if the table differs; LLAMA_CPP=folder, PYTHON with torch"
 	@echo "  make differential  the engine against transformers and PEFT, tokenizers against transformers 4 and 5, block formats against gguf, on generated"
@@ -127,19 +132,33 @@ imports: setup
 debug: setup
 	@$(call quietly,debug build) $(SWIFT) build --product alora $(KERNEL_FLAGS)
 
-# Real clients have many dependencies: an environment of their own. CLIENTS="openai ollama" for some.
-.PHONY: clients
-CLIENTS ?=
-clients: setup-python debug $(MODEL) $(CACHE)/clients/ready
-	@$(CACHE)/clients/bin/python scripts/clients .build/debug/alora $(MODEL) $(ADAPTER) $(CLIENTS)
+# Real clients have many dependencies: an environment of their own. CLIENTS="openai ollama" for some; QUICK=1 for the two that are small
+# to install (40 MB instead of 650), and faults.
+.PHONY: clients serve-load serve-faults proxy-check bench-serve
+CLIENTS ?= $(if $(QUICK),openai ollama)
+CLIENT_LIST := scripts/clients/requirements$(if $(QUICK),-quick).txt
+CLIENT_VENV := $(CACHE)/clients$(if $(QUICK),-quick)
+clients: setup-python debug $(MODEL) $(CLIENT_VENV)/ready
+	@$(CLIENT_VENV)/bin/python scripts/clients .build/debug/alora $(MODEL) $(ADAPTER) $(CLIENTS)
+	@$(PYTHON) scripts/clients/faults.py .build/debug/alora $(MODEL) $(ADAPTER)
 
-.PHONY: serve-load
 serve-load: debug $(MODEL)
 	@$(PYTHON) scripts/clients/load.py .build/debug/alora $(MODEL) $(ADAPTER) --seconds $(SECONDS)
 
-$(CACHE)/clients/ready: scripts/clients/requirements.txt
-	@$(PYTHON) -m venv $(CACHE)/clients
-	@$(CACHE)/clients/bin/pip install -q --disable-pip-version-check --only-binary :all: -r $<
+serve-faults: debug $(MODEL)
+	@$(PYTHON) scripts/clients/faults.py .build/debug/alora $(MODEL) $(ADAPTER)
+
+# nginx and openssl have to be installed.
+proxy-check: debug $(MODEL)
+	@$(PYTHON) scripts/clients/proxy.py .build/debug/alora $(MODEL) $(ADAPTER)
+
+# Speed counts: the release build. llama-server is LLAMA_SERVER, or the one in xllamacpp.
+bench-serve: build $(MODEL) $(VENV)/llama
+	@$(VENV)/bin/python scripts/bench_serve.py $(RELEASE) $(MODEL) $(ADAPTER) --plot $(CACHE)/serve.svg --force
+
+$(CLIENT_VENV)/ready: $(CLIENT_LIST)
+	@$(PYTHON) -m venv $(CLIENT_VENV)
+	@$(CLIENT_VENV)/bin/pip install -q --disable-pip-version-check --only-binary :all: -r $<
 	@touch $@
 
 ci-check: setup-python debug wheel
@@ -149,6 +168,10 @@ ci-check: setup-python debug wheel
 report-check: setup $(MODEL)
 	@$(call quietly,test build) $(SWIFT) build --build-tests $(KERNEL_FLAGS)
 	@scripts/check-report.sh .build/debug/alora $(ADAPTER) $(MODEL) $(CACHE)/reports
+
+.PHONY: page-check
+page-check: debug $(MODEL)
+	@$(PYTHON) scripts/check_page.py .build/debug/alora $(MODEL) $(ADAPTER) $(CACHE)/page
 
 # The kernels' bits from every compiler and processor that is available here.
 kernels:

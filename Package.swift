@@ -17,8 +17,11 @@ let strict = common + [.strictMemorySafety()]
 let kernelSettings: [CSetting] = []
 
 /// A library module. Dependencies name other modules of this package; the order below is the direction of imports.
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+///
+/// - Parameter embedded: files whose bytes are compiled in.
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], embedded: [String] = []) -> Target {
+  .target(
+    name: name, dependencies: dependencies, resources: embedded.map { .embedInCode($0) }, swiftSettings: strict)
 }
 
 func tests(_ module: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
@@ -125,8 +128,13 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+      ], embedded: ["Page/page.html"]),
+    module(
+      "AloraEngineCheck",
+      [
+        "AloraSystem", "AloraInference", "AloraJSON", .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
       ]),
-    module("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON"]),
     module(
       "AloraVerification",
       [
@@ -168,7 +176,8 @@ let package = Package(
       dependencies: [
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGeneration", "AloraGGUF", "AloraInference",
         "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraAdapters", "AloraRegex",
-        "AloraEngineCheck", "AloraSchemas", "AloraTemplates", "AloraTensors", "AloraTokenization", "AloraVerification",
+        "AloraEngineCheck", "AloraSchemas", "AloraServer", "AloraServing", "AloraTemplates", "AloraTensors",
+        "AloraTestSupport", "AloraTokenization", "AloraVerification",
       ], path: "Tests/AloraFuzzTargets", swiftSettings: common),
     .testTarget(
       name: "AloraFuzzTests", dependencies: ["AloraSystem", "AloraFuzzTargets", "AloraTestSupport", "CZlib"],

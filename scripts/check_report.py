@@ -81,6 +81,15 @@ FOLLOW = r"""
 """
 
 
+def executable():
+    """The browser's path."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, (
+        "chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+    if not found:
+        sys.exit("No Chromium: install it (Debian: apt-get install chromium), or name it in CHROMIUM")
+    return found
+
+
 class Browser:
     """Chromium and one of its pages."""
 
@@ -176,14 +185,10 @@ def main():
     parser.add_argument("--screenshots", type=Path)
     parser.add_argument("pages", nargs="+", type=Path)
     arguments = parser.parse_args()
-    executable = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, (
-        "chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-    if not executable:
-        sys.exit("No Chromium: install it (Debian: apt-get install chromium), or name it in CHROMIUM")
     if arguments.screenshots:
         arguments.screenshots.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as profile:
-        browser = Browser(executable, profile)
+        browser = Browser(executable(), profile)
         try:
             for page in arguments.pages:
                 for kind in VIEWPORTS:

@@ -143,7 +143,7 @@ struct Mutation {
 extension Target {
   func kind(ofPart part: Int) -> Mutation.Kind {
     switch self {
-    case .json, .graph, .baseline: .json
+    case .json, .graph, .baseline, .request: .json
     case .gguf, .engine: .gguf
     case .safetensors: .safetensors
     case .npz, .golden: .zip

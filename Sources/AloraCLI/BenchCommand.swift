@@ -15,13 +15,15 @@ struct BenchCommand: ParsableCommand {
         alora bench prefill --model base.gguf --tokens 512
         alora bench decode --model base.gguf --adapter my-adapter --tokens 64
         alora bench ttft --model base.gguf --adapter my-adapter
+        alora bench serve --server http://127.0.0.1:8080
         alora bench kernels
 
       The machine's limits are measured in the same run, with all threads: fused multiply-adds in registers, and reading from \
       memory. Good prefill is close to the first limit, good decoding close to the second.
       """,
     subcommands: [
-      PrefillBenchmark.self, DecodeBenchmark.self, FirstTokenBenchmark.self, KernelBenchmark.self,
+      PrefillBenchmark.self, DecodeBenchmark.self, FirstTokenBenchmark.self, ServeBenchmark.self,
+      KernelBenchmark.self,
     ])
 }
 

@@ -98,6 +98,7 @@ struct ServeCommand: ParsableCommand {
       }
     #endif
     var options = ServerSettings()
+    options.connectionLimit = try ConnectionCount.available(wanted: options.connectionLimit)
     options.host = host
     options.port = port
     options.hostNames = allowHost

@@ -10,7 +10,7 @@ package struct LlamaServer: InferenceServer {
   package var address: ServerAddress { endpoint.address }
   /// The number of candidates to request.
   private let candidateCount: Int
-  private let endpoint: JSONEndpoint
+  let endpoint: JSONEndpoint
 
   package init(address: ServerAddress, timeout: Double = 120, candidateCount: Int = 64, bodyByteLimit: Int = 1 << 24) {
     self.candidateCount = candidateCount

@@ -25,6 +25,8 @@ package struct ServerError: DiagnosedError, Hashable {
     case noAdapter
     /// Several of the server's adapters may be the one to check.
     case ambiguousAdapter
+    /// Two servers have different models or adapters.
+    case notComparable
   }
 
   package let code: Code
@@ -47,7 +49,8 @@ package struct ServerError: DiagnosedError, Hashable {
     switch code {
     case .badAddress, .encryptedAddress: .usage
     case .unreachable, .timedOut, .connectionLost: .inputOutput
-    case .malformedResponse, .tooLarge, .refused, .unsupported, .noAdapter, .ambiguousAdapter: .refusedInput
+    case .malformedResponse, .tooLarge, .refused, .unsupported, .noAdapter, .ambiguousAdapter, .notComparable:
+      .refusedInput
     }
   }
   package var path: String? { url }
@@ -61,6 +64,7 @@ package struct ServerError: DiagnosedError, Hashable {
     case .timedOut: .longerTimeout
     case .noAdapter: "start the server with this adapter loaded"
     case .ambiguousAdapter: .chooseServerAdapter
+    case .notComparable: "start both servers with the same model and adapters"
     case .connectionLost, .malformedResponse, .tooLarge, .refused, .unsupported: nil
     }
   }

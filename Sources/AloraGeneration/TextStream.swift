@@ -4,6 +4,7 @@ package import AloraTokenization
 package struct TextStream {
   private let tokenizer: Tokenizer
   private let stopTexts: [[UInt8]]
+  private let skipsSpecialTokens: Bool
   /// The tokens that affect how the next one is decoded. The text of the first `shownCount` has been returned.
   private var tokens: [Int]
   private var shownCount: Int
@@ -17,15 +18,21 @@ package struct TextStream {
   /// - Parameters:
   ///   - context: the tokens before the first one. The last few affect how it is decoded.
   ///   - stopTexts: texts that end the stream.
-  package init(_ tokenizer: Tokenizer, context: [Int] = [], stopTexts: [String] = []) {
+  ///   - skipsSpecialTokens: whether special tokens add nothing to the text.
+  package init(
+    _ tokenizer: Tokenizer, context: [Int] = [], stopTexts: [String] = [], skipsSpecialTokens: Bool = true
+  ) {
     self.tokenizer = tokenizer
+    self.skipsSpecialTokens = skipsSpecialTokens
     self.stopTexts = stopTexts.map { Array($0.utf8) }.filter { !$0.isEmpty }
     tokens = []
     shownCount = 0
     // The shortest end of the context that has text and begins with a whole character.
     for count in 1..<max(1, min(12, context.count) + 1) {
       let suffix = Array(context.suffix(count))
-      guard let text = try? tokenizer.decode(suffix, skipsSpecialTokens: true), !text.isEmpty else { continue }
+      guard let text = try? tokenizer.decode(suffix, skipsSpecialTokens: skipsSpecialTokens), !text.isEmpty else {
+        continue
+      }
       guard !text.unicodeScalars.contains("\u{FFFD}") else { continue }
       tokens = suffix
       shownCount = count
@@ -66,7 +73,7 @@ package struct TextStream {
   }
 
   private func decode(_ tokens: ArraySlice<Int>) throws(TokenizationError) -> [UInt8] {
-    Array(try tokenizer.decode(Array(tokens), skipsSpecialTokens: true).utf8)
+    Array(try tokenizer.decode(Array(tokens), skipsSpecialTokens: skipsSpecialTokens).utf8)
   }
 
   private static func added(_ all: [UInt8], after old: [UInt8]) -> [UInt8] {

@@ -13,6 +13,8 @@ struct Question: Sendable {
   var stopTexts: [String] = []
   var alternativeCount: Int?
   var wantsDigest = false
+  /// Whether the answer lists its tokens: ``TokenTrace``.
+  var wantsTokens = false
 }
 
 /// What the engine made of a question.
@@ -30,6 +32,8 @@ struct Answer: Sendable {
 
 /// A part of one of several answers, as it comes.
 enum AnswerEvent: Sendable {
+  /// - Parameter reusedCount: how many of the prompt's tokens came from the cache.
+  case began(reusedCount: Int)
   case pieces([ServedText.Piece])
   case ended(Answer)
 }
@@ -58,6 +62,7 @@ extension ServerState {
               var served = ServedText(tokenizer, request: question.generation, stopTexts: question.stopTexts)
               for try await event in ticket.events {
                 let pieces = try served.take(event)
+                if case .began(let count, _) = event { continuation.yield((index, .began(reusedCount: count))) }
                 if !pieces.isEmpty { continuation.yield((index, .pieces(pieces))) }
                 if served.finish != nil {
                   // It may go on after a stop text.
@@ -90,7 +95,9 @@ extension ServerState {
   }
 
   /// What an answer says besides what its API knows.
-  func extras(_ answer: Answer) -> JSONValue {
+  ///
+  /// - Parameter tokens: ``TokenTrace``'s.
+  func extras(_ answer: Answer, tokens: [JSONValue]? = nil) -> JSONValue {
     .members([
       "adapter": answer.question.adapter.map { .string($0.name) } ?? .null,
       "activation_start": answer.question.generation.activationStart.map { .integer($0) } ?? .null,
@@ -98,6 +105,7 @@ extension ServerState {
       "seed": answer.question.generation.sampling.temperature > 0
         ? .string("\(answer.question.generation.seed)") : nil,
       "logits_digest": answer.served.digest.map { .string($0.description) },
+      "tokens": tokens.map { .array($0) },
     ])
   }
 

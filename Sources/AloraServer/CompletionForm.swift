@@ -1,6 +1,8 @@
+internal import AloraGeneration
 internal import AloraJSON
 internal import AloraServing
 internal import AloraSystem
+internal import AloraTokenization
 internal import HTTPTypes
 internal import Hummingbird
 
@@ -29,8 +31,9 @@ extension CompletionForm {
   func respond(to request: Request, _ context: ServerContext) async throws -> Response {
     let (request, fields) = try await state.fields(of: request)
     var questions = try questions(fields)
-    if request.wantsDigest {
-      for index in questions.indices { questions[index].wantsDigest = true }
+    for index in questions.indices {
+      questions[index].wantsDigest = request.wants(.logits)
+      questions[index].wantsTokens = request.wants(.tokens)
     }
     let model = try fields.string("model") ?? state.registry.baseName
     if try fields.flag("stream") ?? false {
@@ -42,7 +45,13 @@ extension CompletionForm {
       var members = head(objectName, model: model)
       members.append(.init("choices", .array(answers.enumerated().map(choice))))
       members.append(.init("usage", state.usage(answers)))
-      if let first = answers.first { members.append(.init("alora", state.extras(first))) }
+      if let first = answers.first {
+        let trace = TokenTrace(question: first.question, reusedCount: first.served.reusedCount)
+        let tokens =
+          first.question.wantsTokens
+          ? try trace.prompt(state.encoder.tokenizer) + trace.answer(first.served.pieces, after: 0) : nil
+        members.append(.init("alora", state.extras(first, tokens: tokens)))
+      }
       return .object(members)
     }
   }
@@ -69,9 +78,19 @@ extension CompletionForm {
         if let first = firstChunk(index) { try await send(chunk([first])) }
       }
       var answers: [Answer] = []
+      var traces = questions.map { _ in StreamedTrace() }
       for try await (index, event) in events {
         switch event {
-        case .pieces(let pieces): try await send(chunk([self.chunk(index, pieces, questions[index])]))
+        case .began(let count):
+          if let tokens = try traces[index].begin(questions[index], count, state.encoder.tokenizer) {
+            try await send(chunk([], [.init("alora", ["index": .integer(index), "tokens": .array(tokens)])]))
+          }
+        case .pieces(let pieces):
+          let tokens = traces[index].take(pieces)
+          try await send(
+            chunk(
+              [self.chunk(index, pieces, questions[index])],
+              tokens.map { [.init("alora", ["index": .integer(index), "tokens": .array($0)])] } ?? []))
         case .ended(let answer):
           answers.append(answer)
           try await send(chunk([lastChunk(index, answer)], [.init("alora", state.extras(answer))]))

@@ -8,6 +8,9 @@ internal import Hummingbird
 /// this machine (DNS rebinding), the Host of its requests is that name.
 struct Guard: RouterMiddleware {
   let settings: ServerSettings
+  /// What needs no key: a balancer asks whether the server is up, and the page asks its user for the key.
+  static let openPaths: Set<String> = ["/health", PageRoute.path]
+
   func handle(
     _ request: Request, context: ServerContext, next: (Request, ServerContext) async throws -> Response
   ) async throws -> Response {
@@ -17,8 +20,7 @@ struct Guard: RouterMiddleware {
       try check(host: request.head.authority)
       allowedOrigin = try origin(of: request)
       if request.method == .options, let allowedOrigin { return preflight(allowedOrigin) }
-      // A balancer asks without a key whether the server is up.
-      if request.uri.path != "/health" { try check(key: request.headers[.authorization]) }
+      if !Self.openPaths.contains(request.uri.path) { try check(key: request.headers[.authorization]) }
       response = try await next(request, context)
     } catch let error as CancellationError {
       throw error

@@ -24,20 +24,14 @@ struct LlamaServerRoutes: Sendable {
 
   private func completion(_ request: Request, _ context: ServerContext) async throws -> Response {
     let (request, fields) = try await state.fields(of: request)
-    try Refusals.check(sampling: fields)
-    let tokens = try tokens(of: fields.required("prompt"))
-    var rules = QuestionRules(defaults: .llamaServer, isChat: false)
-    let wanted = try fields.integer("n_predict", in: -2...Int.max) ?? fields.integer("max_tokens", in: -2...Int.max)
-    rules.limit = wanted.flatMap { $0 < 0 ? nil : $0 }
-    rules.form = try fields.form()
-    var question = try state.question(tokens: tokens, adapter: state.adapter(fields), fields: fields, rules)
-    question.alternativeCount = try fields.integer("n_probs", in: 0...100).flatMap { $0 == 0 ? nil : $0 }
-    question.wantsDigest = request.wantsDigest
+    var question = try question(fields)
+    question.wantsDigest = request.wants(.logits)
     if try fields.flag("stream") ?? false {
       let events = try await state.stream([question])
       return .eventStream(state.source(request, context)) { [question] send in
         for try await (_, event) in events {
           switch event {
+          case .began: break
           case .pieces(let pieces):
             try await send([
               "index": 0, "content": .string(pieces.map(\.text).joined()),
@@ -52,6 +46,18 @@ struct LlamaServerRoutes: Sendable {
     return try await .json(to: request) { [question] in
       try await state.answers([question]).first.map { result($0, content: $0.served.text) } ?? .null
     }
+  }
+
+  func question(_ fields: RequestFields) throws -> Question {
+    try Refusals.check(sampling: fields)
+    let tokens = try tokens(of: fields.required("prompt"))
+    var rules = QuestionRules(defaults: .llamaServer, isChat: false)
+    let wanted = try fields.integer("n_predict", in: -2...Int.max) ?? fields.integer("max_tokens", in: -2...Int.max)
+    rules.limit = wanted.flatMap { $0 < 0 ? nil : $0 }
+    rules.form = try fields.form()
+    var question = try state.question(tokens: tokens, adapter: state.adapter(fields), fields: fields, rules)
+    question.alternativeCount = try fields.integer("n_probs", in: 0...100).flatMap { $0 == 0 ? nil : $0 }
+    return question
   }
 
   /// A text; a list of tokens; or a list of both.
@@ -149,9 +155,7 @@ struct LlamaServerRoutes: Sendable {
           "scale": .number(standing?.id == adapter.id ? Double(standing?.scale ?? 0) : 0), "task_name": "",
           "prompt_prefix": "",
           "alora_invocation_tokens": adapter.adapter.invocationTokens.map { .array($0.map { .integer($0) }) },
-          "alora_invocation_string": adapter.adapter.invocationTokens.flatMap {
-            (try? state.encoder.tokenizer.decode($0, skipsSpecialTokens: false)).map { .string($0) }
-          },
+          "alora_invocation_string": state.invocationText(of: adapter).map { .string($0) },
         ])
       })
   }

@@ -25,6 +25,9 @@ extension ServerState {
       buffer = try await withTimeLimit(seconds: settings.bodySeconds) { try await body.collect(upTo: limit) }
     } catch is NIOTooManyBytesError {
       throw ServerError(.contentTooLarge, "the body is longer than \(limit) bytes", code: "too_large")
+    } catch let error where !(error is ServerError || error is CancellationError) {
+      // The connection ended, or a chunk isn't one.
+      throw ServerError(.badRequest, "the body didn't arrive complete", code: "incomplete_body")
     }
     request.body = .init(buffer: buffer)
     let bytes = Array(buffer.readableBytesView)
@@ -35,6 +38,11 @@ extension ServerState {
   /// The text of a token by itself.
   func text(of token: Int) -> String {
     (try? encoder.tokenizer.decode([token], skipsSpecialTokens: false)) ?? ""
+  }
+
+  /// The text of an Activated LoRA's invocation; nil for an ordinary LoRA.
+  func invocationText(of adapter: NamedAdapter) -> String? {
+    adapter.adapter.invocationTokens.flatMap { try? encoder.tokenizer.decode($0, skipsSpecialTokens: false) }
   }
 
   /// `/v1/models`: the base, and the adapters with the base as their parent, as vLLM lists them.
@@ -74,6 +82,7 @@ extension ServerState {
         [
           .init("root", .string(adapter.name)), .init("parent", .string(registry.baseName)),
           .init("invocation", adapter.adapter.invocationTokens.map { .array($0.map { .integer($0) }) } ?? .null),
+          .init("invocation_text", invocationText(of: adapter).map { .string($0) } ?? .null),
         ])
     }
     return base + adapters

@@ -55,7 +55,7 @@ struct OllamaRoutes: Sendable {
     ])
   }
 
-  private func question(_ fields: RequestFields, isChat: Bool) throws -> Question {
+  func question(_ fields: RequestFields, isChat: Bool) throws -> Question {
     let options = try fields.fields("options") ?? RequestFields(Array("{}".utf8))
     try Refusals.check(sampling: options)
     try Refusals.check(ollama: fields)
@@ -97,6 +97,7 @@ struct OllamaRoutes: Sendable {
       return .lineStream(state.source(request, context)) { send in
         for try await (_, event) in events {
           switch event {
+          case .began: break
           case .pieces(let pieces):
             let text = pieces.map(\.text).joined()
             try await send(.object(part(name, text, isChat, pieces, question) + [.init("done", false)]))

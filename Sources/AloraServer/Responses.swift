@@ -4,9 +4,19 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import NIOCore
 
+/// What a request's header `X-Alora-Debug` can ask for, in a list with commas.
+enum DebugDetail: String {
+  /// The digest of the logits.
+  case logits
+  /// The tokens: ``TokenTrace``.
+  case tokens
+}
+
 extension Request {
-  /// Whether the answer has to contain the digest of the logits: `X-Alora-Debug: logits`.
-  var wantsDigest: Bool { HTTPField.Name("X-Alora-Debug").map { headers[$0] == "logits" } ?? false }
+  func wants(_ detail: DebugDetail) -> Bool {
+    guard let name = HTTPField.Name("X-Alora-Debug"), let value = headers[name] else { return false }
+    return value.split { $0 == "," || $0 == " " }.contains { $0 == detail.rawValue }
+  }
 }
 
 extension Response {

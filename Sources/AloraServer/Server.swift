@@ -78,6 +78,7 @@ package struct Server: Sendable {
     router.post("v1/completions") { request, context in
       try await TextCompletions(state: state).respond(to: request, context)
     }
+    PageRoute().add(to: router)
     LlamaServerRoutes(state: state).add(to: router)
     OllamaRoutes(state: state).add(to: router)
     if let root = state.settings.adapterRoot { LoadingRoutes(state: state, root: root).add(to: router) }

@@ -6,7 +6,7 @@ import Testing
   private static let commands = [
     [], ["convert"], ["inspect"], ["diff"], ["tokenize"], ["tokens"], ["logits"], ["golden"], ["golden", "record"],
     ["verify"], ["run"], ["serve"], ["bench"], ["bench", "prefill"], ["bench", "decode"], ["bench", "ttft"],
-    ["bench", "kernels"],
+    ["bench", "kernels"], ["bench", "serve"],
   ]
 
   private func help(_ command: [String], width: Int) throws -> [String] {

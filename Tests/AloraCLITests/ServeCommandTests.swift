@@ -95,6 +95,60 @@ import Testing
     }
   }
 
+  /// With few open files, the first event loop would end the process.
+  @Test(arguments: [8, 12, 16, 20, 24, 28]) func tooFewOpenFilesAreNamed(_ limit: Int) async throws {
+    try await withModel { directory in
+      let words = "ulimit -n \(limit); exec \"$0\" serve --model \"$1\" --port 0"
+      let process = try ChildProcess("/bin/sh", ["-c", words, aloraPath, directory + "/base"])
+      let result = try process.end()
+      #expect(result.status == 4 && result.exitedNormally, "\(result)")
+      #expect(result.errors.hasPrefix("alora: a server needs ") && result.errors.contains("may have \(limit);"))
+    }
+  }
+
+  @Test func serversAreMeasuredBesideEachOther() async throws {
+    try await withModel { directory in
+      _ = try await withServer(directory, ["--quiet"]) { one, process in
+        _ = try await withServer(directory, ["--quiet", "--adapter", "other=\(directory)/llama-linear"]) { two, other in
+          let plot = directory + "/plot.svg"
+          let words = [
+            "bench", "serve", "--contexts", "20,40", "--conversations", "3", "--generated", "2", "--repeats", "2",
+          ]
+          let servers = ["--server", "one=http://127.0.0.1:\(one.port)", "--server", "http://127.0.0.1:\(two.port)"]
+          let result = try runAlora(words + servers + ["--plot", plot, "--json"])
+          #expect(result.status == 0, "\(result)")
+          let report = try parseJSON(result.output)
+          let violations = try SchemaValidator(path: testData("../schemas/bench-serve.schema.json")).violations(
+            in: report)
+          #expect(violations.isEmpty, "\(violations)")
+          #expect(try report["servers"].elements().map { try $0["name"].string() }[0] == "one")
+          let runs = try report["runs"].elements()
+          #expect(try runs.map { try $0["context_tokens"].integer() } == [20, 20, 40, 40])
+          // The context and the base's answer, up to the last one that nothing has read.
+          for run in runs {
+            let (context, cached) = (try run["context_tokens"].integer(), try run["adapter_cached_tokens"].integer())
+            #expect((context + 1...context + 2).contains(cached), "\(context): \(cached)")
+          }
+          #expect(String(decoding: try readFile(plot), as: UTF8.self).contains("3 conversations at once"))
+          let text = try runAlora(words + servers + ["--quiet"])
+          #expect(text.status == 0 && text.output.contains("2 tokens each"), "\(text)")
+          // The first server's adapters count; the other way round, one is missing.
+          let reversed = try runAlora(words + ["--server", servers[3], "--server", servers[1]])
+          #expect(reversed.status == 3 && reversed.errors.contains("lacks an adapter"), "\(reversed)")
+          other.send(SIGTERM)
+        }
+        process.send(SIGTERM)
+      }
+    }
+  }
+
+  @Test func aBenchmarkOfServersNeedsServers() throws {
+    #expect(try runAlora(["bench", "serve"]).status == 2)
+    #expect(try runAlora(["bench", "serve", "--server", "http://127.0.0.1:1", "--contexts", "0"]).status == 2)
+    let port = try RefusingPort()
+    #expect(try runAlora(["bench", "serve", "--server", port.url]).status == 4)
+  }
+
   @Test(arguments: [
     ["--port", "70000"], ["--adapter", "a=x", "--adapter", "a=y"], ["--adapter", "base=x"], ["--max-active", "0"],
     ["--time-limit", "0"], ["--threads", "0"],

@@ -27,7 +27,7 @@ import AloraVerification
 /// What an input is read as.
 public enum Target: String, CaseIterable, Sendable {
   case json, gguf, safetensors, shards, npz, adapter, tokenizer, template, convert, model
-  case golden, cache, response, script, card, pattern, graph, prompts, baseline, engine, schema, intrinsic
+  case golden, cache, response, script, card, pattern, graph, prompts, baseline, engine, schema, intrinsic, request
   /// A planted fault, to prove that faults are found.
   case proof
 
@@ -54,7 +54,7 @@ public enum Target: String, CaseIterable, Sendable {
     case .intrinsic: ["io.yaml"]
     case .baseline: ["baseline.json"]
     case .engine: ["model.gguf", "adapter.gguf"]
-    case .response, .pattern, .schema: []
+    case .response, .pattern, .schema, .request: []
     }
   }
 
@@ -92,6 +92,7 @@ public enum Target: String, CaseIterable, Sendable {
       _ = identity.defaultFileName(outputType: "F32")
     case .pattern: match(parts)
     case .schema: try FuzzSchema.read(parts)
+    case .request: try FuzzRequest.read(parts[0])
     case .intrinsic: _ = try IntrinsicLint(IntrinsicConfiguration(path: paths[0])).findings()
     case .graph: _ = try ModelGraph(configuration: JSONDocument(path: paths[0], allowsNonFinite: true).root)
     }

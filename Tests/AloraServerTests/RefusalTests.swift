@@ -146,6 +146,21 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    "Content-Length: 1000\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n5\r\nhel",
+    "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+  ]) func bodiesThatEndTooEarlyAreTheirCallersFault(_ rest: String) async throws {
+    try await withServer { client, _ in
+      for path in ["/v1/chat/completions", "/completion", "/api/chat", "/tokenize"] {
+        let connection = try LoopbackConnection(port: client.port)
+        try connection.send("POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\n\(rest)")
+        connection.finishSending()
+        let answer = try await connection.receive(until: "\r\n\r\n")
+        #expect(answer.hasPrefix("HTTP/1.1 400 "), "\(path): \(answer)")
+      }
+    }
+  }
+
   @Test func whoGoesAwayEndsTheirRequest() async throws {
     try await withServer { client, server in
       for stream in ["true", "false"] {

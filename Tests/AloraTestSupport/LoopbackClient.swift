@@ -61,6 +61,9 @@ package final class LoopbackConnection: Sendable {
     }
   }
 
+  /// Ends the sending direction.
+  package func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
   /// - Returns: what has come; nothing at the end.
   package func receive() async throws -> [UInt8] {
     try await Self.blocking { [self] in

@@ -38,7 +38,8 @@ BUILD = ROOT / ".build-fuzz"
 CORPUS_BYTES = 400_000
 # The greatest risks first: what comes from strangers most often, and is the least regular.
 TARGETS = ["gguf", "safetensors", "npz", "tokenizer", "template", "convert", "adapter", "shards", "model", "json", "golden", "cache",
-           "response", "script", "card", "pattern", "graph", "prompts", "baseline", "engine", "schema", "intrinsic"]
+           "response", "script", "card", "pattern", "graph", "prompts", "baseline", "engine", "schema", "intrinsic",
+           "request"]
 LOCK = threading.Lock()
 # Swift's own backtracer waits for ever on a process that a sanitizer has ended.
 QUIET = {"SWIFT_BACKTRACE": "enable=no"}

@@ -62,6 +62,8 @@ def seeds(target):
     if target == "schema":
         cases = json.loads((DATA / "schemas/cases.json").read_text())["cases"]
         return [json.dumps(case["schema"]).encode() + SEPARATOR + bytes(range(3, 60, 7)) for case in cases]
+    if target == "request":
+        return requests()
     if target == "graph":
         return [p.read_bytes() for p in files("**/config.json")]
     if target == "json":
@@ -244,6 +246,30 @@ def responses():
     return [text.encode() for text in found]
 
 
+def requests():
+    """Bodies in the forms of OpenAI's API, vLLM, llama-server and Ollama."""
+    messages = [{"role": "system", "content": "A"}, {"role": "user", "content": [{"type": "text", "text": "HJH"}]}]
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{\"a\": 1}"}}
+    schema = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 1}}, "required": ["a"], "additionalProperties": False}
+    tool = {"type": "function", "function": {"name": "f", "description": "d", "parameters": schema}}
+    sampling = {"temperature": 0.5, "top_p": 0.9, "top_k": 3, "min_p": 0.1, "seed": -1, "stop": ["a", "b"], "stop_token_ids": [1]}
+    bodies = [
+        {"model": "check", "messages": messages, "max_tokens": 3, "logprobs": True, "top_logprobs": 5, "n": 2, **sampling},
+        {"model": "tiny:other", "messages": messages, "tools": [tool], "tool_choice": "auto", "documents": [{"doc_id": "1", "text": "t"}],
+         "response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": schema, "strict": True}}},
+        {"messages": [*messages, {"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "1", "content": "x"}],
+         "chat_template_kwargs": {"adapter_name": "check", "x": None}, "structured_outputs": {"json": schema}, "stream": True,
+         "stream_options": {"include_usage": True}},
+        {"prompt": ["a", [1, 2, 3]], "model": "plain", "logprobs": 2, "guided_json": json.dumps(schema), "echo": False, "best_of": 1},
+        {"prompt": [1, "HJH", 2], "n_predict": -1, "lora": [{"id": 0, "scale": 0.5}, {"id": 1, "scale": 0}], "json_schema": schema,
+         "n_probs": 3, "cache_prompt": True, "ignore_eos": True, **sampling},
+        {"model": "check:latest", "messages": messages[:1], "format": "json", "options": {"num_predict": 2, **sampling}, "think": False},
+        {"model": "tiny", "prompt": "a", "system": "b", "raw": True, "format": schema, "stream": False, "images": [], "template": ""},
+        [{"id": 0, "scale": 1.0}, {"id": 2, "scale": 0}],
+    ]
+    return [json.dumps(body).encode() for body in bodies] + [b"{}", b"[]", b"null", b'{"model":"nobody","messages":[]}']
+
+
 def cards():
     """Model cards' front matter of every kind that is known."""
     expected = json.loads((DATA / "modelcards" / "expected.json").read_text())
@@ -300,6 +326,8 @@ def words(target):
         found.update(re.findall(rb'"([A-Za-z_]{2,40})"', path.read_bytes()))
     if target == "template":
         found = set(re.findall(rb"[a-z_]{2,20}|\{%-?|-?%\}|\{\{|\}\}", b" ".join(seeds("template"))))
+    if target == "request":
+        found.update(re.findall(rb'"([$A-Za-z_]{2,30})"', b" ".join(requests() + seeds("schema"))))
     if target == "intrinsic":
         found = set(re.findall(rb"[$A-Za-z_]{2,22}", b" ".join(seeds("intrinsic"))))
     if target == "schema":

@@ -7,7 +7,11 @@ struct HTTPClient: Sendable {
   let bodyByteLimit: Int
 
   /// - Throws: ``ServerError``: `unreachable`, `timedOut`, `connectionLost`, `malformedResponse`, `tooLarge`.
-  func request(_ method: String, _ path: String, body: String? = nil) throws(ServerError) -> HTTPResponse {
+  ///
+  /// - Parameter received: called with the length of the body's part that has come, each time that more has.
+  func request(
+    _ method: String, _ path: String, body: String? = nil, received: (Int) -> Void = { _ in }
+  ) throws(ServerError) -> HTTPResponse {
     let url = "\(address)\(path)"
     let content = Array((body ?? "").utf8)
     var head = "\(method) \(address.prefix)\(path) HTTP/1.1\r\nHost: \(address.authority)\r\n"
@@ -17,7 +21,9 @@ struct HTTPClient: Sendable {
     try connection.send(Array((head + "\r\n").utf8) + content)
     var parser = HTTPResponseParser(url: url, bodyByteLimit: bodyByteLimit)
     while true {
-      if let response = try parser.take(try connection.receive()) { return response }
+      let response = try parser.take(try connection.receive())
+      received(response?.body.count ?? parser.bodyByteCount)
+      if let response { return response }
     }
   }
 }

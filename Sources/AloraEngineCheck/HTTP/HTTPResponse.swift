@@ -38,6 +38,9 @@ package struct HTTPResponseParser {
     self.bodyByteLimit = bodyByteLimit
   }
 
+  /// How much of the body has come.
+  var bodyByteCount: Int { body.count }
+
   private func malformed(_ problem: String) -> ServerError {
     ServerError(.malformedResponse, url: url, "the answer is not HTTP/1.1: \(problem)")
   }

@@ -17,17 +17,57 @@ struct JSONEndpoint: Sendable {
   func ask<Value>(
     _ method: String, _ path: String, _ body: JSONValue? = nil, read: (JSON) throws(JSONError) -> Value
   ) throws(ServerError) -> Value {
-    let response = try http.request(method, path, body: body?.serialized(isPretty: false))
-    let url = "\(address)\(path)"
-    guard response.status == 200 else {
-      throw ServerError(.refused, url: url, Self.problem(response), status: response.status)
-    }
-    do throws(JSONError) {
+    let response = try self.response(method, path, body)
+    return try value(path) { () throws(JSONError) in
       // Safe: the parser copies what it keeps of the array.
-      return try read(try JSONDocument(parsing: unsafe response.body.span.bytes).root)
-    } catch {
+      try read(try JSONDocument(parsing: unsafe response.body.span.bytes).root)
+    }
+  }
+
+  /// Asks for a stream of server-sent events, and calls `read` with each event's JSON and the time at which it had come.
+  ///
+  /// Source: WHATWG's HTML, "Server-sent events": of its fields, `data` alone.
+  /// - Throws: ``ServerError``.
+  func stream(
+    _ path: String, _ body: JSONValue, read: (_ event: JSON, _ seconds: Double) throws(JSONError) -> Void
+  ) throws(ServerError) {
+    var arrivals: [(byteCount: Int, seconds: Double)] = []
+    let response = try response("POST", path, body) { count in
+      if count > arrivals.last?.byteCount ?? 0 { arrivals.append((count, MonotonicClock.seconds)) }
+    }
+    var (start, next) = (0, 0)
+    for line in response.body.split(separator: 0x0A, omittingEmptySubsequences: false) {
+      start += line.count + 1
+      let text = line.last == 0x0D ? line.dropLast() : line
+      guard text.starts(with: Self.eventStart), !text.elementsEqual(Self.lastEvent) else { continue }
+      // The last byte of a line that something follows is its end.
+      while next < arrivals.count - 1, arrivals[next].byteCount < min(start, response.body.count) { next += 1 }
+      let data = Array(text.dropFirst(Self.eventStart.count))
+      let seconds = arrivals[next].seconds
+      try value(path) { () throws(JSONError) in
+        // Safe: the parser copies what it keeps of the array.
+        try read(try JSONDocument(parsing: unsafe data.span.bytes).root, seconds)
+      }
+    }
+  }
+
+  private static let eventStart = Array("data:".utf8)
+  private static let lastEvent = Array("data: [DONE]".utf8)
+
+  private func response(
+    _ method: String, _ path: String, _ body: JSONValue?, received: (Int) -> Void = { _ in }
+  ) throws(ServerError) -> HTTPResponse {
+    let response = try http.request(method, path, body: body?.serialized(isPretty: false), received: received)
+    guard response.status == 200 else {
+      throw ServerError(.refused, url: "\(address)\(path)", Self.problem(response), status: response.status)
+    }
+    return response
+  }
+
+  private func value<Value>(_ path: String, _ read: () throws(JSONError) -> Value) throws(ServerError) -> Value {
+    do throws(JSONError) { return try read() } catch {
       throw ServerError(
-        .malformedResponse, url: url,
+        .malformedResponse, url: "\(address)\(path)",
         "unexpected answer: " + (error.place.map { "\($0): " } ?? "") + error.problem)
     }
   }

@@ -1,0 +1,100 @@
+internal import AloraEngineCheck
+internal import AloraJSON
+internal import AloraReports
+internal import AloraSystem
+internal import ArgumentParser
+
+/// `alora bench serve`.
+struct ServeBenchmark: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve",
+    abstract: "Measure running servers with conversations that call the base and every adapter in turn.",
+    usage: "alora bench serve [<options>] --server <[name=]url> …",
+    discussion: """
+      Example:
+        alora serve --model base.gguf --adapter a=one --adapter b=two &
+        alora bench serve --server http://127.0.0.1:8080 --plot serve.svg
+
+      The servers, alora's or llama-server's, must have the same model and Activated LoRAs. Each conversation has a context of \
+      its own that the base continues; then every adapter is called on that text, and the base goes on. The servers are \
+      measured by turns, with the same texts. What the later ones have is compared with the first one's.
+      """)
+
+  @Option(
+    help: ArgumentHelp(
+      "The address of a running server, and a name for it. The default is the build that it reports. Repeatable.",
+      valueName: "[name=]url"))
+  var server: [String] = []
+
+  @Option(help: ArgumentHelp("The context lengths, in tokens.", valueName: "n,n,…"))
+  var contexts = "1024,4096"
+
+  @Option(help: ArgumentHelp("The number of conversations at once.", valueName: "n"))
+  var conversations = 8
+
+  @Option(help: ArgumentHelp("How many tokens each answer has.", valueName: "n"))
+  var generated = 16
+
+  @Option(help: ArgumentHelp("How often to measure each server. The medians count.", valueName: "n"))
+  var repeats = 1
+
+  @Option(
+    name: .customLong("server-timeout"), help: ArgumentHelp("The timeout of a request, in seconds.", valueName: "s"))
+  var serverTimeout = 600.0
+
+  @Option(help: ArgumentHelp("Write a plot to this file.", valueName: "svg"))
+  var plot: String?
+
+  @Flag(help: "Replace an existing plot.")
+  var force = false
+
+  @OptionGroup var common: CommonOptions
+
+  private var contextCounts: [Int] {
+    contexts.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+  }
+
+  func validate() throws {
+    guard !server.isEmpty else { throw ValidationError("serve needs --server.") }
+    guard contextCounts.allSatisfy({ (1...1_000_000).contains($0) }) else {
+      throw ValidationError("--contexts must be a list such as 1024,4096.")
+    }
+    guard (1...256).contains(conversations), (1...10_000).contains(generated), (1...1000).contains(repeats),
+      serverTimeout > 0, serverTimeout <= 86_400
+    else { throw ValidationError("--conversations, --generated, --repeats or --server-timeout is out of range.") }
+  }
+
+  func run() throws {
+    let file = try plot.map { try AtomicFile(path: $0, replacesExisting: force) }
+    let places = NamedAddress.all(server)
+    let servers = try places.map { LlamaServer(address: try ServerAddress($0.address), timeout: serverTimeout) }
+    let names = try zip(places, servers).map { place, server in
+      (name: try place.name ?? server.properties().build ?? place.address, address: server.address.description)
+    }
+    let load = try ConversationLoad(servers)
+    let plan = ConversationLoad.Plan(
+      contextCounts: contextCounts, conversationCount: conversations, generatedCount: generated, repeats: repeats)
+    var progress = Progress("measuring", total: 100, isQuiet: common.quiet)
+    let figures = try load.figures(plan) { progress.update($0 * 100 / max(1, $1)) }
+    progress.finish()
+    let report = ConversationLoadReport(
+      servers: names, plan: plan, adapterCount: load.invocations.count, figures: figures)
+    try file?.commit(Array(report.plot.utf8))
+    Console.standardOutput.write(common.json ? report.json.serialized() + "\n" : report.text)
+  }
+}
+
+/// A server's address, and a name for it: `[name=]http://…`.
+struct NamedAddress {
+  let name: String?
+  let address: String
+
+  static func all(_ texts: [String]) -> [NamedAddress] {
+    texts.map { text in
+      guard let sign = text.firstIndex(of: "="), !text[..<sign].contains("/") else {
+        return NamedAddress(name: nil, address: text)
+      }
+      return NamedAddress(name: String(text[..<sign]), address: String(text[text.index(after: sign)...]))
+    }
+  }
+}

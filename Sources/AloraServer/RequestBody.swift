@@ -1,0 +1,29 @@
+internal import AloraJSON
+internal import HTTPTypes
+
+/// The kinds of bodies that requests have. Reading one is everything that happens before an answer is computed.
+package enum RequestBody: CaseIterable, Sendable {
+  case chat, text, completion, ollamaChat, ollamaGenerate, adapterList
+
+  /// Reads a body and does nothing with it.
+  ///
+  /// - Returns: the status and the message of what the caller would get instead of an answer; nil if it is understood.
+  package func refusal(of bytes: [UInt8], _ state: ServerState) -> (status: Int, message: String)? {
+    do {
+      // Safe: the document copies what it keeps.
+      let root = try JSONDocument(parsing: unsafe bytes.span.bytes).root
+      switch self {
+      case .chat: _ = try ChatCompletions(state: state).questions(RequestFields(root))
+      case .text: _ = try TextCompletions(state: state).questions(RequestFields(root))
+      case .completion: _ = try LlamaServerRoutes(state: state).question(RequestFields(root))
+      case .ollamaChat: _ = try OllamaRoutes(state: state).question(RequestFields(root), isChat: true)
+      case .ollamaGenerate: _ = try OllamaRoutes(state: state).question(RequestFields(root), isChat: false)
+      case .adapterList: _ = try state.adapter(list: root)
+      }
+      return nil
+    } catch {
+      let failure = ServerError(error)
+      return (failure.status.code, failure.message)
+    }
+  }
+}
