@@ -10,7 +10,8 @@ extension Architecture {
       vocabularySize: 128_000, feedForwardSize: 14336, keyValueHeadCount: 8, contextLength: 262_144, normEpsilon: 1e-5,
       partialRotaryFactor: 0.5),
     recurrence: { reader, h in
-      let attention = Set(try reader.json[optional: "attn_layer_indices"]?.integers(in: 0...Hyperparameters.layers.upperBound) ?? [])
+      let attention = Set(
+        try reader.json[optional: "attn_layer_indices"]?.integers(in: 0...Hyperparameters.layers.upperBound) ?? [])
       let layers = Set(0..<h.layerCount).subtracting(attention)
       return layers.isEmpty
         ? nil : Hyperparameters.Recurrence(layers: layers, mamba2: try Mamba2Shape(reader, hiddenSize: h.hiddenSize))

@@ -109,7 +109,8 @@ package struct Architecture: Sendable {
 
   /// Every architecture that this package knows. Of those with one GGUF name, the first gives a GGUF its layers.
   static let all: [Architecture] = [
-    .llama, .mixtral, .mistral, .ministral3, .mistral3, .granite, .graniteMoe, .graniteMoeShared, .graniteMoeHybrid, .bamba,
+    .llama, .mixtral, .mistral, .ministral3, .mistral3, .granite, .graniteMoe, .graniteMoeShared, .graniteMoeHybrid,
+    .bamba,
     .qwen2, .qwen2VL, .qwen3, .qwen3VL, .qwen2Moe, .qwen3Moe, .olmoe, .gptOss, .olmo3, .olmo2, .smolLM3, .seedOss,
     .glm4,
     .exaone4, .cohere2, .phi3, .gemma2, .gemma3, .gemma4, .llama4,

@@ -57,7 +57,8 @@ extension Evaluator {
   }
 
   /// The convolution's last rows, for the tokens that follow a stage.
-  private func keepHistory(_ place: RecurrentLayout.Layer, _ stage: RecurrentStage, _ shape: Mamba2Shape, _ pass: Pass) {
+  private func keepHistory(_ place: RecurrentLayout.Layer, _ stage: RecurrentStage, _ shape: Mamba2Shape, _ pass: Pass)
+  {
     let (count, width) = (place.historyRowCount, place.channelCount)
     let to = unsafe stage.to.memory.base + place.historyOffset
     for index in 0..<count {
@@ -65,7 +66,8 @@ extension Evaluator {
       let source = index + stage.rows.count
       if source < count {
         if let from = stage.from {
-          unsafe (to + index * width).update(from: from.memory.base + place.historyOffset + source * width, count: width)
+          unsafe (to + index * width).update(
+            from: from.memory.base + place.historyOffset + source * width, count: width)
         } else {
           unsafe (to + index * width).update(repeating: 0, count: width)
         }
@@ -97,7 +99,8 @@ extension Evaluator {
           steps: buffers.steps[row] + head, decays: buffers.decays[row] + head, step_stride: shape.headCount,
           skip: mamba.skip.base[head], y: scanned[row] + channel, y_stride: scanned.columnCount)
         let to = unsafe stage.to.memory.base + offset
-        unsafe alora_scan_head(isa, &scan, stage.from.map { unsafe UnsafePointer($0.memory.base + offset) } ?? UnsafePointer(to), to)
+        unsafe alora_scan_head(
+          isa, &scan, stage.from.map { unsafe UnsafePointer($0.memory.base + offset) } ?? UnsafePointer(to), to)
       }
     }
   }
