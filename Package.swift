@@ -188,12 +188,15 @@ let package = Package(
       ]),
     tests(
       "AloraServing",
-      ["AloraGeneration", "AloraInference", "AloraModels", "AloraTensors", "AloraTestSupport", "AloraTokenization"]),
+      [
+        "AloraGeneration", "AloraInference", "AloraModels", "AloraSchemas", "AloraTensors", "AloraTestSupport",
+        "AloraTokenization",
+      ]),
     tests(
       "AloraServer",
       [
-        "AloraGeneration", "AloraInference", "AloraJSON", "AloraModels", "AloraServing", "AloraTestSupport",
-        "AloraTokenization", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        "AloraGeneration", "AloraInference", "AloraJSON", "AloraModels", "AloraServing", "AloraSystem",
+        "AloraTestSupport", "AloraTokenization", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
     tests("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON", "AloraTestSupport"]),
     tests("AloraVerification", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),

@@ -23,6 +23,7 @@ RUN = re.compile(r"^\S{1,3}\s+Test run with (\d+) tests?.* (passed|failed) after
 DETAIL = re.compile(r"^\S{0,3}\s+")
 # XCTest runs beside Swift Testing and has no tests here.
 EMPTY = re.compile(r"^(Test Suite '|\s*Executed 0 tests|\S{1,3}\s+(Test run started|Testing Library Version|Target Platform))|^\s*$")
+UNHANDLED = re.compile(r"^warning: '[^']+': found \d+ file\(s\) which are unhandled")
 MINUTE = 60
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -56,6 +57,7 @@ class Report:
     def __init__(self, name, screen):
         self.name, self.screen = name, screen
         self.ended, self.skipped, self.failing, self.closing, self.partial = 0, [], False, None, []
+        self.unhandled = None
 
     def flush(self):
         """An event whose arguments have line breaks comes in several lines."""
@@ -70,6 +72,16 @@ class Report:
             self.partial.append(line)
             return
         self.flush()
+        if UNHANDLED.match(line):
+            self.unhandled = line
+            return
+        if self.unhandled:
+            # Nobody here can change which of their files our dependencies declare.
+            if line.startswith("    ") and "/.build/checkouts/" in line:
+                return
+            if line.startswith("    "):
+                self.screen.line(self.unhandled)
+            self.unhandled = None
         if BEGIN.match(line) and not EVENT.match(line) and not RUN.match(line):
             self.partial = [line]
             return

@@ -1,4 +1,3 @@
-internal import AloraAdapters
 internal import AloraModels
 internal import AloraTensors
 internal import AloraSystem
@@ -28,14 +27,7 @@ struct RunCommand: ParsableCommand {
       The cache never changes the text.
       """)
 
-  @Option(help: ArgumentHelp("The base model: a Hugging Face directory or a GGUF.", valueName: "dir|gguf"))
-  var model: String
-
-  @Option(
-    help: ArgumentHelp(
-      "A LoRA adapter and a name for it. The default names are adapter, adapter2, … Repeatable.",
-      valueName: "[name=]dir|gguf"))
-  var adapter: [String] = []
+  @OptionGroup var served: ServedModelOptions
 
   @Option(
     help: ArgumentHelp(
@@ -70,12 +62,7 @@ struct RunCommand: ParsableCommand {
   @Flag(name: .customLong("ignore-end"), help: "Continue after the tokens that end an answer.")
   var ignoresEnd = false
 
-  @Option(help: ArgumentHelp("The number of threads. The default is one per processor.", valueName: "n"))
-  var threads: Int?
-
-  @Option(
-    name: .customLong("cache-limit"), help: ArgumentHelp("The maximum size of the cache.", valueName: "megabytes"))
-  var cacheLimit = 2048
+  @OptionGroup var computation: ServedComputationOptions
 
   @Option(name: .customLong("load-cache"), help: ArgumentHelp("Start with a saved cache.", valueName: "file"))
   var loadCache: String?
@@ -104,10 +91,7 @@ struct RunCommand: ParsableCommand {
     guard schema == nil || !jsonObject else { throw ValidationError("Give one of --schema and --json-object.") }
     guard common.json || !margins else { throw ValidationError("--margins belongs to --json.") }
     guard (0...1_000_000).contains(limit) else { throw ValidationError("--limit is from 0 to 1000000.") }
-    guard (1...1024).contains(threads ?? 1) else { throw ValidationError("--threads is from 1 to 1024.") }
-    guard (0...1 << 40).contains(cacheLimit) else { throw ValidationError("--cache-limit is not negative.") }
-    try NamedPath.check(adapter)
-    if let use, use != "base", !NamedPath.all(adapter).contains(where: { $0.name == use }) {
+    if let use, use != "base", !NamedPath.all(served.adapter).contains(where: { $0.name == use }) {
       throw ValidationError("--use names no --adapter.")
     }
   }
@@ -140,20 +124,10 @@ struct RunCommand: ParsableCommand {
   /// - Returns: the session, and the digest of the model's files if a cache is loaded or saved. It is computed at the start,
   ///   because the files may be replaced during a long dialogue.
   private func session() throws -> (RunSession, modelDigest: Digest?) {
-    let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
-    let loaded = try Model(path: model, pool: pool)
+    let pool = computation.pool
+    let loaded = try Model(path: served.model, pool: pool)
     let modelDigest = loadCache == nil && saveCache == nil ? nil : try loaded.source.digest()
-    let adapters = try NamedPath.all(adapter).map {
-      (name: $0.name, adapter: try Adapter(path: $0.path, model: loaded, pool: pool))
-    }
-    for (_, adapter) in adapters {
-      common.note(of: adapter)
-      guard !common.quiet else { continue }
-      common.note(
-        CompanionFinding.findings(
-          adapter: adapter.path, base: model, tokenizer: loaded.source.tokenizer,
-          comparesTemplates: conversation.isChat), about: adapter.path)
-    }
+    let adapters = try served.adapters(of: loaded, pool, comparesTemplates: conversation.isChat, common)
     let encoder = try ConversationEncoder(source: loaded.source, needsTemplate: conversation.isChat)
     var settings = RunSession.Settings(limit: limit)
     settings.sampling = sampling.options
@@ -161,16 +135,14 @@ struct RunCommand: ParsableCommand {
     settings.stopTexts = stop
     settings.frame = conversation.isChat ? try conversation.frame() : nil
     settings.contextLimit = ContextLimit(loaded, isIgnored: context.beyondContext)
-    var endTokens = try loaded.source.endTokens()
-    if conversation.isChat, let end = encoder.endOfTurn() { endTokens.insert(end) }
+    let endTokens = try encoder.endTokens(of: loaded.source, isChat: conversation.isChat)
     if !ignoresEnd { settings.endTokens = endTokens }
     if let compiled = try compiledSchema() {
       let vocabulary = try SchemaVocabulary(
         of: encoder.tokenizer, tokenCount: loaded.vocabularySize, endTokens: endTokens)
-      settings.schema = SchemaMasks(compiled, vocabulary)
+      settings.schema = try SchemaText(SchemaMasks(compiled, vocabulary))
     }
-    let product = cacheLimit.multipliedReportingOverflow(by: 1_000_000)
-    let byteLimit = product.overflow ? .max : product.partialValue
+    let byteLimit = computation.cacheByteLimit
     let cache =
       if let loadCache, let modelDigest {
         try PrefixCache(model: loaded, byteLimit: byteLimit, path: loadCache, filesDigest: modelDigest)
@@ -182,7 +154,7 @@ struct RunCommand: ParsableCommand {
   }
 
   private func compiledSchema() throws -> CompiledSchema? {
-    if jsonObject { return try CompiledSchema.anyObject() }
+    if jsonObject { return try CompiledSchema(text: CompiledSchema.anyObject) }
     guard let schema else { return nil }
     let isText = schema.first == "{" && FileSystem.kind(of: schema) == nil
     if isText { return try CompiledSchema(text: Array(schema.utf8)) }
@@ -207,7 +179,7 @@ struct RunCommand: ParsableCommand {
       }
     }
     if common.json {
-      let report = session.report(model: model, answers: answers, withMargins: margins)
+      let report = session.report(model: served.model, answers: answers, withMargins: margins)
       Console.standardOutput.write(report.serialized() + "\n")
     }
   }

@@ -24,14 +24,7 @@ struct ServeCommand: ParsableCommand {
       Everything that the base weights have computed is reused, by the base and by every adapter.
       """)
 
-  @Option(help: ArgumentHelp("The base model: a Hugging Face directory or a GGUF.", valueName: "dir|gguf"))
-  var model: String
-
-  @Option(
-    help: ArgumentHelp(
-      "A LoRA adapter and a name for it. The default names are adapter, adapter2, … Repeatable.",
-      valueName: "[name=]dir|gguf"))
-  var adapter: [String] = []
+  @OptionGroup var served: ServedModelOptions
 
   @Option(
     help: ArgumentHelp(
@@ -65,11 +58,7 @@ struct ServeCommand: ParsableCommand {
     help: ArgumentHelp("The origin of a web page that may call. Repeatable.", valueName: "origin"))
   var allowOrigin: [String] = []
 
-  @Option(help: ArgumentHelp("The number of threads. The default is one per processor.", valueName: "n"))
-  var threads: Int?
-
-  @Option(name: .customLong("cache-limit"), help: ArgumentHelp("The prefix cache's size.", valueName: "megabytes"))
-  var cacheLimit = 2048
+  @OptionGroup var computation: ServedComputationOptions
 
   @Option(name: .customLong("max-tokens"), help: ArgumentHelp("The most tokens of an answer.", valueName: "n"))
   var maxTokens = 4096
@@ -89,13 +78,10 @@ struct ServeCommand: ParsableCommand {
 
   func validate() throws {
     guard (0...65535).contains(port) else { throw ValidationError("--port is from 0 to 65535.") }
-    guard (1...1024).contains(threads ?? 1) else { throw ValidationError("--threads is from 1 to 1024.") }
-    guard (0...1 << 40).contains(cacheLimit) else { throw ValidationError("--cache-limit is not negative.") }
     guard (1...1_000_000).contains(maxTokens) else { throw ValidationError("--max-tokens is from 1 to 1000000.") }
     guard (1...86400).contains(timeLimit) else { throw ValidationError("--time-limit is from 1 to 86400.") }
     guard (1...1024).contains(maxActive) else { throw ValidationError("--max-active is from 1 to 1024.") }
     guard (0...100_000).contains(maxWaiting) else { throw ValidationError("--max-waiting is from 0 to 100000.") }
-    try NamedPath.check(adapter)
   }
 
   func run() throws {
@@ -132,24 +118,21 @@ struct ServeCommand: ParsableCommand {
   }
 
   private func server(_ options: ServerSettings) throws -> (Server, AdapterRegistry) {
-    let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
-    let loaded = try Model(path: model, pool: pool)
+    let pool = computation.pool
+    let loaded = try Model(path: served.model, pool: pool)
     let encoder = try ConversationEncoder(
-      tokenizer: loaded.source.tokenizer(), template: loaded.source.chatTemplate(), path: model)
-    let registry = AdapterRegistry(baseNames: alias.isEmpty ? [Self.name(ofModel: model)] : alias)
-    for named in NamedPath.all(adapter) {
-      let adapter = try Adapter(path: named.path, model: loaded, pool: pool)
-      common.note(of: adapter)
-      do { try registry.add(adapter, named: named.name) } catch AdapterNameError.taken {
-        throw ValidationError("'\(named.name)' is also the base's name. Give one of them another name.")
+      tokenizer: loaded.source.tokenizer(), template: loaded.source.chatTemplate(), path: served.model)
+    let registry = AdapterRegistry(baseNames: alias.isEmpty ? [Self.name(ofModel: served.model)] : alias)
+    for (name, adapter) in try served.adapters(of: loaded, pool, comparesTemplates: encoder.template != nil, common) {
+      do { try registry.add(adapter, named: name) } catch AdapterNameError.taken {
+        throw ValidationError("'\(name)' is also the base's name. Give one of them another name.")
       } catch { throw ValidationError("Too many adapters.") }
     }
     var limits = ServingEngine.Limits()
     limits.activeCount = maxActive
     limits.waitingCount = maxWaiting
     limits.seconds = Double(timeLimit)
-    let product = cacheLimit.multipliedReportingOverflow(by: 1_000_000)
-    let byteLimit = product.overflow ? Int.max : product.partialValue
+    let byteLimit = computation.cacheByteLimit
     limits.tokenCount = max(1, byteLimit / max(1, loaded.cacheBlockByteCount / TokenSequence.blockPositionCount))
     let engine = ServingEngine(
       evaluator: Evaluator(model: loaded, pool: pool), cache: PrefixCache(model: loaded, byteLimit: byteLimit),

@@ -1,7 +1,17 @@
 internal import AloraAdapters
+package import AloraModels
 internal import AloraTokenization
 
 extension ConversationEncoder {
+  /// The tokens that end an answer: the model's own and, in a chat, the one that the template writes after a turn.
+  ///
+  /// - Throws: as ``ModelSource/endTokens()``.
+  package func endTokens(of source: ModelSource, isChat: Bool) throws -> Set<Int> {
+    var tokens = try source.endTokens()
+    if isChat, let end = endOfTurn() { tokens.insert(end) }
+    return tokens
+  }
+
   /// The special token that the chat template writes after an assistant's turn; nil if it writes none.
   ///
   /// A model that was trained on the template ends its answers with it, whatever its files call the end. Found by

@@ -16,8 +16,8 @@ package struct GenerationRequest: Sendable {
   package var seed: UInt64 = 0
   /// Tokens that end the text. The end token is the last generated one.
   package var endTokens: Set<Int> = []
-  /// The masks of the schema that the text has to fit; nil: anything.
-  package var schema: SchemaMasks?
+  /// The schema that the text has to fit, before its first token; nil: anything.
+  package var schema: SchemaText?
 
   /// A request whose adapter is active by PEFT's rule: from the start of the invocation's last occurrence in the prompt.
   ///
@@ -81,27 +81,19 @@ package final class Generator {
   ///
   /// The logits (and, with the same seed, the tokens) are bit-identical to those of each request alone without a cache.
   /// - Parameter isWanted: called with each token; false ends that text.
-  /// - Throws: as ``Evaluator/evaluate(_:)``.
+  /// - Throws: as ``Evaluator/evaluate(_:)``; ``SchemaError``.
   package func generate(_ requests: [GenerationRequest], isWanted: (GenerationStep) throws -> Bool = { _ in true })
     throws
     -> [Generation]
   {
     let start = MonotonicClock.seconds
     var results = requests.map { _ in Generation() }
-    var texts: [(held: CachedSequence, sampler: Sampler, constraint: SchemaText?)] = []
+    var texts: [(held: CachedSequence, sampler: Sampler)] = []
     var running: [Int] = []
     /// Whether the text continues.
     func take(_ index: Int, _ logits: ArraySlice<Float>) throws -> Bool {
       let request = requests[index]
-      let choice: SampledToken
-      if let constraint = texts[index].constraint {
-        guard let allowed = texts[index].sampler.sample(logits, allowed: constraint.mask) else {
-          throw SchemaError.vocabularyTooSmall
-        }
-        choice = allowed
-      } else {
-        choice = texts[index].sampler.sample(logits)
-      }
+      let (choice, goesOn) = try texts[index].sampler.next(logits)
       results[index].choices.append(choice)
       let now = MonotonicClock.seconds - start
       if results[index].choices.count == 1 { results[index].secondsToFirstToken = now }
@@ -110,7 +102,7 @@ package final class Generator {
         results[index].end = .stopped
       } else if request.endTokens.contains(choice.token) {
         results[index].end = .token
-      } else if try !(texts[index].constraint?.advance(choice.token) ?? true) {
+      } else if !goesOn {
         results[index].end = .complete
       } else {
         return results[index].choices.count < request.limit
@@ -130,8 +122,7 @@ package final class Generator {
       let held = cache.sequence(
         beginning: request.tokens, atMost: max(0, request.tokens.count - 1), adapter: request.adapter,
         activationStart: request.activationStart, declaredLength: request.tokens.count + request.limit)
-      let constraint = try request.schema.map { try SchemaText($0) }
-      texts.append((held, Sampler(request.sampling, seed: request.seed), constraint))
+      texts.append((held, Sampler(request.sampling, seed: request.seed, schema: request.schema)))
       results[index].reusedCount = held.reusedCount
       if request.tokens.count - held.reusedCount > Self.shortCount {
         // Computed now, so that the requests after this one can reuse it.

@@ -22,8 +22,8 @@ package final class RunSession {
     /// The parts of a chat besides its turns; nil if prompts are plain texts.
     package var frame: ChatFrame?
     package var contextLimit = ContextLimit.none
-    /// The masks of the schema that every answer has to fit; nil: anything.
-    package var schema: SchemaMasks?
+    /// The schema that every answer has to fit; nil: anything.
+    package var schema: SchemaText?
 
     package init(limit: Int) { self.limit = limit }
   }

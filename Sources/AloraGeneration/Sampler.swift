@@ -62,10 +62,24 @@ package struct SampledToken: Hashable, Sendable {
 package struct Sampler: Sendable {
   package let options: SamplingOptions
   private var generator: SeededGenerator
+  private var schema: SchemaText?
 
-  package init(_ options: SamplingOptions, seed: UInt64 = 0) {
+  /// - Parameter schema: what ``next(_:)`` keeps the text to; nil: anything.
+  package init(_ options: SamplingOptions, seed: UInt64 = 0, schema: SchemaText? = nil) {
     self.options = options
+    self.schema = schema
     generator = SeededGenerator(seed: seed)
+  }
+
+  /// Chooses the next token, among those that the schema allows, and says whether the text can go on after it.
+  ///
+  /// - Throws: ``SchemaError``.
+  package mutating func next(
+    _ logits: ArraySlice<Float>
+  ) throws(SchemaError) -> (choice: SampledToken, goesOn: Bool) {
+    guard let mask = schema?.mask else { return (sample(logits), true) }
+    guard let choice = sample(logits, allowed: mask) else { throw .vocabularyTooSmall }
+    return (choice, try schema?.advance(choice.token) ?? true)
   }
 
   /// Chooses the next token. Each choice draws one random number, except greedy choices, which draw none.

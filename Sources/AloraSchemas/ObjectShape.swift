@@ -97,7 +97,7 @@ struct ObjectShape {
   }
 
   /// Each combination of matches that the patterns can have.
-  func possibleMatches() throws(SchemaError) -> [[Bool]] {
+  func possibleMatches() -> [[Bool]] {
     (0..<(1 << patterns.count)).map { bits in patterns.indices.map { bits >> $0 & 1 == 1 } }
   }
 }

@@ -50,7 +50,7 @@ extension SchemaCompiler {
     let most = constraint.maxProperties
     guard least <= shape.names.count + 1 else {
       throw SchemaError(
-        .unsupported, try minPropertiesPlace(keywords) ?? constraint.place,
+        .unsupported, minPropertiesPlace(keywords) ?? constraint.place,
         "'minProperties' above the number of named members, plus 1 for all others together, is not supported",
         remedy: "name the members in 'properties', or ask for fewer")
     }
@@ -84,7 +84,7 @@ extension SchemaCompiler {
     for count in 0...cap where count >= least { network.edge(current[count], "}", end) }
     guard let others = try otherMember(shape, at: constraint.place) else { return }
     // One other member makes the least number only where one member was missing.
-    var after = try row()
+    let after = try row()
     for count in 0...cap {
       guard let target = nextCount(count) else { continue }
       let isEnough = count + 1 >= least
@@ -96,10 +96,9 @@ extension SchemaCompiler {
       guard let target = nextCount(count) else { continue }
       network.call(try comma(after[count]), others, after[target])
     }
-    after = []
   }
 
-  private func minPropertiesPlace(_ keywords: [SchemaDocument.ID]) throws(SchemaError) -> SchemaPlace? {
+  private func minPropertiesPlace(_ keywords: [SchemaDocument.ID]) -> SchemaPlace? {
     for id in keywords {
       if let member = document.member("minProperties", of: id) {
         return SchemaPlace(document, member, keyword: "minProperties")
@@ -134,7 +133,7 @@ extension SchemaCompiler {
     }
     // Values by which patterns match their names.
     var values: [[Bool]: Int32] = [:]
-    for match in try shape.possibleMatches() {
+    for match in shape.possibleMatches() {
       let after = try network.node()
       network.call(try separator(":", after), try value(shape.items(matching: match)), end)
       values[match] = after

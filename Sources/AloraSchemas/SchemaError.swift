@@ -2,21 +2,19 @@ package import AloraSystem
 
 /// A schema that cannot be compiled to masks, or a text that left it.
 package struct SchemaError: DiagnosedError, Hashable {
-  package struct Code: Hashable, Sendable {
-    enum Value: Hashable, Sendable { case malformed, unsupported, unsatisfiable, tooComplex, notAllowed, noToken }
-    let value: Value
+  package enum Code: Hashable, Sendable {
     /// A keyword has a value that JSON Schema does not allow, or a reference leads nowhere.
-    package static let malformed = Code(value: .malformed)
+    case malformed
     /// A keyword that masks cannot honour.
-    package static let unsupported = Code(value: .unsupported)
+    case unsupported
     /// No value fits the schema.
-    package static let unsatisfiable = Code(value: .unsatisfiable)
+    case unsatisfiable
     /// The schema needs more nodes, states, nesting or work than allowed.
-    package static let tooComplex = Code(value: .tooComplex)
+    case tooComplex
     /// A token that its mask does not have.
-    package static let notAllowed = Code(value: .notAllowed)
+    case notAllowed
     /// The vocabulary cannot write a value of the schema.
-    package static let noToken = Code(value: .noToken)
+    case noToken
   }
 
   package let code: Code

@@ -12,8 +12,8 @@ package struct SchemaVocabulary: Sendable {
   let others: TokenTrie
 
   /// - Parameters:
-  ///   - tokens: the bytes of each token as they join to a text; empty for what has no text, like control tokens.
-  ///   - endTokens: they are allowed exactly where a value is complete, and nowhere else.
+  ///   - tokens: the bytes that each token adds to a text; empty for a token without text, such as a control token.
+  ///   - endTokens: the tokens that end an answer. They are allowed only after a complete value.
   package init(_ tokens: [[UInt8]], endTokens: Set<Int>) throws(SchemaError) {
     tokenCount = tokens.count
     self.endTokens = endTokens.filter { tokens.indices.contains($0) }.sorted()

@@ -23,7 +23,7 @@ extension ServerState {
     let named = [
       try adapterName.flatMap { try registry.resolve($0) },
       try fields.string("model").flatMap { try registry.resolve($0) },
-      try list.flatMap { try adapter(list: $0, fields) },
+      try list.flatMap { try adapter(list: $0) },
     ].compactMap { $0 }
     guard let last = named.last else {
       return AdapterChoice(named: list == nil && adapterName == nil ? registry.standing : nil, isRequested: false)
@@ -41,14 +41,14 @@ extension ServerState {
   ///
   /// Source: llama.cpp's tools/server/README.md, `/completion`.
   /// - Returns: nil if every scale is 0.
-  func adapter(list: JSON, _ fields: RequestFields) throws -> NamedAdapter? {
+  func adapter(list: JSON) throws -> NamedAdapter? {
     let expected = "a list of objects with id and scale"
-    guard list.kind == .array else { throw fields.wrong("lora", expected) }
+    guard list.kind == .array else { throw ServerError.wrong("lora", expected) }
     var chosen: NamedAdapter?
     for element in try list.elements() {
-      guard element.kind == .object else { throw fields.wrong("lora", expected) }
+      guard element.kind == .object else { throw ServerError.wrong("lora", expected) }
       let entry = try RequestFields(element)
-      guard let id = try entry.integer("id", in: 0...Int.max) else { throw fields.wrong("lora", expected) }
+      guard let id = try entry.integer("id", in: 0...Int.max) else { throw ServerError.wrong("lora", expected) }
       let adapter = try registry.adapter(id: id)
       let scale = try entry.number("scale", in: -1000...1000) ?? 1
       guard scale != 0 else { continue }

@@ -13,7 +13,6 @@ struct Question: Sendable {
   var stopTexts: [String] = []
   var alternativeCount: Int?
   var wantsDigest = false
-  var constraint: (any TokenConstraint)?
 }
 
 /// What the engine made of a question.
@@ -47,7 +46,6 @@ extension ServerState {
       var request = ServingRequest(question.generation)
       request.alternativeCount = question.alternativeCount
       request.wantsDigest = question.wantsDigest
-      request.constraint = question.constraint
       tickets.append(try await engine.submit(request))
     }
     let (result, continuation) = AsyncThrowingStream<(index: Int, event: AnswerEvent), any Error>.makeStream()

@@ -1,15 +1,5 @@
-package import AloraJSON
-package import AloraServing
-internal import HTTPTypes
-
-/// Makes constraints from JSON schemas.
-package protocol AnswerForms: Sendable {
-  /// The tokens that end an answer are allowed once the value is complete.
-  ///
-  /// - Parameter schema: nil: any JSON object.
-  /// - Throws: an error that names the keyword that can't be honoured.
-  func constraint(schema: JSON?) throws -> any TokenConstraint
-}
+internal import AloraJSON
+internal import AloraSchemas
 
 /// The form that a request wants for its answer.
 enum AnswerForm {
@@ -21,9 +11,7 @@ enum AnswerForm {
 extension RequestFields {
   /// The form that the request wants, by any of the names that OpenAI's API, vLLM and llama-server have for it.
   func form() throws -> AnswerForm {
-    for name in ["guided_regex", "guided_choice", "guided_grammar", "guided_decoding_backend", "grammar"] {
-      try refuse(name) { $0.kind == .string ? try $0.string().isEmpty : false }
-    }
+    try Refusals.check(form: self)
     for name in ["guided_json", "json_schema"] {
       if let value = try self[name] { return try json(value, name) }
     }
@@ -31,7 +19,7 @@ extension RequestFields {
       for (name, value) in try outputs.root.members() where !value.isNull && name != "json" {
         let isOff = value.kind == .boolean ? try !value.boolean() : false
         if name == "json_object", !isOff { return .json(schema: nil) }
-        guard isOff else { throw unsupported("structured_outputs.\(name)") }
+        guard isOff else { throw ServerError.unsupported("structured_outputs.\(name)") }
       }
       if let value = try outputs["json"] { return try json(value, "structured_outputs") }
     }
@@ -43,10 +31,10 @@ extension RequestFields {
     case "json_schema":
       let described = try format.fields("json_schema")
       guard let schema = try described?["schema"] ?? format["schema"] else {
-        throw wrong("response_format", "{\"type\": \"json_schema\", \"json_schema\": {\"schema\": …}}")
+        throw ServerError.wrong("response_format", "{\"type\": \"json_schema\", \"json_schema\": {\"schema\": …}}")
       }
       return .json(schema: schema)
-    default: throw unsupported("response_format")
+    default: throw ServerError.unsupported("response_format")
     }
   }
 
@@ -56,7 +44,7 @@ extension RequestFields {
     if value.kind == .string {
       let text = try value.string()
       if text.isEmpty { return .anyText }
-      guard text == "json" else { throw wrong("format", "\"json\" or a JSON schema") }
+      guard text == "json" else { throw ServerError.wrong("format", "\"json\" or a JSON schema") }
       return .json(schema: nil)
     }
     return try json(value, "format")
@@ -72,9 +60,11 @@ extension RequestFields {
 }
 
 extension ServerState {
+  /// The schema that an answer has to fit; nil: none.
+  ///
   /// - Throws: ``SchemaError``.
-  func constraint(_ form: AnswerForm) throws -> (any TokenConstraint)? {
+  func schema(_ form: AnswerForm) throws -> SchemaText? {
     guard case .json(let schema) = form else { return nil }
-    return try forms.constraint(schema: schema)
+    return try SchemaText(schemas.masks(of: schema.map { Array($0.serialized.utf8) } ?? CompiledSchema.anyObject))
   }
 }

@@ -16,12 +16,9 @@ struct ChatCompletions: CompletionForm {
   func questions(_ fields: RequestFields) throws -> [Question] {
     try Refusals.check(sampling: fields)
     try Refusals.check(chat: fields)
-    guard let list = try fields["messages"] else {
-      throw ServerError(.badRequest, "'messages' is missing", code: "missing", parameter: "messages")
-    }
-    let messages = try ChatMessages.messages(list)
+    let messages = try fields.messages()
     var frame = ChatFrame()
-    if let tools = try fields["tools"], try !tools.elements().isEmpty { frame.tools = try JSONValue(tools) }
+    frame.tools = try fields.tools()
     var adapterName: String?
     if let variables = try fields.fields("chat_template_kwargs") {
       adapterName = try variables.string("adapter_name")

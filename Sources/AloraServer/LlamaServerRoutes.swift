@@ -25,10 +25,7 @@ struct LlamaServerRoutes: Sendable {
   private func completion(_ request: Request, _ context: ServerContext) async throws -> Response {
     let (request, fields) = try await state.fields(of: request)
     try Refusals.check(sampling: fields)
-    guard let prompt = try fields["prompt"] else {
-      throw ServerError(.badRequest, "'prompt' is missing", code: "missing", parameter: "prompt")
-    }
-    let tokens = try tokens(of: prompt)
+    let tokens = try tokens(of: fields.required("prompt"))
     var rules = QuestionRules(defaults: .llamaServer, isChat: false)
     let wanted = try fields.integer("n_predict", in: -2...Int.max) ?? fields.integer("max_tokens", in: -2...Int.max)
     rules.limit = wanted.flatMap { $0 < 0 ? nil : $0 }
@@ -69,7 +66,7 @@ struct LlamaServerRoutes: Sendable {
       tokens +=
         element.kind == .string
         ? try encoded(element, isFirst: index == 0)
-        : [try element.integer(in: 0...max(0, state.model.vocabularySize - 1))]
+        : [try element.integer(in: state.tokenRange)]
     }
     return tokens
   }
@@ -129,20 +126,16 @@ struct LlamaServerRoutes: Sendable {
 
   private func detokenize(_ request: Request) async throws -> Response {
     let (_, fields) = try await state.fields(of: request)
-    let range = 0...max(0, state.model.vocabularySize - 1)
-    let tokens = try fields["tokens"]?.integers(in: range) ?? []
+    let tokens = try fields["tokens"]?.integers(in: state.tokenRange) ?? []
     return .json(["content": .string(try state.encoder.tokenizer.decode(tokens, skipsSpecialTokens: false))])
   }
 
   private func applyTemplate(_ request: Request) async throws -> Response {
     let (_, fields) = try await state.fields(of: request)
-    guard let list = try fields["messages"] else {
-      throw ServerError(.badRequest, "'messages' is missing", code: "missing", parameter: "messages")
-    }
     var frame = ChatFrame()
-    if let tools = try fields["tools"] { frame.tools = try JSONValue(tools) }
+    frame.tools = try fields.tools()
     let text = try state.encoder.text(
-      of: ChatMessages.messages(list), frame: frame,
+      of: fields.messages(), frame: frame,
       addsGenerationPrompt: fields.flag("add_generation_prompt") ?? true)
     return .json(["prompt": .string(text)])
   }

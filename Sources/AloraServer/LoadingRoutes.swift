@@ -24,9 +24,9 @@ struct LoadingRoutes: Sendable {
   private func load(_ request: Request) async throws -> Response {
     let (_, fields) = try await state.fields(of: request)
     guard let name = try fields.string("lora_name"), (1...256).contains(name.utf8.count) else {
-      throw fields.wrong("lora_name", "a name of 1 to 256 bytes")
+      throw ServerError.wrong("lora_name", "a name of 1 to 256 bytes")
     }
-    guard let path = try fields.string("lora_path") else { throw fields.wrong("lora_path", "a path") }
+    guard let path = try fields.string("lora_path") else { throw ServerError.wrong("lora_path", "a path") }
     try state.registry.checkRoom(for: name)
     let adapter = try await adapter(at: place(of: path))
     try state.registry.add(adapter, named: name)
@@ -58,7 +58,7 @@ struct LoadingRoutes: Sendable {
 
   private func unload(_ request: Request) async throws -> Response {
     let (_, fields) = try await state.fields(of: request)
-    guard let name = try fields.string("lora_name") else { throw fields.wrong("lora_name", "a name") }
+    guard let name = try fields.string("lora_name") else { throw ServerError.wrong("lora_name", "a name") }
     try state.registry.remove(named: name)
     state.use.forget(name)
     return .json(["status": "unloaded", "lora_name": .string(name)])
@@ -66,9 +66,7 @@ struct LoadingRoutes: Sendable {
 
   private func choose(_ request: Request) async throws -> Response {
     let (_, body) = try await state.body(of: request)
-    let fields = try RequestFields(Array("{}".utf8))
-    let chosen = try state.adapter(list: body, fields)
-    state.registry.setStanding(chosen)
+    state.registry.setStanding(try state.adapter(list: body))
     return .json(["success": true])
   }
 }

@@ -38,7 +38,7 @@ struct OllamaRoutes: Sendable {
         let full = name.contains(":") ? name : "\(name):latest"
         return .members([
           "name": .string(full), "model": .string(full), "size": .integer(state.model.fileByteCount), "digest": "",
-          "modified_at": isRunning ? nil : .string(Self.time(state.created)),
+          "modified_at": isRunning ? nil : .string(WallClock.text(state.created)),
           "expires_at": isRunning ? .string("2999-01-01T00:00:00Z") : nil,
           "size_vram": isRunning ? 0 : nil, "details": details(),
         ])
@@ -58,22 +58,14 @@ struct OllamaRoutes: Sendable {
   private func question(_ fields: RequestFields, isChat: Bool) throws -> Question {
     let options = try fields.fields("options") ?? RequestFields(Array("{}".utf8))
     try Refusals.check(sampling: options)
-    try fields.refuse("suffix") { $0.kind == .string ? try $0.string().isEmpty : false }
-    try fields.refuse("template") { $0.kind == .string ? try $0.string().isEmpty : false }
-    try fields.refuse("images") { try $0.elements().isEmpty }
-    try fields.refuse("think") { $0.kind == .boolean ? try !$0.boolean() : false }
-    guard let name = try fields.string("model") else {
-      throw ServerError(.badRequest, "'model' is missing", code: "missing", parameter: "model")
-    }
+    try Refusals.check(ollama: fields)
+    let name = try fields.required("model").string()
     let adapter = AdapterChoice(named: try state.registry.resolve(name), isRequested: true)
     var frame = ChatFrame()
-    if let tools = try fields["tools"], try !tools.elements().isEmpty { frame.tools = try JSONValue(tools) }
+    frame.tools = try fields.tools()
     let messages: [JSONValue]
     if isChat {
-      guard let list = try fields["messages"] else {
-        throw ServerError(.badRequest, "'messages' is missing", code: "missing", parameter: "messages")
-      }
-      messages = try ChatMessages.messages(list)
+      messages = try fields.messages()
     } else {
       frame.system = try fields.string("system")
       messages = [ChatMessages.message("user", try fields.string("prompt") ?? "")]
@@ -125,7 +117,7 @@ struct OllamaRoutes: Sendable {
     _ model: String, _ text: String, _ isChat: Bool, _ pieces: [ServedText.Piece], _ question: Question
   ) -> [JSONValue.Member] {
     var members: [JSONValue.Member] = [
-      .init("model", .string(model)), .init("created_at", .string(Self.time(WallClock.seconds))),
+      .init("model", .string(model)), .init("created_at", .string(WallClock.text(WallClock.seconds))),
     ]
     members.append(
       isChat
@@ -143,22 +135,5 @@ struct OllamaRoutes: Sendable {
       .init("prompt_eval_count", .integer(answer.question.generation.tokens.count)),
       .init("eval_count", .integer(answer.served.tokenCount)), .init("alora", state.extras(answer)),
     ]
-  }
-
-  /// A time in the form of RFC 3339, in UTC.
-  static func time(_ seconds: Int) -> String {
-    let (days, rest) = (seconds / 86400, seconds % 86400)
-    // Days since 1 March of the year 0, by the rules of the Gregorian calendar.
-    let shifted = days + 719_468
-    let era = shifted / 146_097
-    let day = shifted % 146_097
-    let year = (day - day / 1460 + day / 36524 - day / 146_096) / 365
-    let dayOfYear = day - (365 * year + year / 4 - year / 100)
-    let month = (5 * dayOfYear + 2) / 153
-    func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
-    let monthOfYear = month < 10 ? month + 3 : month - 9
-    let date =
-      "\(year + era * 400 + (monthOfYear <= 2 ? 1 : 0))-\(two(monthOfYear))-\(two(dayOfYear - (153 * month + 2) / 5 + 1))"
-    return "\(date)T\(two(rest / 3600)):\(two(rest / 60 % 60)):\(two(rest % 60))Z"
   }
 }

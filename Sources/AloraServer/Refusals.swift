@@ -4,7 +4,7 @@ internal import AloraJSON
 /// happens anyway is accepted.
 enum Refusals {
   private enum Harmless {
-    case zero, one, minusOne, no, yes, empty, nothing
+    case zero, one, minusOne, no, yes, empty, emptyText, nothing
   }
 
   private static let ofSampling: KeyValuePairs<String, Harmless> = [
@@ -21,6 +21,17 @@ enum Refusals {
     "web_search_options": .nothing, "continue_final_message": .no, "add_generation_prompt": .yes, "echo": .no,
   ]
 
+  private static let ofTexts: KeyValuePairs<String, Harmless> = ["suffix": .emptyText, "echo": .no]
+
+  private static let ofOllama: KeyValuePairs<String, Harmless> = [
+    "suffix": .emptyText, "template": .emptyText, "think": .no,
+  ]
+
+  private static let ofForms: KeyValuePairs<String, Harmless> = [
+    "guided_regex": .emptyText, "guided_choice": .emptyText, "guided_grammar": .emptyText,
+    "guided_decoding_backend": .emptyText, "grammar": .emptyText,
+  ]
+
   static func check(sampling fields: RequestFields) throws { try check(fields, ofSampling) }
 
   static func check(chat fields: RequestFields) throws {
@@ -28,6 +39,18 @@ enum Refusals {
     try fields.refuse("tool_choice") { $0.kind == .string ? try ["auto", "none"].contains($0.string()) : false }
     try fields.refuse("modalities") { try $0.elements().allSatisfy { try $0.string() == "text" } }
   }
+
+  static func check(text fields: RequestFields) throws {
+    try check(fields, ofTexts)
+    try fields.refuse("best_of") { $0.kind == .integer ? try $0.integer() == 1 : false }
+  }
+
+  static func check(ollama fields: RequestFields) throws {
+    try check(fields, ofOllama)
+    try fields.refuse("images") { try $0.elements().isEmpty }
+  }
+
+  static func check(form fields: RequestFields) throws { try check(fields, ofForms) }
 
   private static func check(_ fields: RequestFields, _ list: KeyValuePairs<String, Harmless>) throws {
     for (name, harmless) in list { try fields.refuse(name) { try isHarmless($0, harmless) } }
@@ -43,6 +66,7 @@ enum Refusals {
     case .minusOne: return try isNumber(-1)
     case .no: return value.kind == .boolean ? try !value.boolean() : false
     case .yes: return value.kind == .boolean ? try value.boolean() : false
+    case .emptyText: return value.kind == .string ? try value.string().isEmpty : false
     case .nothing: return false
     case .empty:
       return value.kind == .object

@@ -1,3 +1,4 @@
+internal import AloraGeneration
 internal import AloraJSON
 internal import HTTPTypes
 
@@ -26,7 +27,7 @@ struct RequestFields {
 
   func fields(_ name: String) throws -> RequestFields? {
     guard let value = try self[name] else { return nil }
-    guard value.kind == .object else { throw wrong(name, "an object") }
+    guard value.kind == .object else { throw ServerError.wrong(name, "an object") }
     return try RequestFields(value)
   }
 
@@ -42,7 +43,9 @@ struct RequestFields {
   func number(_ name: String, in range: ClosedRange<Double>) throws -> Double? {
     guard let value = try self[name] else { return nil }
     let number = value.kind == .integer ? Double(try value.integer()) : try value.number()
-    guard range.contains(number) else { throw wrong(name, "a number from \(range.lowerBound) to \(range.upperBound)") }
+    guard range.contains(number) else {
+      throw ServerError.wrong(name, "a number from \(range.lowerBound) to \(range.upperBound)")
+    }
     return number
   }
 
@@ -50,9 +53,9 @@ struct RequestFields {
   func strings(_ name: String, limit: Int) throws -> [String] {
     guard let value = try self[name] else { return [] }
     if value.kind == .string { return [try value.string()] }
-    guard value.kind == .array else { throw wrong(name, "a string or a list of strings") }
+    guard value.kind == .array else { throw ServerError.wrong(name, "a string or a list of strings") }
     let strings = try value.elements().map { try $0.string() }
-    guard strings.count <= limit else { throw wrong(name, "at most \(limit) strings") }
+    guard strings.count <= limit else { throw ServerError.wrong(name, "at most \(limit) strings") }
     return strings
   }
 
@@ -61,16 +64,36 @@ struct RequestFields {
   /// - Parameter isHarmless: whether a value asks for what happens anyway.
   func refuse(_ name: String, unless isHarmless: (JSON) throws -> Bool = { _ in false }) throws {
     guard let value = try self[name], !(try isHarmless(value)) else { return }
-    throw unsupported(name)
+    throw ServerError.unsupported(name)
   }
 
+  /// A member that has to be there.
+  func required(_ name: String) throws -> JSON {
+    guard let value = try self[name] else { throw ServerError.missing(name) }
+    return value
+  }
+
+  /// The messages of a chat.
+  func messages() throws -> [JSONValue] { try ChatMessages.messages(required("messages")) }
+
+  /// The tools for the chat template; nil for none.
+  func tools() throws -> JSONValue? {
+    guard let tools = try self["tools"], try !tools.elements().isEmpty else { return nil }
+    return try JSONValue(tools)
+  }
+}
+
+extension ServerError {
+  /// A member that can't be honoured.
   static func unsupported(_ name: String) -> ServerError {
     ServerError(.badRequest, "'\(name)' is not supported", code: "unsupported", parameter: name)
   }
 
-  func unsupported(_ name: String) -> ServerError { Self.unsupported(name) }
-
-  func wrong(_ name: String, _ expected: String) -> ServerError {
+  static func wrong(_ name: String, _ expected: String) -> ServerError {
     ServerError(.badRequest, "'\(name)' has to be \(expected)", code: "invalid_value", parameter: name)
+  }
+
+  static func missing(_ name: String) -> ServerError {
+    ServerError(.badRequest, "'\(name)' is missing", code: "missing", parameter: name)
   }
 }

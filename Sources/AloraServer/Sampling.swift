@@ -73,11 +73,11 @@ extension ServerState {
     generation.seed = try fields.seed()
     if try !(fields.flag("ignore_eos") ?? false) { generation.endTokens = rules.isChat ? chatEndTokens : endTokens }
     if let more = try fields["stop_token_ids"] {
-      generation.endTokens.formUnion(try more.integers(in: 0...max(0, model.vocabularySize - 1)))
+      generation.endTokens.formUnion(try more.integers(in: tokenRange))
     }
+    generation.schema = try schema(rules.form)
     question.generation = generation
     question.stopTexts = try fields.strings("stop", limit: 16)
-    question.constraint = try constraint(rules.form)
     return question
   }
 

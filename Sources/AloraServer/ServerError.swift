@@ -42,8 +42,8 @@ struct ServerError: Error {
       self.init(.badRequest, error.problem, code: "invalid_json", parameter: error.place)
     case let error as SchemaError:
       self.init(
-        .badRequest, [error.place, error.problem].compactMap(\.self).joined(separator: ": "),
-        code: error.code == .unsupported ? "unsupported" : "invalid_schema", parameter: "schema")
+        .badRequest, error.problem + (error.remedy.map { "; \($0)" } ?? ""),
+        code: error.code == .unsupported ? "unsupported" : "invalid_schema", parameter: error.place)
     case AdapterNameError.unknown(let name):
       self.init(
         .notFound, "the model or adapter '\(name)' does not exist", code: "model_not_found", parameter: "model")

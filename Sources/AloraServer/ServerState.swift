@@ -3,6 +3,7 @@ package import AloraInference
 internal import AloraJSON
 internal import AloraModels
 internal import AloraRegex
+internal import AloraSchemas
 package import AloraServing
 internal import AloraTokenization
 
@@ -59,9 +60,9 @@ package struct ServerState: Sendable {
   /// When the server began, in seconds since 1970.
   let created: Int
   let use = AdapterUse()
-  let forms: any AnswerForms
+  let schemas: SchemaCache
 
-  /// - Throws: errors of reading the model's end tokens.
+  /// - Throws: errors of reading the model's end tokens; ``TokenizationError``.
   package init(
     engine: ServingEngine, registry: AdapterRegistry, encoder: ConversationEncoder, model: Model,
     contextLimit: ContextLimit, settings: ServerSettings, created: Int
@@ -74,12 +75,15 @@ package struct ServerState: Sendable {
     self.settings = settings
     self.created = created
     endTokens = try model.source.endTokens()
-    chatEndTokens = encoder.template == nil ? endTokens : endTokens.union(encoder.endOfTurn().map { [$0] } ?? [])
-    forms = try SchemaForms(encoder.tokenizer, tokenCount: model.vocabularySize, endTokens: chatEndTokens)
+    chatEndTokens = try encoder.endTokens(of: model.source, isChat: encoder.template != nil)
+    schemas = SchemaCache(
+      try SchemaVocabulary(of: encoder.tokenizer, tokenCount: model.vocabularySize, endTokens: chatEndTokens))
   }
 }
 
 extension ServerState {
+  var tokenRange: ClosedRange<Int> { 0...max(0, model.vocabularySize - 1) }
+
   /// Turns a request's text into tokens. It has a budget of its own for the tokenizer's patterns.
   func tokens<Result>(_ body: (ConversationEncoder) throws -> Result) throws -> Result {
     try MatchingBudget.withOwn { try body(encoder) }

@@ -19,9 +19,7 @@ struct TextCompletions: CompletionForm {
 
   func questions(_ fields: RequestFields) throws -> [Question] {
     try Refusals.check(sampling: fields)
-    try fields.refuse("suffix") { $0.kind == .string ? try $0.string().isEmpty : false }
-    try fields.refuse("echo") { $0.kind == .boolean ? try !$0.boolean() : false }
-    try fields.refuse("best_of") { $0.kind == .integer ? try $0.integer() == 1 : false }
+    try Refusals.check(text: fields)
     let adapter = try state.adapter(fields)
     var rules = QuestionRules(defaults: .openAI, isChat: false)
     rules.limit = try fields.integer("max_tokens", in: 0...Int.max) ?? 16
@@ -30,7 +28,7 @@ struct TextCompletions: CompletionForm {
     let alternatives = try fields.integer("logprobs", in: 0...20)
     let prompts = try prompts(fields)
     guard prompts.count * count <= Self.promptLimit else {
-      throw fields.wrong("n", "so small that the request has at most \(Self.promptLimit) answers")
+      throw ServerError.wrong("n", "so small that the request has at most \(Self.promptLimit) answers")
     }
     return try prompts.flatMap { tokens in
       var question = try state.question(tokens: tokens, adapter: adapter, fields: fields, rules)
@@ -41,29 +39,26 @@ struct TextCompletions: CompletionForm {
 
   /// One text, several, the tokens of one, or the tokens of several.
   private func prompts(_ fields: RequestFields) throws -> [[Int]] {
-    guard let value = try fields["prompt"] else {
-      throw ServerError(.badRequest, "'prompt' is missing", code: "missing", parameter: "prompt")
-    }
+    let value = try fields.required("prompt")
     func encoded(_ text: JSON) throws -> [Int] {
       let text = try text.string()
       return try state.tokens { try $0.tokenizer.encode(text) }
     }
     if value.kind == .string { return [try encoded(value)] }
-    guard value.kind == .array else { throw fields.wrong("prompt", "a string, a list of strings, or tokens") }
+    guard value.kind == .array else { throw ServerError.wrong("prompt", "a string, a list of strings, or tokens") }
     let elements = try value.elements()
-    guard let first = elements.first else { throw fields.wrong("prompt", "a list that isn't empty") }
-    let range = 0...max(0, state.model.vocabularySize - 1)
-    if first.kind == .integer { return [try value.integers(in: range)] }
+    guard let first = elements.first else { throw ServerError.wrong("prompt", "a list that isn't empty") }
+    if first.kind == .integer { return [try value.integers(in: state.tokenRange)] }
     guard elements.count <= Self.promptLimit else {
-      throw fields.wrong("prompt", "at most \(Self.promptLimit) prompts")
+      throw ServerError.wrong("prompt", "at most \(Self.promptLimit) prompts")
     }
-    return try elements.map { $0.kind == .string ? try encoded($0) : try $0.integers(in: range) }
+    return try elements.map { $0.kind == .string ? try encoded($0) : try $0.integers(in: state.tokenRange) }
   }
 
   func choice(_ index: Int, _ answer: Answer) -> JSONValue {
     [
       "index": .integer(index), "text": .string(answer.served.text),
-      "logprobs": logProbabilities(answer.served.pieces, answer.question, first: 0) ?? .null,
+      "logprobs": logProbabilities(answer.served.pieces, answer.question) ?? .null,
       "finish_reason": .string(answer.finishReason),
     ]
   }
@@ -73,7 +68,7 @@ struct TextCompletions: CompletionForm {
   func chunk(_ index: Int, _ pieces: [ServedText.Piece], _ question: Question) -> JSONValue {
     .members([
       "index": .integer(index), "text": .string(pieces.map(\.text).joined()),
-      "logprobs": logProbabilities(pieces, question, first: 0), "finish_reason": .null,
+      "logprobs": logProbabilities(pieces, question), "finish_reason": .null,
     ])
   }
 
@@ -81,15 +76,8 @@ struct TextCompletions: CompletionForm {
     ["index": .integer(index), "text": "", "logprobs": .null, "finish_reason": .string(answer.finishReason)]
   }
 
-  /// - Parameter first: how many characters come before.
-  private func logProbabilities(_ pieces: [ServedText.Piece], _ question: Question, first: Int) -> JSONValue? {
+  private func logProbabilities(_ pieces: [ServedText.Piece], _ question: Question) -> JSONValue? {
     guard question.alternativeCount != nil else { return nil }
-    var offsets: [JSONValue] = []
-    var offset = first
-    for piece in pieces {
-      offsets.append(.integer(offset))
-      offset += piece.text.unicodeScalars.count
-    }
     return [
       "tokens": .array(pieces.map { .string($0.text) }),
       "token_logprobs": .array(pieces.map { .number($0.token.logProbability ?? 0) }),
@@ -102,7 +90,7 @@ struct TextCompletions: CompletionForm {
               names.insert(text).inserted ? .init(text, .number(alternative.logProbability)) : nil
             })
         }),
-      "text_offset": .array(offsets),
+      "text_offset": .array(pieces.map { .integer($0.offset) }),
     ]
   }
 }

@@ -8,6 +8,8 @@ package struct ServedText: Sendable {
   /// several tokens belongs to the last of them.
   package struct Piece: Hashable, Sendable {
     package internal(set) var text: String
+    /// How many characters (Unicode scalars) of the text come before.
+    package internal(set) var offset = 0
     package let token: ServedToken
     /// The texts that the alternatives would have here.
     package let alternativeTexts: [String]
@@ -16,7 +18,7 @@ package struct ServedText: Sendable {
   /// Why a text is complete.
   package enum Finish: Hashable, Sendable {
     case endToken
-    /// Its constraint allows nothing more.
+    /// Its schema allows nothing more.
     case complete
     case stopText(String)
     case limit
@@ -113,9 +115,15 @@ package struct ServedText: Sendable {
     }
     // The tokens of the stop text add nothing.
     if all { held = [] }
+    for index in released.indices {
+      released[index].offset = scalarCount
+      scalarCount += released[index].text.unicodeScalars.count
+    }
     pieces += released
     return released
   }
+
+  private var scalarCount = 0
 
   /// The number of bytes of the text that can't change, but belong to a token whose other bytes still can.
   private var untold = 0

@@ -14,7 +14,6 @@ extension ServingEngine {
     var held: CachedSequence?
     var sampler: Sampler
     var digest: Digest.Hasher?
-    var constraint: (any TokenConstraint)?
     /// The last generated token; nil while the prompt is being computed.
     var last: Int?
     var count = 0
@@ -26,9 +25,9 @@ extension ServingEngine {
       self.number = number
       self.request = request
       self.continuation = continuation
-      sampler = Sampler(request.generation.sampling, seed: request.generation.seed)
+      let generation = request.generation
+      sampler = Sampler(generation.sampling, seed: generation.seed, schema: generation.schema)
       if request.wantsDigest { digest = Digest.Hasher() }
-      constraint = request.constraint
     }
 
     var tokens: [Int] { request.generation.tokens }
@@ -159,7 +158,8 @@ extension ServingEngine {
     if entry.last == nil { cache.insert(held.sequence) }
     guard generation.limit > 0 else { return end(entry, .limit) }
     do {
-      let (token, goesOn) = try choose(logits.values, for: entry)
+      let (choice, goesOn) = try entry.sampler.next(logits.values[...])
+      let token = choice.token
       entry.last = token
       entry.count += 1
       statistics.generatedTokenCount += 1
@@ -171,20 +171,11 @@ extension ServingEngine {
       if generation.endTokens.contains(token) {
         end(entry, .token)
       } else if !goesOn {
-        end(entry, .stopped)
+        end(entry, .complete)
       } else if entry.count >= generation.limit {
         end(entry, .limit)
       }
     } catch { fail(entry, error) }
-  }
-
-  /// The next token, and whether the text may go on after it.
-  private func choose(_ logits: [Float], for entry: Entry) throws -> (token: Int, goesOn: Bool) {
-    guard entry.constraint != nil else { return (entry.sampler.sample(logits[...]).token, true) }
-    var masked = logits
-    try entry.constraint?.mask(&masked)
-    let token = entry.sampler.sample(masked[...]).token
-    return (token, try entry.constraint?.take(token) ?? true)
   }
 
   private func fail(_ entry: Entry, _ error: any Error) {

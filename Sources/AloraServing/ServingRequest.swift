@@ -9,8 +9,6 @@ package struct ServingRequest: Sendable {
   package var alternativeCount: Int?
   /// Whether to report the digest of the logits.
   package var wantsDigest = false
-  /// Limits what the text may consist of.
-  package var constraint: (any TokenConstraint)?
 
   package init(_ generation: GenerationRequest) { self.generation = generation }
 }
@@ -24,7 +22,7 @@ package struct ServedToken: Hashable, Sendable {
   }
 
   package let token: Int
-  /// In the model's own distribution, before any constraint, temperature or other rule of sampling. Nil if it wasn't asked
+  /// In the model's own distribution, before any schema, temperature or other rule of sampling. Nil if it wasn't asked
   /// for.
   ///
   /// Units: nats.

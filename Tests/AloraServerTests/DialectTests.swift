@@ -1,5 +1,6 @@
 import AloraGeneration
 import AloraJSON
+import AloraSystem
 import AloraServing
 import AloraTestSupport
 import AloraTokenization
@@ -91,7 +92,7 @@ import Testing
     (1_709_164_800, "2024-02-29T00:00:00Z"), (1_735_689_599, "2024-12-31T23:59:59Z"),
     (4_107_542_400, "2100-03-01T00:00:00Z"),
   ]) func timesAreWrittenByTheCalendar(_ seconds: Int, _ expected: String) {
-    #expect(OllamaRoutes.time(seconds) == expected)
+    #expect(WallClock.text(seconds) == expected)
   }
 
   /// Each line is a comment or `name{label="value"} number`, and each family has its help and type before it.

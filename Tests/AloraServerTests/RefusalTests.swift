@@ -37,7 +37,7 @@ import Testing
     (#"{"logit_bias":{"1":-100},\#(messages)}"#, 400, "unsupported"),
     (#"{"tool_choice":"required",\#(messages)}"#, 400, "unsupported"),
     (#"{"audio":{"voice":"x"},\#(messages)}"#, 400, "unsupported"),
-    // The vocabulary has no brace.
+    // No token contains a brace.
     (#"{"response_format":{"type":"json_object"},\#(messages)}"#, 400, "invalid_schema"),
     (
       #"{"response_format":{"type":"json_schema","json_schema":{"schema":{"not":{"type":"null"}}}},\#(messages)}"#, 400,

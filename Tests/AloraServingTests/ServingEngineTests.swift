@@ -1,4 +1,5 @@
 import AloraGeneration
+import AloraSchemas
 import AloraInference
 import AloraTestSupport
 import Foundation
@@ -182,30 +183,27 @@ import Testing
     #expect(await engine.snapshot.failedCount == 1)
   }
 
-  /// Only even tokens, and five of them.
-  private struct FiveEvenTokens: TokenConstraint {
-    var count = 0
-
-    mutating func mask(_ logits: inout [Float]) throws {
-      for token in logits.indices where !token.isMultiple(of: 2) { logits[token] = -.infinity }
+  /// A schema of numbers with five digits. Only the even tokens are digits.
+  private func fiveDigits(_ fixture: EngineFixture) throws -> SchemaText {
+    let tokens = (0..<fixture.model.vocabularySize).map {
+      $0.isMultiple(of: 2) && $0 < 20 ? Array("\($0 / 2)".utf8) : []
     }
-
-    mutating func take(_ token: Int) throws -> Bool {
-      count += 1
-      return count < 5
-    }
+    let schema = try CompiledSchema(text: Array(#"{"type":"integer","minimum":10000,"maximum":99999}"#.utf8))
+    return try SchemaText(SchemaMasks(schema, SchemaVocabulary(tokens, endTokens: [])))
   }
 
-  @Test func aConstraintDecidesTheTextButNotItsProbabilities() async throws {
+  @Test func aSchemaDecidesTheTextButNotItsProbabilities() async throws {
     let fixture = try EngineFixture()
     let engine = fixture.engine()
     var request = ServingRequest(GenerationRequest(tokens: fixture.text(20), limit: 50))
     request.alternativeCount = 3
     let free = try await engine.answer(request)
-    request.constraint = FiveEvenTokens()
+    request.generation.schema = try fiveDigits(fixture)
     let answers = try await [engine.answer(request), engine.answer(request)]
+    let alone = try fixture.alone(request.generation).tokens
     for answer in answers {
-      #expect(answer.tokens.count == 5 && answer.end == .stopped)
+      #expect(answer.tokens.count == 5 && answer.end == .complete)
+      #expect(answer.tokens.map(\.token) == alone)
       #expect(answer.tokens.allSatisfy { $0.token.isMultiple(of: 2) })
       // The first distribution is the same with and without it.
       #expect(answer.tokens[0].alternatives == free.tokens[0].alternatives)

@@ -13,8 +13,9 @@ extension Architecture {
       keyValueHeadCount: 8, headDimension: 128, contextLength: 131_072, normEpsilon: 1e-5, ropeTheta: 500_000,
       experts: .init(count: 16, perToken: 1, denseLayers: .interleaved(feedForwardSize: 16384))),
     numbers: GraphNumberRules(
-      positions: .allButEvery(period: 4), rotaryLayout: .interleaved, temperature: .ofLayersWithoutPositions,
-      chunk: 8192, normsRotated: true, biases: .asConfigured, routing: .sigmoidOnInput),
+      positions: .allButEvery(period: 4), rotaryLayout: .interleaved,
+      temperature: .ofLayersWithoutPositions(AttentionTemperature(slope: 0.1, length: 8192, offset: 1)), chunk: 8192,
+      rotatedNormsOfGGUF: { $0.expertCount != 128 }, biases: .asConfigured, routing: .sigmoidOnInput),
     modules: { h in
       LayerModule.attention(h, isPermuted: false) + [
         .linear("feed_forward.router", h.hiddenSize, h.expertCount, "ffn_gate_inp").inLayers(.withExperts)

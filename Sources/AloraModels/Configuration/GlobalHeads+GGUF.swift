@@ -7,23 +7,18 @@ extension Hyperparameters.GlobalHeads {
     let usual: (keyValueHeadCount: Int, headDimension: Int)
     let global: Hyperparameters.GlobalHeads
   }
-}
 
-extension Hyperparameters.GlobalHeads {
   /// Nil if all layers have the same heads.
   ///
   /// Source: llama.cpp `src/llama-hparams.cpp` (`n_embd_head_k`, `n_head_kv`), `src/models/gemma4.cpp`.
   /// - Throws: ``GGUFError``; ``ArchitectureError`` `invalidHyperparameter`.
   static func both(_ reader: GGUFReader, heads: Int, hidden: Int) throws -> Both? {
     let metadata = reader.file.metadata
-    let (patternKey, countKey) = (
-      "\(reader.prefix).attention.sliding_window_pattern", "\(reader.prefix).attention.head_count_kv"
-    )
-    guard reader.has("attention.key_length_swa"), case .array(let pattern)? = metadata[patternKey] else { return nil }
+    guard reader.has("attention.key_length_swa") else { return nil }
+    let countKey = "\(reader.prefix).attention.head_count_kv"
     let layerCount = try metadata.integer(forKey: "\(reader.prefix).block_count", in: Hyperparameters.layers)
-    let hasWindow = pattern.booleans ?? pattern.integers?.map { $0 != 0 } ?? []
-    guard hasWindow.count >= layerCount else {
-      throw reader.error(patternKey, "expected a flag for each of \(layerCount) layers, found \(hasWindow.count)")
+    guard let hasWindow = try reader.flags("attention.sliding_window_pattern", layerCount: layerCount) else {
+      return nil
     }
     var counts = [Int](repeating: heads, count: layerCount)
     if case .array = metadata[countKey] {
@@ -52,7 +47,7 @@ extension Hyperparameters.GlobalHeads {
     return Both(
       usual: (windowed.first ?? count, try reader.integer("attention.key_length_swa", default: length)),
       global: Self(
-        isGlobal: hasWindow.prefix(layerCount).map { !$0 }, keyValueHeadCount: count, headDimension: length,
+        isGlobal: hasWindow.map { !$0 }, keyValueHeadCount: count, headDimension: length,
         hasValueProjection: reader.file.tensor(named: "blk.\(firstGlobal).attn_v.weight") != nil))
   }
 }

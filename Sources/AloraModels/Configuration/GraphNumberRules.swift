@@ -24,8 +24,8 @@ struct GraphNumberRules: Sendable {
     case none
     /// All, by `llama_4_scaling_beta` of the rotary embedding's description.
     case ofRotary
-    /// Those of layers without positions, by `attn_scale` and `floor_scale`.
-    case ofLayersWithoutPositions
+    /// Those of layers without positions, by `attn_scale` and `floor_scale`, or like this.
+    case ofLayersWithoutPositions(AttentionTemperature)
   }
 
   /// Factor of attention scores.
@@ -92,8 +92,9 @@ struct GraphNumberRules: Sendable {
   /// What a missing `attention_chunk_size` means: the chunks of layers with positions, unless `layer_types` names others. Nil
   /// for an architecture without chunks.
   var chunk: Int?
-  /// Whether heads of queries and keys have a norm after their rotation, unless `use_qk_norm` says no.
-  var normsRotated = false
+  /// For an architecture whose heads of queries and keys have a norm after their rotation, unless `use_qk_norm` says no: which
+  /// models in GGUF have it, because the files don't say it.
+  var rotatedNormsOfGGUF: (@Sendable (Hyperparameters) -> Bool)?
   /// Whether `clip_qkv` limits queries, keys and values.
   var hasLimit = false
   var biases = Biases.none

@@ -52,8 +52,7 @@ extension GraphNumbers {
       residualScale: try multiplier("residual_scale"), attentionScale: Float(attention),
       attentionSoftCap: try softCap("attn_logit_softcapping", rules.softCaps?.attention),
       attentionLimit: try Self.limit(reader, rules),
-      // llama.cpp's source says it of Llama 4's models by their number of experts.
-      normsRotated: rules.normsRotated && h.expertCount != 128,
+      normsRotated: rules.rotatedNormsOfGGUF?(h) ?? false,
       activation: rules.activation, routingWeights: try Self.routingWeights(reader, rules.routing),
       layers: windows.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) })
     let chunk = try rules.chunk.map { try reader.integer("attention.sliding_window", default: $0) }
@@ -62,9 +61,7 @@ extension GraphNumbers {
       for index in layers.indices where (index + 1).isMultiple(of: period) { layers[index].rotary = nil }
     }
     for index in layers.indices where layers[index].rotary != nil { layers[index].chunk = chunk == 0 ? nil : chunk }
-    try setTemperatures(rules, ofRotary: AttentionTemperature(reader)) {
-      AttentionTemperature(slope: 0.1, length: 8192, offset: 1)
-    }
+    try setTemperatures(rules, ofRotary: AttentionTemperature(reader)) { $0 }
   }
 
   private static func limit(_ reader: GGUFReader, _ rules: GraphNumberRules) throws -> Float? {
@@ -101,13 +98,8 @@ extension GraphNumbers {
     case .none, .everyLayer, .fromLayer, .ifUsed, .evenLayersIfUsed:
       return [Int?](repeating: size, count: h.layerCount)
     }
-    let key = "\(reader.prefix).attention.sliding_window_pattern"
-    if case .array(let pattern)? = reader.file.metadata[key] {
-      let flags = pattern.booleans ?? pattern.integers?.map { $0 != 0 } ?? []
-      guard flags.count >= h.layerCount else {
-        throw reader.error(key, "expected a flag for each of \(h.layerCount) layers, found \(flags.count)")
-      }
-      return flags.prefix(h.layerCount).map { $0 ? size : nil }
+    if let flags = try reader.flags("attention.sliding_window_pattern", layerCount: h.layerCount) {
+      return flags.map { $0 ? size : nil }
     }
     let stated = try reader.integer("attention.sliding_window_pattern", default: period)
     return (0..<h.layerCount).map { stated == 0 || ($0 + 1) % stated != 0 ? size : nil }
@@ -174,6 +166,17 @@ struct GGUFReader {
 
   func integer(_ name: String, default fallback: Int) throws -> Int {
     try file.metadata.integer(ifPresent: "\(prefix).\(name)", in: 0...Hyperparameters.extent.upperBound) ?? fallback
+  }
+
+  /// A flag for each layer; nil if the key isn't a list.
+  func flags(_ name: String, layerCount: Int) throws -> [Bool]? {
+    let key = "\(prefix).\(name)"
+    guard case .array(let values)? = file.metadata[key] else { return nil }
+    let flags = values.booleans ?? values.integers?.map { $0 != 0 } ?? []
+    guard flags.count >= layerCount else {
+      throw error(key, "expected a flag for each of \(layerCount) layers, found \(flags.count)")
+    }
+    return Array(flags.prefix(layerCount))
   }
 
   func theta(_ name: String, default fallback: Double = 10000) throws -> Double {

@@ -101,13 +101,13 @@ extension GraphNumbers {
       attentionSoftCap: try softCap("attn_logit_softcapping", rules.softCaps?.attention),
       attentionLimit: rules.hasLimit
         ? try reader.json[optional: "clip_qkv"].map { _ in Float(try reader.positive("clip_qkv", default: 1)) } : nil,
-      normsRotated: rules.normsRotated ? try reader.boolean("use_qk_norm", default: true) : false,
+      normsRotated: try rules.rotatedNormsOfGGUF != nil && reader.boolean("use_qk_norm", default: true),
       activation: try rules.activation.configured(by: reader),
       routingWeights: try Self.routingWeights(reader, rules.routing),
       layers: isSliding.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) })
     for index in try Self.layersWithoutPositions(reader, h, rules.positions) { layers[index].rotary = nil }
     try setTemperatures(rules, ofRotary: AttentionTemperature(reader, h, rules.positions)) {
-      try AttentionTemperature(reader)
+      try AttentionTemperature(reader, usual: $0)
     }
     if let usual = rules.chunk { try setChunks(reader, usual: usual) }
   }
@@ -129,15 +129,15 @@ extension GraphNumbers {
 
   mutating func setTemperatures(
     _ rules: GraphNumberRules, ofRotary: @autoclosure () throws -> AttentionTemperature?,
-    withoutPositions: () throws -> AttentionTemperature?
+    withoutPositions: (_ usual: AttentionTemperature) throws -> AttentionTemperature?
   ) rethrows {
     switch rules.temperature {
     case .none: break
     case .ofRotary:
       let temperature = try ofRotary()
       for index in layers.indices { layers[index].temperature = temperature }
-    case .ofLayersWithoutPositions:
-      let temperature = try withoutPositions()
+    case .ofLayersWithoutPositions(let usual):
+      let temperature = try withoutPositions(usual)
       for index in layers.indices where layers[index].rotary == nil { layers[index].temperature = temperature }
     }
   }
@@ -218,7 +218,7 @@ extension GraphNumbers {
     return isSliding.map { $0 ? size : nil }
   }
 
-  /// Which layers have a window by `sliding_window_pattern`: all but each so manieth, or those that letters call local.
+  /// Which layers have a window by `sliding_window_pattern`. A number n leaves out each nth layer; of letters, L is a window.
   private static func pattern(_ reader: ConfigurationReader, _ h: Hyperparameters, period: Int) throws -> [Bool] {
     if let letters = try reader.json[optional: "sliding_window_pattern"].flatMap({ try? $0.string() }), !letters.isEmpty
     {
@@ -270,14 +270,15 @@ extension AttentionTemperature {
 
 extension AttentionTemperature {
   /// What a configuration says of layers without positions; nil if their queries don't grow.
-  fileprivate init?(_ reader: ConfigurationReader) throws {
+  fileprivate init?(_ reader: ConfigurationReader, usual: AttentionTemperature) throws {
     if let value = try reader.json[optional: "attn_temperature_tuning"] {
       // Older files have a number.
       guard try (try? value.boolean()) ?? (value.number() != 0) else { return nil }
     }
     self.init(
-      slope: Float(try reader.number("attn_scale", default: 0.1)),
-      length: try reader.json[optional: "floor_scale"]?.integer(in: Hyperparameters.extent) ?? 8192, offset: 1)
+      slope: try reader.json[optional: "attn_scale"].map { Float(try $0.number()) } ?? usual.slope,
+      length: try reader.json[optional: "floor_scale"]?.integer(in: Hyperparameters.extent) ?? usual.length,
+      offset: usual.offset)
   }
 }
 
