@@ -106,6 +106,17 @@ package struct RecurrentSnapshot: Sendable {
     }
   }
 
+  /// The first layer with a bit that another snapshot doesn't have; nil if there is none.
+  package func firstDifferentLayer(from other: RecurrentSnapshot, of model: Model) -> Int? {
+    let (mine, theirs) = (floats(of: model), other.floats(of: model))
+    guard let index = mine.indices.first(where: { mine[$0].bitPattern != theirs[$0].bitPattern }) else { return nil }
+    var end = 0
+    return model.recurrentLayout.layers.firstIndex { layer in
+      end += layer?.elementCount ?? 0
+      return index < end
+    }
+  }
+
   /// Its elements, layer by layer, in an order that depends on no kernel.
   package func floats(of model: Model) -> [Float] {
     var floats: [Float] = []

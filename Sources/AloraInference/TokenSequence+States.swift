@@ -68,8 +68,20 @@ extension TokenSequence {
       if isSnapshot(position) { snapshots.append(RecurrentSnapshot(position: position, state: stage.to)) }
     }
     computedCount += count
+    thinSnapshots()
     guard let last = stages.last else { return }
     previousState = state
     state = last.to
+  }
+
+  /// Doubles the distance of the snapshots that come again and again when there are too many of them.
+  private func thinSnapshots() {
+    func isAtInterval(_ snapshot: RecurrentSnapshot) -> Bool {
+      snapshot.position != activationStart && !snapshotPositions.contains(snapshot.position)
+    }
+    while let interval = snapshotInterval, snapshots.count(where: isAtInterval) > snapshotLimit {
+      snapshotInterval = 2 * interval
+      snapshots.removeAll { isAtInterval($0) && !$0.position.isMultiple(of: 2 * interval) }
+    }
   }
 }

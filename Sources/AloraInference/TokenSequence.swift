@@ -23,6 +23,8 @@ internal import CAloraKernels
   /// After how many tokens a snapshot of the states is taken, again and again; nil: only at the activation start and at
   /// ``snapshotPositions``.
   package var snapshotInterval: Int?
+  /// The largest number of those; the interval doubles if there are more.
+  package var snapshotLimit = 8
   /// After how many tokens else.
   package var snapshotPositions: Set<Int> = []
   /// The states after `computedCount` tokens; nil before the first one, and for a model without recurrent layers.
