@@ -84,6 +84,17 @@ def granite_moe_hybrid(experts=0, position="rope", shared=48, **kw):
         "mamba_n_heads": 16, "mamba_d_head": "auto", "mamba_expand": 2, "tie_word_embeddings": True})(**kw)
 
 
+def granite_hybrid(experts=0, kinds=("mamba", "attention", "mamba"), shared=None, **kw):
+    """Granite 4.0 with Mamba 2 layers, as h-micro (without experts) and h-tiny are."""
+    return _make("GraniteMoeHybridConfig", {
+        **_multipliers, "layers": len(kinds), "layer_types": list(kinds), "num_local_experts": experts,
+        "num_experts_per_tok": 2 if experts else 0, "shared_intermediate_size": shared or kw["inter"], "position_embedding_type": "nope",
+        "mamba_n_heads": 4, "mamba_expand": 2, "mamba_d_state": 6, "mamba_n_groups": 2, "mamba_chunk_size": 4, "tie_word_embeddings": True})(**kw)
+
+
+bamba = _make("BambaConfig", {"mamba_n_heads": 4, "mamba_expand": 2, "mamba_d_state": 6, "mamba_n_groups": 2, "mamba_chunk_size": 4})
+
+
 def seed_of(*parts):
     """A seed that depends on the names only, so that adding a case changes no other case."""
     return zlib.crc32("/".join(map(str, parts)).encode())

@@ -30,6 +30,16 @@ package struct GenerationRequest: Sendable {
   }
 }
 
+extension GenerationRequest {
+  /// How many tokens two texts begin with that the same weights compute.
+  package func sharedCount(with other: GenerationRequest) -> Int {
+    let count = zip(tokens, other.tokens).prefix { $0 == $1 }.count
+    let starts = [self, other].map { $0.adapter == nil ? Int.max : $0.activationStart ?? .max }
+    let isSame = starts[0] == starts[1] && adapter?.digest == other.adapter?.digest
+    return isSame ? count : min(count, starts[0], starts[1])
+  }
+}
+
 /// A generated token.
 package struct GenerationStep {
   /// The index of the request.
@@ -122,6 +132,8 @@ package final class Generator {
       let held = cache.sequence(
         beginning: request.tokens, atMost: max(0, request.tokens.count - 1), adapter: request.adapter,
         activationStart: request.activationStart, declaredLength: request.tokens.count + request.limit)
+      // Where the requests after this one leave its text.
+      held.sequence.snapshotPositions = Set(requests[(index + 1)...].map { request.sharedCount(with: $0) })
       texts.append((held, Sampler(request.sampling, seed: request.seed, schema: request.schema)))
       results[index].reusedCount = held.reusedCount
       if request.tokens.count - held.reusedCount > Self.shortCount {

@@ -38,12 +38,18 @@ extension PrefixCache {
     evict()
   }
 
-  /// Drops blocks until the limit is met, the least recently used first. Blocks in use stay.
+  /// Drops blocks and snapshots until the limit is met, the least recently used first. Blocks in use stay.
   func evict() {
+    // Blocks after a text's last snapshot are of no use.
+    evictBlocks { !self.model.isRecurrent || $0.snapshots.isEmpty }
+    while byteCount > byteLimit, dropOldestSnapshot() { evictBlocks { $0.snapshots.isEmpty } }
+  }
+
+  private func evictBlocks(where isIdle: (Node) -> Bool) {
     var next = oldest
     while byteCount > byteLimit, let number = next, let node = nodes[number] {
       next = node.newer
-      guard node.useCount == 0, node.childNumbers.isEmpty else { continue }
+      guard node.useCount == 0, node.childNumbers.isEmpty, isIdle(node) else { continue }
       unlink(number)
       nodes[number] = nil
       numbers[node.key] = nil

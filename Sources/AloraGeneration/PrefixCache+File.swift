@@ -3,28 +3,34 @@ internal import AloraModels
 package import AloraSystem
 package import AloraInference
 
-// A file of cached keys and values. All numbers are little-endian.
+// A file of cached keys and values, and of the states of recurrent layers. All numbers are little-endian.
 // 1. `ALORAKV` and a zero byte
-// 2. u32 version of this format; u32 version of the exact order of sums
+// 2. u32 version of this format, 2 for a model with recurrent layers, else 1; u32 version of the exact order of sums
 // 3. 32 bytes: SHA-256 of the model's files
-// 4. u32 layers, u32 key-value heads, u32 head dimension, u32 rotary embeddings, u64 number of blocks
+// 4. u32 layers, u32 key-value heads, u32 head dimension, u32 rotary embeddings; in version 2, u64 floats of a snapshot;
+//    u64 number of blocks
 // 5. for each block, most recently used first, and after its predecessor:
 //    u64 number of the predecessor, counted from 1; 0 if it begins a text
 //    u64 which rotary embeddings take their long frequencies (bit i: the i-th) if it begins a text, else 0
 //    u8 1 if an adapter made part of it, else 0; 32 bytes: the adapter's digest; u64 its activation start
 //    u32 number of tokens, from 1 to 32; for each, u32
 //    f32 keys and values [layers, heads, tokens, 2 · head dimension]
+//    in version 2, u32 number of snapshots; for each, by position, u32 how many of the block's tokens it has seen, and f32 the
+//    states of all layers
 //    32 bytes: SHA-256 of that digest of the block before (of parts 1 to 4 if it begins a text), and of the above
 package enum CacheFileFormat {
   static let magic = Array("ALORAKV".utf8) + [0]
-  static let version = 1
-  package static let headerByteCount = 8 + 4 + 4 + 32 + 16 + 8
+
+  static func version(_ model: Model) -> Int { model.isRecurrent ? 2 : 1 }
+
+  package static func headerByteCount(_ model: Model) -> Int { 8 + 4 + 4 + 32 + 16 + 8 + (model.isRecurrent ? 8 : 0) }
 
   package static func header(_ model: Model, filesDigest: Digest, blockCount: Int) -> [UInt8] {
     let h = model.graph.base.hyperparameters
-    return magic + bytes(UInt32(version)) + bytes(UInt32(exactnessVersion)) + filesDigest.bytes
+    return magic + bytes(UInt32(version(model))) + bytes(UInt32(exactnessVersion)) + filesDigest.bytes
       + bytes(UInt32(h.layerCount)) + bytes(UInt32(h.keyValueHeadCount)) + bytes(UInt32(h.headDimension))
-      + bytes(UInt32(model.longRotaries(length: 1).count)) + bytes(UInt64(blockCount))
+      + bytes(UInt32(model.longRotaries(length: 1).count))
+      + (model.isRecurrent ? bytes(UInt64(model.stateFloatCount)) : []) + bytes(UInt64(blockCount))
   }
 
   static func bytes<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
@@ -52,7 +58,7 @@ package enum CacheFileFormat {
 }
 
 extension PrefixCache {
-  /// Writes all blocks.
+  /// Writes all blocks and snapshots.
   ///
   /// - Parameters:
   ///   - file: the file to write. It appears when it is complete.
@@ -75,6 +81,14 @@ extension PrefixCache {
       bytes += Format.bytes(UInt32(node.key.tokens.count))
       for token in node.key.tokens { bytes += Format.bytes(UInt32(truncatingIfNeeded: token)) }
       bytes += Format.bytes(block.floats(of: model, positionCount: node.key.tokens.count))
+      if model.isRecurrent {
+        bytes += Format.bytes(UInt32(node.snapshots.count))
+        for held in node.snapshots {
+          // A block's first position is a multiple of its length.
+          let count = (held.snapshot.position - 1) % TokenSequence.blockPositionCount + 1
+          bytes += Format.bytes(UInt32(count)) + Format.bytes(held.snapshot.floats(of: model))
+        }
+      }
       let digest = Format.digest(parent?.digest.bytes ?? Format.digest(header).bytes, bytes)
       written[number] = (written.count + 1, digest)
       bytes += digest.bytes

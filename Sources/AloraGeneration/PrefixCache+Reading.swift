@@ -60,6 +60,10 @@ extension PrefixCache {
     numbers[key] = number
     nodes[parentNumber]?.childNumbers.append(number)
     appendOldest(number)
+    for snapshot in record.snapshots {
+      add(
+        RecurrentSnapshot(model: model, position: first + snapshot.tokenCount, floats: snapshot.floats), to: number)
+    }
     return number
   }
 }
@@ -72,6 +76,8 @@ struct CacheFileReader {
     let weights: PrefixCache.Weights?
     let tokens: [Int]
     let floats: [Float]
+    /// Each with the number of the block's tokens that it has seen.
+    let snapshots: [(tokenCount: Int, floats: [Float])]
   }
 
   let file: MappedFile
@@ -107,8 +113,8 @@ struct CacheFileReader {
     guard file.byteCount >= 8, try file.read(0..<8) == Format.magic else {
       throw error(.notACache, "not a cache file that alora wrote")
     }
-    let header = try take(Format.headerByteCount)
-    let count = Self.number(header, at: Format.headerByteCount - 8, byteCount: 8)
+    let header = try take(Format.headerByteCount(model))
+    let count = Self.number(header, at: header.count - 8, byteCount: 8)
     let expected = Format.header(model, filesDigest: filesDigest, blockCount: 0)
     for (name, offset, code, range) in [
       ("format", 8, GenerationError.Code.unsupportedVersion, 8..<12),
@@ -120,7 +126,7 @@ struct CacheFileReader {
     guard header[16..<48] == expected[16..<48] else {
       throw error(.foreignWeights, "the keys and values are those of another model, not of \(model.path)")
     }
-    guard header[48..<64] == expected[48..<64] else { throw damaged("the model has another number of heads or layers") }
+    guard header.dropLast(8)[48...] == expected.dropLast(8)[48...] else { throw damaged("the model has another number of heads or layers") }
     // Each block has at least one token. The count bounds only this loop.
     guard count <= UInt64(file.byteCount / 4) else { throw damaged("\(count) blocks do not fit into the file") }
     return (Int(count), Format.digest(header))
@@ -141,6 +147,7 @@ struct CacheFileReader {
     let floatCount = model.cacheFloatCount(positionCount: tokenCount)
     let rest = try take(4 * (tokenCount + floatCount))
     bytes += rest
+    let snapshots = try model.isRecurrent ? snapshots(of: model, tokenCount: tokenCount, &bytes) : []
     let digest = CacheFileFormat.digest(before.bytes, bytes)
     guard digest.bytes == (try take(32)) else {
       throw damaged("a block's contents don't match their digest")
@@ -153,16 +160,39 @@ struct CacheFileReader {
       weights = PrefixCache.Weights(adapterDigest: digest, activationStart: start)
     }
     let tokens = (0..<tokenCount).map { Int(Self.number(rest, at: 4 * $0, byteCount: 4)) }
-    let floats = (tokenCount..<(tokenCount + floatCount)).map { index in
-      let at = 4 * index
-      return Float(
-        bitPattern: UInt32(rest[at]) | UInt32(rest[at + 1]) << 8 | UInt32(rest[at + 2]) << 16
-          | UInt32(rest[at + 3]) << 24)
-    }
+    let floats = Self.floats(rest[(4 * tokenCount)...])
     let record = Record(
       parent: parent, rotaryBits: Self.number(bytes, at: 8, byteCount: 8), weights: weights, tokens: tokens,
-      floats: floats)
+      floats: floats, snapshots: snapshots)
     return (record, digest)
+  }
+
+  private mutating func snapshots(
+    of model: Model, tokenCount: Int, _ bytes: inout [UInt8]
+  ) throws -> [(tokenCount: Int, floats: [Float])] {
+    let head = try take(4)
+    bytes += head
+    var snapshots: [(tokenCount: Int, floats: [Float])] = []
+    for _ in 0..<Self.number(head, at: 0, byteCount: 4) {
+      let part = try take(4 + 4 * model.stateFloatCount)
+      bytes += part
+      let count = Int(Self.number(part, at: 0, byteCount: 4))
+      guard count > snapshots.last?.tokenCount ?? 0, count <= tokenCount else {
+        throw damaged("a snapshot is not within its block")
+      }
+      snapshots.append((count, Self.floats(part[4...])))
+    }
+    return snapshots
+  }
+
+  private static func floats(_ bytes: ArraySlice<UInt8>) -> [Float] {
+    var floats: [Float] = []
+    floats.reserveCapacity(bytes.count / 4)
+    for at in stride(from: bytes.startIndex, to: bytes.endIndex, by: 4) {
+      let (low, high) = (UInt32(bytes[at]) | UInt32(bytes[at + 1]) << 8, UInt32(bytes[at + 2]) | UInt32(bytes[at + 3]) << 8)
+      floats.append(Float(bitPattern: low | high << 16))
+    }
+    return floats
   }
 
   /// - Throws: `damaged` if something follows.

@@ -9,14 +9,18 @@ package import AloraInference
 /// one adapter and one start. All blocks of an ordinary LoRA are its own. If only the beginning of a block can be reused
 /// (the tokens differ later on, or the activation start does), that part is copied.
 ///
+/// A text of a model with recurrent layers can be continued only from a snapshot of their states. Each belongs to the block
+/// with its last position, and is a function of the same: base weights made it unless the activation start is before it.
+///
 /// Blocks in use by a ``CachedSequence`` stay. When the limit is exceeded, the least recently used of the others are
-/// dropped, always from the ends of texts. Not thread-safe.
+/// dropped, always from the ends of texts, and the least recently used snapshots. Not thread-safe.
 package final class PrefixCache {
   package let model: Model
   /// Blocks above this limit are dropped as soon as they are unused.
   ///
   /// Units: bytes.
   package let byteLimit: Int
+  let snapshotInterval: Int
   package internal(set) var statistics = PrefixCacheStatistics()
 
   var nodes: [Int: Node] = [:]
@@ -26,6 +30,9 @@ package final class PrefixCache {
   var lastNumber = 0
   /// The ends of the list of blocks, from the most to the least recently used.
   var (newest, oldest): (Int?, Int?) = (nil, nil)
+  package internal(set) var snapshotCount = 0
+  /// How often a snapshot was used or added.
+  var snapshotUseCount = 0
 
   /// The adapter whose weights made a block, and the first adapted position.
   struct Weights: Hashable {
@@ -42,21 +49,25 @@ package final class PrefixCache {
   struct Node {
     var key: Key
     var block: KVBlockHandle?
+    /// By position, which is within the block, or its end.
+    var snapshots: [HeldSnapshot] = []
     var childNumbers: [Int] = []
     var useCount = 0
     var newer: Int?
     var older: Int?
   }
 
-  package init(model: Model, byteLimit: Int) {
+  /// - Parameter snapshotInterval: after how many tokens a text's states are kept, while it is short.
+  package init(model: Model, byteLimit: Int, snapshotInterval: Int = 512) {
     self.model = model
     self.byteLimit = byteLimit
+    self.snapshotInterval = snapshotInterval
   }
 
-  /// Memory of the blocks.
+  /// Memory of the blocks and snapshots.
   ///
   /// Units: bytes.
-  package var byteCount: Int { blockCount * model.cacheBlockByteCount }
+  package var byteCount: Int { blockCount * model.cacheBlockByteCount + snapshotCount * model.stateByteCount }
 
   package var blockCount: Int { nodes.count - roots.count }
 
@@ -85,6 +96,15 @@ package final class PrefixCache {
       blocks.append(block)
       count += slots
     }
+    if model.isRecurrent {
+      let found = lastSnapshot(on: path, tokens[..<end], digest, start)
+      count = found?.position ?? 0
+      // The snapshot's block may lie beside the path.
+      path = found.map { path[...((count - 1) / slots)] + [$0.number] } ?? [path[0]]
+      blocks = path.dropFirst().compactMap { nodes[$0]?.block }
+      statistics.copiedTokenCount += count % slots
+      return cached(tokens[..<count], of: tokens.count, blocks, path, found?.snapshot, adapter, start, declaredLength)
+    }
     if let (number, part) = bestPart(of: path[path.count - 1], tokens[count..<end], at: count, digest, start),
       let block = nodes[number]?.block
     {
@@ -93,24 +113,32 @@ package final class PrefixCache {
       count += part
       statistics.copiedTokenCount += part
     }
+    return cached(tokens[..<count], of: tokens.count, blocks, path, nil, adapter, start, declaredLength)
+  }
+
+  private func cached(
+    _ tokens: ArraySlice<Int>, of requestedCount: Int, _ blocks: [KVBlockHandle], _ path: [Int],
+    _ snapshot: RecurrentSnapshot?, _ adapter: Adapter?, _ start: Int?, _ declaredLength: Int
+  ) -> CachedSequence {
     touch(path)
     statistics.lookUpCount += 1
-    statistics.requestedTokenCount += tokens.count
-    statistics.reusedTokenCount += count
+    statistics.requestedTokenCount += requestedCount
+    statistics.reusedTokenCount += tokens.count
     let sequence = TokenSequence(
-      model: model, adapter: adapter, activationStart: start, declaredLength: declaredLength,
-      tokens: Array(tokens[..<count]), blocks: blocks)
+      model: model, adapter: adapter, activationStart: start, declaredLength: declaredLength, tokens: Array(tokens),
+      blocks: blocks, snapshots: snapshot.map { [$0] } ?? [])
+    takeSnapshots(of: sequence)
     return CachedSequence(sequence, cache: self, path: Array(path.dropFirst()))
   }
 
-  /// Adds a sequence's blocks. They are shared, not copied.
+  /// Adds a sequence's blocks and snapshots. They are shared, not copied.
   package func insert(_ sequence: TokenSequence) {
     precondition(sequence.model === model, "a sequence of another model")
     let slots = TokenSequence.blockPositionCount
     var path = [root(declaredLength: sequence.declaredLength)]
     for (index, block) in sequence.blockHandles.enumerated() {
       let first = index * slots
-      let end = min(first + slots, sequence.tokens.count)
+      let end = min(first + slots, sequence.computedCount)
       let key = Key(
         parent: path[path.count - 1],
         weights: weights(sequence.adapter?.digest, sequence.activationStart, before: end),
@@ -119,11 +147,13 @@ package final class PrefixCache {
       path.append(number)
     }
     touch(path)
+    insertSnapshots(of: sequence, path)
     evict()
   }
 
   private func insert(_ block: KVBlockHandle, _ key: Key) -> Int? {
     if let number = numbers[key] { return number }
+    // A snapshot in the shorter block stays good in the longer one.
     for number in nodes[key.parent]?.childNumbers ?? [] {
       guard let other = nodes[number]?.key, other.weights == key.weights else { continue }
       // The text continues one that the cache knows: the longer block replaces the shorter one.
@@ -172,19 +202,18 @@ package final class PrefixCache {
   {
     var best: (number: Int, count: Int)?
     for number in nodes[parent]?.childNumbers ?? [] {
-      guard let key = nodes[number]?.key else { continue }
-      var count = 0
-      for (mine, other) in zip(tokens, key.tokens) {
-        guard mine == other else { break }
-        count += 1
-      }
-      let isSame = key.weights?.adapterDigest == digest && key.weights?.activationStart == start
-      if !isSame {
-        count = min(count, max(0, min(key.weights?.activationStart ?? .max, start ?? .max) - position))
-      }
+      let count = reusableCount(of: number, tokens, at: position, digest, start)
       if count > (best?.count ?? 0) { best = (number, count) }
     }
     return best
+  }
+
+  /// The number of a block's first positions that these tokens and weights would make, too.
+  func reusableCount(of number: Int, _ tokens: ArraySlice<Int>, at position: Int, _ digest: Digest?, _ start: Int?) -> Int {
+    guard let key = nodes[number]?.key else { return 0 }
+    let count = zip(tokens, key.tokens).prefix { $0 == $1 }.count
+    let isSame = key.weights?.adapterDigest == digest && key.weights?.activationStart == start
+    return isSame ? count : min(count, max(0, min(key.weights?.activationStart ?? .max, start ?? .max) - position))
   }
 }
 
@@ -199,6 +228,7 @@ package struct PrefixCacheStatistics: Hashable, Sendable {
   package internal(set) var copiedTokenCount = 0
   package internal(set) var insertedBlockCount = 0
   package internal(set) var evictedBlockCount = 0
+  package internal(set) var evictedSnapshotCount = 0
 }
 
 /// A sequence that starts with cached blocks. While it exists, these blocks stay in the cache.

@@ -133,6 +133,12 @@ extension Model {
           let seen = min(position + 1, shape.window ?? .max, shape.chunk.map { position % $0 + 1 } ?? .max)
           total += 2 * Double(seen * shape.queryRowCount)
         }
+      case .mixer(.mamba2(let mamba)):
+        let shape = mamba.shape
+        total += elements(mamba.output) * count
+        // Of every channel and state: a decay and what is added, and a part of the output.
+        let perToken = shape.kernelSize * shape.channelCount + 3 * shape.innerCount * shape.stateSize
+        total += (elements(mamba.input) + Double(perToken)) * Double(positions.count)
       case .feedForward(.gated(let network)): total += elements(network) * count
       case .feedForward(.experts(let mixture)):
         let expert = mixture.experts.first.map(elements) ?? 0

@@ -19,6 +19,7 @@ package final class Model: Sendable {
   typealias Block = AloraModels.Block<WeightMatrix, FloatBuffer>
   typealias Mixer = AloraModels.Mixer<WeightMatrix, FloatBuffer>
   typealias Attention = AloraModels.Attention<WeightMatrix, FloatBuffer>
+  typealias Mamba2 = AloraModels.Mamba2<WeightMatrix, FloatBuffer>
   typealias FeedForward = AloraModels.FeedForward<WeightMatrix>
   typealias Network = AloraModels.GatedNetwork<WeightMatrix>
   typealias Mixture = AloraModels.ExpertMixture<WeightMatrix>
@@ -39,6 +40,8 @@ package final class Model: Sendable {
   /// After this block, a row doesn't bear on any other.
   let lastMixerIndex: Int?
   let blockSizes: BlockSizes
+  let cacheLayout: KVLayout
+  let recurrentLayout: RecurrentLayout
   let embedding: RowSource
   let embeddingType: alora_type
   let finalNorm: Norm
@@ -96,6 +99,8 @@ package final class Model: Sendable {
     self.blocks = blocks
     lastMixerIndex = blocks.lastIndex { if case .mixer = $0.block.operation { true } else { false } }
     blockSizes = BlockSizes(layers)
+    cacheLayout = graph.cacheLayout
+    recurrentLayout = graph.recurrentLayout
     embedding = try file.rows(of: graph.embedding)
     embeddingType = try embedding.kernelType()
     finalNorm = try graph.finalNorm.map(file.values)
@@ -115,6 +120,8 @@ package final class Model: Sendable {
     blocks = Self.blocks(of: layers)
     lastMixerIndex = other.lastMixerIndex
     blockSizes = other.blockSizes
+    cacheLayout = other.cacheLayout
+    recurrentLayout = other.recurrentLayout
     embedding = other.embedding
     embeddingType = other.embeddingType
     finalNorm = other.finalNorm

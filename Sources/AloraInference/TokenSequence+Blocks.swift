@@ -14,7 +14,7 @@ extension TokenSequence {
   /// How many positions a block has.
   package static var blockPositionCount: Int { KVLayout.blockPositions }
 
-  /// The blocks of the tokens that were computed; the last may be partly filled.
+  /// The blocks of the computed tokens; the last may be partly filled.
   package var blockHandles: [KVBlockHandle] { blocks.map { KVBlockHandle(block: $0) } }
 
   /// A sequence that begins with positions that were computed before.
@@ -23,9 +23,10 @@ extension TokenSequence {
   /// - Parameters:
   ///   - tokens: the tokens of the positions.
   ///   - blocks: one for each 32 of them. It is the caller's duty that these tokens and this sequence's weights made them.
+  ///   - snapshots: of their states, by position; for a model with recurrent layers, the last one is after all the tokens.
   package convenience init(
     model: Model, adapter: Adapter?, activationStart: Int?, declaredLength: Int, tokens: [Int],
-    blocks given: [KVBlockHandle]
+    blocks given: [KVBlockHandle], snapshots: [RecurrentSnapshot] = []
   ) {
     self.init(model: model, adapter: adapter, activationStart: activationStart, declaredLength: declaredLength)
     let (fullCount, rest) = tokens.count.quotientAndRemainder(dividingBy: KVLayout.blockPositions)
@@ -33,6 +34,10 @@ extension TokenSequence {
     blocks = given.prefix(fullCount).map(\.block)
     if rest > 0 { blocks.append(KVBlock(given[fullCount].block, layout, positions: rest)) }
     self.tokens = tokens
+    computedCount = tokens.count
+    self.snapshots = snapshots
+    state = snapshots.last?.state
+    precondition(!model.isRecurrent || (snapshots.last?.position ?? 0) == tokens.count, "the state after the tokens")
     fillTable(capacity: blocks.count)
   }
 }
@@ -41,11 +46,11 @@ extension Model {
   /// What a block of the cache takes: keys and values of 32 positions.
   ///
   /// Units: bytes.
-  package var cacheBlockByteCount: Int { KVLayout(self).floatCount * MemoryLayout<Float>.size }
+  package var cacheBlockByteCount: Int { cacheLayout.floatCount * MemoryLayout<Float>.size }
 
   /// How many floats the keys and values of some positions are, for all layers and heads.
   package func cacheFloatCount(positionCount: Int) -> Int {
-    KVLayout(self).layers.reduce(0) { $0 + $1.headCount * positionCount * 2 * $1.headDimension }
+    cacheLayout.layers.reduce(0) { $0 + $1.headCount * positionCount * 2 * $1.headDimension }
   }
 
   /// Which of its rotary embeddings take their long frequencies in a text of this length. Keys of texts that differ in
@@ -56,7 +61,7 @@ extension Model {
 extension KVBlockHandle {
   /// A block with given contents, as ``floats(of:positionCount:)`` gives them.
   package init(model: Model, floats: [Float], positionCount: Int) {
-    let layout = KVLayout(model)
+    let layout = model.cacheLayout
     precondition(floats.count == model.cacheFloatCount(positionCount: positionCount), "a float for each key and value")
     block = KVBlock(layout)
     var index = 0
@@ -72,7 +77,7 @@ extension KVBlockHandle {
   package func floats(of model: Model, positionCount: Int) -> [Float] {
     var floats: [Float] = []
     floats.reserveCapacity(model.cacheFloatCount(positionCount: positionCount))
-    Self.forEachOffset(KVLayout(model), positionCount: positionCount) { floats.append(unsafe block.memory.base[$0]) }
+    Self.forEachOffset(model.cacheLayout, positionCount: positionCount) { floats.append(unsafe block.memory.base[$0]) }
     return floats
   }
 
@@ -91,13 +96,8 @@ extension KVBlockHandle {
   }
 }
 
-extension KVLayout {
-  init(_ model: Model) {
-    let h = model.graph.base.hyperparameters
-    self.init(
-      (0..<h.layerCount).map { index in
-        let layer = h.inLayer(index)
-        return (layer.keyValueHeadCount, layer.headDimension)
-      })
+extension ModelGraph {
+  var cacheLayout: KVLayout {
+    KVLayout(layers.map { ($0.attention?.shape.keyValueHeadCount ?? 0, $0.attention?.shape.headDimension ?? 0) })
   }
 }

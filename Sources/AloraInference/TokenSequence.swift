@@ -2,7 +2,10 @@ internal import AloraSystem
 internal import AloraModels
 internal import CAloraKernels
 
-/// A text as tokens, with the keys and values of those that were computed.
+/// A text as tokens, with the keys and values of those that were computed, and the states of recurrent layers.
+///
+/// Keys and values can be cut anywhere, a state can't. So a sequence that goes back continues from the last snapshot before
+/// that place, and the evaluator computes the tokens in between again before any others. That gives the same bits.
 ///
 /// Not for several threads at once.
 @safe package final class TokenSequence {
@@ -12,8 +15,24 @@ internal import CAloraKernels
   package let activationStart: Int?
   /// How long the text may become. Only models with two sets of rotary frequencies look at it: see ``RotaryEmbedding``.
   package let declaredLength: Int
-  /// The tokens that were computed.
+  /// The text so far.
   package internal(set) var tokens: [Int] = []
+  /// How many of the tokens have their keys, values and state; the evaluator computes the others before any more.
+  package internal(set) var computedCount = 0
+
+  /// After how many tokens a snapshot of the states is taken, again and again; nil: only at the activation start and at
+  /// ``snapshotPositions``.
+  package var snapshotInterval: Int?
+  /// The largest number of those; the interval doubles if there are more.
+  package var snapshotLimit = 8
+  /// After how many tokens else.
+  package var snapshotPositions: Set<Int> = []
+  /// The states after `computedCount` tokens; nil before the first one, and for a model without recurrent layers.
+  var state: RecurrentState?
+  /// The state before, whose memory is used again.
+  var previousState: RecurrentState?
+  /// By position.
+  var snapshots: [RecurrentSnapshot] = []
 
   let layout: KVLayout
   var blocks: [KVBlock] = []
@@ -30,7 +49,7 @@ internal import CAloraKernels
     self.adapter = activationStart == nil ? nil : adapter
     self.activationStart = adapter == nil ? nil : activationStart.map { max(0, $0) }
     self.declaredLength = declaredLength
-    layout = KVLayout(model)
+    layout = model.cacheLayout
     capacity = 0
     unsafe table = UnsafeMutablePointer.allocate(capacity: 1)
   }
@@ -78,20 +97,36 @@ internal import CAloraKernels
   }
 
   private func share(_ other: TokenSequence, count: Int) {
+    let resumption = other.resumption(atMost: count)
     let slots = KVLayout.blockPositions
-    blocks = Array(other.blocks.prefix(count / slots))
-    if count % slots > 0 { blocks.append(KVBlock(other.blocks[count / slots], layout, positions: count % slots)) }
+    let (fullCount, rest) = resumption.position.quotientAndRemainder(dividingBy: slots)
+    blocks = Array(other.blocks.prefix(fullCount))
+    if rest > 0 { blocks.append(KVBlock(other.blocks[fullCount], layout, positions: rest)) }
     tokens = Array(other.tokens.prefix(count))
+    computedCount = resumption.position
+    state = resumption.state
+    snapshots = other.allSnapshots.filter { $0.position <= count }
     fillTable(capacity: blocks.count)
   }
 
   /// Forgets all but the first `count` tokens.
   package func truncate(to count: Int) {
     guard count < tokens.count else { return }
-    let slots = KVLayout.blockPositions
-    let last = count % slots > 0 ? KVBlock(blocks[count / slots], layout, positions: count % slots) : nil
-    blocks = Array(blocks.prefix(count / slots)) + (last.map { [$0] } ?? [])
-    tokens = Array(tokens.prefix(max(0, count)))
+    let count = max(0, count)
+    let resumption = resumption(atMost: count)
+    tokens = Array(tokens.prefix(count))
+    snapshots.removeAll { $0.position > count }
+    guard resumption.position < computedCount else { return }
+    computedCount = resumption.position
+    (state, previousState) = (resumption.state, nil)
+    cutBlocks()
+  }
+
+  /// Drops what lies after the computed positions.
+  private func cutBlocks() {
+    let (fullCount, rest) = computedCount.quotientAndRemainder(dividingBy: KVLayout.blockPositions)
+    let last = rest > 0 ? KVBlock(blocks[fullCount], layout, positions: rest) : nil
+    blocks = Array(blocks.prefix(fullCount)) + (last.map { [$0] } ?? [])
     fillTable(capacity: capacity)
   }
 
@@ -116,7 +151,7 @@ internal import CAloraKernels
   ///
   /// Shape: `[2 · head dimension]`, the key, then the value.
   package func entry(layer: Int, head: Int, position: Int) -> [Float] {
-    precondition(head < headCount(layer: layer) && position < tokens.count)
+    precondition(head < headCount(layer: layer) && position < computedCount)
     let slots = KVLayout.blockPositions
     let (block, slot) = position.quotientAndRemainder(dividingBy: slots)
     let keys = unsafe blocks[block].memory.base + layout.offset(layer: layer, head: head)
@@ -131,10 +166,9 @@ internal import CAloraKernels
 
   // MARK: For the graph
 
-  /// Makes room for `count` more tokens and takes them in. Their keys and values are the caller's to compute.
-  func append(_ more: ArraySlice<Int>) {
-    tokens += more
-    let needed = (tokens.count + KVLayout.blockPositions - 1) / KVLayout.blockPositions
+  /// Makes room for the next `count` tokens, whose keys and values are the caller's to compute.
+  func reserve(_ count: Int) {
+    let needed = (computedCount + count + KVLayout.blockPositions - 1) / KVLayout.blockPositions
     let old = blocks.count
     while blocks.count < needed { blocks.append(KVBlock(layout)) }
     if needed > capacity { return fillTable(capacity: max(needed, capacity * 2, 4)) }
@@ -142,7 +176,10 @@ internal import CAloraKernels
   }
 
   /// Takes back the last tokens, whose computation failed.
-  func dropLast(_ count: Int) { truncate(to: tokens.count - count) }
+  func dropLast(_ count: Int) {
+    tokens.removeLast(count)
+    cutBlocks()
+  }
 
   func fillTable(capacity: Int) {
     let rows = layout.headCount * 2

@@ -5,6 +5,8 @@ package enum ModuleKind: Int, CaseIterable, Sendable {
   case query, key, value, output, gate, up, down, router
   /// The row whose sigmoid multiplies what all tokens share.
   case sharedGate
+  /// The projections of a recurrent mixer.
+  case stateInput, stateOutput
   /// The products of all experts.
   case gateExperts, upExperts, downExperts
 
@@ -20,6 +22,8 @@ package enum ModuleKind: Int, CaseIterable, Sendable {
     case .down: "ffn_down"
     case .router: "ffn_gate_inp"
     case .sharedGate: "ffn_gate_inp_shexp"
+    case .stateInput: "ssm_in"
+    case .stateOutput: "ssm_out"
     case .gateExperts: "ffn_gate_exps"
     case .upExperts: "ffn_up_exps"
     case .downExperts: "ffn_down_exps"
@@ -39,6 +43,7 @@ extension Layer {
       let matrices: [Matrix] =
         switch block.operation {
         case .mixer(.attention(let attention)): attention[kind].map { [$0] } ?? []
+        case .mixer(.mamba2(let mamba)): mamba[kind].map { [$0] } ?? []
         case .feedForward(.gated(let network)): network[kind].map { [$0] } ?? []
         case .feedForward(.experts(let mixture)): mixture.matrices(of: kind)
         }
@@ -55,6 +60,16 @@ extension Attention {
     case .key: key
     case .value: value
     case .output: output
+    default: nil
+    }
+  }
+}
+
+extension Mamba2 {
+  fileprivate subscript(kind: ModuleKind) -> Matrix? {
+    switch kind {
+    case .stateInput: input
+    case .stateOutput: output
     default: nil
     }
   }

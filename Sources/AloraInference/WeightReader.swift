@@ -126,16 +126,31 @@ struct WeightReader {
       permutation: isGGUF ? matrix.permutation : .none, form: form, scales: try scales(of: tensor))
   }
 
-  /// The elements of a norm's weight.
+  /// The elements of a norm's weight, or of another list of numbers.
   ///
   /// - Throws: `missingTensor`, `wrongShape`, `unsupportedType`.
   func values(of vector: GraphVector) throws -> FloatBuffer {
     let name = isGGUF ? vector.ggufName : vector.huggingFaceName
-    guard let tensor = tensor(named: name) else { throw missing(name) }
-    guard tensor.shape.dimensions == [vector.count] else { throw wrongShape(tensor, "[\(vector.count)]") }
+    guard let tensor = tensor(named: name) else {
+      guard vector.isOptional else { throw missing(name) }
+      return FloatBuffer(count: vector.count, isZeroed: true)
+    }
+    let extents = isGGUF ? vector.ggufExtents ?? vector.extents : vector.extents
+    let found = tensor.shape.dimensions
+    let fits = extents.map { $0.filter { $0 != 1 } == found.filter { $0 != 1 } } ?? (found == [vector.count])
+    guard fits else { throw wrongShape(tensor, "\(extents ?? [vector.count])") }
     let values = try floats(of: tensor)
-    let offset = isGGUF ? 0 : vector.huggingFaceOffset
-    return FloatBuffer(offset == 0 ? values : values.map { offset + $0 })
+    switch vector.form {
+    case .elements:
+      let offset = isGGUF ? 0 : vector.huggingFaceOffset
+      return FloatBuffer(offset == 0 ? values : values.map { offset + $0 })
+    case .negativeExponential:
+      // PyTorch's exponential, which llama.cpp's converter takes, rounds nearly always correctly.
+      return FloatBuffer(isGGUF ? values : values.map { -Float(ExactMath.exp(Double($0))) })
+    case .transposed(let rowCount):
+      let columnCount = vector.count / rowCount
+      return FloatBuffer((0..<vector.count).map { values[$0 % columnCount * rowCount + $0 / columnCount] })
+    }
   }
 
   /// The bias beside a matrix, in the matrix's order of rows; nil if there is none.

@@ -15,6 +15,8 @@ package enum InspectionNote: Hashable, Sendable {
   case partOfSplit(number: Int, count: Int)
   /// Tensors of types that llama.cpp and alora don't read.
   case foreignTypes(count: Int, types: [String])
+  /// Layers whose decays a directory has as logarithms, which a GGUF has exponentiated by PyTorch.
+  case decaysAsLogarithms(layerCount: Int)
   /// Why alora can't use the model: an error's problem.
   case modelUnusable(problem: String)
 }

@@ -116,8 +116,9 @@ package struct BaseModel: Sendable {
     }
     for layer in 0..<hyperparameters.layerCount {
       let isDense = hyperparameters.denseLayers.contains(layer)
+      let isRecurrent = hyperparameters.isRecurrent(layer)
       let layerModules = architectures.flatMap { $0.layerModules(hyperparameters.inLayer(layer)) }
-      for module in layerModules where module.layers.contains(isDense: isDense) {
+      for module in layerModules where module.layers.contains(isDense: isDense, isRecurrent: isRecurrent) {
         let targets = module.targets.map {
           WeightTarget(tensorName: "blk.\(layer).\($0.tensor).weight", rows: $0.rows, permutation: $0.permutation)
         }
@@ -172,6 +173,7 @@ extension BaseModel {
       }
       var hyperparameters = try Hyperparameters(configuration: reader, architecture.defaults)
       hyperparameters.globalHeads = try architecture.globalHeads(reader, hyperparameters)
+      hyperparameters.recurrence = try architecture.recurrence(reader, hyperparameters)
       self.init(
         path: json.filePath, statedName: try StatedName(configuration: json),
         architectureName: row?.name ?? architecture.variantName(hyperparameters) ?? architecture.names.gguf,
@@ -267,9 +269,11 @@ extension Hyperparameters {
     let hidden = try integer("embedding_length")
     let heads = try integer("attention.head_count")
     let globalHeads = try GlobalHeads.both(GGUFReader(file: file, prefix: architecture), heads: heads, hidden: hidden)
+    let recurrence = try Recurrence(file, architecture: architecture)
     let keyValueHeads =
       try globalHeads?.usual.keyValueHeadCount
-      ?? Self.uniform("attention.head_count_kv", file, architecture: architecture) ?? heads
+      ?? Self.uniform(
+        "attention.head_count_kv", file, architecture: architecture, without: recurrence?.layers ?? []) ?? heads
     let experts = try optional("expert_count") ?? 0
     let feedForward = try integer("feed_forward_length")
     guard let embedding = file.tensor(named: "token_embd.weight"), embedding.shape.rank == 2 else {
@@ -286,7 +290,7 @@ extension Hyperparameters {
       sharedFeedForwardSize: try optional("expert_shared_feed_forward_length") ?? (experts == 0 ? feedForward : 0),
       expertCount: experts, expertsPerToken: try optional("expert_used_count") ?? 0,
       vocabularySize: embedding.shape.dimensions[0], tiesEmbeddings: file.tensor(named: "output.weight") == nil,
-      globalHeads: globalHeads?.global)
+      globalHeads: globalHeads?.global, recurrence: recurrence)
     // Source: llama.cpp `src/models/llama4.cpp`.
     if experts > 0, let step = try optional("interleave_moe_layer_step") {
       interleave(Set((0..<layerCount).filter { step > 0 && ($0 + 1).isMultiple(of: step) }), dense: feedForward)
@@ -299,13 +303,18 @@ extension Hyperparameters {
     }
   }
 
-  /// One number, or one for each layer, as llama.cpp's converter writes it for hybrid models: all layers must agree.
-  private static func uniform(_ name: String, _ file: GGUFFileSet, architecture: String) throws -> Int? {
+  /// One number, or one for each layer, as llama.cpp's converter writes it for hybrid models: all layers but the excepted
+  /// ones must agree. Nil if none is left.
+  private static func uniform(
+    _ name: String, _ file: GGUFFileSet, architecture: String, without excepted: Set<Int>
+  ) throws -> Int? {
     let key = "\(architecture).\(name)"
     guard case .array = file.metadata[key] else {
       return try file.metadata.integer(ifPresent: key, in: 0...extent.upperBound)
     }
-    let numbers = try file.metadata.integers(forKey: key)
+    let all = try file.metadata.integers(forKey: key)
+    let numbers = all.indices.filter { !excepted.contains($0) }.map { all[$0] }
+    if numbers.isEmpty, !all.isEmpty { return nil }
     guard let number = numbers.first, numbers.allSatisfy({ $0 == number }), (0...extent.upperBound).contains(number)
     else {
       let others = numbers.count { $0 == 0 }

@@ -100,16 +100,12 @@ extension ServingEngine {
   private func waitsForOther(_ entry: Entry) -> Bool {
     active.contains { other in
       guard other.last == nil, let sequence = other.held?.sequence else { return false }
-      return Self.sharedCount(entry.request.generation, other.request.generation) > sequence.tokens.count + 32
+      let shared = entry.request.generation.sharedCount(with: other.request.generation)
+      guard shared > sequence.tokens.count + 32 else { return false }
+      // Where this text can go on from, if the model has states.
+      sequence.snapshotPositions.insert(min(shared, entry.tokens.count - 1))
+      return true
     }
-  }
-
-  /// How many tokens two texts begin with that the same weights compute.
-  static func sharedCount(_ one: GenerationRequest, _ other: GenerationRequest) -> Int {
-    let count = zip(one.tokens, other.tokens).prefix { $0 == $1 }.count
-    let starts = [one, other].map { $0.adapter == nil ? Int.max : $0.activationStart ?? .max }
-    let isSame = starts[0] == starts[1] && one.adapter?.digest == other.adapter?.digest
-    return isSame ? count : min(count, starts[0], starts[1])
   }
 
   /// Which prompts are computed in this pass, and how many tokens of each.

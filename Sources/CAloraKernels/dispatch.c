@@ -29,6 +29,11 @@
   void alora_rope_##isa(alora_rope_layout layout, float *restrict x, size_t x_stride, size_t token_count,              \
                         size_t head_count, size_t head_dim, const float *restrict cosines,                             \
                         const float *restrict sines, size_t n);                                                        \
+  void alora_convolve_##isa(const float *restrict x, size_t x_stride, const float *restrict history,                   \
+                            const float *restrict weights, const float *restrict bias, size_t kernel, size_t channels, \
+                            int applies_silu, size_t first_token, size_t token_count, float *restrict y,               \
+                            size_t y_stride);                                                                          \
+  void alora_scan_head_##isa(const alora_scan *scan, const float *state_in, float *state_out);                         \
   double alora_measure_fma_##isa(size_t iterations, float *restrict sink);                                             \
   uint32_t alora_measure_read_##isa(const void *restrict data, size_t byte_count);                                     \
   static const alora_table table_##isa = {                                                                             \
@@ -36,7 +41,7 @@
       alora_add_scaled_##isa, alora_soft_cap_##isa,    alora_exp_##isa,         alora_tanh_##isa,                      \
       alora_silu_multiply_##isa, alora_gelu_tanh_multiply_##isa, alora_clamped_swish_multiply_##isa,                   \
       alora_sigmoid_##isa, alora_rms_norm_##isa, alora_layer_norm_##isa, alora_softmax_##isa,                          \
-      alora_rope_##isa,     alora_measure_fma_##isa,   alora_measure_read_##isa}
+      alora_rope_##isa, alora_convolve_##isa, alora_scan_head_##isa, alora_measure_fma_##isa,   alora_measure_read_##isa}
 
 KERNEL_TABLE(scalar);
 #if defined(__x86_64__)
@@ -146,6 +151,15 @@ void alora_attend(alora_isa isa, const alora_attention *shape, const float *rest
                   size_t first_position, size_t token_count, const float *const *key_blocks,
                   const float *const *value_blocks, float *restrict y, size_t y_stride, void *restrict scratch) {
   table_of(isa)->attend(shape, q, q_stride, first_position, token_count, key_blocks, value_blocks, y, y_stride, scratch);
+}
+void alora_convolve(alora_isa isa, const float *restrict x, size_t x_stride, const float *restrict history,
+                    const float *restrict weights, const float *restrict bias, size_t kernel, size_t channels,
+                    int applies_silu, size_t first_token, size_t token_count, float *restrict y, size_t y_stride) {
+  table_of(isa)->convolve(x, x_stride, history, weights, bias, kernel, channels, applies_silu, first_token, token_count, y,
+                          y_stride);
+}
+void alora_scan_head(alora_isa isa, const alora_scan *scan, const float *state_in, float *state_out) {
+  table_of(isa)->scan_head(scan, state_in, state_out);
 }
 double alora_measure_fma(alora_isa isa, size_t iterations, float *restrict sink) {
   return table_of(isa)->measure_fma(iterations, sink);

@@ -16,16 +16,18 @@ enum FuzzCache {
   }
 
   static func completed(_ bytes: [UInt8]) throws -> [UInt8] {
-    guard bytes.count >= CacheFileFormat.headerByteCount, bytes[8..<16].allSatisfy({ $0 == 0 }) else { return bytes }
     let (model, digest) = try model.get()
+    guard bytes.count >= CacheFileFormat.headerByteCount(model), bytes[8..<16].allSatisfy({ $0 == 0 }) else {
+      return bytes
+    }
     let header = CacheFileFormat.header(model, filesDigest: digest, blockCount: 0)
     return withDigests(Array(bytes[..<8]) + header[8..<64] + bytes[64...], model)
   }
 
   private static func withDigests(_ bytes: [UInt8], _ model: Model) -> [UInt8] {
     var result = bytes
-    var digests = [CacheFileFormat.digest(Array(bytes[..<CacheFileFormat.headerByteCount])).bytes]
-    var offset = CacheFileFormat.headerByteCount
+    var digests = [CacheFileFormat.digest(Array(bytes[..<CacheFileFormat.headerByteCount(model)])).bytes]
+    var offset = CacheFileFormat.headerByteCount(model)
     func number(_ offset: Int, _ count: Int) -> Int {
       bytes[offset..<(offset + count)].reversed().reduce(0) { $0 << 8 | Int($1) }
     }

@@ -18,6 +18,29 @@ import Testing
     #expect(try tree.failureOfHeld() == nil, "seed \(seed)")
   }
 
+  @Test(arguments: Fixture.recurrent, 0..<20) func anyMixWithStatesEqualsFromScratch(_ name: String, _ seed: Int) throws {
+    var tree = Tree(seed: UInt64(seed), fixture: try Fixture(name))
+    for step in 0..<20 {
+      let failure = try tree.step()
+      #expect(failure == nil, "\(name), seed \(seed), step \(step)")
+    }
+    #expect(try tree.failureOfHeld() == nil, "\(name), seed \(seed)")
+  }
+
+  /// The comparison would see an adapted state taken for the base's.
+  @Test(arguments: Fixture.recurrent) func aForeignStateWouldBeNoticed(_ name: String) throws {
+    let fixture = try Fixture(name)
+    let tokens = (0..<40).map { $0 % 13 + 3 }
+    let adapted = TokenSequence(
+      model: fixture.model, adapter: fixture.adapters[0], activationStart: 12, declaredLength: 40)
+    let evaluator = fixture.evaluators[0]
+    _ = try evaluator.evaluate([Work(adapted, tokens: Array(tokens[..<39]), logits: .none)])
+    let wrong = TokenSequence(keeping: 39, of: adapted)
+    let found = try evaluator.evaluate([Work(wrong, tokens: [tokens[39]], logits: .all)])[0]
+    let right = try fixture.fromScratch(tokens, nil, nil, from: 39)
+    #expect(!sameBits(right.values, found.values))
+  }
+
   /// Were adapted blocks taken for base ones, the comparison would see it.
   @Test func aForeignBlockWouldBeNoticed() throws {
     let fixture = try Fixture()
@@ -45,7 +68,15 @@ private struct Tree {
     self.fixture = fixture
     random = SeededRandom(seed: seed)
     let blocks = [0, 2, 5, 12, 1000][Int.random(in: 0..<5, using: &random)]
-    cache = PrefixCache(model: fixture.model, byteLimit: blocks * fixture.model.cacheBlockByteCount)
+    guard fixture.model.isRecurrent else {
+      cache = PrefixCache(model: fixture.model, byteLimit: blocks * fixture.model.cacheBlockByteCount)
+      return
+    }
+    let states = [0, 1, 3, 9, 1000][Int.random(in: 0..<5, using: &random)]
+    cache = PrefixCache(
+      model: fixture.model,
+      byteLimit: blocks * fixture.model.cacheBlockByteCount + states * fixture.model.stateByteCount,
+      snapshotInterval: [3, 16, 50][Int.random(in: 0..<3, using: &random)])
   }
 
   /// The beginning of an earlier text, continued with new tokens, for the base or an adapter.

@@ -9,14 +9,17 @@ struct Fixture {
   let adapters: [Adapter]
   let evaluators: [Evaluator]
 
+  /// Models with recurrent layers: among others, without attention, and with experts.
+  static let recurrent = ["granite-hybrid", "granite-hybrid-experts", "bamba", "bamba-mamba"]
+
   /// Adapters of other models of the same shape will do: what they were trained for does not matter here.
   init(_ name: String = "llama-output") throws {
     let pools = [1, 3].map { ThreadPool(threadCount: $0) }
     let model = try Model(path: testData("inference/\(name)/base"), pool: pools[0])
     let names = name == "llama-output" ? [name, "llama-linear", "llama-yarn", "llama-lora"] : [name]
-    adapters = try names.map {
-      try Adapter(path: testData("inference/\($0)/adapter"), model: model, pool: pools[0])
-    }
+    let own = try names.map { try Adapter(path: testData("inference/\($0)/adapter"), model: model, pool: pools[0]) }
+    // Of the others, no model has the same shape.
+    adapters = own + (own.count == 1 ? [0.5, -1].map { own[0].scaled(by: $0) } : [])
     evaluators = pools.map { Evaluator(model: model, pool: $0) }
     self.model = model
   }

@@ -143,3 +143,81 @@ import Testing
     }
   }
 }
+
+/// Sequences of models with recurrent layers.
+@Suite struct RecurrentSequenceTests {
+  private let pool = ThreadPool(threadCount: 2)
+  static let fixtures = Fixture.all.filter { $0.name.hasPrefix("granite-hybrid") || $0.name.hasPrefix("bamba") }
+
+  private func opened(_ fixture: Fixture) throws -> (model: Model, adapter: Adapter, evaluator: Evaluator) {
+    let model = try Model(path: fixture.base, pool: pool)
+    return (model, try Adapter(path: fixture.adapter, model: model, pool: pool), Evaluator(model: model, pool: pool))
+  }
+
+  @Test func thereAreFixtures() { #expect(Self.fixtures.count == 4) }
+
+  @Test(arguments: fixtures) func aSequenceThatIsCutBackGoesOnAsIfNothingHadBeen(_ fixture: Fixture) throws {
+    let (model, adapter, evaluator) = try opened(fixture)
+    let tokens = (0..<60).map { ($0 * 31) % 20 }
+    let whole = try logits(evaluator, tokens, adapter: adapter, start: 20)
+    for interval in [nil, 1, 7] {
+      let sequence = TokenSequence(model: model, adapter: adapter, activationStart: 20, declaredLength: 60)
+      sequence.snapshotInterval = interval
+      for cut in [60, 0, 1, 31, 19, 20, 21, 33, 45] {
+        if cut < 60 { sequence.truncate(to: cut) }
+        let first = sequence.tokens.count
+        #expect(first == (cut == 60 ? 0 : cut))
+        let rest = try evaluator.evaluate([Work(sequence, tokens: Array(tokens[first...]), logits: .all)])[0]
+        #expect(rest.positions == first..<60)
+        let isSame = sameBits(rest.values, Array(whole[(first * model.vocabularySize)...]))
+        #expect(isSame, "cut \(cut), interval \(interval ?? 0)")
+      }
+    }
+  }
+
+  /// The states at the start are the base's, however the texts were divided; after it they aren't.
+  @Test(arguments: fixtures) func statesBeforeTheActivationAreTheBases(_ fixture: Fixture) throws {
+    let (model, adapter, evaluator) = try opened(fixture)
+    let tokens = (0..<50).map { ($0 * 7) % 20 }
+    func states(_ start: Int?, _ parts: [Int]) throws -> TokenSequence {
+      let sequence = TokenSequence(model: model, adapter: adapter, activationStart: start, declaredLength: 50)
+      sequence.snapshotPositions = [1, 17, 18]
+      for part in parts {
+        let first = sequence.tokens.count
+        _ = try evaluator.evaluate([Work(sequence, tokens: Array(tokens[first..<(first + part)]), logits: .none)])
+      }
+      return sequence
+    }
+    let (base, adapted) = (try states(nil, [50]), try states(17, [3, 14, 20, 13]))
+    for position in [1, 17] {
+      let (one, other) = (
+        try #require(base.snapshot(at: position)), try #require(adapted.snapshot(at: position))
+      )
+      #expect(sameBits(one.floats(of: model), other.floats(of: model)))
+      #expect(one.firstDifferentLayer(from: other, of: model) == nil)
+    }
+    let (one, other) = (try #require(base.snapshot(at: 18)), try #require(adapted.snapshot(at: 18)))
+    #expect(one.firstDifferentLayer(from: other, of: model) != nil)
+  }
+
+  @Test(arguments: fixtures) func aFailedPassChangesNothing(_ fixture: Fixture) throws {
+    let (model, adapter, evaluator) = try opened(fixture)
+    let tokens = (0..<40).map { ($0 * 7) % 20 }
+    let whole = try logits(evaluator, tokens, adapter: adapter, start: 9)
+    // Infinite logits after the 20th token.
+    let broken = adapter.scaled(by: .infinity)
+    let sequence = TokenSequence(model: model, adapter: broken, activationStart: 25, declaredLength: 40)
+    _ = try evaluator.evaluate([Work(sequence, tokens: Array(tokens[..<20]), logits: .none)])
+    for _ in 0..<3 {
+      let error = caught(InferenceError.self) {
+        _ = try evaluator.evaluate([Work(sequence, tokens: Array(tokens[20...]), logits: .all)])
+      }
+      #expect(error?.code == .notFinite)
+      #expect(sequence.tokens.count == 20 && sequence.allSnapshots.map(\.position) == [20])
+    }
+    let continued = try TokenSequence(continuing: sequence, count: 9, adapter: adapter, activationStart: 9)
+    let rest = try evaluator.evaluate([Work(continued, tokens: Array(tokens[9...]), logits: .all)])[0]
+    let isSame = sameBits(rest.values, Array(whole[(9 * model.vocabularySize)...]))
+    #expect(isSame)
+  }
+}

@@ -54,7 +54,7 @@ import Testing
       .invocationTokenOutsideVocabulary(token: 11247, vocabularySize: 96),
       .activationStartDisagrees(golden: 39, adapter: 40), .activationStartDisagrees(golden: nil, adapter: 4),
       .promptTooLong(tokenCount: 600, limit: 512), .logitsDifferBefore(position: 2, activationStart: 4),
-      .cacheDiffersBefore(position: 2, layer: 1, head: 0), .foreignCacheAccepted, .noPromptActivates,
+      .cacheDiffersBefore(position: 2, layer: 1, head: 0), .stateDiffersBefore(activationStart: 2, layer: 1), .foreignCacheAccepted, .noPromptActivates,
       .adapterChangesNothing, .noGoldenRowOfActiveAdapter, .bitsNotComparable(nil), .bitsNotComparable(.noDigests),
       .bitsNotComparable(.otherVersion(9)), .bitsNotComparable(.otherModel), .bitsNotComparable(.otherAdapter),
       .goldenRowsUnreadable(NPZError(.checksumMismatch, path: "g.npz", name: "adapted_logits_0", problem: "damaged")),

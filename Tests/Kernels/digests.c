@@ -283,6 +283,105 @@ static void attentions(void) {
   }
 }
 
+// ----------------------------------------------------------------------------------------------- recurrent mixers
+
+typedef struct { size_t tokens, head_dim, state_size, kernel, split; const float *x, *b, *c, *weights; } recurrence;
+
+// A convolution, then a scan of one head, in two calls if `split` is not 0: the outputs, then the state.
+static void run_recurrence(alora_isa isa, float *y, size_t count, const void *context) {
+  const recurrence *r = context;
+  const size_t row = alora_scan_row_float_count(r->head_dim), rows = r->kernel - 1;
+  float *convolved = malloc(4 * r->tokens * r->head_dim), *steps = malloc(8 * r->tokens), *history = calloc(rows + 1, 4 * r->head_dim);
+  float *state[3];
+  for (int i = 0; i < 3; i++) state[i] = aligned(4 * row * r->state_size), memset(state[i], 0, 4 * row * r->state_size);
+  for (size_t part = 0; part < 2; part++) {
+    const size_t first = part == 0 ? 0 : r->split, end = part == 0 ? r->split : r->tokens;
+    if (first == end) continue;
+    const float *x = r->x + first * r->head_dim;
+    alora_convolve(isa, x, r->head_dim, history, r->weights, r->b, r->kernel, r->head_dim, 1, 0, end - first, convolved, r->head_dim);
+    for (size_t k = 0; k < rows; k++) {
+      const size_t at = end + k;
+      if (at >= rows) memcpy(history + k * r->head_dim, r->x + (at - rows) * r->head_dim, 4 * r->head_dim);
+    }
+    const float bias = 0.3f, a = -1.7f;
+    alora_time_steps(r->c + first, 1, &bias, &a, 0.001f, 3.0f, end - first, 1, steps, steps + r->tokens);
+    alora_exp(isa, steps + r->tokens, steps + r->tokens, end - first);
+    const alora_scan scan = {r->head_dim, r->state_size, end - first, convolved, r->head_dim, r->b + first, r->c + first, 1, steps,
+                             steps + r->tokens, 1, 0.7f, y + first * r->head_dim, r->head_dim};
+    alora_scan_head(isa, &scan, state[part], state[part + 1]);
+  }
+  float *last = r->split == 0 ? state[2] : r->split == r->tokens ? state[1] : state[2];
+  for (size_t n = 0; n < r->state_size; n++)
+    memcpy(y + (r->tokens + n) * r->head_dim, last + n * row, 4 * r->head_dim);
+  (void)count;
+  free(convolved), free(steps), free(history);
+  for (int i = 0; i < 3; i++) free(state[i]);
+}
+
+// What alora_kernels.h says of a scan, one number at a time, from the convolution's rows and the steps of the whole text.
+static void check_scan(const recurrence *r, const float *y) {
+  const float bias = 0.3f, a = -1.7f;
+  float *convolved = malloc(4 * r->tokens * r->head_dim), *steps = malloc(8 * r->tokens), *history = calloc(r->kernel, 4 * r->head_dim);
+  alora_convolve(ALORA_ISA_SCALAR, r->x, r->head_dim, history, r->weights, r->b, r->kernel, r->head_dim, 1, 0, r->tokens, convolved, r->head_dim);
+  for (size_t t = 0; t < r->tokens; t++)
+    for (size_t p = 0; p < r->head_dim; p++) {
+      float s = r->b[p];
+      for (size_t k = 0; k < r->kernel; k++) {
+        const float x = t + k + 1 < r->kernel ? 0.0f : r->x[(t + k + 1 - r->kernel) * r->head_dim + p];
+        s = fmaf(r->weights[k * r->head_dim + p], x, s);
+      }
+      float e = -s;
+      alora_exp(ALORA_ISA_SCALAR, &e, &e, 1);
+      if (s / (1.0f + e) != convolved[t * r->head_dim + p]) printf("  WRONG: convolution at %zu, %zu\n", t, p), failures++;
+    }
+  alora_time_steps(r->c, 1, &bias, &a, 0.001f, 3.0f, r->tokens, 1, steps, steps + r->tokens);
+  for (size_t t = 0; t < r->tokens; t++) {
+    const double x = (double)(r->c[t] + bias), exact = log1p(exp(x)), kept = exact < 0.001f ? 0.001f : exact > 3 ? 3 : exact;
+    if (fabs((double)steps[t] - kept) > 6e-8 * kept) printf("  WRONG: time step %a of %a\n", steps[t], x), failures++;
+  }
+  alora_exp(ALORA_ISA_SCALAR, steps + r->tokens, steps + r->tokens, r->tokens);
+  for (size_t p = 0; p < r->head_dim; p++) {
+    float *h = calloc(r->state_size, 4);
+    for (size_t t = 0; t < r->tokens; t++) {
+      const float x = convolved[t * r->head_dim + p], u = steps[t] * x;
+      float s = 0;
+      for (size_t n = 0; n < r->state_size; n++) {
+        h[n] = fmaf(steps[r->tokens + t], h[n], u * r->b[t + n]);
+        s = fmaf(h[n], r->c[t + n], s);
+      }
+      if (fmaf(0.7f, x, s) != y[t * r->head_dim + p]) printf("  WRONG: scan at %zu, %zu\n", t, p), failures++;
+    }
+    free(h);
+  }
+  free(convolved), free(steps), free(history);
+}
+
+static void recurrences(void) {
+  static const struct { size_t tokens, head_dim, state_size, kernel; } cases[] = {
+      {1, 4, 1, 1}, {9, 16, 5, 2}, {13, 20, 16, 4}, {7, 33, 3, 3}, {21, 64, 128, 4}, {5, 80, 7, 32}, {6, 111, 9, 4}};
+  for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
+    recurrence r = {cases[n].tokens, cases[n].head_dim, cases[n].state_size, cases[n].kernel, 0, NULL, NULL, NULL, NULL};
+    const size_t width = r.tokens + r.state_size + r.head_dim, count = (r.tokens + r.state_size) * r.head_dim;
+    float *x = malloc(4 * r.tokens * r.head_dim), *b = malloc(4 * width), *c = malloc(4 * width), *w = malloc(4 * r.kernel * r.head_dim);
+    state = 0x7265637572000000u + n;
+    for (size_t i = 0; i < r.tokens * r.head_dim; i++) x[i] = 3.0f * next_float();
+    for (size_t i = 0; i < width; i++) b[i] = next_float(), c[i] = 4.0f * next_float();
+    for (size_t i = 0; i < r.kernel * r.head_dim; i++) w[i] = next_float();
+    r.x = x, r.b = b, r.c = c, r.weights = w;
+    char name[64];
+    snprintf(name, sizeof name, "recurrence %zu x %zu, %zu states, %zu taps", r.tokens, r.head_dim, r.state_size, r.kernel);
+    run(name, count, run_recurrence, &r);
+    float *whole = malloc(4 * count), *parts = malloc(4 * count);
+    run_recurrence(isas[0], whole, count, &r);
+    check_scan(&r, whole);
+    for (r.split = 1; r.split <= r.tokens; r.split++) {
+      run_recurrence(isas[isa_count - 1], parts, count, &r);
+      if (memcmp(whole, parts, 4 * count) != 0) printf("  DIFFERS from the undivided result at %zu\n", r.split), failures++;
+    }
+    free(x), free(b), free(c), free(w), free(whole), free(parts);
+  }
+}
+
 static void tables(void) {
   double values[4000];
   for (int i = 0; i < 800; i++) {
@@ -329,6 +428,7 @@ int main(int argc, char **argv) {
   elementwises();
   products();
   attentions();
+  recurrences();
   hashes();
   return failures != 0;
 }

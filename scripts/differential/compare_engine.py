@@ -142,9 +142,49 @@ def llama4(r):
                     rope_parameters=rope(r, *PLAIN, original=16))
 
 
+MAMBA = ["in_proj", "out_proj"]
+
+
+def mamba2(r, hidden):
+    """Sizes of Mamba 2 layers: any group of heads, state and kernel that fit."""
+    inner = hidden * (expand := r.choice([1, 2, 3]))
+    heads = r.choice([n for n in range(1, 25) if inner % n == 0])
+    return dict(mamba_expand=expand, mamba_n_heads=heads, mamba_d_head=r.choice(["auto", inner // heads]),
+                mamba_n_groups=r.choice([n for n in range(1, heads + 1) if heads % n == 0]), mamba_d_state=r.choice([1, 5, 16, 33]),
+                mamba_d_conv=r.choice([2, 3, 4, 7]), mamba_chunk_size=r.choice([3, 16, 256]), mamba_conv_bias=r.random() < 0.5,
+                mamba_proj_bias=r.random() < 0.3, time_step_limit=r.choice([(0.0, float("inf")), (0.3, 0.9), (0.7, float("inf"))]))
+
+
+def hybrid_kinds(r, layers, names):
+    return r.choice([[names[0]] * layers, [names[1]] * layers, *[[r.choice(names) for _ in range(layers)] for _ in range(6)]])
+
+
+def granite_moe_hybrid(r):
+    s = sizes(r, head_dim=False)
+    experts = r.choice([0, 0, 1, 4])
+    kinds = hybrid_kinds(r, s["num_hidden_layers"], ["mamba", "attention"])
+    return s | mamba2(r, s["hidden_size"]) | dict(
+        layer_types=kinds, num_local_experts=experts, num_experts_per_tok=r.randint(1, experts) if experts else 0,
+        shared_intermediate_size=r.choice([20, 33, 48]), position_embedding_type=r.choice([None, "nope", "rope"]),
+        attention_bias=r.random() < 0.3, embedding_multiplier=r.choice([1.0, 3.0]), logits_scaling=r.choice([1.0, 2.0]),
+        residual_multiplier=r.choice([0.5, 1.0]), attention_multiplier=r.choice([0.125, 1.0]), rms_norm_eps=1e-5,
+        rope_parameters=rope(r, "default", original=16))
+
+
+def bamba(r):
+    s = sizes(r, head_dim=False)
+    while s["hidden_size"] // s["num_attention_heads"] % 4:  # half of a head is pairs
+        s = sizes(r, head_dim=False)
+    layers = s["num_hidden_layers"]
+    return s | mamba2(r, s["hidden_size"]) | dict(
+        attn_layer_indices=r.choice([None, list(range(layers)), [i for i in range(layers) if r.random() < 0.5]]), attention_bias=r.random() < 0.3,
+        mlp_bias=r.random() < 0.3, rms_norm_eps=1e-5, rope_parameters=rope(r, "default", "linear", original=16))
+
+
 CLASSES = {"Olmo3": (olmo3, SEPARATE), "Ministral3": (ministral3, SEPARATE), "Glm4": (glm4, FUSED), "Exaone4": (exaone4, SEPARATE),
            "Cohere2": (cohere2, SEPARATE), "Gemma4Text": (gemma4, SEPARATE), "Phi3": (phi3, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]),
-           "Llama4Text": (llama4, ATTENTION)}
+           "Llama4Text": (llama4, ATTENTION), "Bamba": (bamba, [*SEPARATE, *MAMBA]),
+           "GraniteMoeHybrid": (granite_moe_hybrid, [*ATTENTION, *MAMBA, "input_linear", "output_linear"])}
 
 
 def computed(alora, base, tokens, adapter=None):
@@ -185,7 +225,8 @@ def trial(alora, family, seed):
         base, adapter = f"{folder}/base", f"{folder}/adapter"
         model.save_pretrained(base)
         load = lambda: transformers.AutoModelForCausalLM.from_pretrained(  # noqa: E731
-            base, dtype=torch.float32, attn_implementation="eager").eval()
+            base, dtype=torch.float32, attn_implementation="eager",
+            **({"experts_implementation": "eager"} if fields.get("num_local_experts") else {})).eval()
         activation = r.choice([{}, {"alora_invocation_tokens": [7, 9, 7]}])
         chosen = r.sample(targets, r.randint(1, len(targets)))
         lora = LoraConfig(task_type="CAUSAL_LM", r=r.choice([1, 3, 8]), lora_alpha=8, target_modules=chosen, **activation)

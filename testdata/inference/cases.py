@@ -4,6 +4,7 @@ import tiny_models as t
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 ALL = [*ATTENTION, "gate_proj", "up_proj", "down_proj"]
 HYBRID = [*ATTENTION, "input_linear", "output_linear"]
+MAMBA = ["in_proj", "out_proj"]
 PHI3 = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
 GLM4 = [*ATTENTION, "gate_up_proj", "down_proj"]
 INVOCATION = [7, 9, 7]  # overlaps itself
@@ -62,6 +63,15 @@ CASES = {
     "granite-moe-hybrid": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=48), HYBRID, style="legacy"),
     "granite-moe-hybrid-nope": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=40, position=None), HYBRID),
     "granite-moe-hybrid-experts": case(G, lambda: t.granite_moe_hybrid(**SMALL, shared=24, experts=4, position="nope"), HYBRID, salt=2),
+    # layers of Mamba 2; the second's heads are 6 long, so that no group fills a vector
+    "granite-hybrid": small(G, lambda: t.granite_hybrid(**TINY), [*HYBRID, *MAMBA], style="legacy"),
+    "granite-hybrid-experts": small(G, lambda: t.granite_hybrid(
+        experts=4, kinds=("mamba", "mamba", "attention"), shared=20, hidden=18, heads=3, kv_heads=1, inter=12, vocab=23, position_embedding_type=None,
+        mamba_n_heads=6, mamba_n_groups=3, mamba_d_state=3, mamba_d_conv=2, mamba_conv_bias=False, mamba_proj_bias=True, attention_bias=True,
+        time_step_limit=(0.4, 1.2), tie_word_embeddings=False), [*HYBRID, *MAMBA]),
+    "bamba": small("BambaForCausalLM", lambda: t.bamba(**TINY, attn_layer_indices=[1], attn_rotary_emb=2), [*ALL, *MAMBA]),
+    "bamba-mamba": small("BambaForCausalLM", lambda: t.bamba(
+        **TINY, mamba_n_heads=2, mamba_n_groups=1, mamba_d_conv=3, mlp_bias=True, tie_word_embeddings=True), MAMBA, plain=True),
     "qwen2": case("Qwen2ForCausalLM", lambda: t.qwen2(**SMALL), style="legacy"),
     "qwen2-window": case("Qwen2ForCausalLM", lambda: t.qwen2(**SMALL, use_sliding_window=True, sliding_window=8, max_window_layers=1,
                                                              tie_word_embeddings=True)),

@@ -32,7 +32,7 @@ def convert(llama_cpp, base, out):
             from conversion import ModelBase, ModelType, get_model_architecture, get_model_class
             hparams = ModelBase.load_hparams(base, False)
             if hparams["model_type"] == "granitemoehybrid":  # transformers 5 renames the layer type that the converter knows
-                hparams["layer_types"] = ["attention"] * hparams["num_hidden_layers"]
+                hparams["layer_types"] = [{"full_attention": "attention", "linear_attention": "mamba"}.get(t, t) for t in hparams["layer_types"]]
             if hparams["model_type"] == "cohere2":  # which transformers 5 leaves out
                 hparams.setdefault("rotary_pct", 1.0)
             cls = get_model_class(get_model_architecture(hparams, ModelType.TEXT))

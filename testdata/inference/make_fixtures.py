@@ -41,7 +41,7 @@ def legacy_spelling(path):
     c["rope_scaling"] = None if kind == "default" else {"rope_type" if kind == "llama3" else "type": kind, **rope}
     c["torch_dtype"] = c.pop("dtype", "float32")
     if c["model_type"] == "granitemoehybrid":
-        c["layer_types"] = ["attention"] * c["num_hidden_layers"]
+        c["layer_types"] = [{"linear_attention": "mamba"}.get(kind, "attention") for kind in c["layer_types"]]
     path.write_text(json.dumps(c, indent=2, sort_keys=True) + "\n")
 
 

@@ -17,14 +17,22 @@ extension Evaluator {
     for (index, (layer, block)) in model.blocks.enumerated() {
       let input = enter(index, pass)
       switch block.operation {
-      case .mixer(let mixer) where index == model.lastMixerIndex && isNarrower:
-        remember(mixer, layer, input, pass)
+      case .mixer(.attention(let attention)) where index == model.lastMixerIndex && isNarrower:
+        storeKeysAndValues(attention, layer, input, pass)
         pass = narrow(pass, to: wanted)
         guard pass.rowCount > 0 else { return pass }
         rotaryTables(pass)
         pack(input, count: pass.rowCount, in: pass)
-        finish(mixer, layer, input, pass)
-      case .mixer(let mixer): run(mixer, layer, input, pass)
+        attendToStored(attention, layer, input, pass)
+      case .mixer(.attention(let attention)): attend(attention, layer, input, pass)
+      case .mixer(.mamba2(let mamba)) where index == model.lastMixerIndex && isNarrower:
+        scan(mamba, layer, input, pass)
+        pass = narrow(pass, to: wanted)
+        guard pass.rowCount > 0 else { return pass }
+        finish(mamba, layer, pass)
+      case .mixer(.mamba2(let mamba)):
+        scan(mamba, layer, input, pass)
+        finish(mamba, layer, pass)
       case .feedForward(let network): run(network, layer, input, pass)
       }
     }
@@ -74,26 +82,6 @@ extension Evaluator {
     }
   }
 
-  private func run(_ mixer: Model.Mixer, _ layer: Int, _ input: Rows, _ pass: Pass) {
-    switch mixer {
-    case .attention(let attention): attend(attention, layer, input, pass)
-    }
-  }
-
-  /// The part of a mixer that later tokens depend on.
-  private func remember(_ mixer: Model.Mixer, _ layer: Int, _ input: Rows, _ pass: Pass) {
-    switch mixer {
-    case .attention(let attention): storeKeysAndValues(attention, layer, input, pass)
-    }
-  }
-
-  /// The rest of it, for rows that ``remember(_:_:_:_:)`` has seen.
-  private func finish(_ mixer: Model.Mixer, _ layer: Int, _ input: Rows, _ pass: Pass) {
-    switch mixer {
-    case .attention(let attention): attendToStored(attention, layer, input, pass)
-    }
-  }
-
   private func run(_ network: Model.FeedForward, _ layer: Int, _ input: Rows, _ pass: Pass) {
     switch network {
     case .gated(let network): run(network, layer, input, pass, into: pass.output)
@@ -101,7 +89,8 @@ extension Evaluator {
     }
   }
 
-  /// Moves the wanted rows of the stream and of what a block reads to the front, in their order.
+  /// Moves the wanted rows of the stream, of what a block reads, and of what a recurrent mixer has left to the front, in their
+  /// order.
   private func narrow(_ pass: Pass, to wanted: [Range<Int>]) -> Pass {
     var rest = pass
     (rest.segments, rest.rowCount) = ([], 0)
@@ -109,7 +98,7 @@ extension Evaluator {
       let first = rest.rowCount
       for (index, row) in rows.enumerated() where row > first + index {
         // To the front only, so never over a row that is still to be moved.
-        for buffer in [pass.hidden, pass.normed] {
+        for buffer in [pass.hidden, pass.normed, pass.recurrent.projected, pass.recurrent.scanned] {
           unsafe buffer[first + index].update(from: buffer[row], count: buffer.columnCount)
         }
       }

@@ -60,20 +60,40 @@ internal import CAloraKernels
   ///   embedding, or weights that stay in the file, can't be read. The sequences stay unchanged then.
   package func evaluate(_ work: [Work]) throws -> [Logits] {
     try check(work)
-    let pass = begin(work)
+    for item in work {
+      while item.sequence.pendingCount > Self.replayCount {
+        _ = try compute([(item.sequence, Self.replayCount)]) { _ in [0..<0] }
+      }
+    }
+    for item in work { item.sequence.tokens += item.tokens }
     do {
-      try embed(pass)
-      if let blas = model.blas { blas.useThreads(pool.threadCount) }
-      rotaryTables(pass)
-      let wanted = zip(work, pass.segments).map { $0.wantedRows(of: $1) }
-      let result = logits(runBlocks(pass, wanted: wanted))
-      try model.failures.check()
-      for (item, logits) in zip(work, result) { try item.sequence.checkFinite(logits) }
-      return result
+      return try compute(work.map { ($0.sequence, $0.sequence.pendingCount) }) { segments in
+        zip(work, segments).map { $0.wantedRows(of: $1) }
+      }
     } catch {
       for item in work { item.sequence.dropLast(item.tokens.count) }
       throw error
     }
+  }
+
+  /// The number of tokens in one pass that are computed again.
+  private static let replayCount = 512
+
+  /// Computes the next tokens of some sequences, which their texts already have.
+  ///
+  /// - Parameter wanted: gives some consecutive rows of each segment, whose logits are returned.
+  private func compute(
+    _ parts: [(sequence: TokenSequence, count: Int)], wanted: ([Segment]) -> [Range<Int>]
+  ) throws -> [Logits] {
+    let pass = begin(parts)
+    try embed(pass)
+    if let blas = model.blas { blas.useThreads(pool.threadCount) }
+    rotaryTables(pass)
+    let result = logits(runBlocks(pass, wanted: wanted(pass.segments)))
+    try model.failures.check()
+    for (part, logits) in zip(parts, result) { try part.sequence.checkFinite(logits) }
+    for segment in pass.segments { segment.sequence.commit(count: segment.rows.count, segment.stages) }
+    return result
   }
 
   private func check(_ work: [Work]) throws(InferenceError) {
@@ -93,18 +113,18 @@ internal import CAloraKernels
     }
   }
 
-  private func begin(_ work: [Work]) -> Pass {
+  private func begin(_ parts: [(sequence: TokenSequence, count: Int)]) -> Pass {
     var segments: [Segment] = []
     var rows = 0
-    for item in work {
-      let position = item.sequence.tokens.count
-      item.sequence.append(item.tokens[...])
-      let active = item.sequence.activationStart.map { min(max($0 - position, 0), item.tokens.count) }
+    for (sequence, count) in parts {
+      let position = sequence.computedCount
+      sequence.reserve(count)
+      let active = sequence.activationStart.map { min(max($0 - position, 0), count) }
       segments.append(
         Segment(
-          sequence: item.sequence, rows: rows..<(rows + item.tokens.count), firstPosition: position,
-          firstActiveRow: rows + (active ?? item.tokens.count)))
-      rows += item.tokens.count
+          sequence: sequence, rows: rows..<(rows + count), firstPosition: position,
+          firstActiveRow: rows + (active ?? count), stages: sequence.stages(count: count, firstRow: rows)))
+      rows += count
     }
     return buffers.pass(model, segments: segments, rowCount: rows)
   }

@@ -8,6 +8,8 @@ struct Segment {
   let firstPosition: Int
   /// The end of the rows before the activation.
   let firstActiveRow: Int
+  /// From state to state, for a model with recurrent layers.
+  var stages: [RecurrentStage] = []
 
   var activeRows: Range<Int> { firstActiveRow..<rows.upperBound }
 
@@ -38,6 +40,7 @@ struct Segment {
   /// For each rotary embedding: cosines [T][pairs], sines [T][pairs].
   let rotary: UnsafeMutablePointer<Float>
   let experts: ExpertBuffers
+  let recurrent: RecurrentBuffers
 
   /// Additional buffers for a mixture of experts.
   @safe struct ExpertBuffers {
@@ -47,6 +50,17 @@ struct Segment {
     let logits: Rows
     /// Of the chosen experts.
     let weights: Rows
+  }
+
+  /// Additional buffers for recurrent mixers.
+  @safe struct RecurrentBuffers {
+    let projected: Rows
+    let convolved: Rows
+    /// The mixer's output before its last projection.
+    let scanned: Rows
+    /// For each head.
+    let steps: Rows
+    let decays: Rows
   }
 
   /// The segments that have rows in a range, with these rows.
@@ -60,7 +74,7 @@ struct Segment {
 
 /// The buffers of all passes of one evaluator.
 final class PassBuffers {
-  private let buffers = (0..<15).map { _ in GrowingBuffer() }
+  private let buffers = (0..<20).map { _ in GrowingBuffer() }
 
   /// Memory for a pass of some segments.
   func pass(_ model: Model, segments: [Segment], rowCount: Int) -> Pass {
@@ -79,10 +93,13 @@ final class PassBuffers {
       segments: segments, rowCount: rowCount, hidden: rows(hidden), normed: rows(hidden), output: rows(hidden),
       query: rows(sizes.queryWidth), key: rows(sizes.keyValueWidth), value: rows(sizes.keyValueWidth),
       attention: rows(sizes.queryWidth), gate: rows(max(sizes.networkWidth, hidden)), up: rows(sizes.networkWidth),
-      packed: floats(max(hidden, sizes.queryWidth, sizes.networkWidth)), rotary: floats(2 * pairs),
+      packed: floats(max(hidden, sizes.queryWidth, sizes.networkWidth, sizes.mamba.inner)), rotary: floats(2 * pairs),
       experts: Pass.ExpertBuffers(
         gathered: rows(hasExperts ? hidden : 0), produced: rows(hasExperts ? hidden : 0),
-        logits: rows(sizes.expertCount), weights: rows(sizes.expertsPerToken)))
+        logits: rows(sizes.expertCount), weights: rows(sizes.expertsPerToken)),
+      recurrent: Pass.RecurrentBuffers(
+        projected: rows(sizes.mamba.projected), convolved: rows(sizes.mamba.channels),
+        scanned: rows(sizes.mamba.inner), steps: rows(sizes.mamba.heads), decays: rows(sizes.mamba.heads)))
   }
 }
 
@@ -93,6 +110,8 @@ struct BlockSizes {
   private(set) var networkWidth = 0
   private(set) var expertCount = 0
   private(set) var expertsPerToken = 0
+  /// Of Mamba 2: the widths of its rows.
+  private(set) var mamba = (projected: 0, channels: 0, inner: 0, heads: 0)
 
   init(_ layers: [Model.Layer]) {
     func add(_ network: Model.Network) { networkWidth = max(networkWidth, network.gate.rowCount) }
@@ -101,6 +120,10 @@ struct BlockSizes {
       case .mixer(.attention(let attention)):
         queryWidth = max(queryWidth, attention.shape.queryRowCount)
         keyValueWidth = max(keyValueWidth, attention.shape.keyValueRowCount)
+      case .mixer(.mamba2(let layer)):
+        // All layers of a model have one shape.
+        let shape = layer.shape
+        mamba = (shape.projectedCount, shape.channelCount, shape.innerCount, shape.headCount)
       case .feedForward(.gated(let network)): add(network)
       case .feedForward(.experts(let mixture)):
         // All experts of a layer have one shape.

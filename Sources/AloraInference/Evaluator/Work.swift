@@ -32,7 +32,8 @@ package struct Work {
 
   /// The rows of a pass whose logits are wanted.
   func wantedRows(of segment: Segment) -> Range<Int> {
-    let (count, first) = (segment.rows.count, segment.rows.lowerBound)
+    // What a sequence had still to compute comes before these tokens.
+    let (count, first) = (tokens.count, segment.rows.upperBound - tokens.count)
     let wanted =
       switch logits {
       case .none: 0..<0

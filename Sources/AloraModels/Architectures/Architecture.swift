@@ -25,17 +25,21 @@ package struct Architecture: Sendable {
       let rows: Range<Int>
       let permutation: RowPermutation
     }
-    /// The layers of a mixture of experts that have a module.
+    /// The layers that have a module.
     enum Layers: Sendable {
       case all
       /// Those with experts; those without.
       case withExperts, dense
+      /// Those with attention; those with a recurrent mixer.
+      case withAttention, recurrent
 
-      func contains(isDense: Bool) -> Bool {
+      func contains(isDense: Bool, isRecurrent: Bool) -> Bool {
         switch self {
         case .all: true
         case .withExperts: !isDense
         case .dense: isDense
+        case .withAttention: !isRecurrent
+        case .recurrent: isRecurrent
         }
       }
     }
@@ -55,6 +59,8 @@ package struct Architecture: Sendable {
   let objectionToGGUF: @Sendable (GGUFReader) throws -> String?
   /// What a configuration says of heads that only layers without a window have.
   let globalHeads: @Sendable (ConfigurationReader, Hyperparameters) throws -> Hyperparameters.GlobalHeads?
+  /// What a configuration says of layers with a recurrent mixer instead of attention.
+  let recurrence: @Sendable (ConfigurationReader, Hyperparameters) throws -> Hyperparameters.Recurrence?
   /// The architecture's GGUF name for these hyperparameters, if it isn't always the same.
   let variantName: @Sendable (Hyperparameters) -> String?
   /// Whether a GGUF with these hyperparameters can be this architecture. Several architectures may share a name.
@@ -75,6 +81,9 @@ package struct Architecture: Sendable {
     globalHeads: @escaping @Sendable (ConfigurationReader, Hyperparameters) throws -> Hyperparameters.GlobalHeads? = {
       _, _ in nil
     },
+    recurrence: @escaping @Sendable (ConfigurationReader, Hyperparameters) throws -> Hyperparameters.Recurrence? = {
+      _, _ in nil
+    },
     variantName: @escaping @Sendable (Hyperparameters) -> String? = { _ in nil },
     describes: @escaping @Sendable (Hyperparameters) -> Bool = { _ in true },
     numbers: GraphNumberRules = GraphNumberRules(), readsMXFP4: Bool = false,
@@ -86,6 +95,7 @@ package struct Architecture: Sendable {
     self.objection = objection
     self.objectionToGGUF = objectionToGGUF
     self.globalHeads = globalHeads
+    self.recurrence = recurrence
     self.variantName = variantName
     self.describes = describes
     self.readsMXFP4 = readsMXFP4
@@ -100,6 +110,7 @@ package struct Architecture: Sendable {
   /// Every architecture that this package knows. Of those with one GGUF name, the first gives a GGUF its layers.
   static let all: [Architecture] = [
     .llama, .mixtral, .mistral, .ministral3, .mistral3, .granite, .graniteMoe, .graniteMoeShared, .graniteMoeHybrid,
+    .bamba,
     .qwen2, .qwen2VL, .qwen3, .qwen3VL, .qwen2Moe, .qwen3Moe, .olmoe, .gptOss, .olmo3, .olmo2, .smolLM3, .seedOss,
     .glm4,
     .exaone4, .cohere2, .phi3, .gemma2, .gemma3, .gemma4, .llama4,

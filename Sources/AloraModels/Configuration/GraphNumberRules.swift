@@ -113,4 +113,6 @@ struct GraphNumberRules: Sendable {
   var logitFactor: Double?
   /// Soft caps if `attn_logit_softcapping` and `final_logit_softcapping` are missing; nil for an architecture without any.
   var softCaps: (attention: Double?, logits: Double?)?
+  /// The norm after the last layer, in Hugging Face's files.
+  var finalNorm = "model.norm"
 }

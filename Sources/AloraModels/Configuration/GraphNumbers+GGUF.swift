@@ -48,7 +48,7 @@ extension GraphNumbers {
         logitDivisor: try multiplier("logit_scale"), logitFactor: logitFactor,
         logitSoftCap: try softCap("final_logit_softcapping", rules.softCaps?.logits), rotaries: rotaries,
         contextLength: contextLength > 0 ? contextLength : nil),
-      norm: rules.norm, normEpsilon: Float(epsilon), normOffset: rules.normOffset,
+      norm: rules.norm, normEpsilon: Float(epsilon), normOffset: rules.normOffset, finalNormName: rules.finalNorm,
       residualScale: try multiplier("residual_scale"), attentionScale: Float(attention),
       attentionSoftCap: try softCap("attn_logit_softcapping", rules.softCaps?.attention),
       attentionLimit: try Self.limit(reader, rules),

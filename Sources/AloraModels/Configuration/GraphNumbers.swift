@@ -33,6 +33,8 @@ struct GraphNumbers {
   var normEpsilon: Float
   /// What Hugging Face's norm weights lack.
   var normOffset: Float
+  /// The norm after the last layer, in Hugging Face's files.
+  var finalNormName: String
   /// What a block's output is multiplied by before it is added.
   var residualScale: Float
   var attentionScale: Float
@@ -94,7 +96,7 @@ extension GraphNumbers {
         logitFactor: try rules.logitFactor.map { Float(try reader.number("logit_scale", default: $0)) } ?? 1,
         logitSoftCap: try softCap("final_logit_softcapping", rules.softCaps?.logits), rotaries: rotaries,
         contextLength: contextLength > 0 ? contextLength : nil),
-      norm: rules.norm, normEpsilon: Float(epsilon), normOffset: rules.normOffset,
+      norm: rules.norm, normEpsilon: Float(epsilon), normOffset: rules.normOffset, finalNormName: rules.finalNorm,
       residualScale: try multiplier("residual_multiplier"), attentionScale: Float(attention),
       attentionSoftCap: try softCap("attn_logit_softcapping", rules.softCaps?.attention),
       attentionLimit: rules.hasLimit

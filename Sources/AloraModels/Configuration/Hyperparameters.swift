@@ -24,6 +24,17 @@ package struct Hyperparameters: Hashable, Sendable {
   /// False if keys are the values, too.
   package var hasValueProjection = true
 
+  /// The layers with a recurrent mixer instead of attention; nil if there are none.
+  package var recurrence: Recurrence?
+
+  package struct Recurrence: Hashable, Sendable {
+    package var layers: Set<Int>
+    package var mamba2: Mamba2Shape
+  }
+
+  /// Whether a layer has a recurrent mixer instead of attention.
+  package func isRecurrent(_ layer: Int) -> Bool { recurrence?.layers.contains(layer) ?? false }
+
   package struct GlobalHeads: Hashable, Sendable {
     /// For each layer.
     package var isGlobal: [Bool]

@@ -67,7 +67,7 @@ struct GraphTables {
       finalNorm: Norm(
         numbers.norm,
         weight: GraphVector(
-          ggufName: "output_norm.weight", huggingFaceName: "model.norm.weight", count: h.hiddenSize,
+          ggufName: "output_norm.weight", huggingFaceName: "\(numbers.finalNormName).weight", count: h.hiddenSize,
           huggingFaceOffset: numbers.normOffset), count: h.hiddenSize, epsilon: numbers.normEpsilon),
       output: h.tiesEmbeddings ? embedding : output)
   }

@@ -16,10 +16,14 @@ struct LayerBuilder {
   // MARK: Layouts
 
   /// Norms before each half, as Llama has them.
-  func preNorm(_ mixer: GraphBlock.Operation, _ network: GraphBlock.Operation) -> GraphLayer {
+  ///
+  /// - Parameter second: what Hugging Face calls the norm before the feed-forward network.
+  func preNorm(
+    _ mixer: GraphBlock.Operation, _ network: GraphBlock.Operation, second: String = "post_attention_layernorm"
+  ) -> GraphLayer {
     GraphLayer(blocks: [
       block(.stream(norm("attn_norm", "input_layernorm")), mixer),
-      block(.stream(norm("ffn_norm", "post_attention_layernorm")), network),
+      block(.stream(norm("ffn_norm", second)), network),
     ])
   }
 

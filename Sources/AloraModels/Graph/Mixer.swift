@@ -3,12 +3,14 @@ internal import AloraTensors
 /// What exchanges information between positions. The evaluator has one file for each kind.
 package enum Mixer<Matrix, Vector> {
   case attention(Attention<Matrix, Vector>)
+  case mamba2(Mamba2<Matrix, Vector>)
 
   func map<NewMatrix, NewVector>(
     matrix: (Matrix) throws -> NewMatrix, vector: (Vector) throws -> NewVector
   ) rethrows -> Mixer<NewMatrix, NewVector> {
     switch self {
     case .attention(let attention): .attention(try attention.map(matrix: matrix, vector: vector))
+    case .mamba2(let mamba): .mamba2(try mamba.map(matrix: matrix, vector: vector))
     }
   }
 }

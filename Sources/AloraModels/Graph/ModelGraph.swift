@@ -55,13 +55,37 @@ package struct GraphMatrix: Hashable, Sendable {
   }
 }
 
-/// A norm's weight.
+/// A norm's weight, or another list of numbers.
 package struct GraphVector: Hashable, Sendable {
+  /// How the files hold the elements.
+  package enum Form: Hashable, Sendable {
+    /// One after the other.
+    case elements
+    /// Hugging Face has the logarithms of what is used with the other sign; GGUF has what is used.
+    case negativeExponential
+    /// [elements / rows, rows] in both, used as [rows, elements / rows].
+    case transposed(rowCount: Int)
+  }
+
   package let ggufName: String
   package let huggingFaceName: String
   package let count: Int
   /// Added to the elements of Hugging Face's file; GGUF has them as they are used.
   package let huggingFaceOffset: Float
+  package var form = Form.elements
+  /// The extents in files that have more than one; extents of 1 don't count.
+  package var extents: [Int]?
+  /// The extents in a GGUF, if they are others.
+  package var ggufExtents: [Int]?
+  /// Whether a file without it means zeros.
+  package var isOptional = false
+
+  init(ggufName: String, huggingFaceName: String, count: Int, huggingFaceOffset: Float = 0) {
+    self.ggufName = ggufName
+    self.huggingFaceName = huggingFaceName
+    self.count = count
+    self.huggingFaceOffset = huggingFaceOffset
+  }
 }
 
 /// The computation of a model: which tensors it reads, and its numbers.

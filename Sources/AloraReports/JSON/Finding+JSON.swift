@@ -70,6 +70,8 @@ extension Finding {
     case .cacheDiffersBefore(let position, let layer, let head):
       tagged(
         "cache-differs-before", ["position": .integer(position), "layer": .integer(layer), "head": .integer(head)])
+    case .stateDiffersBefore(let start, let layer):
+      tagged("state-differs-before", ["activation_start": .integer(start), "layer": .integer(layer)])
     case .reuseDiffers(let order, let position):
       tagged("reuse-differs", ["order": .string(order.rawValue), "position": .integer(position)])
     case .foreignCacheAccepted: tagged("foreign-cache-accepted")

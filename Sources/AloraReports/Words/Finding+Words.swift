@@ -17,6 +17,8 @@ extension Finding {
       "the logits at position \(position) differ from the base's, although the activation starts at \(start)"
     case .cacheDiffersBefore(let position, let layer, let head):
       "the cached key or value of position \(position), layer \(layer), head \(head) differs from the base's"
+    case .stateDiffersBefore(let start, let layer):
+      "the state of layer \(layer) at position \(start), where the activation starts, differs from the base's"
     case .reuseDiffers(let order, let position):
       "\(order.text): the logits at position \(position) differ from those computed from scratch"
     case .foreignCacheAccepted: "the base accepted keys and values that the adapter made"

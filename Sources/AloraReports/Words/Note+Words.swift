@@ -107,6 +107,11 @@ package struct NoteText: Hashable, Sendable, CustomStringConvertible {
         Self(
           nil,
           "\(counted(count, "tensor")) of types that llama.cpp and alora don't read: \(types.joined(separator: ", "))")
+      case .decaysAsLogarithms(let count):
+        Self(
+          "A_log",
+          "\(counted(count, "layer")): a GGUF holds -exp(A_log) as PyTorch computed it, whose last bit can differ, and so "
+            + "can the bits of the logits")
       case .modelUnusable(let problem): Self(nil, "alora can't use this model: \(problem)")
       }
   }

@@ -8,7 +8,7 @@ package struct CaseDigests: Sendable {
   /// Of the logits. Shape: `[T]`, as the others.
   package private(set) var base: [Digest] = []
   package private(set) var adapted: [Digest] = []
-  /// Of the cached keys and values of all layers and heads.
+  /// Of the cached keys and values of all layers and heads, and of the states where a snapshot has them.
   package private(set) var baseCache: [Digest] = []
   package private(set) var adaptedCache: [Digest] = []
 }
@@ -23,7 +23,8 @@ extension CaseDigests {
 }
 
 extension Verification.Run {
-  /// The digest of the keys and values of each position, layer by layer and head by head.
+  /// The digest of the keys and values of each position, layer by layer and head by head, and of the states after it if they
+  /// were kept.
   fileprivate var cacheDigests: [Digest] {
     let h = sequence.model.graph.base.hyperparameters
     return sequence.tokens.indices.map { position in
@@ -33,6 +34,7 @@ extension Verification.Run {
           hasher.add(sequence.entry(layer: layer, head: head, position: position))
         }
       }
+      if let snapshot = sequence.snapshot(at: position + 1) { hasher.add(snapshot.floats(of: sequence.model)) }
       return hasher.end()
     }
   }

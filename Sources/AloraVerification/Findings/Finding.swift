@@ -11,6 +11,8 @@ package enum Finding: Hashable, Sendable {
   // Before the activation
   case logitsDifferBefore(position: Int, activationStart: Int)
   case cacheDiffersBefore(position: Int, layer: Int, head: Int)
+  /// The states that recurrent layers have at the activation start.
+  case stateDiffersBefore(activationStart: Int, layer: Int)
 
   // Cache reuse
   case reuseDiffers(ReuseOrder, position: Int)

@@ -4,7 +4,7 @@ internal import AloraModels
 internal import AloraInference
 
 extension Verification {
-  /// Proof 2: rows, keys and values before the activation are the base's.
+  /// Proof 2: rows, keys, values and states before the activation are the base's.
   func compareBefore(
     _ start: Int, _ prompt: IndexedPrompt, _ base: Run, _ adapted: Run, _ findings: inout Findings
   ) {
@@ -25,6 +25,12 @@ extension Verification {
             .beforeActivation, .cacheDiffersBefore(position: position, layer: layer, head: head), ofCase: prompt.index)
         }
       }
+    }
+    guard let one = base.sequence.snapshot(at: start), let other = adapted.sequence.snapshot(at: start) else { return }
+    findings.cacheEntriesBefore += h.recurrence?.layers.count ?? 0
+    if let layer = one.firstDifferentLayer(from: other, of: model) {
+      findings.fail(
+        .beforeActivation, .stateDiffersBefore(activationStart: start, layer: layer), ofCase: prompt.index)
     }
   }
 

@@ -30,6 +30,9 @@ extension Verification {
     var adapted = Run(
       sequence: TokenSequence(
         model: model, adapter: adapter, activationStart: start, declaredLength: tokens.count))
+    for sequence in [base.sequence, adapted.sequence] {
+      sequence.keepSnapshots(of: tokens.count, at: start)
+    }
     var effects: [Double] = []
     // One token first, so that short prompts are split too; then odd sizes around a tile, and large ones, because each part
     // reads all weights.
@@ -104,5 +107,14 @@ extension Verification {
     let lower = rest.first ?? first
     let count = zip(rest, lower...).prefix { $0 == $1 }.count
     return lower..<(lower + count)
+  }
+}
+
+extension TokenSequence {
+  /// Has the states of recurrent layers kept where the proofs go back to: at the activation start, at its neighbors, before
+  /// the last token, and now and then.
+  fileprivate func keepSnapshots(of tokenCount: Int, at start: Int?) {
+    snapshotInterval = 512
+    snapshotPositions = Set([start, start.map { $0 - 1 }, tokenCount - 1].compactMap { $0 })
   }
 }

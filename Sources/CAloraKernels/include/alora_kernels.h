@@ -15,6 +15,7 @@
 //    from 0; values are accumulated by fma, position ascending, from +0, and divided by the sum at the end. A sink takes
 //    part in the maximum, and exp(sink - maximum) is added to the finished lane sum, last.
 // 6. exp, tanh, … are this library's own; see below for their definition and error.
+// 7. Recurrent mixers run token by token, in the order of the tokens: no sum depends on where a call begins or ends.
 //
 // NaN: if an input is NaN (or inf - inf occurs), the result is NaN, but its sign and payload are unspecified.
 // The caller guarantees: sizes as stated, no overlap of `restrict` pointers, pointers aligned for their type.
@@ -175,6 +176,48 @@ typedef enum alora_rope_layout {
 //   x: [T][x_stride], head h of token t at x[t][h * head_dim]   cosines, sines: [T][n]
 void alora_rope(alora_isa isa, alora_rope_layout layout, float *restrict x, size_t x_stride, size_t token_count,
                 size_t head_count, size_t head_dim, const float *restrict cosines, const float *restrict sines, size_t n);
+
+// ------------------------------------------------------------------------------------------------ recurrent mixers
+
+// Causal convolution of each channel over `kernel` rows, and SiLU if `applies_silu`:
+//   s = bias[c], s = fma(weights[k][c], row[t - kernel + 1 + k][c], s), k ascending; y[t][c] = s or s / (1 + exp(-s))
+//   x: [T][x_stride]   history: [kernel - 1][channels], the rows before x[0], the oldest first   weights: [kernel][channels]
+//   bias: [channels], or NULL for +0   y: [T][y_stride], must not overlap x
+// Computes rows first_token ..< first_token + token_count; rows are independent.
+#define ALORA_KERNEL_LIMIT 32
+void alora_convolve(alora_isa isa, const float *restrict x, size_t x_stride, const float *restrict history,
+                    const float *restrict weights, const float *restrict bias, size_t kernel, size_t channels,
+                    int applies_silu, size_t first_token, size_t token_count, float *restrict y, size_t y_stride);
+
+// steps[t][h] = softplus(x[t][h] + bias[h]), within least ... most; exponents[t][h] = steps[t][h] * a[h], rounded.
+// softplus(x) is x above 20, else ln(1 + e^x), within 0.51 ulp. Always scalar.
+//   x: [T][x_stride]   bias, a: [heads]   steps, exponents: [T][heads]
+void alora_time_steps(const float *restrict x, size_t x_stride, const float *restrict bias, const float *restrict a,
+                      float least, float most, size_t token_count, size_t head_count, float *restrict steps,
+                      float *restrict exponents);
+
+// One head of Mamba 2's scan, token after token, for each channel p of the head, with a state h[n] per channel:
+//   h[n] = fma(decay[t], h[n], (step[t] * x[t][p]) * b[t][n]), both products rounded
+//   y[t][p] = fma(skip, x[t][p], s), s = +0, s = fma(h[n], c[t][n], s), n ascending
+typedef struct alora_scan {
+  size_t head_dim, state_size, token_count;
+  const float *x;                // [T][x_stride], head_dim used
+  size_t x_stride;
+  const float *b, *c;            // [T][bc_stride], state_size used
+  size_t bc_stride;
+  const float *steps, *decays;   // [T][step_stride], one used
+  size_t step_stride;
+  float skip;
+  float *y;                      // [T][y_stride], head_dim written; must not overlap an input
+  size_t y_stride;
+} alora_scan;
+
+// A head's state is [state_size][row], a row being head_dim floats and zeros up to a multiple of 16.
+size_t alora_scan_row_float_count(size_t head_dim);
+
+// Reads `state_in` before the first token and leaves the state after the last in `state_out`; they may be the same.
+// Heads are independent: threads may split them freely. token_count >= 1.
+void alora_scan_head(alora_isa isa, const alora_scan *scan, const float *state_in, float *state_out);
 
 // ------------------------------------------------------------------------------------------------------- attention
 

@@ -15,6 +15,7 @@
 #define WIDEN_VECTORS 1  // vectors of 16 rows widened together
 #define TOKEN_PANELS 1   // panels of 32 rows together when there is one token
 #define TOKEN_VECTORS 1  // vectors of one panel together when there is one token
+#define SCAN_VECTORS 1   // vectors of a head's channels together in a scan
 
 typedef struct { float lane[16]; } v16f;
 typedef v16f v16f_part;  // what one register holds

@@ -33,6 +33,10 @@ typedef struct alora_table {
   void (*softmax)(const float *x, float *y, size_t n);
   void (*rope)(alora_rope_layout layout, float *restrict x, size_t x_stride, size_t token_count, size_t head_count,
                size_t head_dim, const float *restrict cosines, const float *restrict sines, size_t n);
+  void (*convolve)(const float *restrict x, size_t x_stride, const float *restrict history, const float *restrict weights,
+                   const float *restrict bias, size_t kernel, size_t channels, int applies_silu, size_t first_token,
+                   size_t token_count, float *restrict y, size_t y_stride);
+  void (*scan_head)(const alora_scan *scan, const float *state_in, float *state_out);
   double (*measure_fma)(size_t iterations, float *restrict sink);
   uint32_t (*measure_read)(const void *restrict data, size_t byte_count);
 } alora_table;

@@ -1,0 +1,10 @@
+#include "../shared/exact.h"
+
+#if defined(__x86_64__)
+#include "vector.h"
+
+// The order matters: the shared body is written in terms of the vector above.
+#include "../shared/table.h"
+#include "../shared/recurrent.inc.h"
+
+#endif
