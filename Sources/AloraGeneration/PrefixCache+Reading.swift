@@ -126,7 +126,9 @@ struct CacheFileReader {
     guard header[16..<48] == expected[16..<48] else {
       throw error(.foreignWeights, "the keys and values are those of another model, not of \(model.path)")
     }
-    guard header.dropLast(8)[48...] == expected.dropLast(8)[48...] else { throw damaged("the model has another number of heads or layers") }
+    guard header.dropLast(8)[48...] == expected.dropLast(8)[48...] else {
+      throw damaged("the model has another number of heads or layers")
+    }
     // Each block has at least one token. The count bounds only this loop.
     guard count <= UInt64(file.byteCount / 4) else { throw damaged("\(count) blocks do not fit into the file") }
     return (Int(count), Format.digest(header))
@@ -189,7 +191,9 @@ struct CacheFileReader {
     var floats: [Float] = []
     floats.reserveCapacity(bytes.count / 4)
     for at in stride(from: bytes.startIndex, to: bytes.endIndex, by: 4) {
-      let (low, high) = (UInt32(bytes[at]) | UInt32(bytes[at + 1]) << 8, UInt32(bytes[at + 2]) | UInt32(bytes[at + 3]) << 8)
+      let (low, high) = (
+        UInt32(bytes[at]) | UInt32(bytes[at + 1]) << 8, UInt32(bytes[at + 2]) | UInt32(bytes[at + 3]) << 8
+      )
       floats.append(Float(bitPattern: low | high << 16))
     }
     return floats

@@ -209,7 +209,9 @@ package final class PrefixCache {
   }
 
   /// The number of a block's first positions that these tokens and weights would make, too.
-  func reusableCount(of number: Int, _ tokens: ArraySlice<Int>, at position: Int, _ digest: Digest?, _ start: Int?) -> Int {
+  func reusableCount(of number: Int, _ tokens: ArraySlice<Int>, at position: Int, _ digest: Digest?, _ start: Int?)
+    -> Int
+  {
     guard let key = nodes[number]?.key else { return 0 }
     let count = zip(tokens, key.tokens).prefix { $0 == $1 }.count
     let isSame = key.weights?.adapterDigest == digest && key.weights?.activationStart == start

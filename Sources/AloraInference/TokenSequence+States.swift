@@ -19,7 +19,7 @@ extension TokenSequence {
     let state: RecurrentState?
   }
 
-  /// The last place among the first `count` tokens where this text can be continued.
+  /// Where this text can be continued: the last such place among the first `count` tokens.
   func resumption(atMost count: Int) -> Resumption {
     guard model.isRecurrent else { return Resumption(position: min(count, computedCount), state: nil) }
     if computedCount <= count { return Resumption(position: computedCount, state: state) }

@@ -18,7 +18,8 @@ import Testing
     #expect(try tree.failureOfHeld() == nil, "seed \(seed)")
   }
 
-  @Test(arguments: Fixture.recurrent, 0..<20) func anyMixWithStatesEqualsFromScratch(_ name: String, _ seed: Int) throws {
+  @Test(arguments: Fixture.recurrent, 0..<20) func anyMixWithStatesEqualsFromScratch(_ name: String, _ seed: Int) throws
+  {
     var tree = Tree(seed: UInt64(seed), fixture: try Fixture(name))
     for step in 0..<20 {
       let failure = try tree.step()
