@@ -83,6 +83,11 @@ let package = Package(
         "AloraTensors", "AloraTokenization",
       ]),
     module(
+      "AloraMerge",
+      [
+        "AloraAdapters", "AloraGGUF", "AloraJSON", "AloraModels", "AloraSafetensors", "AloraSystem", "AloraTensors",
+      ]),
+    module(
       "AloraInspection",
       [
         "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraSafetensors",
@@ -129,7 +134,7 @@ let package = Package(
       "AloraReports",
       [
         "AloraModels", "AloraSystem", "AloraAdapters", "AloraConversion", "AloraEngineCheck", "AloraGGUF",
-        "AloraGeneration", "AloraInference", "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ",
+        "AloraGeneration", "AloraInference", "AloraInspection", "AloraJSON", "AloraMerge", "AloraModelCard", "AloraNPZ",
         "AloraSafetensors", "AloraTensors", "AloraTokenization", "AloraVerification",
       ]),
     module(
@@ -142,7 +147,7 @@ let package = Package(
       name: "AloraCLI",
       dependencies: [
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGGUF", "AloraGeneration", "AloraInference",
-        "AloraInspection", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraReports",
+        "AloraInspection", "AloraJSON", "AloraMerge", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraReports",
         "AloraEngineCheck", "AloraSchemas", "AloraServer", "AloraServing", "AloraTensors", "AloraVerification",
         "AloraTokenization", "CAllocation", "CArguments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -207,6 +212,12 @@ let package = Package(
         "AloraJSON",
         "AloraModelCard", "AloraNPZ", "AloraSystem", "AloraTensors", "AloraTestSupport", "AloraVerification",
       ], exclude: ["Snapshots"]),
+    tests(
+      "AloraMerge",
+      [
+        "AloraAdapters", "AloraGGUF", "AloraInference", "AloraJSON", "AloraModels", "AloraSafetensors", "AloraSystem",
+        "AloraTensors", "AloraTestSupport",
+      ]),
     tests("AloraInspection", ["AloraGGUF", "AloraModels", "AloraSystem", "AloraTensors", "AloraTestSupport"]),
     tests("Alora", ["AloraTestSupport"]),
     tests("AloraCLI", ["AloraGGUF", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
