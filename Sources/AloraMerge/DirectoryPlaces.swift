@@ -8,15 +8,8 @@ struct DirectoryPlaces {
   private let model: ModelSource
   private let base: BaseModel
   private let tensors: ModuleTensors
-  /// The tensors of single experts that files may have instead of a parameter, by the parameter's name.
-  private let singleExperts: [String: [SingleExpert]]
-
-  /// A tensor that holds some rows of what a parameter has for an expert.
-  private struct SingleExpert {
-    let number: Int
-    let rows: Range<Int>
-    let tensorName: String
-  }
+  /// The matrices of experts that files may have otherwise than as the base's parameter, by the GGUF tensor they become.
+  private let expertMatrices: [String: [GraphMatrix]]
 
   init(model: ModelSource, base: BaseModel, source: any TensorSource) {
     self.model = model
@@ -24,17 +17,7 @@ struct DirectoryPlaces {
     // A model that can't be run can still be merged into.
     let graph = try? model.graph()
     tensors = ModuleTensors(source, graph: graph)
-    var singleExperts: [String: [SingleExpert]] = [:]
-    let count = max(1, base.hyperparameters.expertCount)
-    for matrix in graph?.matrices ?? [] where matrix.huggingFace.step == 1 {
-      let perExpert = matrix.huggingFace.rowCount / count
-      for other in matrix.otherHuggingFace where perExpert > 0 && other.rowCount == matrix.rowCount {
-        let (number, first) = matrix.huggingFace.rows.lowerBound.quotientAndRemainder(dividingBy: perExpert)
-        singleExperts[matrix.huggingFace.name, default: []].append(
-          SingleExpert(number: number, rows: first..<(first + matrix.rowCount), tensorName: other.name))
-      }
-    }
-    self.singleExperts = singleExperts
+    expertMatrices = Dictionary(grouping: graph?.matrices ?? []) { $0.gguf.name }
   }
 
   /// - Throws: ``MergeError`` `missingTensor`, `wrongShape`, `unsupportedLayout`; ``AdapterError`` `ambiguousExperts`;
@@ -99,10 +82,7 @@ struct DirectoryPlaces {
   private func isTransposed(_ tensor: TensorDescription, _ module: WeightModule) throws(MergeError) -> Bool {
     let (shape, plain) = (tensor.shape.dimensions, [module.outputCount, module.inputCount])
     guard shape == plain || shape == plain.reversed() else {
-      throw MergeError(
-        .wrongShape, path: model.path, place: "tensor \(tensor.name)",
-        problem: "its shape is \(tensor.shape), and the adapter is for [\(plain[0]), \(plain[1])]",
-        remedy: "give the base that the adapter was trained on")
+      throw wrongShape(tensor, plain)
     }
     if module.kind == .embedding { return true }
     if plain[0] != plain[1] || module.kind == .outputLayer { return shape != plain }
@@ -120,25 +100,32 @@ struct DirectoryPlaces {
     let (module, count) = (member.module, whole.experts.count)
     guard case .experts(let experts) = module.kind else { return [] }
     if let tensor = tensors.tensor(named: module.name) {
-      let matrix =
-        experts.isTransposed ? [module.inputCount, module.outputCount] : [module.outputCount, module.inputCount]
-      guard tensor.shape.dimensions == [count] + matrix else {
-        throw MergeError(
-          .wrongShape, path: model.path, place: "tensor \(tensor.name)",
-          problem: "its shape is \(tensor.shape), and the adapter is for \([count] + matrix)",
-          remedy: "give the base that the adapter was trained on")
-      }
+      let isTransposed = experts.isTransposed != isStoredOtherwise(module)
+      let matrix = isTransposed ? [module.inputCount, module.outputCount] : [module.outputCount, module.inputCount]
+      try check(tensor, [count] + matrix)
       return (0..<count).map { number in
         (
           tensor.name,
           MatrixUpdate(
             module: module.name, matrix: number, rows: 0..<matrix[0],
-            factors: .expert(whole, number: number, rows: 0..<module.outputCount),
-            isTransposed: experts.isTransposed, isRoundedFirst: true)
+            factors: .expert(whole, number: number, rows: 0..<module.outputCount), isTransposed: isTransposed,
+            isRoundedFirst: true)
         )
       }
     }
-    guard let singles = singleExperts[module.name], !singles.isEmpty else {
+    let parts = try module.targets.flatMap { target -> [(String, MatrixUpdate)] in
+      guard target.permutation == .none, target.columns == .none else { return [] }
+      let found = try places(of: target, module, count: count)
+      return found.enumerated().map { number, place in
+        (
+          place.tensor.name,
+          MatrixUpdate(
+            module: module.name, matrix: place.matrix, rows: place.rows,
+            factors: .expert(whole, number: number, rows: target.rows), isTransposed: false, isRoundedFirst: true)
+        )
+      }
+    }
+    guard parts.count == count * module.targets.count else {
       if tensors.tensor(named: module.name + "_blocks") != nil {
         throw MergeError(
           .unsupportedLayout, path: model.path, place: "tensor \(module.name)_blocks",
@@ -147,21 +134,81 @@ struct DirectoryPlaces {
       }
       throw missing(module.name)
     }
-    return try singles.map { single in
-      guard let tensor = tensors.tensor(named: single.tensorName) else { throw missing(single.tensorName) }
-      guard tensor.shape.dimensions == [single.rows.count, module.inputCount] else {
-        throw MergeError(
-          .wrongShape, path: model.path, place: "tensor \(tensor.name)",
-          problem: "its shape is \(tensor.shape), and the adapter is for [\(single.rows.count), \(module.inputCount)]",
-          remedy: "give the base that the adapter was trained on")
+    return parts
+  }
+
+  /// Some rows of one matrix in a tensor.
+  private typealias Place = (tensor: TensorDescription, matrix: Int, rows: Range<Int>)
+
+  /// Where each expert's rows of a parameter are, if the files don't have the parameter: in another one, or in a tensor for
+  /// each expert. Empty if they are nowhere.
+  private func places(of target: WeightTarget, _ module: WeightModule, count: Int) throws(MergeError) -> [Place] {
+    var places: [Place] = []
+    for matrix in expertMatrices[target.tensorName] ?? [] {
+      for place in [matrix.huggingFace] + matrix.otherHuggingFace where place.form == .rows && place.step == 1 {
+        guard let tensor = tensors.tensor(named: place.name) else { continue }
+        let extents = tensor.shape.dimensions
+        guard extents.count >= 2, extents.last == module.inputCount, tensor.shape.rowCount == place.rowCount else {
+          throw wrongShape(tensor, [place.rowCount, module.inputCount])
+        }
+        let (number, first) = place.rows.lowerBound.quotientAndRemainder(dividingBy: extents[extents.count - 2])
+        places.append((tensor, number, first..<(first + place.rows.count)))
+        break
       }
-      return (
-        tensor.name,
-        MatrixUpdate(
-          module: module.name, matrix: 0, rows: 0..<single.rows.count,
-          factors: .expert(whole, number: single.number, rows: single.rows), isTransposed: false, isRoundedFirst: true)
-      )
     }
+    return places.isEmpty ? try namedExperts(target, module, count: count) : places
+  }
+
+  /// The projections of single experts, by the names that transformers joins to a parameter. For models that can't be run.
+  ///
+  /// Source: transformers 5 `conversion_mapping.py`.
+  private func namedExperts(_ target: WeightTarget, _ module: WeightModule, count: Int) throws(MergeError) -> [Place] {
+    let names = [
+      "ffn_gate_exps": ["gate_proj", "w1"], "ffn_up_exps": ["up_proj", "w3"], "ffn_down_exps": ["down_proj", "w2"],
+    ]
+    guard let dot = module.name.lastIndex(of: "."),
+      let leaf = target.tensorName.split(separator: ".").dropLast().last, let candidates = names[String(leaf)]
+    else { return [] }
+    let parent = module.name[..<dot]
+    guard let name = candidates.first(where: { tensors.tensor(named: "\(parent).0.\($0).weight") != nil }) else {
+      return []
+    }
+    var places: [Place] = []
+    for number in 0..<count {
+      let full = "\(parent).\(number).\(name).weight"
+      guard let tensor = tensors.tensor(named: full) else { throw missing(full) }
+      try check(tensor, [target.rows.count, module.inputCount])
+      places.append((tensor, 0, 0..<target.rows.count))
+    }
+    return places
+  }
+
+  /// Whether the files have the parameters of a module with rows and columns exchanged: some classes turn them round as they
+  /// load. Parameters that aren't square tell.
+  private func isStoredOtherwise(_ module: WeightModule) -> Bool {
+    guard let dot = module.name.lastIndex(of: ".") else { return false }
+    for parameter in base.experts(ofModule: String(module.name[..<dot])) where parameter.inputCount != parameter.outputCount {
+      guard case .experts(let experts) = parameter.kind, let tensor = tensors.tensor(named: parameter.name) else {
+        continue
+      }
+      let plain = [experts.count, parameter.outputCount, parameter.inputCount]
+      return tensor.shape.dimensions != (experts.isTransposed ? [plain[0], plain[2], plain[1]] : plain)
+        && tensor.shape.dimensions == (experts.isTransposed ? plain : [plain[0], plain[2], plain[1]])
+    }
+    return false
+  }
+
+  // MARK: Errors
+
+  private func check(_ tensor: TensorDescription, _ shape: [Int]) throws(MergeError) {
+    guard tensor.shape.dimensions == shape else { throw wrongShape(tensor, shape) }
+  }
+
+  private func wrongShape(_ tensor: TensorDescription, _ shape: [Int]) -> MergeError {
+    MergeError(
+      .wrongShape, path: model.path, place: "tensor \(tensor.name)",
+      problem: "its shape is \(tensor.shape), and the adapter is for \(shape)",
+      remedy: "give the base that the adapter was trained on")
   }
 
   private func missing(_ name: String) -> MergeError {

@@ -94,6 +94,19 @@ package enum RowArithmetic {
     }
   }
 
+  /// The sums of (values − expected)² and of expected².
+  package static func squares(_ expected: [Float], _ values: [Float]) -> (difference: Double, size: Double) {
+    precondition(expected.count == values.count, "as many of both")
+    var (difference, size) = (0.0, 0.0)
+    unsafe expected.withUnsafeBufferPointer { expected in
+      unsafe values.withUnsafeBufferPointer { values in
+        guard let x = expected.baseAddress, let y = values.baseAddress else { return }
+        unsafe alora_squares(x, y, expected.count, &difference, &size)
+      }
+    }
+    return (difference, size)
+  }
+
   /// Adds the square of each value of a run to one of the sums.
   package static func addSquares(_ values: [Float], _ range: Range<Int>, to sums: inout [Float]) {
     precondition(range.lowerBound >= 0 && range.upperBound <= values.count, "outside of the values")

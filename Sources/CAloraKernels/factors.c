@@ -48,6 +48,17 @@ void alora_add_squares(const float *x, float *sums, size_t count) {
   }
 }
 
+void alora_squares(const float *x, const float *y, size_t count, double *difference, double *size) {
+  double d = 0.0, s = 0.0;
+  for (size_t i = 0; i < count; i++) {
+    const double delta = (double)y[i] - (double)x[i];
+    d += delta * delta;
+    s += (double)x[i] * (double)x[i];
+  }
+  *difference = d;
+  *size = s;
+}
+
 size_t alora_scale(float *values, size_t count, double factor) {
   size_t inexact = 0;
   for (size_t i = 0; i < count; i++) {

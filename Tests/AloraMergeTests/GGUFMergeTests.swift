@@ -1,6 +1,7 @@
 import AloraGGUF
 import AloraMerge
 import AloraModels
+import AloraSystem
 import AloraSafetensors
 import AloraTensors
 import AloraTestSupport

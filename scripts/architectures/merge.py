@@ -46,7 +46,7 @@ def read_directory(path):
 
     found = {}
     for file in sorted(Path(path).glob("*.safetensors")):
-        found.update({n: t.contiguous().view(torch.uint8).numpy() for n, t in load_file(file).items()})
+        found.update({n: t.reshape(-1).view(torch.uint8).numpy() for n, t in load_file(file).items()})
     return found
 
 

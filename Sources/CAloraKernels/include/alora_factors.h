@@ -20,5 +20,7 @@ size_t alora_scale(float *values, size_t count, double factor);
 float alora_norm(const float *values, size_t count);
 // The same of each column, whose squares are added row by row: sums[j] += x[j] * x[j], a square and a sum, each rounded.
 void alora_add_squares(const float *x, float *sums, size_t count);
+// In double precision, the sum of (y[i] - x[i])^2 and that of x[i]^2.
+void alora_squares(const float *x, const float *y, size_t count, double *difference, double *size);
 
 #endif
