@@ -33,7 +33,7 @@ struct DirectoryPlaces {
         throw MergeError(
           .unsupportedLayout, path: adapter.path, place: "module \(member.pair.module)",
           problem: "its experts are stacked as in GGUF, and the base has Hugging Face's parameters",
-          remedy: "convert the adapter to PEFT first: alora convert ADAPTER --base BASE --to peft")
+          remedy: "convert the adapter to PEFT first")
       }
       for (name, update) in try linear(member) { updates[name, default: []].append(update) }
     }
@@ -187,7 +187,8 @@ struct DirectoryPlaces {
   /// load. Parameters that aren't square tell.
   private func isStoredOtherwise(_ module: WeightModule) -> Bool {
     guard let dot = module.name.lastIndex(of: ".") else { return false }
-    for parameter in base.experts(ofModule: String(module.name[..<dot])) where parameter.inputCount != parameter.outputCount {
+    for parameter in base.experts(ofModule: String(module.name[..<dot]))
+    where parameter.inputCount != parameter.outputCount {
       guard case .experts(let experts) = parameter.kind, let tensor = tensors.tensor(named: parameter.name) else {
         continue
       }

@@ -36,20 +36,23 @@ struct GGUFPlaces {
     guard target.factors.isEmpty else {
       throw MergeError(
         .unsupportedLayout, path: path, place: "tensor \(target.tensorName)",
-        problem: "the converter multiplied its rows by numbers of the base's configuration, which the GGUF doesn't have",
+        problem:
+          "the converter multiplied its rows by numbers of the base's configuration, which the GGUF doesn't have",
         remedy: "merge into the Hugging Face model, and convert that")
     }
     if module.kind == .embedding {
       try check(target.tensorName, [module.inputCount, module.outputCount])
       return MatrixUpdate(
         module: module.name, matrix: 0, rows: 0..<module.inputCount,
-        factors: .module(member, rowMap: nil, columnMap: nil), isTransposed: true, isRoundedFirst: member.isRoundedFirst)
+        factors: .module(member, rowMap: nil, columnMap: nil), isTransposed: true, isRoundedFirst: member.isRoundedFirst
+      )
     }
     try check(target.tensorName, [target.tensorRowCount, module.inputCount])
     guard !member.isInGGUFOrder else {
       return MatrixUpdate(
         module: module.name, matrix: 0, rows: 0..<target.tensorRowCount,
-        factors: .module(member, rowMap: nil, columnMap: nil), isTransposed: false, isRoundedFirst: member.isRoundedFirst)
+        factors: .module(member, rowMap: nil, columnMap: nil), isTransposed: false,
+        isRoundedFirst: member.isRoundedFirst)
     }
     let first = target.part?.firstRow ?? 0
     let rowMap = (0..<target.rowCount).map { target.rows.lowerBound + target.permutation.sourceRow(of: $0) }
@@ -57,7 +60,8 @@ struct GGUFPlaces {
       target.columns == .none ? nil : (0..<module.inputCount).map { target.columns.sourceRow(of: $0) }
     return MatrixUpdate(
       module: module.name, matrix: 0, rows: first..<(first + target.rowCount),
-      factors: .module(member, rowMap: rowMap, columnMap: columnMap), isTransposed: false, isRoundedFirst: member.isRoundedFirst)
+      factors: .module(member, rowMap: rowMap, columnMap: columnMap), isTransposed: false,
+      isRoundedFirst: member.isRoundedFirst)
   }
 
   private func check(_ name: String, _ shape: [Int]) throws(MergeError) {

@@ -147,7 +147,7 @@ extension MergePlan {
     let types = Set(changed.map(\.outputType.name)).sorted().joined(separator: ", ")
     throw MergeError(
       .noEffect, path: adapter.path,
-      problem: "merged into \(types), every weight rounds to what it was: the updates are too small for the type",
+      problem: "merged into \(types), every weight keeps its value: the updates are too small for the type",
       remedy: model.gguf == nil ? "merge into the model in F32" : .outputType("f32"))
   }
 }

@@ -81,7 +81,8 @@ package struct MergePlan: Sendable {
     guard isActivated else { return }
     throw MergeError(
       .activated, path: path, place: place,
-      problem: "an aLoRA can't be merged: it is active only from its invocation on, and merged weights are active everywhere",
+      problem:
+        "an aLoRA can't be merged: it is active only from its invocation on, and merged weights are active everywhere",
       remedy: "keep it as an adapter beside the base")
   }
 

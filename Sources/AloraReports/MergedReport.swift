@@ -38,7 +38,8 @@ package struct MergedReport: Sendable {
   private var weightsDetail: String {
     let exact = changed.count { $0.outcome == .exact }
     let types = Set(changed.compactMap { $0.type?.name }).sorted().joined(separator: ", ")
-    return "\(exact) of \(counted(changed.count, "changed tensor")) \(exact == 1 ? "is" : "are") the sum's bytes in \(types); "
+    return
+      "\(exact) of \(counted(changed.count, "changed tensor")) \(exact == 1 ? "is" : "are") the sum's bytes in \(types); "
       + "the largest rounding error is \(Figure(weights.largestError)) of a tensor's norm"
   }
 

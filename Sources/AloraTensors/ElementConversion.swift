@@ -74,8 +74,8 @@ package enum ElementConversion {
     [.f32, .f16, .bf16, .q8_0].contains(dtype) || dtype.ggmlTypeID.map { alora_narrows_block($0) != 0 } ?? false
   }
 
-  /// The least magnitude that a type can't represent; nil for F32, where it is infinity. In block formats, the scale has to be
-  /// an F16.
+  /// The least magnitude that a type can't represent; nil for F32, which has all. In block formats, the scale has to be an
+  /// F16.
   package static func limit(of dtype: DType) -> Float? {
     switch dtype {
     case .f16: 65520

@@ -52,7 +52,9 @@ package struct LowRankProduct: Sendable {
             for (number, chain) in chains.enumerated() {
               guard let sum = unsafe number == 0 ? target : other.baseAddress else { return }
               unsafe sum.update(repeating: 0, count: columnCount)
-              for k in chain { unsafe alora_add_scaled(isa, left[row * rank + k], a + k * columnCount, sum, columnCount) }
+              for k in chain {
+                unsafe alora_add_scaled(isa, left[row * rank + k], a + k * columnCount, sum, columnCount)
+              }
               if number > 0 { unsafe alora_add(isa, target, sum, target, columnCount) }
             }
           }

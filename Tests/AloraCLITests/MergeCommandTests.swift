@@ -22,7 +22,9 @@ import Testing
     return json
   }
 
-  @Test(arguments: ["llama-lora", "qwen3", "granite-moe-hybrid", "qwen3-moe-experts", "gpt-oss-experts", "llama4-experts"])
+  @Test(arguments: [
+    "llama-lora", "qwen3", "granite-moe-hybrid", "qwen3-moe-experts", "gpt-oss-experts", "llama4-experts",
+  ])
   func aMergedModelIsVerified(_ name: String) throws {
     try withTemporaryDirectory { directory in
       let (base, adapter) = (try testData("inference/\(name)/base"), try plainAdapter(name, in: directory))
@@ -70,7 +72,9 @@ import Testing
     #expect(refused.status == 3)
     #expect(refused.errors.contains("active only from its invocation on"))
     let call = ["merge", "--model", path + "/base", "--adapter", path + "/adapter"]
-    for options in [[], ["--outdir", "a", "--outfile", "b"], ["--outfile", "-"], ["--outdir", "a", "--outtype", "f16"]] {
+    for options in [
+      [], ["--outdir", "a", "--outfile", "b"], ["--outfile", "-"], ["--outdir", "a", "--outtype", "f16"],
+    ] {
       #expect(try runAlora(call + options).status == 2, "\(options)")
     }
     #expect(try runAlora(call + ["--outfile", "a.gguf", "--outtype", "q4_k"]).status == 2)

@@ -30,7 +30,9 @@ struct MergeFixture {
     try FileManager.default.copyItem(atPath: self.adapter, toPath: adapter)
     let configuration = adapter + "/adapter_config.json"
     let text = try String(contentsOfFile: configuration, encoding: .utf8)
-    let plain = text.replacing(/"(alora_)?invocation_(tokens|string)": *(\[[^\]]*\]|"[^"]*")/) { "\"alora_invocation_\($0.2)\": null" }
+    let plain = text.replacing(/"(alora_)?invocation_(tokens|string)": *(\[[^\]]*\]|"[^"]*")/) {
+      "\"alora_invocation_\($0.2)\": null"
+    }
     try plain.write(toFile: configuration, atomically: true, encoding: .utf8)
     try FileManager.default.createDirectory(atPath: base, withIntermediateDirectories: true)
     for file in try FileManager.default.contentsOfDirectory(atPath: self.base) {

@@ -20,7 +20,7 @@ import Testing
         let output = directory + "/merged"
         let byteCount = try plan.writeDirectory(to: output, replacesExisting: false)
         #expect(byteCount > 0)
-        #expect(try MergeFixture.digest(of: output) == digest, "\(name) in \(type)")
+        #expect(try MergeFixture.digest(of: output).hasPrefix(digest), "\(name) in \(type)")
         // What else the directory had is there too.
         #expect(try ModelSource(path: output).hasWeights)
       }
@@ -31,8 +31,10 @@ import Testing
     // A digest that doesn't depend on the adapter would prove nothing.
     try withTemporaryDirectory { directory in
       let paths = try MergeFixture(name: "llama-lora").write(to: directory, type: .f32)
-      let digest = try MergeFixture.digests().first { $0.name == "llama-lora" && $0.type == .f32 }?.digest
-      #expect(try MergeFixture.digest(of: paths.base) != digest)
+      let found = try MergeFixture.digests().first { $0.name == "llama-lora" && $0.type == .f32 }
+      let digest = try #require(found).digest
+      #expect(digest.count == 16)
+      #expect(try !MergeFixture.digest(of: paths.base).hasPrefix(digest))
     }
   }
 }

@@ -10,7 +10,8 @@ import Testing
 /// What can't be merged is refused before anything is written.
 @Suite struct RefusedMergeTests {
   private func makePlan(
-    _ name: String, type: DType = .f32, in directory: String, _ change: (_ base: String, _ adapter: String) throws -> Void
+    _ name: String, type: DType = .f32, in directory: String,
+    _ change: (_ base: String, _ adapter: String) throws -> Void
   ) throws -> MergePlan {
     let paths = try MergeFixture(name: name).write(to: directory, type: type)
     try change(paths.base, paths.adapter)

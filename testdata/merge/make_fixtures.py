@@ -3,7 +3,7 @@
     python make_fixtures.py            # rewrites peft.json and the dora-* folders beside this file
 
 For each model, its adapter without its invocation (an aLoRA can't be merged) is merged in f32 and in bf16. A digest is the
-SHA-256 of the tensors that the base's files have, sorted by name: name, NUL, bytes.
+SHA-256 of the tensors that the base's files have, sorted by name: name, NUL, bytes. Its first 16 digits are kept.
 """
 import hashlib
 import json
@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 HERE = pathlib.Path(__file__).parent
 INFERENCE = HERE.parent / "inference"
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
-DORA = {"dora": ["q_proj", "k_proj", "v_proj", "o_proj", "down_proj"], "dora-embedding": ["embed_tokens", "up_proj"]}
+DORA = {"dora": ["q_proj", "v_proj", "down_proj"], "dora-embedding": ["embed_tokens"]}
 
 
 def tensors(directory):
@@ -51,7 +51,7 @@ def digest(found):
     h = hashlib.sha256()
     for name in sorted(found):
         h.update(name.encode() + b"\0" + found[name].contiguous().view(torch.uint8).numpy().tobytes())
-    return h.hexdigest()
+    return h.hexdigest()[:16]
 
 
 def make_dora():
@@ -61,7 +61,7 @@ def make_dora():
             continue
         torch.manual_seed(7)
         model = transformers.AutoModelForCausalLM.from_pretrained(INFERENCE / "llama" / "base", dtype=torch.float32)
-        config = peft.LoraConfig(r=4, lora_alpha=6, use_dora=True, use_rslora=True, target_modules=targets, init_lora_weights=False,
+        config = peft.LoraConfig(r=2, lora_alpha=6, use_dora=True, use_rslora=True, target_modules=targets, layers_to_transform=[0] if "q_proj" in targets else None, init_lora_weights=False,
                                  alpha_pattern={"v_proj": 3}, task_type="CAUSAL_LM")
         adapted = peft.get_peft_model(model, config)
         with torch.no_grad():
@@ -70,11 +70,12 @@ def make_dora():
                     parameter.mul_(1 + 0.1 * torch.randn_like(parameter))
                 elif "lora_" in key:
                     parameter.copy_(0.2 * torch.randn_like(parameter))
-        adapted.save_pretrained(out)
+        adapted.half().save_pretrained(out, save_embedding_layers=False)
         (out / "README.md").unlink(missing_ok=True)
         config = json.loads((out / "adapter_config.json").read_text())
-        config["base_model_name_or_path"] = None
-        (out / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n")
+        config = {key: value for key, value in config.items() if value and key not in ("lora_dropout", "corda_config")}
+        config.pop("base_model_name_or_path", None)
+        (out / "adapter_config.json").write_text(json.dumps(config) + "\n")
 
 
 def main():
@@ -98,7 +99,7 @@ def main():
                     print(name, label, type(error).__name__, str(error)[:200].replace("\n", " "))
     versions = {"peft": peft.__version__, "torch": torch.__version__, "transformers": transformers.__version__,
                 "cpu_capability": torch.backends.cpu.get_cpu_capability()}
-    (HERE / "peft.json").write_text(json.dumps({"versions": versions, "digests": results}, indent=1) + "\n")
+    (HERE / "peft.json").write_text(json.dumps({"versions": versions, "digests": results}, separators=(",", ":")).replace("},", "},\n") + "\n")
     print(len(results), "models")
 
 

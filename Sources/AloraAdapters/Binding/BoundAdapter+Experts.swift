@@ -100,7 +100,8 @@ extension BoundAdapter {
     return ExpertUpdate(
       inputCount: member.module.inputCount, outputCount: outputs,
       experts: Array(repeating: expert, count: experts.count),
-      layout: try isNatural(member) ? .parameter(moduleOutputCount: outputs) : .swappedParameter(moduleOutputCount: outputs),
+      layout: try isNatural(member)
+        ? .parameter(moduleOutputCount: outputs) : .swappedParameter(moduleOutputCount: outputs),
       target: member.module.wholeTarget, isInGGUFOrder: false)
   }
 

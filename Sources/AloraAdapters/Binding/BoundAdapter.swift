@@ -130,7 +130,8 @@ package enum AdapterSource: Sendable {
       if case .gguf = try PathContents(path: path) {
         .gguf(try GGUFAdapter(path: path))
       } else {
-        .peft(try AdapterDirectory(
+        .peft(
+          try AdapterDirectory(
             path: path, readsWeights: readsWeights, ignoredFields: ignoredFields, use: use))
       }
   }
