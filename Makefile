@@ -46,6 +46,7 @@ help:
 	@echo "  make roots         demo and test in bare roots of Debian 12 and 13 (as root; debootstrap); ROOTS=bookworm:user"
 	@echo "  make oracle        every traced class against PEFT's merged model and llama.cpp's converter; CLASSES=\"A B\" for some (Python)"
 	@echo "  make engine-oracle  the same through llama.cpp itself (Python, xllamacpp)"
+	@echo "  make merge-oracle  alora merge on every traced class, against PEFT's merged model and its GGUF (Python)"
 	@echo "  make peft-check    PEFT loads what convert --to peft writes; PYTHON with torch, transformers and peft"
 	@echo "  make clients       openai, ollama, litellm, granite-common, mellea and schemathesis, unchanged, against alora serve (Python)"
 	@echo "                     QUICK=1: openai and ollama alone"
@@ -250,6 +251,10 @@ differential: debug
 # Not in CI: they need llama.cpp's converter (LLAMA_CPP), torch, transformers and peft; the second one xllamacpp too.
 oracle: debug
 	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/oracle.py --report $(CACHE)/oracle.jsonl $(CLASSES)
+
+.PHONY: merge-oracle
+merge-oracle: debug
+	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/merge.py --report $(CACHE)/merge.jsonl $(CLASSES)
 
 engine-oracle: debug
 	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/engine.py --report $(CACHE)/engine.jsonl $(CLASSES)

@@ -87,6 +87,11 @@ let package = Package(
         "AloraTensors", "AloraTokenization",
       ]),
     module(
+      "AloraMerge",
+      [
+        "AloraAdapters", "AloraGGUF", "AloraJSON", "AloraModels", "AloraSafetensors", "AloraSystem", "AloraTensors",
+      ]),
+    module(
       "AloraInspection",
       [
         "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraSafetensors",
@@ -144,8 +149,8 @@ let package = Package(
       "AloraReports",
       [
         "AloraModels", "AloraSystem", "AloraAdapters", "AloraConversion", "AloraEngineCheck", "AloraGGUF",
-        "AloraGeneration", "AloraInference", "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraModelCard",
-        "AloraNPZ", "AloraSafetensors", "AloraTensors", "AloraTokenization", "AloraVerification",
+        "AloraGeneration", "AloraInference", "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraMerge",
+        "AloraModelCard", "AloraNPZ", "AloraSafetensors", "AloraTensors", "AloraTokenization", "AloraVerification",
       ]),
     module(
       "Alora",
@@ -157,7 +162,8 @@ let package = Package(
       name: "AloraCLI",
       dependencies: [
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGGUF", "AloraGeneration", "AloraInference",
-        "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraReports",
+        "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraMerge", "AloraNPZ", "AloraAdapters", "AloraRegex",
+        "AloraReports",
         "AloraEngineCheck", "AloraSchemas", "AloraServer", "AloraServing", "AloraTensors", "AloraVerification",
         "AloraTokenization", "CAllocation", "CArguments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -223,6 +229,12 @@ let package = Package(
         "AloraJSON",
         "AloraModelCard", "AloraNPZ", "AloraSystem", "AloraTensors", "AloraTestSupport", "AloraVerification",
       ], exclude: ["Snapshots"]),
+    tests(
+      "AloraMerge",
+      [
+        "AloraAdapters", "AloraGGUF", "AloraInference", "AloraJSON", "AloraModels", "AloraSafetensors", "AloraSystem",
+        "AloraTensors", "AloraTestSupport",
+      ]),
     tests("AloraInspection", ["AloraGGUF", "AloraModels", "AloraSystem", "AloraTensors", "AloraTestSupport"]),
     tests("Alora", ["AloraTestSupport"]),
     tests("AloraCLI", ["AloraGGUF", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),

@@ -13,7 +13,8 @@ internal import ArgumentParser
     version: aloraVersion,
     subcommands: [
       ConvertCommand.self, InspectCommand.self, DiffCommand.self, TokenizeCommand.self, TokensCommand.self,
-      LogitsCommand.self, GoldenCommand.self, VerifyCommand.self, RunCommand.self, ServeCommand.self, BenchCommand.self,
+      LogitsCommand.self, GoldenCommand.self, VerifyCommand.self, RunCommand.self, ServeCommand.self, MergeCommand.self,
+      BenchCommand.self,
     ])
 
   static func main() {

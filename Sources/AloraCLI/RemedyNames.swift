@@ -52,8 +52,43 @@ struct RemedyNames {
       name("beyond-context").map { "shorten the prompt, or allow it with \($0)" } ?? "shorten the prompt"
     case .plainPrompt:
       arguments.contains("--chat") ? "leave out --chat" : name("prompt").map { "give the prompt as text, with \($0)" }
+    case .mergeAdapter: mergeCommand
     case .either(let remedies): either(remedies.compactMap { text($0, path: path) })
     }
+  }
+
+  /// The call of `alora merge` with this call's adapter and base.
+  private var mergeCommand: String {
+    let base = value(of: ["--base", "--model"])
+    let command = arguments.first.flatMap { $0.hasPrefix("-") ? nil : $0 }
+    let operand = command == "convert" || command == "tokens" ? arguments.dropFirst().first { !$0.hasPrefix("-") } : nil
+    let adapter = value(of: ["--adapter"]) ?? operand ?? "ADAPTER"
+    let isDirectory = base.map { FileSystem.kind(of: $0) == .directory } ?? true
+    let output = isDirectory ? "--outdir merged" : "--outfile merged.gguf"
+    return "merge the adapter into the base: alora merge --model \(Self.quoted(base ?? "BASE")) "
+      + "--adapter \(Self.quoted(adapter)) \(output)"
+  }
+
+  /// The value of the first of these options in this call.
+  private func value(of names: [String]) -> String? {
+    for (index, argument) in arguments.enumerated() {
+      let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
+      guard let option = parts.first, names.contains(option) else { continue }
+      if parts.count == 2 { return parts[1] }
+      if index + 1 < arguments.count { return arguments[index + 1] }
+    }
+    return nil
+  }
+
+  /// A word as a shell takes it.
+  private static func quoted(_ word: String) -> String {
+    let isPlain = word.utf8.allSatisfy { byte in
+      switch byte {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+      default: "-_./=:@,+".utf8.contains(byte)
+      }
+    }
+    return isPlain && !word.isEmpty ? word : "'\(word.replacing("'", with: "'\\''"))'"
   }
 
   /// What to write instead of a call that can't be parsed, if that's easy to guess.

@@ -33,6 +33,8 @@ enum ReportTarget: ExpressibleByArgument {
     }
   }
 
+  var isHTML: Bool { if case .html = self { true } else { false } }
+
   /// Whether it writes to standard output.
   var writesOutput: Bool { if case .github = self { true } else { false } }
 

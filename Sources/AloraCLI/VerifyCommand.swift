@@ -21,6 +21,7 @@ struct VerifyCommand: ParsableCommand {
       Examples:
         alora verify --model base.gguf --adapter my-adapter.gguf --golden golden.npz
         alora verify --model base --adapter my-adapter --baseline baseline.json
+        alora verify --model base --adapter my-adapter --merged merged
         alora verify --server http://127.0.0.1:8080 --model base.gguf \\
             --adapter my-adapter.gguf
 
@@ -59,6 +60,12 @@ struct VerifyCommand: ParsableCommand {
       valueName: "n"))
   var jobs: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "A merged model: prove that it is the sum of --model and --adapter, as far as its type allows.",
+      valueName: "dir|gguf"))
+  var merged: String?
+
   @OptionGroup var serverOptions: ServerOptions
 
   @OptionGroup var common: CommonOptions
@@ -71,6 +78,15 @@ struct VerifyCommand: ParsableCommand {
     guard !exact || golden != nil else { throw ValidationError("--exact needs --golden.") }
     guard golden == nil || serverOptions.server == nil else {
       throw ValidationError("--golden can't be used with --server.")
+    }
+    if merged != nil {
+      guard golden == nil, baselineOptions.baseline == nil, serverOptions.server == nil, tolerance == nil, jobs == nil
+      else {
+        throw ValidationError("--merged can't be used with --golden, --baseline, --server, --tolerance and --jobs.")
+      }
+      guard !reports.contains(where: \.isHTML) else {
+        throw ValidationError("--merged has no HTML report: give json, junit or github.")
+      }
     }
     guard baselineOptions.baseline == nil || serverOptions.server == nil else {
       throw ValidationError("--baseline can't be used with --server.")
@@ -94,6 +110,9 @@ struct VerifyCommand: ParsableCommand {
 
   func run() throws {
     try OutputPlaces.checkWritable(reports.compactMap(\.path))
+    if let merged {
+      return try VerifyMerged(inference: inference, reports: reports, common: common).run(merged)
+    }
     if let server = serverOptions.server {
       return try VerifyServer(inference: inference, options: serverOptions, reports: reports, common: common).run(
         server)

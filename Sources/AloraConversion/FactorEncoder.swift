@@ -134,14 +134,7 @@ struct FactorEncoder {
       }
       throw AdapterError.notFinite(path, tensor: tensor.source.name)
     }
-    let limit: Float? =
-      switch tensor.dtype {
-      case .f16: 65520
-      case .bf16: 0x1.ffp127
-      case .q8_0: 65520 * 127
-      default: nil
-      }
-    guard let limit, largest >= limit else { return }
+    guard let limit = ElementConversion.limit(of: tensor.dtype), largest >= limit else { return }
     throw ConversionError(
       .overflow, path: path, place: "tensor \(tensor.source.name)",
       problem: "it contains \(largest), which \(tensor.dtype) can't represent", remedy: .outputType("f32"))

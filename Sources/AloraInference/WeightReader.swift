@@ -21,19 +21,8 @@ struct WeightReader {
     isGGUF = model.gguf != nil
   }
 
-  /// The tensor that a model of text alone calls by this name. Multimodal models put a prefix before it, and classes
-  /// without an output layer leave one out.
-  ///
-  /// Source: transformers `conversion_mapping.py`, and the names in published files.
   private func tensor(named name: String) -> TensorDescription? {
-    if let tensor = source.tensor(named: name) { return tensor }
-    guard !isGGUF else { return nil }
-    var others = ["language_model.\(name)"]
-    if name.hasPrefix("model.") {
-      let rest = name.dropFirst("model.".count)
-      others += ["model.language_model.\(rest)", String(rest)]
-    }
-    return others.lazy.compactMap { source.tensor(named: $0) }.first
+    isGGUF ? source.tensor(named: name) : source.tensor(ofTextModel: name)
   }
 
   /// The bytes of all tensors.

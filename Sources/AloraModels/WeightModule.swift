@@ -140,6 +140,13 @@ package struct WeightModule: Hashable, Sendable {
   package let targets: [WeightTarget]
 }
 
+extension WeightModule {
+  /// The weight as Hugging Face has it: every row in its place.
+  package var wholeTarget: WeightTarget {
+    WeightTarget(tensorName: name, rows: 0..<outputCount, permutation: .none)
+  }
+}
+
 extension [WeightModule] {
   /// The GGUF tensors that hold the weights, by name. Of several modules with their weights in one tensor, the first counts.
   package var targetsByTensor: [String: (module: WeightModule, target: WeightTarget)] {

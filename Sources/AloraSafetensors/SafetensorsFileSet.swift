@@ -108,16 +108,24 @@ package final class SafetensorsFileSet: TensorSource {
       throw unsafeName("'\(name)' is not the name of a file in the index's directory")
     }
     let path = "\(directory)/\(name)"
-    if let target = FileSystem.canonicalPath(path), let home = FileSystem.canonicalPath(directory) {
-      let targetDirectory = parentDirectory(of: target)
-      guard targetDirectory == home || isBlobStore(targetDirectory, of: home) else {
-        throw unsafeName("the shard '\(name)' is a link that leads out of the directory, to \(target)")
-      }
+    if !isInside(path, directory: directory) {
+      let target = FileSystem.canonicalPath(path) ?? path
+      throw unsafeName("the shard '\(name)' is a link that leads out of the directory, to \(target)")
     }
     do { return try SafetensorsFile(path: path) } catch let error as FileError where error.code == .notFound {
       throw SafetensorsError(
         .missingShard, path: path, place: nil, problem: "the index names this shard; it is missing")
     }
+  }
+
+  /// Whether a path in a directory leads to a file in it, or in the `blobs` folder of its download cache. What doesn't exist
+  /// counts as inside.
+  package static func isInside(_ path: String, directory: String) -> Bool {
+    guard let target = FileSystem.canonicalPath(path), let home = FileSystem.canonicalPath(directory) else {
+      return true
+    }
+    let targetDirectory = parentDirectory(of: target)
+    return targetDirectory == home || isBlobStore(targetDirectory, of: home)
   }
 
   /// Whether `candidate` is `ROOT/blobs` for a snapshot directory `ROOT/snapshots/REVISION…`.

@@ -75,6 +75,9 @@ public enum FileSystem {
     }
   }
 
+  /// Removes a directory that is empty; does nothing otherwise.
+  public static func removeEmptyDirectory(_ path: String) { _ = unsafe rmdir(path) }
+
   /// The path with links and `..` resolved, or nil if it does not exist.
   public static func canonicalPath(_ path: String) -> String? {
     guard let resolved = unsafe realpath(path, nil) else { return nil }

@@ -35,6 +35,8 @@ public enum Remedy: Hashable, Sendable {
   case exceedContext
   /// Write the prompt without a chat template.
   case plainPrompt
+  /// Add the adapter to the base's weights.
+  case mergeAdapter
   /// Any one of several.
   indirect case either([Remedy])
 }
@@ -63,6 +65,7 @@ extension Remedy: CustomStringConvertible {
     case .leaveOutTowers: "leave these modules out, or train only the language model's"
     case .exceedContext: "shorten the prompt, or allow it to exceed the context"
     case .plainPrompt: "give the prompt as plain text"
+    case .mergeAdapter: "merge the adapter into the base"
     case .either(let remedies): remedies.map(\.description).joined(separator: ", or ")
     }
   }

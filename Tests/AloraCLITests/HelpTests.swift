@@ -5,7 +5,7 @@ import Testing
 @Suite struct HelpTests {
   private static let commands = [
     [], ["convert"], ["inspect"], ["diff"], ["tokenize"], ["tokens"], ["logits"], ["golden"], ["golden", "record"],
-    ["verify"], ["run"], ["serve"], ["bench"], ["bench", "prefill"], ["bench", "decode"], ["bench", "ttft"],
+    ["verify"], ["run"], ["serve"], ["merge"], ["bench"], ["bench", "prefill"], ["bench", "decode"], ["bench", "ttft"],
     ["bench", "kernels"], ["bench", "serve"],
   ]
 

@@ -11,6 +11,8 @@ extension BoundAdapter {
       package let b: Factor
       package let rank: Int
       package let scale: Float
+      /// DoRA's trained norms of the expert's rows; nil for a plain LoRA.
+      package var magnitude: Factor?
     }
 
     /// How the factors hold the numbers of an expert.
@@ -42,6 +44,14 @@ extension BoundAdapter {
     /// Whether the numbers of A are in the file's B, and the reverse.
     package var isSwapped: Bool { if case .swappedParameter = layout { true } else { false } }
 
+    /// Whether they are PEFT's factors of a parameter of all experts.
+    package var isOfParameter: Bool {
+      switch layout {
+      case .parameter, .swappedParameter: true
+      case .stacked, .own: false
+      }
+    }
+
     /// The numbers of all factors.
     package var elementCount: Int {
       experts.reduce(0) { $0 + ($1.map { $0.rank * (inputCount + outputCount) } ?? 0) }
@@ -60,7 +70,7 @@ extension BoundAdapter {
     /// Where the factor that holds B [out, r] has an element of an expert; rows are GGUF's.
     package func placeInB(_ expert: Int, row: Int, column: Int) -> Int {
       let rank = rank(of: expert)
-      let output = isInGGUFOrder ? row : target.rows.lowerBound + target.permutation.sourceRow(of: row)
+      let output = sourceRow(of: row)
       switch layout {
       case .stacked: return (expert * outputCount + output) * rank + column
       case .parameter: return output * rank * experts.count + column * experts.count + expert
@@ -69,7 +79,30 @@ extension BoundAdapter {
       }
     }
 
+    /// The module's row that a row of the update is.
+    package func sourceRow(of row: Int) -> Int {
+      isInGGUFOrder ? row : target.rows.lowerBound + target.permutation.sourceRow(of: row)
+    }
+
     private func rank(of expert: Int) -> Int { experts[expert]?.rank ?? 0 }
+  }
+
+  /// What is added to a parameter of experts in Hugging Face's order of rows and columns; nil for other modules, and for
+  /// factors in GGUF's order.
+  ///
+  /// - Throws: `ambiguousExperts`.
+  package func parameterUpdate(_ member: Member) throws(AdapterError) -> ExpertUpdate? {
+    guard case .experts(let experts) = member.module.kind, !member.isInGGUFOrder else { return nil }
+    let outputs = member.module.outputCount
+    let expert = ExpertUpdate.Expert(
+      a: Factor(file: member.fileOfA, tensor: member.pair.a), b: Factor(file: member.fileOfB, tensor: member.pair.b),
+      rank: member.rank, scale: Float(member.scaling.value))
+    return ExpertUpdate(
+      inputCount: member.module.inputCount, outputCount: outputs,
+      experts: Array(repeating: expert, count: experts.count),
+      layout: try isNatural(member)
+        ? .parameter(moduleOutputCount: outputs) : .swappedParameter(moduleOutputCount: outputs),
+      target: member.module.wholeTarget, isInGGUFOrder: false)
   }
 
   /// What is added to the tensors of experts, by their names in GGUF: one update, or one for each part of the tensor that
@@ -83,7 +116,8 @@ extension BoundAdapter {
         let expert = ExpertUpdate.Expert(
           a: Factor(file: member.fileOfA, tensor: member.pair.a),
           b: Factor(file: member.fileOfB, tensor: member.pair.b),
-          rank: member.rank, scale: Float(member.scaling.value))
+          rank: member.rank, scale: Float(member.scaling.value),
+          magnitude: member.magnitude)
         func update(_ count: Int, _ layout: ExpertUpdate.Layout, _ experts: [ExpertUpdate.Expert?]) -> ExpertUpdate {
           ExpertUpdate(
             inputCount: member.module.inputCount, outputCount: target.rowCount, experts: experts, layout: layout,
@@ -171,7 +205,7 @@ extension BoundAdapter {
 
 extension BoundAdapter.Member {
   /// Whether it changes experts: one of them, or all in one parameter.
-  var isOfExperts: Bool {
+  package var isOfExperts: Bool {
     switch module.kind {
     case .experts, .expert: true
     case .linear, .embedding, .outputLayer: false
@@ -181,7 +215,7 @@ extension BoundAdapter.Member {
 
 extension BoundAdapter.Factor {
   /// A whole tensor.
-  fileprivate init(file: MappedFile, tensor: TensorDescription) {
+  init(file: MappedFile, tensor: TensorDescription) {
     self.init(file: file, tensor: tensor, rows: 0..<tensor.shape.rowCount, permutation: .none)
   }
 }

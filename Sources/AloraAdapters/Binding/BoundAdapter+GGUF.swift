@@ -26,8 +26,11 @@ extension BoundAdapter {
   ///
   /// - Throws: ``AdapterError``: `brokenLoaderRule`, `wrongBase`, `unknownModule`, `wrongShape`, `incompletePair`,
   ///   `noTensors`, `tokenOutsideVocabulary`; ``GGUFError`` for big-endian data.
-  package init(_ adapter: GGUFAdapter, base: BaseModel) throws {
-    let findings = adapter.findings + adapter.findings(for: base)
+  package init(_ adapter: GGUFAdapter, base: BaseModel, use: AdapterUse = .factors) throws {
+    // What llama.cpp loads and doesn't apply, merging applies.
+    let findings = (adapter.findings + adapter.findings(for: base)).filter {
+      use == .factors || $0.rule != .neverApplied
+    }
     if let finding = findings.first(where: \.isFatal) { throw finding.error(path: adapter.path) }
     try adapter.checkTokens(of: base)
     let targets = GGUFAdapter.Targets(base)

@@ -12,7 +12,7 @@ extension BoundAdapter {
     guard let weights = adapter.weights else { preconditionFailure("an adapter whose weights weren't asked for") }
     let matcher = try ModuleMatcher(adapter.configuration)
     var notes = adapter.notes
-    let locator = ModuleLocator(adapter: adapter, base: base, matcher: matcher)
+    let locator = ModuleLocator(adapter: adapter, base: base, matcher: matcher, use: options.use)
     let pairs = options.leavesOutTowers ? locator.withoutTowers(adapter.pairs, notes: &notes) : adapter.pairs
     members = try pairs.map { pair in
       if pair.isStack {
@@ -28,7 +28,9 @@ extension BoundAdapter {
       return Member(
         module: module, targets: module.targets, pair: pair, rank: rank,
         scaling: try matcher.scaling(ofModule: locator.patternName(pair, module)),
-        fileOfA: weights.file(of: pair.a), fileOfB: weights.file(of: pair.b), isInGGUFOrder: false)
+        fileOfA: weights.file(of: pair.a), fileOfB: weights.file(of: pair.b), isInGGUFOrder: false,
+        magnitude: adapter.magnitudes[pair.module].map { Factor(file: weights.file(of: $0), tensor: $0) },
+        isParameter: adapter.configuration.targetsParameter("\(pair.module).weight"))
     }
     for member in members { try Self.check(member, path: adapter.weightsPath) }
     guard members.contains(where: { $0.scaling.value != 0 }) else {

@@ -21,6 +21,10 @@ package struct BoundAdapter: Sendable {
     package let fileOfB: MappedFile
     /// Whether the rows of B are in GGUF's order already.
     package let isInGGUFOrder: Bool
+    /// DoRA's trained norms of the weight, one for each output; nil for a plain LoRA.
+    package var magnitude: Factor?
+    /// Whether PEFT adapts the module's weight as a parameter (`target_parameters`) and not the module.
+    package var isParameter = false
   }
 
   /// A factor in its file.
@@ -93,6 +97,8 @@ extension BoundAdapter {
     package var tokenize: (@Sendable (String) throws -> [Int])?
     /// Leaves out the factors of vision and audio towers, which a text model doesn't have.
     package var leavesOutTowers = false
+    /// What the adapter is bound for.
+    package var use = AdapterUse.factors
 
     package init() {}
 
@@ -113,14 +119,20 @@ package enum AdapterSource: Sendable {
   case peft(AdapterDirectory)
   case gguf(GGUFAdapter)
 
-  /// - Parameter readsWeights: false for what the configuration alone tells; such an adapter can't be bound.
+  /// - Parameters:
+  ///   - readsWeights: false for what the configuration alone tells; such an adapter can't be bound.
+  ///   - use: what the adapter is read for.
   /// - Throws: what reading the found kind throws.
-  package init(path: String, readsWeights: Bool = true) throws {
+  package init(
+    path: String, readsWeights: Bool = true, ignoredFields: Set<String> = [], use: AdapterUse = .factors
+  ) throws {
     self =
       if case .gguf = try PathContents(path: path) {
         .gguf(try GGUFAdapter(path: path))
       } else {
-        .peft(try AdapterDirectory(path: path, readsWeights: readsWeights))
+        .peft(
+          try AdapterDirectory(
+            path: path, readsWeights: readsWeights, ignoredFields: ignoredFields, use: use))
       }
   }
 
@@ -128,7 +140,7 @@ package enum AdapterSource: Sendable {
   package func bound(to base: BaseModel, options: BoundAdapter.Options = .init()) throws -> BoundAdapter {
     switch self {
     case .peft(let directory): try BoundAdapter(directory, base: base, options: options)
-    case .gguf(let adapter): try BoundAdapter(adapter, base: base)
+    case .gguf(let adapter): try BoundAdapter(adapter, base: base, use: options.use)
     }
   }
 }

@@ -45,12 +45,12 @@ extension ModuleLocator {
   }
 
   func checkApplied(_ module: WeightModule) throws(AdapterError) {
-    guard let tensor = base.neverApplied(among: module.targets.map(\.tensorName)).first else { return }
+    guard use == .factors, let tensor = base.neverApplied(among: module.targets.map(\.tensorName)).first else { return }
     throw AdapterError(
       .neverApplied, path: adapter.weightsPath, place: "module \(module.name)",
       problem: "llama.cpp loads adapters for \(tensor) of \(base.architectureName) models and never applies them",
       remedy: adapter.remedies.isActivated
-        ? "train without this module" : "train without this module, or merge the adapter into the base")
+        ? "train without this module" : .either(["train without this module", .mergeAdapter]))
   }
 
   func checkActivation(_ module: WeightModule) throws(AdapterError) {

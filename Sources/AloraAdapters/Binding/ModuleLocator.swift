@@ -6,6 +6,7 @@ struct ModuleLocator {
   let adapter: AdapterDirectory
   let base: BaseModel
   let matcher: ModuleMatcher
+  var use = AdapterUse.factors
 
   func error(
     _ code: AdapterError.Code, _ pair: FactorPair, _ problem: String, _ remedy: Remedy? = nil
@@ -58,8 +59,9 @@ struct ModuleLocator {
   }
 
   private func remedy(training module: String) -> Remedy {
-    adapter.remedies.isActivated
-      ? "train without \(module)" : "train without \(module), or merge the adapter into the base"
+    use == .factors
+      ? "train without \(module)"
+      : .advice("train without \(module), or untie the base first: load it with tie_word_embeddings=False and save it")
   }
 
   /// The base's module that the adapter calls `given`, which is the pair's own name if there is none.

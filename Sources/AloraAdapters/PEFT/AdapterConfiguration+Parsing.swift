@@ -27,11 +27,13 @@ struct ConfigurationParser {
   let remedies: AdapterRemedies
 
   private let json: JSON
+  private let use: AdapterUse
 
   /// - Throws: ``JSONError`` `wrongType` if the document isn't an object.
-  init(_ json: JSON, ignoredFields: Set<String> = []) throws {
+  init(_ json: JSON, ignoredFields: Set<String> = [], use: AdapterUse = .factors) throws {
     guard json.kind == .object else { throw json.error(.wrongType, "expected an object, found \(json.excerpt)") }
     self.json = json
+    self.use = use
     configuration = AdapterConfiguration(path: json.filePath)
     remedies = AdapterRemedies(isActivated: Self.isActivated(json))
     let isLoRA = readType()
@@ -109,6 +111,10 @@ struct ConfigurationParser {
       guard !value.isSwitchedOff else { return }
       problems.append(
         error(.unsupportedField, value, "\(name) is \(value.excerpt): \(problem)", remedy.remedy(remedies)))
+    case .mergedOnly(let problem):
+      guard use == .factors, !value.isSwitchedOff else { return }
+      problems.append(
+        error(.unsupportedField, value, "\(name) is \(value.excerpt): \(problem)", remedies.mergeFactors))
     case nil where value.isSwitchedOff: configuration.notes.append(.unknownFieldIsOff(field: value.jsonPath))
     case nil where ConfigurationField.isAboutInvocation(name):
       // Without it, the adapter would be active everywhere: so it can't be ignored.
@@ -132,6 +138,10 @@ struct ConfigurationParser {
   private mutating func readScaling() {
     read("r") { $0.configuration.rank = try $1.integer(in: 1...(1 << 20)) }
     read("lora_alpha") { $0.configuration.alpha = try $1.number() }
+    read("use_dora") { parser, value in
+      // What an adapter's factors can't say was refused above, whatever the value's type.
+      if parser.use == .merging { parser.configuration.rescalesWeights = try value.boolean() }
+    }
     read("use_rslora") { $0.configuration.isRankStabilized = try $1.boolean() }
     read("rank_pattern") { parser, value in
       parser.configuration.rankPattern = try Self.rules(value) { try $0.integer(in: 1...(1 << 20)) }

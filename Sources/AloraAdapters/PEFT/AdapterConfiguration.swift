@@ -30,6 +30,8 @@ package struct AdapterConfiguration: Hashable, Sendable {
   package var alpha = 8.0
   /// `use_rslora`: the scaling is alpha / √r instead of alpha / r.
   package var isRankStabilized = false
+  /// `use_dora`: the merged weight's rows are rescaled to trained norms. Read for merging only.
+  package var rescalesWeights = false
   /// The multiplier of B · A itself, which MLX records instead of alpha.
   package var scale: Double?
   package var rankPattern: [PatternRule<Int>] = []

@@ -12,13 +12,24 @@ struct AdapterRemedies: Sendable {
   var merge: Remedy {
     isActivated
       ? "train it again without this; an aLoRA can't be merged into the base"
-      : "merge the adapter into the base with PEFT's merge_and_unload() and convert the merged model"
+      : .advice("merge the adapter into the base with PEFT, and convert the merged model: \(Self.mergeWithPEFT)")
   }
+
+  /// What alora itself can merge, and an adapter's factors alone can't say.
+  var mergeFactors: Remedy { isActivated ? merge : .mergeAdapter }
+
+  /// For a tensor that merging needs and a GGUF adapter can't hold.
+  var notInFactors: Remedy { isActivated ? notAFactor : .mergeAdapter }
+
+  private static let mergeWithPEFT =
+    "python -c \"from peft import AutoPeftModelForCausalLM as M; "
+    + "M.from_pretrained('ADAPTER').merge_and_unload().save_pretrained('merged')\""
 
   var notAFactor: Remedy {
     isActivated
       ? "a GGUF adapter holds only LoRA factors: train it again without this; an aLoRA can't be merged into the base"
-      : "a GGUF adapter holds only LoRA factors: merge the adapter into the base, or train it without this"
+      : .advice(
+        "a GGUF adapter holds only LoRA factors: train it without this, or merge it with PEFT: \(Self.mergeWithPEFT)")
   }
 
   /// For factors that were saved while other processes held them.

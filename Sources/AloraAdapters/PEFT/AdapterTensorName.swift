@@ -8,6 +8,8 @@ enum AdapterTensorName: Hashable, Sendable {
 
   /// A factor of the update of a linear module or, with `isEmbedding`, of an embedding.
   case factor(Factor, module: String, isEmbedding: Bool)
+  /// DoRA's trained norms of a module's weight, one for each output.
+  case magnitude(module: String)
   /// The frozen weight under an adapted embedding or output layer, which PEFT saves beside it.
   case baseLayer(module: String)
   /// Anything else, with a description based on its name.
@@ -72,7 +74,7 @@ enum AdapterTensorName: Hashable, Sendable {
     case "lora_embedding_B" where rest.count <= 1 || hasWeight: self = .factor(.b, module: module, isEmbedding: true)
     case "lora_A" where rest.last == "bias", "lora_B" where rest.last == "bias":
       self = .other("a trained bias of a LoRA factor (lora_bias)")
-    case "lora_magnitude_vector": self = .other("a magnitude of DoRA")
+    case "lora_magnitude_vector" where rest.isEmpty || hasWeight: self = .magnitude(module: module)
     case "lora_down", "lora_up":
       self = .other("a LoRA factor under another tool's name: PEFT saves lora_A and lora_B, not lora_down and lora_up")
     default: self = .other("an unknown kind of LoRA parameter")

@@ -10,6 +10,9 @@ enum ConfigurationField {
   /// Changes what the weights mean in a way that GGUF can't express, unless it is empty (null, false, {}, [], "").
   case refusedUnlessEmpty(problem: String, remedy: Advice)
 
+  /// As ``refusedUnlessEmpty(problem:remedy:)``, except that merging honours it.
+  case mergedOnly(problem: String)
+
   enum Advice: Sendable {
     /// Merge the adapter, or train an aLoRA again.
     case merge
@@ -54,8 +57,8 @@ enum ConfigurationField {
     "enable_lora": .harmless, "merge_weights": .harmless, "_commit_hash": .harmless, "transformers_version": .harmless,
     "unsloth_fixed": .harmless, "unsloth_version": .harmless,
 
-    "use_dora": .refusedUnlessEmpty(
-      problem: "DoRA rescales whole weights by trained magnitudes, which GGUF adapters can't express", remedy: .merge),
+    "use_dora": .mergedOnly(
+      problem: "DoRA rescales whole weights by trained magnitudes, which GGUF adapters can't express"),
     "lora_bias": .refusedUnlessEmpty(
       problem: "the adapter trains a bias of lora_B, which GGUF adapters can't express", remedy: .merge),
     "modules_to_save": .refusedUnlessEmpty(

@@ -5,6 +5,8 @@ internal import AloraTensors
 struct FactorPairing {
   /// In file order of the first factor of each pair.
   private(set) var pairs: [FactorPair] = []
+  /// DoRA's magnitudes by module, if they are wanted.
+  private(set) var magnitudes: [String: TensorDescription] = [:]
   /// Tensors that aren't factors, in the file's order; then faults of pairs.
   private(set) var problems: [AdapterError] = []
   /// Wrappers whose names were stripped, each with the number of tensors and the first of them.
@@ -12,17 +14,20 @@ struct FactorPairing {
 
   private let path: String
   private let remedies: AdapterRemedies
+  private let use: AdapterUse
   private typealias Half = (a: TensorDescription?, b: TensorDescription?, isEmbedding: Bool)
   private var halves: [String: Half] = [:]
   private var order: [String] = []
 
   /// - Parameter tensors: in the order of their data.
-  init(_ tensors: [TensorDescription], path: String, remedies: AdapterRemedies) {
+  init(_ tensors: [TensorDescription], path: String, remedies: AdapterRemedies, use: AdapterUse = .factors) {
     self.path = path
+    self.use = use
     self.remedies = remedies
     for tensor in tensors { add(tensor) }
     if order.isEmpty, problems.isEmpty { problems.append(noFactors(tensors)) }
     for module in order { finish(module) }
+    for (module, tensor) in magnitudes.sorted(by: { $0.key < $1.key }) { check(tensor, of: module) }
   }
 
   private func error(
@@ -42,6 +47,10 @@ struct FactorPairing {
     }
     switch parsed.name {
     case .baseLayer: break
+    case .magnitude(let module) where use == .merging && magnitudes[module] == nil: magnitudes[module] = tensor
+    case .magnitude:
+      problems.append(
+        error(.unexpectedTensor, "tensor \(tensor.name)", "it is a magnitude of DoRA", remedies.notInFactors))
     case .other(let kind):
       problems.append(error(.unexpectedTensor, "tensor \(tensor.name)", "it is \(kind)", remedies.notAFactor))
     case .factor(let factor, let module, let isEmbedding):
@@ -82,6 +91,29 @@ struct FactorPairing {
     }
     let pair = FactorPair(module: module, isEmbedding: half.isEmbedding, a: a, b: b)
     if let problem = problem(of: pair) { problems.append(problem) } else { pairs.append(pair) }
+  }
+
+  /// A magnitude needs factors, and one number for each of their outputs.
+  private mutating func check(_ tensor: TensorDescription, of module: String) {
+    let place = "tensor \(tensor.name)"
+    guard [.f32, .f16, .bf16].contains(tensor.dtype) else {
+      problems.append(error(.wrongDType, place, "its elements are \(tensor.dtype), and PEFT has F32, F16 or BF16"))
+      return
+    }
+    guard let pair = pairs.first(where: { $0.module == module }) else {
+      if problems.isEmpty {
+        problems.append(
+          error(
+            .incompletePair, place, "the file has this magnitude of DoRA, but no factors of the module",
+            "save the adapter again"))
+      }
+      return
+    }
+    guard tensor.shape.dimensions == [pair.outputCount] else {
+      problems.append(
+        error(.wrongShape, place, "its shape is \(tensor.shape), but the module has \(pair.outputCount) outputs"))
+      return
+    }
   }
 
   private func problem(of pair: FactorPair) -> AdapterError? {

@@ -68,7 +68,7 @@ package struct QuantizationMethod: Sendable {
   /// Microscaling 4-bit floats, which the experts of some architectures are published in.
   var isMXFP4: Bool { name == "MXFP4" }
 
-  func refusal(path: String) -> ArchitectureError {
+  package func refusal(path: String) -> ArchitectureError {
     ArchitectureError(
       .quantizedWeights, path: path, place: place, problem: "the weights are quantized with \(name)",
       remedy: "use the model before it was quantized, or a GGUF")

@@ -30,4 +30,9 @@ int alora_widens_block(unsigned type);
 //   block: one block in ggml's layout, any alignment     y: its 64 or 256 elements
 void alora_widen_block(unsigned type, const uint8_t *restrict block, float *restrict y);
 
+// Blocks of Q4_0, Q4_1, Q5_0 and Q5_1, numbered as in `enum ggml_type`, from 32 finite elements.
+int alora_narrows_block(unsigned type);
+//   x: its elements     block: 18, 20, 22 or 24 bytes in ggml's layout
+void alora_narrow_block(unsigned type, const float *restrict x, uint8_t *restrict block);
+
 #endif

@@ -1,0 +1,101 @@
+internal import AloraJSON
+internal import AloraMerge
+internal import AloraModels
+internal import AloraReports
+internal import AloraSystem
+internal import AloraTensors
+internal import ArgumentParser
+
+/// `alora merge`: a plain LoRA or DoRA becomes part of its base's weights.
+struct MergeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "merge",
+    abstract: "Merge a plain LoRA or DoRA adapter into its base's weights.",
+    discussion: """
+      Examples:
+        alora merge --model base --adapter my-adapter --outdir merged
+        alora merge --model base.gguf --adapter my-adapter --outfile merged.gguf
+
+      A Hugging Face directory becomes a directory, a GGUF becomes a GGUF. The weights are what PEFT's merge_and_unload gives, \
+      rounded once to the type that each tensor has; Q8_0, Q4_0, Q4_1, Q5_0 and Q5_1 are quantized as ggml does. Memory doesn't \
+      depend on the size of the model. An Activated LoRA can't be merged: it is active from its invocation on only.
+      """)
+
+  @Option(help: ArgumentHelp("The base: a Hugging Face directory or a GGUF.", valueName: "dir|gguf"))
+  var model: String
+
+  @Option(help: ArgumentHelp("The adapter: a PEFT or MLX directory, or a GGUF.", valueName: "dir|gguf"))
+  var adapter: String
+
+  @Option(name: [.customShort("o"), .long], help: ArgumentHelp("The GGUF to write.", valueName: "file"))
+  var outfile: String?
+
+  @Option(help: ArgumentHelp("The directory to write.", valueName: "dir"))
+  var outdir: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The type of the tensors that change, in a GGUF: f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1. By default, they keep theirs.",
+      valueName: "type"),
+    transform: weightType)
+  var outtype: DType?
+
+  @Flag(name: .customLong("dry-run"), help: "Show what would be written without writing it.")
+  var dryRun = false
+
+  @Flag(help: "Replace existing files.")
+  var force = false
+
+  @Option(
+    name: .customLong("ignore-field"),
+    help: ArgumentHelp("Accept this unknown field of adapter_config.json. Repeatable.", valueName: "name"))
+  var ignoredFields: [String] = []
+
+  @Flag(name: .customLong("text-only"), help: "Leave out the factors of vision and audio towers and projectors.")
+  var textOnly = false
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    try OutputPlaces.checkIsFile(outfile, option: "--outfile")
+    try OutputPlaces.checkIsFile(outdir, option: "--outdir")
+    guard [outfile, outdir].count(where: { $0 != nil }) == 1 else {
+      throw ValidationError("Give one of --outfile (for a GGUF) and --outdir (for a Hugging Face directory).")
+    }
+    if outdir != nil, outtype != nil {
+      throw ValidationError("--outtype is for a GGUF: a Hugging Face directory keeps its types.")
+    }
+  }
+
+  func run() throws {
+    let source = try ModelSource(path: model)
+    let plan = try MergePlan(
+      model: source, adapterPath: adapter, ignoredFields: Set(ignoredFields), leavesOutTowers: textOnly,
+      outputType: outtype)
+    let byteCount = try dryRun ? nil : write(plan)
+    let report = MergeReport(plan, adapter: adapter, output: outfile ?? outdir ?? "", byteCount: byteCount)
+    if common.json {
+      Console.standardOutput.write(report.json.serialized() + "\n")
+    } else if !common.quiet {
+      Console.standardOutput.write(report.text(style: Console.standardOutput.style))
+    }
+  }
+
+  private func write(_ plan: MergePlan) throws -> Int {
+    var progress = Progress("Writing", total: plan.dataByteCount, isQuiet: common.quiet)
+    defer { progress.finish() }
+    if let outfile {
+      return try plan.writeGGUF(to: outfile, replacesExisting: force) { progress.update($0) }
+    }
+    return try plan.writeDirectory(to: outdir ?? "", replacesExisting: force) { progress.update($0) }
+  }
+}
+
+private func weightType(_ text: String) throws -> DType {
+  let types = DType.allCases.filter { ElementConversion.canNarrow($0) }
+  guard let type = types.first(where: { $0.name.lowercased() == text.lowercased() }) else {
+    let names = types.map { $0.name.lowercased() }.joined(separator: ", ")
+    throw ValidationError("'\(text)' is not a type that alora writes: \(names).")
+  }
+  return type
+}

@@ -1,0 +1,149 @@
+package import AloraModels
+internal import AloraSystem
+package import AloraTensors
+
+/// What a merged model's tensors are, compared with the sums that the plan gives.
+package struct MergeCheck: Sendable {
+  package struct Tensor: Hashable, Sendable {
+    package enum Outcome: Hashable, Sendable {
+      /// The bytes that merging gives.
+      case exact
+      /// Other bytes, as far from the sum as the type's rounding allows.
+      case rounded
+      /// The base's bytes, although the adapter changes them.
+      case unmerged
+      /// Further from the sum than the type's rounding.
+      case different
+      /// Not in the merged model, or with another shape.
+      case missing
+    }
+
+    package let name: String
+    package let isChanged: Bool
+    package let type: DType?
+    package let outcome: Outcome
+    /// ‖merged − sum‖ / ‖sum‖, of all elements; 0 for equal bytes.
+    package let relativeError: Double
+  }
+
+  /// The tensors of the base, in the order of its files.
+  package let tensors: [Tensor]
+  /// Tensors that only the merged model has.
+  package let others: [String]
+
+  package var passed: Bool {
+    tensors.allSatisfy { $0.outcome == .exact || $0.outcome == .rounded }
+  }
+  /// The largest relative error of a tensor that the adapter changes.
+  package var largestError: Double { tensors.filter(\.isChanged).map(\.relativeError).max() ?? 0 }
+}
+
+extension MergePlan {
+  /// How far a type may be from the sum, relative to the tensor's norm: several times what rounding Gaussian weights gives.
+  ///
+  /// Measured on 4096 · 4096 Gaussian weights: F16 2.1e-4, BF16 1.7e-3, Q8_0 5.6e-3, Q5_1 3.6e-2, Q4_0 8.4e-2.
+  private static func errorLimit(_ type: DType) -> Double {
+    switch type {
+    case .f32, .f64: 1e-6
+    case .f16: 1e-3
+    case .bf16: 6e-3
+    case .q8_0, .q8K, .q6K: 0.03
+    case .q5_0, .q5_1, .q5K: 0.1
+    case .q4_0, .q4_1, .q4K, .iq4NL, .iq4XS, .mxfp4, .nvfp4: 0.2
+    default: 0.5
+    }
+  }
+
+  /// Compares every tensor of a merged model with what this plan gives. Memory doesn't depend on the size of the model.
+  ///
+  /// - Parameter progress: called with the bytes of the base's tensors compared so far.
+  /// - Throws: ``MergeError`` `wrongForm`; ``FileError``; what opening the merged model throws.
+  package func check(_ merged: ModelSource, progress: (Int) -> Void = { _ in }) throws -> MergeCheck {
+    guard (merged.gguf == nil) == (model.gguf == nil) else {
+      throw MergeError(
+        .wrongForm, path: merged.path, problem: "one of the two models is a GGUF and the other a directory",
+        remedy: "give both in one form")
+    }
+    let other = try merged.tensors()
+    var done = 0
+    var results: [MergeCheck.Tensor] = []
+    for tensor in source.tensors {
+      results.append(try compare(tensor, other.tensor(named: tensor.name), in: other))
+      done += tensor.byteRange.count
+      progress(done)
+    }
+    let names = TensorIndex(source.tensors)
+    return MergeCheck(tensors: results, others: other.tensors.map(\.name).filter { names[$0] == nil })
+  }
+
+  private func compare(
+    _ tensor: TensorDescription, _ found: TensorDescription?, in other: any TensorSource
+  ) throws -> MergeCheck.Tensor {
+    let updates = updates[tensor.name]
+    func result(_ outcome: MergeCheck.Tensor.Outcome, _ error: Double = 0) -> MergeCheck.Tensor {
+      MergeCheck.Tensor(
+        name: tensor.name, isChanged: updates != nil, type: found?.dtype, outcome: outcome, relativeError: error)
+    }
+    guard let found, found.shape == tensor.shape else { return result(.missing, .infinity) }
+    let (file, merged) = (try source.file(of: tensor), try other.file(of: found))
+    if tensor.dtype == found.dtype {
+      let isBase = try haveEqualBytes(tensor, file, found, merged)
+      if updates == nil { return result(isBase ? .exact : .different, isBase ? 0 : .infinity) }
+      var isExact = ElementConversion.canNarrow(found.dtype)
+      if isExact {
+        var place = found.byteRange.lowerBound
+        var merger = TensorMerger(path: model.path)
+        try merger.merge(tensor, in: file, updates ?? [], to: found.dtype) { bytes in
+          isExact = try isExact && merged.read(place..<(place + bytes.count)) == bytes
+          place += bytes.count
+        }
+      }
+      if isExact { return result(.exact, try error(tensor, file, updates ?? [], found, merged)) }
+      if isBase { return result(.unmerged, try error(tensor, file, updates ?? [], found, merged)) }
+    }
+    guard ElementConversion.canWiden(tensor.dtype), ElementConversion.canWiden(found.dtype) else {
+      return result(.different, .infinity)
+    }
+    let error = try error(tensor, file, updates ?? [], found, merged)
+    return result(error <= Self.errorLimit(found.dtype) ? .rounded : .different, error)
+  }
+
+  /// ‖merged − sum‖ / ‖sum‖.
+  private func error(
+    _ tensor: TensorDescription, _ file: MappedFile, _ updates: [MatrixUpdate], _ found: TensorDescription,
+    _ merged: MappedFile
+  ) throws -> Double {
+    var (first, difference, size) = (0, 0.0, 0.0)
+    var (sums, values): ([Float], [Float]) = ([], [])
+    var merger = TensorMerger(path: model.path)
+    try merger.merge(tensor, in: file, updates, to: .f32) { bytes in
+      let count = bytes.count / 4
+      guard let start = found.dtype.byteCount(elementCount: first),
+        let byteCount = found.dtype.byteCount(elementCount: count)
+      else { return }
+      let offset = found.byteRange.lowerBound + start
+      ElementConversion.widen(bytes, .f32, count: count, into: &sums)
+      ElementConversion.widen(try merged.read(offset..<(offset + byteCount)), found.dtype, count: count, into: &values)
+      let squares = RowArithmetic.squares(sums, values)
+      difference += squares.difference
+      size += squares.size
+      first += count
+    }
+    let ratio = (difference / size).squareRoot()
+    return difference == 0 ? 0 : ratio.isNaN ? .infinity : ratio
+  }
+
+  private func haveEqualBytes(
+    _ tensor: TensorDescription, _ file: MappedFile, _ other: TensorDescription, _ otherFile: MappedFile
+  ) throws -> Bool {
+    guard tensor.byteRange.count == other.byteRange.count else { return false }
+    for start in stride(from: 0, to: tensor.byteRange.count, by: 1 << 20) {
+      let end = min(start + (1 << 20), tensor.byteRange.count)
+      let (one, two) = (tensor.byteRange.lowerBound, other.byteRange.lowerBound)
+      guard try file.read((one + start)..<(one + end)) == otherFile.read((two + start)..<(two + end)) else {
+        return false
+      }
+    }
+    return true
+  }
+}

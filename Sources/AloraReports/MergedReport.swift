@@ -1,0 +1,146 @@
+package import AloraJSON
+package import AloraMerge
+internal import AloraSystem
+internal import AloraTensors
+package import AloraVerification
+
+/// Whether a merged model is the sum of a base and an adapter.
+package struct MergedReport: Sendable {
+  let model: String
+  let adapter: String
+  let merged: String
+  let weights: MergeCheck
+  let logits: Result<MergedLogits, Skipped>
+
+  /// Why logits weren't compared.
+  package struct Skipped: Error {
+    let reason: String
+
+    package init(_ reason: String) { self.reason = reason }
+  }
+
+  package init(
+    model: String, adapter: String, merged: String, weights: MergeCheck, logits: Result<MergedLogits, Skipped>
+  ) {
+    self.model = model
+    self.adapter = adapter
+    self.merged = merged
+    self.weights = weights
+    self.logits = logits
+  }
+
+  package var passed: Bool { weights.passed && ((try? logits.get().passed) ?? true) }
+
+  // MARK: Words
+
+  private var changed: [MergeCheck.Tensor] { weights.tensors.filter(\.isChanged) }
+
+  private var weightsDetail: String {
+    let exact = changed.count { $0.outcome == .exact }
+    let types = Set(changed.compactMap { $0.type?.name }).sorted().joined(separator: ", ")
+    return
+      "\(exact) of \(counted(changed.count, "changed tensor")) \(exact == 1 ? "is" : "are") the sum's bytes in \(types); "
+      + "the largest rounding error is \(Figure(weights.largestError)) of a tensor's norm"
+  }
+
+  private var weightFailures: [String] {
+    let wrong = weights.tensors.filter { $0.outcome != .exact && $0.outcome != .rounded }
+    let shown = wrong.prefix(8).map { tensor in
+      let what =
+        switch tensor.outcome {
+        case .unmerged: "it is the base's, and the adapter changes it"
+        case .missing: "the merged model lacks it, or has another shape"
+        case .different where !tensor.isChanged: "it differs from the base's, and the adapter doesn't change it"
+        case .different, .exact, .rounded:
+          "it is \(Figure(tensor.relativeError)) of its norm from the sum, more than \(tensor.type?.name ?? "its type") rounds"
+        }
+      return "tensor \(tensor.name): \(what)"
+    }
+    return shown + (wrong.count > shown.count ? ["\(wrong.count - shown.count) more tensors differ"] : [])
+  }
+
+  private static func detail(_ logits: MergedLogits) -> String {
+    "merged and adapted logits differ by \(Figure(logits.largestDifference)) (limit \(Figure(logits.limit))), the adapter "
+      + "changes them by \(Figure(logits.largestEffect)); \(counted(logits.rowCount, "row"))"
+  }
+
+  private static func failure(_ logits: MergedLogits) -> String {
+    logits.largestDifference > logits.limit
+      ? "the logits differ by more than the rounding of the weights explains"
+      : "the merged model is nearer to the base than to the base with its adapter"
+  }
+
+  // MARK: Forms
+
+  package var list: CheckList {
+    let weightCheck = CheckList.Check(
+      name: "merged weights", outcome: weights.passed ? .passed : .failed, detail: weightsDetail,
+      failures: weightFailures)
+    let logitCheck =
+      switch logits {
+      case .success(let logits):
+        CheckList.Check(
+          name: "merged logits", outcome: logits.passed ? .passed : .failed, detail: Self.detail(logits),
+          failures: logits.passed ? [] : [Self.failure(logits)])
+      case .failure(let skipped):
+        CheckList.Check(name: "merged logits", outcome: .skipped, detail: skipped.reason, failures: [])
+      }
+    let checks = [weightCheck, logitCheck]
+    return CheckList(
+      title: "alora verify (merged)", subject: merged, properties: [("base", model), ("adapter", adapter)],
+      checks: checks,
+      tests: checks.map { check in
+        CheckList.Test(
+          group: "merged", name: check.name, outcome: check.outcome,
+          messages: check.outcome == .skipped ? [check.detail] : check.failures, output: check.detail)
+      })
+  }
+
+  package func text(style: TextStyle) -> String {
+    list.checks.map { check in
+      let mark =
+        switch check.outcome {
+        case .passed: style.styled("✓", .green)
+        case .failed: style.styled("✗", .red)
+        case .skipped: style.styled("-", .dim)
+        }
+      let lines = check.failures.map { "  \($0.escapingControlCharacters())\n" }.joined()
+      return "\(mark) \(check.name.padded(to: 18))\(check.detail.escapingControlCharacters())\n" + lines
+    }.joined()
+  }
+
+  /// For machines (schemas/verify-merged.schema.json).
+  package var json: JSONValue {
+    .members([
+      "model": .string(model), "adapter": .string(adapter), "merged": .string(merged), "passed": .boolean(passed),
+      "weights": .members([
+        "passed": .boolean(weights.passed), "largest_error": number(weights.largestError),
+        "tensors": .array(
+          changed.map { tensor in
+            [
+              "name": .string(tensor.name), "type": tensor.type.map { .string($0.name) } ?? .null,
+              "outcome": .string("\(tensor.outcome)"), "relative_error": number(tensor.relativeError),
+            ]
+          }),
+        "failures": .array(weightFailures.map { .string($0) }), "others": .array(weights.others.map { .string($0) }),
+      ]),
+      "logits": logitsJSON,
+    ])
+  }
+
+  private var logitsJSON: JSONValue {
+    switch logits {
+    case .failure(let skipped): ["passed": .null, "reason": .string(skipped.reason)]
+    case .success(let logits):
+      [
+        "passed": .boolean(logits.passed), "row_count": .integer(logits.rowCount),
+        "largest_difference": number(logits.largestDifference), "limit": number(logits.limit),
+        "largest_effect": number(logits.largestEffect), "distance_to_adapted": number(logits.distanceToAdapted),
+        "distance_to_base": number(logits.distanceToBase),
+      ]
+    }
+  }
+
+  /// JSON has no infinity.
+  private func number(_ value: Double) -> JSONValue { value.isFinite ? .number(value) : .null }
+}

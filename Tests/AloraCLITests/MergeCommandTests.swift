@@ -1,0 +1,82 @@
+import AloraJSON
+import AloraTestSupport
+import Foundation
+import Testing
+
+/// `alora merge` and `alora verify --merged` from the outside.
+@Suite struct MergeCommandTests {
+  /// A copy of a fixture's adapter without its invocation.
+  private func plainAdapter(_ name: String, in directory: String) throws -> String {
+    let copy = directory + "/adapter"
+    try FileManager.default.copyItem(atPath: testData("inference/\(name)/adapter"), toPath: copy)
+    let path = copy + "/adapter_config.json"
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    try text.replacing(/"alora_invocation_tokens": *\[[^\]]*\]/, with: "\"alora_invocation_tokens\": null")
+      .write(toFile: path, atomically: true, encoding: .utf8)
+    return copy
+  }
+
+  private func validate(_ output: String, _ schema: String) throws -> JSON {
+    let json = try parseJSON(output)
+    #expect(try SchemaValidator(path: testData("../schemas/\(schema).schema.json")).violations(in: json) == [])
+    return json
+  }
+
+  @Test(arguments: [
+    "llama-lora", "qwen3", "granite-moe-hybrid", "qwen3-moe-experts", "gpt-oss-experts", "llama4-experts",
+  ])
+  func aMergedModelIsVerified(_ name: String) throws {
+    try withTemporaryDirectory { directory in
+      let (base, adapter) = (try testData("inference/\(name)/base"), try plainAdapter(name, in: directory))
+      let merged = directory + "/merged"
+      let call = ["merge", "--model", base, "--adapter", adapter, "--outdir", merged, "--json"]
+      let dry = try runAlora(call + ["--dry-run"])
+      #expect(try validate(dry.output, "merge")["written"].boolean() == false)
+      #expect(!FileManager.default.fileExists(atPath: merged))
+      let result = try runAlora(call)
+      #expect(result.status == 0, "\(result.errors)")
+      #expect(try validate(result.output, "merge")["tensors"].elements().count > 0)
+      #expect(try runAlora(call).status == 4)
+      #expect(try runAlora(call + ["--force"]).status == 0)
+
+      let verify = ["verify", "--model", base, "--adapter", adapter, "--json", "--merged"]
+      let verified = try runAlora(verify + [merged])
+      #expect(verified.status == 0, "\(name): \(verified.output)\(verified.errors)")
+      #expect(try validate(verified.output, "verify-merged")["logits"]["passed"].boolean())
+      // The base isn't the merged model.
+      let unmerged = try runAlora(verify + [base])
+      #expect(unmerged.status == 1)
+      #expect(try validate(unmerged.output, "verify-merged")["passed"].boolean() == false)
+    }
+  }
+
+  @Test func aRefusalThatRecommendsMergingPrintsTheCommandAndItWorks() throws {
+    try withTemporaryDirectory { directory in
+      let (base, adapter) = (try testData("inference/llama/base"), try testData("merge/dora"))
+      let refused = try runAlora(["convert", adapter, "--base", base, "-o", directory + "/a.gguf"])
+      #expect(refused.status == 3)
+      let command = "alora merge --model \(base) --adapter \(adapter) --outdir merged"
+      #expect(refused.errors.contains(command), "\(refused.errors)")
+      let words = command.split(separator: " ").dropFirst().map(String.init)
+      #expect(try runAlora(words, directory: directory).status == 0)
+      let verified = try runAlora(
+        ["verify", "--model", base, "--adapter", adapter, "--merged", directory + "/merged"])
+      #expect(verified.status == 0, "\(verified.output)\(verified.errors)")
+    }
+  }
+
+  @Test func anActivatedAdapterAndWrongCallsAreRefused() throws {
+    let path = try testData("inference/llama")
+    let refused = try runAlora(
+      ["merge", "--model", path + "/base", "--adapter", path + "/adapter", "--outdir", "/tmp/alora-never"])
+    #expect(refused.status == 3)
+    #expect(refused.errors.contains("active only from its invocation on"))
+    let call = ["merge", "--model", path + "/base", "--adapter", path + "/adapter"]
+    for options in [
+      [], ["--outdir", "a", "--outfile", "b"], ["--outfile", "-"], ["--outdir", "a", "--outtype", "f16"],
+    ] {
+      #expect(try runAlora(call + options).status == 2, "\(options)")
+    }
+    #expect(try runAlora(call + ["--outfile", "a.gguf", "--outtype", "q4_k"]).status == 2)
+  }
+}
