@@ -26,7 +26,7 @@ package struct MergedLogits: Hashable, Sendable {
   /// - Throws: ``InferenceError``, ``FileError``.
   package init(evaluator: Evaluator, adapter: Adapter, merged: Evaluator, weightError: Double) throws {
     var (count, largest, effect, toAdapted, toBase, size) = (0, 0.0, 0.0, 0.0, 0.0, 0)
-    let prompts = VerificationPrompt.standard(invocation: nil, vocabularySize: evaluator.model.vocabularySize)
+    let prompts = NamedPrompt.standard(invocation: nil, vocabularySize: evaluator.model.vocabularySize)
     for prompt in prompts {
       func rows(_ evaluator: Evaluator, _ adapter: Adapter?) throws -> [[Float]] {
         let sequence = TokenSequence(
