@@ -56,9 +56,10 @@ let package = Package(
     module("AloraSystem", ["CLinux"]),
     module("AloraTensors", ["AloraSystem", "CAloraKernels"]),
     module("AloraJSON", ["AloraSystem", "CJSON"]),
+    module("AloraYAML", ["AloraSystem", "CYAML"]),
     module("AloraRegex", ["AloraSystem", "COnig"]),
     module("AloraSchemas", ["AloraSystem", "AloraJSON"]),
-    module("AloraModelCard", ["AloraSystem", "AloraRegex", "CYAML"]),
+    module("AloraModelCard", ["AloraSystem", "AloraRegex", "AloraYAML"]),
     module("AloraGGUF", ["AloraSystem", "AloraTensors"]),
     module("AloraNPZ", ["AloraTensors", "AloraSystem", "CZlib"]),
     module("AloraSafetensors", ["AloraSystem", "AloraJSON", "AloraTensors"]),
@@ -106,6 +107,12 @@ let package = Package(
         "AloraTemplates", "AloraTensors", "AloraTokenization",
       ]),
     module(
+      "AloraIntrinsics",
+      [
+        "AloraAdapters", "AloraConversion", "AloraGeneration", "AloraJSON", "AloraModels", "AloraSchemas",
+        "AloraSystem", "AloraTemplates", "AloraTokenization", "AloraYAML",
+      ]),
+    module(
       "AloraServing",
       [
         "AloraAdapters", "AloraGeneration", "AloraInference", "AloraJSON", "AloraModels", "AloraSystem",
@@ -134,8 +141,8 @@ let package = Package(
       "AloraReports",
       [
         "AloraModels", "AloraSystem", "AloraAdapters", "AloraConversion", "AloraEngineCheck", "AloraGGUF",
-        "AloraGeneration", "AloraInference", "AloraInspection", "AloraJSON", "AloraMerge", "AloraModelCard", "AloraNPZ",
-        "AloraSafetensors", "AloraTensors", "AloraTokenization", "AloraVerification",
+        "AloraGeneration", "AloraInference", "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraMerge",
+        "AloraModelCard", "AloraNPZ", "AloraSafetensors", "AloraTensors", "AloraTokenization", "AloraVerification",
       ]),
     module(
       "Alora",
@@ -147,7 +154,8 @@ let package = Package(
       name: "AloraCLI",
       dependencies: [
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGGUF", "AloraGeneration", "AloraInference",
-        "AloraInspection", "AloraJSON", "AloraMerge", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraReports",
+        "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraMerge", "AloraNPZ", "AloraAdapters", "AloraRegex",
+        "AloraReports",
         "AloraEngineCheck", "AloraSchemas", "AloraServer", "AloraServing", "AloraTensors", "AloraVerification",
         "AloraTokenization", "CAllocation", "CArguments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -165,8 +173,8 @@ let package = Package(
       name: "AloraFuzzTargets",
       dependencies: [
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGeneration", "AloraGGUF", "AloraInference",
-        "AloraInspection", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraAdapters", "AloraRegex", "AloraEngineCheck",
-        "AloraSchemas", "AloraTemplates", "AloraTensors", "AloraTokenization", "AloraVerification",
+        "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraAdapters", "AloraRegex",
+        "AloraEngineCheck", "AloraSchemas", "AloraTemplates", "AloraTensors", "AloraTokenization", "AloraVerification",
       ], path: "Tests/AloraFuzzTargets", swiftSettings: common),
     .testTarget(
       name: "AloraFuzzTests", dependencies: ["AloraSystem", "AloraFuzzTargets", "AloraTestSupport", "CZlib"],
@@ -222,6 +230,8 @@ let package = Package(
     tests("Alora", ["AloraTestSupport"]),
     tests("AloraCLI", ["AloraGGUF", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),
+    tests("AloraYAML"),
+    tests("AloraIntrinsics", ["AloraJSON", "AloraModels", "AloraSystem", "AloraTestSupport", "AloraYAML"]),
     tests(
       "AloraAdapters",
       [

@@ -1,6 +1,7 @@
 internal import AloraSystem
 internal import AloraConversion
 internal import AloraGGUF
+internal import AloraIntrinsics
 internal import AloraJSON
 internal import AloraReports
 internal import ArgumentParser
@@ -63,6 +64,9 @@ struct ConvertCommand: ParsableCommand {
   @Flag(help: "Convert every adapter in the tree. If one fails, the others are still converted.")
   var recursive = false
 
+  @Flag(help: "With --recursive: also write what alora serve --library and mellea read, and check each io.yaml.")
+  var index = false
+
   @Flag(name: .customLong("dry-run"), help: "Show what would be written without writing it.")
   var dryRun = false
 
@@ -99,6 +103,9 @@ struct ConvertCommand: ParsableCommand {
       }
       guard outfile == nil else { throw ValidationError("--recursive writes many files: give --outdir, not --outfile") }
       guard outdir != nil || dryRun else { throw ValidationError("--recursive needs --outdir") }
+      guard !index || outdir != nil else { throw ValidationError("--index needs --outdir") }
+    } else if index {
+      throw ValidationError("--index belongs to --recursive")
     } else if outdir != nil {
       guard outfile == nil else { throw ValidationError("give --outfile or --outdir, not both") }
     }
@@ -164,21 +171,31 @@ extension ConvertCommand {
       common.note("\(link): this link leads out of the tree and is not followed".escapingControlCharacters())
     }
     var rows: [TreeRow] = []
-    tree.run(bases, request, directory: outdir, write: { dryRun ? nil : try write($0, to: $1) }) { name, outcome in
-      rows.append(row(name, outcome))
+    var libraries: [IntrinsicLibrary] = []
+    let write = { (conversion: AdapterConversion, path: String) throws -> AdapterConversion.Summary? in
+      dryRun ? nil : try self.write(conversion, to: path)
+    }
+    if index, let outdir {
+      var library = try LibraryConversion(
+        tree, root: adapter, bases: bases, directory: outdir, replacesExisting: force || dryRun)
+      library.run(request, write: write) { rows.append(row($0, $1, $2)) }
+      if !dryRun { libraries = try library.writeLists(replacesExisting: force) }
+    } else {
+      tree.run(bases, request, directory: outdir, write: write) { rows.append(row($0, $1)) }
     }
     if common.json {
-      Console.standardOutput.write(
-        JSONValue.object([.init("adapters", .array(rows.compactMap(\.json)))]).serialized() + "\n")
+      Console.standardOutput.write(TreeRow.json(rows, libraries).serialized() + "\n")
     } else {
-      Console.standardOutput.write(TreeRow.table(rows, style: Console.standardOutput.style))
+      Console.standardOutput.write(TreeRow.table(rows, libraries, style: Console.standardOutput.style))
     }
     if let worst = rows.compactMap(\.failure).map(ExitStatus.init).max(by: { $0.rawValue < $1.rawValue }) {
       throw worst
     }
   }
 
-  private func row(_ name: String, _ outcome: TreeConversion.Outcome) -> TreeRow {
+  private func row(
+    _ name: String, _ outcome: TreeConversion.Outcome, _ findings: [IntrinsicFinding] = []
+  ) -> TreeRow {
     func failed(_ error: any Error, isAdapter: Bool) -> TreeRow {
       let known = error as? any DiagnosedError
       return TreeRow(
@@ -187,7 +204,9 @@ extension ConvertCommand {
     }
     return switch outcome {
     case .planned(let conversion, let output, let summary):
-      TreeRow(adapter: name, conversion: conversion, output: output, summary: summary, hasJSON: common.json)
+      TreeRow(
+        adapter: name, conversion: conversion, output: output, summary: summary, findings: findings,
+        hasJSON: common.json)
     case .failed(let error): failed(error, isAdapter: true)
     case .unsearchable(let error): failed(error, isAdapter: false)
     }

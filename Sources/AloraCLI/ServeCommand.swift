@@ -1,5 +1,6 @@
 internal import AloraGeneration
 internal import AloraInference
+internal import AloraIntrinsics
 internal import AloraModels
 internal import AloraJSON
 internal import AloraRegex
@@ -25,6 +26,11 @@ struct ServeCommand: ParsableCommand {
       """)
 
   @OptionGroup var served: ServedModelOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "A directory that alora convert --recursive --index wrote: all its adapters.", valueName: "dir"))
+  var library: String?
 
   @Option(
     help: ArgumentHelp(
@@ -123,9 +129,13 @@ struct ServeCommand: ParsableCommand {
     let encoder = try ConversationEncoder(
       tokenizer: loaded.source.tokenizer(), template: loaded.source.chatTemplate(), path: served.model)
     let registry = AdapterRegistry(baseNames: alias.isEmpty ? [Self.name(ofModel: served.model)] : alias)
-    for (name, adapter) in try served.adapters(of: loaded, pool, comparesTemplates: encoder.template != nil, common) {
+    let ofLibrary = try library.map { try ServedLibrary(directory: $0).adapters } ?? []
+    let adapters = try served.adapters(
+      ofLibrary.map { NamedPath(name: $0.name, path: $0.path) }, of: loaded, pool,
+      comparesTemplates: encoder.template != nil, common)
+    for (name, adapter) in adapters {
       do { try registry.add(adapter, named: name) } catch AdapterNameError.taken {
-        throw ValidationError("'\(name)' is also the base's name. Give one of them another name.")
+        throw ValidationError("'\(name)' is also the base's name, or another adapter's. Give one of them another name.")
       } catch { throw ValidationError("Too many adapters.") }
     }
     var limits = ServingEngine.Limits()

@@ -18,11 +18,13 @@ struct ServedModelOptions: ParsableArguments {
 
   /// The adapters by their names, with notes of what users should know.
   ///
-  /// - Parameter comparesTemplates: whether their own chat templates matter.
+  /// - Parameters:
+  ///   - further: adapters that other options name.
+  ///   - comparesTemplates: whether their own chat templates matter.
   func adapters(
-    of model: Model, _ pool: ThreadPool, comparesTemplates: Bool, _ common: CommonOptions
+    _ further: [NamedPath] = [], of model: Model, _ pool: ThreadPool, comparesTemplates: Bool, _ common: CommonOptions
   ) throws -> [(name: String, adapter: Adapter)] {
-    let adapters = try NamedPath.all(adapter).map {
+    let adapters = try (NamedPath.all(adapter) + further).map {
       (name: $0.name, adapter: try Adapter(path: $0.path, model: model, pool: pool))
     }
     for (_, adapter) in adapters where !common.quiet {

@@ -1,5 +1,6 @@
 internal import AloraAdapters
 internal import AloraGeneration
+internal import AloraIntrinsics
 internal import AloraJSON
 internal import AloraReports
 internal import AloraSystem
@@ -48,8 +49,13 @@ struct TokensCommand: ParsableCommand {
     }
     for note in survey.source.notes { common.note("\(NoteText(note))".escapingControlCharacters()) }
     if let problem = survey.templateProblem { common.note("\(problem); ordinary prompts are not checked") }
-    let (report, output) = (TokensReport(survey, prompt: prompt, transformers5: other), Console.standardOutput)
+    let ofConfiguration = try IntrinsicLint.findings(survey, base: base)
+    let report = TokensReport(
+      survey, configurationFindings: ofConfiguration, prompt: prompt, transformers5: other)
+    let output = Console.standardOutput
     output.write(common.json ? report.json.serialized() + "\n" : report.text(output.style))
-    if survey.findings.contains(where: { $0.severity == .error }) { throw ExitStatus.checkFailed }
+    let isWrong =
+      survey.findings.contains { $0.severity == .error } || ofConfiguration.contains { $0.severity == .error }
+    if isWrong { throw ExitStatus.checkFailed }
   }
 }

@@ -90,6 +90,18 @@ package enum AdapterConversion {
     }
   }
 
+  /// The base of a conversion to GGUF.
+  package var base: ConversionBase? { if case .gguf(let conversion) = self { conversion.base } else { nil } }
+
+  /// The invocation's tokens; nil for a plain LoRA.
+  package var invocationTokens: [Int]? {
+    switch self {
+    case .gguf(let conversion): conversion.plan.invocationTokens
+    case .peft(let plan): plan.invocationTokens
+    case .edit(let edit): edit.adapter.invocationTokens
+    }
+  }
+
   package var byteCount: Int {
     switch self {
     case .gguf(let conversion): conversion.plan.layout.byteCount

@@ -1,4 +1,5 @@
 internal import AloraSystem
+internal import AloraYAML
 
 /// Who made an adapter, from what, and under which terms: the `general.*` keys of its GGUF.
 ///
@@ -181,7 +182,7 @@ extension AdapterIdentity {
         usable.append(value)
       }
       return usable.isEmpty && !values.isEmpty ? nil : .list(usable)
-    case .null, .map, nil: return bases
+    default: return bases
     }
   }
 
@@ -240,9 +241,9 @@ extension AdapterIdentity {
     switch value {
     case .list(let values): models = values
     case .text: models = value.map { [$0] } ?? []
-    // Written as the reference writes it: a card that names the field and no model.
-    case .null, .map: models = []
     case nil: return
+    // Written as the reference writes it: a card that names the field and no model.
+    default: models = []
     }
     add("\(prefix).count", .uint32(UInt32(clamping: models.count)))
     for (index, model) in models.enumerated() {

@@ -1,3 +1,5 @@
+internal import AloraYAML
+
 /// The README.md of an adapter that is written from what its GGUF records, so that converting it again records the same.
 package struct ModelCardText: Sendable {
   /// The front matter and a title.

@@ -60,6 +60,9 @@ package struct CompiledSchema: Sendable {
     edgeStarts = starts(nodes.map(\.edges.count))
     nextStarts = starts(nodes.map(\.next.count))
     callStarts = starts(nodes.map(\.calls.count))
+    // Too many alternatives at the very beginning are a fault of the schema, not of a text.
+    var states = SchemaStates(self)
+    _ = try states.start()
   }
 
   /// Only the body of a string, for what stays within one.

@@ -154,8 +154,9 @@ struct SchemaCompiler {
     let constraint = try SchemaConstraint(keywords, self)
     if let values = constraint.values {
       let shape = try ObjectShape(keywords, self)
+      var tree = LiteralTree()
       for value in values where try fits(value, keywords, constraint, shape, depth: 0) {
-        try literal(value, start, end)
+        try literal(value, start, end, sharing: &tree)
       }
       return
     }
@@ -172,6 +173,41 @@ struct SchemaCompiler {
   }
 
   // MARK: - Literals
+
+  /// The nodes of literals that begin alike, so that long lists have few alternatives at each place.
+  private struct LiteralTree {
+    private var nodes: [UInt64: Int32] = [:]
+
+    subscript(node: Int32, byte: UInt8) -> Int32? {
+      get { nodes[UInt64(UInt32(bitPattern: node)) << 8 | UInt64(byte)] }
+      set { nodes[UInt64(UInt32(bitPattern: node)) << 8 | UInt64(byte)] = newValue }
+    }
+  }
+
+  /// One value of a list. Strings share what they begin with.
+  private mutating func literal(
+    _ value: SchemaValue, _ from: Int32, _ to: Int32, sharing tree: inout LiteralTree
+  ) throws(SchemaError) {
+    guard case .string(let text) = value else { return try literal(value, from, to) }
+    try budget.spend(text.utf8.count)
+    var current = from
+    for byte in [UInt8(ascii: "\"")] + text.utf8 {
+      if let known = tree[current, byte] {
+        current = known
+        continue
+      }
+      let next = try network.node()
+      let isOpening = current == from
+      tree[current, byte] = next
+      if !isOpening, byte < 0x20 || byte == 0x22 || byte == 0x5C {
+        try escape(byte, current, next)
+      } else {
+        network.edge(current, byte...byte, next)
+      }
+      current = next
+    }
+    network.edge(current, "\"", to)
+  }
 
   /// One value, its members in the order of the schema.
   mutating func literal(_ value: SchemaValue, _ from: Int32, _ to: Int32) throws(SchemaError) {

@@ -6,6 +6,7 @@ import AloraGGUF
 import AloraGeneration
 import AloraInference
 import AloraInspection
+import AloraIntrinsics
 import AloraJSON
 import AloraModelCard
 import AloraNPZ
@@ -26,7 +27,7 @@ import AloraVerification
 /// What an input is read as.
 public enum Target: String, CaseIterable, Sendable {
   case json, gguf, safetensors, shards, npz, adapter, tokenizer, template, convert, model
-  case golden, cache, response, script, card, pattern, graph, prompts, baseline, engine, schema
+  case golden, cache, response, script, card, pattern, graph, prompts, baseline, engine, schema, intrinsic
   /// A planted fault, to prove that faults are found.
   case proof
 
@@ -50,6 +51,7 @@ public enum Target: String, CaseIterable, Sendable {
     case .card: ["README.md"]
     case .graph: ["config.json"]
     case .prompts: ["prompts.jsonl"]
+    case .intrinsic: ["io.yaml"]
     case .baseline: ["baseline.json"]
     case .engine: ["model.gguf", "adapter.gguf"]
     case .response, .pattern, .schema: []
@@ -90,6 +92,7 @@ public enum Target: String, CaseIterable, Sendable {
       _ = identity.defaultFileName(outputType: "F32")
     case .pattern: match(parts)
     case .schema: try FuzzSchema.read(parts)
+    case .intrinsic: _ = try IntrinsicLint(IntrinsicConfiguration(path: paths[0])).findings()
     case .graph: _ = try ModelGraph(configuration: JSONDocument(path: paths[0], allowsNonFinite: true).root)
     }
   }

@@ -119,6 +119,10 @@ enum SchemaDifference {
   case spelledNumber
   /// llguidance has a 60th second in every minute.
   case leapSecond
+  /// llguidance has 29 February in every year.
+  case leapDay
+  /// llguidance lacks some IPv6 addresses that end in an IPv4 address.
+  case mixedAddress
   case unexplained
 
   init(before: [UInt8], token: [UInt8], isOurs: Bool, schema: String) {
@@ -140,6 +144,10 @@ enum SchemaDifference {
       self = .spelledNumber
     } else if !isOurs, before.last == UInt8(ascii: ":"), token.first == UInt8(ascii: "6"), schema.contains("time") {
       self = .leapSecond
+    } else if !isOurs, before.suffix(5) == Array("-02-2".utf8)[...], token.first == UInt8(ascii: "9") {
+      self = .leapDay
+    } else if isOurs, schema.contains("ipv6"), before.contains(UInt8(ascii: ":")), token.contains(UInt8(ascii: ".")) {
+      self = .mixedAddress
     } else {
       self = .unexplained
     }

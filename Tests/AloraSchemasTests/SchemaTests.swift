@@ -232,6 +232,20 @@ import Testing
     return whole % part == 0
   }
 
+  @Test func longListsOfTextsAreFollowed() throws {
+    let names = (0..<6_000).map { "\"name\($0)\"" } + [#""a\"b""#, #""a\n""#, "\"\""]
+    let schema = #"{"enum":["# + names.joined(separator: ",") + "]}"
+    #expect(try verdict(schema, "\"name5999\"") == true)
+    #expect(try verdict(schema, "\"name6000") == nil)
+    #expect(try verdict(schema, #""a\"b""#) == true && verdict(schema, #""a\u000a""#) == true)
+    #expect(try verdict(schema, "\"\"") == true && verdict(schema, "\"\"b") == nil)
+  }
+
+  @Test func aBeginningWithTooManyAlternativesIsRefusedWithTheSchema() throws {
+    let alternatives = (0..<5_000).map { "{\"const\":[\($0)]}" }.joined(separator: ",")
+    #expect(caught(SchemaError.self) { _ = try compiled("{\"anyOf\":[\(alternatives)]}") }?.code == .tooComplex)
+  }
+
   @Test func endTokensAreAllowedWhereTheValueIsComplete() throws {
     let tokens = ["{", "}", "\"a\"", ":", "1", "12", "1}", ",", " ", ": 1", "", "x"].map { Array($0.utf8) }
     let vocabulary = try SchemaVocabulary(tokens, endTokens: [10])

@@ -1,5 +1,6 @@
 package import AloraJSON
 import Foundation
+import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -27,6 +28,7 @@ package struct LoopbackResponse: Sendable {
 /// A connection to a server on the loopback. Its waits block a thread of their own, not one that tasks run on.
 package final class LoopbackConnection: Sendable {
   private let descriptor: Int32
+  private let received = Mutex<[UInt8]>([])
 
   package init(port: Int) throws {
     #if canImport(Glibc)
@@ -69,15 +71,16 @@ package final class LoopbackConnection: Sendable {
     }
   }
 
-  /// What comes until the text occurs, or the end.
+  /// All that has come by the time the text has occurred, or by the end. On a busy machine, one call may take in what a later
+  /// one waits for, so each returns everything.
   package func receive(until text: String) async throws -> String {
-    var bytes: [UInt8] = []
-    while !String(decoding: bytes, as: UTF8.self).contains(text) {
+    func soFar() -> String { String(decoding: received.withLock { $0 }, as: UTF8.self) }
+    while !soFar().contains(text) {
       let more = try await receive()
       guard !more.isEmpty else { break }
-      bytes += more
+      received.withLock { $0 += more }
     }
-    return String(decoding: bytes, as: UTF8.self)
+    return soFar()
   }
 
   private static func blocking<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws

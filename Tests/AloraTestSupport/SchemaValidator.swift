@@ -35,6 +35,7 @@ package struct SchemaValidator {
       case "minItems": if value.kind == .array, try value.elements().count < rule.integer() { report("too short") }
       case "maxItems": if value.kind == .array, try value.elements().count > rule.integer() { report("too long") }
       case "minLength": if value.kind == .string, try value.string().count < rule.integer() { report("too short") }
+      case "maxLength": if value.kind == .string, try value.string().count > rule.integer() { report("too long") }
       case "pattern":
         if value.kind == .string, try value.string().firstMatch(of: Regex(rule.string())) == nil {
           report("doesn't match \(rule.excerpt)")

@@ -2,8 +2,7 @@
 
     compare_schemas.py --alora .build/debug/alora --model M.gguf [--count 60] [--seed 1]
 
-Needs jsonschema. Numbers are read as decimals, as JSON has them. An answer that the limit of tokens cut short has to be the
-beginning of JSON, and is counted apart.
+Needs jsonschema. Numbers are read as decimals, as JSON has them. An answer that the limit of tokens cut short is counted apart.
 """
 import argparse
 import decimal
@@ -48,12 +47,13 @@ def main():
             continue
         try:
             value = json.loads(answer["text"], parse_float=decimal.Decimal)
-            checker = jsonschema.FormatChecker()
-            jsonschema.Draft202012Validator(schema, format_checker=checker).validate(value)
+            # Not FormatChecker(): that has draft 3's times, without a zone.
+            draft = jsonschema.Draft202012Validator
+            draft(schema, format_checker=draft.FORMAT_CHECKER).validate(value)
             whole += 1
         except (ValueError, jsonschema.ValidationError) as error:
             wrong += 1
-            print("wrong:", given, answer["text"], str(error).splitlines()[0])
+            print("wrong:", given, answer["text"], str(error).splitlines()[0], flush=True)
     print(f"{whole} whole answers that fit, {wrong} that don't, {cut} cut short, {refused} schemas refused")
     sys.exit(1 if wrong or not whole else 0)
 

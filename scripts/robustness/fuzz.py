@@ -38,7 +38,7 @@ BUILD = ROOT / ".build-fuzz"
 CORPUS_BYTES = 400_000
 # The greatest risks first: what comes from strangers most often, and is the least regular.
 TARGETS = ["gguf", "safetensors", "npz", "tokenizer", "template", "convert", "adapter", "shards", "model", "json", "golden", "cache",
-           "response", "script", "card", "pattern", "graph", "prompts", "baseline", "engine", "schema"]
+           "response", "script", "card", "pattern", "graph", "prompts", "baseline", "engine", "schema", "intrinsic"]
 LOCK = threading.Lock()
 # Swift's own backtracer waits for ever on a process that a sanitizer has ended.
 QUIET = {"SWIFT_BACKTRACE": "enable=no"}

@@ -12,6 +12,26 @@ import zipfile
 from shared import DATA
 
 SEPARATOR = b"\n=-=-=\n"
+# io.yaml files whose paths go through each form of schema.
+INTRINSICS = [
+    f"""model: ~
+response_format: '{schema}'
+transformations:
+  - {{type: likelihood, input_path: {path}, categories_to_values: {{a: 1.0, 'b': 0.5, yes: 0, 3: 1}}}}
+  - {{type: nest, input_path: [], field_name: x}}
+instruction: "{{last_message}} {{{{}}}}"
+parameters: {{temperature: 0.0}}
+sentence_boundaries: {{documents: c}}
+docs_as_message: json
+"""
+    for schema, path in [
+        ('{"type":"object","properties":{"l":{"enum":["a","b"]}},"required":["l"]}', "[l]"),
+        ('{"type":"array","items":{"$ref":"#/$defs/v"},"$defs":{"v":{"type":"boolean"}}}', "[~]"),
+        ('{"type":"array","prefixItems":[{"const":"a"},{"enum":[3]}],"items":false,"minItems":2}', "[1]"),
+        ('{"anyOf":[{"type":"string"},{"type":"object","properties":{"l":{"type":"integer"}}}]}', "[]"),
+        ('{"type":"object","additionalProperties":{"type":"array","items":{"enum":["a"]}}}', "[k, 0]"),
+    ]
+] + ["model: *x\n", "a: [[[[[[[[[[[[[[[[[[", "response_format: {type: object}\ntransformations: 3\nname: ~\n"]
 TEXT = "Ein <s> text, 12345 \u00e9\u4e2d ab ab\u0301\u0308".encode()
 
 
@@ -37,6 +57,8 @@ def seeds(target):
         return [p.read_bytes() for p in files("**/README.md")] + cards()
     if target == "pattern":
         return [pattern.encode() + SEPARATOR + TEXT for pattern in patterns()]
+    if target == "intrinsic":
+        return [text.encode() for text in INTRINSICS]
     if target == "schema":
         cases = json.loads((DATA / "schemas/cases.json").read_text())["cases"]
         return [json.dumps(case["schema"]).encode() + SEPARATOR + bytes(range(3, 60, 7)) for case in cases]
@@ -278,6 +300,8 @@ def words(target):
         found.update(re.findall(rb'"([A-Za-z_]{2,40})"', path.read_bytes()))
     if target == "template":
         found = set(re.findall(rb"[a-z_]{2,20}|\{%-?|-?%\}|\{\{|\}\}", b" ".join(seeds("template"))))
+    if target == "intrinsic":
+        found = set(re.findall(rb"[$A-Za-z_]{2,22}", b" ".join(seeds("intrinsic"))))
     if target == "schema":
         found = set(re.findall(rb'"([$A-Za-z-]{2,20})"', b" ".join(seeds("schema"))))
     if target == "tokenizer":

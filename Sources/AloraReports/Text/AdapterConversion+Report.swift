@@ -30,14 +30,6 @@ extension AdapterConversion {
 }
 
 extension AdapterConversion {
-  var invocationTokens: [Int]? {
-    switch self {
-    case .gguf(let conversion): conversion.plan.invocationTokens
-    case .peft(let plan): plan.invocationTokens
-    case .edit(let edit): edit.adapter.invocationTokens
-    }
-  }
-
   var moduleCount: Int {
     switch self {
     case .gguf(let conversion): conversion.plan.modules.count

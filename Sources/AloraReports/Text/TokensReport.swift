@@ -1,5 +1,6 @@
 internal import AloraAdapters
 package import AloraGeneration
+package import AloraIntrinsics
 package import AloraJSON
 internal import AloraSystem
 internal import AloraTokenization
@@ -32,11 +33,16 @@ package struct TokensReport {
   private let findings: [InvocationFinding]
   private let companions: [NoteText]
   private let prompt: Prompt?
+  private let configurationFindings: [IntrinsicFinding]
 
-  /// - Parameter prompt: the tokens of a prompt, if there is one.
+  /// - Parameters:
+  ///   - configurationFindings: those of the adapter's `io.yaml`.
+  ///   - prompt: the tokens of a prompt, if there is one.
   package init(
-    _ survey: InvocationSurvey, prompt: [Int]? = nil, transformers5: (className: String, tokens: [Int])? = nil
+    _ survey: InvocationSurvey, configurationFindings: [IntrinsicFinding] = [], prompt: [Int]? = nil,
+    transformers5: (className: String, tokens: [Int])? = nil
   ) {
+    self.configurationFindings = configurationFindings
     companions = survey.companions.map(\.note)
     adapter = survey.adapterPath
     tokenizerPath = survey.tokenizerPath
@@ -77,6 +83,7 @@ package struct TokensReport {
             "example": finding.example.map { .string($0) } ?? .null,
           ]
         }),
+      "io_findings": configurationFindings.isEmpty ? nil : .array(configurationFindings.map(\.json)),
       "prompt": prompt.map { prompt in
         [
           "tokens": .array(prompt.tokens.map { .integer($0) }),
@@ -115,6 +122,10 @@ package struct TokensReport {
         style: finding.severity == .error ? .red : finding.severity == .warning ? .yellow : .blue)
       if let example = finding.example { fields.add("", "e.g. \(example.debugDescription)") }
       fields.add("", "fix: \(finding.fix)")
+    }
+    for finding in configurationFindings {
+      fields.add(
+        finding.severity.rawValue, "\(IntrinsicConfiguration.fileName): \(finding.text)", style: finding.severity.style)
     }
     for companion in companions {
       fields.add("note", "\(companion)", style: .yellow)

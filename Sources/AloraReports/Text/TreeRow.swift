@@ -1,5 +1,6 @@
 internal import AloraAdapters
 package import AloraConversion
+package import AloraIntrinsics
 package import AloraJSON
 package import AloraSystem
 
@@ -12,23 +13,29 @@ package struct TreeRow {
   private let isAdapter: Bool
   private let line: String
   private let notes: [String]
+  private let findings: [IntrinsicFinding]
 
-  /// - Parameter summary: nil if nothing was written.
+  /// - Parameters:
+  ///   - summary: nil if nothing was written.
+  ///   - findings: of the adapter's `io.yaml`.
   package init(
-    adapter: String, conversion: AdapterConversion, output: String, summary: AdapterConversion.Summary?, hasJSON: Bool
+    adapter: String, conversion: AdapterConversion, output: String, summary: AdapterConversion.Summary?,
+    findings: [IntrinsicFinding] = [], hasJSON: Bool
   ) {
     self.adapter = adapter
     failure = nil
     isAdapter = true
     json =
       hasJSON
-      ? [
+      ? .members([
         "adapter": .string(adapter), "converted": .boolean(summary != nil),
         "result": conversion.json(output: output, summary: summary),
-      ] : nil
+        "io_findings": findings.isEmpty ? nil : .array(findings.map(\.json)),
+      ]) : nil
     let kind = conversion.invocationTokens.map { "aLoRA \($0)" } ?? "LoRA"
     line = "\(kind), \(counted(conversion.moduleCount, "module")) → \(output.escapingControlCharacters())"
     notes = conversion.notes(summary).map { "\($0)".escapingControlCharacters() }
+    self.findings = findings
   }
 
   /// An adapter that failed, or a directory that could not be looked through.
@@ -39,9 +46,22 @@ package struct TreeRow {
     json = ["adapter": .string(adapter), "converted": false, "error": .string(message)]
     line = message
     notes = []
+    findings = []
   }
 
-  package static func table(_ rows: [TreeRow], style: TextStyle) -> String {
+  /// - Parameter libraries: those whose lists were written.
+  package static func json(_ rows: [TreeRow], _ libraries: [IntrinsicLibrary]) -> JSONValue {
+    .members([
+      "adapters": .array(rows.compactMap(\.json)),
+      "libraries": libraries.isEmpty ? nil : .array(libraries.map(json)),
+    ])
+  }
+
+  private static func json(_ library: IntrinsicLibrary) -> JSONValue {
+    ["directory": .string(library.directory), "adapters": .array(library.entries.map { .string($0.name) })]
+  }
+
+  package static func table(_ rows: [TreeRow], _ libraries: [IntrinsicLibrary] = [], style: TextStyle) -> String {
     let width = rows.map(\.adapter.count).max() ?? 0
     var text = ""
     for row in rows {
@@ -49,10 +69,19 @@ package struct TreeRow {
       let mark = row.failure == nil ? style.styled("✓", .green) : style.styled("✗", .red)
       text += "\(mark) \(name)  \(row.line)\n"
       for note in row.notes { text += "  \(style.styled("note", .yellow))  \(note)\n" }
+      for finding in row.findings {
+        let mark = style.styled(finding.severity.rawValue, finding.severity.style)
+        text += "  \(mark)  \(IntrinsicConfiguration.fileName): \(finding.text.escapingControlCharacters())\n"
+      }
     }
     let adapters = rows.filter(\.isAdapter)
     text += "\(adapters.count { $0.failure == nil }) of \(counted(adapters.count, "adapter")) converted"
     let unread = rows.count - adapters.count
-    return text + (unread == 0 ? "\n" : ", \(counted(unread, "place")) could not be looked through\n")
+    text += unread == 0 ? "\n" : ", \(counted(unread, "place")) could not be looked through\n"
+    for library in libraries {
+      let names = library.entries.map(\.name).joined(separator: ", ")
+      text += "library \(library.directory): \(names)".escapingControlCharacters() + "\n"
+    }
+    return text
   }
 }

@@ -1,4 +1,4 @@
-"""Make golden.npz and golden-columns.npz: PEFT's float32 logits of adapter-bf16 on SmolLM2-135M-Instruct.
+"""Make golden.npz: PEFT's float32 logits of adapter-bf16 on SmolLM2-135M-Instruct.
 
 usage: make_golden.py BASE_HF_DIR        (see README.md; needs torch, transformers, peft; writes beside this file)
 """
@@ -13,7 +13,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 HERE = Path(__file__).resolve().parent
 KEPT = {"short": [39, 45]}  # rows with every logit: 200 kB each
-COLUMNS = 48
 
 
 def load(path):
@@ -44,22 +43,13 @@ def main():
     assert {p.dtype for p in adapted.parameters()} == {torch.float32}  # PEFT widens bfloat16 adapters
     invocation = adapted.peft_config["default"].alora_invocation_tokens
     tokenizer = AutoTokenizer.from_pretrained(HERE / "base-config")
-    rng = np.random.default_rng(5)
-    columns = np.sort(np.concatenate([[0, 1, 2, 5, 419, 515, 11247, 49151],
-                                      rng.choice(np.arange(600, 49000), COLUMNS - 8, replace=False)])).astype(np.int32)
-    full, sampled, titles, kept_titles = {}, {"columns": columns}, [], []
+    full, kept_titles = {}, []
     for i, (title, ids) in enumerate(prompts(tokenizer, invocation).items()):
         with torch.no_grad():
             b = base(input_ids=torch.tensor([ids]), use_cache=False).logits[0].numpy()
             a = adapted(input_ids=torch.tensor([ids]), use_cache=False).logits[0].numpy()
         start = start_of(ids, invocation)
         assert np.array_equal(a[:start], b[:start]) if start >= 0 else np.array_equal(a, b)
-        titles.append(title)
-        sampled |= {f"tokens_{i}": np.array(ids, np.int32), f"activation_start_{i}": np.int32(start)}
-        for name, logits in (("base", b), ("adapted", a)):
-            top = np.partition(logits, -2, axis=1)[:, -2:]
-            sampled |= {f"{name}_columns_{i}": logits[:, columns], f"{name}_argmax_{i}": logits.argmax(1).astype(np.int32),
-                        f"{name}_margin_{i}": top[:, 1] - top[:, 0]}
         if title in KEPT:
             k = len(kept_titles)
             kept_titles.append(title)
@@ -67,11 +57,9 @@ def main():
             full |= {f"tokens_{k}": np.array(ids, np.int32), f"positions_{k}": np.array(positions, np.int32),
                      f"base_logits_{k}": b[positions], f"adapted_logits_{k}": a[positions], f"activation_start_{k}": np.int32(start)}
         change = np.abs(a[start:] - b[start:]).max() if start >= 0 else 0
-        print(f"{title:28} tokens {len(ids)}, start {start}, change {change:.2f}, least margin "
-              f"{min(sampled[f'base_margin_{i}'].min(), sampled[f'adapted_margin_{i}'].min()):.4f}")
+        print(f"{title:28} tokens {len(ids)}, start {start}, change {change:.2f}")
     meta = {"model": "SmolLM2-135M-Instruct Q4_1 dequantized to float32", "adapter": "adapter-bf16", "by": "PEFT and transformers"}
     np.savez_compressed(HERE / "golden.npz", meta=np.array(json.dumps({**meta, "prompts": kept_titles})), **full)
-    np.savez_compressed(HERE / "golden-columns.npz", meta=np.array(json.dumps({**meta, "prompts": titles})), **sampled)
 
 
 if __name__ == "__main__":

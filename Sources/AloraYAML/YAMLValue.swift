@@ -1,34 +1,54 @@
 internal import CYAML
 
-/// YAML that is malformed, or more than a model card needs.
-struct YAMLError: Error { let problem: String }
+/// YAML that is malformed, or more than is read here.
+package struct YAMLError: Error {
+  package let problem: String
 
-/// A YAML value with scalars as text. By YAML's own rules, a card's version `1.10` would become the number 1.1, and the
-/// language `no` would become false.
-indirect enum YAMLValue: Hashable, Sendable {
+  package init(problem: String) { self.problem = problem }
+}
+
+/// A YAML value.
+package indirect enum YAMLValue: Hashable, Sendable {
   case null
   case text(String)
   case list([YAMLValue])
   case map([Member])
+  // Only with ``Scalars/typed``.
+  case boolean(Bool)
+  case integer(Int)
+  case number(Double)
+  /// A date or time, as it is spelled.
+  case timestamp(String)
 
-  struct Member: Hashable, Sendable {
-    let name: String
-    let value: YAMLValue
+  package struct Member: Hashable, Sendable {
+    /// As it is spelled.
+    package let name: String
+    package let key: YAMLValue
+    package let value: YAMLValue
   }
 
-  var text: String? { if case .text(let text) = self { text } else { nil } }
+  /// What scalars become.
+  package enum Scalars: Sendable {
+    /// Text, or null. By YAML's own rules, a card's version `1.10` would become the number 1.1, and the language `no` would
+    /// become false.
+    case text
+    /// What PyYAML's `safe_load` makes of them.
+    case typed
+  }
+
+  package var text: String? { if case .text(let text) = self { text } else { nil } }
 
   /// A list's texts, or a single text as a list of one.
-  var texts: [String]? {
+  package var texts: [String]? {
     switch self {
     case .text(let text): [text]
     case .list(let values): values.compactMap(\.text)
-    case .null, .map: nil
+    default: nil
     }
   }
 
   /// The member of that name; nil if it is missing or null.
-  subscript(name: String) -> YAMLValue? {
+  package subscript(name: String) -> YAMLValue? {
     guard case .map(let members) = self else { return nil }
     // The last one wins, as in PyYAML.
     let value = members.last { $0.name == name }?.value
@@ -36,17 +56,19 @@ indirect enum YAMLValue: Hashable, Sendable {
   }
 
   /// The first of these names that is a member, even if it is null.
-  func firstPresent(of names: [String]) -> YAMLValue? {
+  package func firstPresent(of names: [String]) -> YAMLValue? {
     guard case .map(let members) = self else { return nil }
     return names.lazy.compactMap { name in members.last { $0.name == name }?.value }.first
   }
 
   private static let depthLimit = 16
   /// No card comes near it. Each item of a list of models becomes several keys.
-  static let itemLimit = 1 << 10
+  package static let itemLimit = 1 << 10
 
   /// Parses one document. Aliases are refused: a few lines of them can stand for billions of values.
-  init(parsing text: String) throws(YAMLError) {
+  ///
+  /// - Throws: for YAML that is malformed, empty, nests deeply or uses aliases.
+  package init(parsing text: String, scalars: Scalars = .text) throws(YAMLError) {
     let bytes = [UInt8](text.utf8)
     var parser = unsafe yaml_parser_t()
     guard unsafe yaml_parser_initialize(&parser) == 1 else { throw YAMLError(problem: "no memory for the parser") }
@@ -58,7 +80,7 @@ indirect enum YAMLValue: Hashable, Sendable {
       unsafe yaml_parser_set_input_string(&parser, buffer.baseAddress, buffer.count)
       do throws(YAMLError) {
         unsafe try Self.skip([YAML_STREAM_START_EVENT, YAML_DOCUMENT_START_EVENT], &parser)
-        value = unsafe try Self.next(&parser, depth: 0) ?? .null
+        value = unsafe try Self.next(&parser, scalars, depth: 0) ?? .null
       } catch { failure = error }
     }
     if let failure { throw failure }
@@ -96,25 +118,40 @@ indirect enum YAMLValue: Hashable, Sendable {
   }
 
   /// The next value, or nil if a list or map ends.
-  private static func next(_ parser: inout yaml_parser_t, depth: Int) throws(YAMLError) -> YAMLValue? {
+  private static func next(
+    _ parser: inout yaml_parser_t, _ scalars: Scalars, depth: Int
+  ) throws(YAMLError) -> YAMLValue? {
+    unsafe try value(of: read(&parser), &parser, scalars, depth: depth)
+  }
+
+  /// The value that an event begins, or nil if it ends a list or map.
+  private static func value(
+    of event: Event, _ parser: inout yaml_parser_t, _ scalars: Scalars, depth: Int
+  ) throws(YAMLError) -> YAMLValue? {
     guard depth < depthLimit else { throw YAMLError(problem: "it nests too deeply") }
-    let event = unsafe try read(&parser)
     switch event.type {
     case YAML_SCALAR_EVENT:
-      let isNull = event.isPlain && ["", "~", "null", "Null", "NULL"].contains(event.text)
-      return isNull ? .null : .text(event.text)
+      guard event.isPlain else { return .text(event.text) }
+      if scalars == .typed { return YAMLValue(plain: event.text) }
+      return Self.nulls.contains(event.text) ? .null : .text(event.text)
     case YAML_SEQUENCE_START_EVENT:
       var values: [YAMLValue] = []
-      while let value = unsafe try next(&parser, depth: depth + 1) {
+      while let value = unsafe try next(&parser, scalars, depth: depth + 1) {
         guard values.count < itemLimit else { throw YAMLError(problem: "a list has more than \(itemLimit) items") }
         values.append(value)
       }
       return .list(values)
     case YAML_MAPPING_START_EVENT:
       var members: [Member] = []
-      while let name = unsafe try next(&parser, depth: depth + 1) {
-        guard let value = unsafe try next(&parser, depth: depth + 1) else { break }
-        if let name = name.text { members.append(Member(name: name, value: value)) }
+      while true {
+        let event = unsafe try read(&parser)
+        guard let key = unsafe try value(of: event, &parser, scalars, depth: depth + 1),
+          let value = unsafe try next(&parser, scalars, depth: depth + 1)
+        else { break }
+        // Keys that aren't scalars, or are null, name nothing.
+        if event.type == YAML_SCALAR_EVENT, key != .null {
+          members.append(Member(name: event.text, key: key, value: value))
+        }
       }
       return .map(members)
     case YAML_SEQUENCE_END_EVENT, YAML_MAPPING_END_EVENT, YAML_DOCUMENT_END_EVENT, YAML_STREAM_END_EVENT: return nil

@@ -1,0 +1,89 @@
+internal import AloraJSON
+internal import AloraSystem
+internal import AloraYAML
+
+/// An intrinsic's `io.yaml`: what a client asks an adapter, and what it makes of the answer.
+///
+/// Source: granite-common 0.4.1, `intrinsics/util.py` (`make_config_dict`), `input.py` and `output.py`; mellea reads the same
+/// files.
+package struct IntrinsicConfiguration: Sendable {
+  /// The file's name beside an adapter.
+  package static let fileName = "io.yaml"
+  static let requiredFields = ["model", "response_format", "transformations"]
+  static let optionalFields = [
+    "logprobs_workaround", "docs_as_message", "instruction", "parameters", "sentence_boundaries",
+  ]
+  static let transformationTypes = [
+    "decode_sentences", "drop_duplicates", "explode", "likelihood", "merge_spans", "nest", "project",
+  ]
+
+  package let path: String
+  /// The model that a client names unless its caller names one; nil: none.
+  let model: String?
+  /// The JSON schema of the answer; nil: any text.
+  let schema: JSONValue?
+  /// What is appended to the chat as the user's last message, as a Python format string; nil: nothing.
+  let instruction: String?
+  let likelihoods: [Likelihood]
+  /// What is wrong with the fields themselves.
+  let fieldFindings: [IntrinsicFinding]
+
+  /// The value of a category, by the probabilities of the tokens that begin it.
+  struct Likelihood: Hashable, Sendable {
+    let path: [SchemaPath.Step]
+    let categories: [Category]
+  }
+
+  struct Category: Hashable, Sendable {
+    /// As the file spells it.
+    let spelling: String
+    let value: JSONValue
+  }
+
+  /// - Throws: ``FileError``.
+  package init(path: String) throws {
+    let file = try MappedFile(path: path)
+    guard file.byteCount <= Self.largestFile else {
+      self.init(path: path, fieldFindings: [.tooLarge(byteCount: file.byteCount, limit: Self.largestFile)])
+      return
+    }
+    self.init(path: path, text: String(decoding: try file.read(0..<file.byteCount), as: UTF8.self))
+  }
+
+  private static let largestFile = 1 << 20
+
+  init(path: String, text: String) {
+    let root: YAMLValue
+    do { root = try YAMLValue(parsing: text, scalars: .typed) } catch {
+      self.init(path: path, fieldFindings: [.malformed(problem: error.problem)])
+      return
+    }
+    guard case .map(let members) = root else {
+      self.init(path: path, fieldFindings: [.malformed(problem: "it isn't a mapping of fields")])
+      return
+    }
+    var reader = IntrinsicFields(members)
+    reader.checkNames()
+    let (model, schema, instruction) = (reader.text("model"), reader.schema(), reader.text("instruction"))
+    let likelihoods = reader.likelihoods()
+    reader.checkRest()
+    self.init(
+      path: path, model: model, schema: schema, instruction: instruction, likelihoods: likelihoods,
+      fieldFindings: reader.findings)
+  }
+
+  private init(
+    path: String, model: String? = nil, schema: JSONValue? = nil, instruction: String? = nil,
+    likelihoods: [Likelihood] = [], fieldFindings: [IntrinsicFinding]
+  ) {
+    self.path = path
+    self.model = model
+    self.schema = schema
+    self.instruction = instruction
+    self.likelihoods = likelihoods
+    self.fieldFindings = fieldFindings
+  }
+
+  /// Whether clients can read the file at all.
+  var isReadable: Bool { !fieldFindings.contains { $0.identifier == "malformed" } }
+}
