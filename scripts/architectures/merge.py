@@ -4,7 +4,10 @@ For each class a tiny model gets an adapter on all of its linear modules and exp
 merges into the directory must have the bytes of PEFT's tensors, and what it merges into the base's GGUF the bytes of the
 merged model's GGUF. All numbers are such that F32 holds every sum exactly, so a difference is a misplaced element.
 
-    LLAMA_CPP=… ALORA=…/alora python merge.py [--report FILE] [CLASS …]
+    LLAMA_CPP=… ALORA=…/alora python merge.py [--engine] [--report FILE] [CLASS …]
+
+With `--engine`, `xllamacpp` loads the merged GGUF, and the log-probabilities after a prompt must agree with those of PEFT's
+adapted model within 5e-3, as `engine.py` demands of adapters.
 """
 
 import argparse
@@ -65,6 +68,17 @@ def check(spec, directory):
     return result
 
 
+def run(spec, directory):
+    """The engine's log-probabilities with a merged GGUF, against PEFT's with the adapter."""
+    import engine
+
+    # `engine.measure` converts the adapter; here it's merged, and the merged model takes the place of base and adapter.
+    oracle.convert = lambda adapter, base, output: merge(directory / "base.gguf", adapter, "--outfile", output)
+    original = engine.log_probabilities
+    engine.log_probabilities = lambda base, adapter: original(adapter or base, None)
+    return engine.measure(spec, directory)
+
+
 def main():
     import conversion
 
@@ -74,6 +88,7 @@ def main():
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--report")
+    parser.add_argument("--engine", action="store_true")
     parser.add_argument("classes", nargs="*")
     options = parser.parse_args()
     report = open(options.report, "w") if options.report else None
@@ -83,12 +98,17 @@ def main():
             continue
         for tried in oracle.variants({**spec, "size": 0}):
             directory = Path(tempfile.mkdtemp(prefix="merge-"))
-            result = trace.isolated(check, tried, directory, seconds=600)
+            result = trace.isolated(run if options.engine else check, tried, directory, seconds=600)
             shutil.rmtree(directory, ignore_errors=True)
             if "error" not in result:
                 break
         label = f"{spec['class']} {spec.get('tag', '')}".strip()
-        for key in ("directory", "GGUF"):
+        if options.engine:
+            import engine
+
+            verdict = result["verdict"] = engine.verdict(result)
+            counts[verdict] = counts.get(verdict, 0) + 1
+        for key in () if options.engine else ("directory", "GGUF"):
             verdict = f"{key} {result.get(key, 'not tried').split(':')[0]}"
             counts[verdict] = counts.get(verdict, 0) + 1
         print(label, json.dumps(result), flush=True)
