@@ -16,6 +16,8 @@
 #define WIDEN_VECTORS 1
 #define TOKEN_PANELS 1
 #define TOKEN_VECTORS 1
+#define FEW_TOKENS 4
+#define FEW_TOKENS_VECTORS 1
 
 typedef float32x4x4_t v16f;
 typedef float32x4_t v16f_part;  // what one register holds
