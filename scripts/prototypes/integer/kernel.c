@@ -34,9 +34,7 @@ INLINE v16i dots_close(v16i s, int n, dots a, int wide) { return (void)s, (void)
 INLINE v16i dots_join(v16i s, int n, dots a, int wide) { return (void)wide, i_add(shifted(s, n), a); }
 #elif defined(AVX2)  // weights of 4 bits: sums of 16 bits, at most 15 * 128 * 2 * 8 = 30720; of 8 bits: pairs of 16 bits
 typedef v16i dots;
-#ifndef PRODUCT_TOKENS
 #define PRODUCT_TOKENS 3
-#endif
 #define PRODUCT_VECTORS 1
 #define ROW_VECTORS 2
 #define BIAS 0
@@ -257,14 +255,12 @@ INLINE void strip_times_tokens(alora_type type, const int32_t *w, const float *d
         switch (tokens - i < PRODUCT_TOKENS ? tokens - i : PRODUCT_TOKENS) { CASES }                                       \
     for (size_t t = 0; t < tokens; t++) memcpy(y + t * y_stride, sums + 32 * t, 128);                                      \
   }
-#if PRODUCT_TOKENS == 12 || PRODUCT_TOKENS == 6 || PRODUCT_TOKENS == 6 || PRODUCT_TOKENS == 6
+#if PRODUCT_TOKENS == 12 || PRODUCT_TOKENS == 6 || PRODUCT_TOKENS == 6
 #define CASES CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
 #elif PRODUCT_TOKENS == 4
 #define CASES CASE(1) CASE(2) CASE(3) CASE(4)
 #elif PRODUCT_TOKENS == 3
 #define CASES CASE(1) CASE(2) CASE(3)
-#elif PRODUCT_TOKENS == 2
-#define CASES CASE(1) CASE(2)
 #else
 #define CASES CASE(1)
 #endif
