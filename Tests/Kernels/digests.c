@@ -117,7 +117,7 @@ static void check_product(const product *p, const char *name) {
 }
 
 static void products(void) {
-  static const size_t tokens[] = {1, 2, 3, 5, 12, 13, 25, 70};
+  static const size_t tokens[] = {1, 2, 3, 5, 12, 13, 25, 70, 4, 7, 8};
   for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
     for (size_t j = 0; j < sizeof tokens / sizeof tokens[0]; j++) {
       const size_t per_block = alora_type_block_columns(types[i].type);

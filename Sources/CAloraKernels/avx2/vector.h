@@ -17,6 +17,8 @@
 #define TOKEN_PANELS 1
 #define TOKEN_VECTORS 2
 #define SCAN_VECTORS 2
+#define FEW_TOKENS 8
+#define FEW_TOKENS_VECTORS 1
 
 typedef struct { __m256 a, b; } v16f;
 typedef __m256 v16f_part;  // what one register holds

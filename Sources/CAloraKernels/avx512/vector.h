@@ -17,6 +17,8 @@
 #define TOKEN_PANELS 2
 #define TOKEN_VECTORS 2
 #define SCAN_VECTORS 4
+#define FEW_TOKENS 4
+#define FEW_TOKENS_VECTORS 2
 
 static const float nibble_values[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 static const float nibble_values_minus_8[16] = {-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7};

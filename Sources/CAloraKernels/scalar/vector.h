@@ -16,6 +16,8 @@
 #define TOKEN_PANELS 1   // panels of 32 rows together when there is one token
 #define TOKEN_VECTORS 1  // vectors of one panel together when there is one token
 #define SCAN_VECTORS 1   // vectors of a head's channels together in a scan
+#define FEW_TOKENS 1     // most tokens for which weights aren't stored in a strip: 1, or 4, or 8 in groups of four;
+                         // FEW_TOKENS_VECTORS: vectors of one panel together then
 
 typedef struct { float lane[16]; } v16f;
 typedef v16f v16f_part;  // what one register holds

@@ -81,40 +81,69 @@ TARGET static void panels_times_tiles(alora_type type, const uint8_t *restrict p
   }
 }
 
-// One token: the columns of a few panels go from the packed weights into the sums, without a strip in between. A function for
-// each type, so that the sums of each stay in registers.
-//   panel: `count` panels, panel_bytes apart     sums: [count][32]
-typedef void token_product(const uint8_t *panel, size_t panel_bytes, size_t columns, const float *restrict x,
-                           float *restrict sums);
-#define TOKEN_PRODUCT(name, type, count, vectors)                                                                     \
+// Few tokens: the columns of a few panels go from the packed weights into the sums, without a strip in between. A function for
+// each type and number of tokens, so that the sums stay in registers.
+//   panel: panels, panel_bytes apart     x: [column][tile], from the first of the tokens on     sums: [token][panels][32]
+typedef void few_tokens_product(const uint8_t *panel, size_t panel_bytes, size_t columns, const float *restrict x, size_t tile,
+                                float *restrict sums);
+#define FEW_TOKENS_PRODUCT(name, type, n, panels, vectors)                                                            \
   TARGET static void name##_##type(const uint8_t *panel, size_t panel_bytes, size_t columns, const float *restrict x, \
-                                   float *restrict sums) {                                                            \
-    v16f s[2 * (count)];                                                                                              \
-    for (int v = 0; v < 2 * (count); v++) s[v] = v_set(0.0f);                                                         \
-    const columns_target t = {.x = x, .sums = s, .multiplies = 1};                                                    \
+                                   size_t tile, float *restrict sums) {                                               \
+    v16f s[2 * (n) * (panels)];                                                                                       \
+    for (int v = 0; v < 2 * (n) * (panels); v++) s[v] = v_set(0.0f);                                                  \
+    const columns_target t = {.x = x, .tile = (n) == 1 ? 1 : tile, .sums = s, .tokens = (n), .sums_row = 2 * (panels)};  \
     each_column(ALORA_TYPE_##type, panel, panel_bytes, 0, columns, vectors, t);                                       \
-    for (int v = 0; v < 2 * (count); v++) v_store(sums + 16 * v, s[v]);                                               \
+    for (int v = 0; v < 2 * (n) * (panels); v++) v_store(sums + 16 * v, s[v]);                                        \
   }
 #define EACH_TYPE(DO)                                                                                                 \
   DO(F32) DO(F16) DO(BF16) DO(Q4_0) DO(Q4_1) DO(Q5_0) DO(Q5_1) DO(Q8_0) DO(IQ4_NL) DO(MXFP4) DO(Q2_K) DO(Q3_K) DO(Q4_K) \
   DO(Q5_K) DO(Q6_K) DO(IQ4_XS)
-#define ONE_PANEL(type) TOKEN_PRODUCT(panel_times_token, type, 1, TOKEN_VECTORS)
-#define ONE_PANEL_CASE(type) case ALORA_TYPE_##type: return panel_times_token_##type;
-EACH_TYPE(ONE_PANEL)
-INLINE token_product *panel_product(alora_type type) {
-  switch (type) { EACH_TYPE(ONE_PANEL_CASE) }
-  return 0;
-}
+#define NAMED(name)                                                                                                   \
+  EACH_TYPE(DEFINE_##name)                                                                                            \
+  INLINE few_tokens_product *name(alora_type type) {                                                                  \
+    switch (type) { EACH_TYPE(CASE_##name) }                                                                          \
+    return 0;                                                                                                         \
+  }
+#define DEFINE_one_token(type) FEW_TOKENS_PRODUCT(one_token, type, 1, 1, TOKEN_VECTORS)
+#define CASE_one_token(type) case ALORA_TYPE_##type: return one_token_##type;
+NAMED(one_token)
 #if TOKEN_PANELS > 1
-#define PANELS(type) TOKEN_PRODUCT(panels_times_token, type, TOKEN_PANELS, 2 * TOKEN_PANELS)
-#define PANELS_CASE(type) case ALORA_TYPE_##type: return panels_times_token_##type;
-EACH_TYPE(PANELS)
-INLINE token_product *panels_product(alora_type type) {
-  switch (type) { EACH_TYPE(PANELS_CASE) }
-  return 0;
-}
+#define DEFINE_one_token_panels(type) FEW_TOKENS_PRODUCT(one_token_panels, type, 1, TOKEN_PANELS, 2 * TOKEN_PANELS)
+#define CASE_one_token_panels(type) case ALORA_TYPE_##type: return one_token_panels_##type;
+NAMED(one_token_panels)
 #else
-#define panels_product panel_product
+#define one_token_panels one_token
+#endif
+#if FEW_TOKENS > 1
+#define DEFINE_two_tokens(type) FEW_TOKENS_PRODUCT(two_tokens, type, 2, 1, FEW_TOKENS_VECTORS)
+#define CASE_two_tokens(type) case ALORA_TYPE_##type: return two_tokens_##type;
+#define DEFINE_three_tokens(type) FEW_TOKENS_PRODUCT(three_tokens, type, 3, 1, FEW_TOKENS_VECTORS)
+#define CASE_three_tokens(type) case ALORA_TYPE_##type: return three_tokens_##type;
+#define DEFINE_four_tokens(type) FEW_TOKENS_PRODUCT(four_tokens, type, 4, 1, FEW_TOKENS_VECTORS)
+#define CASE_four_tokens(type) case ALORA_TYPE_##type: return four_tokens_##type;
+NAMED(two_tokens)
+NAMED(three_tokens)
+NAMED(four_tokens)
+
+// Whether that is faster than a strip. Five or six tokens would be two small groups, and F32 needs no strip.
+INLINE int takes_few(alora_type type, size_t tokens) {
+  return tokens > 1 && tokens <= FEW_TOKENS && (tokens <= 4 || tokens >= 7) && type != ALORA_TYPE_F32 && one_token(type);
+}
+
+// A few tokens, in groups of at most four: a panel's weights are widened for each group, but never stored.
+TARGET static void panels_times_few(alora_type type, const uint8_t *panels, size_t panel_bytes, size_t rows_here, size_t columns,
+                                    const float *restrict x, size_t tokens, float *restrict y, size_t y_stride) {
+  few_tokens_product *const products[4] = {one_token(type), two_tokens(type), three_tokens(type), four_tokens(type)};
+  const size_t groups = (tokens + 3) / 4;
+  for (size_t row = 0; row < rows_here; row += 32)
+    for (size_t g = 0; g < groups; g++) {
+      _Alignas(64) float sums[4 * 32];
+      const size_t first = g * tokens / groups, count = (g + 1) * tokens / groups - first;
+      products[count - 1](panels + row / 32 * panel_bytes, panel_bytes, columns, x + first, tokens, sums);
+      for (size_t i = 0; i < count; i++)
+        memcpy(y + (first + i) * y_stride + row, sums + 32 * i, 4 * (rows_here - row < 32 ? rows_here - row : 32));
+    }
+}
 #endif
 
 TARGET void KERNEL(alora_matmul)(alora_type type, const void *restrict weights, size_t rows, size_t columns,
@@ -123,6 +152,14 @@ TARGET void KERNEL(alora_matmul)(alora_type type, const void *restrict weights, 
   const size_t panel_bytes = alora_panel_byte_count(type, columns), end = first_panel + panel_count;
   const uint8_t *panels = weights;
   if (token_count == 0 || tile_count == 0) return;
+#if FEW_TOKENS > 1
+  if (takes_few(type, token_count)) {
+    const size_t rows_end = 32 * end < rows ? 32 * end : rows;
+    panels_times_few(type, panels + first_panel * panel_bytes, panel_bytes, rows_end - 32 * first_panel, columns, x, token_count,
+                     y + 32 * first_panel, y_stride);
+    return;
+  }
+#endif
   if (token_count > 1) {
     const tile_range range = {.first = first_tile, .end = first_tile + tile_count, .tokens = token_count};
     for (size_t p = first_panel; p < end; p += GROUP_PANELS) {
@@ -131,13 +168,13 @@ TARGET void KERNEL(alora_matmul)(alora_type type, const void *restrict weights, 
     }
     return;
   }
-  token_product *const one = panel_product(type), *const several = panels_product(type);
+  few_tokens_product *const one = one_token(type), *const several = one_token_panels(type);
   if (!one) return;
   for (size_t p = first_panel; p < end;) {
     _Alignas(64) float sums[TOKEN_PANELS * 32];
     const size_t together = end - p >= TOKEN_PANELS ? TOKEN_PANELS : 1;
     const uint8_t *panel = panels + p * panel_bytes;
-    (together == TOKEN_PANELS ? several : one)(panel, panel_bytes, columns, x, sums);
+    (together == TOKEN_PANELS ? several : one)(panel, panel_bytes, columns, x, 1, sums);
     const size_t present = rows - 32 * p < 32 * together ? rows - 32 * p : 32 * together;
     memcpy(y + 32 * p, sums, 4 * present);
     p += together;

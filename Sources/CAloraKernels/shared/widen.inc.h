@@ -1,20 +1,25 @@
 // Widening of a packed panel to f32, 32 columns at a time, in vectors of 16 rows. Included once per instruction set.
 // Products of scale and integer are exact (at most 11 + 7 + 6 bits), so only a minimum's addition rounds, as in `gguf`.
 //
-// The columns come in ascending order and go one of two ways: into a strip, for many tokens, or at once into one token's
-// sums. A step handles a few vectors together: vector v holds rows 16 * ((h + v) % 2) of panel (h + v) / 2, counted from
+// The columns come in ascending order and go one of two ways: into a strip, for many tokens, or at once into the sums of a
+// few. A step handles a few vectors together: vector v holds rows 16 * ((h + v) % 2) of panel (h + v) / 2, counted from
 // `block`; panels are `step` bytes apart.
 
 typedef struct columns_target {
-  float *to;         // the strip, [column][32]; only for one panel
-  const float *x;    // one token's activations, [column]
-  v16f *sums;        // of vectors 0, 1, …
-  int multiplies;    // constant at each call: x and sums, or to
+  float *to;       // the strip, [column][32]; only for one panel
+  const float *x;  // a tile's activations, from the first of these tokens on
+  size_t tile;     // floats from one column of the tile to the next
+  v16f *sums;      // [token][vectors of the panels], from vector 0 of those that a step handles
+  int tokens;      // constant at each call: how many tokens have sums here; 0 for the strip
+  size_t sums_row; // vectors of one token's sums
 } columns_target;
 
 INLINE void emit(const columns_target t, int v, size_t h, size_t column, v16f value) {
-  if (t.multiplies) t.sums[v] = v_fma(v_set(t.x[column]), value, t.sums[v]);
-  else v_store(t.to + 32 * column + 16 * (h + (size_t)v), value);
+  if (!t.tokens) v_store(t.to + 32 * column + 16 * (h + (size_t)v), value);
+  _Pragma("GCC unroll 4") for (size_t i = 0; i < (size_t)t.tokens; i++) {
+    v16f *sum = t.sums + i * t.sums_row + v;
+    *sum = v_fma(v_set(t.x[column * t.tile + i]), value, *sum);
+  }
 }
 
 #define UNROLL _Pragma("GCC unroll 8")
@@ -238,7 +243,7 @@ INLINE void widen_iq4_xs(WIDENS, int j) {
   }
 }
 
-// A single token reads all weights once, in short streams that hardware prefetchers lose at every page: asks for what
+// A step of few tokens reads all weights once, in short streams that hardware prefetchers lose at every page: asks for what
 // comes a little later, after the panels' end for the next ones.
 //   at: the place in a panel     bytes: what each panel's step reads
 INLINE void prefetch_ahead(const uint8_t *panel, size_t step, size_t at, size_t bytes, const int vectors) {
@@ -250,13 +255,18 @@ INLINE void prefetch_ahead(const uint8_t *panel, size_t step, size_t at, size_t 
 }
 
 #define PREFETCH(at, bytes) \
-  if (t.multiplies) prefetch_ahead(panel, step, at, bytes, vectors)
+  if (t.tokens) prefetch_ahead(panel, step, at, bytes, vectors)
+
+// Activations that serve two steps are loaded in both: there are fewer registers than activations in a block.
+#define NOT_HOISTED \
+  if (t.tokens > 1) __asm__ volatile("" ::: "memory")
 
 // Types whose block is one column.
 #define FOR_1(bytes, value)                                                                 \
   for (size_t c = 0; c < count; c++) {                                                      \
     PREFETCH(c * (32 * (bytes)), 32 * (bytes));                                             \
     for (size_t h = 0; h < 2; h += (size_t)vectors) {                                       \
+      NOT_HOISTED;                                                                          \
       const uint8_t *block = panel + (first + c) * (32 * (bytes));                          \
       EACH emit(at_vectors(t, h), v, h, c, value);                                          \
     }                                                                                       \
@@ -265,25 +275,29 @@ INLINE void prefetch_ahead(const uint8_t *panel, size_t step, size_t at, size_t 
 #define FOR_32(widen, bytes)                                                                \
   for (size_t c = 0; c < count; c += 32) {                                                  \
     PREFETCH(c / 32 * (32 * (bytes)), 32 * (bytes));                                        \
-    for (size_t h = 0; h < 2; h += (size_t)vectors)                                         \
+    for (size_t h = 0; h < 2; h += (size_t)vectors) {                                       \
+      NOT_HOISTED;                                                                          \
       widen(panel + (first + c) / 32 * (32 * (bytes)), step, h, vectors, at_column(t, h, c)); \
+    }                                                                                       \
   }                                                                                         \
   break
 #define FOR_256(widen, bytes)                                                               \
   for (size_t c = 0; c < count; c += 32) {                                                  \
     PREFETCH(c / 32 * (4 * (bytes)), 4 * (bytes));                                          \
-    for (size_t h = 0; h < 2; h += (size_t)vectors)                                         \
+    for (size_t h = 0; h < 2; h += (size_t)vectors) {                                       \
+      NOT_HOISTED;                                                                          \
       widen(panel + (first + c) / 256 * (32 * (bytes)), step, h, vectors, at_column(t, h, c), \
             (int)((first + c) % 256 / 32));                                                 \
+    }                                                                                       \
   }                                                                                         \
   break
 
 INLINE columns_target at_vectors(columns_target t, size_t h) {
-  t.sums += t.multiplies ? h : 0;
+  t.sums += t.tokens ? h : 0;
   return t;
 }
 INLINE columns_target at_column(columns_target t, size_t h, size_t c) {
-  if (t.multiplies) t.x += c;
+  if (t.tokens) t.x += c * t.tile;
   else t.to += 32 * c;
   return at_vectors(t, h);
 }
