@@ -52,13 +52,19 @@ package struct ConversationLoadReport {
       table.add([
         servers[run.server].name, String(run.contextCount), run.cachedCount.map(String.init) ?? "?",
         ms(run.adapterFirstToken), isFirst ? "" : times(run.adapterFirstToken / first.adapterFirstToken),
-        ms(run.baseFirstToken), String((run.tokensPerSecond * 10).rounded() / 10),
+        ms(run.baseFirstToken), Self.rounded(run.tokensPerSecond),
         isFirst ? "" : times(run.tokensPerSecond / first.tokensPerSecond),
       ])
     }
     return
-      "\(counted(plan.conversationCount, "conversation")) at once: the base, \(counted(adapterCount, "aLoRA")) in turn, the base "
+      "\(conversations): the base, \(counted(adapterCount, "aLoRA")) in turn, the base "
       + "again; \(counted(plan.generatedCount, "token")) each\n" + table.text
+  }
+
+  private static func rounded(_ value: Double) -> String { String((value * 10).rounded() / 10) }
+
+  private var conversations: String {
+    counted(plan.conversationCount, "conversation") + (plan.conversationCount > 1 ? " at once" : "")
   }
 
   private static let colors = ["#1f6f3f", "#c0392b", "#1f5fbf", "#7f8c8d"]
@@ -73,10 +79,10 @@ package struct ConversationLoadReport {
       ratio = (other.adapterFirstToken / own.adapterFirstToken, 0)
     }
     return FirstTokenPlot(
-      title: "time to the first token of an adapter's call, \(counted(plan.conversationCount, "conversation")) at once",
+      title: "time to the first token of an adapter's call, \(conversations)",
       contextCounts: contexts,
       series: servers.indices.map { server in
-        let speed = last[server].map { ", \(Int($0.tokensPerSecond.rounded())) tokens/s" } ?? ""
+        let speed = last[server].map { ", \(Self.rounded($0.tokensPerSecond)) tokens/s" } ?? ""
         return .init(
           name: servers[server].name + speed, color: Self.colors[server % Self.colors.count],
           seconds: runs[server].map(\.adapterFirstToken))
