@@ -98,7 +98,7 @@ import Testing
       if !isActivated { builder.set("alora_invocation_tokens", nil) }
       try builder.write(to: directory)
       let remedy = try AdapterDirectory(path: directory).obstacles.first?.remedy?.description
-      #expect(remedy?.contains("merge_and_unload") == !isActivated)
+      #expect(remedy?.contains("merge the adapter into the base") == !isActivated)
     }
   }
 
