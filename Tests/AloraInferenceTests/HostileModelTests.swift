@@ -122,7 +122,9 @@ import Testing
     }
   }
 
-  @Test(arguments: ["qwen2", "phi3-longrope", "granite-moe", "gemma3-six-layers", "gpt-oss-mxfp4"])
+  @Test(arguments: [
+    "qwen2", "phi3-longrope", "granite-moe", "gemma3-six-layers", "gpt-oss-mxfp4", "granite-hybrid", "bamba",
+  ])
   func aFlippedByteInTheHeaderOfAGGUFNeverTraps(_ name: String) throws {
     try withTemporaryDirectory { directory in
       let bytes = try baseGGUF(name)
@@ -142,7 +144,7 @@ import Testing
 
   @Test(arguments: [
     "gemma3", "phi3-longrope", "granite-moe-hybrid-experts", "qwen3-yarn", "llama-llama3-sharded", "gpt-oss-mxfp4",
-    "gemma4", "ministral3", "exaone4", "llama4",
+    "gemma4", "ministral3", "exaone4", "llama4", "granite-hybrid", "granite-hybrid-experts", "bamba",
   ])
   func anyValueInAConfigurationIsReadOrRefused(_ name: String) throws {
     let values = [

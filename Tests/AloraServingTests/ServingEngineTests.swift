@@ -11,7 +11,15 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct ServingEngineTests {
   /// Sixty requests at once, some of them cancelled; a cache too small for them; prompts in small parts.
   @Test(arguments: [1, 40, 1000]) func everyAnswerIsTheOneThatIsComputedAlone(cacheBlocks: Int) async throws {
-    let fixture = try EngineFixture()
+    try await checkAnswers(of: EngineFixture(), cacheBlocks: cacheBlocks)
+  }
+
+  @Test(arguments: ["granite-hybrid", "granite-hybrid-experts", "bamba-mamba"], [1, 40, 1000])
+  func everyAnswerOfAModelWithStatesIsTheOneThatIsComputedAlone(name: String, cacheBlocks: Int) async throws {
+    try await checkAnswers(of: EngineFixture(recurrent: name), cacheBlocks: cacheBlocks)
+  }
+
+  private func checkAnswers(of fixture: EngineFixture, cacheBlocks: Int) async throws {
     var limits = ServingEngine.Limits()
     limits.activeCount = 9
     limits.sharedChunkCount = 16
@@ -46,8 +54,8 @@ import Testing
     #expect(snapshot.passCount < 60 * 12 / 2)
   }
 
-  @Test func anAdapterReusesWhatTheBaseComputed() async throws {
-    let fixture = try EngineFixture()
+  @Test(arguments: [nil, "bamba"]) func anAdapterReusesWhatTheBaseComputed(recurrent: String?) async throws {
+    let fixture = try recurrent.map { try EngineFixture(recurrent: $0) } ?? EngineFixture()
     let engine = fixture.engine()
     let context = fixture.text(100)
     _ = try await engine.answer(ServingRequest(GenerationRequest(tokens: context, limit: 1)))
@@ -58,8 +66,9 @@ import Testing
   }
 
   /// Requests that come at the same time compute what they share once.
-  @Test func aRequestWaitsForAPromptThatItSharesInsteadOfComputingItAgain() async throws {
-    let fixture = try EngineFixture()
+  @Test(arguments: [nil, "granite-hybrid"])
+  func aRequestWaitsForAPromptThatItSharesInsteadOfComputingItAgain(recurrent: String?) async throws {
+    let fixture = try recurrent.map { try EngineFixture(recurrent: $0) } ?? EngineFixture()
     let engine = fixture.engine()
     let context = fixture.text(900)
     let counts = try await withThrowingTaskGroup(of: Int.self) { group in

@@ -14,7 +14,9 @@ extension Architecture {
         try reader.json[optional: "attn_layer_indices"]?.integers(in: 0...Hyperparameters.layers.upperBound) ?? [])
       let layers = Set(0..<h.layerCount).subtracting(attention)
       return layers.isEmpty
-        ? nil : Hyperparameters.Recurrence(layers: layers, mamba2: try Mamba2Shape(reader, hiddenSize: h.hiddenSize))
+        ? nil
+        : Hyperparameters.Recurrence(
+          layers: layers, mamba2: try Mamba2Shape(reader, hiddenSize: h.hiddenSize, layerCount: layers.count))
     },
     // Granite's hybrids have the same name.
     describes: { $0.expertCount == 0 && $0.sharedFeedForwardSize == $0.feedForwardSize },

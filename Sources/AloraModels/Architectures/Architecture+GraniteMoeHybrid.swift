@@ -23,7 +23,9 @@ extension Architecture {
       let layers = Set(
         (0..<h.layerCount).filter { index in types.map { ["mamba", "linear_attention"].contains($0[index]) } ?? true })
       return layers.isEmpty
-        ? nil : Hyperparameters.Recurrence(layers: layers, mamba2: try Mamba2Shape(reader, hiddenSize: h.hiddenSize))
+        ? nil
+        : Hyperparameters.Recurrence(
+          layers: layers, mamba2: try Mamba2Shape(reader, hiddenSize: h.hiddenSize, layerCount: layers.count))
     },
     // By the experts per token, as the reference decides it.
     variantName: { $0.recurrence != nil ? "granitehybrid" : $0.expertsPerToken > 0 ? "granitemoe" : nil },

@@ -4,7 +4,7 @@ internal import AloraSystem
 
 extension Mamba2Shape {
   /// Source: transformers `models/granitemoehybrid/configuration_granitemoehybrid.py`, `models/bamba/configuration_bamba.py`.
-  init(_ reader: ConfigurationReader, hiddenSize: Int) throws {
+  init(_ reader: ConfigurationReader, hiddenSize: Int, layerCount: Int) throws {
     let heads = try reader.integer("mamba_n_heads", default: 128)
     let inner = hiddenSize * (try reader.integer("mamba_expand", default: 2))
     var dimension = heads > 0 ? inner / heads : 0
@@ -18,7 +18,7 @@ extension Mamba2Shape {
       hasConvolutionBias: try reader.boolean("mamba_conv_bias", default: true),
       hasProjectionBias: try reader.boolean("mamba_proj_bias", default: false))
     let problem =
-      objection()
+      objection(layerCount: layerCount)
       ?? (innerCount == inner ? nil : "\(heads) Mamba heads of \(dimension) are not \(inner) channels")
     if let problem {
       throw ArchitectureError(.unsupportedVariant, path: reader.json.filePath, place: "$", problem: problem)
@@ -69,7 +69,7 @@ extension Hyperparameters.Recurrence {
     mamba2 = Mamba2Shape(
       headCount: heads, headDimension: inner / heads, groupCount: try integer("group_count"),
       stateSize: try integer("state_size"), kernelSize: try integer("conv_kernel"))
-    if let problem = mamba2.objection()
+    if let problem = mamba2.objection(layerCount: layers.count)
       ?? (mamba2.innerCount == inner ? nil : "\(inner) channels are not a multiple of \(heads) heads")
     {
       throw reader.error("\(architecture).ssm.inner_size", problem)

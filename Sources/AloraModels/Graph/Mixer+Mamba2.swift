@@ -60,7 +60,9 @@ package struct Mamba2Shape: Hashable, Sendable {
 
 extension Mamba2Shape {
   /// Why these numbers don't go together, or nil. What is checked here bounds every product of them.
-  func objection() -> String? {
+  ///
+  /// - Parameter layerCount: of the layers with this mixer.
+  func objection(layerCount: Int) -> String? {
     let extent = 1...(1 << 16)
     guard extent.contains(headCount), extent.contains(headDimension), extent.contains(groupCount),
       extent.contains(stateSize)
@@ -69,9 +71,9 @@ extension Mamba2Shape {
     guard headCount.isMultiple(of: groupCount) else {
       return "\(headCount) Mamba heads are not a multiple of \(groupCount) groups"
     }
-    // A sequence holds the state of every layer.
-    guard innerCount * stateSize <= 1 << 26 else {
-      return "a Mamba layer of \(innerCount) channels with \(stateSize) states each is too large"
+    // A sequence holds the states of all layers, and a file must not choose how much memory that is: 1 GiB at most.
+    guard layerCount * (innerCount * stateSize + channelCount * kernelSize) <= 1 << 28 else {
+      return "\(layerCount) Mamba layers of \(innerCount) channels with \(stateSize) states each are too large"
     }
     return nil
   }
