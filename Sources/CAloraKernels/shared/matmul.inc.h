@@ -126,8 +126,10 @@ NAMED(three_tokens)
 NAMED(four_tokens)
 
 // Whether that is faster than a strip. Five or six tokens would be two small groups, and F32 needs no strip.
+// To widen Q5_K twice, for two groups of four, takes longer than its strip.
 INLINE int takes_few(alora_type type, size_t tokens) {
-  return tokens > 1 && tokens <= FEW_TOKENS && (tokens <= 4 || tokens >= 7) && type != ALORA_TYPE_F32 && one_token(type);
+  const size_t most = type == ALORA_TYPE_Q5_K && FEW_TOKENS > 4 ? 4 : FEW_TOKENS;
+  return tokens > 1 && tokens <= most && (tokens <= 4 || tokens >= 7) && type != ALORA_TYPE_F32 && one_token(type);
 }
 
 // A few tokens, in groups of at most four: a panel's weights are widened for each group, but never stored.
