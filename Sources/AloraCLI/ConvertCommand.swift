@@ -78,13 +78,7 @@ struct ConvertCommand: ParsableCommand {
     help: ArgumentHelp("The base to record, if the adapter names it wrongly or not at all.", valueName: "org/name"))
   var baseModelID: String?
 
-  @Option(
-    name: .customLong("ignore-field"),
-    help: ArgumentHelp("Accept this unknown field of adapter_config.json. Repeatable.", valueName: "name"))
-  var ignoredFields: [String] = []
-
-  @Flag(name: .customLong("text-only"), help: "Leave out the factors of vision and audio towers and projectors.")
-  var textOnly = false
+  @OptionGroup var reading: AdapterReadingOptions
 
   @OptionGroup var common: CommonOptions
 
@@ -92,7 +86,7 @@ struct ConvertCommand: ParsableCommand {
     try OutputPlaces.checkIsFile(outfile, option: "--outfile")
     let isEdit = !recursive && (try? request.isEdit(of: adapter)) == true
     guard isEdit || !base.isEmpty else { throw ValidationError("Missing expected argument '--base <dir|gguf>'") }
-    guard !isEdit || base.isEmpty && ignoredFields.isEmpty && baseModelID == nil && !textOnly else {
+    guard !isEdit || base.isEmpty && reading.ignoredFields.isEmpty && baseModelID == nil && !reading.textOnly else {
       throw ValidationError(
         "A GGUF adapter is edited as it is: leave out --base, --base-model-id, --ignore-field and --text-only")
     }
@@ -133,9 +127,9 @@ struct ConvertCommand: ParsableCommand {
     request.form = to
     request.outputType = outtype
     request.settings = settings
-    request.ignoredFields = Set(ignoredFields)
+    request.ignoredFields = Set(reading.ignoredFields)
     request.baseModelID = baseModelID
-    request.leavesOutTowers = textOnly
+    request.leavesOutTowers = reading.textOnly
     return request
   }
 

@@ -46,13 +46,7 @@ struct MergeCommand: ParsableCommand {
   @Flag(help: "Replace existing files.")
   var force = false
 
-  @Option(
-    name: .customLong("ignore-field"),
-    help: ArgumentHelp("Accept this unknown field of adapter_config.json. Repeatable.", valueName: "name"))
-  var ignoredFields: [String] = []
-
-  @Flag(name: .customLong("text-only"), help: "Leave out the factors of vision and audio towers and projectors.")
-  var textOnly = false
+  @OptionGroup var reading: AdapterReadingOptions
 
   @OptionGroup var common: CommonOptions
 
@@ -70,7 +64,7 @@ struct MergeCommand: ParsableCommand {
   func run() throws {
     let source = try ModelSource(path: model)
     let plan = try MergePlan(
-      model: source, adapterPath: adapter, ignoredFields: Set(ignoredFields), leavesOutTowers: textOnly,
+      model: source, adapterPath: adapter, ignoredFields: Set(reading.ignoredFields), leavesOutTowers: reading.textOnly,
       outputType: outtype)
     let byteCount = try dryRun ? nil : write(plan)
     let report = MergeReport(plan, adapter: adapter, output: outfile ?? outdir ?? "", byteCount: byteCount)
