@@ -47,7 +47,7 @@ struct TokensCommand: ParsableCommand {
     let other = try conversation.flatMap {
       try survey.transformers5Tokens(of: $0, addsSpecialTokens: !noSpecial, unlike: prompt ?? [])
     }
-    for note in survey.source.notes { common.note("\(NoteText(note))".escapingControlCharacters()) }
+    for note in survey.source.notes { common.note("\(adapter): \(NoteText(note))".escapingControlCharacters()) }
     if let problem = survey.templateProblem { common.note("\(problem); ordinary prompts are not checked") }
     let ofConfiguration = try IntrinsicLint.findings(survey, base: base)
     let report = TokensReport(
