@@ -153,7 +153,7 @@ extension Target {
     case .adapter: part == 0 ? .json : part == 1 ? .safetensors : .lines
     case .convert: part == 1 ? .safetensors : part == 3 ? .lines : .json
     case .shards, .model: part == 0 ? .json : .safetensors
-    case .script, .card, .prompts: .lines
+    case .script, .card, .prompts, .intrinsic: .lines
     case .response: .response
     case .cache, .pattern, .proof: .bytes
     }
