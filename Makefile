@@ -11,9 +11,10 @@ CACHE := .cache
 VENV := $(CACHE)/venv
 RELEASE := .build/release/alora
 # Linux: Swift's own libraries and the C libraries go into the binary, so that it runs on a machine that has neither. It is stripped as it is
-# linked. LLVM's linker, because gold warns of a `mktemp` in Swift's library that nothing calls. On macOS, libraries belong to the system.
+# linked. LLVM's linker, because gold warns of a `mktemp` in Swift's library that nothing calls, and because it makes one of identical functions.
+# Nothing in it catches what unwinds a stack, so the index for that is left out. On macOS, libraries belong to the system.
 RELEASE_FLAGS := $(if $(filter Linux,$(shell uname)),--static-swift-stdlib --pkg-config-path $(CACHE)/static/pkgconfig -Xlinker -s \
-	-Xlinker --no-export-dynamic \
+	-Xlinker --no-export-dynamic -Xlinker --no-eh-frame-hdr -Xlinker --icf=all \
 	-Xswiftc -use-ld=lld -Xswiftc -Xclang-linker -Xswiftc -static-libgcc)
 # Tests are debug builds of everything but the C kernels, which would take most of the tests' time.
 KERNEL_FLAGS := -Xcc -O2

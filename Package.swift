@@ -240,7 +240,12 @@ let package = Package(
     tests("AloraCLI", ["AloraGGUF", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests("AloraModelCard", ["AloraJSON", "AloraTestSupport"]),
     tests("AloraYAML"),
-    tests("AloraIntrinsics", ["AloraJSON", "AloraModels", "AloraSystem", "AloraTestSupport", "AloraYAML"]),
+    tests(
+      "AloraIntrinsics",
+      [
+        "AloraGeneration", "AloraJSON", "AloraModels", "AloraSystem", "AloraTemplates", "AloraTestSupport",
+        "AloraTokenization", "AloraYAML",
+      ]),
     tests(
       "AloraAdapters",
       [

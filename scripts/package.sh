@@ -5,10 +5,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 binary=$1 directory=$2
-# A binary has 35.8 MB on 2026-11-29. SwiftNIO and Hummingbird take 11 MB of them; merging, Mamba 2, libraries of intrinsics, the page
-# and the products of few tokens took 1.4 MB. There is room for 1 % more. Tried: folding identical functions (0.5 MB less), sections
-# for each function (nothing). Packed relocations (1.8 MB less) need glibc 2.36, which Ubuntu 22.04 doesn't have.
-greatest_size=36200000
+# A binary has 34.5 MB on 2026-11-29. SwiftNIO and Hummingbird take 11 MB of them. Packed relocations would save 1.8 MB more, but need
+# glibc 2.36, which Ubuntu 22.04 doesn't have.
+greatest_size=34700000
 # Debian 12's and Ubuntu 22.04's; nothing newer may be called.
 greatest_glibc=2.36
 fail() { echo "$binary: $*" >&2; exit 1; }

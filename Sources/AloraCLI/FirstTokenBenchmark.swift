@@ -38,34 +38,25 @@ struct FirstTokenBenchmark: ParsableCommand {
   @Option(help: ArgumentHelp("How many tokens each turn of the pipeline generates.", valueName: "n"))
   var generated = 16
 
-  @Option(help: ArgumentHelp("Write a plot to this file.", valueName: "svg"))
-  var plot: String?
-
-  @Flag(help: "Replace an existing plot.")
-  var force = false
+  @OptionGroup var plot: PlotOptions
 
   @OptionGroup var common: CommonOptions
 
-  private var contextCounts: [Int] {
-    contexts.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
-  }
-
   func validate() throws {
     guard inference.adapter != nil else { throw ValidationError("ttft needs --adapter.") }
-    guard contextCounts.allSatisfy({ (1...1_000_000).contains($0) }) else {
-      throw ValidationError("--contexts must be a list such as 256,1024.")
-    }
+    _ = try contextCounts(in: contexts)
     guard (1...1000).contains(repeats), (0...1000).contains(adapters), (1...1_000_000).contains(pipelineContext),
       (1...10_000).contains(generated)
     else { throw ValidationError("--repeats, --adapters, --pipeline-context or --generated is out of range.") }
   }
 
   func run() throws {
-    let file = try plot.map { try AtomicFile(path: $0, replacesExisting: force) }
+    let file = try plot.file()
     let loaded = try inference.load(common)
     guard let adapter = loaded.adapter else { throw ExitStatus.usage }
     let plan = TimeToFirstToken.Plan(
-      contextCounts: contextCounts, repeats: repeats, adapterCount: adapters, pipelineContextCount: pipelineContext,
+      contextCounts: try contextCounts(in: contexts), repeats: repeats, adapterCount: adapters,
+      pipelineContextCount: pipelineContext,
       generatedCount: generated)
     var progress = Progress("measuring", total: plan.tokenCount, isQuiet: common.quiet)
     let figures = try TimeToFirstToken(evaluator: loaded.evaluator, adapter: adapter)

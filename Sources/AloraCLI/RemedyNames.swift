@@ -52,21 +52,28 @@ struct RemedyNames {
       name("beyond-context").map { "shorten the prompt, or allow it with \($0)" } ?? "shorten the prompt"
     case .plainPrompt:
       arguments.contains("--chat") ? "leave out --chat" : name("prompt").map { "give the prompt as text, with \($0)" }
-    case .mergeAdapter: mergeCommand
+    case .mergeAdapter: mergeCommand(path)
     case .either(let remedies): either(remedies.compactMap { text($0, path: path) })
     }
   }
 
-  /// The call of `alora merge` with this call's adapter and base.
-  private var mergeCommand: String {
+  /// The call of `alora merge` with this call's base, and the adapter that the error is about.
+  private func mergeCommand(_ path: String?) -> String {
     let base = value(of: ["--base", "--model"])
-    let command = arguments.first.flatMap { $0.hasPrefix("-") ? nil : $0 }
-    let operand = command == "convert" || command == "tokens" ? arguments.dropFirst().first { !$0.hasPrefix("-") } : nil
-    let adapter = value(of: ["--adapter"]) ?? operand ?? "ADAPTER"
     let isDirectory = base.map { FileSystem.kind(of: $0) == .directory } ?? true
     let output = isDirectory ? "--outdir merged" : "--outfile merged.gguf"
     return "merge the adapter into the base: alora merge --model \(Self.quoted(base ?? "BASE")) "
-      + "--adapter \(Self.quoted(adapter)) \(output)"
+      + "--adapter \(Self.quoted(path.flatMap(argument(containing:)) ?? "ADAPTER")) \(output)"
+  }
+
+  /// The path in this call that is `path`, or a directory with it; the value of `name=path` counts.
+  private func argument(containing path: String) -> String? {
+    let places = arguments.flatMap { argument in
+      [argument] + (argument.firstIndex(of: "=").map { [String(argument[argument.index(after: $0)...])] } ?? [])
+    }
+    return places.first { place in
+      !place.isEmpty && (place == path || path.hasPrefix(place.hasSuffix("/") ? place : place + "/"))
+    }
   }
 
   /// The value of the first of these options in this call.

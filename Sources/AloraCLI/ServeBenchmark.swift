@@ -42,30 +42,20 @@ struct ServeBenchmark: ParsableCommand {
     name: .customLong("server-timeout"), help: ArgumentHelp("The timeout of a request, in seconds.", valueName: "s"))
   var serverTimeout = 600.0
 
-  @Option(help: ArgumentHelp("Write a plot to this file.", valueName: "svg"))
-  var plot: String?
-
-  @Flag(help: "Replace an existing plot.")
-  var force = false
+  @OptionGroup var plot: PlotOptions
 
   @OptionGroup var common: CommonOptions
 
-  private var contextCounts: [Int] {
-    contexts.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
-  }
-
   func validate() throws {
     guard !server.isEmpty else { throw ValidationError("serve needs --server.") }
-    guard contextCounts.allSatisfy({ (1...1_000_000).contains($0) }) else {
-      throw ValidationError("--contexts must be a list such as 1024,4096.")
-    }
+    _ = try contextCounts(in: contexts)
     guard (1...256).contains(conversations), (1...10_000).contains(generated), (1...1000).contains(repeats),
       serverTimeout > 0, serverTimeout <= 86_400
     else { throw ValidationError("--conversations, --generated, --repeats or --server-timeout is out of range.") }
   }
 
   func run() throws {
-    let file = try plot.map { try AtomicFile(path: $0, replacesExisting: force) }
+    let file = try plot.file()
     let places = NamedAddress.all(server)
     let servers = try places.map { LlamaServer(address: try ServerAddress($0.address), timeout: serverTimeout) }
     let names = try zip(places, servers).map { place, server in
@@ -73,7 +63,8 @@ struct ServeBenchmark: ParsableCommand {
     }
     let load = try ConversationLoad(servers)
     let plan = ConversationLoad.Plan(
-      contextCounts: contextCounts, conversationCount: conversations, generatedCount: generated, repeats: repeats)
+      contextCounts: try contextCounts(in: contexts), conversationCount: conversations, generatedCount: generated,
+      repeats: repeats)
     var progress = Progress("measuring", total: 100, isQuiet: common.quiet)
     let figures = try load.figures(plan) { progress.update($0 * 100 / max(1, $1)) }
     progress.finish()

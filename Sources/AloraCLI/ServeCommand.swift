@@ -125,12 +125,13 @@ struct ServeCommand: ParsableCommand {
   }
 
   private func server(_ options: ServerSettings) throws -> (Server, AdapterRegistry) {
+    // Before the model, which takes longer to read.
+    let ofLibrary = try library.map { try ServedLibrary(directory: $0).adapters } ?? []
     let pool = computation.pool
     let loaded = try Model(path: served.model, pool: pool)
     let encoder = try ConversationEncoder(
       tokenizer: loaded.source.tokenizer(), template: loaded.source.chatTemplate(), path: served.model)
     let registry = AdapterRegistry(baseNames: alias.isEmpty ? [Self.name(ofModel: served.model)] : alias)
-    let ofLibrary = try library.map { try ServedLibrary(directory: $0).adapters } ?? []
     let adapters = try served.adapters(
       ofLibrary.map { NamedPath(name: $0.name, path: $0.path) }, of: loaded, pool,
       comparesTemplates: encoder.template != nil, common)

@@ -31,22 +31,14 @@ struct VerifyMerged {
   private func logits(
     _ plan: MergePlan, _ weights: MergeCheck, _ path: String
   ) throws -> Result<MergedLogits, MergedReport.Skipped> {
-    if plan.isDoRA {
-      return .failure(.init("not compared: DoRA can't be computed beside the base, only merged"))
-    }
-    guard (try? plan.model.graph()) != nil else {
-      return .failure(.init("not compared: alora can't run this model"))
-    }
-    guard !weights.tensors.contains(where: { $0.outcome == .missing }) else {
-      return .failure(.init("not compared: the merged model lacks tensors"))
-    }
+    if plan.isDoRA { return .failure(.isDoRA) }
+    guard (try? plan.model.graph()) != nil else { return .failure(.cannotRun) }
+    guard !weights.tensors.contains(where: { $0.outcome == .missing }) else { return .failure(.tensorsAreMissing) }
     let loaded = try inference.load(common)
     guard let adapter = loaded.adapter else { throw ExitStatus.usage }
     let pool = ThreadPool(threadCount: inference.threads ?? ThreadPool.processorCount)
     let merged = try Model(path: path, backend: inference.backend, keepsWeights: true, pool: pool)
-    guard merged.vocabularySize == loaded.model.vocabularySize else {
-      return .failure(.init("not compared: the models' vocabularies differ"))
-    }
+    guard merged.vocabularySize == loaded.model.vocabularySize else { return .failure(.vocabulariesDiffer) }
     return .success(
       try MergedLogits(
         evaluator: loaded.evaluator, adapter: adapter,

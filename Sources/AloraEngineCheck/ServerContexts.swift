@@ -1,3 +1,5 @@
+internal import AloraSystem
+
 /// Texts, as tokens, to make prompts from.
 package struct ServerContexts: Sendable {
   let contexts: [[Int]]
@@ -8,12 +10,11 @@ package struct ServerContexts: Sendable {
   package init(texts: [[Int]], invocation: [Int]?, vocabularySize: Int) {
     let marked = Set(invocation ?? [])
     var contexts = texts.filter { $0.count >= 24 && marked.isDisjoint(with: $0) }.map { Array($0.prefix(48)) }
-    var state: UInt64 = 0x9E37_79B9_7F4A_7C15
+    var numbers = FixedSequence()
     while contexts.count < 4 {
       var text: [Int] = []
       for _ in 0..<(24 + contexts.count * 3) {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        var token = Int((state >> 33) % UInt64(max(1, vocabularySize)))
+        var token = numbers.next(below: max(1, vocabularySize))
         // Avoids the invocation's tokens, unless the vocabulary has no others.
         for _ in 0..<marked.count where marked.contains(token) { token = (token + 1) % max(1, vocabularySize) }
         text.append(token)

@@ -39,7 +39,8 @@ package struct ConversationEncoder: Sendable {
     let tokens = try ConversationEncoder(model: model, needsTemplate: conversation.isChat)
       .tokens(conversation, invocation: invocation)
     guard !tokens.isEmpty else {
-      throw InferenceError(.noTokens, path: model, problem: "the prompt has no tokens, so there are no logits")
+      throw InferenceError(
+        .noTokens, path: model, problem: "the prompt is empty: without a token, nothing can be computed")
     }
     return tokens
   }

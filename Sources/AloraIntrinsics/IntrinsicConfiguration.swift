@@ -27,6 +27,8 @@ package struct IntrinsicConfiguration: Sendable {
   let likelihoods: [Likelihood]
   /// What is wrong with the fields themselves.
   let fieldFindings: [IntrinsicFinding]
+  /// Whether clients can read the file at all.
+  let isReadable: Bool
 
   /// The value of a category, by the probabilities of the tokens that begin it.
   struct Likelihood: Hashable, Sendable {
@@ -44,7 +46,7 @@ package struct IntrinsicConfiguration: Sendable {
   package init(path: String) throws {
     let file = try MappedFile(path: path)
     guard file.byteCount <= Self.largestFile else {
-      self.init(path: path, fieldFindings: [.tooLarge(byteCount: file.byteCount, limit: Self.largestFile)])
+      self.init(unreadable: path, [.tooLarge(byteCount: file.byteCount, limit: Self.largestFile)])
       return
     }
     self.init(path: path, text: String(decoding: try file.read(0..<file.byteCount), as: UTF8.self))
@@ -55,35 +57,31 @@ package struct IntrinsicConfiguration: Sendable {
   init(path: String, text: String) {
     let root: YAMLValue
     do { root = try YAMLValue(parsing: text, scalars: .typed) } catch {
-      self.init(path: path, fieldFindings: [.malformed(problem: error.problem)])
+      self.init(unreadable: path, [.malformed(problem: error.problem)])
       return
     }
     guard case .map(let members) = root else {
-      self.init(path: path, fieldFindings: [.malformed(problem: "it isn't a mapping of fields")])
+      self.init(unreadable: path, [.malformed(problem: "it isn't a mapping of fields")])
       return
     }
     var reader = IntrinsicFields(members)
-    reader.checkNames()
-    let (model, schema, instruction) = (reader.text("model"), reader.schema(), reader.text("instruction"))
-    let likelihoods = reader.likelihoods()
-    reader.checkRest()
-    self.init(
-      path: path, model: model, schema: schema, instruction: instruction, likelihoods: likelihoods,
-      fieldFindings: reader.findings)
+    self.init(path: path, &reader)
   }
 
-  private init(
-    path: String, model: String? = nil, schema: JSONValue? = nil, instruction: String? = nil,
-    likelihoods: [Likelihood] = [], fieldFindings: [IntrinsicFinding]
-  ) {
+  private init(unreadable path: String, _ findings: [IntrinsicFinding]) {
     self.path = path
-    self.model = model
-    self.schema = schema
-    self.instruction = instruction
-    self.likelihoods = likelihoods
-    self.fieldFindings = fieldFindings
+    (model, schema, instruction, likelihoods) = (nil, nil, nil, [])
+    (fieldFindings, isReadable) = (findings, false)
   }
 
-  /// Whether clients can read the file at all.
-  var isReadable: Bool { !fieldFindings.contains { $0.identifier == "malformed" } }
+  private init(path: String, _ reader: inout IntrinsicFields) {
+    self.path = path
+    reader.checkNames()
+    model = reader.text("model")
+    schema = reader.schema()
+    instruction = reader.text("instruction")
+    likelihoods = reader.likelihoods()
+    reader.checkRest()
+    (fieldFindings, isReadable) = (reader.findings, true)
+  }
 }

@@ -43,11 +43,13 @@ package enum IntrinsicFinding: Hashable, Sendable {
   case invocationRetokenizes(text: String)
   /// A chat that ends with the instruction doesn't have the invocation.
   case invocationNotInInstruction(text: String?)
+  /// The chat template refuses the chat that a client makes.
+  case templateRefuses(problem: String)
   /// The chat template writes the invocation: it doesn't depend on the instruction.
   case invocationInTemplate
 
   // Names and what is missing.
-  /// The base has no tokenizer, so tokens and invocation weren't checked.
+  /// Tokens and invocation weren't checked, for lack of a tokenizer and a chat template that can be read.
   case tokensNotChecked
   /// The file names another model than the adapter's name.
   case otherModel(String, name: String)
@@ -76,7 +78,8 @@ package enum IntrinsicFinding: Hashable, Sendable {
       .schemaRefused, .nothingAtPath, .unreachableCategory, .beginsInsideToken, .malformedInstruction,
       .invocationRetokenizes:
       .error
-    case .valueWithoutCategory, .openValues, .booleanCategories, .sharedFirstToken, .invocationNotInInstruction:
+    case .valueWithoutCategory, .openValues, .booleanCategories, .sharedFirstToken, .invocationNotInInstruction,
+      .templateRefuses:
       .warning
     case .fieldOfMellea, .tokensAcrossBeginning, .invocationInTemplate, .tokensNotChecked, .otherModel: .info
     }
@@ -101,6 +104,7 @@ package enum IntrinsicFinding: Hashable, Sendable {
     case .malformedInstruction: "malformed-instruction"
     case .invocationRetokenizes: "invocation-retokenizes"
     case .invocationNotInInstruction: "invocation-not-in-instruction"
+    case .templateRefuses: "template-refuses"
     case .invocationInTemplate: "invocation-in-template"
     case .tokensNotChecked: "tokens-not-checked"
     case .otherModel: "other-model"

@@ -1,6 +1,7 @@
 internal import AloraAdapters
 internal import AloraGeneration
 internal import AloraJSON
+internal import AloraSystem
 internal import AloraTokenization
 
 extension IntrinsicLint {
@@ -20,14 +21,18 @@ extension IntrinsicLint {
     _ invocation: [Int], instruction: String?, _ base: IntrinsicBase
   ) throws -> [IntrinsicFinding] {
     guard !invocation.isEmpty, base.encoder.template != nil else { return [] }
-    func contains(_ last: String?) throws -> Bool {
-      let messages = (["a"] + [last].compactMap { $0 }).map { ChatMessages.message("user", $0) }
-      let text = try base.encoder.text(of: messages)
-      let tokens = try base.encoder.tokenizer.encode(text, addsSpecialTokens: false)
+    func contains(_ chat: String) throws -> Bool {
+      let tokens = try base.encoder.tokenizer.encode(chat, addsSpecialTokens: false)
       return InvocationSearch.lastOccurrence(of: invocation, in: tokens) != nil
     }
-    if try contains(nil) { return [.invocationInTemplate] }
-    if let instruction, try contains(instruction) { return [] }
+    let (plain, instructed): (String, String?)
+    do {
+      let user = ChatMessages.message("user", "a")
+      plain = try base.encoder.text(of: [user])
+      instructed = try instruction.map { try base.encoder.text(of: [user, ChatMessages.message("user", $0)]) }
+    } catch { return [.templateRefuses(problem: (error as? any DiagnosedError)?.problem ?? "\(error)")] }
+    if try contains(plain) { return [.invocationInTemplate] }
+    if let instructed, try contains(instructed) { return [] }
     let text = try? base.encoder.tokenizer.decode(invocation, skipsSpecialTokens: false)
     if let instruction, let text, !text.isEmpty, instruction.contains(text) {
       return [.invocationRetokenizes(text: text)]

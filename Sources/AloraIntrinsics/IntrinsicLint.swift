@@ -49,7 +49,12 @@ package struct IntrinsicLint {
   package static func findings(_ survey: InvocationSurvey, base: String?) throws -> [IntrinsicFinding] {
     let path = "\(survey.adapterPath)/\(IntrinsicConfiguration.fileName)"
     guard FileSystem.kind(of: path) == .regularFile else { return [] }
-    let known = try base.map { try IntrinsicBase(source: ModelSource(path: $0)) }
+    let known = try base.flatMap { base in
+      try survey.tokenizer.map { tokenizer in
+        let template = try ModelSource(path: base).chatTemplate()
+        return IntrinsicBase(ConversationEncoder(tokenizer: tokenizer, template: template, path: base))
+      }
+    }
     return try IntrinsicLint(
       IntrinsicConfiguration(path: path), base: known, invocation: survey.invocation?.tokens
     ).findings()

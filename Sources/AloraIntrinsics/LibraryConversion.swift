@@ -9,7 +9,7 @@ package struct LibraryConversion {
   private let bases: [ConversionBase]
   private let directory: String
   private var libraries: [String: IntrinsicLibrary] = [:]
-  /// Of each base, what checks need; nil if it has no tokenizer.
+  /// What the checks need of each base; nil for a base without a tokenizer that can be read.
   private var checked: [String: IntrinsicBase?] = [:]
 
   /// - Parameters:
@@ -67,7 +67,7 @@ package struct LibraryConversion {
       configuration: configuration?.isReadable == true ? configurationPath : nil)
     libraries[place, default: IntrinsicLibrary(directory: place)].add(entry)
     guard let configuration else { return [] }
-    let known = try checkedBase(base)
+    let known = checkedBase(base)
     var findings = try IntrinsicLint(configuration, base: known, invocation: conversion.invocationTokens).findings()
     if known == nil { findings.append(.tokensNotChecked) }
     if let model = configuration.model, model != entry.name {
@@ -76,9 +76,9 @@ package struct LibraryConversion {
     return findings
   }
 
-  private mutating func checkedBase(_ base: ConversionBase) throws -> IntrinsicBase? {
+  private mutating func checkedBase(_ base: ConversionBase) -> IntrinsicBase? {
     if let known = checked[base.path] { return known }
-    let found = base.source.tokenizerPath == nil ? nil : try IntrinsicBase(source: base.source)
+    let found = try? IntrinsicBase(source: base.source)
     checked[base.path] = .some(found)
     return found
   }

@@ -22,7 +22,7 @@ package struct MergeCheck: Sendable {
     package let isChanged: Bool
     package let type: DType?
     package let outcome: Outcome
-    /// ‖merged − sum‖ / ‖sum‖, of all elements; 0 for equal bytes.
+    /// ‖merged − sum‖ / ‖sum‖, of all elements, where the sum isn't rounded; 0 for a tensor that doesn't change.
     package let relativeError: Double
   }
 
@@ -87,7 +87,7 @@ extension MergePlan {
     guard let found, found.shape == tensor.shape else { return result(.missing, .infinity) }
     let (file, merged) = (try source.file(of: tensor), try other.file(of: found))
     if tensor.dtype == found.dtype {
-      let isBase = try haveEqualBytes(tensor, file, found, merged)
+      let isBase = try source.haveEqualBytes(tensor, found, in: other)
       if updates == nil { return result(isBase ? .exact : .different, isBase ? 0 : .infinity) }
       var isExact = ElementConversion.canNarrow(found.dtype)
       if isExact {
@@ -131,19 +131,5 @@ extension MergePlan {
     }
     let ratio = (difference / size).squareRoot()
     return difference == 0 ? 0 : ratio.isNaN ? .infinity : ratio
-  }
-
-  private func haveEqualBytes(
-    _ tensor: TensorDescription, _ file: MappedFile, _ other: TensorDescription, _ otherFile: MappedFile
-  ) throws -> Bool {
-    guard tensor.byteRange.count == other.byteRange.count else { return false }
-    for start in stride(from: 0, to: tensor.byteRange.count, by: 1 << 20) {
-      let end = min(start + (1 << 20), tensor.byteRange.count)
-      let (one, two) = (tensor.byteRange.lowerBound, other.byteRange.lowerBound)
-      guard try file.read((one + start)..<(one + end)) == otherFile.read((two + start)..<(two + end)) else {
-        return false
-      }
-    }
-    return true
   }
 }

@@ -6,7 +6,7 @@ package typealias MergeError = CodedError<MergeErrorCode>
 package enum MergeErrorCode: ErrorCode {
   /// An aLoRA, which is active from its invocation on only.
   case activated
-  /// The base has no weights, or lacks a tensor that the adapter changes.
+  /// The base is without weights, or without a tensor that the adapter changes.
   case missingTensor
   /// A tensor of the base of another shape than the module's.
   case wrongShape

@@ -13,10 +13,22 @@ package struct MergedReport: Sendable {
   let logits: Result<MergedLogits, Skipped>
 
   /// Why logits weren't compared.
-  package struct Skipped: Error {
-    let reason: String
+  package enum Skipped: Error {
+    /// DoRA can't be computed beside the base.
+    case isDoRA
+    /// An architecture that can't be run.
+    case cannotRun
+    case tensorsAreMissing
+    case vocabulariesDiffer
 
-    package init(_ reason: String) { self.reason = reason }
+    var reason: String {
+      switch self {
+      case .isDoRA: "not compared: DoRA can't be computed beside the base, only merged"
+      case .cannotRun: "not compared: alora can't run this model"
+      case .tensorsAreMissing: "not compared: the merged model lacks tensors"
+      case .vocabulariesDiffer: "not compared: the models' vocabularies differ"
+      }
+    }
   }
 
   package init(
@@ -98,12 +110,7 @@ package struct MergedReport: Sendable {
 
   package func text(style: TextStyle) -> String {
     list.checks.map { check in
-      let mark =
-        switch check.outcome {
-        case .passed: style.styled("✓", .green)
-        case .failed: style.styled("✗", .red)
-        case .skipped: style.styled("-", .dim)
-        }
+      let mark = style.mark(check.outcome == .skipped ? nil : check.outcome == .passed)
       let lines = check.failures.map { "  \($0.escapingControlCharacters())\n" }.joined()
       return "\(mark) \(check.name.padded(to: 18))\(check.detail.escapingControlCharacters())\n" + lines
     }.joined()
@@ -114,12 +121,12 @@ package struct MergedReport: Sendable {
     .members([
       "model": .string(model), "adapter": .string(adapter), "merged": .string(merged), "passed": .boolean(passed),
       "weights": .members([
-        "passed": .boolean(weights.passed), "largest_error": number(weights.largestError),
+        "passed": .boolean(weights.passed), "largest_error": .number(weights.largestError),
         "tensors": .array(
           changed.map { tensor in
             [
               "name": .string(tensor.name), "type": tensor.type.map { .string($0.name) } ?? .null,
-              "outcome": .string("\(tensor.outcome)"), "relative_error": number(tensor.relativeError),
+              "outcome": .string("\(tensor.outcome)"), "relative_error": .number(tensor.relativeError),
             ]
           }),
         "failures": .array(weightFailures.map { .string($0) }), "others": .array(weights.others.map { .string($0) }),
@@ -134,13 +141,10 @@ package struct MergedReport: Sendable {
     case .success(let logits):
       [
         "passed": .boolean(logits.passed), "row_count": .integer(logits.rowCount),
-        "largest_difference": number(logits.largestDifference), "limit": number(logits.limit),
-        "largest_effect": number(logits.largestEffect), "distance_to_adapted": number(logits.distanceToAdapted),
-        "distance_to_base": number(logits.distanceToBase),
+        "largest_difference": .number(logits.largestDifference), "limit": .number(logits.limit),
+        "largest_effect": .number(logits.largestEffect), "distance_to_adapted": .number(logits.distanceToAdapted),
+        "distance_to_base": .number(logits.distanceToBase),
       ]
     }
   }
-
-  /// JSON has no infinity.
-  private func number(_ value: Double) -> JSONValue { value.isFinite ? .number(value) : .null }
 }

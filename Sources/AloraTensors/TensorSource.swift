@@ -33,14 +33,18 @@ extension TensorSource {
     return try file(of: tensor).read((start + part.lowerBound)..<(start + part.upperBound))
   }
 
-  /// Whether two tensors of this source have the same type, shape and bytes.
+  /// Whether a tensor of this source and another have the same type, shape and bytes.
   ///
+  /// - Parameter source: the other tensor's; nil for this one.
   /// - Throws: as ``readBytes(of:in:)``.
-  package func haveEqualBytes(_ tensor: TensorDescription, _ other: TensorDescription) throws -> Bool {
+  package func haveEqualBytes(
+    _ tensor: TensorDescription, _ other: TensorDescription, in source: (any TensorSource)? = nil
+  ) throws -> Bool {
     guard tensor.dtype == other.dtype, tensor.shape == other.shape else { return false }
     for start in stride(from: 0, to: tensor.byteRange.count, by: 1 << 20) {
       let range = start..<min(start + (1 << 20), tensor.byteRange.count)
-      guard try readBytes(of: tensor, in: range) == readBytes(of: other, in: range) else { return false }
+      let bytes = try source?.readBytes(of: other, in: range) ?? readBytes(of: other, in: range)
+      guard try readBytes(of: tensor, in: range) == bytes else { return false }
     }
     return true
   }

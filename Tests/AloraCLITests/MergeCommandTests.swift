@@ -53,10 +53,17 @@ import Testing
   @Test func aRefusalThatRecommendsMergingPrintsTheCommandAndItWorks() throws {
     try withTemporaryDirectory { directory in
       let (base, adapter) = (try testData("inference/llama/base"), try testData("merge/dora"))
-      let refused = try runAlora(["convert", adapter, "--base", base, "-o", directory + "/a.gguf"])
-      #expect(refused.status == 3)
       let command = "alora merge --model \(base) --adapter \(adapter) --outdir merged"
-      #expect(refused.errors.contains(command), "\(refused.errors)")
+      for call in [
+        ["convert", adapter, "--base", base, "-o", directory + "/a.gguf"],
+        ["convert", "--base", base, "-o", directory + "/a.gguf", adapter],
+        ["run", "--model", base, "--adapter", "style=\(adapter)", "--prompt", "a"],
+        ["logits", "--model=\(base)", "--adapter=\(adapter)", "--tokens", "1", "--output", directory + "/l.npz"],
+      ] {
+        let refused = try runAlora(call)
+        #expect(refused.status == 3)
+        #expect(refused.errors.contains(command), "\(refused.errors)")
+      }
       let words = command.split(separator: " ").dropFirst().map(String.init)
       #expect(try runAlora(words, directory: directory).status == 0)
       let verified = try runAlora(

@@ -104,14 +104,7 @@ import Testing
       for place in places {
         var variant = bytes
         variant[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-        let expected: GenerationError.Code =
-          switch place {
-          case ..<8: .notACache
-          case ..<16: .unsupportedVersion
-          case ..<48: .foreignWeights
-          default: .damaged
-          }
-        #expect(try code(variant) == expected, "byte \(place)")
+        #expect(try code(variant) == Fixture.code(ofDamageAt: place), "byte \(place)")
         let cut = try code(Array(bytes[..<place]))
         #expect(cut == (place < 8 ? .notACache : .damaged), "cut at \(place)")
       }

@@ -1,5 +1,6 @@
 import AloraGeneration
 import AloraInference
+import AloraSystem
 import AloraTestSupport
 import Foundation
 
@@ -47,5 +48,32 @@ extension Generator {
       return true
     }
     return (results, kept)
+  }
+}
+
+extension Fixture {
+  /// How many tokens of a text a new cache has for an adapter, after another one (or the base: nil) has computed the text.
+  func reusedCount(
+    of tokens: [Int], by adapter: Adapter?, start: Int?, after first: (Adapter?, Int?), snapshotPositions: Set<Int> = []
+  ) throws -> Int {
+    let cache = PrefixCache(model: model, byteLimit: .max)
+    let sequence = TokenSequence(
+      model: model, adapter: first.0, activationStart: first.1, declaredLength: tokens.count)
+    sequence.snapshotPositions = snapshotPositions
+    _ = try evaluators[0].evaluate([Work(sequence, tokens: tokens, logits: .none)])
+    cache.insert(sequence)
+    return cache.sequence(
+      beginning: tokens, atMost: tokens.count, adapter: adapter, activationStart: start, declaredLength: tokens.count
+    ).reusedCount
+  }
+
+  /// What reading a cache's file says if a bit of this byte is wrong.
+  static func code(ofDamageAt byte: Int) -> GenerationError.Code {
+    switch byte {
+    case ..<8: .notACache
+    case ..<16: .unsupportedVersion
+    case ..<48: .foreignWeights
+    default: .damaged
+    }
   }
 }

@@ -50,14 +50,7 @@ import Testing
     let (a, b) = (fixture.adapters[0], fixture.adapters[1])
     let tokens = text(3 * slots)
     func reused(by adapter: Adapter?, start: Int?, after first: (Adapter?, Int?)) throws -> Int {
-      let cache = PrefixCache(model: fixture.model, byteLimit: .max)
-      let sequence = TokenSequence(
-        model: fixture.model, adapter: first.0, activationStart: first.1, declaredLength: tokens.count)
-      _ = try fixture.evaluators[0].evaluate([Work(sequence, tokens: tokens, logits: .none)])
-      cache.insert(sequence)
-      return cache.sequence(
-        beginning: tokens, atMost: tokens.count, adapter: adapter, activationStart: start, declaredLength: tokens.count
-      ).reusedCount
+      try fixture.reusedCount(of: tokens, by: adapter, start: start, after: first)
     }
     #expect(try reused(by: a, start: 40, after: (a, 40)) == 96)
     #expect(try reused(by: nil, start: nil, after: (a, 40)) == 40)

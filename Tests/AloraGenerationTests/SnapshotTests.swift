@@ -46,15 +46,7 @@ import Testing
     let (a, b) = (fixture.adapters[0], fixture.adapters[1])
     let tokens = text(96)
     func reused(by adapter: Adapter?, start: Int?, after first: (Adapter?, Int?)) throws -> Int {
-      let cache = PrefixCache(model: fixture.model, byteLimit: .max)
-      let sequence = TokenSequence(
-        model: fixture.model, adapter: first.0, activationStart: first.1, declaredLength: tokens.count)
-      sequence.snapshotPositions = [20, 64]
-      _ = try fixture.evaluators[0].evaluate([Work(sequence, tokens: tokens, logits: .none)])
-      cache.insert(sequence)
-      return cache.sequence(
-        beginning: tokens, atMost: tokens.count, adapter: adapter, activationStart: start, declaredLength: tokens.count
-      ).reusedCount
+      try fixture.reusedCount(of: tokens, by: adapter, start: start, after: first, snapshotPositions: [20, 64])
     }
     #expect(try reused(by: a, start: 40, after: (a, 40)) == 96)
     #expect(try reused(by: nil, start: nil, after: (a, 40)) == 40)
@@ -174,14 +166,7 @@ import Testing
       for place in Array(0..<80) + (0..<200).map({ _ in Int.random(in: 0..<bytes.count, using: &random) }) {
         var variant = bytes
         variant[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-        let expected: GenerationError.Code =
-          switch place {
-          case ..<8: .notACache
-          case ..<16: .unsupportedVersion
-          case ..<48: .foreignWeights
-          default: .damaged
-          }
-        #expect(try code(variant) == expected, "byte \(place)")
+        #expect(try code(variant) == Fixture.code(ofDamageAt: place), "byte \(place)")
         #expect(try code(Array(bytes[..<place])) == (place < 8 ? .notACache : .damaged), "cut at \(place)")
       }
       #expect(try code(bytes, Fixture("granite-hybrid").model) == .foreignWeights)

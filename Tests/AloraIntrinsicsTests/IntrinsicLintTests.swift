@@ -1,6 +1,8 @@
 import AloraGeneration
 import AloraModels
+import AloraTemplates
 import AloraTestSupport
+import AloraTokenization
 import Testing
 
 @testable import AloraIntrinsics
@@ -132,11 +134,22 @@ import Testing
     #expect(try identifiers(text, with: base()) == ["shared-first-token"])
   }
 
+  @Test func aTemplateThatRefusesTheChatIsFound() throws {
+    let template = try ChatTemplate(
+      "{% if messages | length > 1 %}{{ raise_exception('roles must alternate') }}{% endif %}{{ messages[0].content }}")
+    let directory = try testData("adapters/answerability/base-config")
+    let base = IntrinsicBase(
+      ConversationEncoder(tokenizer: try Tokenizer(path: directory), template: template, path: directory))
+    let findings = try IntrinsicLint(
+      IntrinsicConfiguration(path: "io.yaml", text: Self.good), base: base, invocation: invocation
+    ).findings()
+    #expect(findings.map(\.identifier) == ["template-refuses"])
+  }
+
   @Test(arguments: [
     ("{last_message}<|im_start|>answerability<file_sep>", []),
     ("{{}}<|im_start|>answerability<file_sep>", []),
     ("Is it answerable?", ["invocation-not-in-instruction"]),
-    // The text of the invocation, which becomes other tokens within a word.
     ("{last_message", ["malformed-instruction"]), ("}", ["malformed-instruction"]), ("{0}", ["malformed-instruction"]),
   ]) func theInstructionHasToContainTheInvocation(_ instruction: String, _ expected: [String]) throws {
     let text = Self.good.replacing("{last_message}<|im_start|>answerability<file_sep>", with: instruction)

@@ -183,12 +183,8 @@ enum SampleText {
   /// - Parameter number: each gives another text.
   static func text(number: Int, sentenceCount: Int) -> String {
     var text = "Report \(number)."
-    // The multiplier of Knuth's MMIX generator.
-    var state = UInt64(number) &* 2_862_933_555_777_941_757 &+ 3_037_000_493
-    func next(_ count: Int) -> Int {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return Int(state >> 33) % count
-    }
+    var numbers = FixedSequence(seed: UInt64(number) &* 2_862_933_555_777_941_757 &+ 3_037_000_493)
+    func next(_ count: Int) -> Int { numbers.next(below: count) }
     for _ in 0..<sentenceCount {
       text +=
         " \(names[next(names.count)]) found \(things[next(things.count)]) \(places[next(places.count)]) in \(1800 + next(200))."

@@ -27,10 +27,10 @@ extension TextReport {
 
   private func mark(_ outcome: ServerVerdict.Outcome) -> String {
     switch outcome {
-    case .passed: style.styled("✓", .green)
-    case .failed: style.styled("✗", .red)
+    case .passed: style.mark(true)
+    case .failed: style.mark(false)
     case .undecided: style.styled("?", .yellow)
-    case .skipped: style.styled("-", .dim)
+    case .skipped: style.mark(nil)
     }
   }
 }

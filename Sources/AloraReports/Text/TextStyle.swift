@@ -13,6 +13,11 @@ package struct TextStyle: Sendable {
     case blue = "34"
   }
 
+  /// The mark of a check: whether it passed; nil if it didn't run.
+  func mark(_ passed: Bool?) -> String {
+    passed.map { $0 ? styled("✓", .green) : styled("✗", .red) } ?? styled("-", .dim)
+  }
+
   /// The text in a style, or plain without colour.
   package func styled(_ text: String, _ style: Style) -> String {
     hasColor ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text

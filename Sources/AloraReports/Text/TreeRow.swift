@@ -66,7 +66,7 @@ package struct TreeRow {
     var text = ""
     for row in rows {
       let name = row.adapter.escapingControlCharacters().padded(to: width)
-      let mark = row.failure == nil ? style.styled("✓", .green) : style.styled("✗", .red)
+      let mark = style.mark(row.failure == nil)
       text += "\(mark) \(name)  \(row.line)\n"
       for note in row.notes { text += "  \(style.styled("note", .yellow))  \(note)\n" }
       for finding in row.findings {

@@ -23,9 +23,9 @@ package struct TextReport {
 
   private func mark(_ outcome: Verdict.Outcome) -> String {
     switch outcome {
-    case .passed: style.styled("✓", .green)
-    case .failed: style.styled("✗", .red)
-    case .notApplicable, .recorded: style.styled("-", .dim)
+    case .passed: style.mark(true)
+    case .failed: style.mark(false)
+    case .notApplicable, .recorded: style.mark(nil)
     }
   }
 

@@ -42,7 +42,9 @@ extension IntrinsicFinding {
         + ", so alora serve puts it in place of the generation prompt, and other servers leave the adapter off"
     case .invocationInTemplate:
       "the chat template writes the invocation, so the adapter is active in every chat, with or without the instruction"
-    case .tokensNotChecked: "the base has no tokenizer, so tokens and invocation were not checked"
+    case .tokensNotChecked: "tokens and invocation were not checked, for lack of a tokenizer that can be read"
+    case .templateRefuses(let problem):
+      "the base's chat template refuses the chat that clients make, a user's message after another: \(problem)"
     case .otherModel(let model, let name):
       "it names the model '\(model)', and the adapter is called '\(name)'; tell granite-common the name with model_name"
     }
