@@ -57,18 +57,27 @@ struct ModelBenchmark: ParsableArguments {
   @Option(help: ArgumentHelp("For decode: how many tokens precede the decoded ones.", valueName: "n"))
   var context = 64
 
+  @Option(
+    help: ArgumentHelp(
+      "For decode: how many sequences to decode at once. With an adapter, every second one has it.", valueName: "n"))
+  var sequences = 1
+
   @Option(help: ArgumentHelp("How often to measure. The best run counts.", valueName: "n"))
   var repeats = 3
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard (1...100_000).contains(tokens ?? 1), (1...100_000).contains(context), (1...1000).contains(repeats) else {
-      throw ValidationError("--tokens and --context must be from 1 to 100000, --repeats from 1 to 1000.")
+    guard (1...100_000).contains(tokens ?? 1), (1...100_000).contains(context), (1...1000).contains(repeats),
+      (1...256).contains(sequences)
+    else {
+      throw ValidationError(
+        "--tokens and --context must be from 1 to 100000, --repeats from 1 to 1000, --sequences from 1 to 256.")
     }
   }
 
   func run(_ task: ModelSpeed.Task) throws {
+    guard task == .decode || sequences == 1 else { throw ValidationError("--sequences belongs to decode.") }
     let loadStart = MonotonicClock.seconds
     let loaded = try inference.load(common)
     let loadSeconds = MonotonicClock.seconds - loadStart
@@ -78,7 +87,7 @@ struct ModelBenchmark: ParsableArguments {
       model: inference.model, adapter: inference.adapter, evaluator: loaded.evaluator, loadSeconds: loadSeconds,
       speed: try ModelSpeed(
         task, evaluator: loaded.evaluator, adapter: loaded.adapter, tokenCount: count, contextCount: context,
-        repeats: repeats))
+        sequenceCount: sequences, repeats: repeats))
     Console.standardOutput.write(common.json ? report.json.serialized() + "\n" : report.text)
   }
 }

@@ -91,12 +91,7 @@ struct ServeCommand: ParsableCommand {
   }
 
   func run() throws {
-    #if os(Linux)
-      // Swift's threads look there how many of them are busy, and end the process if they can't.
-      guard FileSystem.kind(of: "/proc/self/task") == .directory else {
-        throw ServeStartError(path: "/proc", problem: "not mounted, and a server needs it")
-      }
-    #endif
+    try Server.checkSurroundings()
     var options = ServerSettings()
     options.connectionLimit = try ConnectionCount.available(wanted: options.connectionLimit)
     options.host = host
@@ -105,13 +100,8 @@ struct ServeCommand: ParsableCommand {
     options.origins = allowOrigin
     options.answerLimit = maxTokens
     options.version = aloraVersion
-    if let apiKeyFile { options.apiKeys = try ServerKeys.read(path: apiKeyFile) }
-    if let adapterRoot {
-      guard let root = FileSystem.canonicalPath(adapterRoot), FileSystem.kind(of: root) == .directory else {
-        throw ServeStartError(path: adapterRoot, problem: "not a directory")
-      }
-      options.adapterRoot = root
-    }
+    if let apiKeyFile { try options.readKeys(path: apiKeyFile) }
+    if let adapterRoot { try options.openRoot(adapterRoot) }
     let (server, registry) = try server(options)
     // From here on, each request has a budget of its own.
     MatchingBudget.endLimit()
@@ -131,7 +121,7 @@ struct ServeCommand: ParsableCommand {
     let loaded = try Model(path: served.model, pool: pool)
     let encoder = try ConversationEncoder(
       tokenizer: loaded.source.tokenizer(), template: loaded.source.chatTemplate(), path: served.model)
-    let registry = AdapterRegistry(baseNames: alias.isEmpty ? [Self.name(ofModel: served.model)] : alias)
+    let registry = AdapterRegistry(baseNames: alias.isEmpty ? [ModelSource.name(ofPath: served.model)] : alias)
     let adapters = try served.adapters(
       ofLibrary.map { NamedPath(name: $0.name, path: $0.path) }, of: loaded, pool,
       comparesTemplates: encoder.template != nil, common)
@@ -145,7 +135,7 @@ struct ServeCommand: ParsableCommand {
     limits.waitingCount = maxWaiting
     limits.seconds = Double(timeLimit)
     let byteLimit = computation.cacheByteLimit
-    limits.tokenCount = max(1, byteLimit / max(1, loaded.cacheBlockByteCount / TokenSequence.blockPositionCount))
+    limits.tokenCount = loaded.cachedTokenCount(byteLimit: byteLimit)
     let engine = ServingEngine(
       evaluator: Evaluator(model: loaded, pool: pool), cache: PrefixCache(model: loaded, byteLimit: byteLimit),
       limits: limits)
@@ -155,34 +145,5 @@ struct ServeCommand: ParsableCommand {
       created: WallClock.seconds
     )
     return (Server(state), registry)
-  }
-
-  /// The name of a model's file or directory, by which clients call it.
-  static func name(ofModel path: String) -> String {
-    let components = (FileSystem.canonicalPath(path) ?? path).split(separator: "/")
-    let name = components.last.map(String.init) ?? path
-    return name.hasSuffix(".gguf") ? String(name.dropLast(5)) : name
-  }
-}
-
-/// Why a server can't begin.
-private struct ServeStartError: DiagnosedError {
-  let path: String?
-  let problem: String
-  var place: String? { nil }
-  var remedy: Remedy? { nil }
-  var category: ErrorCategory { .refusedInput }
-}
-
-/// The keys in a file: one in each line; empty lines and those that begin with # don't count.
-private enum ServerKeys {
-  static func read(path: String) throws -> [String] {
-    let file = try MappedFile(path: path)
-    let lines = String(decoding: try file.read(0..<file.byteCount), as: UTF8.self).split(whereSeparator: \.isNewline)
-    let keys = lines.map { $0.drop { $0.isWhitespace } }.map { line in
-      String(line.reversed().drop { $0.isWhitespace }.reversed())
-    }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
-    guard !keys.isEmpty else { throw ServeStartError(path: path, problem: "the file contains no key") }
-    return keys
   }
 }

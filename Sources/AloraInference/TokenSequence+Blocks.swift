@@ -48,6 +48,11 @@ extension Model {
   /// Units: bytes.
   package var cacheBlockByteCount: Int { cacheLayout.floatCount * MemoryLayout<Float>.size }
 
+  /// How many tokens' keys and values so many bytes hold, at least one.
+  package func cachedTokenCount(byteLimit: Int) -> Int {
+    max(1, byteLimit / max(1, cacheBlockByteCount / TokenSequence.blockPositionCount))
+  }
+
   /// How many floats the keys and values of some positions are, for all layers and heads.
   package func cacheFloatCount(positionCount: Int) -> Int {
     cacheLayout.layers.reduce(0) { $0 + $1.headCount * positionCount * 2 * $1.headDimension }

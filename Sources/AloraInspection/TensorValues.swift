@@ -15,6 +15,8 @@ package struct TensorStatistics: Hashable, Sendable {
 /// Reads the elements of tensors chunk by chunk.
 package struct TensorValues: Sendable {
   private static let chunkElementCount = 1 << 18
+  /// A multiple of every block's length.
+  private static let firstElementCount = 256
 
   private let subject: Subject
 
@@ -41,9 +43,16 @@ package struct TensorValues: Sendable {
   }
 
   /// Whether every element is 0; false for types that can't be widened.
+  ///
+  /// Nearly every tensor has another element among its first ones, so the first chunk is small.
   func isZero(_ tensor: TensorDescription) throws -> Bool {
     guard ElementConversion.canWiden(tensor.dtype) else { return false }
-    for range in chunks(of: tensor) where try elements(range, of: tensor).contains(where: { $0 != 0 }) { return false }
+    let all = 0..<tensor.shape.elementCount
+    var next = all.prefix(Self.firstElementCount)
+    while !next.isEmpty {
+      if try elements(next, of: tensor).contains(where: { $0 != 0 }) { return false }
+      next = all[next.upperBound...].prefix(Self.chunkElementCount)
+    }
     return true
   }
 

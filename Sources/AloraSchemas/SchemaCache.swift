@@ -29,7 +29,8 @@ package final class SchemaCache: Sendable {
     }
   }
 
-  private func known(_ text: [UInt8]) -> SchemaMasks? {
+  /// The masks of a schema that was compiled lately.
+  package func known(_ text: [UInt8]) -> SchemaMasks? {
     entries.withLock { entries in
       guard let index = entries.firstIndex(where: { $0.text == text }) else { return nil }
       let entry = entries.remove(at: index)

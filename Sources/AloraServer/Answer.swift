@@ -10,6 +10,8 @@ internal import HTTPTypes
 struct Question: Sendable {
   var generation: GenerationRequest
   var adapter: NamedAdapter?
+  /// What the answer has to be; ``ServerState/stream(_:)`` compiles it.
+  var form = AnswerForm.anyText
   var stopTexts: [String] = []
   var alternativeCount: Int?
   var wantsDigest = false
@@ -42,16 +44,20 @@ extension ServerState {
   /// Answers questions at the same time.
   ///
   /// - Returns: parts of the answers with their questions' indices, each answer's in order.
-  /// - Throws: ``ServingRefusal``, before anything is computed.
+  /// - Throws: ``ServingRefusal``, ``SchemaError``, before anything is computed.
   func stream(_ questions: [Question]) async throws -> AsyncThrowingStream<(index: Int, event: AnswerEvent), any Error>
   {
-    var tickets: [ServingTicket] = []
+    var requests: [ServingRequest] = []
     for question in questions {
-      var request = ServingRequest(question.generation)
+      var generation = question.generation
+      generation.schema = try await schema(question.form)
+      var request = ServingRequest(generation)
       request.alternativeCount = question.alternativeCount
       request.wantsDigest = question.wantsDigest
-      tickets.append(try await engine.submit(request))
+      requests.append(request)
     }
+    var tickets: [ServingTicket] = []
+    for request in requests { tickets.append(try await engine.submit(request)) }
     let (result, continuation) = AsyncThrowingStream<(index: Int, event: AnswerEvent), any Error>.makeStream()
     let tokenizer = encoder.tokenizer
     let task = Task { [tickets] in

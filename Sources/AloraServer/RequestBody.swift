@@ -12,18 +12,26 @@ package enum RequestBody: CaseIterable, Sendable {
     do {
       // Safe: the document copies what it keeps.
       let root = try JSONDocument(parsing: unsafe bytes.span.bytes).root
-      switch self {
-      case .chat: _ = try ChatCompletions(state: state).questions(RequestFields(root))
-      case .text: _ = try TextCompletions(state: state).questions(RequestFields(root))
-      case .completion: _ = try LlamaServerRoutes(state: state).question(RequestFields(root))
-      case .ollamaChat: _ = try OllamaRoutes(state: state).question(RequestFields(root), isChat: true)
-      case .ollamaGenerate: _ = try OllamaRoutes(state: state).question(RequestFields(root), isChat: false)
-      case .adapterList: _ = try state.adapter(list: root)
+      for question in try questions(root, state) {
+        if let schema = question.form.schemaText { _ = try state.schemas.masks(of: schema) }
       }
       return nil
     } catch {
       let failure = ServerError(error)
       return (failure.status.code, failure.message)
+    }
+  }
+
+  private func questions(_ root: JSON, _ state: ServerState) throws -> [Question] {
+    switch self {
+    case .chat: return try ChatCompletions(state: state).questions(RequestFields(root))
+    case .text: return try TextCompletions(state: state).questions(RequestFields(root))
+    case .completion: return [try LlamaServerRoutes(state: state).question(RequestFields(root))]
+    case .ollamaChat: return [try OllamaRoutes(state: state).question(RequestFields(root), isChat: true)]
+    case .ollamaGenerate: return [try OllamaRoutes(state: state).question(RequestFields(root), isChat: false)]
+    case .adapterList:
+      _ = try state.adapter(list: root)
+      return []
     }
   }
 }

@@ -75,8 +75,8 @@ extension ServerState {
     if let more = try fields["stop_token_ids"] {
       generation.endTokens.formUnion(try more.integers(in: tokenRange))
     }
-    generation.schema = try schema(rules.form)
     question.generation = generation
+    question.form = rules.form
     question.stopTexts = try fields.strings("stop", limit: 16)
     return question
   }

@@ -106,6 +106,15 @@ import Testing
     #expect(try report["tokens"].integer() == 3)
   }
 
+  @Test func decodingIsMeasuredWithSeveralSequencesAtOnce() throws {
+    let arguments = ["--tokens", "3", "--context", "4", "--repeats", "1", "--sequences", "5", "--json"]
+    let report = try conforming(["bench", "decode"] + arguments + model() + adapter(), to: "bench")
+    #expect(try report["sequences"].integer() == 5)
+    let rate = try report["tokens_per_second"].number() * report["seconds"].number()
+    #expect(abs(rate - 15) < 0.001, "three tokens of five sequences")
+    #expect(try runAlora(["bench", "prefill"] + arguments + model()).status == 2)
+  }
+
   /// The times are the machine's; what is computed and what is kept is not.
   @Test func firstTokenBenchmarksComputeTheCallAlone() throws {
     try withTemporaryDirectory { directory in

@@ -117,6 +117,12 @@ package final class ModelSource: Sendable {
     }
   }
 
+  /// The name of a model's file or directory, without `.gguf`.
+  package static func name(ofPath path: String) -> String {
+    let name = (FileSystem.canonicalPath(path) ?? path).split(separator: "/").last.map(String.init) ?? path
+    return name.hasSuffix(".gguf") ? String(name.dropLast(5)) : name
+  }
+
   /// The files after the first of a GGUF in several parts.
   package var furtherParts: [String] { gguf?.parts.dropFirst().map(\.path) ?? [] }
 }

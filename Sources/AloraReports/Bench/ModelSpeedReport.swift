@@ -18,7 +18,11 @@ package struct ModelSpeedReport {
     self.speed = speed
   }
 
-  private var tokensPerSecond: Double { Double(speed.tokenCount) / speed.seconds }
+  private var tokensPerSecond: Double { Double(speed.tokenCount * speed.sequenceCount) / speed.seconds }
+
+  private var sequences: String {
+    speed.sequenceCount > 1 ? " in each of \(counted(speed.sequenceCount, "sequence"))" : ""
+  }
 
   /// Schema: schemas/bench.schema.json.
   package var json: JSONValue {
@@ -27,6 +31,7 @@ package struct ModelSpeedReport {
       "adapter": adapter.map { .string($0) } ?? .null, "backend": .string(evaluator.model.backend.rawValue),
       "instruction_set": .string(evaluator.instructionSet.rawValue),
       "threads": .integer(evaluator.pool.threadCount), "tokens": .integer(speed.tokenCount),
+      "sequences": .integer(speed.sequenceCount),
       "load_seconds": .number(loadSeconds), "seconds": .number(speed.seconds),
       "tokens_per_second": .number(tokensPerSecond), "gflops": .number(speed.operationsPerSecond / 1e9),
       "peak_gflops": .number(speed.machine.operationsPerSecond / 1e9),
@@ -41,7 +46,7 @@ package struct ModelSpeedReport {
   package var text: String {
     let (model, machine) = (evaluator.model, speed.machine)
     return """
-      \(speed.task.rawValue) of \(counted(speed.tokenCount, "token")), \(counted(evaluator.pool.threadCount, "thread")), \
+      \(speed.task.rawValue) of \(counted(speed.tokenCount, "token"))\(sequences), \(counted(evaluator.pool.threadCount, "thread")), \
       \(model.backend == .exact ? evaluator.instructionSet.rawValue : "OpenBLAS")
         \(rounded(tokensPerSecond)) tokens/s
         \(rounded(speed.operationsPerSecond / 1e9)) GFLOP/s, \
