@@ -1,5 +1,6 @@
 internal import AloraJSON
 internal import AloraSchemas
+internal import HTTPTypes
 internal import NIOPosix
 
 /// The form that a request wants for its answer.
@@ -88,9 +89,9 @@ extension ServerState {
   /// - Throws: ``SchemaError``.
   func schema(_ form: AnswerForm) async throws -> SchemaText? {
     guard let text = form.schemaText else { return nil }
-    if let known = schemas.known(text) { return SchemaText(known) }
+    if let known = schemas.known(text) { return try SchemaText(known) }
     let schemas = schemas
-    return SchemaText(try await NIOThreadPool.singleton.runIfActive { try schemas.masks(of: text) })
+    return try SchemaText(await NIOThreadPool.singleton.runIfActive { try schemas.masks(of: text) })
   }
 }
 

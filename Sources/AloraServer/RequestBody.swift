@@ -1,4 +1,5 @@
 internal import AloraJSON
+internal import AloraSchemas
 internal import HTTPTypes
 
 /// The kinds of bodies that requests have. Reading one is everything that happens before an answer is computed.

@@ -115,6 +115,21 @@ import Testing
     }
   }
 
+  /// One element counts, wherever it is.
+  @Test(arguments: [0, 255, 256, 300, 511]) func oneElementIsNoZeroFactor(_ place: Int) throws {
+    try withTemporaryDirectory { directory in
+      var builder = AdapterBuilder()
+      for index in builder.tensors.indices where index % 2 == 1 {
+        var values = [Float](repeating: 0, count: 512)
+        if index == 1 { values[place] = 1 }
+        builder.tensors[index] = .init(builder.tensors[index].name, [128, 4], values)
+      }
+      try builder.write(to: directory)
+      let notes = try #require(try Subject(path: directory).adapter()).notes
+      #expect(notes.contains(.idleModules(count: 3, total: 4)))
+    }
+  }
+
   /// By module, a PEFT directory and its GGUF are the same, and a changed element is found.
   @Test(arguments: [
     "llama", "qwen3", "phi3", "llama-embedding", "qwen3-moe-experts", "mixtral-experts", "gpt-oss-experts",

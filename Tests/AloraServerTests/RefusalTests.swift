@@ -54,6 +54,10 @@ import Testing
     (#"{"structured_outputs":{"regex":"a+"},\#(messages)}"#, 400, "unsupported"),
     (#"{"guided_json":"{\"uniqueItems\":true}",\#(messages)}"#, 400, "unsupported"),
     (#"{"guided_regex":"a+",\#(messages)}"#, 400, "unsupported"),
+    // Two names for the form.
+    (#"{"guided_json":true,"response_format":{"type":"json_object"},\#(messages)}"#, 400, "invalid_value"),
+    (#"{"json_schema":{},"structured_outputs":{"json_object":true},\#(messages)}"#, 400, "invalid_value"),
+    (#"{"structured_outputs":{"json":{},"json_object":true},\#(messages)}"#, 400, "invalid_value"),
     (#"{"grammar":"root ::= x",\#(messages)}"#, 400, "unsupported"),
     (#"{"messages":[{"role":"user","content":"\#(String(repeating: "a", count: 5000))"}]}"#, 400, "refused"),
   ]
