@@ -30,6 +30,32 @@ import Testing
     #expect(error == nil)
   }
 
+  /// In SmolLM 3, layers without positions have the window, if there is one, unless the configuration lists the layers' kinds.
+  @Test func aWindowOfSmolLM3IsForLayersWithoutPositions() throws {
+    func windows(_ kinds: String) throws -> [Int?] {
+      try withConfiguration("smollm3-layers") { text in
+        text.replacing(#/"layer_types": \[[^\]]*\]/#) { _ in kinds }
+          .replacing(#/"no_rope_layers": \[[^\]]*\]/#) { _ in #""no_rope_layers": null"# }
+          .replacing(#""no_rope_layer_interval": 4"#, with: #""no_rope_layer_interval": 2"#)
+          .replacing(#""sliding_window": null"#, with: #""sliding_window": 5"#)
+          .replacing(#""use_sliding_window": false"#, with: #""use_sliding_window": true"#)
+      } _: { try ModelSource(path: $0).graph().layers.map { $0.attention?.shape.window } }
+    }
+    let count = try ModelSource(path: testData("inference/smollm3-layers/base")).graph().layers.count
+    #expect(try windows(#""layer_types": null"#) == (0..<count).map { $0 % 2 == 1 ? 5 : nil })
+    let kinds = (0..<count).map { $0 == 0 ? #""sliding_attention""# : #""full_attention""# }
+    #expect(
+      try windows("\"layer_types\": [\(kinds.joined(separator: ", "))]") == (0..<count).map { $0 == 0 ? 5 : nil })
+  }
+
+  /// Gemma 3's class has Gemma 2's field and doesn't use it.
+  @Test func gemma3CapsNoScores() throws {
+    let caps = try withConfiguration("gemma3") { text in
+      text.replacing(#""attn_logit_softcapping": null"#, with: #""attn_logit_softcapping": 2.0"#)
+    } _: { try ModelSource(path: $0).graph().layers.map { $0.attention?.shape.softCap } }
+    #expect(!caps.isEmpty && caps.allSatisfy { $0 == nil })
+  }
+
   /// Models published before transformers 5.24 state the sizes once for all layers without a window.
   @Test func theHeadsOfGemma4HaveTwoSpellings() throws {
     let name = "gemma4"

@@ -12,7 +12,7 @@ extension Architecture {
       activation: .geluTanh, window: .allButEvery(period: 6, windowOfGGUF: nil),
       attentionScale: .queryScalar(layerCountOfLargest: 62), positions: .perLayerKind(full: 1_000_000, windowed: 10000),
       biases: .asConfigured,
-      normOffset: 1, scalesEmbeddingByWidth: true, softCaps: (attention: nil, logits: nil)),
+      normOffset: 1, scalesEmbeddingByWidth: true, softCaps: (attention: nil, logits: nil), capsAttention: false),
     modules: { h in LayerModule.attention(h, isPermuted: false) + LayerModule.gatedFeedForward(h) },
     layer: { layer in try layer.surroundingNorms(layer.attention(headNorms: .perHead), layer.gated()) })
 }

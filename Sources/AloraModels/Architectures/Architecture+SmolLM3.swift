@@ -7,11 +7,8 @@ extension Architecture {
     defaults: ConfigurationDefaults(
       vocabularySize: 128_256, hiddenSize: 2048, layerCount: 36, headCount: 16, keyValueHeadCount: 4,
       contextLength: 32768, ropeTheta: 2_000_000, tiesEmbeddings: true),
-    objection: { reader in
-      let slides = try reader.boolean("use_sliding_window", default: false)
-      return slides ? "it has a sliding window (use_sliding_window)" : nil
-    },
-    numbers: GraphNumberRules(positions: .allButEvery(period: 4), biases: .asConfigured),
+    numbers: GraphNumberRules(
+      window: .withoutPositionsIfUsed, positions: .allButEvery(period: 4), biases: .asConfigured),
     modules: { h in LayerModule.attention(h, isPermuted: true) + LayerModule.gatedFeedForward(h) },
     layer: { layer in try layer.preNorm(layer.attention(), layer.gated()) })
 }

@@ -11,6 +11,8 @@ struct GraphNumberRules: Sendable {
     case ifUsed
     /// If `use_sliding_window` says so, layers 0, 2, … before layer `max_window_layers`, or those that `layer_types` names.
     case evenLayersIfUsed
+    /// If `use_sliding_window` says so, layers without positions, or those that `layer_types` names. A GGUF has no window.
+    case withoutPositionsIfUsed
     /// Every layer but each `period`th, unless `layer_types` says otherwise. `windowOfGGUF` is what a GGUF without one
     /// means, `fallback` a configuration without one.
     case allButEvery(period: Int, windowOfGGUF: Int?, fallback: Int = 4096)
@@ -113,6 +115,8 @@ struct GraphNumberRules: Sendable {
   var logitFactor: Double?
   /// Soft caps if `attn_logit_softcapping` and `final_logit_softcapping` are missing; nil for an architecture without any.
   var softCaps: (attention: Double?, logits: Double?)?
+  /// Whether `attn_logit_softcapping` counts: Gemma 3 has the field and doesn't use it.
+  var capsAttention = true
   /// The norm after the last layer, in Hugging Face's files.
   var finalNorm = "model.norm"
 }

@@ -50,7 +50,8 @@ extension GraphNumbers {
         contextLength: contextLength > 0 ? contextLength : nil),
       norm: rules.norm, normEpsilon: Float(epsilon), normOffset: rules.normOffset, finalNormName: rules.finalNorm,
       residualScale: try multiplier("residual_scale"), attentionScale: Float(attention),
-      attentionSoftCap: try softCap("attn_logit_softcapping", rules.softCaps?.attention),
+      attentionSoftCap: rules.capsAttention
+        ? try softCap("attn_logit_softcapping", rules.softCaps?.attention) : nil,
       attentionLimit: try Self.limit(reader, rules),
       normsRotated: rules.rotatedNormsOfGGUF?(h) ?? false,
       activation: rules.activation, routingWeights: try Self.routingWeights(reader, rules.routing),
@@ -94,6 +95,7 @@ extension GraphNumbers {
     guard size > 0 else { return [Int?](repeating: nil, count: h.layerCount) }
     let period: Int
     switch rule {
+    case .withoutPositionsIfUsed: return [Int?](repeating: nil, count: h.layerCount)
     case .allButEvery(let stated, _, _), .allButEveryAndLast(let stated, _): period = stated
     case .none, .everyLayer, .fromLayer, .ifUsed, .evenLayersIfUsed:
       return [Int?](repeating: size, count: h.layerCount)

@@ -65,7 +65,8 @@ extension GraphNumbers {
     {
       throw unsupported("use_bidirectional_attention", "attention to later tokens is not supported")
     }
-    let isSliding = try Self.slidingLayers(reader, h, rules.window)
+    let withoutPositions = try Self.layersWithoutPositions(reader, h, rules.positions)
+    let isSliding = try Self.slidingLayers(reader, h, rules.window, withoutPositions: withoutPositions)
     let (rotaries, rotaryOfKind) = try Self.rotaries(reader, h, rules)
     var attention = 1 / Double(h.headDimension).squareRoot()
     switch rules.attentionScale {
@@ -98,14 +99,15 @@ extension GraphNumbers {
         contextLength: contextLength > 0 ? contextLength : nil),
       norm: rules.norm, normEpsilon: Float(epsilon), normOffset: rules.normOffset, finalNormName: rules.finalNorm,
       residualScale: try multiplier("residual_multiplier"), attentionScale: Float(attention),
-      attentionSoftCap: try softCap("attn_logit_softcapping", rules.softCaps?.attention),
+      attentionSoftCap: rules.capsAttention
+        ? try softCap("attn_logit_softcapping", rules.softCaps?.attention) : nil,
       attentionLimit: rules.hasLimit
         ? try reader.json[optional: "clip_qkv"].map { _ in Float(try reader.positive("clip_qkv", default: 1)) } : nil,
       normsRotated: try rules.rotatedNormsOfGGUF != nil && reader.boolean("use_qk_norm", default: true),
       activation: try rules.activation.configured(by: reader),
       routingWeights: try Self.routingWeights(reader, rules.routing),
       layers: isSliding.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) })
-    for index in try Self.layersWithoutPositions(reader, h, rules.positions) { layers[index].rotary = nil }
+    for index in withoutPositions { layers[index].rotary = nil }
     try setTemperatures(rules, ofRotary: AttentionTemperature(reader, h, rules.positions)) {
       try AttentionTemperature(reader, usual: $0)
     }
@@ -174,7 +176,7 @@ extension GraphNumbers {
   ///
   /// Source: the configuration classes of transformers.
   static func slidingLayers(
-    _ reader: ConfigurationReader, _ h: Hyperparameters, _ rule: GraphNumberRules.Window
+    _ reader: ConfigurationReader, _ h: Hyperparameters, _ rule: GraphNumberRules.Window, withoutPositions: [Int] = []
   ) throws -> [Int?] {
     let none = [Int?](repeating: nil, count: h.layerCount)
     var size: Int?
@@ -197,6 +199,10 @@ extension GraphNumbers {
         let end = try reader.integer("max_window_layers", default: 28)
         isSliding = (0..<h.layerCount).map { $0.isMultiple(of: 2) && $0 < end }
       }
+    case .withoutPositionsIfUsed:
+      guard try reader.boolean("use_sliding_window", default: false) else { return none }
+      size = try reader.window()
+      isSliding = (0..<h.layerCount).map(withoutPositions.contains)
     case .allButEvery(let period, _, let fallback):
       size = reader.has("sliding_window") ? try reader.window() : fallback
       if try reader.json[optional: "layer_types"] == nil { isSliding = try pattern(reader, h, period: period) }
@@ -205,7 +211,7 @@ extension GraphNumbers {
       isSliding = (0..<h.layerCount).map { ($0 + 1) % period != 0 }
     }
     switch rule {
-    case .fromLayer, .evenLayersIfUsed, .allButEvery, .allButEveryAndLast:
+    case .fromLayer, .evenLayersIfUsed, .withoutPositionsIfUsed, .allButEvery, .allButEveryAndLast:
       if let kinds = try reader.strings("layer_types") {
         guard kinds.count == h.layerCount else {
           throw reader.json.error(.outOfRange, "layer_types lists \(kinds.count) layers of \(h.layerCount)")
