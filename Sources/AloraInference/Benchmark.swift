@@ -51,7 +51,8 @@ package struct ProductSpeed: Hashable, Sendable {
   package let bytesPerSecond: Double
 
   private static let types: [DType] = [
-    .f32, .bf16, .f16, .q8_0, .q6K, .q5K, .q5_1, .q5_0, .q4K, .q4_1, .q4_0, .iq4XS, .iq4NL, .mxfp4, .q3K, .q2K,
+    .f32, .bf16, .f16, .q8_0, .q6K, .q5K, .q5_1, .q5_0, .q4K, .q4_1, .q4_0, .iq4XS, .iq4NL, .mxfp4, .nvfp4, .q3K, .q2K,
+    .iq3S, .iq3XXS, .iq2S, .iq2XS, .iq2XXS, .iq1M, .iq1S, .tq2_0, .tq1_0,
   ]
 
   /// Measures every type: the best of a few products with many tokens, and of some with one.

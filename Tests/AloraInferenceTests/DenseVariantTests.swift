@@ -39,7 +39,9 @@ import Testing
           .replacing(#""no_rope_layer_interval": 4"#, with: #""no_rope_layer_interval": 2"#)
           .replacing(#""sliding_window": null"#, with: #""sliding_window": 5"#)
           .replacing(#""use_sliding_window": false"#, with: #""use_sliding_window": true"#)
-      } _: { try ModelSource(path: $0).graph().layers.map { $0.attention?.shape.window } }
+      } _: {
+        try ModelSource(path: $0).graph().layers.map { $0.attention?.shape.window }
+      }
     }
     let count = try ModelSource(path: testData("inference/smollm3-layers/base")).graph().layers.count
     #expect(try windows(#""layer_types": null"#) == (0..<count).map { $0 % 2 == 1 ? 5 : nil })
@@ -52,7 +54,9 @@ import Testing
   @Test func gemma3CapsNoScores() throws {
     let caps = try withConfiguration("gemma3") { text in
       text.replacing(#""attn_logit_softcapping": null"#, with: #""attn_logit_softcapping": 2.0"#)
-    } _: { try ModelSource(path: $0).graph().layers.map { $0.attention?.shape.softCap } }
+    } _: {
+      try ModelSource(path: $0).graph().layers.map { $0.attention?.shape.softCap }
+    }
     #expect(!caps.isEmpty && caps.allSatisfy { $0 == nil })
   }
 

@@ -11,7 +11,6 @@ import Testing
 @Suite struct WeightTypeTests {
   static let types: [DType] = [
     .f16, .bf16, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2K, .q3K, .q4K, .q5K, .q6K, .iq4NL, .iq4XS, .mxfp4,
-    // Widened to f32 as they are read.
     .iq1S, .iq1M, .iq2XXS, .iq2XS, .iq2S, .iq3XXS, .iq3S, .tq1_0, .tq2_0, .nvfp4,
   ]
 

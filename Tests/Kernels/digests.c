@@ -57,7 +57,10 @@ static const struct { alora_type type; const char *name; } types[] = {
     {ALORA_TYPE_F32, "f32"},   {ALORA_TYPE_F16, "f16"},   {ALORA_TYPE_BF16, "bf16"},     {ALORA_TYPE_Q8_0, "q8_0"},
     {ALORA_TYPE_Q4_0, "q4_0"}, {ALORA_TYPE_Q4_1, "q4_1"}, {ALORA_TYPE_Q5_0, "q5_0"},     {ALORA_TYPE_Q5_1, "q5_1"},
     {ALORA_TYPE_Q2_K, "q2_k"}, {ALORA_TYPE_Q3_K, "q3_k"}, {ALORA_TYPE_Q4_K, "q4_k"},     {ALORA_TYPE_Q5_K, "q5_k"},
-    {ALORA_TYPE_Q6_K, "q6_k"}, {ALORA_TYPE_IQ4_NL, "iq4_nl"}, {ALORA_TYPE_IQ4_XS, "iq4_xs"}, {ALORA_TYPE_MXFP4, "mxfp4"}};
+    {ALORA_TYPE_Q6_K, "q6_k"}, {ALORA_TYPE_IQ4_NL, "iq4_nl"}, {ALORA_TYPE_IQ4_XS, "iq4_xs"}, {ALORA_TYPE_MXFP4, "mxfp4"},
+    {ALORA_TYPE_IQ2_XXS, "iq2_xxs"}, {ALORA_TYPE_IQ2_XS, "iq2_xs"}, {ALORA_TYPE_IQ2_S, "iq2_s"}, {ALORA_TYPE_IQ3_XXS, "iq3_xxs"},
+    {ALORA_TYPE_IQ3_S, "iq3_s"}, {ALORA_TYPE_IQ1_S, "iq1_s"}, {ALORA_TYPE_IQ1_M, "iq1_m"}, {ALORA_TYPE_TQ1_0, "tq1_0"},
+    {ALORA_TYPE_TQ2_0, "tq2_0"}, {ALORA_TYPE_NVFP4, "nvfp4"}};
 
 // Offsets of a block's f16 fields, which must be finite; -1: none.
 static void random_rows(alora_type type, uint8_t *rows, size_t row_count, size_t columns) {
@@ -77,6 +80,11 @@ static void random_rows(alora_type type, uint8_t *rows, size_t row_count, size_t
       case ALORA_TYPE_Q2_K: memcpy(b + 80, &half, 2); memcpy(b + 82, &half2, 2); break;
       case ALORA_TYPE_Q3_K: memcpy(b + 108, &half, 2); break;
       case ALORA_TYPE_Q6_K: memcpy(b + 208, &half, 2); break;
+      case ALORA_TYPE_TQ1_0: memcpy(b + 52, &half, 2); break;
+      case ALORA_TYPE_TQ2_0: memcpy(b + 64, &half, 2); break;
+      case ALORA_TYPE_NVFP4: b[0] = i % 7 == 0 ? 0x7f : b[0]; break;
+      // The top bits of four halves are the scale's.
+      case ALORA_TYPE_IQ1_M: for (int k = 0; k < 4; k++) b[49 + 2 * k] = (uint8_t)((b[49 + 2 * k] & 15) | (half >> 4 * k & 15) << 4); break;
       case ALORA_TYPE_MXFP4: b[0] = i % 7 == 0 ? (uint8_t)(i % 3) : (uint8_t)(110 + b[0] % 16); break;
       default: memcpy(b, &half, 2); break;
     }

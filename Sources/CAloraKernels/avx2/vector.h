@@ -63,6 +63,11 @@ INLINE v16f i_lookup(v16i x, const float *table) {
   const v16f t = v_load(table);
   return (v16f){lookup8(x.a, t.a, t.b), lookup8(x.b, t.a, t.b)};
 }
+// Each byte, from 0 to 15, becomes one of sixteen.
+INLINE v16i i_byte_values(v16i i, const int8_t *values) {
+  const __m256i t = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)values));
+  return (v16i){_mm256_shuffle_epi8(t, i.a), _mm256_shuffle_epi8(t, i.b)};
+}
 INLINE v16i i_bytes_minus(v16i a, uint8_t x) {
   const __m256i c = _mm256_set1_epi8((char)x);
   return (v16i){_mm256_sub_epi8(a.a, c), _mm256_sub_epi8(a.b, c)};

@@ -63,6 +63,9 @@ INLINE v16f i_high_byte(v16i a, int b) {
   return _mm512_cvtepi32_ps(_mm512_shuffle_epi8(a, _mm512_set4_epi32(
     (12 + b) << 24 | (zero & 0xffffff), (8 + b) << 24 | (zero & 0xffffff), (4 + b) << 24 | (zero & 0xffffff), b << 24 | (zero & 0xffffff))));
 }
+INLINE v16i i_byte_values(v16i i, const int8_t *values) {
+  return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)values)), i);
+}
 INLINE v16i i_bytes_minus(v16i a, uint8_t x) { return _mm512_sub_epi8(a, _mm512_set1_epi8((char)x)); }
 INLINE v16f v_load_f16(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 

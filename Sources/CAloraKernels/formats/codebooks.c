@@ -1,5 +1,4 @@
-// Plain widening of the formats that no matrix kernel reads: ggml's codebook types (IQ1, IQ2, IQ3), ternary types, NVFP4 and
-// the one- and two-bit types. Every product here is exact: a scale has at most 16 significant bits, an element six.
+// Plain widening of ggml's codebook types (IQ1, IQ2, IQ3), its ternary types and NVFP4. Written apart from coded.c, as its yardstick. Every product here is exact: a scale has at most 16 significant bits, an element six.
 #include "../shared/exact.h"
 
 #include <string.h>
@@ -34,27 +33,30 @@ static inline uint8_t signs_of(uint32_t seven) {
   return (uint8_t)(seven | ((parity ^ parity >> 1) & 1) << 7);
 }
 
+// Element i of a codebook's word.
+static inline unsigned element(uint32_t entry, size_t i) { return entry >> (8 * (i % 4) + 4 * (i / 4)) & 15; }
+
 // Eight elements of two bits.
-static void write_eight(float scale, uint16_t entry, uint8_t signs, float *y) {
+static void write_eight(float scale, uint32_t entry, uint8_t signs, float *y) {
   for (size_t i = 0; i < 8; i++) {
-    const float value = scale * iq2_values[entry >> 2 * i & 3];
+    const float value = scale * iq2_values[element(entry, i)];
     y[i] = signs >> i & 1 ? -value : value;
   }
 }
 
 // Four elements of three bits.
-static void write_four(float scale, uint16_t entry, int is_xxs, uint8_t signs, float *y) {
+static void write_four(float scale, uint32_t entry, int is_xxs, uint8_t signs, float *y) {
   for (size_t i = 0; i < 4; i++) {
-    const unsigned bits = entry >> 3 * i & 7;
+    const unsigned bits = element(entry, i);
     const float value = scale * (is_xxs ? iq3_xxs_values[bits] : (float)(2 * bits + 1));
     y[i] = signs >> i & 1 ? -value : value;
   }
 }
 
 // Eight elements -1, 0 or 1, moved by an eighth.
-static void write_ternary(float scale, uint16_t entry, int is_negative, float *y) {
+static void write_ternary(float scale, uint32_t entry, int is_negative, float *y) {
   const float delta = is_negative ? -0.125f : 0.125f;
-  for (size_t i = 0; i < 8; i++) y[i] = scale * ((float)(entry >> 2 * i & 3) - 1 + delta);
+  for (size_t i = 0; i < 8; i++) y[i] = scale * ((float)element(entry, i) - 1 + delta);
 }
 
 static void iq2_xxs_block(const uint8_t *b, float *y) {
@@ -64,7 +66,7 @@ static void iq2_xxs_block(const uint8_t *b, float *y) {
     const uint32_t high = word_at(q + 4);
     const float scale = d * (0.5f + (float)(high >> 28)) * 0.25f;
     for (size_t k = 0; k < 4; k++)
-      write_eight(scale, iq2_xxs_codebook[q[k]], signs_of(high >> 7 * k & 127), y + 32 * group + 8 * k);
+      write_eight(scale, alora_iq2_xxs_codebook[q[k]], signs_of(high >> 7 * k & 127), y + 32 * group + 8 * k);
   }
 }
 
@@ -73,7 +75,7 @@ static void iq2_xs_block(const uint8_t *b, float *y) {
   for (size_t k = 0; k < 32; k++) {
     const uint16_t q = half_bits(b + 2 + 2 * k);
     const float scale = d * (0.5f + (float)(b[66 + k / 4] >> 4 * (k / 2 % 2) & 15)) * 0.25f;
-    write_eight(scale, iq2_xs_codebook[q & 511], signs_of(q >> 9), y + 8 * k);
+    write_eight(scale, alora_iq2_xs_codebook[q & 511], signs_of(q >> 9), y + 8 * k);
   }
 }
 
@@ -82,7 +84,7 @@ static void iq2_s_block(const uint8_t *b, float *y) {
   for (size_t k = 0; k < 32; k++) {
     const unsigned q = b[2 + k] | (unsigned)(b[66 + k / 4] >> 2 * (k % 4) & 3) << 8;
     const float scale = d * (0.5f + (float)(b[74 + k / 4] >> 4 * (k / 2 % 2) & 15)) * 0.25f;
-    write_eight(scale, iq2_s_codebook[q], b[34 + k], y + 8 * k);
+    write_eight(scale, alora_iq2_s_codebook[q], b[34 + k], y + 8 * k);
   }
 }
 
@@ -92,7 +94,7 @@ static void iq3_xxs_block(const uint8_t *b, float *y) {
     const uint32_t high = word_at(b + 66 + 4 * (k / 8));
     const float scale = d * (0.5f + (float)(high >> 28)) * 0.5f;
     const uint8_t signs = signs_of(high >> 7 * (k / 2 % 4) & 127);
-    write_four(scale, iq3_xxs_codebook[b[2 + k]], 1, signs >> 4 * (k % 2), y + 4 * k);
+    write_four(scale, alora_iq3_xxs_codebook[b[2 + k]], 1, signs >> 4 * (k % 2), y + 4 * k);
   }
 }
 
@@ -101,7 +103,7 @@ static void iq3_s_block(const uint8_t *b, float *y) {
   for (size_t k = 0; k < 64; k++) {
     const unsigned q = b[2 + k] | (unsigned)(b[66 + k / 8] >> k % 8 & 1) << 8;
     const float scale = d * (float)(1 + 2 * (b[106 + k / 16] >> 4 * (k / 8 % 2) & 15));
-    write_four(scale, iq3_s_codebook[q], 0, b[74 + k / 2] >> 4 * (k % 2), y + 4 * k);
+    write_four(scale, alora_iq3_s_codebook[q], 0, b[74 + k / 2] >> 4 * (k % 2), y + 4 * k);
   }
 }
 
@@ -110,7 +112,7 @@ static void iq1_s_block(const uint8_t *b, float *y) {
   for (size_t k = 0; k < 32; k++) {
     const uint16_t high = half_bits(b + 34 + 2 * (k / 4));
     const unsigned q = b[2 + k] | (unsigned)(high >> 3 * (k % 4) & 7) << 8;
-    write_ternary(d * (float)(2 * (high >> 12 & 7) + 1), iq1_s_codebook[q], high >> 15, y + 8 * k);
+    write_ternary(d * (float)(2 * (high >> 12 & 7) + 1), alora_iq1_s_codebook[q], high >> 15, y + 8 * k);
   }
 }
 
@@ -120,7 +122,7 @@ static void iq1_m_block(const uint8_t *b, float *y) {
   const float d = half_of(bits);
   for (size_t k = 0; k < 32; k++) {
     const unsigned high = b[32 + k / 2] >> 4 * (k % 2) & 15, scale = half_bits(b + 48 + 2 * (k / 8)) >> 3 * (k / 2 % 4) & 7;
-    write_ternary(d * (float)(2 * scale + 1), iq1_s_codebook[b[k] | (high & 7) << 8], high >> 3 & 1, y + 8 * k);
+    write_ternary(d * (float)(2 * scale + 1), alora_iq1_s_codebook[b[k] | (high & 7) << 8], high >> 3 & 1, y + 8 * k);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "coded.h"
 #include "formats.h"
 
 static const int8_t nonlinear_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
@@ -117,7 +118,10 @@ static void block_of(alora_type type, const uint8_t *b, float *y) {
     case ALORA_TYPE_Q5_K: q4_or_q5_k_block(1, b, y); break;
     case ALORA_TYPE_Q6_K: q6_k_block(b, y); break;
     case ALORA_TYPE_IQ4_XS: iq4_xs_block(b, y); break;
-    default: small_block(type, b, y); break;
+    default:
+      if (alora_code_of(type)) alora_widen_block((unsigned)type, b, y);
+      else small_block(type, b, y);
+      break;
   }
 }
 

@@ -113,6 +113,13 @@ void alora_pack(alora_type type, const void *restrict source, size_t rows, size_
     uint8_t *panel = (uint8_t *)packed + p * 32 * row_bytes;
     const size_t first_row = 32 * p, present = rows - first_row < 32 ? rows - first_row : 32;
     if (present < 32) memset(panel, 0, 32 * row_bytes);
+    if (format.is_coded) {
+      const uint8_t *rows_here = (const uint8_t *)source + first_row * row_bytes;
+      for (size_t block = 0; block < blocks; block++)
+        for (size_t row = 0; row < present; row++)
+          memcpy(panel + (32 * block + row) * format.bytes, rows_here + row * row_bytes + block * format.bytes, format.bytes);
+      continue;
+    }
     for (size_t start = 0; start < blocks; start += strip) {
       const pack_place at = {(const uint8_t *)source + first_row * row_bytes + start * format.bytes, row_bytes,
                              blocks - start < strip ? blocks - start : strip, panel + start * 32 * format.bytes};

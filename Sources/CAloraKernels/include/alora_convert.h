@@ -24,8 +24,8 @@ void alora_narrow_q8_0(const float *restrict source, uint8_t *restrict destinati
 //   nibbles: 16 bytes     destination: 17 bytes
 void alora_mxfp4_block(uint8_t exponent, const uint8_t *restrict nibbles, uint8_t *restrict destination);
 
-// Block formats that no matrix kernel reads: ggml's IQ1, IQ2 and IQ3 types, TQ1_0, TQ2_0 and NVFP4, numbered as in `enum
-// ggml_type`. Widening is exact, and gives what the `gguf` package's `dequantize` gives. Always scalar.
+// Blocks of ggml's IQ1, IQ2 and IQ3 types, TQ1_0, TQ2_0 and NVFP4, numbered as in `enum ggml_type`. Widening is exact, and gives what
+// the `gguf` package's `dequantize` gives. Always scalar.
 int alora_widens_block(unsigned type);
 //   block: one block in ggml's layout, any alignment     y: its 64 or 256 elements
 void alora_widen_block(unsigned type, const uint8_t *restrict block, float *restrict y);

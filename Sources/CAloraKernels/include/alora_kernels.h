@@ -68,14 +68,24 @@ typedef enum alora_type {
   ALORA_TYPE_Q4_K = 12,
   ALORA_TYPE_Q5_K = 13,
   ALORA_TYPE_Q6_K = 14,
+  ALORA_TYPE_IQ2_XXS = 16,
+  ALORA_TYPE_IQ2_XS = 17,
+  ALORA_TYPE_IQ3_XXS = 18,
+  ALORA_TYPE_IQ1_S = 19,
   ALORA_TYPE_IQ4_NL = 20,
+  ALORA_TYPE_IQ3_S = 21,
+  ALORA_TYPE_IQ2_S = 22,
   ALORA_TYPE_IQ4_XS = 23,
+  ALORA_TYPE_IQ1_M = 29,
   ALORA_TYPE_BF16 = 30,
+  ALORA_TYPE_TQ1_0 = 34,
+  ALORA_TYPE_TQ2_0 = 35,
   ALORA_TYPE_MXFP4 = 39,
+  ALORA_TYPE_NVFP4 = 40,
 } alora_type;
 
 int alora_type_supported(alora_type type);
-size_t alora_type_block_columns(alora_type type);     // elements in one block: 1, 32 or 256; 0 if not supported
+size_t alora_type_block_columns(alora_type type);     // elements in one block: 1, 32, 64 or 256; 0 if not supported
 size_t alora_type_block_byte_count(alora_type type);  // bytes of one block as ggml stores it
 
 // Widens `count` elements (whole blocks) from ggml's layout, as it lies in a GGUF file; any alignment. Always scalar.
@@ -85,8 +95,8 @@ void alora_dequantize(alora_type type, const void *restrict source, float *restr
 
 // A weight matrix [rows, columns] is packed in panels of 32 rows. Packing moves bits and changes none: a panel holds
 // ggml's blocks of its 32 rows, column block after column block, with their fields interleaved by row (4-byte words,
-// then 2-byte and 1-byte fields), so that one vector load fetches the same field of 16 rows. Rows missing in the last
-// panel are zero bytes. `columns` must be a multiple of the type's block columns.
+// then 2-byte and 1-byte fields), so that one vector load fetches the same field of 16 rows; or, for IQ1 to IQ3, TQ1_0,
+// TQ2_0 and NVFP4, the blocks as they are, row by row. Rows missing in the last panel are zero bytes. `columns` must be a multiple of the type's block columns.
 #define ALORA_PANEL_ROWS 32
 
 size_t alora_panel_count(size_t rows);  // ceil(rows / 32)

@@ -85,6 +85,11 @@ INLINE v16f i_nibble(v16i a, int n) { return i_to_float(i_and(i_right(a, n), i_s
 INLINE v16f i_nibble_minus_8(v16i a, int n) { return i_to_float(i_sub(i_and(i_right(a, n), i_set(15)), i_set(8))); }
 // 2^24 times byte b, which is signed.
 INLINE v16f i_high_byte(v16i a, int b) { return i_to_float(i_and(i_left(a, 24 - 8 * b), i_set(0xff000000u))); }
+INLINE v16i i_byte_values(v16i a, const int8_t *values) {
+  const uint8x16_t t = vreinterpretq_u8_s8(vld1q_s8(values));
+  for (int i = 0; i < 4; i++) a.val[i] = vreinterpretq_u32_u8(vqtbl1q_u8(t, vreinterpretq_u8_u32(a.val[i])));
+  return a;
+}
 INLINE v16i i_bytes_minus(v16i a, uint8_t x) {
   for (int i = 0; i < 4; i++)
     a.val[i] = vreinterpretq_u32_u8(vsubq_u8(vreinterpretq_u8_u32(a.val[i]), vdupq_n_u8(x)));

@@ -61,6 +61,15 @@ INLINE v16f i_nibble_minus_8(v16i a, int n) { return i_to_float(i_sub(i_and(i_ri
 // 2^24 times byte b, which is signed.
 INLINE v16f i_high_byte(v16i a, int b) { return i_to_float(i_and(i_left(a, 24 - 8 * b), i_set(0xff000000u))); }
 // x less in each byte. No byte borrows from the next: x and the bytes are below 64, and 128 is added and taken away.
+// Each byte, from 0 to 15, becomes one of sixteen.
+INLINE v16i i_byte_values(v16i a, const int8_t *values) {
+  EACH_LANE {
+    uint32_t bytes = 0;
+    for (int b = 0; b < 4; b++) bytes |= (uint32_t)(uint8_t)values[a.lane[l] >> 8 * b & 15] << 8 * b;
+    a.lane[l] = bytes;
+  }
+  return a;
+}
 INLINE v16i i_bytes_minus(v16i a, uint8_t x) {
   EACH_LANE a.lane[l] = ((a.lane[l] | 0x80808080u) - 0x01010101u * x) ^ 0x80808080u;
   return a;

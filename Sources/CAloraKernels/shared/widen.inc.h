@@ -292,6 +292,20 @@ INLINE void prefetch_ahead(const uint8_t *panel, size_t step, size_t at, size_t 
   }                                                                                         \
   break
 
+// 32 columns of one panel in the form of coded types.
+INLINE void widen_coded(const alora_code *code, const alora_coded *coded, size_t h, const int vectors, const columns_target t) {
+  for (size_t k = 0; k < 4; k++) {
+    v16f d[MOST_VECTORS];
+    EACH d[v] = v_mul(v_mul(v_load_f16(coded->halves + 16 * ROWS(v)), v_load(coded->multipliers[k / 2] + 16 * ROWS(v))),
+                      v_set(0x1p-24f * code->unit));
+    for (int high = 0; high < 2; high++) {
+      v16i w[MOST_VECTORS];
+      EACH w[v] = i_byte_values(BITS(i_load(coded->words[k] + 16 * ROWS(v)), 4 * high, 0x0f0f0f0fu), code->values);
+      UNROLL for (int b = 0; b < 4; b++) EMIT(8 * k + 4 * (size_t)high + (size_t)b, v_mul(d[v], i_high_byte(w[v], b)));
+    }
+  }
+}
+
 INLINE columns_target at_vectors(columns_target t, size_t h) {
   t.sums += t.tokens ? h : 0;
   return t;
@@ -323,6 +337,17 @@ INLINE void each_column(alora_type type, const uint8_t *restrict panel, size_t s
     case ALORA_TYPE_Q5_K: FOR_256(widen_q5_k, 176);
     case ALORA_TYPE_Q6_K: FOR_256(widen_q6_k, 210);
     case ALORA_TYPE_IQ4_XS: FOR_256(widen_iq4_xs, 136);
+    default: break;
+  }
+}
+
+INLINE void each_coded_column(alora_type type, const uint8_t *restrict panel, size_t first, size_t count, const int vectors,
+                              const columns_target t) {
+  const alora_code *code = alora_code_of(type);
+  alora_coded coded;
+  for (size_t c = 0; c < count; c += 32) {
+    alora_decode_columns(type, panel, first + c, &coded);
+    for (size_t h = 0; h < 2; h += (size_t)vectors) widen_coded(code, &coded, h, vectors, at_column(t, h, c));
   }
 }
 
@@ -331,5 +356,9 @@ INLINE void each_column(alora_type type, const uint8_t *restrict panel, size_t s
 TARGET static void widen_columns(alora_type type, const uint8_t *restrict panel, size_t first, size_t count,
                                  float *restrict to) {
   const columns_target t = {.to = to};
+  if (alora_code_of(type)) {
+    each_coded_column(type, panel, first, count, WIDEN_VECTORS, t);
+    return;
+  }
   each_column(type, panel, 0, first, count, WIDEN_VECTORS, t);
 }
