@@ -17,9 +17,11 @@ struct AdapterParts {
 
     /// The rows of B for a matrix of the graph, which may be some rows of the GGUF tensor only.
     func rows(of matrix: GraphMatrix) -> RowSource {
+      precondition(b.order == nil || matrix.gguf.order == nil, "rows in one order")
       let first = b.rows.lowerBound + matrix.gguf.rows.lowerBound
       return RowSource(
-        file: b.file, tensor: b.tensor, rows: first..<(first + matrix.rowCount), permutation: b.permutation)
+        file: b.file, tensor: b.tensor, rows: first..<(first + matrix.rowCount), permutation: b.permutation,
+        order: b.order ?? matrix.gguf.order)
     }
   }
 
@@ -52,9 +54,25 @@ struct AdapterParts {
     moduleCount = adapter.members.count
     notes = adapter.notes
     for update in adapter.updates {
+      let target = update.target
+      if update.isInGGUFOrder, !target.factors.isEmpty {
+        throw InferenceError(
+          .unsupportedModule, path: adapter.path, place: "tensor \(target.tensorName)",
+          problem: "its factors are multiplied by numbers that the base's config.json applies itself",
+          remedy: "use the adapter's PEFT directory, or the base's GGUF")
+      }
+      var (a, b) = (RowSource(update.a), RowSource(update.b))
+      // The graph has such rows and columns in GGUF's order.
+      if case .order(let columns) = target.columns, !update.isInGGUFOrder { a.columns = columns }
+      if case .order(let order) = target.permutation {
+        b = RowSource(
+          file: b.file, tensor: b.tensor,
+          rows: update.isInGGUFOrder ? b.rows : b.rows.lowerBound..<(b.rows.lowerBound + order.count),
+          permutation: .none, order: update.isInGGUFOrder ? nil : order)
+      }
       pairs[update.tensorName] = Pair(
-        a: RowSource(update.a), b: RowSource(update.b), rank: update.rank, scale: update.scale,
-        isEmbedding: update.isEmbedding, isTransposed: update.isTransposed)
+        a: a, b: b, rank: update.rank, scale: update.scale, isEmbedding: update.isEmbedding,
+        isTransposed: update.isTransposed)
     }
   }
 

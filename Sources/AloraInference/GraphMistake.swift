@@ -44,7 +44,7 @@ extension Model.Block.Operation where Matrix == WeightMatrix, Vector == FloatBuf
   fileprivate func with(_ mistake: GraphMistake) -> Self? {
     switch self {
     case .mixer(.attention(let attention)): attention.with(mistake).map { .mixer(.attention($0)) }
-    case .mixer(.mamba2): nil
+    case .mixer(.mamba2), .mixer(.shortConvolution), .mixer(.gatedDelta), .feedForward(.ungated): nil
     case .feedForward(.gated(let network)): network.with(mistake).map { .feedForward(.gated($0)) }
     case .feedForward(.experts(let mixture)): mixture.with(mistake).map { .feedForward(.experts($0)) }
     }

@@ -20,6 +20,9 @@ package final class Model: Sendable {
   typealias Mixer = AloraModels.Mixer<WeightMatrix, FloatBuffer>
   typealias Attention = AloraModels.Attention<WeightMatrix, FloatBuffer>
   typealias Mamba2 = AloraModels.Mamba2<WeightMatrix, FloatBuffer>
+  typealias ShortConvolution = AloraModels.ShortConvolution<WeightMatrix, FloatBuffer>
+  typealias GatedDelta = AloraModels.GatedDelta<WeightMatrix, FloatBuffer>
+  typealias UngatedNetwork = AloraModels.UngatedNetwork<WeightMatrix>
   typealias FeedForward = AloraModels.FeedForward<WeightMatrix>
   typealias Network = AloraModels.GatedNetwork<WeightMatrix>
   typealias Mixture = AloraModels.ExpertMixture<WeightMatrix>

@@ -144,6 +144,7 @@ import Testing
     let model = try ModelSource(path: fixture.base)
     let described = try model.graph()
     let source = try WeightReader(model)
+    let factorsOfTensor = described.base.modules.targetsByTensor.mapValues(\.target.factors)
     // Factors of rotary embeddings come first, and are committed with the header.
     var unwritten = Set(header.tensors.filter { $0.byteRange.upperBound > headerByteCount }.map(\.name))
     func write(_ values: [Float], to name: String, elementOffset: Int = 0) throws {
@@ -158,17 +159,21 @@ import Testing
       unwritten.remove(name)
     }
     func writeMatrix(_ target: GraphMatrix, _ from: GraphMatrix) throws {
-      let values = try source.rows(of: from).floats()
+      let factors = factorsOfTensor[target.gguf.name] ?? []
+      let rowFactors = factors.flatMap { [Float](repeating: Float($0.value), count: $0.rowCount) }
       let columns = target.columnCount
+      let values = try source.rows(of: from).floats().enumerated().map { index, value in
+        rowFactors.isEmpty ? value : value * rowFactors[target.gguf == graph.embedding.gguf ? 0 : index / columns]
+      }
       for row in 0..<target.rowCount {
-        let place = target.gguf.rows.lowerBound + target.permutation.targetRow(of: row)
+        let place = target.gguf.row(target.permutation.targetRow(of: row))
         try write(
           Array(values[(row * columns)..<((row + 1) * columns)]), to: target.gguf.name, elementOffset: place * columns)
       }
       guard let bias = try source.bias(of: from) else { return }
       let name = target.gguf.name.replacing(".weight", with: ".bias")
       for (row, value) in bias.values.enumerated() {
-        try write([value], to: name, elementOffset: target.gguf.rows.lowerBound + target.permutation.targetRow(of: row))
+        try write([value], to: name, elementOffset: target.gguf.row(target.permutation.targetRow(of: row)))
       }
     }
     func writeVector(_ target: GraphVector, _ from: GraphVector) throws {
