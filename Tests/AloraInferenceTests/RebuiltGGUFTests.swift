@@ -49,14 +49,18 @@ import Testing
       let evaluators = try [fixture.base, path].map {
         Evaluator(model: try Model(path: $0, pool: pool), pool: pool)
       }
-      let adapters = try evaluators.map { try Adapter(path: fixture.adapter, model: $0.model, pool: pool) }
+      // Its weights are multiplied by numbers that an adapter's factors would need, too.
+      let lacksFactors = try BaseModel(gguf: GGUFFileSet(path: path)).lacksFactors
+      let adapters = try evaluators.map {
+        lacksFactors ? nil : try Adapter(path: fixture.adapter, model: $0.model, pool: pool)
+      }
       for item in try fixture.golden.cases {
         let results = try zip(evaluators, adapters).map { evaluator, adapter in
           try logits(evaluator, item.tokens, adapter: adapter, start: item.activationStart)
         }
         let isSame = sameBits(results[0], results[1])
         #expect(isSame)
-        #expect(relativeError(results[1], item.adapted) <= GoldenTests.tolerance)
+        #expect(relativeError(results[1], lacksFactors ? item.base : item.adapted) <= GoldenTests.tolerance)
       }
     }
   }

@@ -134,7 +134,7 @@ CASES = {
         [*ATTENTION, "in_proj_qkvz", "out_proj", "shared_expert_gate"], plain=True),
     "qwen35": small("Qwen3_5ForCausalLM", lambda: t.qwen3_5(**{**TINY, "layers": 3}, layer_types=LINEAR), [*ALL, *DELTA]),
     "qwen35-heads": small("Qwen3_5ForCausalLM", lambda: t.qwen3_5(
-        **TINY_ODD, layer_types=["linear_attention", "full_attention"], linear_num_key_heads=3, linear_num_value_heads=9, linear_value_head_dim=5,
+        **TINY_ODD, layer_types=["linear_attention", "full_attention"], linear_num_key_heads=2, linear_num_value_heads=6, linear_value_head_dim=5,
         linear_key_head_dim=5, linear_conv_kernel_dim=3, head_dim=24, attention_bias=True, tie_word_embeddings=True), [*ALL, *DELTA], plain=True),
     "qwen35-moe": small("Qwen3_5MoeForCausalLM", lambda: t.qwen3_5_moe(**TINY, layer_types=["linear_attention", "full_attention"]), [*ATTENTION, *DELTA]),
     # multipliers that are powers of two, so that weights multiplied by them are the same numbers; then others, and what a GGUF lacks

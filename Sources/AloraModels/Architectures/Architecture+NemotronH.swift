@@ -52,6 +52,8 @@ extension Architecture {
         layers: layers, attentionLayers: Set((0..<layerCount).filter { !without.contains($0) && widths[$0] == 0 }),
         .mamba2(try reader.mamba2(layerCount: layers.count)))
     },
+    // The class has an output layer of its own, whatever the configuration says.
+    configure: { _, h in h.tiesEmbeddings = false },
     numbers: GraphNumberRules(
       positions: .none, biases: .feedForwardAsConfigured, epsilonName: "layer_norm_epsilon",
       finalNorm: "model.norm_f"),
