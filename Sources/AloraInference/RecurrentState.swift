@@ -69,9 +69,9 @@ struct RecurrentLayout: Hashable, Sendable {
   }
 }
 
-extension ModelGraph {
-  var recurrentLayout: RecurrentLayout {
-    RecurrentLayout(layers.map { layer in layer.blocks.lazy.compactMap { $0.operation.kept }.first })
+extension RecurrentLayout {
+  init<Matrix, Vector>(of layers: [AloraModels.Layer<Matrix, Vector>]) {
+    self.init(layers.map { layer in layer.blocks.lazy.compactMap { $0.operation.kept }.first })
   }
 }
 

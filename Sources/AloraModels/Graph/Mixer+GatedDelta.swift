@@ -47,6 +47,8 @@ package struct GatedDeltaShape: Hashable, Sendable {
   /// Whether heads of values with one key head follow one another; if not, the first ones of all key heads come first, then the
   /// second ones.
   package var isGrouped: Bool
+  package var isGated = true
+  package var normsBeforeGate = true
 
   package var keyCount: Int { keyHeadCount * keyDimension }
   package var valueCount: Int { valueHeadCount * valueDimension }

@@ -53,6 +53,7 @@ package struct Mamba2Shape: Hashable, Sendable {
   package var hasNorm = true
   /// Whether the norm comes before the gate.
   package var normsBeforeGate = false
+  package var isGated = true
   /// What the parts of the projected row are multiplied by; nil for 1.
   package var multipliers: Mamba2Multipliers?
 

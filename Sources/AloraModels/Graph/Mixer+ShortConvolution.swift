@@ -30,6 +30,8 @@ package struct ShortConvolutionShape: Hashable, Sendable {
   package var kernelSize: Int
   /// Whether the convolution and both projections have biases; nil if the tensors decide.
   package var hasBias: Bool?
+  /// Whether C multiplies the output.
+  package var isGated = true
 }
 
 extension ShortConvolutionShape {

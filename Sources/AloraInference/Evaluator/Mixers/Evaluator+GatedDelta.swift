@@ -25,10 +25,13 @@ extension Evaluator {
   /// The gated norm of each head and the output projection of rows that were scanned.
   func finish(_ delta: Model.GatedDelta, _ layer: Int, _ pass: Pass) {
     let (isa, scanned, gates) = (isa, pass.recurrent.scanned, pass.recurrent.gated)
+    let shape = delta.shape
     forEachRow(pass.rowCount, packing: scanned, in: pass) { rows in
-      self.normalize(scanned, delta.norm, into: scanned, rows)
       let (gate, y) = unsafe (gates[rows.lowerBound], scanned[rows.lowerBound])
-      unsafe alora_silu_multiply(isa, gate, y, y, rows.count * scanned.columnCount)
+      let count = rows.count * scanned.columnCount
+      if shape.isGated && !shape.normsBeforeGate { unsafe alora_silu_multiply(isa, gate, y, y, count) }
+      self.normalize(scanned, delta.norm, into: scanned, rows)
+      if shape.isGated && shape.normsBeforeGate { unsafe alora_silu_multiply(isa, gate, y, y, count) }
     }
     multiply(scanned, [Product(matrix: delta.output, slot: .layer(.stateOutput), output: pass.output)], layer, pass)
   }

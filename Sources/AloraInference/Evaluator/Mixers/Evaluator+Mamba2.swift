@@ -37,14 +37,14 @@ extension Evaluator {
     forEachRow(pass.rowCount, packing: scanned, in: pass) { rows in
       for row in rows {
         let (gate, y) = unsafe (pass.recurrent.projected[row], scanned[row])
-        if !shape.normsBeforeGate { unsafe alora_silu_multiply(isa, gate, y, y, shape.innerCount) }
+        if shape.isGated && !shape.normsBeforeGate { unsafe alora_silu_multiply(isa, gate, y, y, shape.innerCount) }
         if let norm = mamba.norm {
           for first in stride(from: 0, to: shape.innerCount, by: group) {
             unsafe alora_rms_norm(
               isa, y + first, group, norm.base + first, mamba.normEpsilon, y + first, group, 1, group)
           }
         }
-        if shape.normsBeforeGate { unsafe alora_silu_multiply(isa, gate, y, y, shape.innerCount) }
+        if shape.isGated && shape.normsBeforeGate { unsafe alora_silu_multiply(isa, gate, y, y, shape.innerCount) }
       }
     }
     multiply(scanned, [Product(matrix: mamba.output, slot: .layer(.stateOutput), output: pass.output)], layer, pass)

@@ -21,7 +21,11 @@ extension Evaluator {
           isa, gated[firstRow], gated.columnCount, history, mixer.convolution.base, mixer.convolutionBias?.base,
           mixer.shape.kernelSize, count, 0, rows.lowerBound, rows.count, convolved[firstRow], convolved.columnCount)
         for row in (firstRow + rows.lowerBound)..<(firstRow + rows.upperBound) {
-          unsafe alora_multiply(isa, projected[row] + count, convolved[row], scanned[row], count)
+          if mixer.shape.isGated {
+            unsafe alora_multiply(isa, projected[row] + count, convolved[row], scanned[row], count)
+          } else {
+            unsafe scanned[row].update(from: convolved[row], count: count)
+          }
         }
       }
       keepHistory(place, stage, of: gated)
