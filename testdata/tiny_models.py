@@ -95,6 +95,23 @@ def granite_hybrid(experts=0, kinds=("mamba", "attention", "mamba"), shared=None
 bamba = _make("BambaConfig", {"mamba_n_heads": 4, "mamba_expand": 2, "mamba_d_state": 6, "mamba_n_groups": 2, "mamba_chunk_size": 4})
 
 
+lfm2 = _make("Lfm2Config", {"block_multiple_of": 8, "norm_eps": 1e-5})
+_delta = {"head_dim": 16, "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 6, "linear_value_head_dim": 8,
+          "rope_parameters": {**ROPE, "partial_rotary_factor": 0.25}}
+_experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 10, "shared_expert_intermediate_size": 12}
+qwen3_next = _make("Qwen3NextConfig", {**_delta, **_experts})
+qwen3_5 = _make("Qwen3_5TextConfig", _delta)
+qwen3_5_moe = _make("Qwen3_5MoeTextConfig", {**_delta, **_experts})
+falcon_h1 = _make("FalconH1Config", {"mamba_d_ssm": 24, "mamba_n_heads": 4, "mamba_d_state": 6, "mamba_n_groups": 2, "mamba_chunk_size": 4, "head_dim": 6})
+
+
+def nemotron_h(kinds, **kw):
+    return _make("NemotronHConfig", {
+        "layers": len(kinds), "layers_block_type": [{"M": "linear_attention", "*": "full_attention", "-": "mlp"}[k] for k in kinds], "head_dim": 6,
+        "mamba_num_heads": 4, "mamba_head_dim": 6, "ssm_state_size": 6, "n_groups": 2, "chunk_size": 4,
+        "rope_parameters": None})(**kw)
+
+
 def seed_of(*parts):
     """A seed that depends on the names only, so that adding a case changes no other case."""
     return zlib.crc32("/".join(map(str, parts)).encode())
@@ -110,11 +127,12 @@ def make_model(config, name):
         for key, p in sorted(model.named_parameters()):
             noise = torch.randn(p.shape, generator=gen)
             if key.endswith("norm.weight"):
-                centre = 0.0 if config.model_type.startswith(("gemma2", "gemma3")) else 1.0
+                is_offset = config.model_type.startswith(("gemma2", "gemma3", "qwen3_5", "qwen3_next")) and "linear_attn" not in key
+                centre = 0.0 if is_offset else 1.0
                 p.copy_(centre + 0.2 * noise)
             elif key.endswith(("bias", "sinks")):
                 p.copy_(0.3 * noise if key.endswith("bias") else 1.0 + noise)
-            elif "embed_tokens" in key or "lm_head" in key:
+            elif "embed" in key or "lm_head" in key:
                 small = config.tie_word_embeddings or hasattr(config, "embedding_multiplier")
                 scale = p.shape[-1] ** -0.5 if "lm_head" in key else 0.35 if small else 1.0
                 p.copy_(scale * noise)

@@ -25,7 +25,8 @@ struct VerifyCommand: ParsableCommand {
         alora verify --server http://127.0.0.1:8080 --model base.gguf \\
             --adapter my-adapter.gguf
 
-      Five proofs: the adapter fits the base; before the activation, logits, keys and values are the base's, bit for bit; \
+      Five proofs: the adapter fits the base; before the activation, logits, keys, values and recurrent states are the \
+      base's, bit for bit; \
       continuing from a cache gives the same bits as computing from scratch; the adapter changes logits and agrees with the golden \
       logits; the prompts would reveal an activation that is off by one token. Without --golden, alora generates prompts \
       around the invocation. The exit code is 1 if a proof fails.

@@ -62,8 +62,12 @@ package final class Adapter: Sendable {
       guard let pair = parts.pairs[matrix.gguf.name], !pair.isEmbedding else { return nil }
       let a = try shared[matrix.gguf.name] ?? WeightMatrix(pair.a, isDense: isDense, pool: pool, arena: arena)
       shared[matrix.gguf.name] = a
-      return LowRankUpdate(
-        a: a, b: try WeightMatrix(pair.rows(of: matrix), isDense: isDense, pool: pool, arena: arena), scale: pair.scale)
+      let rows = pair.rows(of: matrix)
+      let b =
+        try pair.dividedValues(of: rows).map {
+          WeightMatrix($0, rowCount: matrix.rowCount, columnCount: pair.rank, isDense: isDense, arena: arena)
+        } ?? WeightMatrix(rows, isDense: isDense, pool: pool, arena: arena)
+      return LowRankUpdate(a: a, b: b, scale: pair.scale)
     }
     var experts = ExpertFactors(isDense: isDense, arena: arena)
     layers = try model.graph.layers.map { layer in
@@ -82,7 +86,7 @@ package final class Adapter: Sendable {
       let vocabulary = pair.isTransposed ? a.count / rank : 0
       let rows = pair.isTransposed ? (0..<a.count).map { a[$0 % rank * vocabulary + $0 / rank] } : a
       return EmbeddingUpdate(
-        a: FloatBuffer(rows), b: FloatBuffer(try pair.b.floats()), rank: rank, scale: pair.scale)
+        a: FloatBuffer(rows), b: FloatBuffer(try pair.valuesOfB()), rank: rank, scale: pair.scale)
     }
     digest = try parts.digest()
     arena.endLoading()

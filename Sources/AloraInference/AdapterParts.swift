@@ -14,12 +14,32 @@ struct AdapterParts {
     let scale: Float
     let isEmbedding: Bool
     let isTransposed: Bool
+    /// What rows of B were multiplied by as the weights of a GGUF are, for a base that multiplies the products; mostly empty.
+    var divisors: [WeightTarget.RowFactor] = []
+
+    /// All elements of some rows of B, for a base that multiplies products; nil if the rows are as they are stored.
+    func dividedValues(of rows: RowSource) throws -> [Float]? {
+      divisors.isEmpty ? nil : try divided(rows.floats(), firstRow: rows.rows.lowerBound - b.rows.lowerBound)
+    }
+
+    /// The elements of B.
+    func valuesOfB() throws -> [Float] { divisors.isEmpty ? try b.floats() : divided(try b.floats(), firstRow: 0) }
+
+    private func divided(_ values: [Float], firstRow: Int) -> [Float] {
+      let factors = divisors.flatMap { [Float](repeating: Float($0.value), count: $0.rowCount) }
+      return values.enumerated().map { index, value in
+        let factor = factors[firstRow + index / rank]
+        return factor == 0 ? 0 : value / factor
+      }
+    }
 
     /// The rows of B for a matrix of the graph, which may be some rows of the GGUF tensor only.
     func rows(of matrix: GraphMatrix) -> RowSource {
+      precondition(b.order == nil || matrix.gguf.order == nil, "rows in one order")
       let first = b.rows.lowerBound + matrix.gguf.rows.lowerBound
       return RowSource(
-        file: b.file, tensor: b.tensor, rows: first..<(first + matrix.rowCount), permutation: b.permutation)
+        file: b.file, tensor: b.tensor, rows: first..<(first + matrix.rowCount), permutation: b.permutation,
+        order: b.order ?? matrix.gguf.order)
     }
   }
 
@@ -52,9 +72,19 @@ struct AdapterParts {
     moduleCount = adapter.members.count
     notes = adapter.notes
     for update in adapter.updates {
+      let target = update.target
+      var (a, b) = (RowSource(update.a), RowSource(update.b))
+      // The graph has such rows and columns in GGUF's order.
+      if case .order(let columns) = target.columns, !update.isInGGUFOrder { a.columns = columns }
+      if case .order(let order) = target.permutation {
+        b = RowSource(
+          file: b.file, tensor: b.tensor,
+          rows: update.isInGGUFOrder ? b.rows : b.rows.lowerBound..<(b.rows.lowerBound + order.count),
+          permutation: .none, order: update.isInGGUFOrder ? nil : order)
+      }
       pairs[update.tensorName] = Pair(
-        a: RowSource(update.a), b: RowSource(update.b), rank: update.rank, scale: update.scale,
-        isEmbedding: update.isEmbedding, isTransposed: update.isTransposed)
+        a: a, b: b, rank: update.rank, scale: update.scale, isEmbedding: update.isEmbedding,
+        isTransposed: update.isTransposed, divisors: update.isInGGUFOrder ? target.factors : [])
     }
   }
 
@@ -73,7 +103,7 @@ struct AdapterParts {
       let a = try pair.a.floats()
       let columns = pair.isTransposed ? a.count / pair.rank : 0
       hasher.add(pair.isTransposed ? (0..<a.count).map { a[$0 % pair.rank * columns + $0 / pair.rank] } : a)
-      hasher.add(try pair.b.floats())
+      hasher.add(try pair.valuesOfB())
     }
     var reader = ExpertFactorReader { try RowSource($0).floats() }
     for (name, updates) in experts.sorted(by: { $0.key < $1.key }) {

@@ -129,6 +129,7 @@ extension Model {
       case .mixer(.attention(let attention)):
         let shape = attention.shape
         total += elements(attention.query, attention.output) * count
+        total += (attention.outputGate.map { elements($0) } ?? 0) * count
         total += (elements(attention.key) + (attention.value.map { elements($0) } ?? 0)) * Double(positions.count)
         for position in computed {
           let seen = min(position + 1, shape.window ?? .max, shape.chunk.map { position % $0 + 1 } ?? .max)
@@ -140,7 +141,18 @@ extension Model {
         // Of every channel and state: a decay and what is added, and a part of the output.
         let perToken = shape.kernelSize * shape.channelCount + 3 * shape.innerCount * shape.stateSize
         total += (elements(mamba.input) + Double(perToken)) * Double(positions.count)
+      case .mixer(.shortConvolution(let mixer)):
+        let perToken = (mixer.shape.kernelSize + 2) * mixer.shape.channelCount
+        total += elements(mixer.output) * count + (elements(mixer.input) + Double(perToken)) * Double(positions.count)
+      case .mixer(.gatedDelta(let delta)):
+        let shape = delta.shape
+        total += elements(delta.output) * count
+        // Of every value and key element: a decay, what the key finds, what is added, and a part of the output.
+        let perToken = shape.kernelSize * shape.channelCount + 4 * shape.valueCount * shape.keyDimension
+        total +=
+          (elements(delta.mixed, delta.gate, delta.beta, delta.alpha) + Double(perToken)) * Double(positions.count)
       case .feedForward(.gated(let network)): total += elements(network) * count
+      case .feedForward(.ungated(let network)): total += elements(network.up, network.down) * count
       case .feedForward(.experts(let mixture)):
         let expert = mixture.experts.first.map(elements) ?? 0
         let shared = mixture.shared.map(elements) ?? 0

@@ -16,6 +16,8 @@ package enum GraphMistake: Hashable, Sendable {
   case routingWeightsChanged
   /// The experts have each other's weights.
   case expertOrder(LayerOrder)
+  /// One in recurrent layers.
+  case recurrent(RecurrentMistake)
 }
 
 extension Model {
@@ -44,7 +46,10 @@ extension Model.Block.Operation where Matrix == WeightMatrix, Vector == FloatBuf
   fileprivate func with(_ mistake: GraphMistake) -> Self? {
     switch self {
     case .mixer(.attention(let attention)): attention.with(mistake).map { .mixer(.attention($0)) }
-    case .mixer(.mamba2): nil
+    case .mixer(.mamba2(let mamba)): mamba.with(mistake).map { .mixer(.mamba2($0)) }
+    case .mixer(.shortConvolution(let mixer)): mixer.with(mistake).map { .mixer(.shortConvolution($0)) }
+    case .mixer(.gatedDelta(let delta)): delta.with(mistake).map { .mixer(.gatedDelta($0)) }
+    case .feedForward(.ungated): nil
     case .feedForward(.gated(let network)): network.with(mistake).map { .feedForward(.gated($0)) }
     case .feedForward(.experts(let mixture)): mixture.with(mistake).map { .feedForward(.experts($0)) }
     }
@@ -65,6 +70,9 @@ extension Attention where Matrix == WeightMatrix, Vector == FloatBuffer {
     case .windowsLeftOut:
       guard shape.window != nil || shape.chunk != nil else { return nil }
       (changed.shape.window, changed.shape.chunk) = (nil, nil)
+    case .recurrent(.gateLeftOut):
+      guard outputGate != nil else { return nil }
+      changed.outputGate = nil
     default: return nil
     }
     return changed

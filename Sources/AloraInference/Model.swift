@@ -20,6 +20,9 @@ package final class Model: Sendable {
   typealias Mixer = AloraModels.Mixer<WeightMatrix, FloatBuffer>
   typealias Attention = AloraModels.Attention<WeightMatrix, FloatBuffer>
   typealias Mamba2 = AloraModels.Mamba2<WeightMatrix, FloatBuffer>
+  typealias ShortConvolution = AloraModels.ShortConvolution<WeightMatrix, FloatBuffer>
+  typealias GatedDelta = AloraModels.GatedDelta<WeightMatrix, FloatBuffer>
+  typealias UngatedNetwork = AloraModels.UngatedNetwork<WeightMatrix>
   typealias FeedForward = AloraModels.FeedForward<WeightMatrix>
   typealias Network = AloraModels.GatedNetwork<WeightMatrix>
   typealias Mixture = AloraModels.ExpertMixture<WeightMatrix>
@@ -100,7 +103,7 @@ package final class Model: Sendable {
     lastMixerIndex = blocks.lastIndex { if case .mixer = $0.block.operation { true } else { false } }
     blockSizes = BlockSizes(layers)
     cacheLayout = graph.cacheLayout
-    recurrentLayout = graph.recurrentLayout
+    recurrentLayout = RecurrentLayout(of: layers)
     embedding = try file.rows(of: graph.embedding)
     embeddingType = try embedding.kernelType()
     finalNorm = try graph.finalNorm.map(file.values)
@@ -121,7 +124,7 @@ package final class Model: Sendable {
     lastMixerIndex = other.lastMixerIndex
     blockSizes = other.blockSizes
     cacheLayout = other.cacheLayout
-    recurrentLayout = other.recurrentLayout
+    recurrentLayout = RecurrentLayout(of: layers)
     embedding = other.embedding
     embeddingType = other.embeddingType
     finalNorm = other.finalNorm

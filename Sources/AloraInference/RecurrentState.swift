@@ -28,20 +28,30 @@ struct RecurrentLayout: Hashable, Sendable {
   /// Without padding.
   let elementCount: Int
 
-  init(_ mixers: [Mamba2Shape?]) {
+  /// What a mixer keeps from token to token.
+  struct Kept {
+    var kernelSize: Int
+    var channelCount: Int
+    var heads: (count: Int, stateSize: Int, dimension: Int) = (0, 0, 0)
+  }
+
+  /// - Parameter mixers: one for each layer.
+  init(_ mixers: [Kept?]) {
     var offset = 0
-    layers = mixers.map { shape in
-      guard let shape else { return nil }
-      let history = (shape.kernelSize - 1) * shape.channelCount
+    layers = mixers.map { kept in
+      guard let kept else { return nil }
+      let history = (kept.kernelSize - 1) * kept.channelCount
       // Heads begin at a cache line.
       let heads = offset + (history + 15) / 16 * 16
       let layer = Layer(
-        historyOffset: offset, historyRowCount: shape.kernelSize - 1, channelCount: shape.channelCount,
-        headOffset: heads, headCount: shape.headCount, stateSize: shape.stateSize, headDimension: shape.headDimension)
+        historyOffset: offset, historyRowCount: kept.kernelSize - 1, channelCount: kept.channelCount,
+        headOffset: heads, headCount: kept.heads.count, stateSize: kept.heads.stateSize,
+        headDimension: kept.heads.dimension)
       offset = heads + layer.headCount * layer.headFloatCount
       return layer
     }
-    floatCount = offset
+    // A convolution over one token keeps nothing, but its layer has a state.
+    floatCount = layers.contains { $0 != nil } ? max(offset, 16) : 0
     elementCount = layers.reduce(0) { $0 + ($1?.elementCount ?? 0) }
   }
 
@@ -59,15 +69,29 @@ struct RecurrentLayout: Hashable, Sendable {
   }
 }
 
-extension ModelGraph {
-  var recurrentLayout: RecurrentLayout {
-    RecurrentLayout(
-      layers.map { layer in
-        for block in layer.blocks {
-          if case .mixer(.mamba2(let mamba)) = block.operation { return mamba.shape }
-        }
-        return nil
-      })
+extension RecurrentLayout {
+  init<Matrix, Vector>(of layers: [AloraModels.Layer<Matrix, Vector>]) {
+    self.init(layers.map { layer in layer.blocks.lazy.compactMap { $0.operation.kept }.first })
+  }
+}
+
+extension Block.Operation {
+  fileprivate var kept: RecurrentLayout.Kept? {
+    switch self {
+    case .mixer(.mamba2(let mamba)):
+      let shape = mamba.shape
+      return RecurrentLayout.Kept(
+        kernelSize: shape.kernelSize, channelCount: shape.channelCount,
+        heads: (shape.headCount, shape.stateSize, shape.headDimension))
+    case .mixer(.gatedDelta(let mixer)):
+      let shape = mixer.shape
+      return RecurrentLayout.Kept(
+        kernelSize: shape.kernelSize, channelCount: shape.channelCount,
+        heads: (shape.valueHeadCount, shape.keyDimension, shape.valueDimension))
+    case .mixer(.shortConvolution(let mixer)):
+      return RecurrentLayout.Kept(kernelSize: mixer.shape.kernelSize, channelCount: mixer.shape.channelCount)
+    case .mixer(.attention), .feedForward: return nil
+    }
   }
 }
 

@@ -26,6 +26,10 @@ struct RowSource: Sendable {
   var form = Form.rows
   /// The scales of weights in floats of eight bits; nil if they have none.
   var scales: WeightScales?
+  /// Which of the tensor's rows, counted from the start of `rows`, are read; nil: all in turn. Then there is no permutation.
+  var order: ElementOrder?
+  /// The order of the columns, which are floats then; nil: as in the file.
+  var columns: ElementOrder?
 
   /// The elements of a row.
   var columnCount: Int {
@@ -44,14 +48,14 @@ struct RowSource: Sendable {
   private var dtype: DType { if case .mxfp4 = form { .mxfp4 } else { tensor.dtype } }
 
   /// How many rows a read has to take together; all of them if they can't be divided.
-  var rowsTogether: Int { isByColumns ? max(1, rows.count) : permutation.blockRowCount }
+  var rowsTogether: Int { isByColumns ? max(1, rows.count) : order != nil ? 1 : permutation.blockRowCount }
 
   private var isByColumns: Bool { if case .columns = form { true } else { false } }
 
   /// The bytes that ``read(_:into:scratch:)`` works in, for that many rows.
   func scratchByteCount(rowCount: Int) -> Int {
     switch form {
-    case .rows: permutation == .none ? 0 : rowCount * rowByteCount
+    case .rows: (permutation == .none ? 0 : rowCount * rowByteCount) + (columns == nil ? 0 : rowByteCount)
     case .mxfp4(_, _, let step): rowCount * step * rowByteCount
     // One column at a time.
     case .columns(_, let step): rowCount * step * elementByteCount
@@ -65,7 +69,7 @@ struct RowSource: Sendable {
   ///
   /// - Throws: `unsupportedType`.
   func kernelType() throws -> alora_type {
-    if let type = storedKernelType, !(isByColumns && dtype.isBlockFormat) { return type }
+    if let type = storedKernelType, !((isByColumns || columns != nil) && dtype.isBlockFormat) { return type }
     guard isWidened else { throw unsupported() }
     return ALORA_TYPE_F32
   }
@@ -112,18 +116,47 @@ struct RowSource: Sendable {
     _ range: Range<Int>, into destination: UnsafeMutableRawPointer, scratch: UnsafeMutableRawPointer
   ) throws {
     let rowBytes = rowByteCount
+    guard order == nil, columns == nil else {
+      return try unsafe readInOrder(range, into: destination, scratch: scratch)
+    }
     let target = unsafe permutation == .none ? destination : scratch
     let first = rows.lowerBound + range.lowerBound
-    if isWidened {
-      try unsafe widen(first..<(first + range.count), into: target)
-    } else {
-      try unsafe read(first..<(first + range.count), rowBytes: rowBytes, of: tensor, file, into: target)
-    }
+    try unsafe readTogether(first..<(first + range.count), into: target)
     guard permutation != .none else { return }
     for row in range {
       let from = permutation.targetRow(of: row) - range.lowerBound
       unsafe (destination + (row - range.lowerBound) * rowBytes).copyMemory(
         from: scratch + from * rowBytes, byteCount: rowBytes)
+    }
+  }
+
+  /// Rows of the tensor, as the file orders them.
+  private func readTogether(_ range: Range<Int>, into destination: UnsafeMutableRawPointer) throws {
+    if isWidened {
+      try unsafe widen(range, into: destination)
+    } else {
+      try unsafe read(range, rowBytes: rowByteCount, of: tensor, file, into: destination)
+    }
+  }
+
+  /// Row by row.
+  private func readInOrder(
+    _ range: Range<Int>, into destination: UnsafeMutableRawPointer, scratch: UnsafeMutableRawPointer
+  ) throws {
+    precondition(permutation == .none, "rows in one order")
+    let (rowBytes, width) = (rowByteCount, rowByteCount / max(1, columnCount))
+    let sources = columns.map { columns in (0..<columnCount).map { columns.source(of: $0) } }
+    for row in range {
+      let from = rows.lowerBound + (order?.source(of: row) ?? row)
+      let target = unsafe destination + (row - range.lowerBound) * rowBytes
+      guard let sources else {
+        try unsafe readTogether(from..<(from + 1), into: target)
+        continue
+      }
+      try unsafe readTogether(from..<(from + 1), into: scratch)
+      for (column, source) in sources.enumerated() {
+        unsafe (target + column * width).copyMemory(from: scratch + source * width, byteCount: width)
+      }
     }
   }
 

@@ -6,7 +6,11 @@ package enum ModuleKind: Int, CaseIterable, Sendable {
   /// The row whose sigmoid multiplies what all tokens share.
   case sharedGate
   /// The projections of a recurrent mixer.
-  case stateInput, stateOutput
+  case stateInput, stateOutput, convolutionInput, convolutionOutput
+  /// Of a delta net: queries, keys and values; the gate of its output; the gates of its heads.
+  case mixed, outputGate, beta, alpha
+  /// The gate of attention's output, in the query's tensor.
+  case queryGate
   /// The products of all experts.
   case gateExperts, upExperts, downExperts
 
@@ -24,6 +28,13 @@ package enum ModuleKind: Int, CaseIterable, Sendable {
     case .sharedGate: "ffn_gate_inp_shexp"
     case .stateInput: "ssm_in"
     case .stateOutput: "ssm_out"
+    case .convolutionInput: "shortconv.in_proj"
+    case .convolutionOutput: "shortconv.out_proj"
+    case .mixed: "attn_qkv"
+    case .outputGate: "attn_gate"
+    case .beta: "ssm_beta"
+    case .alpha: "ssm_alpha"
+    case .queryGate: "attn_q"
     case .gateExperts: "ffn_gate_exps"
     case .upExperts: "ffn_up_exps"
     case .downExperts: "ffn_down_exps"
@@ -44,6 +55,9 @@ extension Layer {
         switch block.operation {
         case .mixer(.attention(let attention)): attention[kind].map { [$0] } ?? []
         case .mixer(.mamba2(let mamba)): mamba[kind].map { [$0] } ?? []
+        case .mixer(.shortConvolution(let mixer)): mixer[kind].map { [$0] } ?? []
+        case .mixer(.gatedDelta(let mixer)): mixer[kind].map { [$0] } ?? []
+        case .feedForward(.ungated(let network)): network[kind].map { [$0] } ?? []
         case .feedForward(.gated(let network)): network[kind].map { [$0] } ?? []
         case .feedForward(.experts(let mixture)): mixture.matrices(of: kind)
         }
@@ -60,6 +74,40 @@ extension Attention {
     case .key: key
     case .value: value
     case .output: output
+    case .queryGate: outputGate
+    default: nil
+    }
+  }
+}
+
+extension ShortConvolution {
+  fileprivate subscript(kind: ModuleKind) -> Matrix? {
+    switch kind {
+    case .convolutionInput: input
+    case .convolutionOutput: output
+    default: nil
+    }
+  }
+}
+
+extension GatedDelta {
+  fileprivate subscript(kind: ModuleKind) -> Matrix? {
+    switch kind {
+    case .mixed: mixed
+    case .outputGate: gate
+    case .beta: beta
+    case .alpha: alpha
+    case .stateOutput: output
+    default: nil
+    }
+  }
+}
+
+extension UngatedNetwork {
+  fileprivate subscript(kind: ModuleKind) -> Matrix? {
+    switch kind {
+    case .up: up
+    case .down: down
     default: nil
     }
   }

@@ -111,8 +111,10 @@ struct WeightReader {
       form = .mxfp4(exponents: exponents, file: try source.file(of: exponents), step: place.step)
     }
     return RowSource(
-      file: try source.file(of: tensor), tensor: tensor, rows: place.rows,
-      permutation: isGGUF ? matrix.permutation : .none, form: form, scales: try scales(of: tensor))
+      file: try source.file(of: tensor), tensor: tensor,
+      rows: place.rows.lowerBound..<(place.rows.lowerBound + place.count),
+      permutation: isGGUF ? matrix.permutation : .none, form: form, scales: try scales(of: tensor), order: place.order,
+      columns: isGGUF ? nil : matrix.columns)
   }
 
   /// The elements of a norm's weight, or of another list of numbers.
@@ -129,16 +131,21 @@ struct WeightReader {
     let fits = extents.map { $0.filter { $0 != 1 } == found.filter { $0 != 1 } } ?? (found == [vector.count])
     guard fits else { throw wrongShape(tensor, "\(extents ?? [vector.count])") }
     let values = try floats(of: tensor)
+    func ordered(_ values: [Float]) -> [Float] {
+      guard !isGGUF, let order = vector.order else { return values }
+      return values.indices.map { values[order.source(of: $0)] }
+    }
     switch vector.form {
     case .elements:
       let offset = isGGUF ? 0 : vector.huggingFaceOffset
-      return FloatBuffer(offset == 0 ? values : values.map { offset + $0 })
+      return FloatBuffer(ordered(offset == 0 ? values : values.map { offset + $0 }))
     case .negativeExponential:
       // PyTorch's exponential, which llama.cpp's converter takes, rounds nearly always correctly.
-      return FloatBuffer(isGGUF ? values : values.map { -Float(ExactMath.exp(Double($0))) })
+      return FloatBuffer(ordered(isGGUF ? values : values.map { -Float(ExactMath.exp(Double($0))) }))
     case .transposed(let rowCount):
       let columnCount = vector.count / rowCount
-      return FloatBuffer((0..<vector.count).map { values[$0 % columnCount * rowCount + $0 / columnCount] })
+      let sources = (0..<columnCount).map { isGGUF ? $0 : vector.order?.source(of: $0) ?? $0 }
+      return FloatBuffer((0..<vector.count).map { values[sources[$0 % columnCount] * rowCount + $0 / columnCount] })
     }
   }
 
@@ -158,8 +165,9 @@ struct WeightReader {
     }
     let values = try floats(of: tensor)
     let permutation = isGGUF ? matrix.permutation : .none
+    let multiplier = isGGUF ? 1 : matrix.biasMultiplier
     return FloatBuffer(
-      (0..<matrix.rowCount).map { values[place.rows.lowerBound + permutation.targetRow(of: $0) * place.step] })
+      (0..<matrix.rowCount).map { multiplier * values[place.row(permutation.targetRow(of: $0))] })
   }
 
   /// All elements of a norm or a bias. Only a matrix may have scales.

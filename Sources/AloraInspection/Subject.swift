@@ -133,7 +133,7 @@ package enum Subject: Sendable {
       if !foreign.isEmpty { notes.append(.foreignTypes(count: file.foreignTensors.count, types: foreign)) }
       return notes
     case .baseDirectory(let directory):
-      let layers = directory.model?.hyperparameters.recurrence?.layers ?? []
+      let layers = directory.model?.hyperparameters.recurrence?.layersWithDecays ?? []
       return (directory.obstacle.map { [.modelUnusable(problem: $0.problem)] } ?? [])
         + (layers.isEmpty ? [] : [.decaysAsLogarithms(layerCount: layers.count)])
     case .safetensors, .adapterDirectory, .npz: return []

@@ -15,6 +15,10 @@ package struct BaseModel: Sendable {
   /// Every module that an adapter can change, layer by layer; then the embedding and the output layer.
   package let modules: [WeightModule]
 
+  /// Whether llama.cpp's converter multiplied weights by numbers that this base doesn't have, so that the factors of adapters
+  /// can't be.
+  package private(set) var lacksFactors = false
+
   private let lookup: Lookup
 
   /// Copies of a base share this storage.
@@ -50,6 +54,9 @@ package struct BaseModel: Sendable {
   ///
   /// - Throws: `unknownArchitecture`, `unsupportedVariant` for a base that this package only converts adapters for.
   func architecture() throws(ArchitectureError) -> Architecture { try lookup.architecture.get() }
+
+  /// The token embedding in Hugging Face's files.
+  var embeddingName: String { modules.first { $0.kind == .embedding }?.name ?? "model.embed_tokens" }
 
   /// The module of that path, or nil.
   package func module(named name: String) -> WeightModule? {
@@ -115,12 +122,12 @@ package struct BaseModel: Sendable {
       modules.append(module)
     }
     for layer in 0..<hyperparameters.layerCount {
-      let isDense = hyperparameters.denseLayers.contains(layer)
-      let isRecurrent = hyperparameters.isRecurrent(layer)
       let layerModules = architectures.flatMap { $0.layerModules(hyperparameters.inLayer(layer)) }
-      for module in layerModules where module.layers.contains(isDense: isDense, isRecurrent: isRecurrent) {
+      for module in layerModules where module.layers.contains(layer, hyperparameters) {
         let targets = module.targets.map {
-          WeightTarget(tensorName: "blk.\(layer).\($0.tensor).weight", rows: $0.rows, permutation: $0.permutation)
+          WeightTarget(
+            tensorName: "blk.\(layer).\($0.tensor).weight", rows: $0.rows, permutation: $0.permutation,
+            columns: $0.columns, factors: $0.factors)
         }
         add(
           WeightModule(
@@ -131,9 +138,16 @@ package struct BaseModel: Sendable {
     let (vocabulary, hidden) = (hyperparameters.vocabularySize, hyperparameters.hiddenSize)
     add(
       WeightModule(
-        name: "model.embed_tokens", kind: .embedding, inputCount: vocabulary, outputCount: hidden, layerIndex: nil,
-        targets: [WeightTarget(tensorName: "token_embd.weight", rows: 0..<hidden, permutation: .none)]))
-    let output = WeightTarget(tensorName: "output.weight", rows: 0..<vocabulary, permutation: .none)
+        name: architecture.names.embedding, kind: .embedding, inputCount: vocabulary, outputCount: hidden,
+        layerIndex: nil,
+        targets: [
+          WeightTarget(
+            tensorName: "token_embd.weight", rows: 0..<hidden, permutation: .none,
+            factors: .uniform(hyperparameters.multipliers?.embedding, rowCount: hidden))
+        ]))
+    let output = WeightTarget(
+      tensorName: "output.weight", rows: 0..<vocabulary, permutation: .none,
+      factors: .uniform(hyperparameters.multipliers?.output, rowCount: vocabulary))
     add(
       WeightModule(
         name: "lm_head", kind: .outputLayer, inputCount: hidden, outputCount: vocabulary, layerIndex: nil,
@@ -173,6 +187,7 @@ extension BaseModel {
       }
       var hyperparameters = try Hyperparameters(configuration: reader, architecture.defaults)
       hyperparameters.globalHeads = try architecture.globalHeads(reader, hyperparameters)
+      try architecture.configure(reader, &hyperparameters)
       hyperparameters.recurrence = try architecture.recurrence(reader, hyperparameters)
       self.init(
         path: json.filePath, statedName: try StatedName(configuration: json),
@@ -213,7 +228,7 @@ extension BaseModel {
           .unsupportedVariant, path: file.path, place: nil, problem: "this \(name) model is not supported: \(objection)"
         )
       }
-      let hyperparameters = try Hyperparameters(gguf: file, architecture: name)
+      let hyperparameters = try Hyperparameters(gguf: file, architecture: name, recurrence: first.recurrenceOfGGUF)
       let fitting = architectures.filter { $0.describes(hyperparameters) }
       guard let architecture = fitting.first else { throw Self.onlyConverts(name, file.path) }
       self.init(
@@ -221,6 +236,7 @@ extension BaseModel {
         architecture: architecture, modulesOf: fitting,
         table: TableModules(rules, gguf: file, architecture: name, hyperparameters))
       try check(against: file)
+      lacksFactors = Self.haveFactors(rules)
     } catch let objection as ArchitectureError
       where architectures.isEmpty || objection.code == .unsupportedVariant
     {
@@ -244,7 +260,7 @@ extension BaseModel {
             problem: "the file lacks it, but every \(architectureName) model has it",
             remedy: "give the whole model; if it is split, give the first part")
         }
-        let rows = module.kind == .embedding ? module.inputCount : target.rows.count
+        let rows = module.kind == .embedding ? module.inputCount : target.rowCount
         let columns = module.kind == .embedding ? module.outputCount : module.inputCount
         guard tensor.shape.dimensions == [rows, columns] else {
           throw ArchitectureError(
@@ -253,75 +269,5 @@ extension BaseModel {
         }
       }
     }
-  }
-}
-
-extension Hyperparameters {
-  /// Source: llama.cpp `gguf-py/gguf/constants.py` (`Keys.LLM`, `Keys.Attention`), `src/llama-model.cpp`.
-  init(gguf file: GGUFFileSet, architecture: String) throws {
-    let metadata = file.metadata
-    func integer(_ key: String, in range: ClosedRange<Int> = Self.extent) throws -> Int {
-      try metadata.integer(forKey: "\(architecture).\(key)", in: range)
-    }
-    func optional(_ key: String) throws -> Int? {
-      try metadata.integer(ifPresent: "\(architecture).\(key)", in: 0...Self.extent.upperBound)
-    }
-    let hidden = try integer("embedding_length")
-    let heads = try integer("attention.head_count")
-    let globalHeads = try GlobalHeads.both(GGUFReader(file: file, prefix: architecture), heads: heads, hidden: hidden)
-    let recurrence = try Recurrence(file, architecture: architecture)
-    let keyValueHeads =
-      try globalHeads?.usual.keyValueHeadCount
-      ?? Self.uniform(
-        "attention.head_count_kv", file, architecture: architecture, without: recurrence?.layers ?? []) ?? heads
-    let experts = try optional("expert_count") ?? 0
-    let feedForward = try integer("feed_forward_length")
-    guard let embedding = file.tensor(named: "token_embd.weight"), embedding.shape.rank == 2 else {
-      throw ArchitectureError(
-        .missingTensor, path: file.path, place: "tensor token_embd.weight",
-        problem: "the file doesn't contain it as a matrix",
-        remedy: "give the whole model; if it is split, give the first part")
-    }
-    self.init(
-      layerCount: try integer("block_count", in: Self.layers), hiddenSize: hidden, headCount: heads,
-      keyValueHeadCount: keyValueHeads,
-      headDimension: try globalHeads?.usual.headDimension ?? optional("attention.key_length") ?? hidden / heads,
-      feedForwardSize: experts > 0 ? try optional("expert_feed_forward_length") ?? feedForward : feedForward,
-      sharedFeedForwardSize: try optional("expert_shared_feed_forward_length") ?? (experts == 0 ? feedForward : 0),
-      expertCount: experts, expertsPerToken: try optional("expert_used_count") ?? 0,
-      vocabularySize: embedding.shape.dimensions[0], tiesEmbeddings: file.tensor(named: "output.weight") == nil,
-      globalHeads: globalHeads?.global, recurrence: recurrence)
-    // Source: llama.cpp `src/models/llama4.cpp`.
-    if experts > 0, let step = try optional("interleave_moe_layer_step") {
-      interleave(Set((0..<layerCount).filter { step > 0 && ($0 + 1).isMultiple(of: step) }), dense: feedForward)
-    }
-    guard keyValueHeads >= 1, heads.isMultiple(of: keyValueHeads), headDimension >= 2, headDimension.isMultiple(of: 2)
-    else {
-      throw ArchitectureError(
-        .invalidHyperparameter, path: file.path, place: "\(architecture).attention.head_count",
-        problem: "\(heads) heads, \(keyValueHeads) key-value heads and \(headDimension) per head are inconsistent")
-    }
-  }
-
-  /// One number, or one for each layer, as llama.cpp's converter writes it for hybrid models: all layers but the excepted
-  /// ones must agree. Nil if none is left.
-  private static func uniform(
-    _ name: String, _ file: GGUFFileSet, architecture: String, without excepted: Set<Int>
-  ) throws -> Int? {
-    let key = "\(architecture).\(name)"
-    guard case .array = file.metadata[key] else {
-      return try file.metadata.integer(ifPresent: key, in: 0...extent.upperBound)
-    }
-    let all = try file.metadata.integers(forKey: key)
-    let numbers = all.indices.filter { !excepted.contains($0) }.map { all[$0] }
-    if numbers.isEmpty, !all.isEmpty { return nil }
-    guard let number = numbers.first, numbers.allSatisfy({ $0 == number }), (0...extent.upperBound).contains(number)
-    else {
-      let others = numbers.count { $0 == 0 }
-      throw ArchitectureError(
-        .unsupportedVariant, path: file.path, place: key,
-        problem: others > 0 ? "\(others) of its \(numbers.count) layers are of another kind" : "its layers differ")
-    }
-    return number
   }
 }

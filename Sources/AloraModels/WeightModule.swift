@@ -147,6 +147,13 @@ extension WeightModule {
   }
 }
 
+extension [WeightTarget.RowFactor] {
+  /// One factor of all rows; empty for none, or for 1.
+  static func uniform(_ factor: Double?, rowCount: Int) -> Self {
+    factor.flatMap { $0 == 1 ? nil : [WeightTarget.RowFactor(rowCount: rowCount, value: $0)] } ?? []
+  }
+}
+
 extension [WeightModule] {
   /// The GGUF tensors that hold the weights, by name. Of several modules with their weights in one tensor, the first counts.
   package var targetsByTensor: [String: (module: WeightModule, target: WeightTarget)] {

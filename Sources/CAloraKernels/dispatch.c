@@ -11,6 +11,7 @@
   extern alora_matmul_function alora_matmul_##isa;                                                                     \
   extern alora_attend_function alora_attend_##isa;                                                                     \
   void alora_add_##isa(const float *a, const float *b, float *y, size_t count);                                        \
+  void alora_multiply_##isa(const float *a, const float *b, float *y, size_t count);                                   \
   void alora_scale_by_##isa(float scale, const float *x, float *y, size_t count);                                         \
   void alora_add_scaled_##isa(float scale, const float *x, float *y, size_t count);                                    \
   void alora_soft_cap_##isa(float cap, const float *x, float *y, size_t count);                                        \
@@ -21,6 +22,9 @@
   void alora_clamped_swish_multiply_##isa(float slope, float limit, const float *gate, const float *up, float *y,      \
                                           size_t count);                                                               \
   void alora_sigmoid_##isa(const float *x, float *y, size_t count);                                                    \
+  void alora_relu_squared_##isa(const float *x, float *y, size_t count);                                               \
+  void alora_l2_norm_##isa(const float *x, size_t x_stride, float epsilon, float scale, float *y, size_t y_stride,     \
+                           size_t token_count, size_t n);                                                              \
   void alora_rms_norm_##isa(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,    \
                             size_t y_stride, size_t token_count, size_t n);                                            \
   void alora_layer_norm_##isa(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,  \
@@ -34,14 +38,17 @@
                             int applies_silu, size_t first_token, size_t token_count, float *restrict y,               \
                             size_t y_stride);                                                                          \
   void alora_scan_head_##isa(const alora_scan *scan, const float *state_in, float *state_out);                         \
+  void alora_delta_head_##isa(const alora_delta *delta, const float *state_in, float *state_out);                      \
   double alora_measure_fma_##isa(size_t iterations, float *restrict sink);                                             \
   uint32_t alora_measure_read_##isa(const void *restrict data, size_t byte_count);                                     \
   static const alora_table table_##isa = {                                                                             \
-      alora_matmul_##isa,   alora_attend_##isa,        alora_add_##isa,         alora_scale_by_##isa,                     \
+      alora_matmul_##isa, alora_attend_##isa, alora_add_##isa, alora_multiply_##isa, alora_scale_by_##isa,             \
       alora_add_scaled_##isa, alora_soft_cap_##isa,    alora_exp_##isa,         alora_tanh_##isa,                      \
       alora_silu_multiply_##isa, alora_gelu_tanh_multiply_##isa, alora_clamped_swish_multiply_##isa,                   \
-      alora_sigmoid_##isa, alora_rms_norm_##isa, alora_layer_norm_##isa, alora_softmax_##isa,                          \
-      alora_rope_##isa, alora_convolve_##isa, alora_scan_head_##isa, alora_measure_fma_##isa,   alora_measure_read_##isa}
+      alora_sigmoid_##isa, alora_relu_squared_##isa, alora_l2_norm_##isa, alora_rms_norm_##isa,                        \
+      alora_layer_norm_##isa, alora_softmax_##isa,                                                                     \
+      alora_rope_##isa, alora_convolve_##isa, alora_scan_head_##isa, alora_delta_head_##isa,                           \
+      alora_measure_fma_##isa, alora_measure_read_##isa}
 
 KERNEL_TABLE(scalar);
 #if defined(__x86_64__)
@@ -109,6 +116,9 @@ void alora_matmul(alora_isa isa, alora_type type, const void *restrict weights, 
                          y_stride);
 }
 void alora_add(alora_isa isa, const float *a, const float *b, float *y, size_t count) { table_of(isa)->add(a, b, y, count); }
+void alora_multiply(alora_isa isa, const float *a, const float *b, float *y, size_t count) {
+  table_of(isa)->multiply(a, b, y, count);
+}
 void alora_scale_by(alora_isa isa, float scale, const float *x, float *y, size_t count) {
   table_of(isa)->scale(scale, x, y, count);
 }
@@ -131,6 +141,11 @@ void alora_clamped_swish_multiply(alora_isa isa, float slope, float limit, const
   table_of(isa)->clamped_swish_multiply(slope, limit, gate, up, y, count);
 }
 void alora_sigmoid(alora_isa isa, const float *x, float *y, size_t count) { table_of(isa)->sigmoid(x, y, count); }
+void alora_relu_squared(alora_isa isa, const float *x, float *y, size_t count) { table_of(isa)->relu_squared(x, y, count); }
+void alora_l2_norm(alora_isa isa, const float *x, size_t x_stride, float epsilon, float scale, float *y, size_t y_stride,
+                   size_t token_count, size_t n) {
+  table_of(isa)->l2_norm(x, x_stride, epsilon, scale, y, y_stride, token_count, n);
+}
 void alora_rms_norm(alora_isa isa, const float *x, size_t x_stride, const float *restrict weight, float epsilon,
                     float *y, size_t y_stride, size_t token_count, size_t n) {
   table_of(isa)->rms_norm(x, x_stride, weight, epsilon, y, y_stride, token_count, n);
@@ -160,6 +175,9 @@ void alora_convolve(alora_isa isa, const float *restrict x, size_t x_stride, con
 }
 void alora_scan_head(alora_isa isa, const alora_scan *scan, const float *state_in, float *state_out) {
   table_of(isa)->scan_head(scan, state_in, state_out);
+}
+void alora_delta_head(alora_isa isa, const alora_delta *delta, const float *state_in, float *state_out) {
+  table_of(isa)->delta_head(delta, state_in, state_out);
 }
 double alora_measure_fma(alora_isa isa, size_t iterations, float *restrict sink) {
   return table_of(isa)->measure_fma(iterations, sink);

@@ -10,8 +10,11 @@ struct Fixture {
   let adapters: [Adapter]
   let evaluators: [Evaluator]
 
-  /// Models with recurrent layers: among others, without attention, and with experts.
-  static let recurrent = ["granite-hybrid", "granite-hybrid-experts", "bamba", "bamba-mamba"]
+  /// Models with recurrent layers: among others, beside attention, without attention, and with experts.
+  static let recurrent = [
+    "granite-hybrid", "granite-hybrid-experts", "bamba", "bamba-mamba", "lfm2", "lfm2-bias", "qwen3-next", "qwen35",
+    "qwen35-heads", "falcon-h1", "nemotron-h",
+  ]
 
   /// Adapters of other models of the same shape will do: what they were trained for does not matter here.
   init(_ name: String = "llama-output") throws {

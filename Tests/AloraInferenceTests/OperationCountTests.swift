@@ -39,12 +39,18 @@ import Testing
     var others = 0
     for (index, layer) in model.graph.layers.enumerated() {
       let first = index + 1 < h.layerCount ? 0 : count - outputRows
-      if case .mixer(.mamba2(let mamba)) = layer.blocks[0].operation {
+      switch layer.blocks[0].operation {
+      case .mixer(.mamba2(let mamba)):
         let shape = mamba.shape
         others += count * (shape.kernelSize * shape.channelCount + 3 * shape.innerCount * shape.stateSize)
-        continue
+      case .mixer(.shortConvolution(let mixer)):
+        others += count * (mixer.shape.kernelSize + 2) * mixer.shape.channelCount
+      case .mixer(.gatedDelta(let delta)):
+        let shape = delta.shape
+        others += count * (shape.kernelSize * shape.channelCount + 4 * shape.valueCount * shape.keyDimension)
+      case .mixer(.attention), .feedForward: break
       }
-      let shape = try #require(layer.attention).shape
+      guard let shape = layer.attention?.shape else { continue }
       for position in first..<count {
         let seen = (0...position).count { other in
           position - other < shape.window ?? .max && shape.chunk.map { other / $0 == position / $0 } ?? true

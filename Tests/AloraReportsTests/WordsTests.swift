@@ -22,7 +22,7 @@ import Testing
     .updateLeftOut(.layer(20)), .expertOrder(.reversed), .graph(.sinksLeftOut), .graph(.windowsChanged(by: -1)),
     .graph(.windowsLeftOut), .graph(.gateAndUpExchanged), .graph(.clampLeftOut), .graph(.routerBiasLeftOut),
     .graph(.routingWeightsChanged), .graph(.expertOrder(.sortedAsText)),
-  ]
+  ] + RecurrentMistake.allCases.map { .graph(.recurrent($0)) }
 
   static let causes: [Cause] =
     mistakes.map { .mistake($0) } + LayerOrder.allCases.map { .mistake(.layerOrder($0)) } + [

@@ -35,7 +35,19 @@ import Testing
     .init(fixture: "llama4-experts", mistake: .gateAndUpExchanged),
     .init(fixture: "llama4-experts", mistake: .expertOrder(.oneLate)),
     .init(fixture: "phi4-mini", mistake: .gateAndUpExchanged),
-  ]
+  ] + recurrent
+
+  /// Each mistake in every kind of mixer that can have it.
+  static let recurrent: [Planted] = [
+    ("granite-hybrid", RecurrentMistake.allCases.filter { $0 != .valueHeadsReordered }),
+    ("falcon-h1", [.convolutionLate, .stateNotCarried, .decayLeftOut, .gateLeftOut, .skipLeftOut]),
+    ("falcon-h1-norm", [.normMoved]),
+    ("nemotron-h", [.convolutionReversed, .stateNotCarried, .decayLeftOut, .gateLeftOut]),
+    ("lfm2", [.convolutionLate, .convolutionReversed, .stateNotCarried, .gateLeftOut]),
+    ("lfm2-bias", [.convolutionBiasLeftOut]),
+    ("qwen35", RecurrentMistake.allCases.filter { ![.convolutionBiasLeftOut, .skipLeftOut].contains($0) }),
+    ("qwen3-next", [.stateNotCarried, .decayLeftOut, .gateLeftOut, .valueHeadsReordered]),
+  ].flatMap { fixture, mistakes in mistakes.map { Planted(fixture: fixture, mistake: .recurrent($0)) } }
 
   @Test(arguments: planted, [true, false])
   func aMistakeInTheGraphIsNamed(_ planted: Planted, hasBaseRows: Bool) throws {

@@ -153,7 +153,7 @@ static void products(void) {
 // ------------------------------------------------------------------------------------------------- element-wise
 
 typedef struct { int function; const float *a, *b; size_t n; } elementwise;
-static const char *const function_names[] = {"exp", "tanh", "silu", "gelu", "soft cap", "softmax", "rms norm", "add", "scale", "add scaled", "rope halves", "rope interleaved", "clamped swish", "sigmoid", "layer norm", "rms norm without a weight", "layer norm without a weight"};
+static const char *const function_names[] = {"exp", "tanh", "silu", "gelu", "soft cap", "softmax", "rms norm", "add", "scale", "add scaled", "rope halves", "rope interleaved", "clamped swish", "sigmoid", "layer norm", "rms norm without a weight", "layer norm without a weight", "multiply", "relu squared", "l2 norm"};
 
 static void run_elementwise(alora_isa isa, float *y, size_t count, const void *context) {
   const elementwise *e = context;
@@ -176,6 +176,9 @@ static void run_elementwise(alora_isa isa, float *y, size_t count, const void *c
     case 14: alora_layer_norm(isa, e->a, count, e->b, 1e-5f, y, count, 1, count); break;
     case 15: alora_rms_norm(isa, e->a, count, NULL, 1e-5f, y, count, 1, count); break;
     case 16: alora_layer_norm(isa, e->a, count, NULL, 1e-5f, y, count, 1, count); break;
+    case 17: alora_multiply(isa, e->a, e->b, y, count); break;
+    case 18: alora_relu_squared(isa, e->a, y, count); break;
+    case 19: alora_l2_norm(isa, e->a, count, 1e-6f, 0.3f, y, count, 1, count); break;
     default:
       memcpy(y, e->a, 4 * count);
       if (count >= 66) alora_rope(isa, (alora_rope_layout)(e->function - 10), y, 66, count / 66, 1, 66, cosines, sines, count / 66 == 1 ? 32 : 7);
@@ -198,9 +201,9 @@ static void check_norm(const elementwise *e, const char *name) {
   run_elementwise(isas[isa_count - 1], y, e->n, e);
   const float mean = is_layer ? lane_sum(e->a, NULL, e->n) / (float)e->n : 0.0f;
   for (size_t i = 0; i < e->n; i++) d[i] = is_layer ? e->a[i] - mean : e->a[i];
-  const float r = 1.0f / sqrtf(lane_sum(d, d, e->n) / (float)e->n + 1e-5f);
+  const float sum = lane_sum(d, d, e->n), r = 1.0f / sqrtf(e->function == 19 ? sum + 1e-6f : sum / (float)e->n + 1e-5f);
   for (size_t i = 0; i < e->n; i++) {
-    const float expected = e->function < 15 ? d[i] * r * e->b[i] : d[i] * r;
+    const float expected = e->function < 15 ? d[i] * r * e->b[i] : e->function == 19 ? d[i] * r * 0.3f : d[i] * r;
     if (memcmp(&expected, &y[i], 4) != 0) {
       printf("  WRONG: %s at %zu: %a, by definition %a\n", name, i, y[i], expected);
       failures++;
@@ -213,7 +216,7 @@ static void check_norm(const elementwise *e, const char *name) {
 static void elementwises(void) {
   static const size_t sizes[] = {1, 7, 16, 17, 66, 133, 576, 1000};
   static const float special[] = {0.0f, -0.0f, INFINITY, -INFINITY, 0x1p-149f, -0x1p-126f, 88.7f, 88.8f, -87.4f, -103.9f, -104.1f, 0.625f, 1e30f, -1e30f};
-  for (int f = 0; f < 17; f++)
+  for (int f = 0; f < 20; f++)
     for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
       elementwise e = {.function = f, .n = sizes[j]};
       state = 100 * (uint64_t)f + j + 7;
@@ -227,7 +230,7 @@ static void elementwises(void) {
       char name[80];
       snprintf(name, sizeof name, "%s %zu", function_names[f], e.n);
       run(name, e.n, run_elementwise, &e);
-      if (f == 6 || f >= 14) check_norm(&e, name);
+      if (f == 6 || (f >= 14 && f != 17 && f != 18)) check_norm(&e, name);
       free(a), free(b);
     }
 }
@@ -390,6 +393,65 @@ static void recurrences(void) {
   }
 }
 
+// ------------------------------------------------------------------------------------------------- gated delta net
+
+typedef struct { size_t tokens, head_dim, key_dim, split; const float *q, *k, *v, *betas, *decays; } delta_rule;
+
+// One head in two calls if `split` is not 0: the outputs, then the state.
+static void run_delta(alora_isa isa, float *y, size_t count, const void *context) {
+  const delta_rule *d = context;
+  const size_t row = alora_scan_row_float_count(d->head_dim);
+  float *memory = aligned(4 * row * d->key_dim);
+  memset(memory, 0, 4 * row * d->key_dim);
+  for (size_t part = 0; part < 2; part++) {
+    const size_t first = part == 0 ? 0 : d->split, end = part == 0 ? d->split : d->tokens;
+    if (first == end) continue;
+    const alora_delta delta = {d->head_dim, d->key_dim, end - first, d->q + first, d->k + first, 1, d->v + first * d->head_dim, d->head_dim,
+                               d->betas + first, d->decays + first, 1, y + first * d->head_dim, d->head_dim};
+    alora_delta_head(isa, &delta, memory, memory);
+  }
+  for (size_t n = 0; n < d->key_dim; n++) memcpy(y + (d->tokens + n) * d->head_dim, memory + n * row, 4 * d->head_dim);
+  (void)count;
+  free(memory);
+}
+
+// What alora_kernels.h says of a head, one number at a time.
+static void check_delta(const delta_rule *d, const float *y) {
+  for (size_t p = 0; p < d->head_dim; p++) {
+    float *h = calloc(d->key_dim, 4);
+    for (size_t t = 0; t < d->tokens; t++) {
+      float m = 0, s = 0;
+      for (size_t n = 0; n < d->key_dim; n++) h[n] = d->decays[t] * h[n], m = fmaf(h[n], d->k[t + n], m);
+      const float difference = d->v[t * d->head_dim + p] - m, u = difference * d->betas[t];
+      for (size_t n = 0; n < d->key_dim; n++) h[n] = fmaf(d->k[t + n], u, h[n]), s = fmaf(h[n], d->q[t + n], s);
+      if (s != y[t * d->head_dim + p]) printf("  WRONG: delta rule at %zu, %zu\n", t, p), failures++;
+    }
+    free(h);
+  }
+}
+
+static void deltas(void) {
+  static const struct { size_t tokens, head_dim, key_dim; } cases[] = {{1, 4, 1}, {9, 16, 5}, {13, 20, 16}, {7, 33, 3}, {21, 64, 128}, {6, 111, 9}};
+  for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
+    delta_rule d = {cases[n].tokens, cases[n].head_dim, cases[n].key_dim, 0, NULL, NULL, NULL, NULL, NULL};
+    const size_t width = d.tokens + d.key_dim, count = width * d.head_dim;
+    float *numbers = malloc(4 * (4 * width + d.tokens * d.head_dim)), *whole = malloc(4 * count), *parts = malloc(4 * count);
+    state = 0x64656c7461000000u + n;
+    for (size_t i = 0; i < 4 * width + d.tokens * d.head_dim; i++) numbers[i] = next_float();
+    d.q = numbers, d.k = numbers + width, d.betas = numbers + 2 * width, d.decays = numbers + 3 * width, d.v = numbers + 4 * width;
+    char name[64];
+    snprintf(name, sizeof name, "delta rule %zu x %zu, keys of %zu", d.tokens, d.head_dim, d.key_dim);
+    run(name, count, run_delta, &d);
+    run_delta(isas[0], whole, count, &d);
+    check_delta(&d, whole);
+    for (d.split = 1; d.split <= d.tokens; d.split++) {
+      run_delta(isas[isa_count - 1], parts, count, &d);
+      if (memcmp(whole, parts, 4 * count) != 0) printf("  DIFFERS from the undivided result at %zu\n", d.split), failures++;
+    }
+    free(numbers), free(whole), free(parts);
+  }
+}
+
 static void tables(void) {
   double values[4000];
   for (int i = 0; i < 800; i++) {
@@ -437,6 +499,7 @@ int main(int argc, char **argv) {
   products();
   attentions();
   recurrences();
+  deltas();
   hashes();
   return failures != 0;
 }

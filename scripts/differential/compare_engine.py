@@ -183,10 +183,79 @@ def bamba(r):
         mlp_bias=r.random() < 0.3, rms_norm_eps=1e-5, rope_parameters=rope(r, "default", "linear", original=16))
 
 
+def lfm2(r):
+    s = sizes(r, head_dim=False)
+    layers = s["num_hidden_layers"]
+    return s | dict(layer_types=hybrid_kinds(r, layers, ["conv", "full_attention"]), conv_bias=r.random() < 0.4, conv_L_cache=r.choice([1, 2, 3, 5, 9]),
+                    block_auto_adjust_ff_dim=r.random() < 0.6, block_multiple_of=r.choice([1, 8, 32]), block_ffn_dim_multiplier=r.choice([1.0, 1.3, 0.7]),
+                    norm_eps=r.choice([1e-5, 1e-3]), rope_parameters=rope(r, *PLAIN, original=16))
+
+
+def gated_delta(r):
+    """Sizes of gated delta nets, and of attention with a part of each head rotated."""
+    s = sizes(r)
+    fits = [f for f in (0.25, 0.5, 0.75, 1.0) if int(s["head_dim"] * f) % 2 == 0 and int(s["head_dim"] * f) >= 2]
+    keys = r.choice([1, 2, 3])
+    return s | dict(layer_types=hybrid_kinds(r, s["num_hidden_layers"], ["linear_attention", "full_attention"]), linear_num_key_heads=keys,
+                    linear_num_value_heads=keys * r.choice([1, 2, 3]), linear_key_head_dim=r.choice([1, 8, 16, 33]),
+                    linear_value_head_dim=r.choice([1, 8, 20, 70]), linear_conv_kernel_dim=r.choice([2, 3, 4, 7]), attention_bias=r.random() < 0.3,
+                    rms_norm_eps=r.choice([1e-6, 1e-4]), rope_parameters={**rope(r, *PLAIN, original=16), "partial_rotary_factor": r.choice(fits)})
+
+
+def routed(r):
+    experts = r.choice([1, 2, 4])
+    return dict(num_experts=experts, num_experts_per_tok=r.randint(1, experts), moe_intermediate_size=r.choice([8, 11]),
+                shared_expert_intermediate_size=r.choice([8, 13]))
+
+
+def qwen3_next(r):
+    s = gated_delta(r)
+    layers = range(s["num_hidden_layers"])
+    return s | routed(r) | dict(decoder_sparse_step=r.choice([1, 2]), mlp_only_layers=r.choice([None, [i for i in layers if r.random() < 0.5]]),
+                                norm_topk_prob=r.random() < 0.5)
+
+
+def qwen3_5_moe(r):
+    return gated_delta(r) | routed(r)
+
+
+def falcon_h1(r):
+    s = sizes(r)
+    heads = r.choice([1, 2, 3, 4, 6])
+    dimension = r.choice([4, 8, 17, 33])
+    number = lambda: r.choice([1.0, 0.5, 2.0, 0.37, 1.9])  # noqa: E731
+    return s | dict(
+        mamba_d_ssm=heads * dimension, mamba_n_heads=heads, mamba_d_head=r.choice(["auto", dimension]),
+        mamba_n_groups=r.choice([n for n in range(1, heads + 1) if heads % n == 0]), mamba_d_state=r.choice([1, 5, 16, 33]),
+        mamba_d_conv=r.choice([2, 3, 4]), mamba_chunk_size=r.choice([3, 16, 256]), mamba_conv_bias=r.random() < 0.5,
+        mamba_proj_bias=r.random() < 0.3, projectors_bias=r.random() < 0.3, mamba_rms_norm=r.random() < 0.5, mamba_norm_before_gate=r.random() < 0.5,
+        time_step_limit=r.choice([(0.0, float("inf")), (0.3, 0.9)]), attention_bias=r.random() < 0.3, mlp_bias=r.random() < 0.3, rms_norm_eps=1e-5,
+        embedding_multiplier=number(), lm_head_multiplier=number(), attention_in_multiplier=number(), attention_out_multiplier=number(),
+        key_multiplier=number(), ssm_in_multiplier=number(), ssm_out_multiplier=number(), ssm_multipliers=[number() for _ in range(5)],
+        mlp_multipliers=[number(), number()], rope_parameters=rope(r, *PLAIN, original=16))
+
+
+def nemotron_h(r):
+    s = sizes(r)
+    heads = r.choice([1, 2, 3, 4, 6])
+    kinds = [r.choice(["linear_attention", "full_attention", "mlp"]) for _ in range(s.pop("num_hidden_layers") + 1)]
+    return s | dict(
+        layers_block_type=kinds, mamba_num_heads=heads, mamba_head_dim=r.choice([4, 8, 17, 33]), ssm_state_size=r.choice([1, 5, 16, 33]),
+        n_groups=r.choice([n for n in range(1, heads + 1) if heads % n == 0]), conv_kernel=r.choice([2, 3, 4]), chunk_size=r.choice([3, 16, 256]),
+        use_bias=r.random() < 0.3, mlp_bias=r.random() < 0.3, use_conv_bias=r.random() < 0.5, time_step_min=r.choice([0.001, 0.5]),
+        layer_norm_epsilon=r.choice([1e-5, 1e-3]))
+
+
+DELTA = ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"]
 CLASSES = {"Olmo3": (olmo3, SEPARATE), "Ministral3": (ministral3, SEPARATE), "Glm4": (glm4, FUSED), "Exaone4": (exaone4, SEPARATE),
            "Cohere2": (cohere2, SEPARATE), "Gemma4Text": (gemma4, SEPARATE), "Phi3": (phi3, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]),
            "Llama4Text": (llama4, SEPARATE, engine_configurations.EXPERTS), "Bamba": (bamba, [*SEPARATE, *MAMBA]),
-           "GraniteMoeHybrid": (granite_moe_hybrid, [*ATTENTION, *MAMBA, "input_linear", "output_linear"])} | engine_configurations.CLASSES
+           "GraniteMoeHybrid": (granite_moe_hybrid, [*ATTENTION, *MAMBA, "input_linear", "output_linear"]),
+           "Lfm2": (lfm2, ["q_proj", "k_proj", "v_proj", "in_proj", "out_proj", "w1", "w2", "w3"]),
+           "Qwen3Next": (qwen3_next, [*ATTENTION, "in_proj_qkvz", "in_proj_ba", "out_proj"]), "Qwen3_5Text": (gated_delta, [*SEPARATE, *DELTA]),
+           "Qwen3_5MoeText": (qwen3_5_moe, [*ATTENTION, *DELTA]),
+           # PEFT refuses out_proj of these two
+           "FalconH1": (falcon_h1, [*SEPARATE, "in_proj"]), "NemotronH": (nemotron_h, [*ATTENTION, "in_proj", "up_proj", "down_proj"])} | engine_configurations.CLASSES
 
 
 def computed(alora, base, tokens, adapter=None):

@@ -5,6 +5,9 @@ ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 ALL = [*ATTENTION, "gate_proj", "up_proj", "down_proj"]
 HYBRID = [*ATTENTION, "input_linear", "output_linear"]
 MAMBA = ["in_proj", "out_proj"]
+LFM2 = ["q_proj", "k_proj", "v_proj", "in_proj", "out_proj", "w1", "w2", "w3"]
+LINEAR = ["linear_attention", "full_attention", "linear_attention"]
+DELTA = ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"]
 PHI3 = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
 GLM4 = [*ATTENTION, "gate_up_proj", "down_proj"]
 INVOCATION = [7, 9, 7]  # overlaps itself
@@ -118,6 +121,36 @@ CASES = {
         **{**TINY, "inter": 12, "layers": 4}, interleave_moe_layer_step=2, num_experts_per_tok=2), ["q_proj"], plain=True,
         target_parameters=["feed_forward.experts.gate_up_proj", "feed_forward.experts.down_proj"]),
     "olmoe-limit": small("OlmoeForCausalLM", lambda: t.olmoe(**{**TINY, "inter": 12}, clip_qkv=0.7), ATTENTION),
+    # short convolutions; the second's files have biases
+    "lfm2": small("Lfm2ForCausalLM", lambda: t.lfm2(**{**TINY, "layers": 3}, layer_types=["conv", "full_attention", "conv"], tie_word_embeddings=True),
+                  LFM2, style="legacy"),
+    "lfm2-bias": small("Lfm2ForCausalLM", lambda: t.lfm2(
+        **TINY_ODD, layer_types=["full_attention", "conv"], conv_bias=True, conv_L_cache=5, block_auto_adjust_ff_dim=False), LFM2, plain=True),
+    # gated delta nets; in those of Qwen 3.5, GGUF orders the heads of values otherwise
+    "qwen3-next": small("Qwen3NextForCausalLM", lambda: t.qwen3_next(**{**TINY, "layers": 3}, layer_types=LINEAR), [*ATTENTION, "in_proj_qkvz", "in_proj_ba", "out_proj"]),
+    "qwen3-next-dense": small("Qwen3NextForCausalLM", lambda: t.qwen3_next(
+        **{**TINY_ODD, "layers": 2}, layer_types=["full_attention", "linear_attention"], linear_num_value_heads=6, linear_conv_kernel_dim=2,
+        attention_bias=True, mlp_only_layers=[0], norm_topk_prob=False, tie_word_embeddings=True),
+        [*ATTENTION, "in_proj_qkvz", "out_proj", "shared_expert_gate"], plain=True),
+    "qwen35": small("Qwen3_5ForCausalLM", lambda: t.qwen3_5(**{**TINY, "layers": 3}, layer_types=LINEAR), [*ALL, *DELTA]),
+    "qwen35-heads": small("Qwen3_5ForCausalLM", lambda: t.qwen3_5(
+        **TINY_ODD, layer_types=["linear_attention", "full_attention"], linear_num_key_heads=2, linear_num_value_heads=6, linear_value_head_dim=5,
+        linear_key_head_dim=5, linear_conv_kernel_dim=3, head_dim=24, attention_bias=True, tie_word_embeddings=True), [*ALL, *DELTA], plain=True),
+    "qwen35-moe": small("Qwen3_5MoeForCausalLM", lambda: t.qwen3_5_moe(**TINY, layer_types=["linear_attention", "full_attention"]), [*ATTENTION, *DELTA]),
+    # multipliers that are powers of two, so that weights multiplied by them are the same numbers; then others, and what a GGUF lacks
+    "falcon-h1": small("FalconH1ForCausalLM", lambda: t.falcon_h1(
+        **TINY, embedding_multiplier=4.0, lm_head_multiplier=0.5, attention_in_multiplier=2.0, key_multiplier=0.25, attention_out_multiplier=0.5,
+        ssm_in_multiplier=0.5, ssm_multipliers=[2.0, 0.5, 4.0, 0.25, 2.0], ssm_out_multiplier=2.0, mlp_multipliers=[0.5, 2.0], mamba_norm_before_gate=False),
+        [*ALL, "in_proj"], style="legacy"),
+    "falcon-h1-norm": small("FalconH1ForCausalLM", lambda: t.falcon_h1(
+        **TINY_ODD, embedding_multiplier=3.3, lm_head_multiplier=0.7, attention_in_multiplier=1.3, key_multiplier=0.6, attention_out_multiplier=0.9,
+        ssm_in_multiplier=1.25, ssm_multipliers=[0.35, 0.25, 0.7, 0.5, 0.3], ssm_out_multiplier=0.23, mlp_multipliers=[0.88, 0.57], mamba_rms_norm=True,
+        mamba_n_heads=6, mamba_n_groups=3, mamba_proj_bias=True, projectors_bias=True, attention_bias=True, mlp_bias=True, mamba_d_conv=2,
+        tie_word_embeddings=True), [*ALL, "in_proj"], plain=True),
+    "nemotron-h": small("NemotronHForCausalLM", lambda: t.nemotron_h("M-*M", **TINY, mamba_head_dim=16), [*ATTENTION, "in_proj", "up_proj", "down_proj"], style="legacy"),
+    "nemotron-h-bias": small("NemotronHForCausalLM", lambda: t.nemotron_h(
+        "*M-", **TINY_ODD, use_bias=True, mlp_bias=True, use_conv_bias=False, conv_kernel=3, n_groups=1, time_step_min=0.7, tie_word_embeddings=True),
+        [*ATTENTION, "in_proj", "up_proj", "down_proj"], plain=True),
     "seed-oss": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL)),
     "seed-oss-bias": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL, attention_bias=False, attention_out_bias=True, mlp_bias=True)),
     "mixtral-window": case("MixtralForCausalLM", lambda: t.mixtral(**{**ODD, "inter": 20, "kv_heads": 3}, sliding_window=8, tie_word_embeddings=True),

@@ -35,8 +35,11 @@ def convert(llama_cpp, base, out):
                 hparams["layer_types"] = [{"full_attention": "attention", "linear_attention": "mamba"}.get(t, t) for t in hparams["layer_types"]]
             if hparams["model_type"] == "cohere2":  # which transformers 5 leaves out
                 hparams.setdefault("rotary_pct", 1.0)
+            if hparams["model_type"] == "nemotron_h":  # to which transformers 5 adds fields of experts
+                hparams = json.loads((base / "config.json").read_text())
             cls = get_model_class(get_model_architecture(hparams, ModelType.TEXT))
             from conversion.llama import LlamaModel
+            cls.no_mtp = True  # these models have no layers that predict more tokens
 
             def no_vocabulary(self):
                 self._set_vocab_none()

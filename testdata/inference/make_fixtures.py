@@ -26,6 +26,10 @@ transformers.utils.logging.disable_progress_bar()
 PACKAGES = ("torch", "transformers", "peft", "safetensors", "numpy")
 
 
+# what dense files of Nemotron-H don't have
+EXPERT_FIELDS = ("n_routed_experts", "n_shared_experts", "num_experts_per_tok", "routed_scaling_factor", "n_group", "topk_group", "norm_topk_prob")
+
+
 def legacy_spelling(path):
     """config.json as published before transformers 5: rope_theta, rope_scaling (mostly with `type`), torch_dtype."""
     c = json.loads(path.read_text())
@@ -42,6 +46,15 @@ def legacy_spelling(path):
     c["torch_dtype"] = c.pop("dtype", "float32")
     if c["model_type"] == "granitemoehybrid":
         c["layer_types"] = [{"linear_attention": "mamba"}.get(kind, "attention") for kind in c["layer_types"]]
+    if c["model_type"] == "lfm2":
+        c["full_attn_idxs"] = [i for i, kind in enumerate(c.pop("layer_types")) if kind == "full_attention"]
+        c["block_ff_dim"], c["tie_embedding"] = c.pop("intermediate_size"), c.pop("tie_word_embeddings", True)
+    if c["model_type"] == "nemotron_h":
+        letters = {"linear_attention": "M", "full_attention": "*", "mlp": "-"}
+        c["hybrid_override_pattern"] = "".join(letters[kind] for kind in c.pop("layers_block_type"))
+        c["num_hidden_layers"] = len(c["hybrid_override_pattern"])
+        for name in [k for k in c if k.startswith(("moe_", "mtp_")) or k in EXPERT_FIELDS]:
+            del c[name]
     path.write_text(json.dumps(c, indent=2, sort_keys=True) + "\n")
 
 

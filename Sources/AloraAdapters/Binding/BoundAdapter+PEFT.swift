@@ -9,6 +9,7 @@ extension BoundAdapter {
   /// - Throws: the first of the adapter's obstacles; ``AdapterError``.
   package init(_ adapter: AdapterDirectory, base: BaseModel, options: Options = Options()) throws {
     if let obstacle = adapter.obstacles.first { throw obstacle }
+    try base.checkFactors()
     guard let weights = adapter.weights else { preconditionFailure("an adapter whose weights weren't asked for") }
     let matcher = try ModuleMatcher(adapter.configuration)
     var notes = adapter.notes

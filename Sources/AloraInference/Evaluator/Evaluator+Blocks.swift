@@ -25,18 +25,37 @@ extension Evaluator {
         pack(input, count: pass.rowCount, in: pass)
         attendToStored(attention, layer, input, pass)
       case .mixer(.attention(let attention)): attend(attention, layer, input, pass)
-      case .mixer(.mamba2(let mamba)) where index == model.lastMixerIndex && isNarrower:
-        scan(mamba, layer, input, pass)
-        pass = narrow(pass, to: wanted)
-        guard pass.rowCount > 0 else { return pass }
-        finish(mamba, layer, pass)
-      case .mixer(.mamba2(let mamba)):
-        scan(mamba, layer, input, pass)
-        finish(mamba, layer, pass)
+      case .mixer(let mixer):
+        scan(mixer, layer, input, pass)
+        if index == model.lastMixerIndex && isNarrower {
+          pass = narrow(pass, to: wanted)
+          guard pass.rowCount > 0 else { return pass }
+        }
+        finish(mixer, layer, pass)
       case .feedForward(let network): run(network, layer, input, pass)
       }
     }
     return pass
+  }
+
+  /// What a recurrent mixer does with all rows: what later tokens need, and the states.
+  private func scan(_ mixer: Model.Mixer, _ layer: Int, _ input: Rows, _ pass: Pass) {
+    switch mixer {
+    case .mamba2(let mamba): scan(mamba, layer, input, pass)
+    case .shortConvolution(let convolution): scan(convolution, layer, input, pass)
+    case .gatedDelta(let delta): scan(delta, layer, input, pass)
+    case .attention: preconditionFailure("attention keeps no state")
+    }
+  }
+
+  /// What it does for the rows' own outputs.
+  private func finish(_ mixer: Model.Mixer, _ layer: Int, _ pass: Pass) {
+    switch mixer {
+    case .mamba2(let mamba): finish(mamba, layer, pass)
+    case .shortConvolution(let convolution): finish(convolution, layer, pass)
+    case .gatedDelta(let delta): finish(delta, layer, pass)
+    case .attention: preconditionFailure("attention keeps no state")
+    }
   }
 
   /// Adds the output of the block before to the stream, and prepares what this block reads.
@@ -86,6 +105,7 @@ extension Evaluator {
     switch network {
     case .gated(let network): run(network, layer, input, pass, into: pass.output)
     case .experts(let mixture): run(mixture, layer, input, pass)
+    case .ungated(let network): run(network, layer, input, pass)
     }
   }
 
@@ -98,7 +118,9 @@ extension Evaluator {
       let first = rest.rowCount
       for (index, row) in rows.enumerated() where row > first + index {
         // To the front only, so never over a row that is still to be moved.
-        for buffer in [pass.hidden, pass.normed, pass.recurrent.projected, pass.recurrent.scanned] {
+        for buffer in [
+          pass.hidden, pass.normed, pass.recurrent.projected, pass.recurrent.gated, pass.recurrent.scanned,
+        ] {
           unsafe buffer[first + index].update(from: buffer[row], count: buffer.columnCount)
         }
       }

@@ -30,8 +30,9 @@ struct Segment {
   let query: Rows
   let key: Rows
   let value: Rows
-  /// The attention output of each head.
+  /// The attention output of each head, and what its sigmoid multiplies it by.
   let attention: Rows
+  let outputGate: Rows
   /// The activations of a feed-forward network; its width is the network's.
   let gate: Rows
   let up: Rows
@@ -56,11 +57,16 @@ struct Segment {
   @safe struct RecurrentBuffers {
     let projected: Rows
     let convolved: Rows
+    /// A row that is projected apart or made from a projected one: a gate, or what a convolution reads.
+    let gated: Rows
     /// The mixer's output before its last projection.
     let scanned: Rows
     /// For each head.
     let steps: Rows
     let decays: Rows
+    /// For each head of a delta net.
+    let betas: Rows
+    let alphas: Rows
   }
 
   /// The segments that have rows in a range, with these rows.
@@ -74,7 +80,7 @@ struct Segment {
 
 /// The buffers of all passes of one evaluator.
 final class PassBuffers {
-  private let buffers = (0..<20).map { _ in GrowingBuffer() }
+  private let buffers = (0..<24).map { _ in GrowingBuffer() }
 
   /// Memory for a pass of some segments.
   func pass(_ model: Model, segments: [Segment], rowCount: Int) -> Pass {
@@ -92,14 +98,16 @@ final class PassBuffers {
     return unsafe Pass(
       segments: segments, rowCount: rowCount, hidden: rows(hidden), normed: rows(hidden), output: rows(hidden),
       query: rows(sizes.queryWidth), key: rows(sizes.keyValueWidth), value: rows(sizes.keyValueWidth),
-      attention: rows(sizes.queryWidth), gate: rows(max(sizes.networkWidth, hidden)), up: rows(sizes.networkWidth),
-      packed: floats(max(hidden, sizes.queryWidth, sizes.networkWidth, sizes.mamba.inner)), rotary: floats(2 * pairs),
+      attention: rows(sizes.queryWidth), outputGate: rows(sizes.outputGateWidth), gate: rows(max(sizes.networkWidth, hidden)), up: rows(sizes.networkWidth),
+      packed: floats(max(hidden, sizes.queryWidth, sizes.networkWidth, sizes.recurrent.inner)),
+      rotary: floats(2 * pairs),
       experts: Pass.ExpertBuffers(
         gathered: rows(hasExperts ? hidden : 0), produced: rows(hasExperts ? hidden : 0),
         logits: rows(sizes.expertCount), weights: rows(sizes.expertsPerToken)),
       recurrent: Pass.RecurrentBuffers(
-        projected: rows(sizes.mamba.projected), convolved: rows(sizes.mamba.channels),
-        scanned: rows(sizes.mamba.inner), steps: rows(sizes.mamba.heads), decays: rows(sizes.mamba.heads)))
+        projected: rows(sizes.recurrent.projected), convolved: rows(sizes.recurrent.channels),
+        gated: rows(sizes.recurrent.gated), scanned: rows(sizes.recurrent.inner), steps: rows(sizes.recurrent.heads),
+        decays: rows(sizes.recurrent.heads), betas: rows(sizes.deltaHeads), alphas: rows(sizes.deltaHeads)))
   }
 }
 
@@ -110,8 +118,10 @@ struct BlockSizes {
   private(set) var networkWidth = 0
   private(set) var expertCount = 0
   private(set) var expertsPerToken = 0
-  /// Of Mamba 2: the widths of its rows.
-  private(set) var mamba = (projected: 0, channels: 0, inner: 0, heads: 0)
+  private(set) var outputGateWidth = 0
+  /// Of recurrent mixers.
+  private(set) var recurrent = (projected: 0, channels: 0, gated: 0, inner: 0, heads: 0)
+  private(set) var deltaHeads = 0
 
   init(_ layers: [Model.Layer]) {
     func add(_ network: Model.Network) { networkWidth = max(networkWidth, network.gate.rowCount) }
@@ -120,11 +130,22 @@ struct BlockSizes {
       case .mixer(.attention(let attention)):
         queryWidth = max(queryWidth, attention.shape.queryRowCount)
         keyValueWidth = max(keyValueWidth, attention.shape.keyValueRowCount)
+        if attention.outputGate != nil { outputGateWidth = max(outputGateWidth, attention.shape.queryRowCount) }
+      // All recurrent layers of a model have one shape.
       case .mixer(.mamba2(let layer)):
-        // All layers of a model have one shape.
         let shape = layer.shape
-        mamba = (shape.projectedCount, shape.channelCount, shape.innerCount, shape.headCount)
+        recurrent = (shape.projectedCount, shape.channelCount, 0, shape.innerCount, shape.headCount)
+      case .mixer(.shortConvolution(let layer)):
+        let count = layer.shape.channelCount
+        recurrent = (3 * count, count, count, count, 0)
+      case .mixer(.gatedDelta(let layer)):
+        let shape = layer.shape
+        recurrent = (
+          shape.channelCount, shape.channelCount, shape.valueCount, shape.valueCount, shape.valueHeadCount
+        )
+        deltaHeads = shape.valueHeadCount
       case .feedForward(.gated(let network)): add(network)
+      case .feedForward(.ungated(let network)): networkWidth = max(networkWidth, network.up.rowCount)
       case .feedForward(.experts(let mixture)):
         // All experts of a layer have one shape.
         if let expert = mixture.experts.first { add(expert) }

@@ -16,8 +16,9 @@ extension Architecture {
       return layers.isEmpty
         ? nil
         : Hyperparameters.Recurrence(
-          layers: layers, mamba2: try Mamba2Shape(reader, hiddenSize: h.hiddenSize, layerCount: layers.count))
+          layers: layers, .mamba2(try Mamba2Shape(reader, hiddenSize: h.hiddenSize, layerCount: layers.count)))
     },
+    recurrenceOfGGUF: Hyperparameters.Recurrence.mamba2,
     // Granite's hybrids have the same name.
     describes: { $0.expertCount == 0 && $0.sharedFeedForwardSize == $0.feedForwardSize },
     numbers: GraphNumberRules(positions: .partial, biases: .asConfigured, finalNorm: "model.final_layernorm"),

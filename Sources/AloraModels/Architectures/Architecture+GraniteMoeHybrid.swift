@@ -25,8 +25,9 @@ extension Architecture {
       return layers.isEmpty
         ? nil
         : Hyperparameters.Recurrence(
-          layers: layers, mamba2: try Mamba2Shape(reader, hiddenSize: h.hiddenSize, layerCount: layers.count))
+          layers: layers, .mamba2(try Mamba2Shape(reader, hiddenSize: h.hiddenSize, layerCount: layers.count)))
     },
+    recurrenceOfGGUF: Hyperparameters.Recurrence.mamba2,
     // By the experts per token, as the reference decides it.
     variantName: { $0.recurrence != nil ? "granitehybrid" : $0.expertsPerToken > 0 ? "granitemoe" : nil },
     numbers: GraphNumberRules(

@@ -13,15 +13,22 @@ extension Architecture {
       window: .evenLayersIfUsed, biases: .queryKeyValueAsConfigured(by: "qkv_bias"),
       routing: .asConfigured(isNormalizedInGGUF: false)),
     modules: { h in
-      LayerModule.attention(h, isPermuted: false) + LayerModule.routedFeedForward(h) + [
-        .linear("mlp.shared_expert.gate_proj", h.hiddenSize, h.sharedFeedForwardSize, "ffn_gate_shexp")
-          .inLayers(.withExperts),
-        .linear("mlp.shared_expert.up_proj", h.hiddenSize, h.sharedFeedForwardSize, "ffn_up_shexp")
-          .inLayers(.withExperts),
-        .linear("mlp.shared_expert.down_proj", h.sharedFeedForwardSize, h.hiddenSize, "ffn_down_shexp")
-          .inLayers(.withExperts),
-        .linear("mlp.shared_expert_gate", h.hiddenSize, 1, "ffn_gate_inp_shexp").inLayers(.withExperts),
-      ]
+      LayerModule.attention(h, isPermuted: false) + LayerModule.routedFeedForward(h)
+        + LayerModule.sharedExpert(h)
     },
     layer: { layer in try layer.preNorm(layer.attention(), layer.routedFeedForward()) })
+}
+
+extension Architecture.LayerModule {
+  /// An expert that all tokens share, with a gate of its own.
+  static func sharedExpert(_ h: Hyperparameters) -> [Self] {
+    let (hidden, width) = (h.hiddenSize, h.sharedFeedForwardSize)
+    let modules: [Self] = [
+      .linear("mlp.shared_expert.gate_proj", hidden, width, "ffn_gate_shexp"),
+      .linear("mlp.shared_expert.up_proj", hidden, width, "ffn_up_shexp"),
+      .linear("mlp.shared_expert.down_proj", width, hidden, "ffn_down_shexp"),
+      .linear("mlp.shared_expert_gate", hidden, 1, "ffn_gate_inp_shexp"),
+    ]
+    return modules.map { $0.inLayers(.withExperts) }
+  }
 }

@@ -16,6 +16,8 @@ package struct Architecture: Sendable {
     let modelTypes: [String]
     /// Multimodal classes whose GGUF has this architecture's name.
     var wrappers: [String] = []
+    /// The token embedding in Hugging Face's files.
+    var embedding = "model.embed_tokens"
   }
 
   /// A weight module of a layer, before it is given a layer's number.
@@ -24,29 +26,34 @@ package struct Architecture: Sendable {
       let tensor: String
       let rows: Range<Int>
       let permutation: RowPermutation
+      /// The order of the weight's columns.
+      var columns = RowPermutation.none
+      /// What the converter multiplies rows by.
+      var factors: [WeightTarget.RowFactor] = []
     }
     /// The layers that have a module.
     enum Layers: Sendable {
       case all
       /// Those with experts; those without.
       case withExperts, dense
-      /// Those with attention; those with a recurrent mixer.
-      case withAttention, recurrent
+      /// Those with attention; those with a recurrent mixer; those with neither.
+      case withAttention, recurrent, withoutMixer
 
-      func contains(isDense: Bool, isRecurrent: Bool) -> Bool {
+      func contains(_ layer: Int, _ h: Hyperparameters) -> Bool {
         switch self {
         case .all: true
-        case .withExperts: !isDense
-        case .dense: isDense
-        case .withAttention: !isRecurrent
-        case .recurrent: isRecurrent
+        case .withExperts: !h.denseLayers.contains(layer)
+        case .dense: h.denseLayers.contains(layer)
+        case .withAttention: h.hasAttention(layer)
+        case .recurrent: h.isRecurrent(layer)
+        case .withoutMixer: !h.hasAttention(layer) && !h.isRecurrent(layer)
         }
       }
     }
     let name: String
     let inputCount: Int
     let outputCount: Int
-    let targets: [Target]
+    var targets: [Target]
     var layers = Layers.all
   }
 
@@ -59,8 +66,12 @@ package struct Architecture: Sendable {
   let objectionToGGUF: @Sendable (GGUFReader) throws -> String?
   /// What a configuration says of heads that only layers without a window have.
   let globalHeads: @Sendable (ConfigurationReader, Hyperparameters) throws -> Hyperparameters.GlobalHeads?
-  /// What a configuration says of layers with a recurrent mixer instead of attention.
+  /// What a configuration says of layers with a recurrent mixer.
   let recurrence: @Sendable (ConfigurationReader, Hyperparameters) throws -> Hyperparameters.Recurrence?
+  /// The same of a GGUF.
+  let recurrenceOfGGUF: @Sendable (GGUFReader, _ layerCount: Int) throws -> Hyperparameters.Recurrence?
+  /// What else a configuration says that no other architecture's does.
+  let configure: @Sendable (ConfigurationReader, inout Hyperparameters) throws -> Void
   /// The architecture's GGUF name for these hyperparameters, if it isn't always the same.
   let variantName: @Sendable (Hyperparameters) -> String?
   /// Whether a GGUF with these hyperparameters can be this architecture. Several architectures may share a name.
@@ -84,6 +95,8 @@ package struct Architecture: Sendable {
     recurrence: @escaping @Sendable (ConfigurationReader, Hyperparameters) throws -> Hyperparameters.Recurrence? = {
       _, _ in nil
     },
+    recurrenceOfGGUF: @escaping @Sendable (GGUFReader, Int) throws -> Hyperparameters.Recurrence? = { _, _ in nil },
+    configure: @escaping @Sendable (ConfigurationReader, inout Hyperparameters) throws -> Void = { _, _ in },
     variantName: @escaping @Sendable (Hyperparameters) -> String? = { _ in nil },
     describes: @escaping @Sendable (Hyperparameters) -> Bool = { _ in true },
     numbers: GraphNumberRules = GraphNumberRules(), readsMXFP4: Bool = false,
@@ -96,6 +109,8 @@ package struct Architecture: Sendable {
     self.objectionToGGUF = objectionToGGUF
     self.globalHeads = globalHeads
     self.recurrence = recurrence
+    self.recurrenceOfGGUF = recurrenceOfGGUF
+    self.configure = configure
     self.variantName = variantName
     self.describes = describes
     self.readsMXFP4 = readsMXFP4
@@ -113,7 +128,8 @@ package struct Architecture: Sendable {
     .bamba,
     .qwen2, .qwen2VL, .qwen3, .qwen3VL, .qwen2Moe, .qwen3Moe, .olmoe, .gptOss, .olmo3, .olmo2, .smolLM3, .seedOss,
     .glm4,
-    .exaone4, .cohere2, .phi3, .gemma2, .gemma3, .gemma4, .llama4,
+    .exaone4, .cohere2, .phi3, .gemma2, .gemma3, .gemma4, .llama4, .lfm2, .qwen3Next, .qwen35, .qwen35Moe, .falconH1,
+    .nemotronH,
   ]
 }
 

@@ -17,6 +17,10 @@ struct ConfigurationDefaults: Sendable {
   /// What a configuration without `rope_parameters` and `rope_scaling` means; nil: no scaling.
   var yarn: RotaryDescription.Yarn?
   var yarnOriginalLength = 0
+  /// What a configuration may call the width of the feed-forward network.
+  var feedForwardNames = ["intermediate_size"]
+  /// What a configuration may call whether the output layer is the embedding.
+  var tieName = "tie_word_embeddings"
   /// For a mixture of experts.
   var experts: ExpertDefaults?
 

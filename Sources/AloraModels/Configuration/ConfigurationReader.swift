@@ -1,4 +1,5 @@
 internal import AloraJSON
+internal import AloraSystem
 
 /// Reads the numbers that an architecture asks for from a configuration.
 struct ConfigurationReader {
@@ -68,7 +69,34 @@ struct ConfigurationReader {
     try json[optional: name]?.boolean() ?? fallback
   }
 
+  /// Some numbers; nil if the field is missing or null.
+  ///
+  /// - Throws: ``JSONError`` `outOfRange` if there are not `count` of them.
+  func numbers(_ name: String, count: Int) throws -> [Double]? {
+    guard let list = try json[optional: name] else { return nil }
+    let numbers = try list.elements().map { try $0.number() }
+    guard numbers.count == count else {
+      throw list.error(.outOfRange, "expected \(count) numbers, found \(numbers.count)")
+    }
+    return numbers
+  }
+
   func string(_ name: String) throws -> String? { try json[optional: name]?.string() }
+
+  /// - Throws: ``ArchitectureError`` `unsupportedVariant` if there is an objection to the configuration.
+  func check(_ objection: String?) throws {
+    guard let objection else { return }
+    throw ArchitectureError(.unsupportedVariant, path: json.filePath, place: "$", problem: objection)
+  }
+
+  /// The kind of each layer; nil if the configuration doesn't list them.
+  func layerKinds(_ layerCount: Int) throws -> [String]? {
+    guard let kinds = try strings("layer_types") else { return nil }
+    guard kinds.count == layerCount else {
+      throw json.error(.outOfRange, "layer_types lists \(kinds.count) layers of \(layerCount)")
+    }
+    return kinds
+  }
 
   func window() throws -> Int? { try json[optional: "sliding_window"]?.integer(in: Hyperparameters.extent) }
 }
@@ -83,11 +111,18 @@ extension Hyperparameters {
     let headDimension = try reader.integer("head_dim", default: defaults.headDimension ?? hidden / heads)
     let shared = try reader.integer("shared_intermediate_size", default: 0)
     let tie = "tie_word_embeddings"
-    let ties = try reader.json[optional: tie]?.boolean() ?? reader.outer?[optional: tie]?.boolean()
+    let ties =
+      try reader.json[optional: defaults.tieName]?.boolean() ?? reader.json[optional: tie]?.boolean()
+      ?? reader.outer?[optional: tie]?.boolean()
+    let width = defaults.feedForwardNames.first(where: reader.has) ?? "intermediate_size"
+    // A class of experts alone has no such field.
+    let hasOnlyExperts = defaults.experts?.feedForwardSize != nil && !reader.has(width)
+    // Older files count them; newer ones of some classes only list them.
+    let listed = try reader.has("num_hidden_layers") ? nil : reader.strings("layers_block_type")?.count
     self.init(
-      layerCount: try reader.size("num_hidden_layers", \.layerCount, in: Self.layers), hiddenSize: hidden,
+      layerCount: try listed ?? reader.size("num_hidden_layers", \.layerCount, in: Self.layers), hiddenSize: hidden,
       headCount: heads, keyValueHeadCount: keyValueHeads, headDimension: headDimension,
-      feedForwardSize: try reader.size("intermediate_size", \.feedForwardSize), sharedFeedForwardSize: shared,
+      feedForwardSize: hasOnlyExperts ? 0 : try reader.size(width, \.feedForwardSize), sharedFeedForwardSize: shared,
       expertCount: try reader.integer("num_local_experts", default: 0),
       expertsPerToken: try reader.integer("num_experts_per_tok", default: 0),
       vocabularySize: try reader.size("vocab_size", \.vocabularySize), tiesEmbeddings: ties ?? defaults.tiesEmbeddings)

@@ -58,6 +58,7 @@ struct GraphNumberRules: Sendable {
     case allButEvery(period: Int)
     /// Only if `position_embedding_type` is `rope`.
     case switched
+    case none
   }
 
   /// Which linear modules have biases.
@@ -72,6 +73,8 @@ struct GraphNumberRules: Sendable {
     case attention
     /// As configured, but attention's output has its own `attention_out_bias`, and a missing `attention_bias` means true.
     case outputApart
+    /// Only the feed-forward network's, if `mlp_bias` says so.
+    case feedForwardAsConfigured
   }
 
   /// What the chosen experts are weighted by.
@@ -79,7 +82,7 @@ struct GraphNumberRules: Sendable {
     /// The softmax of their logits.
     case softmaxOfChosen
     /// The same if `norm_topk_prob` says so, else their part of the softmax of all logits. A GGUF doesn't say it.
-    case asConfigured(isNormalizedInGGUF: Bool)
+    case asConfigured(isNormalizedInGGUF: Bool, isNormalizedByDefault: Bool = false)
     /// The sigmoid of their logits, on an expert's input.
     case sigmoidOnInput
   }
@@ -105,18 +108,26 @@ struct GraphNumberRules: Sendable {
   var truncatesYarnOfGGUF = true
   /// `layer_norm_eps` is the epsilon of a layer norm, `rms_norm_eps` that of a root-mean-square norm.
   var norm = NormKind.rootMeanSquare
+  /// What a configuration calls the epsilon, if it isn't one of these.
+  var epsilonName: String?
   /// What Hugging Face's norm weights lack: Gemma stores the weight less one.
   var normOffset: Float = 0
   /// Embeddings are multiplied by the root of their width.
   var scalesEmbeddingByWidth = false
   /// `embedding_multiplier`, `residual_multiplier` and `logits_scaling`.
   var hasMultipliers = false
+  /// Only the first of them.
+  var hasEmbeddingMultiplier = false
   /// What `logit_scale` is if it's missing: logits are multiplied by it. Nil for an architecture without.
   var logitFactor: Double?
+  /// What a configuration calls it.
+  var logitFactorName = "logit_scale"
   /// Soft caps if `attn_logit_softcapping` and `final_logit_softcapping` are missing; nil for an architecture without any.
   var softCaps: (attention: Double?, logits: Double?)?
   /// Whether `attn_logit_softcapping` counts: Gemma 3 has the field and doesn't use it.
   var capsAttention = true
   /// The norm after the last layer, in Hugging Face's files.
   var finalNorm = "model.norm"
+  /// The same in a GGUF.
+  var finalNormOfGGUF = "output_norm"
 }

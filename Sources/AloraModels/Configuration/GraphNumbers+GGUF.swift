@@ -34,7 +34,10 @@ extension GraphNumbers {
       let stated = try reader.number(name, default: fallback ?? 0)
       return stated == 0 ? nil : Float(stated)
     }
-    let epsilonKey = "\(architecture).attention.layer_norm\(rules.norm == .layer ? "" : "_rms")_epsilon"
+    let epsilonKeys = ["_rms", ""].map { "\(architecture).attention.layer_norm\($0)_epsilon" }
+    // One class has its epsilon in the other key, from which llama.cpp takes it.
+    let isInOther = rules.epsilonName == "layer_norm_epsilon" && file.metadata[epsilonKeys[0]] == nil
+    let epsilonKey = epsilonKeys[rules.norm == .layer || isInOther ? 1 : 0]
     let epsilon = try file.metadata.number(forKey: epsilonKey)
     guard epsilon >= 0 else { throw reader.error(epsilonKey, "an epsilon of \(epsilon) is not supported") }
     // As llama.cpp: 0 is none.
@@ -49,6 +52,7 @@ extension GraphNumbers {
         logitSoftCap: try softCap("final_logit_softcapping", rules.softCaps?.logits), rotaries: rotaries,
         contextLength: contextLength > 0 ? contextLength : nil),
       norm: rules.norm, normEpsilon: Float(epsilon), normOffset: rules.normOffset, finalNormName: rules.finalNorm,
+      finalNormNameOfGGUF: rules.finalNormOfGGUF,
       residualScale: try multiplier("residual_scale"), attentionScale: Float(attention),
       attentionSoftCap: rules.capsAttention
         ? try softCap("attn_logit_softcapping", rules.softCaps?.attention) : nil,
@@ -80,7 +84,7 @@ extension GraphNumbers {
     }
     switch rule {
     case .softmaxOfChosen: return .softmaxOfChosen
-    case .asConfigured(let isNormalized):
+    case .asConfigured(let isNormalized, _):
       let stated = try reader.file.metadata.boolean(ifPresent: "\(reader.prefix).expert_weights_norm")
       return stated ?? isNormalized ? .softmaxOfChosen : .softmaxOfAll
     case .sigmoidOnInput: return .sigmoidOnInput
@@ -125,6 +129,7 @@ extension GraphNumbers {
       return description
     }
     switch rules.positions {
+    case .none: return ([], (nil, nil))
     case .plain, .partial, .partialOrLong, .allButEvery, .switched: return ([try rotary(in: h).embedding], (0, 0))
     case .windowed(let isPlainWithoutWindow):
       let hasWindow = try reader.integer("attention.sliding_window", default: 0) > 0
@@ -168,6 +173,31 @@ struct GGUFReader {
 
   func integer(_ name: String, default fallback: Int) throws -> Int {
     try file.metadata.integer(ifPresent: "\(prefix).\(name)", in: 0...Hyperparameters.extent.upperBound) ?? fallback
+  }
+
+  /// A number that has to be there.
+  func stated(_ name: String) throws -> Int {
+    try file.metadata.integer(forKey: "\(prefix).\(name)", in: Hyperparameters.extent)
+  }
+
+  /// A number for each layer.
+  func integers(_ name: String, layerCount: Int) throws -> [Int] {
+    let numbers = try file.metadata.integers(forKey: "\(prefix).\(name)")
+    guard numbers.count >= layerCount else {
+      throw error("\(prefix).\(name)", "expected a number for each of \(layerCount) layers, found \(numbers.count)")
+    }
+    return numbers
+  }
+
+  func boolean(_ name: String, default fallback: Bool) throws -> Bool {
+    try file.metadata.boolean(ifPresent: "\(prefix).\(name)") ?? fallback
+  }
+
+  func hasTensor(_ name: String) -> Bool { file.tensor(named: name) != nil }
+
+  /// - Throws: ``ArchitectureError`` `invalidHyperparameter` if there is an objection to what the file says.
+  func check(_ objection: String?, _ name: String) throws {
+    if let objection { throw error("\(prefix).\(name)", objection) }
   }
 
   /// A flag for each layer; nil if the key isn't a list.

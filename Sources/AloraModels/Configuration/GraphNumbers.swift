@@ -35,6 +35,8 @@ struct GraphNumbers {
   var normOffset: Float
   /// The norm after the last layer, in Hugging Face's files.
   var finalNormName: String
+  /// The same in a GGUF.
+  var finalNormNameOfGGUF: String
   /// What a block's output is multiplied by before it is added.
   var residualScale: Float
   var attentionScale: Float
@@ -75,8 +77,8 @@ extension GraphNumbers {
     case .multiplier: attention = try reader.number("attention_multiplier", default: 1)
     case .queryScalar: attention = 1 / (try reader.positive("query_pre_attn_scalar", default: 256)).squareRoot()
     }
-    func multiplier(_ name: String) throws -> Float {
-      rules.hasMultipliers ? Float(try reader.number(name, default: 1)) : 1
+    func multiplier(_ name: String, _ has: Bool = false) throws -> Float {
+      rules.hasMultipliers || has ? Float(try reader.number(name, default: 1)) : 1
     }
     func softCap(_ name: String, _ fallback: Double?) throws -> Float? {
       guard rules.softCaps != nil else { return nil }
@@ -84,7 +86,7 @@ extension GraphNumbers {
       guard reader.has(name) else { return fallback.map { Float($0) } }
       return try reader.json[optional: name].map { Float(try $0.number()) }
     }
-    let epsilonName = rules.norm == .layer ? "layer_norm_eps" : "rms_norm_eps"
+    let epsilonName = rules.epsilonName ?? (rules.norm == .layer ? "layer_norm_eps" : "rms_norm_eps")
     let epsilon = try reader.number(epsilonName, default: reader.defaults?.normEpsilon ?? 1e-6)
     guard epsilon >= 0 else { throw unsupported(epsilonName, "an epsilon of \(epsilon) is not supported") }
     let contextLength = try reader.integer(
@@ -92,12 +94,13 @@ extension GraphNumbers {
     self.init(
       parameters: GraphParameters(
         embeddingScale: rules.scalesEmbeddingByWidth
-          ? Float(Double(h.hiddenSize).squareRoot()) : try multiplier("embedding_multiplier"),
+          ? Float(Double(h.hiddenSize).squareRoot()) : try multiplier("embedding_multiplier", rules.hasEmbeddingMultiplier),
         logitDivisor: try multiplier("logits_scaling"),
-        logitFactor: try rules.logitFactor.map { Float(try reader.number("logit_scale", default: $0)) } ?? 1,
+        logitFactor: try rules.logitFactor.map { Float(try reader.number(rules.logitFactorName, default: $0)) } ?? 1,
         logitSoftCap: try softCap("final_logit_softcapping", rules.softCaps?.logits), rotaries: rotaries,
         contextLength: contextLength > 0 ? contextLength : nil),
       norm: rules.norm, normEpsilon: Float(epsilon), normOffset: rules.normOffset, finalNormName: rules.finalNorm,
+      finalNormNameOfGGUF: rules.finalNormOfGGUF,
       residualScale: try multiplier("residual_multiplier"), attentionScale: Float(attention),
       attentionSoftCap: rules.capsAttention
         ? try softCap("attn_logit_softcapping", rules.softCaps?.attention) : nil,
@@ -149,7 +152,8 @@ extension GraphNumbers {
   ) throws -> ExpertRouting.Weights {
     switch rule {
     case .softmaxOfChosen: return .softmaxOfChosen
-    case .asConfigured: return try reader.boolean("norm_topk_prob", default: false) ? .softmaxOfChosen : .softmaxOfAll
+    case .asConfigured(_, let fallback):
+      return try reader.boolean("norm_topk_prob", default: fallback) ? .softmaxOfChosen : .softmaxOfAll
     case .sigmoidOnInput: return .sigmoidOnInput
     }
   }
@@ -245,6 +249,7 @@ extension GraphNumbers {
     }
     switch rules.positions {
     case .switched where try reader.string("position_embedding_type") != "rope": return ([], (nil, nil))
+    case .none: return ([], (nil, nil))
     case .plain, .partial, .partialOrLong, .switched, .allButEvery: return ([try rotary(in: h)], (0, 0))
     case .windowed(let isPlainWithoutWindow):
       // The class's default is a window.

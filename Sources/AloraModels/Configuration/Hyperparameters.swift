@@ -24,16 +24,44 @@ package struct Hyperparameters: Hashable, Sendable {
   /// False if keys are the values, too.
   package var hasValueProjection = true
 
-  /// The layers with a recurrent mixer instead of attention; nil if there are none.
+  /// The layers with a recurrent mixer; nil if there are none.
   package var recurrence: Recurrence?
+  /// What the configuration multiplies some activations by; a GGUF has it in the weights. Nil if there are no such numbers.
+  package var multipliers: Multipliers?
 
   package struct Recurrence: Hashable, Sendable {
     package var layers: Set<Int>
-    package var mamba2: Mamba2Shape
+    /// The layers with attention; nil: all others.
+    package var attentionLayers: Set<Int>?
+    package var mixer: RecurrentMixer
+
+    init(layers: Set<Int>, attentionLayers: Set<Int>? = nil, _ mixer: RecurrentMixer) {
+      self.layers = layers
+      self.attentionLayers = attentionLayers
+      self.mixer = mixer
+    }
+
+    /// The layers whose files hold decays, as logarithms in Hugging Face's.
+    package var layersWithDecays: Set<Int> {
+      switch mixer {
+      case .mamba2, .gatedDelta: layers
+      case .shortConvolution: []
+      }
+    }
   }
 
-  /// Whether a layer has a recurrent mixer instead of attention.
+  /// The recurrent mixer of a model, with its numbers.
+  package enum RecurrentMixer: Hashable, Sendable {
+    case mamba2(Mamba2Shape)
+    case shortConvolution(ShortConvolutionShape)
+    case gatedDelta(GatedDeltaShape)
+  }
+
   package func isRecurrent(_ layer: Int) -> Bool { recurrence?.layers.contains(layer) ?? false }
+
+  package func hasAttention(_ layer: Int) -> Bool {
+    recurrence?.attentionLayers?.contains(layer) ?? !isRecurrent(layer)
+  }
 
   package struct GlobalHeads: Hashable, Sendable {
     /// For each layer.

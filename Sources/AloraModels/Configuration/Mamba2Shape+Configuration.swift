@@ -17,15 +17,12 @@ extension Mamba2Shape {
       kernelSize: try reader.integer("mamba_d_conv", default: 4), stepLimits: try Self.stepLimits(reader),
       hasConvolutionBias: try reader.boolean("mamba_conv_bias", default: true),
       hasProjectionBias: try reader.boolean("mamba_proj_bias", default: false))
-    let problem =
+    try reader.check(
       objection(layerCount: layerCount)
-      ?? (innerCount == inner ? nil : "\(heads) Mamba heads of \(dimension) are not \(inner) channels")
-    if let problem {
-      throw ArchitectureError(.unsupportedVariant, path: reader.json.filePath, place: "$", problem: problem)
-    }
+        ?? (innerCount == inner ? nil : "\(heads) Mamba heads of \(dimension) are not \(inner) channels"))
   }
 
-  private static func stepLimits(_ reader: ConfigurationReader) throws -> ClosedRange<Float> {
+  static func stepLimits(_ reader: ConfigurationReader) throws -> ClosedRange<Float> {
     guard let json = try reader.json[optional: "time_step_limit"] else { return 0...Float.infinity }
     let limits = try json.elements().map { element in
       // transformers 5 spells an infinity so; earlier versions, as Python does.
@@ -42,48 +39,51 @@ extension Mamba2Shape {
   }
 }
 
+extension GGUFReader {
+  /// The layers that have no key-value heads.
+  func layersWithoutKeys(layerCount: Int) throws -> Set<Int> {
+    let name = "attention.head_count_kv"
+    guard case .array = file.metadata["\(prefix).\(name)"] else {
+      return try integer(name, default: 1) == 0 ? Set(0..<layerCount) : []
+    }
+    let counts = try integers(name, layerCount: layerCount)
+    return Set((0..<layerCount).filter { counts[$0] == 0 })
+  }
+
+  /// - Parameter layerCount: of the layers with Mamba 2.
+  func mamba2(layerCount: Int) throws -> Mamba2Shape {
+    let (inner, heads) = (try stated("ssm.inner_size"), try stated("ssm.time_step_rank"))
+    let shape = Mamba2Shape(
+      headCount: heads, headDimension: inner / heads, groupCount: try stated("ssm.group_count"),
+      stateSize: try stated("ssm.state_size"), kernelSize: try stated("ssm.conv_kernel"))
+    let isWhole = shape.innerCount == inner
+    try check(
+      shape.objection(layerCount: layerCount)
+        ?? (isWhole ? nil : "\(inner) channels are not a multiple of \(heads) heads"), "ssm.inner_size")
+    return shape
+  }
+}
+
 extension Hyperparameters.Recurrence {
-  /// The layers that a GGUF gives no key-value heads, as llama.cpp finds them; nil if there are none.
+  /// Mamba 2 in the layers that a GGUF gives no key-value heads, as llama.cpp finds them; nil if there are none.
   ///
   /// Source: llama.cpp `src/models/granite-hybrid.cpp`.
-  init?(_ file: GGUFFileSet, architecture: String) throws {
-    let reader = GGUFReader(file: file, prefix: architecture)
+  @Sendable static func mamba2(_ reader: GGUFReader, layerCount: Int) throws -> Self? {
     guard reader.has("ssm.inner_size") else { return nil }
-    let layerCount = try file.metadata.integer(forKey: "\(architecture).block_count", in: Hyperparameters.layers)
-    let key = "\(architecture).attention.head_count_kv"
-    let counts: [Int]
-    if case .array = file.metadata[key] {
-      counts = try file.metadata.integers(forKey: key)
-    } else {
-      counts = Array(repeating: try reader.integer("attention.head_count_kv", default: 1), count: layerCount)
-    }
-    guard counts.count >= layerCount else {
-      throw reader.error(key, "expected a number for each of \(layerCount) layers, found \(counts.count)")
-    }
-    layers = Set((0..<layerCount).filter { counts[$0] == 0 })
-    guard !layers.isEmpty else { return nil }
-    func integer(_ name: String) throws -> Int {
-      try file.metadata.integer(forKey: "\(architecture).ssm.\(name)", in: Hyperparameters.extent)
-    }
-    let (inner, heads) = (try integer("inner_size"), try integer("time_step_rank"))
-    mamba2 = Mamba2Shape(
-      headCount: heads, headDimension: inner / heads, groupCount: try integer("group_count"),
-      stateSize: try integer("state_size"), kernelSize: try integer("conv_kernel"))
-    if let problem = mamba2.objection(layerCount: layers.count)
-      ?? (mamba2.innerCount == inner ? nil : "\(inner) channels are not a multiple of \(heads) heads")
-    {
-      throw reader.error("\(architecture).ssm.inner_size", problem)
-    }
+    let layers = try reader.layersWithoutKeys(layerCount: layerCount)
+    return layers.isEmpty ? nil : Self(layers: layers, .mamba2(try reader.mamba2(layerCount: layers.count)))
   }
 }
 
 extension Architecture.LayerModule {
   /// The projections of a Mamba 2 mixer.
-  static func mamba2(_ h: Hyperparameters) -> [Self] {
-    guard let shape = h.recurrence?.mamba2 else { return [] }
+  ///
+  /// - Parameter module: what Hugging Face's files call it.
+  static func mamba2(_ h: Hyperparameters, module: String = "mamba") -> [Self] {
+    guard case .mamba2(let shape)? = h.recurrence?.mixer else { return [] }
     return [
-      .linear("mamba.in_proj", h.hiddenSize, shape.projectedCount, "ssm_in").inLayers(.recurrent),
-      .linear("mamba.out_proj", shape.innerCount, h.hiddenSize, "ssm_out").inLayers(.recurrent),
+      .linear("\(module).in_proj", h.hiddenSize, shape.projectedCount, "ssm_in").inLayers(.recurrent),
+      .linear("\(module).out_proj", shape.innerCount, h.hiddenSize, "ssm_out").inLayers(.recurrent),
     ]
   }
 }

@@ -117,7 +117,7 @@ extension GraphNumberRules.Positions {
   fileprivate var isPartial: Bool {
     switch self {
     case .partial, .partialOrLong: true
-    case .plain, .perLayerKind, .windowed, .allButEvery, .switched: false
+    case .plain, .perLayerKind, .windowed, .allButEvery, .switched, .none: false
     }
   }
 }

@@ -2,32 +2,47 @@
 package enum FeedForward<Matrix> {
   case gated(GatedNetwork<Matrix>)
   case experts(ExpertMixture<Matrix>)
+  case ungated(UngatedNetwork<Matrix>)
 
   func map<NewMatrix>(_ matrix: (Matrix) throws -> NewMatrix) rethrows -> FeedForward<NewMatrix> {
     switch self {
     case .gated(let network): .gated(try network.map(matrix))
     case .experts(let mixture): .experts(try mixture.map(matrix))
+    case .ungated(let network): .ungated(try network.map(matrix))
     }
   }
 }
 
-/// down · (activation (gate · x) * (up · x))
+/// down · (activation (gateMultiplier · (gate · x)) * (up · x))
 package struct GatedNetwork<Matrix> {
   package var gate: Matrix
   package var up: Matrix
   package var down: Matrix
   package var activation: GateActivation
+  package var gateMultiplier: Float = 1
 
-  package init(gate: Matrix, up: Matrix, down: Matrix, activation: GateActivation) {
+  package init(gate: Matrix, up: Matrix, down: Matrix, activation: GateActivation, gateMultiplier: Float = 1) {
     self.gate = gate
     self.up = up
     self.down = down
     self.activation = activation
+    self.gateMultiplier = gateMultiplier
   }
 
   func map<NewMatrix>(_ matrix: (Matrix) throws -> NewMatrix) rethrows -> GatedNetwork<NewMatrix> {
     GatedNetwork<NewMatrix>(
-      gate: try matrix(gate), up: try matrix(up), down: try matrix(down), activation: activation)
+      gate: try matrix(gate), up: try matrix(up), down: try matrix(down), activation: activation,
+      gateMultiplier: gateMultiplier)
+  }
+}
+
+/// down · (r * r), r = max (up · x, 0)
+package struct UngatedNetwork<Matrix> {
+  package var up: Matrix
+  package var down: Matrix
+
+  func map<NewMatrix>(_ matrix: (Matrix) throws -> NewMatrix) rethrows -> UngatedNetwork<NewMatrix> {
+    UngatedNetwork<NewMatrix>(up: try matrix(up), down: try matrix(down))
   }
 }
 
@@ -84,4 +99,5 @@ package struct ExpertRouting: Hashable, Sendable {
 
 extension FeedForward: Sendable where Matrix: Sendable {}
 extension GatedNetwork: Sendable where Matrix: Sendable {}
+extension UngatedNetwork: Sendable where Matrix: Sendable {}
 extension ExpertMixture: Sendable where Matrix: Sendable {}

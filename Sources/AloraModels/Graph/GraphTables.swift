@@ -24,6 +24,7 @@ struct GraphTables {
         queryKeyValue = try reader.boolean("attention_bias", default: true)
         attentionOutput = try reader.boolean("attention_out_bias", default: false)
         feedForward = try reader.boolean("mlp_bias", default: false)
+      case .feedForwardAsConfigured: feedForward = try reader.boolean("mlp_bias", default: false)
       }
     }
   }
@@ -56,7 +57,7 @@ struct GraphTables {
       }
     }
     let embedding = matrix(
-      "token_embd.weight", "model.embed_tokens.weight", rows: h.vocabularySize, columns: h.hiddenSize)
+      "token_embd.weight", "\(base.embeddingName).weight", rows: h.vocabularySize, columns: h.hiddenSize)
     let output = matrix("output.weight", "lm_head.weight", rows: h.vocabularySize, columns: h.hiddenSize)
     return ModelGraph(
       base: base, parameters: numbers.parameters,
@@ -67,7 +68,7 @@ struct GraphTables {
       finalNorm: Norm(
         numbers.norm,
         weight: GraphVector(
-          ggufName: "output_norm.weight", huggingFaceName: "\(numbers.finalNormName).weight", count: h.hiddenSize,
+          ggufName: "\(numbers.finalNormNameOfGGUF).weight", huggingFaceName: "\(numbers.finalNormName).weight", count: h.hiddenSize,
           huggingFaceOffset: numbers.normOffset), count: h.hiddenSize, epsilon: numbers.normEpsilon),
       output: h.tiesEmbeddings ? embedding : output)
   }
@@ -76,12 +77,19 @@ struct GraphTables {
     ArchitectureError(.unsupportedVariant, path: base.path, place: nil, problem: problem)
   }
 
-  /// A tensor of the table of modules, or a part of its rows.
-  func linear(_ name: String, _ part: Range<Int>?, hasBias: Bool?) throws -> GraphMatrix {
+  /// A tensor of the table of modules, or a part of its rows: a range, or some in an order of their own.
+  func linear(
+    _ name: String, _ part: Range<Int>?, order: ElementOrder? = nil, hasBias: Bool?
+  ) throws -> GraphMatrix {
     guard let (module, target) = targets[name] else {
       throw ArchitectureError(
         .unsupportedVariant, path: base.path, place: "tensor \(name)",
         problem: "no module of \(base.architectureName) contains it")
+    }
+    if case .order(let own) = target.permutation {
+      precondition(part == nil && order == nil, "a whole tensor in an order of its own")
+      return matrix(
+        .init(name: name, rows: 0..<own.count, rowCount: own.count), module, target.rows, own, target, hasBias: hasBias)
     }
     let rows = part ?? 0..<target.rows.count
     guard rows.upperBound <= target.rows.count else {
@@ -90,11 +98,22 @@ struct GraphTables {
         problem: "rows \(rows) are needed, it has \(target.rows.count)")
     }
     let first = target.rows.lowerBound + rows.lowerBound
-    return GraphMatrix(
-      gguf: .init(name: name, rows: rows, rowCount: target.rows.count), permutation: target.permutation,
-      huggingFace: .init(
-        name: module.name + ".weight", rows: first..<(first + rows.count), rowCount: module.outputCount),
+    return matrix(
+      .init(name: name, rows: rows, rowCount: target.rows.count, order: order), module, first..<(first + rows.count),
+      order, target, hasBias: hasBias)
+  }
+
+  private func matrix(
+    _ gguf: GraphMatrix.Place, _ module: WeightModule, _ rows: Range<Int>, _ order: ElementOrder?,
+    _ target: WeightTarget, hasBias: Bool?
+  ) -> GraphMatrix {
+    let isOrdered = if case .order = target.permutation { true } else { false }
+    var matrix = GraphMatrix(
+      gguf: gguf, permutation: isOrdered ? .none : target.permutation,
+      huggingFace: .init(name: module.name + ".weight", rows: rows, rowCount: module.outputCount, order: order),
       columnCount: module.inputCount, hasBias: hasBias)
+    if case .order(let columns) = target.columns { matrix.columns = columns }
+    return matrix
   }
 
   private func matrix(_ gguf: String, _ huggingFace: String, rows: Int, columns: Int) -> GraphMatrix {

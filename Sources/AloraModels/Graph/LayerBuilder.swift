@@ -87,8 +87,11 @@ struct LayerBuilder {
   /// - Parameters:
   ///   - normsValues: whether each head's value has a norm that only scales.
   ///   - hasSinks: whether each head has a sink: a logit that takes part in the softmax, but contributes no value.
+  ///   - hasGate: whether each head's query is followed by a gate of its output in one projection.
+  ///   - normName: what Hugging Face calls the norms after `q_` and `k_`.
   func attention(
-    headNorms: HeadNorms = .none, normsValues: Bool = false, isFused: Bool = false, hasSinks: Bool = false
+    headNorms: HeadNorms = .none, normsValues: Bool = false, isFused: Bool = false, hasSinks: Bool = false,
+    hasGate: Bool = false, normName: String = "norm"
   ) throws -> GraphBlock.Operation {
     let (q, kv) = (h.queryRowCount, h.keyValueRowCount)
     let bias = tables.biases?.queryKeyValue
@@ -98,17 +101,32 @@ struct LayerBuilder {
     func headNorm(_ letter: String, rowCount: Int) -> Norm<GraphVector>? {
       switch headNorms {
       case .none: nil
-      case .perHead: norm("attn_\(letter)_norm", "self_attn.\(letter)_norm", count: h.headDimension)
-      case .wholeRow: norm("attn_\(letter)_norm", "self_attn.\(letter)_norm", count: rowCount)
+      case .perHead: norm("attn_\(letter)_norm", "self_attn.\(letter)_\(normName)", count: h.headDimension)
+      case .wholeRow: norm("attn_\(letter)_norm", "self_attn.\(letter)_\(normName)", count: rowCount)
       }
+    }
+    /// The queries of all heads, or their gates.
+    func gatedQuery(_ start: Int) throws -> GraphMatrix {
+      let d = h.headDimension
+      return try matrix(
+        "attn_q", order: ElementOrder([(start, [(h.headCount, 2 * d), (d, 1)])], extent: 2 * q), hasBias: bias)
+    }
+    func multiplied(_ matrix: GraphMatrix) -> GraphMatrix {
+      guard let input = h.multipliers?.attentionInput else { return matrix }
+      var matrix = matrix
+      // The product is multiplied along with its bias, which the input's number isn't for.
+      matrix.biasMultiplier = Float(1 / input)
+      return matrix
     }
     let layer = numbers.layers[index]
     return .mixer(
       .attention(
         Attention(
-          query: try projection("attn_q", 0..<q), key: try projection("attn_k", q..<(q + kv)),
-          value: h.hasValueProjection ? try projection("attn_v", (q + kv)..<(q + 2 * kv)) : nil,
+          query: multiplied(try hasGate ? gatedQuery(0) : projection("attn_q", 0..<q)),
+          key: multiplied(try projection("attn_k", q..<(q + kv))),
+          value: h.hasValueProjection ? multiplied(try projection("attn_v", (q + kv)..<(q + 2 * kv))) : nil,
           output: try matrix("attn_output", hasBias: tables.biases?.attentionOutput),
+          outputGate: hasGate ? try gatedQuery(h.headDimension) : nil,
           queryNorm: headNorm("q", rowCount: q), keyNorm: headNorm("k", rowCount: kv),
           valueNorm: normsValues
             ? Norm(weight: nil, count: h.headDimension, epsilon: numbers.normEpsilon) : nil,
@@ -118,7 +136,8 @@ struct LayerBuilder {
           shape: AttentionShape(
             headCount: h.headCount, keyValueHeadCount: h.keyValueHeadCount, headDimension: h.headDimension,
             window: layer.window, chunk: layer.chunk, rotary: layer.rotary, scale: numbers.attentionScale,
-            softCap: numbers.attentionSoftCap, temperature: layer.temperature, limit: numbers.attentionLimit))))
+            softCap: numbers.attentionSoftCap, temperature: layer.temperature, limit: numbers.attentionLimit,
+            multipliers: h.multipliers?.attention))))
   }
 
   private func sinks() -> GraphVector {
@@ -145,11 +164,14 @@ struct LayerBuilder {
     let bias = tables.biases?.feedForward
     return GatedNetwork(
       gate: try matrix("ffn_gate\(suffix)", hasBias: bias), up: try matrix("ffn_up\(suffix)", hasBias: bias),
-      down: try matrix("ffn_down\(suffix)", hasBias: bias), activation: numbers.activation)
+      down: try matrix("ffn_down\(suffix)", hasBias: bias), activation: numbers.activation,
+      gateMultiplier: Float(h.multipliers?.gate ?? 1))
   }
 
   /// A matrix of the table of modules by its GGUF name in the layer, or some rows of it.
-  func matrix(_ name: String, _ rows: Range<Int>? = nil, hasBias: Bool?) throws -> GraphMatrix {
-    try tables.linear("blk.\(index).\(name).weight", rows, hasBias: hasBias)
+  func matrix(
+    _ name: String, _ rows: Range<Int>? = nil, order: ElementOrder? = nil, hasBias: Bool?
+  ) throws -> GraphMatrix {
+    try tables.linear("blk.\(index).\(name).weight", rows, order: order, hasBias: hasBias)
   }
 }

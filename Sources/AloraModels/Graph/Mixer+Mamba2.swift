@@ -3,7 +3,7 @@
 ///     z, xBC, dt = input · row
 ///     x, B, C    = SiLU (convolution of xBC)
 ///     y          = scan of x with B, C and the time steps softplus (dt + stepBias)
-///     row        = output · norm (y * SiLU (z))
+///     row        = output · norm (y * SiLU (z))     or norm (y) * SiLU (z), or without a norm
 ///
 /// Source: transformers `models/mamba2/modeling_mamba2.py`; the scan is in `alora_kernels.h`.
 package struct Mamba2<Matrix, Vector> {
@@ -19,8 +19,8 @@ package struct Mamba2<Matrix, Vector> {
   package var decay: Vector
   /// The part of the input that goes straight to the output, for each head.
   package var skip: Vector
-  /// Of all groups; each is normed by itself.
-  package var norm: Vector
+  /// Of all groups; each is normed by itself. Nil for none.
+  package var norm: Vector?
   package var normEpsilon: Float
   package var shape: Mamba2Shape
 
@@ -30,7 +30,7 @@ package struct Mamba2<Matrix, Vector> {
     Mamba2<NewMatrix, NewVector>(
       input: try matrix(input), output: try matrix(output), convolution: try vector(convolution),
       convolutionBias: try convolutionBias.map(vector), stepBias: try vector(stepBias), decay: try vector(decay),
-      skip: try vector(skip), norm: try vector(norm), normEpsilon: normEpsilon, shape: shape)
+      skip: try vector(skip), norm: try norm.map(vector), normEpsilon: normEpsilon, shape: shape)
   }
 }
 
@@ -49,6 +49,13 @@ package struct Mamba2Shape: Hashable, Sendable {
   /// Whether the model has these; nil if its tensors decide.
   package var hasConvolutionBias: Bool?
   package var hasProjectionBias: Bool?
+  package var hasOutputBias: Bool?
+  package var hasNorm = true
+  /// Whether the norm comes before the gate.
+  package var normsBeforeGate = false
+  package var isGated = true
+  /// What the parts of the projected row are multiplied by; nil for 1.
+  package var multipliers: Mamba2Multipliers?
 
   /// The channels of all heads.
   package var innerCount: Int { headCount * headDimension }
@@ -58,7 +65,32 @@ package struct Mamba2Shape: Hashable, Sendable {
   package var projectedCount: Int { innerCount + channelCount + headCount }
 }
 
+/// What some models multiply the parts of a projected row by.
+package struct Mamba2Multipliers: Hashable, Sendable {
+  package var gate: Float
+  package var x: Float
+  package var b: Float
+  package var c: Float
+  package var step: Float
+}
+
 extension Mamba2Shape {
+  /// The parts of a projected row, each with what it is multiplied by.
+  package var multipliedParts: [(columns: Range<Int>, factor: Float)] {
+    guard let multipliers else { return [] }
+    let group = groupCount * stateSize
+    var parts: [(columns: Range<Int>, factor: Float)] = []
+    var first = 0
+    for (count, factor) in [
+      (innerCount, multipliers.gate), (innerCount, multipliers.x), (group, multipliers.b), (group, multipliers.c),
+      (headCount, multipliers.step),
+    ] {
+      if factor != 1 { parts.append((first..<(first + count), factor)) }
+      first += count
+    }
+    return parts
+  }
+
   /// Why these numbers don't go together, or nil. What is checked here bounds every product of them.
   ///
   /// - Parameter layerCount: of the layers with this mixer.

@@ -4,6 +4,8 @@ internal import AloraTensors
 package enum Mixer<Matrix, Vector> {
   case attention(Attention<Matrix, Vector>)
   case mamba2(Mamba2<Matrix, Vector>)
+  case shortConvolution(ShortConvolution<Matrix, Vector>)
+  case gatedDelta(GatedDelta<Matrix, Vector>)
 
   func map<NewMatrix, NewVector>(
     matrix: (Matrix) throws -> NewMatrix, vector: (Vector) throws -> NewVector
@@ -11,6 +13,8 @@ package enum Mixer<Matrix, Vector> {
     switch self {
     case .attention(let attention): .attention(try attention.map(matrix: matrix, vector: vector))
     case .mamba2(let mamba): .mamba2(try mamba.map(matrix: matrix, vector: vector))
+    case .shortConvolution(let mixer): .shortConvolution(try mixer.map(matrix: matrix, vector: vector))
+    case .gatedDelta(let mixer): .gatedDelta(try mixer.map(matrix: matrix, vector: vector))
     }
   }
 }
@@ -22,6 +26,8 @@ package struct Attention<Matrix, Vector> {
   /// Nil if the keys, before their norm and rotation, are the values too.
   package var value: Matrix?
   package var output: Matrix
+  /// For each element of what the heads gather, a number whose sigmoid multiplies it; nil for 1.
+  package var outputGate: Matrix?
   /// On each head if the weight is as long as a head, otherwise on the whole row.
   package var queryNorm: Norm<Vector>?
   package var keyNorm: Norm<Vector>?
@@ -33,14 +39,15 @@ package struct Attention<Matrix, Vector> {
   package var shape: AttentionShape
 
   package init(
-    query: Matrix, key: Matrix, value: Matrix?, output: Matrix, queryNorm: Norm<Vector>? = nil,
-    keyNorm: Norm<Vector>? = nil, valueNorm: Norm<Vector>? = nil, rotatedNorm: Norm<Vector>? = nil,
+    query: Matrix, key: Matrix, value: Matrix?, output: Matrix, outputGate: Matrix? = nil,
+    queryNorm: Norm<Vector>? = nil, keyNorm: Norm<Vector>? = nil, valueNorm: Norm<Vector>? = nil, rotatedNorm: Norm<Vector>? = nil,
     sinks: Vector? = nil, shape: AttentionShape
   ) {
     self.query = query
     self.key = key
     self.value = value
     self.output = output
+    self.outputGate = outputGate
     self.queryNorm = queryNorm
     self.keyNorm = keyNorm
     self.valueNorm = valueNorm
@@ -54,7 +61,7 @@ package struct Attention<Matrix, Vector> {
   ) rethrows -> Attention<NewMatrix, NewVector> {
     Attention<NewMatrix, NewVector>(
       query: try matrix(query), key: try matrix(key), value: try value.map(matrix), output: try matrix(output),
-      queryNorm: try queryNorm?.map(vector), keyNorm: try keyNorm?.map(vector), valueNorm: try valueNorm?.map(vector),
+      outputGate: try outputGate.map(matrix), queryNorm: try queryNorm?.map(vector), keyNorm: try keyNorm?.map(vector), valueNorm: try valueNorm?.map(vector),
       rotatedNorm: try rotatedNorm?.map(vector), sinks: try sinks.map(vector), shape: shape)
   }
 }
@@ -78,9 +85,18 @@ package struct AttentionShape: Hashable, Sendable {
   package var temperature: AttentionTemperature?
   /// Queries, keys and values are limited to ± this, after their norms and before their rotation; nil: not limited.
   package var limit: Float?
+  /// What queries, keys and values are multiplied by, as they are projected.
+  package var multipliers: AttentionMultipliers?
 
   package var queryRowCount: Int { headCount * headDimension }
   package var keyValueRowCount: Int { keyValueHeadCount * headDimension }
+}
+
+/// What some models multiply the rows of attention's projections by.
+package struct AttentionMultipliers: Hashable, Sendable {
+  package var query: Float
+  package var key: Float
+  package var value: Float
 }
 
 /// 1 + slope · ln (1 + ⌊(position + offset) / length⌋)

@@ -1,7 +1,8 @@
 package import AloraGGUF
 package import AloraJSON
 
-/// A matrix of the graph: some rows of a tensor, in the order that Hugging Face has them.
+/// A matrix of the graph: some rows of a tensor. Where both files only turn halves of heads into pairs, they are in the order
+/// that Hugging Face has them; where the orders differ otherwise, rows and columns are in GGUF's, whose blocks can't be divided.
 package struct GraphMatrix: Hashable, Sendable {
   /// Rows `rows` of a tensor with `rowCount` rows in all (those of all experts together).
   package struct Place: Hashable, Sendable {
@@ -10,9 +11,17 @@ package struct GraphMatrix: Hashable, Sendable {
     package let rows: Range<Int>
     package let rowCount: Int
     package var step = 1
+    /// Which of the rows, counted from the range's start; nil: all in turn.
+    package var order: ElementOrder?
     package var form = Form.rows
     /// The tensor with the biases of all rows; nil for the usual name.
     package var biasName: String?
+
+    /// How many rows of the graph's matrix it has.
+    package var count: Int { order?.count ?? rows.count }
+
+    /// The tensor's row that is one of the matrix's.
+    package func row(_ row: Int) -> Int { rows.lowerBound + (order?.source(of: row) ?? row * step) }
 
     /// How the tensor holds the rows.
     package enum Form: Hashable, Sendable {
@@ -36,10 +45,14 @@ package struct GraphMatrix: Hashable, Sendable {
   /// Where else Hugging Face's files may have it.
   package var otherHuggingFace: [Place] = []
   package let columnCount: Int
+  /// The order of columns that Hugging Face's files lack; nil for none.
+  package var columns: ElementOrder?
+  /// What biases of Hugging Face's files are multiplied by.
+  package var biasMultiplier: Float = 1
   /// Whether the model has a bias here; nil if the weights decide it.
   package let hasBias: Bool?
 
-  package var rowCount: Int { gguf.rows.count }
+  package var rowCount: Int { gguf.count }
 
   init(
     gguf: Place, otherGGUF: [Place] = [], permutation: RowPermutation, huggingFace: Place,
@@ -73,6 +86,8 @@ package struct GraphVector: Hashable, Sendable {
   /// Added to the elements of Hugging Face's file; GGUF has them as they are used.
   package let huggingFaceOffset: Float
   package var form = Form.elements
+  /// The order of elements, or of rows of [elements / rows, rows], that Hugging Face's files lack; nil for none.
+  package var order: ElementOrder?
   /// The extents in files that have more than one; extents of 1 don't count.
   package var extents: [Int]?
   /// The extents in a GGUF, if they are others.

@@ -10,7 +10,7 @@ extension TensorSource {
     var others = ["language_model.\(name)"]
     if name.hasPrefix("model.") {
       let rest = name.dropFirst("model.".count)
-      others += ["model.language_model.\(rest)", String(rest)]
+      others += ["model.language_model.\(rest)", "backbone.\(rest)", String(rest)]
     }
     return others.lazy.compactMap { tensor(named: $0) }.first
   }

@@ -78,19 +78,31 @@ extension BaseModel {
         .unsupportedVariant, path: file.path, place: "\(architecture).rope.dimension_sections",
         problem: "adapters of GLM models with M-RoPE can't be converted yet")
     }
-    if rules.contains(where: { $0.targets.contains { !$0.factors.isEmpty } }) {
-      throw ArchitectureError(
-        .unsupportedVariant, path: file.path, place: "general.architecture",
-        problem:
-          "llama.cpp's converter multiplied the weights of this \(architecture) model by numbers that the GGUF doesn't have",
-        remedy: "give the base's config.json")
-    }
+    if Self.haveFactors(rules) { throw Self.lacksFactors(architecture, file.path) }
     let hyperparameters = try Hyperparameters(tableGGUF: file, architecture: architecture)
     self.init(
       path: file.path, statedName: StatedName(file.metadata), architectureName: architecture,
       hyperparameters: hyperparameters,
       table: TableModules(rules, gguf: file, architecture: architecture, hyperparameters),
       objection: objection)
+  }
+
+  /// Whether rows of some weights are multiplied.
+  static func haveFactors(_ rules: [ArchitectureTable.Rule]) -> Bool {
+    rules.contains { $0.targets.contains { !$0.factors.isEmpty } }
+  }
+
+  private static func lacksFactors(_ architecture: String, _ path: String?) -> ArchitectureError {
+    ArchitectureError(
+      .unsupportedVariant, path: path, place: "general.architecture",
+      problem:
+        "llama.cpp's converter multiplied the weights of this \(architecture) model by numbers that the GGUF doesn't have",
+      remedy: "give the base's config.json")
+  }
+
+  /// - Throws: `unsupportedVariant` if factors of an adapter in Hugging Face's form can't be multiplied as the weights were.
+  package func checkFactors() throws(ArchitectureError) {
+    if lacksFactors { throw Self.lacksFactors(architectureName, path) }
   }
 
   /// Why this package can't run a model.

@@ -73,7 +73,8 @@ package struct HTMLReport: Sendable {
         }
       let meaning: HTML =
         verdict.outcome == .recorded
-        ? "Later runs are compared with these bits." : "\(verdict.proof.meaning(hasGolden: context.golden != nil))"
+        ? "Later runs are compared with these bits."
+        : "\(verdict.proof.meaning(hasGolden: context.golden != nil, hasStates: verdict.hasStates))"
       return """
         <li class="\(verdict.passed ? "passed" : "failed")">\(mark)<div>
         <span class="name">\(verdict.proof.title)</span> <span class="soft">\(word)</span>

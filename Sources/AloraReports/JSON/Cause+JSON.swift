@@ -106,6 +106,7 @@ extension GraphMistake {
     case .routerBiasLeftOut: graph("router-bias-left-out")
     case .routingWeightsChanged: graph("routing-weights-changed")
     case .expertOrder(let order): graph("expert-order", ["order": .string(order.rawValue)])
+    case .recurrent(let mistake): graph(mistake.rawValue)
     }
   }
 }

@@ -9,8 +9,8 @@ extension ProofFigures {
         "module_count": .integer(moduleCount),
         "invocation": invocation.map { .array($0.map { .integer($0) }) } ?? .null,
       ]
-    case .beforeActivation(let positionCount, let entryCount, _):
-      ["position_count": .integer(positionCount), "cache_entry_count": .integer(entryCount)]
+    case .beforeActivation(let positionCount, let entryCount, let stateCount, _):
+      ["position_count": .integer(positionCount), "cache_entry_count": .integer(entryCount + stateCount)]
     case .cacheReuse(let continuationCount, let promptCount):
       ["continuation_count": .integer(continuationCount), "prompt_count": .integer(promptCount)]
     case .afterActivation(let effect, let golden):

@@ -109,6 +109,23 @@ extension GraphMistake {
     case .routerBiasLeftOut: "the routers' biases left out"
     case .routingWeightsChanged: "the weights of the chosen experts normalized, or not, against norm_topk_prob"
     case .expertOrder(let order): order.textOfExperts
+    case .recurrent(let mistake): mistake.text
+    }
+  }
+}
+
+extension RecurrentMistake {
+  fileprivate var text: String {
+    switch self {
+    case .convolutionLate: "the convolution's window ends one token early"
+    case .convolutionReversed: "the convolution's weights in reverse order"
+    case .convolutionBiasLeftOut: "the convolution's bias left out"
+    case .stateNotCarried: "recurrent states not carried from token to token"
+    case .decayLeftOut: "the decay of recurrent states left out"
+    case .gateLeftOut: "the gate of the mixers' outputs left out"
+    case .skipLeftOut: "the inputs that bypass the state left out (D)"
+    case .normMoved: "the mixers' norm on the wrong side of the gate"
+    case .valueHeadsReordered: "value heads matched with the wrong key heads (grouped instead of tiled, or the reverse)"
     }
   }
 }

@@ -8,12 +8,13 @@ extension Verdict {
     switch figures {
     case .structure(let moduleCount, let invocation):
       "\(counted(moduleCount, "module")), \(invocation.map { "invocation \($0)" } ?? "no invocation (an ordinary LoRA)")"
-    case .beforeActivation(let positionCount, let entryCount, let isActivated):
+    case .beforeActivation(let positionCount, let entryCount, let stateCount, let isActivated):
       outcome == .notApplicable
         ? isActivated
           ? "not applicable: no prompt has tokens before the activation"
           : "not applicable: an ordinary LoRA is active from the first token"
         : "\(counted(positionCount, "position")), \(entryCount) keys and values"
+          + (stateCount > 0 ? ", \(counted(stateCount, "recurrent state"))" : "")
           + (passed ? ": bit-identical to the base" : " compared")
     case .cacheReuse(let continuationCount, let promptCount):
       "\(counted(continuationCount, "continuation")) from a cache in \(counted(promptCount, "prompt"))"
@@ -57,10 +58,13 @@ extension Verdict.Proof {
     }
   }
 
-  func meaning(hasGolden: Bool) -> String {
+  /// - Parameter hasStates: whether recurrent states were compared.
+  func meaning(hasGolden: Bool, hasStates: Bool) -> String {
     switch self {
     case .structure: "The base has what the adapter's invocation and shapes need."
-    case .beforeActivation: "Before the activation, logits, keys and values are bit-identical to the base's."
+    case .beforeActivation:
+      "Before the activation, logits, \(hasStates ? "keys, values and recurrent states" : "keys and values") are "
+        + "bit-identical to the base's."
     case .cacheReuse:
       "Continuing from a cache gives the same bits as computing from scratch, in every order of base and adapter."
     case .afterActivation:

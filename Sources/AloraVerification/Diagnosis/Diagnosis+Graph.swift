@@ -34,7 +34,8 @@ extension Diagnosis {
       .sinksLeftOut, .clampLeftOut, .routerBiasLeftOut, .gateAndUpExchanged, .routingWeightsChanged, .windowsLeftOut,
       .windowsChanged(by: 1), .windowsChanged(by: -1),
     ]
-    return plain + LayerOrder.orders(of: verification.model.expertCount).map { .expertOrder($0.name) }
+    return plain + RecurrentMistake.allCases.map { .recurrent($0) }
+      + LayerOrder.orders(of: verification.model.expertCount).map { .expertOrder($0.name) }
   }
 
   /// The rows that the graph gives with a mistake, from scratch; nil if the mistake can't be made in this model, or if too

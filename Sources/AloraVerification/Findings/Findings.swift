@@ -5,6 +5,7 @@ struct Findings {
   var failures: [Verdict.Proof: [Verdict.Failure]] = [:]
   var positionsBefore = 0
   var cacheEntriesBefore = 0
+  var statesBefore = 0
   var continuationCount = 0
   var largestEffect = 0.0
   var golden = GoldenFigures()
@@ -26,6 +27,7 @@ extension Findings {
     for (proof, failures) in other.failures { self.failures[proof, default: []] += failures }
     positionsBefore += other.positionsBefore
     cacheEntriesBefore += other.cacheEntriesBefore
+    statesBefore += other.statesBefore
     continuationCount += other.continuationCount
     largestEffect = max(largestEffect, other.largestEffect)
     golden.largestDifference = max(golden.largestDifference, other.golden.largestDifference)
@@ -103,7 +105,7 @@ extension Verification {
       .structure(moduleCount: adapter.moduleCount, invocation: adapter.invocationTokens),
       .beforeActivation(
         positionCount: findings.positionsBefore, cacheEntryCount: findings.cacheEntriesBefore,
-        isActivated: adapter.isActivated),
+        stateCount: findings.statesBefore, isActivated: adapter.isActivated),
       .cacheReuse(continuationCount: findings.continuationCount, promptCount: promptCount),
       .afterActivation(largestEffect: findings.largestEffect, golden: exactness == nil ? nil : golden),
       .sensitivity(isActivated: adapter.isActivated, effects: effects),

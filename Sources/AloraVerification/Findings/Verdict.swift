@@ -53,10 +53,17 @@ package struct Verdict: Hashable, Sendable {
   package func failures(ofCase index: Int?) -> [Failure] { failures.filter { $0.caseIndex == index } }
 }
 
+extension Verdict {
+  /// Whether recurrent states were compared.
+  package var hasStates: Bool {
+    if case .beforeActivation(_, _, let count, _) = figures { count > 0 } else { false }
+  }
+}
+
 /// The figures of a proof.
 package enum ProofFigures: Hashable, Sendable {
   case structure(moduleCount: Int, invocation: [Int]?)
-  case beforeActivation(positionCount: Int, cacheEntryCount: Int, isActivated: Bool)
+  case beforeActivation(positionCount: Int, cacheEntryCount: Int, stateCount: Int = 0, isActivated: Bool)
   case cacheReuse(continuationCount: Int, promptCount: Int)
   /// - `largestEffect`: how far the adapter moves the logits of a prompt's last token, relative to the largest.
   case afterActivation(largestEffect: Double, golden: GoldenFigures?)
@@ -77,7 +84,7 @@ package enum ProofFigures: Hashable, Sendable {
 
   var outcomeWithoutFailures: Verdict.Outcome {
     switch self {
-    case .beforeActivation(0, _, _): .notApplicable
+    case .beforeActivation(0, _, _, _): .notApplicable
     case .sensitivity(_, let effects): effects.isEmpty ? .notApplicable : .passed
     case .baseline(_, _, let isRecorded): isRecorded ? .recorded : .passed
     case .structure, .beforeActivation, .cacheReuse, .afterActivation: .passed

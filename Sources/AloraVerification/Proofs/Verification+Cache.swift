@@ -27,7 +27,7 @@ extension Verification {
       }
     }
     guard let one = base.sequence.snapshot(at: start), let other = adapted.sequence.snapshot(at: start) else { return }
-    findings.cacheEntriesBefore += h.recurrence?.layers.count ?? 0
+    findings.statesBefore += h.recurrence?.layers.count ?? 0
     if let layer = one.firstDifferentLayer(from: other, of: model) {
       findings.fail(
         .beforeActivation, .stateDiffersBefore(activationStart: start, layer: layer), ofCase: prompt.index)

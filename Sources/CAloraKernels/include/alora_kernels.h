@@ -134,6 +134,7 @@ void alora_matmul(alora_isa isa, alora_type type, const void *restrict weights, 
 
 // Each element's result depends on that element alone. `y` may be the same pointer as an input, but not overlap otherwise.
 void alora_add(alora_isa isa, const float *a, const float *b, float *y, size_t count);    // a + b
+void alora_multiply(alora_isa isa, const float *a, const float *b, float *y, size_t count);  // a * b
 void alora_scale_by(alora_isa isa, float scale, const float *x, float *y, size_t count);     // scale * x
 void alora_add_scaled(alora_isa isa, float scale, const float *x, float *y, size_t count);  // y = fma(scale, x, y)
 void alora_soft_cap(alora_isa isa, float cap, const float *x, float *y, size_t count);    // cap * tanh(x / cap)
@@ -152,6 +153,7 @@ void alora_gelu_tanh_multiply(alora_isa isa, const float *gate, const float *up,
 void alora_clamped_swish_multiply(alora_isa isa, float slope, float limit, const float *gate, const float *up, float *y,
                                   size_t count);
 void alora_sigmoid(alora_isa isa, const float *x, float *y, size_t count);  // 1 / (1 + exp(-x))
+void alora_relu_squared(alora_isa isa, const float *x, float *y, size_t count);  // r * r, r = max(x, 0)
 
 // ------------------------------------------------------------------------------------------------------ reductions
 
@@ -165,6 +167,11 @@ void alora_rms_norm(alora_isa isa, const float *x, size_t x_stride, const float 
 //   x: [T][x_stride]   weight: [n], or NULL for y = (x - m) * r   y: [T][y_stride]; y may be x
 void alora_layer_norm(alora_isa isa, const float *x, size_t x_stride, const float *restrict weight, float epsilon,
                       float *y, size_t y_stride, size_t token_count, size_t n);
+
+// y[t][i] = (x[t][i] * r) * scale, r = 1 / sqrt(s + epsilon), s = lane sum of x * x (note 4).
+//   x: [T][x_stride]   y: [T][y_stride]; y may be x
+void alora_l2_norm(alora_isa isa, const float *x, size_t x_stride, float epsilon, float scale, float *y, size_t y_stride,
+                   size_t token_count, size_t n);
 
 // y[i] = e[i] / s, e[i] = exp(x[i] - max x), s = lane sum of e. y may be x. n >= 1.
 void alora_softmax(alora_isa isa, const float *x, float *y, size_t n);
@@ -228,6 +235,24 @@ size_t alora_scan_row_float_count(size_t head_dim);
 // Reads `state_in` before the first token and leaves the state after the last in `state_out`; they may be the same.
 // Heads are independent: threads may split them freely. token_count >= 1.
 void alora_scan_head(alora_isa isa, const alora_scan *scan, const float *state_in, float *state_out);
+
+// One head of a gated delta net, token after token, for each channel p of its values, with a state h[n] per channel:
+//   h[n] = decay[t] * h[n], m = +0, m = fma(h[n], k[t][n], m), n ascending; u = (v[t][p] - m) * beta[t], each rounded
+//   h[n] = fma(k[t][n], u, h[n]); y[t][p] = s, s = +0, s = fma(h[n], q[t][n], s), n ascending
+typedef struct alora_delta {
+  size_t head_dim, key_dim, token_count;  // head_dim: of the values
+  const float *q, *k;             // [T][qk_stride], key_dim used
+  size_t qk_stride;
+  const float *v;                 // [T][v_stride], head_dim used
+  size_t v_stride;
+  const float *betas, *decays;    // [T][gate_stride], one used
+  size_t gate_stride;
+  float *y;                       // [T][y_stride], head_dim written; must not overlap an input
+  size_t y_stride;
+} alora_delta;
+
+// As `alora_scan_head`, with a state of [key_dim][row].
+void alora_delta_head(alora_isa isa, const alora_delta *delta, const float *state_in, float *state_out);
 
 // ------------------------------------------------------------------------------------------------------- attention
 

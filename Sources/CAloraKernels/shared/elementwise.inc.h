@@ -12,6 +12,10 @@ TARGET void KERNEL(alora_add)(const float *a, const float *b, float *y, size_t c
   MAP(v_add(FULL(a), FULL(b)), v_add(PART(a), PART(b)));
 }
 
+TARGET void KERNEL(alora_multiply)(const float *a, const float *b, float *y, size_t count) {
+  MAP(v_mul(FULL(a), FULL(b)), v_mul(PART(a), PART(b)));
+}
+
 TARGET void KERNEL(alora_scale_by)(float scale, const float *x, float *y, size_t count) {
   const v16f s = v_set(scale);
   MAP(v_mul(s, FULL(x)), v_mul(s, PART(x)));
@@ -66,6 +70,15 @@ INLINE v16f sigmoid(v16f x) {
 
 TARGET void KERNEL(alora_sigmoid)(const float *x, float *y, size_t count) { MAP(sigmoid(FULL(x)), sigmoid(PART(x))); }
 
+INLINE v16f relu_squared(v16f x) {
+  const v16f r = v_max(v_set(0.0f), x);  // a NaN stays
+  return v_mul(r, r);
+}
+
+TARGET void KERNEL(alora_relu_squared)(const float *x, float *y, size_t count) {
+  MAP(relu_squared(FULL(x)), relu_squared(PART(x)));
+}
+
 // y[i] = (x[i] * r) * weight[i], or x[i] * r without a weight. y may be x.
 INLINE void scale_with_weight(const float *x, v16f r, const float *weight, float *y, size_t n) {
   size_t i = 0;
@@ -91,6 +104,23 @@ TARGET void KERNEL(alora_rms_norm)(const float *x, size_t x_stride, const float 
     const float mean = folded_sum(sums) / (float)n;
     const v16f r = v_set(1.0f / __builtin_sqrtf(mean + epsilon));
     scale_with_weight(x, r, weight, y, n);
+  }
+}
+
+TARGET void KERNEL(alora_l2_norm)(const float *x, size_t x_stride, float epsilon, float scale, float *y, size_t y_stride,
+                                  size_t token_count, size_t n) {
+  const v16f factor = v_set(scale);
+  for (size_t t = 0; t < token_count; t++, x += x_stride, y += y_stride) {
+    v16f sums = v_set(0.0f);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) sums = v_fma(v_load(x + i), v_load(x + i), sums);
+    if (i < n) {  // missing lanes add +0
+      const v16f rest = v_load_part(x + i, n - i);
+      sums = v_fma(rest, rest, sums);
+    }
+    const v16f r = v_set(1.0f / __builtin_sqrtf(folded_sum(sums) + epsilon));
+    for (i = 0; i + 16 <= n; i += 16) v_store(y + i, v_mul(v_mul(v_load(x + i), r), factor));
+    if (i < n) v_store_part(y + i, v_mul(v_mul(v_load_part(x + i, n - i), r), factor), n - i);
   }
 }
 

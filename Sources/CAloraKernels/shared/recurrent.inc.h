@@ -1,4 +1,4 @@
-// Recurrent mixers, token by token: the short convolution and the state-space scan of Mamba 2. Included once per instruction
+// Recurrent mixers, token by token: the short convolution, the state-space scan of Mamba 2, and the gated delta rule. Included once per instruction
 // set. No sum crosses tokens in another order than theirs, so no bit depends on where a call begins or ends.
 #include "functions.inc.h"
 
@@ -81,5 +81,57 @@ TARGET void KERNEL(alora_scan_head)(const alora_scan *scan, const float *state_i
     else if (vectors == 3) scan_channels(3, rest - 32, scan, p, state_in, state_out);
     else if (vectors == 2) scan_channels(2, rest - 16, scan, p, state_in, state_out);
     else scan_channels(1, rest, scan, p, state_in, state_out);
+  }
+}
+
+// As `scan_channels`. A token goes over the state twice: what its key finds there decides what is added.
+INLINE void delta_channels(const int vectors, size_t last, const alora_delta *delta, size_t p, const float *state_in,
+                           float *state_out) {
+  const size_t width = alora_scan_row_float_count(delta->head_dim);
+  const float *q = delta->q, *k = delta->k, *v = delta->v + p;
+  float *y = delta->y + p;
+  for (size_t t = 0; t < delta->token_count; t++) {
+    const float *before = (t == 0 ? state_in : state_out) + p;
+    float *after = state_out + p;
+    const v16f beta = v_set(delta->betas[t * delta->gate_stride]), decay = v_set(delta->decays[t * delta->gate_stride]);
+    v16f u[4], sums[4];
+    for (int i = 0; i < vectors; i++) sums[i] = v_set(0.0f);
+    for (size_t n = 0; n < delta->key_dim; n++, before += width, after += width) {
+      const v16f key = v_set(k[n]);
+      for (int i = 0; i < vectors; i++) {
+        const v16f h = v_mul(decay, v_load(before + 16 * i));
+        v_store(after + 16 * i, h);
+        sums[i] = v_fma(h, key, sums[i]);
+      }
+    }
+    for (int i = 0; i < vectors; i++) {
+      const v16f own = i + 1 == vectors && last < 16 ? v_load_part(v + 16 * i, last) : v_load(v + 16 * i);
+      u[i] = v_mul(v_sub(own, sums[i]), beta);
+      sums[i] = v_set(0.0f);
+    }
+    after = state_out + p;
+    for (size_t n = 0; n < delta->key_dim; n++, after += width) {
+      const v16f key = v_set(k[n]), query = v_set(q[n]);
+      for (int i = 0; i < vectors; i++) {
+        const v16f h = v_fma(key, u[i], v_load(after + 16 * i));
+        v_store(after + 16 * i, h);
+        sums[i] = v_fma(h, query, sums[i]);
+      }
+    }
+    for (int i = 0; i < vectors; i++) {
+      if (i + 1 == vectors && last < 16) v_store_part(y + 16 * i, sums[i], last);
+      else v_store(y + 16 * i, sums[i]);
+    }
+    q += delta->qk_stride, k += delta->qk_stride, v += delta->v_stride, y += delta->y_stride;
+  }
+}
+
+TARGET void KERNEL(alora_delta_head)(const alora_delta *delta, const float *state_in, float *state_out) {
+  for (size_t p = 0; p < delta->head_dim; p += 16 * SCAN_VECTORS) {
+    const size_t rest = delta->head_dim - p, vectors = (rest + 15) / 16;
+    if (rest >= 16 * SCAN_VECTORS) delta_channels(SCAN_VECTORS, 16, delta, p, state_in, state_out);
+    else if (vectors == 3) delta_channels(3, rest - 32, delta, p, state_in, state_out);
+    else if (vectors == 2) delta_channels(2, rest - 16, delta, p, state_in, state_out);
+    else delta_channels(1, rest, delta, p, state_in, state_out);
   }
 }

@@ -17,6 +17,7 @@ typedef struct alora_table {
   alora_matmul_function *matmul;
   alora_attend_function *attend;
   void (*add)(const float *a, const float *b, float *y, size_t count);
+  void (*multiply)(const float *a, const float *b, float *y, size_t count);
   void (*scale)(float scale, const float *x, float *y, size_t count);
   void (*add_scaled)(float scale, const float *x, float *y, size_t count);
   void (*soft_cap)(float cap, const float *x, float *y, size_t count);
@@ -26,6 +27,9 @@ typedef struct alora_table {
   void (*gelu_tanh_multiply)(const float *gate, const float *up, float *y, size_t count);
   void (*clamped_swish_multiply)(float slope, float limit, const float *gate, const float *up, float *y, size_t count);
   void (*sigmoid)(const float *x, float *y, size_t count);
+  void (*relu_squared)(const float *x, float *y, size_t count);
+  void (*l2_norm)(const float *x, size_t x_stride, float epsilon, float scale, float *y, size_t y_stride,
+                  size_t token_count, size_t n);
   void (*rms_norm)(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,
                    size_t y_stride, size_t token_count, size_t n);
   void (*layer_norm)(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,
@@ -37,6 +41,7 @@ typedef struct alora_table {
                    const float *restrict bias, size_t kernel, size_t channels, int applies_silu, size_t first_token,
                    size_t token_count, float *restrict y, size_t y_stride);
   void (*scan_head)(const alora_scan *scan, const float *state_in, float *state_out);
+  void (*delta_head)(const alora_delta *delta, const float *state_in, float *state_out);
   double (*measure_fma)(size_t iterations, float *restrict sink);
   uint32_t (*measure_read)(const void *restrict data, size_t byte_count);
 } alora_table;

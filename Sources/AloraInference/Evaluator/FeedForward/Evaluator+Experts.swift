@@ -100,7 +100,7 @@ extension Evaluator {
         Product(matrix: expert.gate, slot: .expert(.gateExperts, number), output: gate),
         Product(matrix: expert.up, slot: .expert(.upExperts, number), output: up),
       ])
-    activate(gate, up, expert.activation, count: tokens.count, pass)
+    activate(gate, up, expert, count: tokens.count, pass)
     multiply(gate, [Product(matrix: expert.down, slot: .expert(.downExperts, number), output: produced)])
     forEachRow(tokens.count) { rows in
       for index in rows {

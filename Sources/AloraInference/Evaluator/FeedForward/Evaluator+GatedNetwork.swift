@@ -12,17 +12,18 @@ extension Evaluator {
         Product(matrix: network.gate, slot: .layer(.gate), output: gate),
         Product(matrix: network.up, slot: .layer(.up), output: up),
       ], layer, pass)
-    activate(gate, up, network.activation, count: pass.rowCount, pass)
+    activate(gate, up, network, count: pass.rowCount, pass)
     multiply(gate, [Product(matrix: network.down, slot: .layer(.down), output: output)], layer, pass)
   }
 
-  /// gate = activation (gate) * up, in place and packed.
-  func activate(_ gate: Rows, _ up: Rows, _ activation: GateActivation, count: Int, _ pass: Pass) {
-    let isa = isa
+  /// gate = activation (multiplier · gate) * up, in place and packed.
+  func activate(_ gate: Rows, _ up: Rows, _ network: Model.Network, count: Int, _ pass: Pass) {
+    let (isa, multiplier) = (isa, network.gateMultiplier)
     forEachRow(count, packing: gate, in: pass) { rows in
       let (x, y) = unsafe (gate[rows.lowerBound], up[rows.lowerBound])
       let elementCount = rows.count * gate.columnCount
-      switch activation {
+      if multiplier != 1 { unsafe alora_scale_by(isa, multiplier, x, x, elementCount) }
+      switch network.activation {
       case .silu: unsafe alora_silu_multiply(isa, x, y, x, elementCount)
       case .geluTanh: unsafe alora_gelu_tanh_multiply(isa, x, y, x, elementCount)
       case .clampedSwish(let slope, let limit):

@@ -21,6 +21,7 @@ extension Pass {
   fileprivate func keys(of shape: AttentionShape) -> Rows { key.with(columnCount: shape.keyValueRowCount) }
   fileprivate func values(of shape: AttentionShape) -> Rows { value.with(columnCount: shape.keyValueRowCount) }
   fileprivate func gathered(of shape: AttentionShape) -> Rows { attention.with(columnCount: shape.queryRowCount) }
+  fileprivate func gates(of shape: AttentionShape) -> Rows { outputGate.with(columnCount: shape.queryRowCount) }
 }
 
 extension Evaluator {
@@ -74,7 +75,14 @@ extension Evaluator {
   }
 
   private func queries(_ attention: Model.Attention, _ pass: Pass) -> [Product] {
-    [Product(matrix: attention.query, slot: .layer(.query), output: pass.queries(of: attention.shape))]
+    let query = Product(matrix: attention.query, slot: .layer(.query), output: pass.queries(of: attention.shape))
+    guard let gate = attention.outputGate else { return [query] }
+    return [query, Product(matrix: gate, slot: .layer(.queryGate), output: pass.gates(of: attention.shape))]
+  }
+
+  private func scale(_ x: Rows, _ factor: Float, _ rows: Range<Int>) {
+    let first = unsafe x[rows.lowerBound]
+    if factor != 1 { unsafe alora_scale_by(isa, factor, first, first, rows.count * x.columnCount) }
   }
 
   private func keysAndValues(_ attention: Model.Attention, _ pass: Pass) -> [Product] {
@@ -86,6 +94,7 @@ extension Evaluator {
   /// Norms, rotation and temperature.
   private func prepareQueries(_ attention: Model.Attention, _ rows: Range<Int>, _ pass: Pass) {
     let queries = pass.queries(of: attention.shape)
+    if let multipliers = attention.shape.multipliers { scale(queries, multipliers.query, rows) }
     rotate(queries, attention.queryNorm, attention, rows, pass)
     guard let temperature = attention.shape.temperature else { return }
     pass.forEachSegment(in: rows) { segment, rows in
@@ -98,6 +107,10 @@ extension Evaluator {
 
   private func prepareKeysAndValues(_ attention: Model.Attention, _ rows: Range<Int>, _ pass: Pass) {
     let (keys, values) = (pass.keys(of: attention.shape), pass.values(of: attention.shape))
+    if let multipliers = attention.shape.multipliers {
+      scale(keys, multipliers.key, rows)
+      if attention.value != nil { scale(values, multipliers.value, rows) }
+    }
     if attention.value == nil {
       unsafe values[rows.lowerBound].update(from: keys[rows.lowerBound], count: rows.count * keys.columnCount)
     }
@@ -152,7 +165,17 @@ extension Evaluator {
   private func gatherAndProject(_ attention: Model.Attention, _ layer: Int, _ pass: Pass) {
     gather(attention.shape, attention.sinks, layer, pass)
     let gathered = pass.gathered(of: attention.shape)
-    pack(gathered, count: pass.rowCount, in: pass)
+    if attention.outputGate != nil {
+      let (isa, gates) = (isa, pass.gates(of: attention.shape))
+      forEachRow(pass.rowCount, packing: gathered, in: pass) { rows in
+        let (gate, y) = unsafe (gates[rows.lowerBound], gathered[rows.lowerBound])
+        let count = rows.count * gathered.columnCount
+        unsafe alora_sigmoid(isa, gate, gate, count)
+        unsafe alora_multiply(isa, y, gate, y, count)
+      }
+    } else {
+      pack(gathered, count: pass.rowCount, in: pass)
+    }
     multiply(gathered, [Product(matrix: attention.output, slot: .layer(.output), output: pass.output)], layer, pass)
   }
 

@@ -9,10 +9,22 @@ extension Evaluator {
     let projected = pass.recurrent.projected
     multiply(input, [Product(matrix: mamba.input, slot: .layer(.stateInput), output: projected)], layer, pass)
     guard let place = model.recurrentLayout.layers[layer] else { return }
+    let parts = mamba.shape.multipliedParts
+    if !parts.isEmpty {
+      let isa = isa
+      forEachRow(pass.rowCount) { rows in
+        for row in rows {
+          for part in parts {
+            let first = unsafe projected[row] + part.columns.lowerBound
+            unsafe alora_scale_by(isa, part.factor, first, first, part.columns.count)
+          }
+        }
+      }
+    }
     for segment in pass.segments {
       for stage in segment.stages {
         prepare(mamba, place, stage, pass)
-        keepHistory(place, stage, mamba.shape, pass)
+        keepHistory(place, stage, of: projected, firstColumn: mamba.shape.innerCount)
       }
     }
     scanHeads(mamba, place, pass)
@@ -25,11 +37,14 @@ extension Evaluator {
     forEachRow(pass.rowCount, packing: scanned, in: pass) { rows in
       for row in rows {
         let (gate, y) = unsafe (pass.recurrent.projected[row], scanned[row])
-        unsafe alora_silu_multiply(isa, gate, y, y, shape.innerCount)
-        for first in stride(from: 0, to: shape.innerCount, by: group) {
-          unsafe alora_rms_norm(
-            isa, y + first, group, mamba.norm.base + first, mamba.normEpsilon, y + first, group, 1, group)
+        if shape.isGated && !shape.normsBeforeGate { unsafe alora_silu_multiply(isa, gate, y, y, shape.innerCount) }
+        if let norm = mamba.norm {
+          for first in stride(from: 0, to: shape.innerCount, by: group) {
+            unsafe alora_rms_norm(
+              isa, y + first, group, norm.base + first, mamba.normEpsilon, y + first, group, 1, group)
+          }
         }
+        if shape.isGated && shape.normsBeforeGate { unsafe alora_silu_multiply(isa, gate, y, y, shape.innerCount) }
       }
     }
     multiply(scanned, [Product(matrix: mamba.output, slot: .layer(.stateOutput), output: pass.output)], layer, pass)
@@ -40,8 +55,7 @@ extension Evaluator {
     let (isa, shape, buffers) = (isa, mamba.shape, pass.recurrent)
     let (projected, convolved) = (buffers.projected, buffers.convolved)
     let (firstRow, limits) = (stage.rows.lowerBound, shape.stepLimits)
-    // A new state is zeros, as what comes before a text.
-    let history = unsafe (stage.from ?? stage.to).memory.base + place.historyOffset
+    let history = unsafe history(place, stage)
     forEachRow(stage.rows.count) { rows in
       unsafe alora_convolve(
         isa, projected[firstRow] + shape.innerCount, projected.columnCount, history, mamba.convolution.base,
@@ -53,28 +67,6 @@ extension Evaluator {
         projected[first] + shape.innerCount + shape.channelCount, projected.columnCount, mamba.stepBias.base,
         mamba.decay.base, limits.lowerBound, limits.upperBound, rows.count, shape.headCount, steps, decays)
       unsafe alora_exp(isa, decays, decays, rows.count * shape.headCount)
-    }
-  }
-
-  /// The convolution's last rows, for the tokens that follow a stage.
-  private func keepHistory(_ place: RecurrentLayout.Layer, _ stage: RecurrentStage, _ shape: Mamba2Shape, _ pass: Pass)
-  {
-    let (count, width) = (place.historyRowCount, place.channelCount)
-    let to = unsafe stage.to.memory.base + place.historyOffset
-    for index in 0..<count {
-      // Counted from the oldest row of the history before: the rows of the stage follow it.
-      let source = index + stage.rows.count
-      if source < count {
-        if let from = stage.from {
-          unsafe (to + index * width).update(
-            from: from.memory.base + place.historyOffset + source * width, count: width)
-        } else {
-          unsafe (to + index * width).update(repeating: 0, count: width)
-        }
-      } else {
-        let row = stage.rows.lowerBound + source - count
-        unsafe (to + index * width).update(from: pass.recurrent.projected[row] + shape.innerCount, count: width)
-      }
     }
   }
 

@@ -563,7 +563,7 @@ class Mistake:
     modules: tuple[str, ...] | None = None
     change: Literal["exchanged", "transposed-a", "transposed-b", "transposed", "unpermuted", "permuted-twice", "truncated"] | None = None
     #: What was computed differently.
-    graph: Literal["sinks-left-out", "windows-changed", "windows-left-out", "gate-and-up-exchanged", "clamp-left-out", "router-bias-left-out", "routing-weights-changed", "expert-order"] | None = None
+    graph: Literal["sinks-left-out", "windows-changed", "windows-left-out", "gate-and-up-exchanged", "clamp-left-out", "router-bias-left-out", "routing-weights-changed", "expert-order", "convolution-late", "convolution-reversed", "convolution-bias-left-out", "state-not-carried", "decay-left-out", "gate-left-out", "skip-left-out", "norm-moved", "value-heads-reordered"] | None = None
     order: Literal["one-late", "one-early", "reversed", "sorted-as-text", "unsorted-as-text"] | None = None
 
 
