@@ -93,7 +93,7 @@ let package = Package(
       ]),
     module(
       "AloraSwitch",
-      ["AloraAdapters", "AloraGGUF", "AloraJSON", "AloraModels", "AloraSafetensors", "AloraSystem", "AloraTensors"]),
+      ["AloraAdapters", "AloraGGUF", "AloraJSON", "AloraModels", "AloraSystem", "AloraTensors"]),
     module(
       "AloraInspection",
       [

@@ -2,7 +2,7 @@ package import AloraJSON
 package import AloraSwitch
 internal import AloraSystem
 
-/// Which adapter sits in which slot of a Granite Switch, and whether it is that adapter.
+/// The adapters in the slots of a Granite Switch, and whether each is what its library has.
 package struct SwitchReport: Sendable {
   let check: SwitchCheck
   let library: String

@@ -12,7 +12,7 @@ struct SlotFactors {
 
   var inputCount: Int { a.count / rank }
   var outputCount: Int { b.count / rank }
-  /// Whether they add nothing. Where no adapter has a module, A may be any numbers.
+  /// Whether they add nothing. A may be any numbers if no adapter has the module.
   var isZero: Bool { !a.contains { $0 != 0 } || !b.contains { $0 != 0 } }
 
   static func precision(of type: DType) -> Double {

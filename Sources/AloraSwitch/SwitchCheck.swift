@@ -1,7 +1,7 @@
 internal import AloraAdapters
 internal import AloraSystem
 
-/// Which adapter of a library sits in which slot, and whether it is that adapter.
+/// Finds the adapter of a library in each slot, and compares the two.
 package struct SwitchCheck: Sendable {
   /// A module whose scaling isn't PEFT's.
   package struct WrongScaling: Hashable, Sendable {
