@@ -86,15 +86,15 @@ package struct SwitchCheck: Sendable {
   }
 
   private static func entry(_ slot: SwitchSlot, _ model: SwitchModel, _ adapters: [LibraryAdapter]) throws -> Entry {
-    var open = adapters.indices.filter { adapters[$0].updates.keys.allSatisfy(Set(model.sites).contains) }
+    var open = adapters.indices.filter { adapters[$0].places.keys.allSatisfy(Set(model.sites).contains) }
     var fits: [Int: [SwitchSite: (factor: Double, residual: Double)?]] = [:]
     var (isEmpty, precision) = (true, 0.0)
     for site in model.sites {
       guard let factors = try model.factors(slot, at: site) else { continue }
       precision = max(precision, factors.precision)
       if !factors.isZero { isEmpty = false }
-      open.removeAll { index in
-        guard let update = adapters[index].updates[site] else { return !factors.isZero }
+      try open.removeAll { index in
+        guard let update = try adapters[index].update(at: site) else { return !factors.isZero }
         guard factors.hasA(update.a, rank: update.rank) else { return true }
         fits[index, default: [:]][site] = factors.factorOfB(update.b, rank: update.rank)
         return false
@@ -119,13 +119,13 @@ package struct SwitchCheck: Sendable {
     var found: [Double] = []
     for (site, fit) in fits.sorted(by: { $0.key < $1.key }) {
       // Rounding moves each element by up to the precision; their mean square is less.
-      guard let fit, let update = adapter.updates[site], fit.residual <= 2 * max(precision, update.precision) else {
+      guard let fit, let place = adapter.places[site], fit.residual <= 2 * max(precision, place.precision) else {
         others.append(site)
         continue
       }
       found.append(fit.factor)
-      if abs(fit.factor / update.scaling - 1) > max(1e-5, max(precision, update.precision) / 2) {
-        wrong.append(WrongScaling(site: site, found: fit.factor, expected: update.scaling))
+      if abs(fit.factor / place.scaling - 1) > max(1e-5, max(precision, place.precision) / 2) {
+        wrong.append(WrongScaling(site: site, found: fit.factor, expected: place.scaling))
       }
     }
     let configuration = adapter.directory.configuration

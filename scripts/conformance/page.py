@@ -78,7 +78,7 @@ def cache(checks):
     wrong = [name for name in wrong if checks[name]["conclusion"] != "other" or fault(checks[name]) != fault(checks[own.get(name, "middle")])]
     unused = [name for name in asked if "nothing-reused" in checks[name]["notes"]]
     if not wrong:
-        return f"all {len(asked)} right" + (f"; {len(unused)} reused nothing" if unused else "")
+        return f"all {len(asked)} right" + (f"; {'all' if len(unused) == len(asked) else len(unused)} reused nothing" if unused else "")
     return f"{len(asked) - len(wrong)} of {len(asked)}; wrong: " + "; ".join(f"{CACHE_CHECKS[name]}: **{fault(checks[name])}**" for name in wrong)
 
 
@@ -94,7 +94,7 @@ def table(head, rows):
 
 def summary(report):
     checks = checks_of(report)
-    return f"{first_token(checks)}; scaling {scaling(checks)}; cache: {cache(checks)}; noise {report['noise']:.4f}"
+    return f"{cell(checks['middle'], 'as PEFT')}; scaling {scaling(checks)}; cache: {cache(checks)}; noise {report['noise']:.4f}"
 
 
 def text(results, missing):
