@@ -67,6 +67,7 @@ help:
 	@echo "  make schema-answers  answers of a real model under JSON Schemas, judged by Python's jsonschema"
 	@echo "Measuring"
 	@echo "  make bench         conversion against cp and the reference converter, BENCH_MODELS=... against LLAMA_BENCH, as ratios"
+	@echo "  make conformance   every engine that can be installed here, with an aLoRA and a LoRA: docs/conformance.md (Python; ENGINES=\"vLLM alora\")"
 	@echo "  make bench-serve   alora serve beside llama-server: eight conversations that call the base and three aLoRAs in turn"
 	@echo "Tables"
 	@echo "  make refresh       traces llama.cpp and transformers again and fails if the table differs; LLAMA_CPP=folder, PYTHON with torch"
@@ -157,6 +158,13 @@ proxy-check: debug $(MODEL)
 # Speed counts: the release build. llama-server is LLAMA_SERVER, or the one in xllamacpp.
 bench-serve: build $(MODEL) $(VENV)/llama
 	@$(VENV)/bin/python scripts/bench_serve.py $(RELEASE) $(MODEL) $(ADAPTER) --plot $(CACHE)/serve.svg --force
+
+# Each engine's packages go into an environment of their own: 5 GB in all, most of them vLLM's. LLAMA_SERVER and OLLAMA name programs.
+.PHONY: conformance
+ENGINES ?=
+conformance: debug $(MODEL)
+	@$(PYTHON) scripts/conformance .build/debug/alora $(MODEL) $(ADAPTER) --environments $(CACHE)/conformance \
+		$(if $(ENGINES),--only $(ENGINES),--page docs/conformance.md)
 
 $(CLIENT_VENV)/ready: $(CLIENT_LIST)
 	@$(PYTHON) -m venv $(CLIENT_VENV)

@@ -92,6 +92,9 @@ let package = Package(
         "AloraAdapters", "AloraGGUF", "AloraJSON", "AloraModels", "AloraSafetensors", "AloraSystem", "AloraTensors",
       ]),
     module(
+      "AloraSwitch",
+      ["AloraAdapters", "AloraGGUF", "AloraJSON", "AloraModels", "AloraSystem", "AloraTensors"]),
+    module(
       "AloraInspection",
       [
         "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraSafetensors",
@@ -150,7 +153,8 @@ let package = Package(
       [
         "AloraModels", "AloraSystem", "AloraAdapters", "AloraConversion", "AloraEngineCheck", "AloraGGUF",
         "AloraGeneration", "AloraInference", "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraMerge",
-        "AloraModelCard", "AloraNPZ", "AloraSafetensors", "AloraTensors", "AloraTokenization", "AloraVerification",
+        "AloraModelCard", "AloraNPZ", "AloraSafetensors", "AloraSwitch", "AloraTensors", "AloraTokenization",
+        "AloraVerification",
       ]),
     module(
       "Alora",
@@ -164,8 +168,8 @@ let package = Package(
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGGUF", "AloraGeneration", "AloraInference",
         "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraMerge", "AloraNPZ", "AloraAdapters", "AloraRegex",
         "AloraReports",
-        "AloraEngineCheck", "AloraSchemas", "AloraServer", "AloraServing", "AloraTensors", "AloraVerification",
-        "AloraTokenization", "CAllocation", "CArguments",
+        "AloraEngineCheck", "AloraSchemas", "AloraServer", "AloraServing", "AloraSwitch", "AloraTensors",
+        "AloraVerification", "AloraTokenization", "CAllocation", "CArguments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -220,6 +224,7 @@ let package = Package(
         "AloraGeneration", "AloraInference", "AloraJSON", "AloraModels", "AloraServing", "AloraSystem",
         "AloraTestSupport", "AloraTokenization", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
+    tests("AloraSwitch", ["AloraGGUF", "AloraJSON", "AloraSystem", "AloraTensors", "AloraTestSupport"]),
     tests("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON", "AloraTestSupport"]),
     tests("AloraVerification", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests(

@@ -42,6 +42,7 @@ struct RemedyNames {
     case .acceptBaseline: name("accept").map { "if the change is intended, accept it with \($0)" }
     case .longerTimeout: name("server-timeout").map { "give the server more time with \($0)" }
     case .chooseServerAdapter: name("server-adapter").map { "choose one with \($0)" }
+    case .chooseServerBase: name("server-base").map { "name it with \($0)" }
     case .nameTokenizer:
       (name("base") ?? name("model")).map { "give a base with a tokenizer: \($0)" } ?? remedy.description
     case .nameBase: name("base").map { "name the base with \($0), so that they are compared module by module" }

@@ -22,6 +22,7 @@ struct VerifyCommand: ParsableCommand {
         alora verify --model base.gguf --adapter my-adapter.gguf --golden golden.npz
         alora verify --model base --adapter my-adapter --baseline baseline.json
         alora verify --model base --adapter my-adapter --merged merged
+        alora verify --model granite-switch --library adapters
         alora verify --server http://127.0.0.1:8080 --model base.gguf \\
             --adapter my-adapter.gguf
 
@@ -67,12 +68,27 @@ struct VerifyCommand: ParsableCommand {
       valueName: "dir|gguf"))
   var merged: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "A tree of adapters: prove that each slot of the Granite Switch --model is one of them, with PEFT's scaling.",
+      valueName: "tree"))
+  var library: String?
+
   @OptionGroup var serverOptions: ServerOptions
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard inference.adapter != nil else { throw ValidationError("verify needs --adapter.") }
+    if library != nil {
+      guard inference.adapter == nil, golden == nil, baselineOptions.baseline == nil, serverOptions.server == nil,
+        tolerance == nil, jobs == nil, merged == nil, !exact
+      else { throw ValidationError("--library can be used with --model, --report, --json and --quiet only.") }
+      guard !reports.contains(where: \.isHTML) else {
+        throw ValidationError("--library has no HTML report: give json, junit or github.")
+      }
+    } else {
+      guard inference.adapter != nil else { throw ValidationError("verify needs --adapter.") }
+    }
     if let tolerance, !(tolerance > 0 && tolerance < 1) {
       throw ValidationError("--tolerance must be above 0 and below 1.")
     }
@@ -111,6 +127,9 @@ struct VerifyCommand: ParsableCommand {
 
   func run() throws {
     try OutputPlaces.checkWritable(reports.compactMap(\.path))
+    if let library {
+      return try VerifyLibrary(model: inference.model, reports: reports, common: common).run(library)
+    }
     if let merged {
       return try VerifyMerged(inference: inference, reports: reports, common: common).run(merged)
     }

@@ -20,11 +20,16 @@ package protocol InferenceServer: Sendable {
   /// - Throws: ``ServerError``.
   func answer(_ request: CompletionRequest) throws(ServerError) -> CompletionAnswer?
 
+  /// Whether the server can be sent this prompt: one that takes texts can't be sent all of them.
+  func canSend(_ tokens: [Int]) -> Bool
+
   /// The error for a server that never gives log-probabilities.
   func withoutProbabilities(_ request: CompletionRequest) -> ServerError
 }
 
 extension InferenceServer {
+  package func canSend(_ tokens: [Int]) -> Bool { true }
+
   /// As ``answer(_:)``, for callers that need an answer.
   ///
   /// - Throws: ``ServerError``.
@@ -47,17 +52,24 @@ package struct ServerCapabilities: OptionSet, Hashable, Sendable {
   package static let defaultScales = ServerCapabilities(rawValue: 4)
   /// There is an OpenAI-compatible endpoint besides the native one.
   package static let secondEndpoint = ServerCapabilities(rawValue: 8)
+  /// A request can force the token that is generated, which a server needs that gives no probabilities of some tokens.
+  package static let forcesTokens = ServerCapabilities(rawValue: 16)
 }
 
 /// The properties that a server reports about itself.
 package struct ServerProperties: Hashable, Sendable {
+  /// The name of the program; nil if it doesn't say.
+  package var product: String?
   /// The version or build; nil if it doesn't say.
   package var build: String?
   package var modelPath: String?
   /// The longest text. Units: tokens.
   package var contextLength: Int?
 
-  package init(build: String? = nil, modelPath: String? = nil, contextLength: Int? = nil) {
+  package init(
+    product: String? = nil, build: String? = nil, modelPath: String? = nil, contextLength: Int? = nil
+  ) {
+    self.product = product
     self.build = build
     self.modelPath = modelPath
     self.contextLength = contextLength
@@ -74,17 +86,21 @@ package struct ServerAdapter: Hashable, Sendable {
 
   package let identifier: Identifier
   package let path: String
-  /// Nil for an ordinary LoRA, or if the server doesn't say.
-  package let invocationTokens: [Int]?
+  /// Nil for an ordinary LoRA, or if the server doesn't say: ``knowsInvocation``.
+  package var invocationTokens: [Int]?
+  /// Whether the server, or the user, says which invocation it has, or that it has none.
+  package var knowsInvocation: Bool
   /// The scale that a request gets if it names no adapter; nil if the server doesn't say.
   package var defaultScale: Double?
 
   package init(
-    identifier: Identifier, path: String, invocationTokens: [Int]?, defaultScale: Double? = nil
+    identifier: Identifier, path: String, invocationTokens: [Int]?, knowsInvocation: Bool = true,
+    defaultScale: Double? = nil
   ) {
     self.identifier = identifier
     self.path = path
     self.invocationTokens = invocationTokens
+    self.knowsInvocation = knowsInvocation
     self.defaultScale = defaultScale
   }
 }
@@ -109,56 +125,5 @@ extension ServerAdapter.Identifier: CustomStringConvertible, ExpressibleByIntege
     case (.number, .name): true
     case (.name, .number): false
     }
-  }
-}
-
-/// A request for the log-probabilities of one token.
-package struct CompletionRequest: Hashable, Sendable {
-  package enum Endpoint: CaseIterable, Sendable {
-    case native
-    /// See ``ServerCapabilities/secondEndpoint``.
-    case openAI
-  }
-
-  package var tokens: [Int]
-  /// The scale asked for each of the server's adapters; empty: the request names none.
-  package var scales: [ServerAdapter.Identifier: Double]
-  package var endpoint = Endpoint.native
-  /// Whether keys and values of the previous request may be reused.
-  package var reusesCache = false
-  /// The token that the server is made to generate; nil: the likeliest. The log-probabilities stay the model's.
-  package var forcedToken: Int?
-
-  package init(
-    tokens: [Int], scales: [ServerAdapter.Identifier: Double], endpoint: Endpoint = .native, reusesCache: Bool = false
-  ) {
-    self.tokens = tokens
-    self.scales = scales
-    self.endpoint = endpoint
-    self.reusesCache = reusesCache
-  }
-}
-
-/// A server's log-probabilities of the next token.
-package struct CompletionAnswer: Hashable, Sendable {
-  package struct Candidate: Hashable, Sendable {
-    package let token: Int
-    /// Units: nats.
-    package let logProbability: Double
-
-    package init(token: Int, logProbability: Double) {
-      self.token = token
-      self.logProbability = logProbability
-    }
-  }
-
-  /// The most probable ones, each token once.
-  package let candidates: [Candidate]
-  /// How many of the prompt's tokens came from the cache; nil if the server doesn't say.
-  package let cachedTokenCount: Int?
-
-  package init(candidates: [Candidate], cachedTokenCount: Int?) {
-    self.candidates = candidates
-    self.cachedTokenCount = cachedTokenCount
   }
 }

@@ -3,10 +3,15 @@ package import AloraJSON
 
 /// llama.cpp's server: everything about it is in this file.
 ///
+/// It can be asked everything: prompts are token ids, and each request says which adapters it wants at which scale, and
+/// whether keys and values may be reused. `alora serve` answers the same requests.
+///
 /// Source: tools/server of llama.cpp, build 11434.
 package struct LlamaServer: InferenceServer {
   package static let engineName = "llama-server"
-  package let capabilities: ServerCapabilities = [.scales, .cacheControl, .defaultScales, .secondEndpoint]
+  package let capabilities: ServerCapabilities = [
+    .scales, .cacheControl, .defaultScales, .secondEndpoint, .forcesTokens,
+  ]
   package var address: ServerAddress { endpoint.address }
   /// The number of candidates to request.
   private let candidateCount: Int
@@ -22,8 +27,12 @@ package struct LlamaServer: InferenceServer {
   }
 
   package static func properties(_ root: JSON) throws(JSONError) -> ServerProperties {
-    ServerProperties(
-      build: try root[optional: "build_info"]?.string(), modelPath: try root[optional: "model_path"]?.string(),
+    let build = try root[optional: "build_info"]?.string()
+    // llama-server gives its build alone.
+    let words = build?.split(separator: " ", maxSplits: 1).map(String.init) ?? []
+    return ServerProperties(
+      product: words.count == 2 ? words[0] : nil, build: words.last,
+      modelPath: try root[optional: "model_path"]?.string(),
       contextLength: try root[optional: "default_generation_settings"]?[optional: "n_ctx"]?
         .integer(in: 0...Int(Int32.max)))
   }
@@ -76,7 +85,8 @@ package struct LlamaServer: InferenceServer {
       .init(isNative ? "n_predict" : "max_tokens", 1),
       .init(isNative ? "n_probs" : "logprobs", .integer(candidateCount)),
       .init("stream", false), .init("post_sampling_probs", false), .init("cache_prompt", .boolean(request.reusesCache)),
-      .init("id_slot", 0),
+      // Some servers give no probabilities of a token that ends the text.
+      .init("id_slot", 0), .init("ignore_eos", true),
     ]
     if !request.scales.isEmpty {
       let list: [JSONValue] = request.scales.sorted { $0.key < $1.key }.compactMap { identifier, scale in
@@ -125,21 +135,10 @@ package struct LlamaServer: InferenceServer {
 
   private static func candidates(_ token: JSON) throws(JSONError) -> [CompletionAnswer.Candidate] {
     let list = try token["top_logprobs"]
-    var candidates: [CompletionAnswer.Candidate] = []
-    var seen: Set<Int> = []
+    var candidates = CandidateList(list)
     for item in try list.elements() {
-      let identifier = try item["id"].integer(in: 0...Int(Int32.max))
-      let value = try item["logprob"].number()
-      guard value <= 1e-3 else {
-        throw try item["logprob"].error(.outOfRange, "\(value) is not the logarithm of a probability")
-      }
-      guard seen.insert(identifier).inserted else {
-        throw item.error(.duplicateKey, "token \(identifier) occurs twice")
-      }
-      // A probability that the server rounded to zero is useless.
-      if value > -80 { candidates.append(.init(token: identifier, logProbability: value)) }
+      try candidates.add(try item["id"].integer(in: 0...Int(Int32.max)), try item["logprob"], item)
     }
-    guard !candidates.isEmpty else { throw list.error(.missing, "it has no token") }
-    return candidates
+    return try candidates.read()
   }
 }

@@ -12,6 +12,22 @@ package struct ServerCheck {
     package let noise: Double
     package let verdicts: [ServerVerdict]
     package let requestCount: Int
+    /// Whether checks that should be without a cache were.
+    package let hasCacheControl: Bool
+
+    package init(
+      engineName: String, address: ServerAddress, properties: ServerProperties, adapter: ServerAdapter, noise: Double,
+      verdicts: [ServerVerdict], requestCount: Int, hasCacheControl: Bool = true
+    ) {
+      self.engineName = engineName
+      self.address = address
+      self.properties = properties
+      self.adapter = adapter
+      self.noise = noise
+      self.verdicts = verdicts
+      self.requestCount = requestCount
+      self.hasCacheControl = hasCacheControl
+    }
 
     /// The adapter's scale in requests that name no adapter, if it isn't 1. That isn't a fault, but may be unintended.
     package var unusualDefaultScale: Double? { adapter.defaultScale.flatMap { $0 == 1 ? nil : $0 } }
@@ -29,12 +45,19 @@ package struct ServerCheck {
   let evaluator: Evaluator
   let adapter: Adapter
   let contexts: ServerContexts
+  /// The invocations of the server's other adapters, as far as the user says; nil: an ordinary LoRA.
+  let invocations: [ServerAdapter.Identifier: [Int]?]
 
-  package init(server: any InferenceServer, evaluator: Evaluator, adapter: Adapter, contexts: ServerContexts) {
+  /// - Parameter invocations: for servers that don't report them.
+  package init(
+    server: any InferenceServer, evaluator: Evaluator, adapter: Adapter, contexts: ServerContexts,
+    invocations: [ServerAdapter.Identifier: [Int]?] = [:]
+  ) {
     self.server = server
     self.evaluator = evaluator
     self.adapter = adapter
     self.contexts = contexts
+    self.invocations = invocations
   }
 
   /// The adapter to check: the one named, or the only one with these invocation tokens.
@@ -51,7 +74,7 @@ package struct ServerCheck {
       }
       return chosen
     }
-    let alike = adapters.filter { $0.invocationTokens == adapter.invocationTokens }
+    let alike = adapters.filter { !$0.knowsInvocation || $0.invocationTokens == adapter.invocationTokens }
     if alike.count == 1 { return alike[0] }
     let name = adapter.path.split(separator: "/").last
     let named = alike.filter { $0.path.split(separator: "/").last == name }
@@ -61,7 +84,28 @@ package struct ServerCheck {
       throw ServerError(.noAdapter, url: url, "none of the server's \(adapters.count) adapters \(wanted)")
     }
     throw ServerError(
-      .ambiguousAdapter, url: url, "\(alike.count) of the server's adapters have the same invocation tokens")
+      .ambiguousAdapter, url: url,
+      alike.contains { !$0.knowsInvocation }
+        ? "the server doesn't say which of its \(alike.count) adapters has which invocation"
+        : "\(alike.count) of the server's adapters have the same invocation tokens")
+  }
+
+  /// The server's adapters, with the invocations that the user gave.
+  ///
+  /// - Throws: `noAdapter` for one that the server doesn't have.
+  private func adapters() throws(ServerError) -> [ServerAdapter] {
+    var adapters = try server.adapters()
+    for (identifier, invocation) in invocations.sorted(by: { $0.key < $1.key }) {
+      guard let index = adapters.firstIndex(where: { $0.identifier == identifier }) else {
+        throw ServerError(
+          .noAdapter, url: "\(server.address)", "the server has no adapter \(identifier)",
+          remedy: "it has \(adapters.map(\.identifier.description).joined(separator: ", "))")
+      }
+      guard !adapters[index].knowsInvocation else { continue }
+      adapters[index].invocationTokens = invocation
+      adapters[index].knowsInvocation = true
+    }
+    return adapters
   }
 
   /// - Parameters:
@@ -72,50 +116,75 @@ package struct ServerCheck {
     throws -> Report
   {
     let properties = try server.properties()
-    let adapters = try server.adapters()
+    let adapters = try adapters()
     let chosen = try choose(adapters, identifier: identifier)
     let planner = ServerPlanner(
       contexts: contexts, invocation: adapter.invocationTokens, identifier: chosen.identifier,
-      adapters: adapters, capabilities: server.capabilities)
+      adapters: adapters, capabilities: server.capabilities, canSend: server.canSend)
     let runs = ReferenceRuns(evaluator: evaluator, adapter: adapter, contextLength: properties.contextLength)
     let plans = try planner.plans(runs)
     let total = plans.reduce(0) { $0 + $1.probes.count }
     var session = ServerSession(planner: planner, runs: runs)
     var done = 0
-    for plan in plans {
+    for var plan in plans {
       if let reason = plan.skipReason {
-        let expected = EngineHypothesis(plan.expected)
-        session.verdicts.append(ServerVerdict(plan.kind, .skipped, .skipped(reason), expected: expected))
+        guard plan.kind != .base, plan.kind != .middle else {
+          throw ServerError(
+            .unsupported, url: "\(server.address)", "the server takes texts, and none is read as the prompts' tokens")
+        }
+        session.skip(plan, reason)
         continue
       }
-      var answers: [CompletionAnswer] = []
+      var answered: [(probe: ServerProbe, answer: CompletionAnswer)] = []
+      var refusals: [String] = []
       for probe in plan.probes {
-        answers.append(try ask(probe, &session))
+        do throws(ServerError) {
+          if let answer = try ask(probe, &session) { answered.append((probe, answer)) }
+        } catch {
+          // Nothing would activate the adapter, and a server may say so; or its second endpoint isn't llama-server's.
+          guard plan.kind == .none || plan.kind == .openAI, let status = error.status, (400..<500).contains(status)
+          else { throw error }
+          refusals.append(error.problem)
+        }
         done += 1
         progress(done, total)
       }
-      try session.judge(plan, answers)
+      if answered.isEmpty, let refusal = refusals.first {
+        if plan.kind == .none { session.judgeRefusal(plan) } else { session.skip(plan, .endpointRefuses(refusal)) }
+      } else if answered.isEmpty {
+        guard plan.kind != .base, plan.kind != .middle else {
+          throw server.withoutProbabilities(plan.probes[0].request)
+        }
+        session.skip(plan, .noProbabilities)
+      } else {
+        plan.probes = answered.map(\.probe)
+        try session.judge(plan, answered.map(\.answer))
+      }
     }
     return Report(
       engineName: type(of: server).engineName, address: server.address, properties: properties, adapter: chosen,
-      noise: session.noise,
-      verdicts: session.verdicts, requestCount: session.requestCount)
+      noise: session.noise, verdicts: session.verdicts, requestCount: session.requestCount,
+      hasCacheControl: server.capabilities.contains(.cacheControl))
   }
 
-  /// The answer to a probe.
+  /// The answer to a probe; nil if the server gives no probabilities and can't be made to.
   ///
-  /// A server may give no probabilities if its answer ends within a character. The probe is then repeated, and the server is
+  /// A server may give none if its answer ends within a character. The probe is then repeated, and the server is
   /// made to generate another token: one it generated before, or one of the prompt's.
   /// - Throws: ``ServerError``.
-  private func ask(_ probe: ServerProbe, _ session: inout ServerSession) throws(ServerError) -> CompletionAnswer {
+  private func ask(_ probe: ServerProbe, _ session: inout ServerSession) throws(ServerError) -> CompletionAnswer? {
     let others = session.wholeToken.map { [$0] } ?? Array(probe.request.tokens.prefix(4))
-    let forcedTokens: [Int?] = [nil] + others.map { Optional($0) }
+    let canForce = server.capabilities.contains(.forcesTokens)
+    let forcedTokens: [Int?] = [nil] + (canForce ? others.map { Optional($0) } : [])
     for token in forcedTokens {
-      for request in probe.before {
+      let group = session.requestCount
+      for var request in probe.before {
+        request.group = group
         _ = try server.answer(request)
         session.requestCount += 1
       }
       var request = probe.request
+      request.group = group
       request.forcedToken = token
       session.requestCount += 1
       guard let answer = try server.answer(request) else { continue }
@@ -123,6 +192,7 @@ package struct ServerCheck {
       session.wholeToken = session.wholeToken ?? said
       return answer
     }
-    throw server.withoutProbabilities(probe.request)
+    if canForce { throw server.withoutProbabilities(probe.request) }
+    return nil
   }
 }

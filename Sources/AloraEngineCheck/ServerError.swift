@@ -25,6 +25,10 @@ package struct ServerError: DiagnosedError, Hashable {
     case noAdapter
     /// Several of the server's adapters may be the one to check.
     case ambiguousAdapter
+    /// The server doesn't have the base that was named.
+    case noBase
+    /// Several of the server's models may be the base.
+    case ambiguousBase
     /// Two servers have different models or adapters.
     case notComparable
   }
@@ -45,11 +49,15 @@ package struct ServerError: DiagnosedError, Hashable {
     self.remedy = remedy ?? Self.remedy(for: code)
   }
 
+  /// Whether another form of the request may succeed. llama-cpp-python answers with status 500 if it doesn't know a form.
+  var isAboutTheRequest: Bool { code == .malformedResponse || code == .refused }
+
   package var category: ErrorCategory {
     switch code {
     case .badAddress, .encryptedAddress: .usage
     case .unreachable, .timedOut, .connectionLost: .inputOutput
-    case .malformedResponse, .tooLarge, .refused, .unsupported, .noAdapter, .ambiguousAdapter, .notComparable:
+    case .malformedResponse, .tooLarge, .refused, .unsupported, .noAdapter, .ambiguousAdapter, .noBase,
+      .ambiguousBase, .notComparable:
       .refusedInput
     }
   }
@@ -64,6 +72,7 @@ package struct ServerError: DiagnosedError, Hashable {
     case .timedOut: .longerTimeout
     case .noAdapter: "start the server with this adapter loaded"
     case .ambiguousAdapter: .chooseServerAdapter
+    case .noBase, .ambiguousBase: .chooseServerBase
     case .notComparable: "start both servers with the same model and adapters"
     case .connectionLost, .malformedResponse, .tooLarge, .refused, .unsupported: nil
     }

@@ -42,6 +42,14 @@ package struct ServerCheckPlan: Hashable, Sendable {
     case noDefaultScales
     case onlyOneAdapter
     case otherInvocationsOutsideVocabulary
+    /// The server doesn't say whether the other adapters have invocations, nor does the user.
+    case otherInvocationsUnknown
+    /// The server takes texts, and none is read as the tokens of the check's prompts.
+    case promptsNotSendable
+    /// The server gave no probabilities of the tokens after the check's prompts.
+    case noProbabilities
+    /// The server refuses the requests at its second endpoint: its own words.
+    case endpointRefuses(String)
   }
 
   package let kind: Kind

@@ -4,7 +4,7 @@ extension ServerPlanner {
   ///
   /// - Parameter vocabularySize: an invocation with a token beyond is left out, because the reference can't compute it.
   func others(vocabularySize: Int) -> [ServerAdapter] {
-    let others = adapters.filter { $0.identifier != identifier }
+    let others = adapters.filter { $0.identifier != identifier && $0.knowsInvocation }
     let invoked = others.filter { other in
       other.invocationTokens.map { tokens in tokens.allSatisfy { $0 < vocabularySize } } ?? false
     }
@@ -16,7 +16,10 @@ extension ServerPlanner {
     let others = others(vocabularySize: vocabularySize)
     guard !others.isEmpty else {
       var plan = plan(.otherThenAdapter, [], whenOn)
-      plan.skipReason = adapters.count == 1 ? .onlyOneAdapter : .otherInvocationsOutsideVocabulary
+      let areKnown = adapters.allSatisfy { $0.identifier == identifier || $0.knowsInvocation }
+      plan.skipReason =
+        adapters.count == 1
+        ? .onlyOneAdapter : areKnown ? .otherInvocationsOutsideVocabulary : .otherInvocationsUnknown
       return [plan]
     }
     let kinds: [ServerCheckPlan.Kind] = [.otherThenAdapter, .secondOtherThenAdapter, .thirdOtherThenAdapter]

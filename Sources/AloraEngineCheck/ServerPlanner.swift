@@ -7,6 +7,8 @@ struct ServerPlanner {
   /// All of the server's adapters.
   let adapters: [ServerAdapter]
   let capabilities: ServerCapabilities
+  /// See ``InferenceServer/canSend(_:)``.
+  var canSend: ([Int]) -> Bool = { _ in true }
 
   func request(_ tokens: [Int], _ scale: Double, reuses: Bool = false, of chosen: ServerAdapter.Identifier? = nil)
     -> CompletionRequest
@@ -33,13 +35,14 @@ struct ServerPlanner {
     let mark = invocation ?? []
     let selection = PromptSelection(runs: runs)
     func choose(_ count: Int, _ candidates: [[Int]], fixed: [[Int]] = []) throws -> [[Int]] {
-      try selection.choose(count, from: candidates, fixed: fixed) { tokens in
+      try selection.choose(count, from: candidates.filter(canSend), fixed: fixed.filter(canSend)) { tokens in
         activations(whenOn, hasCache: false).map { setting(EngineHypothesis($0), fresh(tokens), nil) }
       }
     }
     let middles = try choose(5, contexts.middles(mark), fixed: contexts.longMiddles(mark))
     // Without the long prompt, because short ones show more.
-    let short = Array(middles.dropFirst())
+    let long = Set(contexts.longMiddles(mark))
+    let short = middles.filter { !long.contains($0) }
     let starts = contexts.starts(mark)
     var plans = [
       plan(.base, middles.map { fresh($0, scale: 0) }, .off), plan(.middle, middles.map { fresh($0) }, whenOn),
@@ -79,6 +82,10 @@ struct ServerPlanner {
     for index in plans.indices where plans[index].skipReason == nil {
       let missing = plans[index].kind.needs.subtracting(capabilities)
       if !missing.isEmpty { plans[index].skipReason = .engineLacks(missing) }
+      plans[index].probes.removeAll { probe in
+        !(probe.before + [probe.request]).allSatisfy { canSend($0.tokens) }
+      }
+      if plans[index].skipReason == nil, plans[index].probes.isEmpty { plans[index].skipReason = .promptsNotSendable }
     }
     return plans.sorted { (order.firstIndex(of: $0.kind) ?? 0) < (order.firstIndex(of: $1.kind) ?? 0) }
   }

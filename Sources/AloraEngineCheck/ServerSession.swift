@@ -37,6 +37,16 @@ struct ServerSession {
     if plan.kind == .middle { try judgeScaling(plan, answers, fit) }
   }
 
+  mutating func skip(_ plan: ServerCheckPlan, _ reason: ServerCheckPlan.SkipReason) {
+    verdicts.append(
+      ServerVerdict(plan.kind, .skipped, .skipped(reason), expected: EngineHypothesis(plan.expected)))
+  }
+
+  /// The verdict if the server refused every prompt: right, if nothing would have activated the adapter.
+  mutating func judgeRefusal(_ plan: ServerCheckPlan) {
+    verdicts.append(ServerVerdict(plan.kind, .passed, .refused, expected: EngineHypothesis(plan.expected)))
+  }
+
   /// The base's answers show how far this server is from the reference without any fault.
   private mutating func judgeBase(
     _ plan: ServerCheckPlan, _ answers: [CompletionAnswer], _ expected: EngineHypothesis
@@ -102,7 +112,8 @@ struct ServerSession {
         ServerVerdict.Note.Reuse(cachedCount: $0, tokenCount: probe.request.tokens.count)
       }
     }
-    let taken: [ServerVerdict.Note] = reused.isEmpty ? [] : [.reusedTokens(reused)]
+    let taken: [ServerVerdict.Note] =
+      reused.isEmpty ? [] : reused.contains { $0.cachedCount > 0 } ? [.reusedTokens(reused)] : [.nothingReused]
     return plan.other != nil && !fit.isExplained ? [.otherAdapterMayBeKept] + taken : taken
   }
 
@@ -129,7 +140,9 @@ struct ServerSession {
     guard let lowest = kept.first, let highest = kept.last,
       let least = entries.indices.min(by: { entries[$0].meanSquare < entries[$1].meanSquare })
     else { return }
-    let value = Self.vertex(entries.map(\.meanSquare), at: least, factors)
+    let value = try refined(factors, entries.map(\.meanSquare), at: least) { factor in
+      try self.entries(plan, answers, [EngineHypothesis(best.activation, factor: factor)])[0].meanSquare
+    }
     let lower = factors[max(0, lowest - 1)]
     let upper = factors[min(factors.count - 1, highest + 1)]
     let isOne = hypotheses.indices.contains { hypotheses[$0].factor == 1 && kept.contains($0) }
@@ -143,6 +156,25 @@ struct ServerSession {
           .init(
             value: value, lower: lower, upper: upper, fittingCount: kept.count, triedCount: factors.count)),
         expected: EngineHypothesis(best.activation), fit: scaled))
+  }
+
+  /// The factor with the smallest mean square, between the neighbors of the one at `index`.
+  ///
+  /// The mean square isn't a parabola of the factor, so the one through the smallest value and its neighbors is off by a few
+  /// percent. It is taken once the neighbors are near.
+  private func refined(
+    _ factors: [Double], _ values: [Double], at index: Int, meanSquare: (Double) throws -> Double
+  ) throws -> Double {
+    guard index > 0, index + 1 < factors.count else { return factors[index] }
+    var (points, squares) = (Array(factors[(index - 1)...(index + 1)]), Array(values[(index - 1)...(index + 1)]))
+    for _ in 0..<3 {
+      let (lower, upper) = ((points[0] + points[1]) / 2, (points[1] + points[2]) / 2)
+      points = [points[0], lower, points[1], upper, points[2]]
+      squares = [squares[0], try meanSquare(lower), squares[1], try meanSquare(upper), squares[2]]
+      let least = (1...3).min { squares[$0] < squares[$1] } ?? 2
+      (points, squares) = (Array(points[(least - 1)...(least + 1)]), Array(squares[(least - 1)...(least + 1)]))
+    }
+    return Self.vertex(squares, at: 1, points)
   }
 
   /// The minimum of the parabola through the smallest value and its neighbors.

@@ -20,6 +20,8 @@ package struct ServerVerdict: Hashable, Sendable {
     case otherBase(applied: EngineHypothesis?)
     /// A fit of the scaling.
     case scaling(ScalingFit)
+    /// The server refuses prompts without the invocation, instead of answering as the base.
+    case refused
     case skipped(ServerCheckPlan.SkipReason)
   }
 
@@ -42,6 +44,8 @@ package struct ServerVerdict: Hashable, Sendable {
     case sameWithoutCache
     case otherAdapterMayBeKept
     case reusedTokens([Reuse])
+    /// The server says that no token of these prompts came from its cache, so that it had nothing to get wrong. Not a fault.
+    case nothingReused
 
     package struct Reuse: Hashable, Sendable {
       package let cachedCount: Int
@@ -101,6 +105,6 @@ package struct ServerVerdict: Hashable, Sendable {
     } else {
       (outcome, conclusion) = (.undecided, .ambiguous)
     }
-    self.notes = outcome == .passed ? [] : notes
+    self.notes = outcome == .passed ? notes.filter { $0 == .nothingReused } : notes
   }
 }

@@ -89,7 +89,7 @@ extension CheckList {
     title = "alora verify (server)"
     subject = adapter
     properties = [
-      ("base", model), ("server", report.address.description), ("build", report.properties.build ?? "unknown"),
+      ("base", model), ("server", report.address.description), ("engine", report.serverText),
       ("noise", "\(Figure(report.noise)) nats"),
     ]
     checks = report.verdicts.map { verdict in
@@ -102,7 +102,7 @@ extension CheckList {
       return Check(
         name: verdict.kind.title, outcome: outcome, detail: verdict.detail,
         failures: outcome == .failed ? ["\(verdict.outcome == .undecided ? "undecided: " : "")\(verdict.detail)"] : [],
-        warning: verdict.kind == .defaultScale ? report.notes.first : nil)
+        warning: verdict.kind == .defaultScale ? report.defaultScaleNote : nil)
     }
     tests = zip(report.verdicts, checks).map { verdict, check in
       Test(

@@ -14,6 +14,8 @@ struct Question: Sendable {
   var form = AnswerForm.anyText
   var stopTexts: [String] = []
   var alternativeCount: Int?
+  /// Whether log-probabilities name tokens by number, as `token_id:7`, because a text can mean several.
+  var namesTokensByNumber = false
   var wantsDigest = false
   /// Whether the answer lists its tokens: ``TokenTrace``.
   var wantsTokens = false

@@ -47,9 +47,11 @@ struct OllamaRoutes: Sendable {
 
   private func show(_ request: Request) async throws -> Response {
     let (_, fields) = try await state.fields(of: request)
-    if let name = try fields.string("model") ?? fields.string("name") { _ = try state.registry.resolve(name) }
+    let adapter = try (fields.string("model") ?? fields.string("name")).flatMap { try state.registry.resolve($0) }
+    // It shows clients which models are adapters, and their base.
+    let modelfile = "FROM \(state.registry.baseName)\n" + (adapter.map { "ADAPTER \($0.name)\n" } ?? "")
     return .json([
-      "modelfile": "", "parameters": "", "template": .string(""), "details": details(),
+      "modelfile": .string(modelfile), "parameters": "", "template": .string(""), "details": details(),
       "model_info": ["general.architecture": .string(state.model.graph.base.architectureName)],
       "capabilities": ["completion"],
     ])

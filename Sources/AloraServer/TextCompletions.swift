@@ -7,7 +7,7 @@ internal import HTTPTypes
 
 /// `/v1/completions`: texts as they are, one or several.
 ///
-/// Source: OpenAI's API reference, "Create completion".
+/// Source: OpenAI's API reference, "Create completion"; `return_tokens_as_token_ids` is vLLM's.
 struct TextCompletions: CompletionForm {
   let state: ServerState
   let objectName = "text_completion"
@@ -26,6 +26,7 @@ struct TextCompletions: CompletionForm {
     rules.form = try fields.form()
     let count = try fields.integer("n", in: 1...state.settings.choiceLimit) ?? 1
     let alternatives = try fields.integer("logprobs", in: 0...20)
+    let namesTokensByNumber = try fields.flag("return_tokens_as_token_ids") ?? false
     let prompts = try prompts(fields)
     guard prompts.count * count <= Self.promptLimit else {
       throw ServerError.wrong("n", "so small that the request has at most \(Self.promptLimit) answers")
@@ -33,6 +34,7 @@ struct TextCompletions: CompletionForm {
     return try prompts.flatMap { tokens in
       var question = try state.question(tokens: tokens, adapter: adapter, fields: fields, rules)
       question.alternativeCount = alternatives
+      question.namesTokensByNumber = namesTokensByNumber
       return state.repeated(question, count: count)
     }
   }
@@ -78,8 +80,9 @@ struct TextCompletions: CompletionForm {
 
   private func logProbabilities(_ pieces: [ServedText.Piece], _ question: Question) -> JSONValue? {
     guard question.alternativeCount != nil else { return nil }
+    func name(_ token: Int, _ text: String) -> String { question.namesTokensByNumber ? "token_id:\(token)" : text }
     return [
-      "tokens": .array(pieces.map { .string($0.text) }),
+      "tokens": .array(pieces.map { .string(name($0.token.token, $0.text)) }),
       "token_logprobs": .array(pieces.map { .number($0.token.logProbability ?? 0) }),
       "top_logprobs": .array(
         pieces.map { piece in
@@ -87,7 +90,8 @@ struct TextCompletions: CompletionForm {
           var names: Set<String> = []
           return .object(
             zip(piece.alternativeTexts, piece.token.alternatives).compactMap { text, alternative in
-              names.insert(text).inserted ? .init(text, .number(alternative.logProbability)) : nil
+              let name = name(alternative.token, text)
+              return names.insert(name).inserted ? .init(name, .number(alternative.logProbability)) : nil
             })
         }),
       "text_offset": .array(pieces.map { .integer($0.offset) }),

@@ -25,6 +25,8 @@ public enum Remedy: Hashable, Sendable {
   case longerTimeout
   /// Choose one of a server's adapters.
   case chooseServerAdapter
+  /// Say which of a server's models is the base.
+  case chooseServerBase
   /// Name a model that has a tokenizer.
   case nameTokenizer
   /// Name the base that both adapters are for.
@@ -60,6 +62,7 @@ extension Remedy: CustomStringConvertible {
     case .acceptBaseline: "accept the change if it is intended"
     case .longerTimeout: "allow the server more time"
     case .chooseServerAdapter: "say which of the server's adapters is meant"
+    case .chooseServerBase: "say which of the server's models is the base"
     case .nameTokenizer: "name a base model that has a tokenizer"
     case .nameBase: "name the base, so that they are compared module by module"
     case .leaveOutTowers: "leave these modules out, or train only the language model's"

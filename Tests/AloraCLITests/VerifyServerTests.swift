@@ -13,17 +13,19 @@ import Testing
     ] + more
   }
 
-  private func engine(_ fault: FakeEngine.Fault = .none, adapterCount: Int = 1) throws -> FakeServer {
+  private func engine(
+    _ dialect: FakeEngine.Dialect = .llamaServer, _ fault: FakeEngine.Fault = .none, adapterCount: Int = 1
+  ) throws -> FakeServer {
     let pool = ThreadPool(threadCount: 1)
     let model = try Model(path: testData("inference/llama/base"), pool: pool)
     let adapter = try Adapter(path: testData("inference/llama/adapter"), model: model, pool: pool)
-    return try FakeEngine(model: model, adapter: adapter, fault: fault, adapterCount: adapterCount).serve()
+    return try FakeEngine(dialect, model: model, adapter: adapter, fault: fault, adapterCount: adapterCount).serve()
   }
 
   @Test(arguments: [FakeEngine.Fault.none, .early, .off, .keepsCache]) func reportsConform(_ fault: FakeEngine.Fault)
     throws
   {
-    let server = try engine(fault)
+    let server = try engine(.llamaServer, fault)
     let status: Int32 = fault == .none ? 0 : 1
     let result = try runAlora(arguments(server, ["--json"]))
     #expect(result.status == status, "\(result.errors)")
@@ -48,7 +50,7 @@ import Testing
   }
 
   @Test(arguments: [FakeEngine.Fault.none, .early]) func reportsForCI(_ fault: FakeEngine.Fault) throws {
-    let server = try engine(fault)
+    let server = try engine(.llamaServer, fault)
     try withTemporaryDirectory { directory in
       let kinds = ["json", "junit", "html", "github"]
       let result = try runAlora(arguments(server, kinds.flatMap { ["--report", "\($0)=\(directory)/\($0)"] }))
@@ -77,6 +79,39 @@ import Testing
       #expect(
         result.output.split(separator: "\n").count { $0.hasPrefix("::error title=alora verify (server)%3A") } == failed)
     }
+  }
+
+  @Test(arguments: [FakeEngine.Fault.none, .late]) func theProtocolIsFoundOrGiven(_ fault: FakeEngine.Fault) throws {
+    let server = try engine(.vLLM, fault)
+    let validator = try SchemaValidator(path: testData("../schemas/verify-server.schema.json"))
+    for more in [[], ["--engine", "openai"]] {
+      let result = try runAlora(arguments(server, ["--json"] + more))
+      #expect(result.status == (fault == .none ? 0 : 1), "\(result.errors)")
+      let report = try parseJSON(result.output)
+      #expect(try validator.violations(in: report) == [])
+      #expect(try report["server"]["engine"].string() == "openai" && report["server"]["product"].string() == "vLLM")
+      #expect(try report["server"]["adapter_id"].string() == "a0")
+    }
+    // It isn't an Ollama, nor has the base a tokenizer for one.
+    let result = try runAlora(arguments(server, ["--engine", "ollama"]))
+    #expect(result.status == 3 && result.errors.contains("no tokenizer"))
+  }
+
+  @Test func theOtherAdapterAndTheBaseAreNamed() throws {
+    let server = try engine(.vLLM, adapterCount: 2)
+    let other = "a1=\(try testData("inference/llama/adapter"))"
+    let result = try runAlora(
+      arguments(server, ["--server-base", "base", "--server-adapter", "a0", "--other-adapter", other]))
+    #expect(result.status == 0, "\(result.errors)")
+    // Without a name, the server has two that may be meant.
+    let ambiguous = try runAlora(arguments(server))
+    #expect(ambiguous.status == 3 && ambiguous.errors.contains("choose one with --server-adapter"))
+    for words in [["--server-base", "x"], ["--other-adapter", "a7=\(try testData("inference/llama/adapter"))"]] {
+      #expect(try runAlora(arguments(server, ["--server-adapter", "a0"] + words)).status == 3)
+    }
+    #expect(try runAlora(arguments(server, ["--other-adapter", "x"])).status == 2)
+    #expect(try runAlora(arguments(server, ["--engine", "x"])).status == 2)
+    #expect(try runAlora(["verify", "--model", "m", "--adapter", "a", "--engine", "openai"]).status == 2)
   }
 
   @Test func wrongCallsAndServersHaveTheirExitCodes() throws {

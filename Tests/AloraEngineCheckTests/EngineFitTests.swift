@@ -116,7 +116,7 @@ import Testing
       #expect(report.passed, "\(failures(report))")
       #expect((report.verdicts.first { $0.kind == .otherThenAdapter }?.outcome == .skipped) == (count == 1))
       let scaling = report.verdicts.first { $0.kind == .scaling }?.scaling?.value ?? 0
-      #expect(abs(scaling - 1) < 0.03)
+      #expect(abs(scaling - 1) < 0.005, "\(scaling)")
       #expect(report.noise < 0.003)
     }
   }
@@ -162,6 +162,17 @@ import Testing
     let loaded = try Loaded()
     let report = try check(loaded, FakeEngine(model: loaded.model, adapter: loaded.adapter, fault: .openAIOff))
     #expect(fitting(report) == [.openAI: [EngineHypothesis(.off)]])
+  }
+
+  @Test func anEndpointThatRefusesIsSkipped() throws {
+    let loaded = try Loaded()
+    let report = try check(loaded, FakeEngine(model: loaded.model, adapter: loaded.adapter, fault: .refusesOpenAI))
+    let verdict = report.verdicts.first { $0.kind == .openAI }
+    guard case .skipped(.endpointRefuses(let problem)) = verdict?.conclusion else {
+      Issue.record("\(String(describing: verdict))")
+      return
+    }
+    #expect(report.passed && problem.contains("nothing invokes"))
   }
 
   @Test(arguments: ["llama", "llama-lora"]) func keptKeysAndValuesAreFound(_ name: String) throws {

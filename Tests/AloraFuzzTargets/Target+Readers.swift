@@ -35,6 +35,12 @@ extension Target {
     _ = try? LlamaServer.adapters(root)
     _ = try? LlamaServer.nativeAnswer(root)
     _ = try? LlamaServer.openAIAnswer(root)
+    _ = try? OpenAIServer.models(root)
+    _ = try? OpenAIServer.version(root)
+    _ = try? OpenAIServer.answer(root)
+    _ = try? OllamaServer.names(root)
+    _ = try? OllamaServer.parts(root)
+    _ = try? OllamaServer.answer(root)
   }
 
   /// A pattern as a tokenizer's and as PEFT's, on a text.

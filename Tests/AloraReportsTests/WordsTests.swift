@@ -130,7 +130,8 @@ import Testing
     let skips: [ServerCheckPlan.SkipReason] = [
       .adapterNotApplied, .engineLacks(.scales), .engineLacks(.secondEndpoint), .engineLacks(.defaultScales),
       .defaultScaleOutOfRange(-1), .otherDefaultScale(1), .noDefaultScales, .onlyOneAdapter,
-      .otherInvocationsOutsideVocabulary,
+      .otherInvocationsOutsideVocabulary, .otherInvocationsUnknown, .promptsNotSendable, .noProbabilities,
+      .endpointRefuses("status 400: at\nmost 20"),
     ]
     return [
       ServerVerdict(.middle, expected: expected, fit: fit([(expected, 0.1), (early, 1)])),
@@ -146,8 +147,12 @@ import Testing
         notes: [.otherAdapterMayBeKept], other: other),
       ServerVerdict(
         .adapterTwice, expected: expected, fit: fit([(expected, 1), (early, 0.1)]), notes: [.sameWithoutCache]),
+      ServerVerdict(
+        .adapterTwice, expected: expected, fit: fit([(expected, 0.1), (early, 1)]),
+        notes: [.sameWithoutCache, .nothingReused]),
       ServerVerdict(.base, .failed, .otherBase(applied: nil), expected: expected),
       ServerVerdict(.base, .failed, .otherBase(applied: early), expected: expected),
+      ServerVerdict(.none, .passed, .refused, expected: EngineHypothesis(.off)),
       ServerVerdict(
         .scaling, .passed,
         .scaling(.init(value: 0.9912, lower: 0.8409, upper: 1.1892, fittingCount: 1, triedCount: 17)),

@@ -94,6 +94,27 @@ import Testing
     }
   }
 
+  @Test func tokensAreNamedByNumberOnRequest() async throws {
+    try await withServer { client, server in
+      func probabilities(_ more: String) async throws -> JSON {
+        let body = #"{"prompt":"Hi","logprobs":2,"max_tokens":5,"seed":7\#(more)}"#
+        return try await client.post("/v1/completions", body).json["choices"].elements()[0]["logprobs"]
+      }
+      let (texts, numbers) = (
+        try await probabilities(""), try await probabilities(#","return_tokens_as_token_ids":true"#)
+      )
+      let tokenizer = server.state.encoder.tokenizer
+      let names = try zip(texts["tokens"].elements(), numbers["tokens"].elements()).map {
+        (tokens: try tokenizer.encode($0.string(), addsSpecialTokens: false), name: try $1.string())
+      }
+      #expect(names.contains { $0.tokens.count == 1 })
+      for (tokens, name) in names where tokens.count == 1 { #expect(name == "token_id:\(tokens[0])") }
+      for best in try numbers["top_logprobs"].elements() {
+        #expect(try best.members().allSatisfy { try $0.name.hasPrefix("token_id:") && $0.value.number() <= 0 })
+      }
+    }
+  }
+
   @Test func severalPromptsAreAnsweredInTheirOrder() async throws {
     try await withServer { client, server in
       let body = #"{"prompt":["Ab","Xy z",[1,2,3]],"temperature":0,"max_tokens":4,"model":"tiny"}"#

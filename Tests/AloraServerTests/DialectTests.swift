@@ -59,7 +59,10 @@ import Testing
         #expect(
           try models.map { try $0["name"].string() } == ["tiny:latest", "check:latest", "other:latest", "plain:latest"])
       }
-      #expect(try await client.post("/api/show", #"{"model":"check"}"#).status == 200)
+      for (name, modelfile) in [("tiny", "FROM tiny\n"), ("check:latest", "FROM tiny\nADAPTER check\n")] {
+        let shown = try await client.post("/api/show", #"{"model":"\#(name)"}"#)
+        #expect(try shown.status == 200 && shown.json["modelfile"].string() == modelfile)
+      }
       let options = #""options":{"temperature":0,"num_predict":4,"num_ctx":100}"#
       let chat =
         #"{"model":"check:latest","messages":[{"role":"user","content":"Hi"}],\#(options),"stream":false,"tools":[]}"#

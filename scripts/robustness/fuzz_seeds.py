@@ -230,13 +230,21 @@ def caches():
 
 
 def responses():
-    """Answers of a llama-server, by length, in chunks, and up to the end."""
+    """Answers of llama-server, vLLM, SGLang, FastAPI and Ollama, by length, in chunks, and up to the end."""
     bodies = [{"build_info": "b1", "model_path": "m.gguf", "total_slots": 1, "default_generation_settings": {"n_ctx": 512}},
               [{"id": 0, "path": "a.gguf", "scale": 1, "alora_invocation_tokens": [1, 2]}, {"id": 1, "path": "b"}],
               {"completion_probabilities": [{"id": 1, "top_logprobs": [{"id": 1, "logprob": -0.5}, {"id": 2, "logprob": -90}]}],
                "tokens_evaluated": 3, "timings": {"cache_n": 0}},
               {"choices": [{"logprobs": {"content": [{"top_logprobs": [{"id": 3, "logprob": -1e-4}]}]}}],
                "usage": {"prompt_tokens": 2, "prompt_tokens_details": {"cached_tokens": 1}}},
+              {"data": [{"id": "b", "root": "/m", "parent": None, "owned_by": "vllm", "max_model_len": 512},
+                        {"id": "a", "parent": "b", "invocation": [1, 2]}, {"id": "c", "parent": "b", "invocation": None}]},
+              {"choices": [{"logprobs": {"tokens": ["x"], "top_logprobs": [{"token_id:7": -0.5, " x": -1, "\ufffd": -90}]}}], "usage": None},
+              {"openapi": "3.1.0", "info": {"title": "T", "version": "1"}}, {"version": "0.1"}, {"detail": "no"},
+              {"models": [{"name": "b:latest"}, {"name": "a:latest"}]},
+              {"modelfile": "# FROM a\n\nFROM /blobs/b\nADAPTER /blobs/a\nTEMPLATE x\nADAPTER y"},
+              {"response": "", "prompt_eval_count": 2,
+               "logprobs": [{"token": "x", "logprob": -1, "top_logprobs": [{"token": " x", "logprob": -1}, {"token": "y", "logprob": -90}]}]},
               {"error": {"message": "no", "code": 500}}]
     found = []
     for body in map(json.dumps, bodies):

@@ -72,11 +72,13 @@ struct JSONEndpoint: Sendable {
     }
   }
 
-  /// The server's own message, if it has one: `{"error": {"message": …}}`.
+  /// The server's own message, if it has one: `{"error": {"message": …}}`, `{"error": …}`, `{"message": …}` or `{"detail": …}`.
   private static func problem(_ response: HTTPResponse) -> String {
     let root = try? JSONDocument(parsing: unsafe response.body.span.bytes).root
     let error = try? root?[optional: "error"]
-    let message = (try? error?[optional: "message"]?.string()) ?? (try? error?.string())
+    let message =
+      (try? error?[optional: "message"]?.string()) ?? (try? error?.string())
+      ?? (try? root?[optional: "message"]?.string()) ?? (try? root?[optional: "detail"]?.string())
     return "the server answered with status \(response.status)" + (message.map { ": \($0.prefix(300))" } ?? "")
   }
 

@@ -26,7 +26,7 @@ package struct HTMLServerReport: Sendable {
       <p class="eyebrow">alora verify · \(report.address.description)</p>
       <h1>\(HTMLPage.mark(failed == 0)) \(headline)</h1>
       <dl class="facts">
-      <dt>Server</dt><dd>\(report.engineName), \(report.properties.build ?? "unknown build"), \(report.properties.modelPath ?? "unknown model")</dd>
+      <dt>Server</dt><dd>\(report.serverText), \(report.properties.modelPath ?? "unknown model")</dd>
       <dt>Its adapter</dt><dd>\(report.adapter.identifier.description): \(report.adapter.path)</dd>
       \(adapter.html("Adapter"))\(model.html("Base"))<dt>Noise</dt><dd>\(Figure(report.noise).description) nats: how far its base answers \
       are from the reference</dd>

@@ -13,6 +13,7 @@ extension ServerCheck.Report {
       "model": .string(model), "adapter": .string(path), "adapter_sha256": .string(adapterDigest),
       "server": [
         "engine": .string(engineName), "url": .string(address.description),
+        "product": properties.product.map { .string($0) } ?? .null,
         "build": properties.build.map { .string($0) } ?? .null,
         "model_path": properties.modelPath.map { .string($0) } ?? .null,
         "context_length": properties.contextLength.map { .integer($0) } ?? .null,
@@ -70,6 +71,7 @@ extension ServerVerdict.Conclusion {
     case .otherBase(nil): "other-base"
     case .otherBase: "adapter-on-base"
     case .scaling: "scaling"
+    case .refused: "refused"
     case .skipped: "skipped"
     }
   }
@@ -82,6 +84,7 @@ extension ServerVerdict.Note {
     case .sameWithoutCache: "same-without-cache"
     case .otherAdapterMayBeKept: "other-adapter-may-be-kept"
     case .reusedTokens: "reused-tokens"
+    case .nothingReused: "nothing-reused"
     }
   }
 

@@ -4,7 +4,7 @@ internal import AloraSystem
 extension TextReport {
   package func text(_ report: ServerCheck.Report) -> String {
     let head = [
-      "\(report.engineName) \(report.properties.build ?? "(unknown build)") at \(report.address), adapter "
+      "\(report.serverText) at \(report.address), adapter "
         + "\(report.adapter.identifier): \(report.adapter.path)",
       "\(counted(report.requestCount, "request")); noise \(Figure(report.noise)) nats (the server's base against the "
         + "reference)",

@@ -78,6 +78,7 @@ extension ServerVerdict {
       outcome == .undecided
         ? "× \(Figure(fit.value)) fits best, but \(fit.fittingCount) of \(fit.triedCount) factors fit"
         : "× \(Figure(fit.value)) fits best; × \(Figure(fit.lower)) and × \(Figure(fit.upper)) don't fit"
+    case .refused: "the server refuses a prompt without the invocation"
     case .skipped(let reason): reason.text
     }
   }
@@ -93,6 +94,7 @@ extension ServerVerdict.Note {
     switch self {
     case .invocationMissedBeforeItsLastToken: "the server misses an invocation that is followed by its own last token"
     case .sameWithoutCache: "as without a cache"
+    case .nothingReused: "no token came from the cache"
     case .otherAdapterMayBeKept: "keys and values of the other adapter may have been kept"
     case .reusedTokens(let reuses):
       "tokens from the cache: "
@@ -123,6 +125,11 @@ extension ServerCheckPlan.SkipReason {
     case .noDefaultScales: "the server doesn't report its default scales"
     case .onlyOneAdapter: "the server has only one adapter"
     case .otherInvocationsOutsideVocabulary: "the base lacks tokens of the other adapters' invocations"
+    case .otherInvocationsUnknown: "the server doesn't report the other adapters' invocations"
+    case .promptsNotSendable: "the server takes texts, and none is read as the tokens of these prompts"
+    case .endpointRefuses(let problem):
+      "/v1/completions refuses llama-server's form: \(problem.prefix(200))".escapingControlCharacters()
+    case .noProbabilities: "the server gives no probabilities after these prompts"
     }
   }
 }
@@ -130,9 +137,19 @@ extension ServerCheckPlan.SkipReason {
 extension ServerCheck.Report {
   /// A note about behavior that isn't a fault but may be unintended.
   var notes: [String] {
-    guard let scale = unusualDefaultScale else { return [] }
-    return [
-      "requests that name no adapter get it with scale \(Figure(scale, digits: 4)): set when the server was started, or later"
-    ]
+    [
+      defaultScaleNote,
+      hasCacheControl
+        ? nil : "requests to this server can't forbid the reuse of a cache, so every check may have used one",
+    ].compactMap { $0 }
   }
+
+  var defaultScaleNote: String? {
+    unusualDefaultScale.map {
+      "requests that name no adapter get it with scale \(Figure($0, digits: 4)): set when the server was started, or later"
+    }
+  }
+
+  /// The program and its version, as the server reports them.
+  var serverText: String { "\(properties.product ?? engineName) \(properties.build ?? "(unknown build)")" }
 }

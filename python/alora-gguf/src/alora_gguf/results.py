@@ -827,8 +827,10 @@ class ServerDescription:
     invocation_tokens: tuple[int, ...] | None
     #: The scale in requests that name no adapter.
     default_scale: float | None
-    #: llama-server
-    engine: str
+    #: The protocol.
+    engine: Literal["llama-server", "openai", "ollama"]
+    #: The name of the program, if the server reports it.
+    product: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -883,8 +885,8 @@ class ServerCheck:
     compatible: tuple[ServerCheckExpected, ...]
     #: From the best to the worst.
     fits: tuple[ServerCheckFit, ...]
-    conclusion: Literal["expected", "other", "ambiguous", "unexplained", "other-base", "adapter-on-base", "scaling", "skipped"]
-    notes: tuple[Literal["invocation-missed-before-its-last-token", "same-without-cache", "other-adapter-may-be-kept", "reused-tokens"], ...]
+    conclusion: Literal["expected", "other", "ambiguous", "unexplained", "other-base", "adapter-on-base", "scaling", "refused", "skipped"]
+    notes: tuple[Literal["invocation-missed-before-its-last-token", "same-without-cache", "other-adapter-may-be-kept", "nothing-reused", "reused-tokens"], ...]
     #: How many of each prompt's tokens came from the server's cache.
     reused: tuple[ServerCheckReused, ...]
 
