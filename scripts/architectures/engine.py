@@ -54,7 +54,8 @@ ENGINE = {
     "DeepseekV3ForCausalLM": {"over": {"head_dim": 8}}, "DeepseekV32ForCausalLM": SIGMOID, "ExaoneMoeForCausalLM": SIGMOID,
     "Dots1ForCausalLM": {"over": {"num_experts_per_tok": 2, "num_key_value_heads": 4}, "raw": {"scoring_func": "sigmoid"}},
     "MiniMaxM2ForCausalLM": {"raw": {"scoring_func": "sigmoid"}}, "PhiForCausalLM": {"over": {"intermediate_size": 256}},
-    "Qwen4ExpForCausalLM": {"over": DELTA_NET}, "Qwen4ExpForConditionalGeneration": {"text": DELTA_NET},
+    "Qwen4ExpForCausalLM": {"over": {"linear_value_head_dim": 10}},
+    "Qwen4ExpForConditionalGeneration": {"text": {"linear_value_head_dim": 10}},
     "FalconForCausalLM": {"over": {"ffn_hidden_size": 256}},
     "GPT2LMHeadModel": {"over": {"n_inner": None}}, "GPTBigCodeForCausalLM": {"over": {"n_inner": None}},
     "Exaone4ForCausalLM": {"over": {"sliding_window": None, "layer_types": ["full_attention"] * 4}},
@@ -269,7 +270,7 @@ def main():
     counts = {}
     for spec in models.specifications(reference.names()):
         # An alias is its class's model once more, and a bare model has no output.
-        if "tensors" in spec or spec.get("build", spec["class"]) != spec["class"] or spec["class"].endswith("Model") and "LMHead" not in spec["class"]:
+        if not spec.get("tried", True) or "tensors" in spec or spec.get("build", spec["class"]) != spec["class"] or spec["class"].endswith("Model") and "LMHead" not in spec["class"]:
             continue
         if options.classes and spec["class"] not in options.classes or not subjects.tabled_modules(spec["class"]):
             continue

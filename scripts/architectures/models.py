@@ -116,8 +116,8 @@ SPECIAL = {
         },
         {"tag": "experts", "over": NEMOTRON},
     ],
-    # The reference takes it for granted.
-    "PhiForCausalLM": [{"over": {"num_key_value_heads": (4, 6, 8, 10)}}],
+    # Its GGUF can't say that there are fewer key-value heads, which no published model has.
+    "PhiForCausalLM": [{"tried": False}, {"traced": False, "over": {"num_key_value_heads": (4, 6, 8, 10)}}],
     "MiMoV2FlashForCausalLM": [{"raw": {"swa_head_dim": (16, 24, 20, 12), "swa_num_attention_heads": (4, 6, 8, 10), "swa_v_head_dim": (14, 18, 30, 22), "swa_num_key_value_heads": (4, 6, 4, 10), "partial_rotary_factor": 0.5, "swa_rope_theta": 10000.0, "rope_theta": 10000.0, "hybrid_layer_pattern": [0, 1, 1, 1], "topk_method": "noaux_tc", "rope_parameters": None}, **RAW}],
     "MuseGlimmerForConditionalGeneration": [{"over": {"_vision_config": {"pos_emb_height": 4, "pos_emb_width": 4, "max_position_embeddings": 16}, "projector_hidden_size": 32, "out_hidden_size": 64}}],
     "Dots3NoteForCausalLM": [{"over": MLA}],
