@@ -23,7 +23,7 @@ extension RowPermutation {
     let name = "partial_rotary_factor"
     let fraction = fields.number("\(section).\(name)") ?? fields.number(name) ?? Self.defaultFraction
     guard let head = fields.headDimension, fraction > 0, fraction <= 1 else {
-      throw json.error(.outOfRange, "config.json doesn't say which part of a head is rotated (\(name))")
+      throw json.error(.outOfRange, "it doesn't say which part of a head is rotated (\(name))")
     }
     try self.init(head: head, rotated: Int(Double(head) * fraction), path: json.filePath, place: "$.\(section).\(name)")
   }
