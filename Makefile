@@ -45,7 +45,7 @@ help:
 	@echo "  make json-versions  JSON, patterns and archives with the C libraries of Debian 12 and 13; SEEDS=5 of random documents"
 	@echo "  make templates     Jinja's filters, tests and functions on generated cases; PYTHON with jinja2"
 	@echo "  make roots         demo and test in bare roots of Debian 12 and 13 (as root; debootstrap); ROOTS=bookworm:user"
-	@echo "  make oracle        every traced class against PEFT's merged model and llama.cpp's converter; CLASSES=\"A B\" for some (Python)"
+	@echo "  make oracle        every traced class against PEFT's merged model and llama.cpp's converter; CLASSES=\"A B\" for some, SIZE=3 for other numbers (Python)"
 	@echo "  make engine-oracle  the same through llama.cpp itself (Python, xllamacpp)"
 	@echo "  make merge-oracle  alora merge on every traced class, against PEFT's merged model and its GGUF (Python)"
 	@echo "  make peft-check    PEFT loads what convert --to peft writes; PYTHON with torch, transformers and peft"
@@ -259,7 +259,7 @@ differential: debug
 
 # Not in CI: they need llama.cpp's converter (LLAMA_CPP), torch, transformers and peft; the second one xllamacpp too.
 oracle: debug
-	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/oracle.py --report $(CACHE)/oracle.jsonl $(CLASSES)
+	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/oracle.py --report $(CACHE)/oracle.jsonl --size $(or $(SIZE),0) $(CLASSES)
 
 .PHONY: merge-oracle
 merge-oracle: debug

@@ -220,7 +220,7 @@ extension BaseModel {
     }
     let architectures = Architecture.all(ggufName: name)
     let table = ArchitectureTable()
-    let rules = try table.rows(architecture: name).flatMap { try table.rules(of: $0) }
+    let rules = try table.rules(architecture: name)
     do {
       guard let first = architectures.first else { throw Self.onlyConverts(name, file.path) }
       if let objection = try first.objectionToGGUF(GGUFReader(file: file, prefix: name)) {
@@ -234,7 +234,7 @@ extension BaseModel {
       self.init(
         path: file.path, statedName: StatedName(metadata), architectureName: name, hyperparameters: hyperparameters,
         architecture: architecture, modulesOf: fitting,
-        table: TableModules(rules, gguf: file, architecture: name, hyperparameters))
+        table: try TableModules(rules, gguf: file, architecture: name, hyperparameters))
       try check(against: file)
       lacksFactors = Self.haveFactors(rules)
     } catch let objection as ArchitectureError

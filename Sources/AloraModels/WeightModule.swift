@@ -6,6 +6,11 @@ package enum RowPermutation: Hashable, Sendable {
   ///
   /// Source: llama.cpp `conversion/llama.py` (`LlamaModel.permute`).
   case halvesToPairs(headDimension: Int)
+  /// The first `rotaryDimension` rows of each head come as pairs in Hugging Face (rotation of neighbours) and as two
+  /// halves in GGUF; the others stay.
+  ///
+  /// Source: llama.cpp `conversion/glm.py` (`Glm4Model.normal_to_neox`).
+  case pairsToHalves(headDimension: Int, rotaryDimension: Int)
   /// Any other order, from the traced table. Rows are counted from the start of the target's range; it may leave rows out.
   case order(ElementOrder)
 
@@ -16,6 +21,11 @@ package enum RowPermutation: Hashable, Sendable {
     case .halvesToPairs(let headDimension):
       let (head, offset) = row.quotientAndRemainder(dividingBy: headDimension)
       return head * headDimension + (offset % 2) * (headDimension / 2) + offset / 2
+    case .pairsToHalves(let headDimension, let rotaryDimension):
+      let offset = row % headDimension
+      guard offset < rotaryDimension else { return row }
+      let (half, pair) = offset.quotientAndRemainder(dividingBy: rotaryDimension / 2)
+      return row - offset + 2 * pair + half
     case .order(let order): return order.source(of: row)
     }
   }
@@ -28,6 +38,10 @@ package enum RowPermutation: Hashable, Sendable {
       let (head, offset) = row.quotientAndRemainder(dividingBy: headDimension)
       let (half, pair) = offset.quotientAndRemainder(dividingBy: headDimension / 2)
       return head * headDimension + 2 * pair + half
+    case .pairsToHalves(let headDimension, let rotaryDimension):
+      let offset = row % headDimension
+      guard offset < rotaryDimension else { return row }
+      return row - offset + (offset % 2) * (rotaryDimension / 2) + offset / 2
     case .order(let order):
       guard let target = (0..<order.count).first(where: { order.source(of: $0) == row }) else {
         preconditionFailure("a row that the order leaves out")
@@ -40,7 +54,7 @@ package enum RowPermutation: Hashable, Sendable {
   package var blockRowCount: Int {
     switch self {
     case .none: 1
-    case .halvesToPairs(let headDimension): headDimension
+    case .halvesToPairs(let headDimension), .pairsToHalves(let headDimension, _): headDimension
     case .order(let order): order.count
     }
   }

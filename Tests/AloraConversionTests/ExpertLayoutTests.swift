@@ -91,11 +91,20 @@ import Testing
         add("experts", a: [4 * 4, 24], b: [32, 4 * 4], to: &$0)
       }
     }
-    #expect(parameters?.code == .wrongShape || parameters?.code == .wrongRank)
+    #expect(
+      parameters?.code == .wrongShape && parameters?.problem.contains("4 experts of rank 4; the base has 3") == true)
+    let twice = caught(AdapterError.self) {
+      try plan {
+        $0.set("target_modules", "[]")
+        $0.set("target_parameters", "[\"experts.down_proj\"]")
+        add("experts", a: [6 * 4, 24], b: [32, 6 * 4], to: &$0)
+      }
+    }
+    #expect(twice?.code == .wrongRank && twice?.problem.contains("3 experts") == true)
     let modules = caught(AdapterError.self) {
       try plan { for expert in 0..<4 { add("experts.\(expert).down_proj", a: [4, 24], b: [32, 4], to: &$0) } }
     }
-    #expect(modules?.code == .unknownModule)
+    #expect(modules?.code == .unknownModule && modules?.problem.contains("expert 3, but the base") == true)
   }
 
   @Test func expertsOfAnActivatedAdapterAreRefused() throws {
@@ -112,6 +121,52 @@ import Testing
         }
       }
       #expect(error?.code == .activeExperts, "parameter: \(isParameter)")
+    }
+  }
+
+  /// Unsloth loads gpt-oss in 4 bits with a module for each slice of a parameter, and another one for the router.
+  @Test func modulesOfSlicesGiveTheParametersFactors() throws {
+    let (experts, rank) = (3, 2)
+    let sizes = [("gate_up_proj", 32, 48, ".base_layer"), ("down_proj", 24, 32, "")]
+    func write(_ path: String, isSliced: Bool) throws -> [String: [UInt8]] {
+      var builder = AdapterBuilder()
+      builder.set("alora_invocation_tokens", nil)
+      builder.set("r", "\(rank)")
+      builder.set("target_modules", isSliced ? #"".*_projs\\.\\d+|.*router.*""# : #"["router"]"#)
+      builder.set("target_parameters", isSliced ? nil : #"["experts.gate_up_proj", "experts.down_proj"]"#)
+      builder.tensors = []
+      func add(_ module: String, _ factor: String, _ shape: [Int], _ values: [Float]) {
+        builder.tensors.append(
+          .init("base_model.model.model.layers.0.mlp.\(module).lora_\(factor).weight", shape, values))
+      }
+      for (name, inputs, outputs, wrapper) in sizes {
+        let a = AdapterBuilder.values(experts * rank * inputs, seed: 7)
+        let b = AdapterBuilder.values(outputs * rank * experts, seed: 8)
+        if !isSliced {
+          add("experts\(wrapper)", "A", [experts * rank, inputs], a)
+          add("experts\(wrapper)", "B", [outputs, rank * experts], b)
+        }
+        for expert in 0..<(isSliced ? experts : 0) {
+          add(
+            "experts.\(name)s.\(expert)", "A", [rank, inputs],
+            Array(a[(expert * rank * inputs)...].prefix(rank * inputs)))
+          let own = (0..<(outputs * rank)).map { b[$0 * experts + expert] }
+          add("experts.\(name)s.\(expert)", "B", [outputs, rank], own)
+        }
+      }
+      add(isSliced ? "router.linear" : "router", "A", [rank, 32], AdapterBuilder.values(rank * 32, seed: 9))
+      add(isSliced ? "router.linear" : "router", "B", [experts, rank], AdapterBuilder.values(experts * rank, seed: 10))
+      try builder.write(to: path)
+      let plan = try ConversionPlan(adapter: AdapterDirectory(path: path), base: base("gpt-oss"))
+      _ = try plan.write(to: path + ".gguf", replacesExisting: false)
+      let file = try GGUFFileSet(path: path + ".gguf")
+      return try Dictionary(
+        uniqueKeysWithValues: file.tensors.map { ("\($0.name) \($0.shape)", try file.readBytes(of: $0)) })
+    }
+    try withTemporaryDirectory { directory in
+      let whole = try write(directory + "/whole", isSliced: false)
+      #expect(whole.count == 8)
+      #expect(try write(directory + "/sliced", isSliced: true) == whole)
     }
   }
 
@@ -158,6 +213,32 @@ import Testing
         _ = try ConversionPlan(adapter: AdapterDirectory(path: directory + "/adapter"), base: base)
       }
       #expect(error?.code == .neverApplied && error?.problem.contains("attn_q_a") == true)
+    }
+  }
+
+  /// llama.cpp scales the base's part of these experts and then adds the adapter's part unscaled.
+  @Test func expertsThatLlamaCppScalesAreRefused() throws {
+    let base = try BaseModel(
+      configuration: parseJSON(
+        """
+        {"architectures": ["Gemma4ForCausalLM"], "hidden_size": 32, "num_attention_heads": 2, "num_key_value_heads": 1,
+         "head_dim": 16, "num_hidden_layers": 1, "vocab_size": 64, "intermediate_size": 48, "moe_intermediate_size": 16,
+         "num_experts": 3, "top_k_experts": 2, "enable_moe_block": true, "layer_types": ["full_attention"]}
+        """))
+    var builder = AdapterBuilder()
+    builder.set("alora_invocation_tokens", nil)
+    builder.set("target_modules", "[]")
+    builder.set("target_parameters", #"["experts.down_proj"]"#)
+    builder.tensors = [
+      .init("base_model.model.model.layers.0.experts.lora_A.weight", [12, 16], AdapterBuilder.values(192, seed: 1)),
+      .init("base_model.model.model.layers.0.experts.lora_B.weight", [32, 12], AdapterBuilder.values(384, seed: 2)),
+    ]
+    try withTemporaryDirectory { directory in
+      try builder.write(to: directory + "/adapter")
+      let error = caught(AdapterError.self) {
+        _ = try ConversionPlan(adapter: AdapterDirectory(path: directory + "/adapter"), base: base)
+      }
+      #expect(error?.code == .neverApplied && error?.problem.contains("scales") == true)
     }
   }
 }

@@ -119,6 +119,39 @@ import Testing
     return all
   }()
 
+  /// GLM with M-RoPE: the rotary rows of each head of q and k become halves.
+  @Test func rotaryRowsAreReorderedForMRoPE() throws {
+    func order(_ rope: String, head: Int = 8) throws -> [RowPermutation?] {
+      let base = try BaseModel(
+        configuration: parseJSON(
+          """
+          {"architectures": ["Glm4vForConditionalGeneration"], "text_config": {\(rope) "hidden_size": 32, "head_dim": \(head),
+           "num_attention_heads": 4, "num_key_value_heads": 2, "num_hidden_layers": 1, "vocab_size": 64, "intermediate_size": 48}}
+          """))
+      return ["q", "k", "v"].map {
+        base.module(named: "model.language_model.layers.0.self_attn.\($0)_proj")?.targets.first?.permutation
+      }
+    }
+    let half = RowPermutation.pairsToHalves(headDimension: 8, rotaryDimension: 4)
+    let whole = RowPermutation.pairsToHalves(headDimension: 8, rotaryDimension: 8)
+    #expect(try order(#""rope_parameters": {"mrope_section": [1, 1]},"#) == [half, half, RowPermutation.none])
+    #expect(
+      try order(#""rope_scaling": {"mrope_section": [1, 1]}, "partial_rotary_factor": 1.0,"#)
+        == [whole, whole, RowPermutation.none])
+    #expect(
+      try order(#""rope_parameters": {"rope_type": "default"},"#) == [
+        RowPermutation.none, RowPermutation.none, RowPermutation.none,
+      ])
+    #expect(
+      caught(ArchitectureError.self) { _ = try order(#""rope_parameters": {"mrope_section": [1, 1]},"#, head: 6) }
+        != nil)
+    #expect((0..<16).map(half.sourceRow) == [0, 2, 1, 3, 4, 5, 6, 7, 8, 10, 9, 11, 12, 13, 14, 15])
+    #expect((0..<16).map(whole.sourceRow) == [0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15])
+    for order in [half, whole, RowPermutation.halvesToPairs(headDimension: 8)] {
+      #expect((0..<16).map { order.targetRow(of: order.sourceRow(of: $0)) } == Array(0..<16))
+    }
+  }
+
   @Test func mostEnginesAreInTheTable() { #expect(Self.configurations.count >= 11) }
 
   @Test func anUnknownClassIsRefusedWithTheNearest() throws {

@@ -32,6 +32,7 @@ import Testing
     ("Gemma4ForConditionalGeneration", "gemma4", "gemma4_text", "gemma4"),
     ("Qwen3VLForConditionalGeneration", "qwen3_vl", "qwen3_vl_text", "qwen3vl"),
     ("Qwen2_5_VLForConditionalGeneration", "qwen2_5_vl", "qwen2_5_vl_text", "qwen2vl"),
+    ("Qwen2VLModel", "qwen2_vl", "qwen2_vl_text", "qwen2vl"),
     ("LlavaForConditionalGeneration", "llava", "llama", "llama"),
     ("LlavaNextForConditionalGeneration", "llava_next", "granite", "granite"),
     ("Idefics3ForConditionalGeneration", "idefics3", "llama", "llama"),
@@ -54,6 +55,15 @@ import Testing
       )
     }
     #expect(error?.code == .unknownArchitecture && error?.problem.contains(inner) == true)
+  }
+
+  /// A wrapper that is new: what its text part says counts, for models that only the table describes too.
+  @Test func anUnknownWrapperOfATabledModelIsReadByItsTextPart() throws {
+    let text = #"{"model_type": "starcoder2", \#(Self.sizes)}"#
+    let base = try base(
+      #"{"architectures": ["NewForConditionalGeneration"], "model_type": "new", "text_config": \#(text)}"#)
+    #expect(base.architectureName == "starcoder2")
+    #expect(base.module(named: "model.language_model.layers.1.self_attn.q_proj") != nil)
   }
 
   /// As Google published Gemma 3 4B: the class says the rest.

@@ -133,6 +133,15 @@ def judge(architecture_key):
 
 # What reading the graph by hand decides: paths that depend on the model, and local variables.
 BY_HAND = {
+    # `build_lora_mm_id` multiplies the base's product by the experts' scales and then adds the adapter's, without them.
+    # `engine.py` measures the difference. Only Gemma 4 has scales of its own; in other files they are part of a type.
+    ("gemma4", "blk.{layer}.ffn_down_exps"): False,
+    # Arguments of `build_hc_mix`, which applies adapters.
+    **{("qwen4exp", f"blk.{{layer}}.hc_{part}_{x}"): True for part in ("attn", "ffn") for x in ("down", "up", "inject")},
+    ("qwen4exp", "output_hc_down"): True, ("qwen4exp", "output_hc_up"): True,
+    # Plain in layers with linear attention, and a module has one name in all layers; the convolution takes q, k and v.
+    ("kimi-linear", "blk.{layer}.attn_output"): False,
+    **{(name, f"blk.{{layer}}.attn_{x}"): False for name in ("kimi-linear", "bailingmoe3") for x in "qkv"},
     # Plain in the graph of latent attention; `build_qkv` is for the variant without it.
     ("deepseek2", "blk.{layer}.attn_q"): False, ("mistral4", "blk.{layer}.attn_q"): False,
     # `wqkv`, `wo` and the feed-forward weights are variables that choose between the two experts.

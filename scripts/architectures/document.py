@@ -10,6 +10,8 @@ import re
 import sys
 from pathlib import Path
 
+import remote
+
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "Sources" / "CArchitectureTable" / "architectures.json"
 OUTPUT = ROOT / "docs" / "architectures.md"
@@ -37,7 +39,8 @@ NEVER = """
 ## What llama.cpp loads but never applies
 
 llama.cpp multiplies these tensors without looking for adapters (build {llama}), so an adapter on them does nothing and
-nothing says so.
+nothing says so. It adds adapters of Gemma 4's `ffn_down_exps`, but without the scales of the experts, which the base's
+part is multiplied by. `convert` refuses adapters on all of them; `merge` doesn't need llama.cpp to apply them.
 
 | architecture | tensors |
 |---|---|
@@ -59,7 +62,7 @@ def main():
             notes.add("experts")
         if any(t.get("factors") for t in targets):
             notes.add("needs config.json")
-        if row.get("modelType") is None:
+        if remote.ALIASES.get(row["class"], row["class"]) in remote.MODELS:
             notes.add("by hand")
         entry = rows.setdefault((row["architecture"], row["class"]), set())
         entry |= notes

@@ -3,9 +3,8 @@
 import json
 
 TOKENIZER = {"tokenizer.json": json.dumps({"model": {"vocab": {str(i): i for i in range(200)}}, "added_tokens": []})}
-MLA = {"num_key_value_heads": (4, 6, 8), "head_dim": (8, 12, 20)}
-SQUARE = {"head_dim": (16, 16, 24)}
-DENSE_GRANITE = {"num_local_experts": 0, "num_experts_per_tok": 0, "shared_intermediate_size": (112, 104, 136)}
+MLA = {"num_key_value_heads": (4, 6, 8, 10), "head_dim": (8, 12, 20, 10)}
+DENSE_GRANITE = {"num_local_experts": 0, "num_experts_per_tok": 0, "shared_intermediate_size": (112, 104, 136, 72)}
 MIXED = ["mamba", "attention", "mamba", "attention"]
 MAMBA = {"mamba_d_conv": 4, "layer_types": MIXED}
 RAW = {"raw_configuration": True}
@@ -13,13 +12,18 @@ RAW = {"raw_configuration": True}
 # Widths that are rounded up to a multiple, or that depend on the number of layers.
 FREE_LFM2 = {"free": ("feed_forward.w1", "feed_forward.w2", "feed_forward.w3")}
 PER_LAYER = ("embed_tokens_per_layer", "per_layer_model_projection")
-# With M-RoPE, llama.cpp reorders the rotary rows of q and k, which isn't traced yet.
-NO_MROPE = [["rope_parameters.mrope_section", "absent"], ["rope_scaling.mrope_section", "absent"]]
-GLOBAL = {"layer_types": ["sliding_attention", "full_attention"] * 2, "global_head_dim": (32, 28, 36)}
+# With M-RoPE, llama.cpp reorders the rotary rows of q and k, a loop over three runs, which rules can't say; alora does it
+# (`RotaryOrder.swift`). So such a variant isn't traced, but the oracles try it.
+MROPE = {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5, "mrope_section": [2, 1, 1]}}
+GLM_V = [{}, {"tag": "M-RoPE", "traced": False, "over": {"_text": MROPE}}]
+GLOBAL = {"layer_types": ["sliding_attention", "full_attention"] * 2, "global_head_dim": (32, 28, 36, 20)}
+# The reference wants a multiple of 64.
+NEMOTRON = {"mamba_head_dim": (8, 16, 56, 16)}
+QWEN4 = {"indexer_n_heads": (2, 3, 5, 4), "indexer_kv_heads": 1, "indexer_head_dim": (16, 28, 36, 24), "indexer_budget": 64, "indexer_compress_ratio": 16}
 GEMMA4 = {
     "dense": GLOBAL,
-    "keys as values": {**GLOBAL, "attention_k_eq_v": True, "num_global_key_value_heads": (1, 2, 4)},
-    "experts": {**GLOBAL, "enable_moe_block": True, "num_experts": (5, 4, 6), "top_k_experts": 2, "moe_intermediate_size": (32, 40, 56)},
+    "keys as values": {**GLOBAL, "attention_k_eq_v": True, "num_global_key_value_heads": (1, 2, 4, 5)},
+    "experts": {**GLOBAL, "enable_moe_block": True, "num_experts": (5, 4, 6, 7), "top_k_experts": 2, "moe_intermediate_size": (32, 40, 56, 44)},
 }
 
 # Class: a list of variants. `over` goes to the configuration class, `raw` into config.json, `when` into the table.
@@ -29,7 +33,8 @@ SPECIAL = {
     ],
     "Cohere2ForCausalLM": [{"raw": {"rotary_pct": 1.0}}],
     "GPTNeoXForCausalLM": [{"raw": {"rotary_pct": 0.25}, **RAW}],
-    "GPT2LMHeadModel": [{"raw": {"n_ctx": 512}}],
+    "GPT2LMHeadModel": [{"over": {"n_inner": (112, 104, 136, 72)}, "raw": {"n_ctx": 512}}],
+    "GPTBigCodeForCausalLM": [{"over": {"n_inner": (112, 104, 136, 72)}}],
     "DeepseekV2ForCausalLM": [
         {"tag": "with a query rank", "over": MLA},
         {"tag": "without a query rank", "over": {**MLA, "q_lora_rank": None}},
@@ -41,8 +46,8 @@ SPECIAL = {
     "YoutuForCausalLM": [{"over": MLA}],
     "FalconForCausalLM": [
         {
-            "tag": "grouped", "over": {"head_dim": "absent", "new_decoder_architecture": True, "num_kv_heads": (2, 3, 2)},
-            "raw": {"num_kv_heads": (2, 3, 2)}, **RAW, "when": [["new_decoder_architecture", "true"]],
+            "tag": "grouped", "over": {"head_dim": "absent", "new_decoder_architecture": True, "num_kv_heads": (2, 3, 2, 5)},
+            "raw": {"num_kv_heads": (2, 3, 2, 5)}, **RAW, "when": [["new_decoder_architecture", "true"]],
         },
         {
             "tag": "one key-value head", "over": {"head_dim": "absent", "multi_query": True, "new_decoder_architecture": False},
@@ -50,43 +55,43 @@ SPECIAL = {
         },
         {
             "tag": "all heads", "over": {"head_dim": "absent", "multi_query": False, "new_decoder_architecture": False},
-            "raw": {"n_head_kv": (4, 6, 8), "num_kv_heads": (4, 6, 8)}, **RAW,
+            "raw": {"n_head_kv": (4, 6, 8, 10), "num_kv_heads": (4, 6, 8, 10)}, **RAW,
         },
     ],
     "FalconH1ForCausalLM": [
         {
-            "over": {"mamba_d_ssm": (128, 192, 384), "head_dim": (16, 24, 20)},
-            "raw": {"head_dim": (16, 24, 20)}, **RAW,
+            "over": {"mamba_d_ssm": (128, 96, 576, 320), "head_dim": (16, 24, 20, 12)},
+            "raw": {"head_dim": (16, 24, 20, 12)}, **RAW,
         }
     ],
-    "FalconMambaForCausalLM": [{"over": {"intermediate_size": (128, 192, 384), "expand": 2}}],
-    "MambaForCausalLM": [{"over": {"intermediate_size": (128, 192, 384), "expand": 2}}],
+    "FalconMambaForCausalLM": [{"over": {"intermediate_size": (128, 192, 384, 320), "expand": 2}}],
+    "MambaForCausalLM": [{"over": {"intermediate_size": (128, 192, 384, 320), "expand": 2}}],
     "Mamba2ForCausalLM": [
-        {"over": {"num_heads": (16, 12, 8), "head_dim": (8, 16, 48), "expand": 2, "hidden_size": (64, 96, 192)}}
+        {"over": {"num_heads": (16, 12, 8, 20), "head_dim": (8, 8, 72, 16), "expand": (2, 1, 3, 2)}}
     ],
     "Gemma3ForCausalLM": [{"files": TOKENIZER}],
     "Gemma3ForConditionalGeneration": [{"files": TOKENIZER}],
     "Gemma3TextModel": [{"files": TOKENIZER}],
     "Gemma4ForCausalLM": [
-        {"tag": tag, "files": TOKENIZER, "over": over, "raw": {"global_head_dim": (32, 28, 36), "num_global_key_value_heads": over.get("num_global_key_value_heads")}}
+        {"tag": tag, "files": TOKENIZER, "over": over, "raw": {"global_head_dim": (32, 28, 36, 20), "num_global_key_value_heads": over.get("num_global_key_value_heads")}}
         for tag, over in GEMMA4.items()
     ],
     "Gemma4ForConditionalGeneration": [
-        {"tag": tag, "files": TOKENIZER, "over": {"_text": over}, "raw": {"text": {"global_head_dim": (32, 28, 36), "num_global_key_value_heads": over.get("num_global_key_value_heads")}}}
+        {"tag": tag, "files": TOKENIZER, "over": {"_text": over}, "raw": {"text": {"global_head_dim": (32, 28, 36, 20), "num_global_key_value_heads": over.get("num_global_key_value_heads")}}}
         for tag, over in GEMMA4.items()
     ],
     "Gemma4UnifiedForConditionalGeneration": [
-        {"tag": tag, "files": TOKENIZER, "over": {"_text": over}, "raw": {"text": {"moe_intermediate_size": (32, 40, 56), "global_head_dim": (32, 28, 36), "num_global_key_value_heads": over.get("num_global_key_value_heads")}}}
+        {"tag": tag, "files": TOKENIZER, "over": {"_text": over}, "raw": {"text": {"moe_intermediate_size": (32, 40, 56, 44), "global_head_dim": (32, 28, 36, 20), "num_global_key_value_heads": over.get("num_global_key_value_heads")}}}
         for tag, over in GEMMA4.items()
     ],
     "GraniteMoeHybridForCausalLM": [
         {
             "tag": "attention only, dense", "when": [["layer_types", "lacks", "mamba", "linear_attention"], ["num_local_experts", "0"]],
-            "over": {**DENSE_GRANITE, "layer_types": ["attention"] * 4}, "raw": {"layer_types": ["attention"] * 4}, **RAW,
+            "over": {**DENSE_GRANITE, "layer_types": ["attention"] * 4, "position_embedding_type": "rope"}, "raw": {"layer_types": ["attention"] * 4}, **RAW,
         },
         {
             "tag": "attention only, experts", "when": [["layer_types", "lacks", "mamba", "linear_attention"]],
-            "over": {"layer_types": ["attention"] * 4}, "raw": {"layer_types": ["attention"] * 4}, **RAW,
+            "over": {"layer_types": ["attention"] * 4, "position_embedding_type": "rope"}, "raw": {"layer_types": ["attention"] * 4}, **RAW,
         },
         {
             "tag": "Mamba, dense", "when": [["num_local_experts", "0"]],
@@ -94,37 +99,38 @@ SPECIAL = {
         },
         {"tag": "Mamba, experts", "over": MAMBA, "raw": {"layer_types": MIXED}, **RAW},
     ],
-    "HunYuanDenseV1ForCausalLM": [{"over": {"head_dim": (16, 24, 20), "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}}}],
-    "HunYuanVLForConditionalGeneration": [{"over": {"_text": {"head_dim": (16, 24, 20), "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}}}}],
+    "HunYuanDenseV1ForCausalLM": [{"over": {"head_dim": (16, 24, 20, 12), "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}}}],
+    "HunYuanVLForConditionalGeneration": [{"over": {"_text": {"head_dim": (16, 24, 20, 12), "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}}}}],
     "Lfm2ForCausalLM": [{**FREE_LFM2, "over": {"layer_types": ["conv", "full_attention", "conv", "full_attention"]}}],
     "Lfm2Model": [{**FREE_LFM2}],
     "Lfm2MoeForCausalLM": [
         {"over": {"layer_types": ["conv", "full_attention", "conv", "full_attention"], "num_dense_layers": 2}}
     ],
     "MiniMaxM2ForCausalLM": [{"raw": {"rotary_dim": 8}, **RAW}],
-    "NemotronForCausalLM": [{"over": {"head_dim": (16, 24, 20)}}],
+    "NemotronForCausalLM": [{"over": {"head_dim": (16, 24, 20, 12)}}],
     "NemotronHForCausalLM": [
         {
             "tag": "dense", "when": [["num_experts_per_tok", "absent"]], **RAW,
-            "over": {"layers_block_type": ["mamba", "attention", "mlp", "mamba"]},
+            "over": {"layers_block_type": ["mamba", "attention", "mlp", "mamba"], **NEMOTRON},
             "raw": {"num_experts_per_tok": None, "n_routed_experts": None, "layers_block_type": None, "hybrid_override_pattern": "M*-M", "num_hidden_layers": 4},
         },
-        {"tag": "experts"},
+        {"tag": "experts", "over": NEMOTRON},
     ],
-    "Phi3ForCausalLM": [{}, ],
-    "MiMoV2FlashForCausalLM": [{"raw": {"swa_head_dim": (16, 24, 20), "swa_num_attention_heads": (4, 6, 8), "swa_v_head_dim": (14, 18, 30), "swa_num_key_value_heads": (2, 3, 2), "partial_rotary_factor": 0.5, "swa_rope_theta": 10000.0, "rope_theta": 10000.0, "hybrid_layer_pattern": [0, 1, 1, 0], "topk_method": "noaux_tc"}, **RAW}],
+    # Its GGUF can't say that there are fewer key-value heads, which no published model has.
+    "PhiForCausalLM": [{"tried": False}, {"traced": False, "over": {"num_key_value_heads": (4, 6, 8, 10)}}],
+    "MiMoV2FlashForCausalLM": [{"raw": {"swa_head_dim": (16, 24, 20, 12), "swa_num_attention_heads": (4, 6, 8, 10), "swa_v_head_dim": (14, 18, 30, 22), "swa_num_key_value_heads": (4, 6, 4, 10), "partial_rotary_factor": 0.5, "swa_rope_theta": 10000.0, "rope_theta": 10000.0, "hybrid_layer_pattern": [0, 1, 1, 1], "topk_method": "noaux_tc", "rope_parameters": None}, **RAW}],
     "MuseGlimmerForConditionalGeneration": [{"over": {"_vision_config": {"pos_emb_height": 4, "pos_emb_width": 4, "max_position_embeddings": 16}, "projector_hidden_size": 32, "out_hidden_size": 64}}],
     "Dots3NoteForCausalLM": [{"over": MLA}],
-    "Glm5NextForConditionalGeneration": [{"over": {"_text": MLA}}],
-    "Dots1ForCausalLM": [{"over": {"n_routed_experts": (5, 4, 6), "n_shared_experts": 1}}],
-    "GraniteSpeechForConditionalGeneration": [{"build": "GraniteForCausalLM", "skip": True}],
+    "Glm5NextForConditionalGeneration": [{"over": {"_text": {**MLA, "index_topk": 16, "qk_rope_head_dim": 0}}}],
+    "MiniMaxM3SparseForConditionalGeneration": [{**RAW, "raw": {"text": {"n_shared_experts": 1, "moe_layer_freq": [0, 1, 1, 1], "sparse_attention_config": {"sparse_num_index_heads": 2, "sparse_index_dim": 8, "sparse_topk_blocks": 2, "sparse_block_size": 16, "sparse_local_block": 1}}}}],
+    "Qwen4ExpForCausalLM": [{"over": QWEN4}], "Qwen4ExpForConditionalGeneration": [{"over": {"_text": QWEN4}}],
+    "Dots1ForCausalLM": [{"over": {"n_routed_experts": (5, 4, 6, 7), "n_shared_experts": 1}}],
+    "GraniteSpeechForConditionalGeneration": [{"skip": True}],
     "GraniteSpeechPlusForConditionalGeneration": [{"skip": True}],
     "JanusForConditionalGeneration": [{"skip": True}],
     "Qwen3OmniMoeForConditionalGeneration": [{"skip": True}],
     "Qwen3VLMoeForConditionalGeneration": [{"transposed_on_disk": ("experts.gate_up_proj", "experts.down_proj")}],
-    "Glm4vForConditionalGeneration": [{"when": NO_MROPE}],
-    "Glm4vMoeForConditionalGeneration": [{"when": NO_MROPE}],
-    "GlmOcrForConditionalGeneration": [{"when": NO_MROPE}],
+    "Glm4vForConditionalGeneration": GLM_V, "Glm4vMoeForConditionalGeneration": GLM_V, "GlmOcrForConditionalGeneration": GLM_V,
     "T5ForConditionalGeneration": [{"skip": True}],
     "PocketTTSModel": [{"skip": True}],
 }
@@ -134,6 +140,16 @@ SPECIAL = {
 OTHERS = ("HrmText", "Bert", "Camembert", "NomicBert", "Roberta", "T5", "UMT5", "Assistant", "PocketTTS", "Eagle", "DFlash", "EuroBert")
 
 
+# Classes whose model or GGUF takes hidden_size / num_attention_heads for the size of a head. So it is that at the fourth size.
+USUAL_HEADS = ("Granite", "Bamba", "GlmForCausalLM", "Glm4vFor", "Phi", "Qwen2VL", "Qwen2_5_VL")
+
+
+def with_usual_heads(variant):
+    head = {"head_dim": (16, 24, 20, 16)}
+    over = variant.get("over", {})
+    return {**variant, "over": {**head, **over, "_text": {**head, **over.get("_text", {})}}}
+
+
 def specifications(names):
     """Every variant to trace."""
     import transformers
@@ -141,13 +157,18 @@ def specifications(names):
     import remote
 
     for name in names:
-        if any(word in name for word in OTHERS) or name in remote.MODELS:
+        built = remote.ALIASES.get(name, name)
+        if any(word in name for word in OTHERS) or built in remote.MODELS:
             continue
-        if hasattr(transformers, name):
-            for variant in SPECIAL.get(name, [{}]):
-                if not variant.get("skip"):
-                    yield {"class": name, "free": PER_LAYER, **variant}
-    for name, variants in remote.MODELS.items():
+        if hasattr(transformers, built):
+            for variant in SPECIAL.get(built, [{}]):
+                if variant.get("skip"):
+                    continue
+                if built.startswith(USUAL_HEADS):
+                    variant = with_usual_heads(variant)
+                yield {"class": name, "free": PER_LAYER, "build": built, **variant}
+    aliases = {name: remote.MODELS[built] for name, built in remote.ALIASES.items() if built in remote.MODELS}
+    for name, variants in {**remote.MODELS, **aliases}.items():
         for variant in variants:
             yield {"class": name, **variant}
 

@@ -51,6 +51,9 @@ def write_model(class_name, directory, output, fuse=(), vocabulary=None):
             if vocabulary:
                 vocabulary(self)
 
+        def _get_suppress_tokens(self):
+            """Read from a tokenizer that tiny models don't have."""
+
     model = Model(
         Path(directory), gguf.LlamaFileType.ALL_F32, Path(output), eager=True, hparams=None,
         fuse_gate_up_exps="gate_up" in fuse, fuse_qkv="qkv" in fuse,

@@ -270,8 +270,80 @@ def cogvlm(c):
     return result
 
 
+def latent(c, path="self_attn", output="o_proj"):
+    """Latent attention without a query rank."""
+    h, n = c["hidden_size"], c["num_attention_heads"]
+    return [
+        (f"{path}.q_proj", n * (c["qk_nope_head_dim"] + c["qk_rope_head_dim"]), h),
+        (f"{path}.kv_a_proj_with_mqa", c["kv_lora_rank"] + c["qk_rope_head_dim"], h),
+        (f"{path}.kv_b_proj", n * (c["qk_nope_head_dim"] + c["v_head_dim"]), c["kv_lora_rank"]),
+        (f"{path}.{output}", h, n * c["v_head_dim"]),
+    ]
+
+
+def kimi_linear(c, index):
+    h, linear = c["hidden_size"], c["linear_attn_config"]
+    d, inner = linear["head_dim"], linear["num_heads"] * linear["head_dim"]
+    if index + 1 in linear["full_attn_layers"]:
+        result = latent(c)
+    else:
+        result = [(f"self_attn.{x}_proj", inner, h) for x in "qkv"]
+        result += [(f"self_attn.{x}_conv1d", inner, 4, "convolution") for x in "qkv"]
+        result += [
+            ("self_attn.f_a_proj", d, h), ("self_attn.f_b_proj", inner, d), ("self_attn.b_proj", linear["num_heads"], h),
+            ("self_attn.g_a_proj", d, h), ("self_attn.g_b_proj", inner, d), ("self_attn.o_proj", h, inner),
+        ]
+    if index < c["first_k_dense_replace"]:
+        return result + gated(c)
+    result += [("block_sparse_moe.gate", c["num_experts"], h)]
+    result += experts(c, "block_sparse_moe.experts", names=("w1", "w3", "w2"))
+    return result + gated(c, "block_sparse_moe.shared_experts", c["moe_intermediate_size"] * c["num_shared_experts"])
+
+
+def bailing3(c, index):
+    h, d = c["hidden_size"], c["head_dim"]
+    inner = c["num_attention_heads"] * d
+    if (index + 1) % c["layer_group_size"] == 0:
+        result = latent(c, "attention", "dense") + [("attention.g_proj", c["num_attention_heads"], h)]
+    else:
+        result = [(f"attention.{x}_proj", inner, h) for x in "qkv"]
+        result += [(f"attention.{x}_conv1d", inner, 4, "convolution") for x in "qkv"]
+        result += [
+            ("attention.f_proj", inner, h), ("attention.b_proj", c["num_attention_heads"], h),
+            ("attention.g_proj", inner, h), ("attention.o_proj", h, inner),
+        ]
+    if index < c["first_k_dense_replace"]:
+        return result + gated(c)
+    result += [("mlp.gate", c["num_experts"], h)] + experts(c)
+    return result + gated(c, "mlp.shared_experts", c["moe_shared_expert_intermediate_size"])
+
+
+def step(c, index):
+    """The experts of a layer are one weight of three dimensions, which PEFT adapts as a parameter called weight."""
+    sliding = c["layer_types"][index] == "sliding_attention"
+    sizes = c["attention_other_setting"] if sliding else c
+    heads = {**c, "num_attention_heads": sizes["num_attention_heads"], "num_key_value_heads": sizes["num_attention_groups"]}
+    result = attention(heads) + [("self_attn.g_proj", heads["num_attention_heads"], c["hidden_size"])]
+    if index < 1:
+        return result + gated(c)
+    result += [("moe.gate", c["moe_num_experts"], c["hidden_size"])]
+    result += [(n, c["moe_num_experts"], *shape, "ignored") for n, *shape in gated(c, "moe", c["moe_intermediate_size"])]
+    return result + gated(c, "share_expert", c["share_expert_dim"])
+
+
+def minimax(c, index):
+    h, inner = c["hidden_size"], c["num_attention_heads"] * c["head_dim"]
+    if c["attn_type_list"][index]:
+        result = attention(c)
+    else:
+        result = [("self_attn.qkv_proj", 3 * inner, h), ("self_attn.output_gate", inner, h), ("self_attn.out_proj", h, inner)]
+    result += [("block_sparse_moe.gate", c["num_local_experts"], h)]
+    return result + experts(c, "block_sparse_moe.experts", c["num_local_experts"], c["intermediate_size"], ("w1", "w3", "w2"))
+
+
 GPT = {"n_embd": (64, 96, 192), "n_head": (4, 6, 8), "n_layer": 4, "n_positions": 512, "vocab_size": (128, 160, 176), "layer_norm_epsilon": 1e-5}
 MIX = {**EXPERTS, **HEAD}
+LATENT = {"kv_lora_rank": (12, 20, 28), "qk_nope_head_dim": (18, 22, 26), "qk_rope_head_dim": (8, 12, 20), "v_head_dim": (14, 18, 30)}
 
 MODELS = {
     "ArcticForCausalLM": entry({"num_local_experts": (5, 4, 6), "num_experts_per_tok": 2}, model(arctic)),
@@ -311,4 +383,27 @@ MODELS = {
     "Spark2_5ForCausalLM": entry({**HEAD, "hidden_act": "gelu", "gate_attn_act_mode": "sigmoid", "headwise_attn_output_gate": True, "layer_types": ["sliding_attention", "full_attention"] * 2, "sliding_window": 32, "rope_parameters": {"full_attention": {"partial_rotary_factor": 1.0, "rope_theta": 1e4}, "sliding_attention": {"partial_rotary_factor": 1.0, "rope_theta": 1e4}}}, model(spark)),
     "MapleForCausalLM": entry({**MIX, "nope_on_global_attention": True, "sliding_window": 32, "layer_types": ["sliding_attention", "full_attention"] * 2}, model(mixture(0))),
     "CogVLMForCausalLM": entry({"num_key_value_heads": (4, 6, 8)}, model(cogvlm)),
+    "ChameleonForConditionalGeneration": entry({}, model(llama)),
+    "KimiLinearForCausalLM": entry({**LATENT, **EXPERTS, "num_key_value_heads": (4, 6, 8), "num_shared_experts": (1, 2, 3), "first_k_dense_replace": 1, "routed_scaling_factor": 2.4, "linear_attn_config": ({"full_attn_layers": [4], "kda_layers": [1, 2, 3], "head_dim": 16, "num_heads": 4, "short_conv_kernel_size": 4}, {"full_attn_layers": [4], "kda_layers": [1, 2, 3], "head_dim": 24, "num_heads": 6, "short_conv_kernel_size": 4}, {"full_attn_layers": [4], "kda_layers": [1, 2, 3], "head_dim": 20, "num_heads": 8, "short_conv_kernel_size": 4})}, model(kimi_linear)),
+    "BailingMoeV3ForCausalLM": entry({**LATENT, **MIX, "moe_shared_expert_intermediate_size": (48, 72, 80), "first_k_dense_replace": 1, "layer_group_size": 4, "no_kda_lora": True, "kda_safe_gate": True, "kda_lower_bound": -5.0, "gated_attention_proj_granularity_type": "head_wise", "short_conv_kernel_size": 4, "routed_scaling_factor": 2.5, "num_shared_experts": 1}, model(bailing3, embedding="model.word_embeddings")),
+    "Step3p5ForCausalLM": entry({**HEAD, "num_key_value_heads": None, "num_attention_groups": (2, 3, 2), "attention_other_setting": ({"num_attention_heads": 8, "num_attention_groups": 4}, {"num_attention_heads": 9, "num_attention_groups": 1}, {"num_attention_heads": 12, "num_attention_groups": 3}), "layer_types": ["full_attention", "sliding_attention"] * 2, "partial_rotary_factors": [0.5, 1.0] * 2, "sliding_window": 32, "moe_num_experts": (5, 4, 6), "moe_top_k": 2, "moe_intermediate_size": (32, 40, 56), "share_expert_dim": (48, 72, 80), "moe_layers_enum": "1,2,3"}, model(step)),
+    "MiniMaxText01ForCausalLM": entry({**HEAD, "attn_type_list": [0, 1, 0, 1], "num_local_experts": (5, 4, 6), "num_experts_per_tok": 2, "rotary_dim": 8, **{f"layernorm_{x}_{y}": 1.0 for x in ("full_attention", "linear_attention", "mlp") for y in ("alpha", "beta")}}, model(minimax)),
+}
+
+# Names that llama.cpp converts in the same way, of older checkpoints, of wrappers with a vision part, of fine-tunes.
+ALIASES = {
+    "ChatGLMForConditionalGeneration": "ChatGLMModel", "DotsOCRForCausalLM": "Qwen2ForCausalLM", "KORMoForCausalLM": "Qwen2ForCausalLM",
+    "Ernie4_5_ForCausalLM": "Ernie4_5ForCausalLM", "ExaoneMoEForCausalLM": "ExaoneMoeForCausalLM", "GrokForCausalLM": "Grok1ForCausalLM",
+    "Gemma3nForConditionalGeneration": "Gemma3nForCausalLM", "IQuestCoderForCausalLM": "LlamaForCausalLM",
+    "InternLM3ForCausalLM": "LlamaForCausalLM", "LLaMAForCausalLM": "LlamaForCausalLM", "VLlama3ForCausalLM": "LlamaForCausalLM",
+    "Sarashina2VisionForCausalLM": "LlamaForCausalLM",
+    "KimiVLForConditionalGeneration": "DeepseekV3ForCausalLM", "KimiK25ForConditionalGeneration": "DeepseekV3ForCausalLM",
+    "YoutuVLForConditionalGeneration": "YoutuForCausalLM", "KimiLinearModel": "KimiLinearForCausalLM", "LFM2ForCausalLM": "Lfm2ForCausalLM",
+    "LLaDAMoEModelLM": "LLaDAMoEModel", "MiMoV2ForCausalLM": "MiMoV2FlashForCausalLM", "MiniMaxM1ForCausalLM": "MiniMaxText01ForCausalLM", "OLMoForCausalLM": "OlmoForCausalLM",
+    "PLaMo2ForCausalLM": "Plamo2ForCausalLM", "PLaMo3ForCausalLM": "Plamo3ForCausalLM", "Phi4ForCausalLMV": "Phi3ForCausalLM",
+    "RWForCausalLM": "FalconForCausalLM", "StableLMEpochForCausalLM": "StableLmForCausalLM",
+    "LlavaStableLMEpochForCausalLM": "StableLmForCausalLM", "SarvamMoEForCausalLM": "BailingMoeV2ForCausalLM",
+    "Step3p7ForConditionalGeneration": "Step3p5ForCausalLM", "ChameleonForCausalLM": "ChameleonForConditionalGeneration",
+    "MambaLMHeadModel": "MambaForCausalLM", "StepVLForConditionalGeneration": "Qwen3ForCausalLM",
+    "modeling_grove_moe.GroveMoeForCausalLM": "GroveMoeForCausalLM", "modeling_sarvam_moe.SarvamMoEForCausalLM": "BailingMoeV2ForCausalLM",
 }

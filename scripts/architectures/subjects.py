@@ -20,7 +20,7 @@ TABLE = ROOT / "Sources" / "CArchitectureTable" / "architectures.json"
 LEFT_OUT = ("vision", "visual", "audio", "multi_modal", "projector", "merger", "lm_head", "embed", "altup", "conv1d")
 KEPT_SETTINGS = (
     "peft_type", "r", "lora_alpha", "target_modules", "target_parameters", "task_type", "peft_version", "rank_pattern",
-    "alpha_pattern",
+    "alpha_pattern", "use_rslora",
 )
 
 
@@ -36,7 +36,7 @@ def base_number(shape, seed):
 
 
 def refused_modules(class_name):
-    """The last names of modules whose tensors llama.cpp never applies an adapter to."""
+    """The modules, as patterns, whose tensors llama.cpp never applies an adapter to."""
     table = json.loads(TABLE.read_text())
     never = {item["neverApplied"]: set(item["tensors"]) for item in table["neverApplied"]}
     result = set()
@@ -44,7 +44,7 @@ def refused_modules(class_name):
         for index in row["rules"] if row["class"] == class_name else []:
             rule = table["rules"][index]
             if any(t["tensor"] in never.get(row["architecture"], ()) for t in rule["targets"]):
-                result.add(rule["module"].rpartition(".")[2])
+                result.add(rule["module"])
     return result
 
 
@@ -134,16 +134,17 @@ class TransformersSubject(Subject):
         linear = sorted(
             name for name, module in self.model.named_modules()
             if (isinstance(module, torch.nn.Linear) or type(module).__name__ == "Conv1D")
-            and not any(word in name for word in LEFT_OUT) and name.rpartition(".")[2] not in refused
+            and not any(word in name for word in LEFT_OUT) and trace.pattern(name)[0] not in refused
             and not any(re.search(p, name) for p in self.spec.get("unadapted", ()))
         )
         parameters = sorted({
             ".".join(name.split(".")[-2:]) for name, p in self.model.named_parameters()
             if p.ndim == 3 and "experts" in name and not any(word in name for word in LEFT_OUT)
+            and trace.pattern(name)[0] not in refused
         })
         return linear, parameters if experts else []
 
-    def adapted(self, rank, alpha, experts=True):
+    def adapted(self, rank, alpha, experts=True, **more):
         import peft
 
         linear, parameters = self.targets(experts)
@@ -154,7 +155,7 @@ class TransformersSubject(Subject):
 
         def wrapped():
             configuration = peft.LoraConfig(
-                r=rank, lora_alpha=alpha, init_lora_weights=False, task_type=task, **arguments
+                r=rank, lora_alpha=alpha, init_lora_weights=False, task_type=task, **arguments, **more
             )
             return peft.get_peft_model(self.model, configuration)
 
@@ -169,17 +170,17 @@ class TransformersSubject(Subject):
         adapted.peft_config["default"].base_model_name_or_path = "test/base"
         return adapted
 
-    def adapt(self, rank, alpha, name):
+    def adapt(self, rank, alpha, name, **more):
         import peft
         import torch
         from safetensors.numpy import load_file
 
-        adapted = self.adapted(rank, alpha)
+        adapted = self.adapted(rank, alpha, **more)
         adapted.save_pretrained(self.directory / name, save_embedding_layers=False)
         path = self.directory / name / "adapter_model.safetensors"
         tensors = {n: number(n, t.size).reshape(t.shape) for n, t in load_file(path).items()}
         loaded = peft.utils.set_peft_model_state_dict(adapted, {n: torch.tensor(t) for n, t in tensors.items()})
-        assert not loaded.unexpected_keys, loaded.unexpected_keys
+        assert not loaded.unexpected_keys, f"PEFT doesn't load the names that it saved: {loaded.unexpected_keys[0]}"
         merged = adapted.merge_and_unload()
         part = self.directory / f"merged-{name}"
         merged.save_pretrained(part)
@@ -223,7 +224,7 @@ class StateSubject(Subject):
         for weight, kind in self.kinds.items():
             module = weight.removesuffix(".weight")
             leaf = module.rpartition(".")[2]
-            if kind not in ("linear", "conv1d") or not weight.endswith(".weight") or leaf in refused:
+            if kind not in ("linear", "conv1d") or not weight.endswith(".weight") or {trace.pattern(module)[0], module} & refused:
                 continue
             if trace.pattern(module)[0] not in tabled and module not in tabled or any(word in module for word in LEFT_OUT):
                 continue

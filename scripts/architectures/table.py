@@ -31,6 +31,8 @@ def variants(only, cache):
             item = json.loads(line)
             known[(item["class"], item["tag"])] = item
     for spec in models.specifications(reference.names()):
+        if not spec.get("traced", True):
+            continue
         key = (spec["class"], spec.get("tag", ""))
         if only and spec["class"] not in only and key in known:
             yield spec, known[key]
@@ -45,9 +47,10 @@ def variants(only, cache):
         known[key] = result
         note = result.get("error") or result["sizes"][0]["architecture"]
         print(f"{key[0]} {key[1]}: {note} ({time.time() - started:.1f} s)", file=sys.stderr, flush=True)
+        if cache:
+            with open(cache, "a") as file:
+                file.write(json.dumps(result) + "\n")
         yield spec, result
-    if cache:
-        Path(cache).write_text("".join(json.dumps(v) + "\n" for v in known.values()))
 
 
 def build(only, cache):
@@ -75,7 +78,8 @@ def build(only, cache):
         size = result["sizes"][0]
         row_key = (spec["class"], json.dumps(spec.get("when", [])))
         row = rows.setdefault(row_key, {
-            "class": spec["class"], "modelType": size["modelType"], "architecture": size["architecture"],
+            "class": spec["class"], "modelType": None if spec.get("build", spec["class"]) != spec["class"] else size["modelType"],
+            "architecture": size["architecture"],
             "tiesEmbeddings": size["ties"], "when": spec.get("when", []), "defaults": {}, "rules": [],
         })
         assert row["architecture"] == size["architecture"], row_key

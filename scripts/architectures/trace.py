@@ -133,7 +133,7 @@ def flat_fields(configuration):
             value = value[0]
         if isinstance(value, int) and not isinstance(value, bool):
             result[key] = value
-        elif isinstance(value, dict) and key in ("attn_config", "ffn_config"):
+        elif isinstance(value, dict) and key in ("attn_config", "ffn_config", "attention_other_setting", "linear_attn_config"):
             result |= {f"{key}.{k}": v for k, v in value.items() if isinstance(v, int) and not isinstance(v, bool)}
     return result
 

@@ -57,6 +57,13 @@ extension BoundAdapter {
   private static func check(_ member: Member, path: String) throws(AdapterError) {
     let (pair, rank) = (member.pair, member.scaling.rank)
     guard member.rank != rank else { return }
+    if case .experts(let experts) = member.module.kind {
+      throw AdapterError(
+        .wrongRank, path: path, place: "module \(pair.module)",
+        problem:
+          "its rank is \(member.rank) for each of the base's \(experts.count) experts, but adapter_config.json says \(rank)",
+        remedy: "correct r or rank_pattern, or give a base with as many experts as the adapter has")
+    }
     let isTransposed = pair.a.shape.dimensions[1] == rank && pair.b.shape.dimensions[0] == rank
     throw AdapterError(
       .wrongRank, path: path, place: "module \(pair.module)",

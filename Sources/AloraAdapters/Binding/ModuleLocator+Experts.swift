@@ -27,10 +27,19 @@ extension ModuleLocator {
     let parameter = targeted[targeted.count - 1 - depth]
     try checkApplied(parameter)
     try checkActivation(parameter)
-    guard case .experts(let experts) = parameter.kind, pair.a.shape.rowCount.isMultiple(of: experts.count) else {
+    let (count, rank) = (parameter.expertCount, try matcher.scaling(ofModule: patternName(pair, parameter)).rank)
+    let own = pair.a.shape.rowCount.quotientAndRemainder(dividingBy: max(rank, 1))
+    // Twice as many can also be a wrong rank, which is compared later.
+    guard own.remainder != 0 || own.quotient.isMultiple(of: count) else {
       throw error(
         .wrongShape, pair,
-        "its rank of \(pair.a.shape.rowCount) isn't a multiple of the base's \(parameter.expertCount) experts",
+        "lora_A has \(pair.a.shape.rowCount) rows, which are \(own.quotient) experts of rank \(rank); the base has \(count)",
+        adapter.baseRemedy)
+    }
+    guard pair.a.shape.rowCount.isMultiple(of: count) else {
+      throw error(
+        .wrongShape, pair,
+        "lora_A has \(pair.a.shape.rowCount) rows, which the base's \(count) experts can't share evenly",
         adapter.baseRemedy)
     }
     let layouts = pair.expertLayouts(of: parameter)
@@ -46,9 +55,12 @@ extension ModuleLocator {
 
   func checkApplied(_ module: WeightModule) throws(AdapterError) {
     guard use == .factors, let tensor = base.neverApplied(among: module.targets.map(\.tensorName)).first else { return }
+    // Experts' weights are on the list only if llama.cpp adds the adapter's part without the scales of the experts.
+    let isUnscaled = tensor.contains("_exps.")
     throw AdapterError(
       .neverApplied, path: adapter.weightsPath, place: "module \(module.name)",
-      problem: "llama.cpp loads adapters for \(tensor) of \(base.architectureName) models and never applies them",
+      problem: "llama.cpp loads adapters for \(tensor) of \(base.architectureName) models "
+        + (isUnscaled ? "and applies them without the experts' scales" : "and never applies them"),
       remedy: adapter.remedies.isActivated
         ? "train without this module" : .either(["train without this module", .mergeAdapter]))
   }

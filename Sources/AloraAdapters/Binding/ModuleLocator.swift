@@ -131,6 +131,12 @@ struct ModuleLocator {
           + "(vision, audio or projector), and the base (\(description)) is a text model",
         isAll ? "train the language model's modules" : .leaveOutTowers)
     }
+    if let (expert, count) = missingExpert(pair) {
+      return error(
+        .unknownModule, pair,
+        "it is part of expert \(expert), but the base (\(description)) has only experts 0 to \(count - 1)",
+        adapter.baseRemedy)
+    }
     if let wrapper = unknownWrapper(pair) {
       return error(
         .unknownModule, pair,
@@ -145,6 +151,18 @@ struct ModuleLocator {
         ? "the base (\(description)) has no such module"
         : "the base (\(description)) has no such module, nor any other of the adapter's \(adapter.pairs.count)",
       adapter.baseRemedy)
+  }
+
+  /// The number of an expert that the base doesn't have, if it has others of this name.
+  private func missingExpert(_ pair: FactorPair) -> (expert: Int, count: Int)? {
+    var parts = pair.module.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard let place = parts.lastIndex(where: { Int($0) != nil }), let expert = Int(parts[place]) else { return nil }
+    parts[place] = "0"
+    guard let first = baseModule(of: pair, named: parts.joined(separator: ".")),
+      case .expert(_, let count) = first.kind,
+      expert >= count
+    else { return nil }
+    return (expert, count)
   }
 
   /// The part of a module's name without which the base has the module: all up to PEFT's prefix, or else the shortest one.

@@ -24,7 +24,9 @@ extension Architecture {
       return ConfiguredArchitecture(wrapped, text ?? json, outer: json)
     }
     if let known = all.first(where: { $0.isNamed(by: classes, modelType) }) {
-      return ConfiguredArchitecture(known, json, outer: nil)
+      // A wrapper's bare model, such as Qwen2VLModel, may have the name of its text model.
+      let isWrapper = try text?.kind == .object && json[optional: "hidden_size"] == nil
+      return ConfiguredArchitecture(known, isWrapper ? text ?? json : json, outer: isWrapper ? json : nil)
     }
     // Another wrapper: what its text part says of itself decides.
     if let text, modelType != "paligemma" {

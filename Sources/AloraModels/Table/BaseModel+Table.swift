@@ -4,7 +4,7 @@ internal import AloraJSON
 internal import AloraTensors
 
 extension ArchitectureTable {
-  /// The row that describes a configuration: of the first class that it names, or of its model type.
+  /// The row that describes a configuration: of the first class that it names, of its text part, or of its model type.
   func row(configuration json: JSON) throws -> Row? {
     let classes = try json[optional: "architectures"]?.elements().map { try $0.string() } ?? []
     // Each is searched for in the whole table; real configurations name one or two.
@@ -14,9 +14,23 @@ extension ArchitectureTable {
         if !rows.isEmpty { return try first(of: rows, json) }
       }
     }
+    // Another wrapper: llama.cpp converts what its text part says. PaliGemma's text model sees its prompt as a whole.
+    if let text = try json[optional: "text_config"], text.kind == .object,
+      try json[optional: "model_type"]?.string() != "paligemma"
+    {
+      return try row(configuration: text)
+    }
     // An unknown class is another model, even if its type is known.
     guard classes.isEmpty, let modelType = try json[optional: "model_type"]?.string() else { return nil }
     return try first(of: rows(modelType: modelType), json)
+  }
+
+  /// The rules of every class that becomes that GGUF architecture, each once.
+  func rules(architecture: String) throws -> [Rule] {
+    var known: Set<Int> = []
+    return try rows(architecture: architecture).flatMap { row in
+      try rules(of: row.with(ruleIndexes: row.ruleIndexes.filter { known.insert($0).inserted }))
+    }
   }
 
   /// The class with the same weights and a language model's head: `Qwen3MoeModel` is a part of `Qwen3MoeForCausalLM`.
@@ -35,6 +49,14 @@ extension ArchitectureTable {
   }
 }
 
+extension ArchitectureTable.Row {
+  fileprivate func with(ruleIndexes: [Int]) -> Self {
+    Self(
+      huggingFaceName: huggingFaceName, modelType: modelType, name: name, conditions: conditions, defaults: defaults,
+      tiesEmbeddings: tiesEmbeddings, ruleIndexes: ruleIndexes)
+  }
+}
+
 extension TableModules {
   init(
     _ table: ArchitectureTable, row: ArchitectureTable.Row, configuration json: JSON, _ hyperparameters: Hyperparameters
@@ -42,17 +64,20 @@ extension TableModules {
     let fields = try ConfigurationFields(json: json, defaults: row.defaults)
     self.init(
       rules: try table.rules(of: row), layerCount: hyperparameters.layerCount,
-      tiesEmbeddings: hyperparameters.tiesEmbeddings, tensors: nil, field: { name, _ in fields.integer(name) },
+      tiesEmbeddings: hyperparameters.tiesEmbeddings, tensors: nil,
+      rotaryOrder: try RowPermutation(configuration: json, fields, architecture: row.name),
+      field: { name, _ in fields.integer(name) },
       factor: { fields.number($0) })
   }
 
   init(
     _ rules: [ArchitectureTable.Rule], gguf file: GGUFFileSet, architecture: String, _ hyperparameters: Hyperparameters
-  ) {
+  ) throws {
     let fields = GGUFFields(file, architecture: architecture)
     self.init(
       rules: rules, layerCount: hyperparameters.layerCount, tiesEmbeddings: hyperparameters.tiesEmbeddings,
-      tensors: BaseTensors(file), field: { fields.integer($0, layer: $1) }, factor: { _ in nil })
+      tensors: BaseTensors(file), rotaryOrder: try RowPermutation(gguf: file, fields, architecture: architecture),
+      field: { fields.integer($0, layer: $1) }, factor: { _ in nil })
   }
 }
 
@@ -72,18 +97,12 @@ extension BaseModel {
   init(
     _ rules: [ArchitectureTable.Rule], gguf file: GGUFFileSet, architecture: String, objection: ArchitectureError
   ) throws {
-    // With M-RoPE, llama.cpp reorders the rotary rows of q and k. The table has no rule for that.
-    if ["glm4", "glm4moe"].contains(architecture), file.metadata["\(architecture).rope.dimension_sections"] != nil {
-      throw ArchitectureError(
-        .unsupportedVariant, path: file.path, place: "\(architecture).rope.dimension_sections",
-        problem: "adapters of GLM models with M-RoPE can't be converted yet")
-    }
     if Self.haveFactors(rules) { throw Self.lacksFactors(architecture, file.path) }
     let hyperparameters = try Hyperparameters(tableGGUF: file, architecture: architecture)
     self.init(
       path: file.path, statedName: StatedName(file.metadata), architectureName: architecture,
       hyperparameters: hyperparameters,
-      table: TableModules(rules, gguf: file, architecture: architecture, hyperparameters),
+      table: try TableModules(rules, gguf: file, architecture: architecture, hyperparameters),
       objection: objection)
   }
 

@@ -83,6 +83,14 @@ struct BaseTensors: Sendable {
         let heads = target.rows.count / headDimension
         return ElementOrder(
           [(start, [(heads, headDimension), (headDimension / 2, 1), (2, headDimension / 2)])], extent: extent)
+      case .pairsToHalves(let headDimension, let rotaryDimension):
+        let half = rotaryDimension / 2
+        return ElementOrder(
+          stride(from: start, to: target.rows.upperBound, by: headDimension).flatMap { head in
+            [(head, [(half, 2)]), (head + 1, [(half, 2)])]
+              + (rotaryDimension < headDimension
+                ? [(head + rotaryDimension, [(headDimension - rotaryDimension, 1)])] : [])
+          }, extent: extent)
       }
     }
     guard orders.count == targets.count, let order = ElementOrder.joined(orders, extent: extent) else { return nil }

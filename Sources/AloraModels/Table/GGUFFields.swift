@@ -21,8 +21,12 @@ struct GGUFFields: Sendable {
       "attention.head_count": ["num_attention_heads", "n_head", "n_heads", "num_heads"],
       "attention.head_count_kv": [
         "num_key_value_heads", "num_kv_heads", "n_kv_heads", "multi_query_group_num", "num_query_groups",
-        "attn_config.kv_n_heads",
+        "num_attention_groups", "attn_config.kv_n_heads",
       ],
+      "attention.value_length": ["v_head_dim"], "attention.q_lora_rank": ["q_lora_rank"],
+      "attention.indexer.head_count": ["indexer_n_heads", "index_n_heads"],
+      "attention.indexer.key_length": ["indexer_head_dim", "index_head_dim"],
+      "attention.kv_lora_rank": ["kv_lora_rank"], "rope.dimension_count": ["qk_rope_head_dim"],
       "attention.key_length": ["head_dim", "kv_channels", "hidden_size_per_head"],
       "feed_forward_length": ["intermediate_size", "n_inner", "ffn_hidden_size", "d_ff", "mlp_hidden_size"],
       "expert_feed_forward_length": ["moe_intermediate_size", "moe_ffn_hidden_size", "ffn_config.ffn_hidden_size"],
@@ -44,7 +48,11 @@ struct GGUFFields: Sendable {
   func integer(_ name: String, layer: Int?) -> Int? {
     switch name {
     case "vocab_size": return file.tensor(named: "token_embd.weight")?.shape.dimensions.first
-    case "linear_value_head_dim":
+    case "mamba_expand", "expand":
+      guard let inner = number("ssm.inner_size", layer), let hidden = number("embedding_length", layer), hidden > 0
+      else { return nil }
+      return inner / hidden
+    case "linear_value_head_dim", "mamba_d_head", "mamba_head_dim":
       guard let inner = number("ssm.inner_size", layer), let heads = number("ssm.time_step_rank", layer), heads > 0
       else { return nil }
       return inner / heads
@@ -57,6 +65,14 @@ struct GGUFFields: Sendable {
     {
       return number
     }
+    // Some converters state no width of shared experts.
+    if key == "expert_shared_feed_forward_length", let layer,
+      let gate = file.tensor(named: "blk.\(layer).ffn_gate_shexp.weight"), gate.shape.rank == 2
+    {
+      return gate.shape.dimensions[0]
+    }
+    // Latent attention states both the widths that it computes with and those of its heads.
+    if name == "v_head_dim", let number = number("attention.value_length_mla", layer) { return number }
     if let number = number(key, layer) { return number }
     switch key {
     case "attention.key_length":

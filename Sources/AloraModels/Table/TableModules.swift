@@ -13,12 +13,14 @@ struct TableModules: Sendable {
   private let field: Field
   fileprivate let factor: @Sendable (String) -> Double?
   private let tensors: BaseTensors?
+  private let rotaryOrder: RowPermutation
 
   /// - Parameters:
   ///   - tensors: the base's tensors, if they are known; they decide which rules apply.
+  ///   - rotaryOrder: the order of the rows of queries and keys that a rule has without an order.
   init(
     rules: [ArchitectureTable.Rule], layerCount: Int, tiesEmbeddings: Bool, tensors: BaseTensors?,
-    field: @escaping Field, factor: @escaping @Sendable (String) -> Double?
+    rotaryOrder: RowPermutation, field: @escaping Field, factor: @escaping @Sendable (String) -> Double?
   ) {
     var found: [String: [ArchitectureTable.Rule]] = [:]
     var patterns: [String] = []
@@ -32,6 +34,7 @@ struct TableModules: Sendable {
     self.layerCount = layerCount
     self.tiesEmbeddings = tiesEmbeddings
     self.tensors = tensors
+    self.rotaryOrder = rotaryOrder
     self.field = field
     self.factor = factor
   }
@@ -43,13 +46,24 @@ struct TableModules: Sendable {
     let name = ModuleName(path)
     if let layer = name.layer, layer >= layerCount { return nil }
     var first: WeightModule?
-    for rule in rules[name.pattern] ?? [] {
+    for rule in rules[name.pattern] ?? unstacked(name.pattern) {
       guard let module = module(rule, layer: name.layer, expert: name.expert, extents: extents) else { continue }
       guard let extents else { return module }
       if module.outputCount == extents.out, module.inputCount == extents.in { return module }
       first = first ?? module
     }
     return first
+  }
+
+  /// Rules for modules that the table has otherwise. Unsloth has a module for each slice of a parameter of experts,
+  /// `experts.gate_up_projs.7` for slice 7 of `experts.gate_up_proj`, and the router's weight in `router.linear`.
+  ///
+  /// Source: unsloth-zoo `gpt_oss.py` (`GptOssExpertsBnb4bit`).
+  private func unstacked(_ pattern: String) -> [ArchitectureTable.Rule] {
+    func named(_ suffix: String) -> [ArchitectureTable.Rule] {
+      pattern.hasSuffix(suffix) ? rules[String(pattern.dropLast(suffix.count))] ?? [] : []
+    }
+    return named("s.{expert}").compactMap(\.ofOneExpert) + named(".linear").filter { $0.module.hasSuffix(".router") }
   }
 
   /// The module's parameters that hold experts, in the module's order.
@@ -246,6 +260,9 @@ struct TableModules: Sendable {
       } else {
         permutation = .order(order)
       }
+    } else if target.tensor.hasSuffix(".attn_q") || target.tensor.hasSuffix(".attn_k") {
+      guard out.isMultiple(of: rotaryOrder.blockRowCount) else { return nil }
+      permutation = rotaryOrder
     }
     var columns = RowPermutation.none
     if let segments = target.columns {
@@ -281,5 +298,16 @@ extension WeightTarget {
   /// The target of a token embedding, whose rows are counted along the hidden size.
   fileprivate func embedding(hidden: Int) -> WeightTarget {
     WeightTarget(tensorName: tensorName, rows: 0..<hidden, permutation: .none, columns: .none, factors: factors)
+  }
+}
+
+extension ArchitectureTable.Rule {
+  /// The rule of the module that one expert has in place of a slice; nil if this isn't a parameter of experts.
+  fileprivate var ofOneExpert: Self? {
+    guard kind == .experts else { return nil }
+    return Self(
+      module: module + "s.{expert}", kind: .expert, outputCount: outputCount, inputCount: inputCount,
+      expertCount: expertCount, isTransposed: false, isMarkedTransposed: false, isInSomeLayers: isInSomeLayers,
+      targets: targets)
   }
 }
