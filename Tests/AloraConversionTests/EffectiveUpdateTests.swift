@@ -15,7 +15,7 @@ import Testing
 
   @Test func thereAreCases() { #expect(Self.cases.count >= 7) }
 
-  /// alpha / r · B · A, as llama.cpp computes it, against PEFT's own `get_delta_weight`.
+  /// alpha / r · B · A, as llama.cpp computes it, against every fourth row of PEFT's own `get_delta_weight`.
   ///
   /// The tolerance bounds the rounding to f32. An update is a sum of r products. PEFT rounds every product, every partial
   /// sum, and the scaling; a folded factor rounds each element of B once more. Each rounding changes the result by at most
@@ -32,10 +32,10 @@ import Testing
         let a = try matrix("\(array.name).lora_a", file)
         let b = try matrix("\(array.name).lora_b", file)
         let expected = try effective.floats(named: array.name)
-        #expect(array.shape.dimensions == [b.rows, a.columns])
+        #expect(array.shape.dimensions == [(b.rows + 3) / 4, a.columns])
         let scale = alpha / Float(b.columns)
         var worst = 0.0
-        for row in 0..<b.rows {
+        for row in stride(from: 0, to: b.rows, by: 4) {
           for column in 0..<a.columns {
             var (sum, magnitude) = (0.0, 0.0)
             for k in 0..<b.columns {
@@ -43,7 +43,7 @@ import Testing
               sum += product
               magnitude += abs(product)
             }
-            let delta = abs(Double(scale) * sum - Double(expected[row * a.columns + column]))
+            let delta = abs(Double(scale) * sum - Double(expected[row / 4 * a.columns + column]))
             worst = max(worst, delta / max(Double(abs(scale)) * magnitude * 0x1p-24, .leastNormalMagnitude))
           }
         }

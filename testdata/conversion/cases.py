@@ -30,7 +30,7 @@ TOKENIZERS = {"llama-bos": True, "llama-no-bos": False}  # base directory → ad
 
 def case(base, targets=ALL, r=4, alpha=8, dtype="float32", legacy=None, effective=False, keep=False, rewrite=None, card=None,
          wrong=None, **peft):
-    """`effective`: store PEFT's update; `keep`: store the reference's f32 file; `rewrite`: how the saved tensors are respelt;
+    """`effective`: store every fourth row of PEFT's update; `keep`: store the reference's f32 file; `rewrite`: how the saved tensors are respelt;
     `card`: text of a README.md; `wrong`: what the automatic comparison cannot see."""
     return dict(base=base, targets=targets, r=r, alpha=alpha, dtype=dtype, legacy=legacy, effective=effective, keep=keep,
                 rewrite=rewrite, card=card, wrong=wrong, peft=peft)
