@@ -51,4 +51,15 @@ package struct CompletionAnswer: Hashable, Sendable {
     self.candidates = candidates
     self.cachedTokenCount = cachedTokenCount
   }
+
+  /// The root mean square of the differences at the tokens that both name; infinite if there are none.
+  ///
+  /// Units: nats.
+  func difference(from other: CompletionAnswer) -> Double {
+    let values = Dictionary(candidates.map { ($0.token, $0.logProbability) }) { first, _ in first }
+    let squares = other.candidates.compactMap { candidate in
+      values[candidate.token].map { ($0 - candidate.logProbability) * ($0 - candidate.logProbability) }
+    }
+    return squares.isEmpty ? .infinity : (squares.reduce(0, +) / Double(squares.count)).squareRoot()
+  }
 }

@@ -137,9 +137,15 @@ package struct ServerCheck {
       }
       var answered: [(probe: ServerProbe, answer: CompletionAnswer)] = []
       var refusals: [String] = []
+      var differences: [Double] = []
       for probe in plan.probes {
         do throws(ServerError) {
-          if let answer = try ask(probe, &session) { answered.append((probe, answer)) }
+          // The same prompt before another adapter leaves anything: the server's own answer is nearer than the reference.
+          let fresh = plan.other == nil ? nil : try answerWithoutCache(probe, &session)
+          if let answer = try ask(probe, &session) {
+            answered.append((probe, answer))
+            if let fresh { differences.append(fresh.difference(from: answer)) }
+          }
         } catch {
           // Nothing would activate the adapter, and a server may say so; or its second endpoint isn't llama-server's.
           guard plan.kind == .none || plan.kind == .openAI, let status = error.status, (400..<500).contains(status)
@@ -159,12 +165,23 @@ package struct ServerCheck {
       } else {
         plan.probes = answered.map(\.probe)
         try session.judge(plan, answered.map(\.answer))
+        session.judge(differences)
       }
     }
     return Report(
       engineName: type(of: server).engineName, address: server.address, properties: properties, adapter: chosen,
       noise: session.noise, verdicts: session.verdicts, requestCount: session.requestCount,
       hasCacheControl: server.capabilities.contains(.cacheControl))
+  }
+
+  private func answerWithoutCache(
+    _ probe: ServerProbe, _ session: inout ServerSession
+  ) throws(ServerError) -> CompletionAnswer? {
+    var request = probe.request
+    request.reusesCache = false
+    request.group = session.requestCount
+    session.requestCount += 1
+    return try server.answer(request)
   }
 
   /// The answer to a probe; nil if the server gives no probabilities and can't be made to.

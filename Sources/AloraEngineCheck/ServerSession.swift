@@ -37,6 +37,18 @@ struct ServerSession {
     if plan.kind == .middle { try judgeScaling(plan, answers, fit) }
   }
 
+  /// Two answers of one server to a prompt may differ by this much, by the way it divides the prompt.
+  ///
+  /// Units: nats.
+  private static let ownDifference = 0.02
+
+  /// Judges how much the answers of the last check differ from those to the same prompts without anything before them.
+  mutating func judge(_ differences: [Double]) {
+    guard !differences.isEmpty, let last = verdicts.last else { return }
+    let mean = (differences.reduce(0) { $0 + $1 * $1 } / Double(differences.count)).squareRoot()
+    if mean > max(Self.ownDifference, 2 * noise) { verdicts[verdicts.count - 1] = last.differing(by: mean) }
+  }
+
   mutating func skip(_ plan: ServerCheckPlan, _ reason: ServerCheckPlan.SkipReason) {
     verdicts.append(
       ServerVerdict(plan.kind, .skipped, .skipped(reason), expected: EngineHypothesis(plan.expected)))

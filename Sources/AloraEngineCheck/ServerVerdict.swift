@@ -22,6 +22,8 @@ package struct ServerVerdict: Hashable, Sendable {
     case scaling(ScalingFit)
     /// The server refuses prompts without the invocation, instead of answering as the base.
     case refused
+    /// The server's own answers to the same prompts differ if nothing comes before them. Units: nats.
+    case differsFromFresh(Double)
     case skipped(ServerCheckPlan.SkipReason)
   }
 
@@ -54,8 +56,8 @@ package struct ServerVerdict: Hashable, Sendable {
   }
 
   package let kind: ServerCheckPlan.Kind
-  package let outcome: Outcome
-  package let conclusion: Conclusion
+  package private(set) var outcome: Outcome
+  package private(set) var conclusion: Conclusion
   package let expected: EngineHypothesis
   /// Nil for a skipped check.
   package let fit: EngineFit?
@@ -106,5 +108,13 @@ package struct ServerVerdict: Hashable, Sendable {
       (outcome, conclusion) = (.undecided, .ambiguous)
     }
     self.notes = outcome == .passed ? notes.filter { $0 == .nothingReused } : notes
+  }
+
+  /// The same check, failed because its answers depend on what came before.
+  func differing(by nats: Double) -> ServerVerdict {
+    var verdict = self
+    (verdict.outcome, verdict.conclusion) = (.failed, .differsFromFresh(nats))
+    verdict.notes = [.otherAdapterMayBeKept] + notes.filter { if case .reusedTokens = $0 { true } else { false } }
+    return verdict
   }
 }

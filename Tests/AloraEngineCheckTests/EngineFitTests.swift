@@ -43,6 +43,24 @@ import Testing
     #expect(verdict(1, 0.9).conclusion == .unexplained(nearest: EngineHypothesis(.shifted(-1))))
   }
 
+  @Test func answersThatDependOnWhatCameBeforeAreAFailure() {
+    func answer(_ values: [Int: Double]) -> CompletionAnswer {
+      CompletionAnswer(
+        candidates: values.sorted { $0.key < $1.key }.map { .init(token: $0.key, logProbability: $0.value) },
+        cachedTokenCount: nil)
+    }
+    let fresh = answer([1: -1, 2: -2, 3: -5])
+    #expect(fresh.difference(from: fresh) == 0)
+    #expect(fresh.difference(from: answer([1: -1.3, 2: -2.4, 9: -1])) > 0.35)
+    #expect(fresh.difference(from: answer([9: -1])) == .infinity)
+    let expected = EngineHypothesis(.shifted(0))
+    let passed = ServerVerdict(
+      .otherThenAdapter, expected: expected, fit: fit([(.shifted(0), [0.1]), (.off, [2])], noise: 0.1))
+    let failed = passed.differing(by: 0.4)
+    #expect(passed.outcome == .passed && failed.outcome == .failed && failed.notes == [.otherAdapterMayBeKept])
+    #expect(failed.conclusion == .differsFromFresh(0.4) && failed.fit == passed.fit)
+  }
+
   @Test func theLowestPointOfAParabolaIsFound() {
     let factors = [0.5, 0.8, 1.0, 1.3, 2.0]
     for lowest in [0.9, 1.0, 1.1] {

@@ -35,7 +35,13 @@ def fault(check):
     """What the answers of a check that didn't pass fit."""
     if check["conclusion"] == "other":
         return check["compatible"][0]["text"]
-    return {"unexplained": "unexplained", "ambiguous": "undecided", "other-base": "another base"}.get(check["conclusion"], check["detail"])
+    words = {
+        "unexplained": "unexplained",
+        "ambiguous": "undecided",
+        "other-base": "another base",
+        "differs-from-fresh": "keys and values of the other adapter kept",
+    }
+    return words.get(check["conclusion"], check["detail"])
 
 
 def cell(check, right):

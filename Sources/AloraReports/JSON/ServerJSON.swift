@@ -72,6 +72,7 @@ extension ServerVerdict.Conclusion {
     case .otherBase: "adapter-on-base"
     case .scaling: "scaling"
     case .refused: "refused"
+    case .differsFromFresh: "differs-from-fresh"
     case .skipped: "skipped"
     }
   }

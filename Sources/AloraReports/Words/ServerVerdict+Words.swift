@@ -79,6 +79,8 @@ extension ServerVerdict {
         ? "× \(Figure(fit.value)) fits best, but \(fit.fittingCount) of \(fit.triedCount) factors fit"
         : "× \(Figure(fit.value)) fits best; × \(Figure(fit.lower)) and × \(Figure(fit.upper)) don't fit"
     case .refused: "the server refuses a prompt without the invocation"
+    case .differsFromFresh(let nats):
+      "the answers are \(Figure(nats)) nats from the server's own without a request before them"
     case .skipped(let reason): reason.text
     }
   }

@@ -885,7 +885,7 @@ class ServerCheck:
     compatible: tuple[ServerCheckExpected, ...]
     #: From the best to the worst.
     fits: tuple[ServerCheckFit, ...]
-    conclusion: Literal["expected", "other", "ambiguous", "unexplained", "other-base", "adapter-on-base", "scaling", "refused", "skipped"]
+    conclusion: Literal["expected", "other", "ambiguous", "unexplained", "other-base", "adapter-on-base", "scaling", "refused", "differs-from-fresh", "skipped"]
     notes: tuple[Literal["invocation-missed-before-its-last-token", "same-without-cache", "other-adapter-may-be-kept", "nothing-reused", "reused-tokens"], ...]
     #: How many of each prompt's tokens came from the server's cache.
     reused: tuple[ServerCheckReused, ...]
