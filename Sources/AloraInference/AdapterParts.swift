@@ -28,7 +28,8 @@ struct AdapterParts {
     private func divided(_ values: [Float], firstRow: Int) -> [Float] {
       let factors = divisors.flatMap { [Float](repeating: Float($0.value), count: $0.rowCount) }
       return values.enumerated().map { index, value in
-        let factor = factors[firstRow + index / rank]
+        // An embedding's are all the same, and counted along its tokens.
+        let factor = factors[isEmbedding ? 0 : firstRow + index / rank]
         return factor == 0 ? 0 : value / factor
       }
     }

@@ -158,7 +158,8 @@ package struct AdapterVariants {
     let b = pair.rows(of: matrix)
     return [
       Factors(
-        a: try pair.a.floats(), b: try pair.dividedValues(of: b) ?? b.floats(), inputCount: pair.a.columnCount, outputCount: b.rows.count,
+        a: try pair.a.floats(), b: try pair.dividedValues(of: b) ?? b.floats(), inputCount: pair.a.columnCount,
+        outputCount: b.rows.count,
         rank: pair.rank)
     ]
   }

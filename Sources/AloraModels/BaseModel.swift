@@ -143,7 +143,7 @@ package struct BaseModel: Sendable {
         targets: [
           WeightTarget(
             tensorName: "token_embd.weight", rows: 0..<hidden, permutation: .none,
-            factors: .uniform(hyperparameters.multipliers?.embedding, rowCount: hidden))
+            factors: .uniform(hyperparameters.multipliers?.embedding, rowCount: vocabulary))
         ]))
     let output = WeightTarget(
       tensorName: "output.weight", rows: 0..<vocabulary, permutation: .none,

@@ -10,19 +10,20 @@ import Testing
 
 /// Every finding and cause in words and as JSON.
 @Suite struct WordsTests {
-  static let mistakes: [Mistake] = [
-    .adapterOff, .scalingLeftOut, .activationShifted(1), .activationShifted(-3), .activeAt(5), .activeFromFirstToken,
-    .scaling(ScalingMistake(factor: 0.3, largestRank: 8)),
-    .scaling(ScalingMistake(factor: 8.0.squareRoot(), largestRank: 8)),
-    .scaling(ScalingMistake(factor: 1 / 8.0.squareRoot(), largestRank: 8)), .scalingOfKind(.value, factor: 2),
-    .factors(.exchanged, .module(layer: 3, .query)), .factors(.transposedA, .all),
-    .factors(.transposedB, .kinds([.down])),
-    .factors(.transposed, .kinds([.down])), .factors(.unpermuted, .kinds([.query, .key])),
-    .factors(.permutedTwice, .kinds([.query, .key])), .factors(.truncated, .all), .exchangedKinds(.gate, .up),
-    .updateLeftOut(.layer(20)), .expertOrder(.reversed), .graph(.sinksLeftOut), .graph(.windowsChanged(by: -1)),
-    .graph(.windowsLeftOut), .graph(.gateAndUpExchanged), .graph(.clampLeftOut), .graph(.routerBiasLeftOut),
-    .graph(.routingWeightsChanged), .graph(.expertOrder(.sortedAsText)),
-  ] + RecurrentMistake.allCases.map { .graph(.recurrent($0)) }
+  static let mistakes: [Mistake] =
+    [
+      .adapterOff, .scalingLeftOut, .activationShifted(1), .activationShifted(-3), .activeAt(5), .activeFromFirstToken,
+      .scaling(ScalingMistake(factor: 0.3, largestRank: 8)),
+      .scaling(ScalingMistake(factor: 8.0.squareRoot(), largestRank: 8)),
+      .scaling(ScalingMistake(factor: 1 / 8.0.squareRoot(), largestRank: 8)), .scalingOfKind(.value, factor: 2),
+      .factors(.exchanged, .module(layer: 3, .query)), .factors(.transposedA, .all),
+      .factors(.transposedB, .kinds([.down])),
+      .factors(.transposed, .kinds([.down])), .factors(.unpermuted, .kinds([.query, .key])),
+      .factors(.permutedTwice, .kinds([.query, .key])), .factors(.truncated, .all), .exchangedKinds(.gate, .up),
+      .updateLeftOut(.layer(20)), .expertOrder(.reversed), .graph(.sinksLeftOut), .graph(.windowsChanged(by: -1)),
+      .graph(.windowsLeftOut), .graph(.gateAndUpExchanged), .graph(.clampLeftOut), .graph(.routerBiasLeftOut),
+      .graph(.routingWeightsChanged), .graph(.expertOrder(.sortedAsText)),
+    ] + RecurrentMistake.allCases.map { .graph(.recurrent($0)) }
 
   static let causes: [Cause] =
     mistakes.map { .mistake($0) } + LayerOrder.allCases.map { .mistake(.layerOrder($0)) } + [

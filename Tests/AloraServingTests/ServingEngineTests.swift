@@ -14,7 +14,9 @@ import Testing
     try await checkAnswers(of: EngineFixture(), cacheBlocks: cacheBlocks)
   }
 
-  @Test(arguments: ["granite-hybrid", "granite-hybrid-experts", "bamba-mamba", "lfm2", "qwen35", "falcon-h1"], [1, 40, 1000])
+  @Test(
+    arguments: ["granite-hybrid", "granite-hybrid-experts", "bamba-mamba", "lfm2", "qwen35", "falcon-h1"],
+    [1, 40, 1000])
   func everyAnswerOfAModelWithStatesIsTheOneThatIsComputedAlone(name: String, cacheBlocks: Int) async throws {
     try await checkAnswers(of: EngineFixture(recurrent: name), cacheBlocks: cacheBlocks)
   }

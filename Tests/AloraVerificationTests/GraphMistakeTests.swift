@@ -12,30 +12,31 @@ import Testing
     var testDescription: String { "\(fixture): \(mistake)" }
   }
 
-  static let planted: [Planted] = [
-    .init(fixture: "gpt-oss", mistake: .sinksLeftOut),
-    .init(fixture: "gpt-oss-layers", mistake: .clampLeftOut),
-    .init(fixture: "gpt-oss", mistake: .routerBiasLeftOut),
-    .init(fixture: "gpt-oss-experts", mistake: .gateAndUpExchanged),
-    .init(fixture: "gpt-oss", mistake: .windowsChanged(by: 1)),
-    .init(fixture: "mixtral-window", mistake: .windowsChanged(by: -1)),
-    .init(fixture: "mixtral-window", mistake: .windowsLeftOut),
-    .init(fixture: "qwen3-moe", mistake: .expertOrder(.reversed)),
-    .init(fixture: "qwen3-moe-dense", mistake: .routingWeightsChanged),
-    .init(fixture: "llama", mistake: .gateAndUpExchanged),
-    .init(fixture: "olmo3", mistake: .windowsChanged(by: 1)),
-    .init(fixture: "olmo3-layers", mistake: .windowsLeftOut),
-    .init(fixture: "ministral3-window", mistake: .windowsChanged(by: -1)),
-    .init(fixture: "exaone4", mistake: .windowsLeftOut),
-    .init(fixture: "cohere2", mistake: .windowsChanged(by: 1)),
-    .init(fixture: "gemma4", mistake: .windowsChanged(by: -1)),
-    .init(fixture: "glm4", mistake: .gateAndUpExchanged),
-    .init(fixture: "llama4", mistake: .windowsChanged(by: 1)),
-    .init(fixture: "llama4-dense", mistake: .windowsLeftOut),
-    .init(fixture: "llama4-experts", mistake: .gateAndUpExchanged),
-    .init(fixture: "llama4-experts", mistake: .expertOrder(.oneLate)),
-    .init(fixture: "phi4-mini", mistake: .gateAndUpExchanged),
-  ] + recurrent
+  static let planted: [Planted] =
+    [
+      .init(fixture: "gpt-oss", mistake: .sinksLeftOut),
+      .init(fixture: "gpt-oss-layers", mistake: .clampLeftOut),
+      .init(fixture: "gpt-oss", mistake: .routerBiasLeftOut),
+      .init(fixture: "gpt-oss-experts", mistake: .gateAndUpExchanged),
+      .init(fixture: "gpt-oss", mistake: .windowsChanged(by: 1)),
+      .init(fixture: "mixtral-window", mistake: .windowsChanged(by: -1)),
+      .init(fixture: "mixtral-window", mistake: .windowsLeftOut),
+      .init(fixture: "qwen3-moe", mistake: .expertOrder(.reversed)),
+      .init(fixture: "qwen3-moe-dense", mistake: .routingWeightsChanged),
+      .init(fixture: "llama", mistake: .gateAndUpExchanged),
+      .init(fixture: "olmo3", mistake: .windowsChanged(by: 1)),
+      .init(fixture: "olmo3-layers", mistake: .windowsLeftOut),
+      .init(fixture: "ministral3-window", mistake: .windowsChanged(by: -1)),
+      .init(fixture: "exaone4", mistake: .windowsLeftOut),
+      .init(fixture: "cohere2", mistake: .windowsChanged(by: 1)),
+      .init(fixture: "gemma4", mistake: .windowsChanged(by: -1)),
+      .init(fixture: "glm4", mistake: .gateAndUpExchanged),
+      .init(fixture: "llama4", mistake: .windowsChanged(by: 1)),
+      .init(fixture: "llama4-dense", mistake: .windowsLeftOut),
+      .init(fixture: "llama4-experts", mistake: .gateAndUpExchanged),
+      .init(fixture: "llama4-experts", mistake: .expertOrder(.oneLate)),
+      .init(fixture: "phi4-mini", mistake: .gateAndUpExchanged),
+    ] + recurrent
 
   /// Each mistake in every kind of mixer that can have it.
   static let recurrent: [Planted] = [

@@ -98,7 +98,8 @@ final class PassBuffers {
     return unsafe Pass(
       segments: segments, rowCount: rowCount, hidden: rows(hidden), normed: rows(hidden), output: rows(hidden),
       query: rows(sizes.queryWidth), key: rows(sizes.keyValueWidth), value: rows(sizes.keyValueWidth),
-      attention: rows(sizes.queryWidth), outputGate: rows(sizes.outputGateWidth), gate: rows(max(sizes.networkWidth, hidden)), up: rows(sizes.networkWidth),
+      attention: rows(sizes.queryWidth), outputGate: rows(sizes.outputGateWidth),
+      gate: rows(max(sizes.networkWidth, hidden)), up: rows(sizes.networkWidth),
       packed: floats(max(hidden, sizes.queryWidth, sizes.networkWidth, sizes.recurrent.inner)),
       rotary: floats(2 * pairs),
       experts: Pass.ExpertBuffers(

@@ -32,8 +32,9 @@ extension Architecture {
     },
     configure: { reader, h in
       guard try reader.boolean("block_auto_adjust_ff_dim", default: true) else { return }
-      let factor = try reader.json[optional: "block_ffn_dim_multiplier"]?.number() ?? (
-        reader.has("block_ffn_dim_multiplier") ? nil : 1)
+      let factor =
+        try reader.json[optional: "block_ffn_dim_multiplier"]?.number()
+        ?? (reader.has("block_ffn_dim_multiplier") ? nil : 1)
       let multiple = try reader.integer("block_multiple_of", default: 256)
       h.feedForwardSize = 2 * h.feedForwardSize / 3
       guard let factor, multiple > 0 else { return }

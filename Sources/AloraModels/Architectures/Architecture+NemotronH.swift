@@ -85,7 +85,8 @@ extension Architecture {
 
   /// What each layer is, from a string of letters or a list of names.
   private static func nemotronKinds(_ reader: ConfigurationReader) throws -> [NemotronKind] {
-    if try reader.json[optional: "layers_block_type"] == nil, let pattern = try reader.string("hybrid_override_pattern") {
+    if try reader.json[optional: "layers_block_type"] == nil, let pattern = try reader.string("hybrid_override_pattern")
+    {
       return try pattern.map { letter in
         switch letter {
         case "M": .mamba

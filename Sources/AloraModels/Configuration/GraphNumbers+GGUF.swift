@@ -35,7 +35,7 @@ extension GraphNumbers {
       return stated == 0 ? nil : Float(stated)
     }
     let epsilonKeys = ["_rms", ""].map { "\(architecture).attention.layer_norm\($0)_epsilon" }
-    // One class has its epsilon in the other key, from which llama.cpp takes it.
+    // One class may have its epsilon in the other key. llama.cpp looks there, too.
     let isInOther = rules.epsilonName == "layer_norm_epsilon" && file.metadata[epsilonKeys[0]] == nil
     let epsilonKey = epsilonKeys[rules.norm == .layer || isInOther ? 1 : 0]
     let epsilon = try file.metadata.number(forKey: epsilonKey)

@@ -94,7 +94,8 @@ extension GraphNumbers {
     self.init(
       parameters: GraphParameters(
         embeddingScale: rules.scalesEmbeddingByWidth
-          ? Float(Double(h.hiddenSize).squareRoot()) : try multiplier("embedding_multiplier", rules.hasEmbeddingMultiplier),
+          ? Float(Double(h.hiddenSize).squareRoot())
+          : try multiplier("embedding_multiplier", rules.hasEmbeddingMultiplier),
         logitDivisor: try multiplier("logits_scaling"),
         logitFactor: try rules.logitFactor.map { Float(try reader.number(rules.logitFactorName, default: $0)) } ?? 1,
         logitSoftCap: try softCap("final_logit_softcapping", rules.softCaps?.logits), rotaries: rotaries,

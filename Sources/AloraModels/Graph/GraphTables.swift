@@ -68,7 +68,8 @@ struct GraphTables {
       finalNorm: Norm(
         numbers.norm,
         weight: GraphVector(
-          ggufName: "\(numbers.finalNormNameOfGGUF).weight", huggingFaceName: "\(numbers.finalNormName).weight", count: h.hiddenSize,
+          ggufName: "\(numbers.finalNormNameOfGGUF).weight", huggingFaceName: "\(numbers.finalNormName).weight",
+          count: h.hiddenSize,
           huggingFaceOffset: numbers.normOffset), count: h.hiddenSize, epsilon: numbers.normEpsilon),
       output: h.tiesEmbeddings ? embedding : output)
   }

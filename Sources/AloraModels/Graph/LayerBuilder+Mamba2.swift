@@ -25,10 +25,12 @@ extension LayerBuilder {
       .mamba2(
         Mamba2(
           input: input,
-          output: try matrix("ssm_out", hasBias: shape.hasOutputBias ?? shape.hasProjectionBias), convolution: convolution,
+          output: try matrix("ssm_out", hasBias: shape.hasOutputBias ?? shape.hasProjectionBias),
+          convolution: convolution,
           convolutionBias: shape.hasConvolutionBias == false ? nil : convolutionBias,
           stepBias: vector("ssm_dt.bias", "dt_bias", shape.headCount), decay: decay,
-          skip: vector("ssm_d", "D", shape.headCount), norm: shape.hasNorm ? norm : nil, normEpsilon: numbers.normEpsilon, shape: shape)))
+          skip: vector("ssm_d", "D", shape.headCount), norm: shape.hasNorm ? norm : nil,
+          normEpsilon: numbers.normEpsilon, shape: shape)))
   }
 
   /// This layer's mixer in a model of attention and Mamba 2.

@@ -40,7 +40,8 @@ package struct Attention<Matrix, Vector> {
 
   package init(
     query: Matrix, key: Matrix, value: Matrix?, output: Matrix, outputGate: Matrix? = nil,
-    queryNorm: Norm<Vector>? = nil, keyNorm: Norm<Vector>? = nil, valueNorm: Norm<Vector>? = nil, rotatedNorm: Norm<Vector>? = nil,
+    queryNorm: Norm<Vector>? = nil, keyNorm: Norm<Vector>? = nil, valueNorm: Norm<Vector>? = nil,
+    rotatedNorm: Norm<Vector>? = nil,
     sinks: Vector? = nil, shape: AttentionShape
   ) {
     self.query = query
@@ -61,7 +62,8 @@ package struct Attention<Matrix, Vector> {
   ) rethrows -> Attention<NewMatrix, NewVector> {
     Attention<NewMatrix, NewVector>(
       query: try matrix(query), key: try matrix(key), value: try value.map(matrix), output: try matrix(output),
-      outputGate: try outputGate.map(matrix), queryNorm: try queryNorm?.map(vector), keyNorm: try keyNorm?.map(vector), valueNorm: try valueNorm?.map(vector),
+      outputGate: try outputGate.map(matrix), queryNorm: try queryNorm?.map(vector), keyNorm: try keyNorm?.map(vector),
+      valueNorm: try valueNorm?.map(vector),
       rotatedNorm: try rotatedNorm?.map(vector), sinks: try sinks.map(vector), shape: shape)
   }
 }
