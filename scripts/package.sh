@@ -5,9 +5,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 binary=$1 directory=$2
-# A binary has 34.5 MB on 2026-11-29. SwiftNIO and Hummingbird take 11 MB of them. Packed relocations would save 1.8 MB more, but need
-# glibc 2.36, which Ubuntu 22.04 doesn't have.
-greatest_size=34700000
+# A binary has 35.4 MB on 2026-11-29, 0.8 of them for five recurrent architectures, kernels of ten more types, and the checks of other servers
+# and of Granite Switch. SwiftNIO and Hummingbird take 11 MB. Packed relocations would save 1.8 MB, but need glibc 2.36, which Ubuntu 22.04
+# doesn't have.
+greatest_size=35600000
 # Debian 12's and Ubuntu 22.04's; nothing newer may be called.
 greatest_glibc=2.36
 fail() { echo "$binary: $*" >&2; exit 1; }

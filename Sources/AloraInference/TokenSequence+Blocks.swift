@@ -48,7 +48,9 @@ extension Model {
   /// Units: bytes.
   package var cacheBlockByteCount: Int { cacheLayout.floatCount * MemoryLayout<Float>.size }
 
-  /// How many tokens' keys and values so many bytes hold, at least one.
+  /// How many tokens have room for their keys and values in that memory; at least one.
+  ///
+  /// - Parameter byteLimit: the memory's size in bytes.
   package func cachedTokenCount(byteLimit: Int) -> Int {
     max(1, byteLimit / max(1, cacheBlockByteCount / TokenSequence.blockPositionCount))
   }

@@ -6,8 +6,8 @@
 
 #include "../include/alora_kernels.h"
 
-// Element c of row r: with n the low half of byte c % 4 of words[c / 8][r], or the high half if c % 8 > 3, values[n] * unit *
-// multipliers[c / 16][r] * d, where d is halves[r] as f16. Exact in any order, as all scales together have at most 16 significant bits.
+// Element c of row r is values[n] * unit * multipliers[c / 16][r] * d. Here n is the low half of byte c % 4 of words[c / 8][r], or the
+// high half if c % 8 > 3, and d is halves[r], an f16. Exact in any order, as all scales together have at most 16 significant bits.
 typedef struct alora_coded {
   _Alignas(64) uint32_t words[4][32];
   float multipliers[2][32];
