@@ -64,7 +64,7 @@ package struct LlamaServer: InferenceServer {
   }
 
   package func withoutProbabilities(_ request: CompletionRequest) -> ServerError {
-    endpoint.malformed(Self.path(request.endpoint), "the answer has no probabilities of the next token")
+    endpoint.malformed(Self.path(request.endpoint), "the answer doesn't give the next token's probabilities")
   }
 
   private static func path(_ endpoint: CompletionRequest.Endpoint) -> String {

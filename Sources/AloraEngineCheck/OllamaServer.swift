@@ -115,7 +115,7 @@ package struct OllamaServer: InferenceServer {
   package func canSend(_ tokens: [Int]) -> Bool { texts.text(of: tokens) != nil }
 
   package func withoutProbabilities(_ request: CompletionRequest) -> ServerError {
-    endpoint.malformed(Self.path, "the answer has no probabilities of the next token")
+    endpoint.malformed(Self.path, "the answer doesn't give the next token's probabilities")
   }
 
   private static let path = "/api/generate"

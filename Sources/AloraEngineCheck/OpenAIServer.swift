@@ -169,7 +169,7 @@ package struct OpenAIServer: InferenceServer {
   package func canSend(_ tokens: [Int]) -> Bool { !form.isText || texts?.text(of: tokens) != nil }
 
   package func withoutProbabilities(_ request: CompletionRequest) -> ServerError {
-    endpoint.malformed(Self.path, "the answer has no probabilities of the next token")
+    endpoint.malformed(Self.path, "the answer doesn't give the next token's probabilities")
   }
 
   private static let path = "/v1/completions"

@@ -24,34 +24,31 @@ extension GraphMistake {
   fileprivate var recurrent: RecurrentMistake? { if case .recurrent(let mistake) = self { mistake } else { nil } }
 }
 
-/// A convolution's weights, [kernel][channels].
-private struct Convolution {
-  var weights: FloatBuffer
-  var kernelSize: Int
-  let channelCount: Int
-
-  /// With a mistake; nil if it isn't one of a convolution, or changes nothing.
-  func with(_ mistake: RecurrentMistake) -> Convolution? {
-    let (values, zeros) = (weights.values, [Float](repeating: 0, count: channelCount))
-    var changed = self
-    switch mistake {
-    case .convolutionLate:
-      // One tap more, which is the window's last token.
-      guard kernelSize < 32 else { return nil }
-      changed.weights = FloatBuffer(values + zeros)
-      changed.kernelSize += 1
-    case .convolutionReversed:
-      guard kernelSize > 1 else { return nil }
-      let taps = (0..<kernelSize).map { values[($0 * channelCount)..<(($0 + 1) * channelCount)] }
-      changed.weights = FloatBuffer(Array(taps.reversed().joined()))
-    case .stateNotCarried:
-      guard kernelSize > 1 else { return nil }
-      let last = values.suffix(channelCount)
-      changed.weights = FloatBuffer(Array(repeatElement(zeros, count: kernelSize - 1).joined()) + last)
-    default: return nil
-    }
-    return changed
+/// Makes a mistake in a convolution.
+///
+/// - Parameter weights: [kernel][channels].
+/// - Returns: false if the mistake isn't one of a convolution, or changes nothing.
+private func apply(
+  _ mistake: RecurrentMistake, to weights: inout FloatBuffer, kernelSize: inout Int, channelCount: Int
+) -> Bool {
+  let (values, zeros) = (weights.values, [Float](repeating: 0, count: channelCount))
+  switch mistake {
+  case .convolutionLate:
+    // One tap more, which is the window's last token.
+    guard kernelSize < 32 else { return false }
+    weights = FloatBuffer(values + zeros)
+    kernelSize += 1
+  case .convolutionReversed:
+    guard kernelSize > 1 else { return false }
+    let taps = (0..<kernelSize).map { values[($0 * channelCount)..<(($0 + 1) * channelCount)] }
+    weights = FloatBuffer(Array(taps.reversed().joined()))
+  case .stateNotCarried:
+    guard kernelSize > 1 else { return false }
+    let last = values.suffix(channelCount)
+    weights = FloatBuffer(Array(repeatElement(zeros, count: kernelSize - 1).joined()) + last)
+  default: return false
   }
+  return true
 }
 
 /// Decays of states: what a time step is multiplied by.
@@ -68,15 +65,11 @@ extension Mamba2 where Matrix == WeightMatrix, Vector == FloatBuffer {
   func with(_ mistake: GraphMistake) -> Self? {
     guard let mistake = mistake.recurrent else { return nil }
     var changed = self
-    let convolution = Convolution(
-      weights: convolution, kernelSize: shape.kernelSize, channelCount: shape.channelCount
-    ).with(mistake)
-    if let convolution {
-      (changed.convolution, changed.shape.kernelSize) = (convolution.weights, convolution.kernelSize)
-    }
+    let isOfConvolution = apply(
+      mistake, to: &changed.convolution, kernelSize: &changed.shape.kernelSize, channelCount: shape.channelCount)
     if let decay = decays(decay, with: mistake) { changed.decay = decay }
     switch mistake {
-    case .convolutionLate, .convolutionReversed: return convolution == nil ? nil : changed
+    case .convolutionLate, .convolutionReversed: return isOfConvolution ? changed : nil
     case .stateNotCarried, .decayLeftOut: return changed
     case .convolutionBiasLeftOut:
       guard convolutionBias != nil else { return nil }
@@ -103,11 +96,9 @@ extension ShortConvolution where Matrix == WeightMatrix, Vector == FloatBuffer {
     case .gateLeftOut: changed.shape.isGated = false
     default:
       guard
-        let convolution = Convolution(
-          weights: convolution, kernelSize: shape.kernelSize, channelCount: shape.channelCount
-        ).with(mistake)
+        apply(
+          mistake, to: &changed.convolution, kernelSize: &changed.shape.kernelSize, channelCount: shape.channelCount)
       else { return nil }
-      (changed.convolution, changed.shape.kernelSize) = (convolution.weights, convolution.kernelSize)
     }
     return changed
   }
@@ -117,15 +108,11 @@ extension GatedDelta where Matrix == WeightMatrix, Vector == FloatBuffer {
   func with(_ mistake: GraphMistake) -> Self? {
     guard let mistake = mistake.recurrent else { return nil }
     var changed = self
-    let convolution = Convolution(
-      weights: convolution, kernelSize: shape.kernelSize, channelCount: shape.channelCount
-    ).with(mistake)
-    if let convolution {
-      (changed.convolution, changed.shape.kernelSize) = (convolution.weights, convolution.kernelSize)
-    }
+    let isOfConvolution = apply(
+      mistake, to: &changed.convolution, kernelSize: &changed.shape.kernelSize, channelCount: shape.channelCount)
     if let decay = decays(decay, with: mistake) { changed.decay = decay }
     switch mistake {
-    case .convolutionLate, .convolutionReversed: return convolution == nil ? nil : changed
+    case .convolutionLate, .convolutionReversed: return isOfConvolution ? changed : nil
     case .stateNotCarried, .decayLeftOut: return changed
     case .gateLeftOut: changed.shape.isGated = false
     case .normMoved: changed.shape.normsBeforeGate.toggle()

@@ -1,4 +1,5 @@
 package import AloraEngineCheck
+internal import AloraSystem
 internal import AloraVerification
 
 /// The checks of a run as CI systems count them, and the tests that each is made of.
@@ -126,4 +127,29 @@ extension CheckList.Outcome {
 extension Verdict.Proof {
   /// Whether each prompt proves it. Sensitivity is proved by all prompts together.
   fileprivate var isPerCase: Bool { self != .sensitivity }
+}
+
+extension CheckList {
+  /// Checks that are one test each.
+  init(
+    title: String, subject: String, properties: [(name: String, value: String)], group: String, checks: [Check]
+  ) {
+    self.init(
+      title: title, subject: subject, properties: properties, checks: checks,
+      tests: checks.map { check in
+        Test(
+          group: group, name: check.name, outcome: check.outcome,
+          messages: check.outcome == .skipped ? [check.detail] : check.failures, output: check.detail)
+      })
+  }
+
+  /// A line for each check, and one for each of its failures.
+  func text(style: TextStyle, nameWidth: Int) -> String {
+    checks.map { check in
+      let mark = style.mark(check.outcome == .skipped ? nil : check.outcome == .passed)
+      let name = check.name.escapingControlCharacters().padded(to: nameWidth) + " "
+      let lines = check.failures.map { "  \($0.escapingControlCharacters())\n" }.joined()
+      return "\(mark) \(name)\(check.detail.escapingControlCharacters())\n" + lines
+    }.joined()
+  }
 }

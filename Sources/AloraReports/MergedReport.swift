@@ -100,20 +100,11 @@ package struct MergedReport: Sendable {
     let checks = [weightCheck, logitCheck]
     return CheckList(
       title: "alora verify (merged)", subject: merged, properties: [("base", model), ("adapter", adapter)],
-      checks: checks,
-      tests: checks.map { check in
-        CheckList.Test(
-          group: "merged", name: check.name, outcome: check.outcome,
-          messages: check.outcome == .skipped ? [check.detail] : check.failures, output: check.detail)
-      })
+      group: "merged", checks: checks)
   }
 
   package func text(style: TextStyle) -> String {
-    list.checks.map { check in
-      let mark = style.mark(check.outcome == .skipped ? nil : check.outcome == .passed)
-      let lines = check.failures.map { "  \($0.escapingControlCharacters())\n" }.joined()
-      return "\(mark) \(check.name.padded(to: 18))\(check.detail.escapingControlCharacters())\n" + lines
-    }.joined()
+    list.text(style: style, nameWidth: 17)
   }
 
   /// For machines (schemas/verify-merged.schema.json).

@@ -96,22 +96,12 @@ package struct SwitchReport: Sendable {
           name: "modules", outcome: .failed, detail: "modules of adapters in slots are left out", failures: misplaced))
     }
     return CheckList(
-      title: "alora verify (switch)", subject: check.model.path, properties: [("library", library)], checks: checks,
-      tests: checks.map { check in
-        CheckList.Test(
-          group: "switch", name: check.name, outcome: check.outcome,
-          messages: check.outcome == .skipped ? [check.detail] : check.failures, output: check.detail)
-      })
+      title: "alora verify (switch)", subject: check.model.path, properties: [("library", library)], group: "switch",
+      checks: checks)
   }
 
   package func text(style: TextStyle) -> String {
-    list.checks.map { check in
-      let mark = style.mark(check.outcome == .skipped ? nil : check.outcome == .passed)
-      let lines = check.failures.map { "  \($0.escapingControlCharacters())\n" }.joined()
-      return
-        "\(mark) \(check.name.escapingControlCharacters().padded(to: 22)) \(check.detail.escapingControlCharacters())\n"
-        + lines
-    }.joined() + notes.map { "note: \($0.escapingControlCharacters())\n" }.joined()
+    list.text(style: style, nameWidth: 22) + notes.map { "note: \($0.escapingControlCharacters())\n" }.joined()
   }
 
   /// For machines (schemas/verify-library.schema.json).

@@ -159,7 +159,7 @@ package struct SwitchModel: Sendable {
       stacks[site] = Stack(a: tensor, b: b)
     }
     guard !stacks.isEmpty else {
-      throw SwitchError(.wrongShape, path: path, problem: "it has no factors of adapters")
+      throw SwitchError(.wrongShape, path: path, problem: "it contains no adapter weights")
     }
     return stacks
   }

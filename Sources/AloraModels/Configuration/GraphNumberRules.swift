@@ -11,7 +11,8 @@ struct GraphNumberRules: Sendable {
     case ifUsed
     /// If `use_sliding_window` says so, layers 0, 2, … before layer `max_window_layers`, or those that `layer_types` names.
     case evenLayersIfUsed
-    /// If `use_sliding_window` says so, layers without positions, or those that `layer_types` names. A GGUF has no window.
+    /// If `use_sliding_window` says so, the layers without positions, or those that `layer_types` names. GGUFs don't state
+    /// this window.
     case withoutPositionsIfUsed
     /// Every layer but each `period`th, unless `layer_types` says otherwise. `windowOfGGUF` is what a GGUF without one
     /// means, `fallback` a configuration without one.

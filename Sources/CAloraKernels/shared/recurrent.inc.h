@@ -74,14 +74,18 @@ INLINE void scan_channels(const int vectors, size_t last, const alora_scan *scan
   }
 }
 
-TARGET void KERNEL(alora_scan_head)(const alora_scan *scan, const float *state_in, float *state_out) {
-  for (size_t p = 0; p < scan->head_dim; p += 16 * SCAN_VECTORS) {
-    const size_t rest = scan->head_dim - p, vectors = (rest + 15) / 16;
-    if (rest >= 16 * SCAN_VECTORS) scan_channels(SCAN_VECTORS, 16, scan, p, state_in, state_out);
-    else if (vectors == 3) scan_channels(3, rest - 32, scan, p, state_in, state_out);
-    else if (vectors == 2) scan_channels(2, rest - 16, scan, p, state_in, state_out);
-    else scan_channels(1, rest, scan, p, state_in, state_out);
+// A head's channels, as many vectors together as there are registers; the rest in as few steps as possible.
+#define EACH_CHANNELS(run, head)                                                            \
+  for (size_t p = 0; p < head->head_dim; p += 16 * SCAN_VECTORS) {                          \
+    const size_t rest = head->head_dim - p, vectors = (rest + 15) / 16;                     \
+    if (rest >= 16 * SCAN_VECTORS) run(SCAN_VECTORS, 16, head, p, state_in, state_out);     \
+    else if (vectors == 3) run(3, rest - 32, head, p, state_in, state_out);                 \
+    else if (vectors == 2) run(2, rest - 16, head, p, state_in, state_out);                 \
+    else run(1, rest, head, p, state_in, state_out);                                        \
   }
+
+TARGET void KERNEL(alora_scan_head)(const alora_scan *scan, const float *state_in, float *state_out) {
+  EACH_CHANNELS(scan_channels, scan)
 }
 
 // As `scan_channels`. A token goes over the state twice: what its key finds there decides what is added.
@@ -127,11 +131,5 @@ INLINE void delta_channels(const int vectors, size_t last, const alora_delta *de
 }
 
 TARGET void KERNEL(alora_delta_head)(const alora_delta *delta, const float *state_in, float *state_out) {
-  for (size_t p = 0; p < delta->head_dim; p += 16 * SCAN_VECTORS) {
-    const size_t rest = delta->head_dim - p, vectors = (rest + 15) / 16;
-    if (rest >= 16 * SCAN_VECTORS) delta_channels(SCAN_VECTORS, 16, delta, p, state_in, state_out);
-    else if (vectors == 3) delta_channels(3, rest - 32, delta, p, state_in, state_out);
-    else if (vectors == 2) delta_channels(2, rest - 16, delta, p, state_in, state_out);
-    else delta_channels(1, rest, delta, p, state_in, state_out);
-  }
+  EACH_CHANNELS(delta_channels, delta)
 }
