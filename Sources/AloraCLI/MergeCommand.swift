@@ -1,4 +1,3 @@
-internal import AloraJSON
 internal import AloraMerge
 internal import AloraModels
 internal import AloraReports
@@ -68,11 +67,7 @@ struct MergeCommand: ParsableCommand {
       outputType: outtype)
     let byteCount = try dryRun ? nil : write(plan)
     let report = MergeReport(plan, adapter: adapter, output: outfile ?? outdir ?? "", byteCount: byteCount)
-    if common.json {
-      Console.standardOutput.write(report.json.serialized() + "\n")
-    } else if !common.quiet {
-      Console.standardOutput.write(report.text(style: Console.standardOutput.style))
-    }
+    common.write(report.json, text: report.text(style: common.style), evenIfQuiet: false)
   }
 
   private func write(_ plan: MergePlan) throws -> Int {
