@@ -41,15 +41,26 @@ extension ServingEngine {
     expire()
     admit()
     let going = active.filter { $0.last != nil }
-    let parts = promptParts(limit: going.isEmpty ? Generator.chunkCount : limits.sharedChunkCount)
+    let parts = promptParts(limit: promptRoom)
     var work: [(entry: Entry, tokens: [Int])] = going.map { ($0, [$0.last ?? 0]) }
     work += parts.map { entry, count in
       let first = entry.tokens.count - entry.missingCount
       return (entry, Array(entry.tokens[first..<(first + count)]))
     }
     guard !work.isEmpty else { return }
+    let start = MonotonicClock.seconds
     compute(work)
+    pace.add(
+      tokenCount: work.reduce(0) { $0 + $1.tokens.count }, textCount: work.count,
+      seconds: MonotonicClock.seconds - start)
     active.removeAll { $0.held == nil }
+  }
+
+  /// How many tokens of prompts one pass computes.
+  private var promptRoom: Int {
+    let isAlone = active.count + waiting.count <= 1
+    let most = isAlone ? Generator.chunkCount : limits.sharedChunkCount
+    return pace.tokenCount(in: isAlone ? limits.passSeconds.alone : limits.passSeconds.shared, atMost: most)
   }
 
   /// Ends what has taken too long.

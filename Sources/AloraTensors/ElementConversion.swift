@@ -32,9 +32,8 @@ package enum ElementConversion {
     guard let byteCount = dtype.byteCount(elementCount: count), byteCount <= bytes.count else {
       preconditionFailure("fewer bytes than elements")
     }
-    if values.count != count { values = [Float](repeating: 0, count: count) }
     unsafe bytes.withUnsafeBytes { source in
-      unsafe values.withUnsafeMutableBufferPointer { target in
+      unsafe fill(&values, count: count) { target in
         guard let from = source.baseAddress, let to = target.baseAddress else { return }
         switch dtype {
         case .f16: unsafe alora_widen_f16(from.assumingMemoryBound(to: UInt16.self), to, count)
@@ -47,6 +46,17 @@ package enum ElementConversion {
         default: unsafe widenOther(from, dtype, count: count, into: to)
         }
       }
+    }
+  }
+
+  /// Makes an array `count` elements long and has `body` write all of them. Nothing is set to 0 first.
+  private static func fill<Element: BitwiseCopyable>(
+    _ values: inout [Element], count: Int, _ body: (UnsafeMutableBufferPointer<Element>) -> Void
+  ) {
+    guard values.count != count else { return unsafe values.withUnsafeMutableBufferPointer { unsafe body($0) } }
+    values = unsafe [Element](unsafeUninitializedCapacity: count) { buffer, written in
+      unsafe body(UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+      written = count
     }
   }
 
@@ -97,10 +107,9 @@ package enum ElementConversion {
     guard let byteCount = dtype.byteCount(elementCount: values.count) else {
       preconditionFailure("the values don't fill whole blocks")
     }
-    if bytes.count != byteCount { bytes = [UInt8](repeating: 0, count: byteCount) }
     unsafe values.withUnsafeBufferPointer { source in
-      unsafe bytes.withUnsafeMutableBytes { target in
-        guard let from = source.baseAddress, let to = target.baseAddress else { return }
+      unsafe fill(&bytes, count: byteCount) { target in
+        guard let from = source.baseAddress, let to = UnsafeMutableRawBufferPointer(target).baseAddress else { return }
         let halves = unsafe to.assumingMemoryBound(to: UInt16.self)
         switch dtype {
         case .f16: unsafe alora_narrow_f16(from, halves, values.count)
