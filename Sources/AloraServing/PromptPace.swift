@@ -19,7 +19,8 @@ struct PromptPace {
   ///   - limit: the most tokens; all of them if no pass has been measured.
   func tokenCount(in seconds: Double, atMost limit: Int) -> Int {
     guard let secondsPerToken else { return limit }
-    let count = min(Double(limit), seconds / secondsPerToken)
+    let count = seconds / secondsPerToken
+    guard count < Double(limit) else { return limit }
     // Whole tiles of twelve tokens take no longer than parts of them.
     return min(limit, max(Self.leastCount, Int(count) / 12 * 12))
   }

@@ -107,16 +107,28 @@ extension ServingEngine {
     waiting = later
   }
 
-  /// Whether a prompt at work has more in common with this one than it has computed yet.
+  /// Whether a prompt at work computes what this one needs, and sooner than this one would.
   private func waitsForOther(_ entry: Entry) -> Bool {
     active.contains { other in
       guard other.last == nil, let sequence = other.held?.sequence else { return false }
       let shared = entry.request.generation.sharedCount(with: other.request.generation)
-      guard shared > sequence.tokens.count + 32 else { return false }
-      // Where this text can go on from, if the model has states.
-      sequence.snapshotPositions.insert(min(shared, entry.tokens.count - 1))
-      return true
+      if shared > sequence.tokens.count + 32 {
+        // Where this text can go on from, if the model has states.
+        sequence.snapshotPositions.insert(min(shared, entry.tokens.count - 1))
+        return true
+      }
+      // The cache gets a prompt when all of it is computed.
+      guard other.missingCount + 32 < shared else { return false }
+      return other.missingCount + 32 < shared - reusableCount(entry)
     }
+  }
+
+  /// How many of a prompt's tokens are in the cache.
+  private func reusableCount(_ entry: Entry) -> Int {
+    let generation = entry.request.generation
+    return cache.reusableCount(
+      of: generation.tokens, atMost: max(0, generation.tokens.count - 1), adapter: generation.adapter,
+      activationStart: generation.activationStart, declaredLength: entry.declaredLength)
   }
 
   /// Which prompts are computed in this pass, and how many tokens of each.
