@@ -93,12 +93,14 @@ let package = Package(
       ]),
     module(
       "AloraSwitch",
-      ["AloraAdapters", "AloraGGUF", "AloraJSON", "AloraModels", "AloraSystem", "AloraTensors"]),
+      [
+        "AloraAdapters", "AloraGGUF", "AloraJSON", "AloraModels", "AloraSystem", "AloraTensors", "AloraTokenization",
+      ]),
     module(
       "AloraInspection",
       [
         "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraNPZ", "AloraAdapters", "AloraSafetensors",
-        "AloraTensors", "AloraTokenization",
+        "AloraSwitch", "AloraTensors", "AloraTokenization",
       ]),
     module(
       "AloraInference",
@@ -225,7 +227,11 @@ let package = Package(
         "AloraGeneration", "AloraInference", "AloraJSON", "AloraModels", "AloraServing", "AloraSystem",
         "AloraTestSupport", "AloraTokenization", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
-    tests("AloraSwitch", ["AloraGGUF", "AloraJSON", "AloraSystem", "AloraTensors", "AloraTestSupport"]),
+    tests(
+      "AloraSwitch",
+      [
+        "AloraGGUF", "AloraInspection", "AloraJSON", "AloraReports", "AloraSystem", "AloraTensors", "AloraTestSupport",
+      ]),
     tests("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON", "AloraTestSupport"]),
     tests("AloraVerification", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
     tests(

@@ -46,7 +46,8 @@ package struct Difference: Sendable {
 
   /// Compares metadata and tensors, by name.
   ///
-  /// Of two kinds of files, the tensors alone.
+  /// Of two kinds of files, the tensors alone. Of two Granite Switches, the slots one by one; of a checkpoint and a GGUF, only
+  /// these.
   /// - Throws: as reading the configurations and the tensors; ``InspectionError`` for what has none to compare, and for a
   ///   PEFT directory and a GGUF, which name their modules differently.
   package init(_ first: Subject, _ second: Subject) throws {
@@ -61,7 +62,14 @@ package struct Difference: Sendable {
     let metadata = try Self.metadataEntries(first, second)
     var entries = metadata.entries
     var compared = 0
-    let (tensors, others) = (first.tensors, second.tensors)
+    var (tensors, others) = (first.tensors, second.tensors)
+    if let switches = try Switches(first, second) {
+      let slots = try switches.entries()
+      entries += slots.entries
+      compared += slots.comparedTensorCount
+      tensors.removeAll { !switches.haveOneForm || switches.isOfSlots($0.name) }
+      others.removeAll { !switches.haveOneForm || switches.isOfSlots($0.name) }
+    }
     let (names, otherNames) = (TensorIndex(tensors), TensorIndex(others))
     for tensor in tensors {
       guard let position = otherNames[tensor.name] else {

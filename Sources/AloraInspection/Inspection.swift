@@ -18,6 +18,8 @@ package struct Inspection {
   package let statistics: [TensorStatistics?]?
   /// Of an `.npz` only.
   package let archive: ArchiveSummary?
+  /// Of a Granite Switch only.
+  package let slots: SwitchInspection?
   /// The invocation tokens as text, if a tokenizer is available.
   package private(set) var invocationText: String?
 
@@ -27,6 +29,7 @@ package struct Inspection {
     self.listsTensors = listsTensors
     adapter = try subject.adapter()
     (model, architectureName) = subject.base
+    slots = try subject.switchInspection()
     let values = TensorValues(subject)
     if case .npz(let file) = subject {
       archive = try ArchiveSummary(file)

@@ -66,11 +66,7 @@ package struct SwitchReport: Sendable {
 
   private var notes: [String] {
     var notes = check.unused.map { "\(name($0)) is in no slot" }
-    let numbers = check.model.slots.map(\.number)
-    // The router reads the mean of the numbers of the control tokens that it sees.
-    if check.model.isGGUF, numbers.count > 2 {
-      notes.append("two control tokens in one text average to another slot: those of slots 1 and 3 switch slot 2 on")
-    }
+    notes += check.model.description.averageFindings.map { "\(NoteText($0))" }
     return notes
   }
 
@@ -108,7 +104,7 @@ package struct SwitchReport: Sendable {
   package var json: JSONValue {
     [
       "model": .string(check.model.path), "library": .string(library), "passed": .boolean(check.passed),
-      "rank": .integer(check.model.rank), "gain": check.model.gain.map { .number($0) } ?? .null,
+      "rank": .integer(check.model.rank), "gain": check.model.description.gain.map { .number($0) } ?? .null,
       "slots": .array(check.entries.map(json)), "unused": .array(check.unused.map { .string($0) }),
       "unreadable": .array(check.unreadable.map { ["path": .string($0.path), "problem": .string($0.problem)] }),
       "misplaced": .array(

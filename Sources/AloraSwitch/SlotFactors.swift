@@ -1,7 +1,7 @@
 internal import AloraTensors
 
 /// The factors of one adapter in one module: B has the scaling in it.
-struct SlotFactors {
+package struct SlotFactors {
   /// Shape: `[rank, in]`.
   var a: [Float]
   /// Shape: `[out, rank]`.
@@ -14,6 +14,23 @@ struct SlotFactors {
   var outputCount: Int { b.count / rank }
   /// Whether they add nothing. A may be any numbers if no adapter has the module.
   var isZero: Bool { !a.contains { $0 != 0 } || !b.contains { $0 != 0 } }
+
+  /// The rank without the zeros at its end that a smaller adapter is padded with.
+  package var usedRank: Int {
+    let used = (0..<rank).last { row in
+      a[(row * inputCount)..<((row + 1) * inputCount)].contains { $0 != 0 }
+        && (0..<outputCount).contains { b[$0 * rank + row] != 0 }
+    }
+    return (used ?? -1) + 1
+  }
+
+  /// The first rows of A.
+  package func a(ofRank count: Int) -> [Float] { Array(a[..<(count * inputCount)]) }
+
+  /// The first columns of B.
+  package func b(ofRank count: Int) -> [Float] {
+    (0..<outputCount).flatMap { b[($0 * rank)..<($0 * rank + count)] }
+  }
 
   static func precision(of type: DType) -> Double {
     switch type {

@@ -38,7 +38,7 @@ import Testing
     "adapters/answerability/adapter-bf16", "adapters/answerability/base-config", "inference/llama/base",
     "inference/llama/adapter", "inference/llama/adapter/adapter_model.safetensors", "inference/qwen2/base.gguf",
     "inference/llama-lora/adapter", "inference/llama-llama3-sharded/base/model.safetensors.index.json",
-    "inference/gemma3-six-layers/base.gguf", "conversion/bases/granite",
+    "inference/gemma3-six-layers/base.gguf", "conversion/bases/granite", "switch/composed",
   ]) func inspections(_ path: String) throws {
     let plain = try expectConforming(["inspect", try testData(path), "--json"], to: "inspect")
     #expect(try plain[optional: "tensors"] == nil)

@@ -15,6 +15,7 @@ extension Inspection {
       "kind": .string(kind),
       "adapter": adapter.map { Self.json($0, invocationText: invocationText) },
       "model": model.map(Self.json),
+      "switch": switchJSON,
       "metadata": metadata,
       "tensor_count": archive == nil ? .integer(subject.tensors.count) : nil,
       "tensors": listsTensors && archive == nil ? tensorList : nil,

@@ -15,10 +15,12 @@ extension Inspection {
     fields.add("file", "\(path)  \(containerText)", style: .bold)
     if let adapter { addAdapter(adapter, to: &fields) }
     if adapter == nil { addModel(to: &fields) }
+    addSwitch(to: &fields)
     for note in subject.notes { fields.add("note", "\(NoteText(note))", style: .yellow) }
     fields.add("tensors", tensorText)
     var text = fields.text
     if let adapter, !adapter.groups.isEmpty { text += "\n" + targets(adapter) }
+    if let switchTable { text += "\n" + switchTable }
     if case .gguf(let file) = subject {
       text += "\n" + metadata(file.metadata.entries.map { ($0.key, $0.value.excerpt()) })
     }
@@ -100,12 +102,7 @@ extension Inspection {
     var table = ColumnTable()
     table.add(["target", "weight", "rank", "scaling", "layers 0…\(last)"])
     for group in adapter.groups {
-      let present = Set(group.layers)
-      // A hostile layer number must not make an endless row.
-      let row =
-        last < 128 && !group.layers.isEmpty
-        ? (0...last).map { present.contains($0) ? "■" : "·" }.joined()
-        : group.layers.isEmpty ? "" : counted(group.layers.count, "layer")
+      let row = layerRow(group.layers, through: last)
       table.add([
         group.name, group.weightShape.map { $0.map(String.init).joined(separator: "×") } ?? "various",
         group.ranks.map(String.init).joined(separator: ", "),
@@ -113,6 +110,15 @@ extension Inspection {
       ])
     }
     return table.text
+  }
+
+  /// The layers as marks in a row.
+  func layerRow(_ layers: [Int], through last: Int) -> String {
+    let present = Set(layers)
+    // A hostile layer number must not make an endless row.
+    return last < 128 && !layers.isEmpty
+      ? (0...last).map { present.contains($0) ? "■" : "·" }.joined()
+      : layers.isEmpty ? "" : counted(layers.count, "layer")
   }
 
   private func metadata(_ entries: [(String, String)]) -> String {
