@@ -260,14 +260,14 @@ differential: debug
 
 # Not in CI: they need llama.cpp's converter (LLAMA_CPP), torch, transformers and peft; the second one xllamacpp too.
 oracle: debug
-	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/oracle.py --report $(CACHE)/oracle.jsonl --size $(or $(SIZE),0) $(CLASSES)
+	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/oracle.py --report $(CACHE)/oracle.jsonl $(if $(RECORD),--record) --size $(or $(SIZE),0) $(if $(DRAW),--random $(DRAW)) $(CLASSES)
 
 .PHONY: merge-oracle
 merge-oracle: debug
 	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/merge.py --report $(CACHE)/merge.jsonl $(CLASSES)
 
 engine-oracle: debug
-	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/engine.py --report $(CACHE)/engine.jsonl $(CLASSES)
+	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/engine.py --report $(CACHE)/engine.jsonl $(if $(RECORD),--record) $(CLASSES)
 
 package: build
 	@scripts/package.sh $(RELEASE) $(CACHE)
