@@ -18,6 +18,11 @@ DIFFERENCES = {
         "transformers rotates half of each head unless `rope_parameters` says otherwise; llama.cpp rotates all of it, and its "
         "converter reorders rows as if that were right. So published Bamba models are off in llama.cpp, with or without an adapter.",
     ),
+    "BitNetForCausalLM": (
+        {"over": {"hidden_act": "silu"}},
+        "llama.cpp always computes SiLU; transformers what config.json says, by default the square of ReLU. llama.cpp's converter doesn't know the "
+        "names of these models' norms either, but other files exist.",
+    ),
     "DeepseekV3ForCausalLM": (
         {"over": {"head_dim": 8, "num_experts_per_tok": 2}, "raw": {"scoring_func": "sigmoid"}},
         "transformers always routes by sigmoid; llama.cpp routes by softmax unless config.json has `scoring_func`, which "

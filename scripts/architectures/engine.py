@@ -52,6 +52,18 @@ SIGMOID = {"over": {"num_experts_per_tok": 2}, "raw": {"scoring_func": "sigmoid"
 ENGINE = {
     **{name: settings for name, (settings, _) in differences.DIFFERENCES.items()},
     "CohereForCausalLM": {"over": {"logit_scale": 1.0}}, "Cohere2ForCausalLM": {"over": {"logit_scale": 1.0}},
+    "DeepseekV4ForCausalLM": {
+        "over": {"compress_rates": {"compressed_sparse_attention": 4, "heavily_compressed_attention": 128}},
+        "raw": {"compress_ratios": [128, 4, 128, 4]},
+    },
+    "Step3p7ForConditionalGeneration": {
+        "text": {"rope_parameters": {kind: {**differences.ROPE, "partial_rotary_factor": part} for kind, part in (("full_attention", 0.5), ("sliding_attention", 1.0))}},
+        "raw": {"norm_expert_weight": True, "scoring_func": "sigmoid"},
+    },
+    "HYV4ForCausalLM": {"over": {"index_head_dim": 16}},
+    "Dots3NoteForCausalLM": {"over": {"shared_experts_intermediate_size": 32}},
+    "KimiLinearForCausalLM": {"raw": {"moe_router_activation_func": "sigmoid"}},
+    "Glm5NextForConditionalGeneration": {"raw": {"scoring_func": "sigmoid"}},
     "Cohere2MoeForCausalLM": {"over": {"logit_scale": 1.0}}, "DeepseekV2ForCausalLM": {"over": {"num_experts_per_tok": 2}},
     "DeepseekV32ForCausalLM": SIGMOID, "ExaoneMoeForCausalLM": SIGMOID,
     "Dots1ForCausalLM": {"over": {"num_experts_per_tok": 2, "num_key_value_heads": 4}, "raw": {"scoring_func": "sigmoid"}},
@@ -294,7 +306,7 @@ def main():
         label = f"{spec['class']} {spec.get('tag', '')}".strip()
         print(f"{label}: {found} {json.dumps(result)}", flush=True)
         numbers = {key: results.rounded(result[key]) for key in ("effect", "base", "adapted") if key in result}
-        found_all[label] = {"engine": {"verdict": found, **numbers, **({"error": result["error"][:200]} if "error" in result else {})}}
+        found_all[label] = {"engine": {"verdict": found, **numbers, **({"error": results.quoted(result["error"])} if "error" in result else {})}}
         if report:
             report.write(json.dumps({"class": label, "verdict": found, **result}) + "\n")
             report.flush()

@@ -272,7 +272,7 @@ def main():
         drawn = json.dumps([spec["fields"], spec["adapters"], spec["size"]]) if "fields" in spec else ""
         print(("" if good else "NOT ") + label, json.dumps(result), drawn, flush=True)
         found_all[label] = {
-            "merge": results.rounded(result["worst"]) if good else result.get("error") or "differs",
+            "merge": results.rounded(result["worst"]) if good else results.quoted(result.get("error", "differs")),
             "reference": result.get("reference", "not tried").split(":")[0],
         }
         if report:

@@ -1,6 +1,7 @@
 """What the oracles found, one class in a line: scripts/architectures/results.json, which `document.py` reads."""
 
 import json
+import re
 from pathlib import Path
 
 FILE = Path(__file__).resolve().parent / "results.json"
@@ -17,6 +18,13 @@ def record(found):
         known.setdefault(name, {}).update(values)
     lines = [f"  {json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known, key=str.lower)]
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def quoted(error):
+    """An error's text without times and folders of the machine."""
+    text = re.sub(r"\b[\d.]{9,} E ", "", error)
+    text = re.sub(r"(/[\w.+-]+)+/", "", text)
+    return re.sub(r" (at|<) \w+\.py:.*$", "", re.sub(r"\s+", " ", text))[:160]
 
 
 def rounded(number):
