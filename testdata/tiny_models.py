@@ -58,6 +58,11 @@ exaone4 = _make("Exaone4Config", {"sliding_window": 8})
 cohere2 = _make("Cohere2Config", {"sliding_window": 8, "logit_scale": 0.25, "layer_norm_eps": 1e-5, "tie_word_embeddings": True})
 gemma4 = _make("Gemma4TextConfig", {"head_dim": 8, "global_head_dim": 12, "sliding_window": 8, "hidden_size_per_layer_input": 0,
                                     "tie_word_embeddings": True, "rope_parameters": None})
+glm4_moe = _make("Glm4MoeConfig", {
+    "head_dim": 8, "n_routed_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 6, "n_shared_experts": 1, "first_k_dense_replace": 1,
+    "num_mtp_layers": 0, "rope_parameters": {**ROPE, "partial_rotary_factor": 0.5}})
+ernie4_5 = _make("Ernie4_5Config", {"head_dim": 8})
+ernie4_5_moe = _make("Ernie4_5_MoeConfig", {"moe_num_experts": 5, "moe_k": 2, "moe_intermediate_size": 6, "moe_num_shared_experts": 2})
 llama4 = _make("Llama4TextConfig", {"head_dim": 8, "num_local_experts": 4, "num_experts_per_tok": 1, "intermediate_size_mlp": 20})
 seed_oss = _make("SeedOssConfig", {"head_dim": 12})
 phi3 = _make("Phi3Config", {"original_max_position_embeddings": 512})
@@ -143,6 +148,8 @@ def make_model(config, name):
         for key, buffer in sorted(model.named_buffers()):
             if key.endswith("layer_scalar"):
                 buffer.copy_(1.0 + 0.3 * torch.randn(buffer.shape, generator=gen))
+            if key.endswith("e_score_correction_bias"):
+                buffer.copy_(0.3 * torch.randn(buffer.shape, generator=gen))
     model.tie_weights()
     return model.eval()
 

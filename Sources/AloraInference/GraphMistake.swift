@@ -93,7 +93,7 @@ extension GatedNetwork where Matrix == WeightMatrix {
   }
 }
 
-extension ExpertMixture where Matrix == WeightMatrix {
+extension ExpertMixture where Matrix == WeightMatrix, Vector == FloatBuffer {
   fileprivate func with(_ mistake: GraphMistake) -> Self? {
     var changed = self
     switch mistake {
@@ -110,6 +110,9 @@ extension ExpertMixture where Matrix == WeightMatrix {
       case .softmaxOfAll: changed.routing.weights = .softmaxOfChosen
       case .softmaxOfChosen: changed.routing.weights = .softmaxOfAll
       case .sigmoidOnInput: return nil
+      case .scores(var scores):
+        scores.normalization = scores.normalization == nil ? ExpertScores.usualSum : nil
+        changed.routing.weights = .scores(scores)
       }
     case .expertOrder(let name):
       guard let found = LayerOrder.orders(of: experts.count).first(where: { $0.name == name }) else { return nil }

@@ -23,9 +23,9 @@ package final class Model: Sendable {
   typealias ShortConvolution = AloraModels.ShortConvolution<WeightMatrix, FloatBuffer>
   typealias GatedDelta = AloraModels.GatedDelta<WeightMatrix, FloatBuffer>
   typealias UngatedNetwork = AloraModels.UngatedNetwork<WeightMatrix>
-  typealias FeedForward = AloraModels.FeedForward<WeightMatrix>
+  typealias FeedForward = AloraModels.FeedForward<WeightMatrix, FloatBuffer>
   typealias Network = AloraModels.GatedNetwork<WeightMatrix>
-  typealias Mixture = AloraModels.ExpertMixture<WeightMatrix>
+  typealias Mixture = AloraModels.ExpertMixture<WeightMatrix, FloatBuffer>
   typealias Norm = AloraModels.Norm<FloatBuffer>
 
   /// The files that it was loaded from.

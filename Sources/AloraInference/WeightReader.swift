@@ -121,9 +121,9 @@ struct WeightReader {
   ///
   /// - Throws: `missingTensor`, `wrongShape`, `unsupportedType`.
   func values(of vector: GraphVector) throws -> FloatBuffer {
-    let name = isGGUF ? vector.ggufName : vector.huggingFaceName
-    guard let tensor = tensor(named: name) else {
-      guard vector.isOptional else { throw missing(name) }
+    let names = isGGUF ? [vector.ggufName] : [vector.huggingFaceName] + vector.otherHuggingFaceNames
+    guard let tensor = names.lazy.compactMap(tensor).first else {
+      guard vector.isOptional else { throw missing(names[0]) }
       return FloatBuffer(count: vector.count, isZeroed: true)
     }
     let extents = isGGUF ? vector.ggufExtents ?? vector.extents : vector.extents

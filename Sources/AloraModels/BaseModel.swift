@@ -228,7 +228,8 @@ extension BaseModel {
           .unsupportedVariant, path: file.path, place: nil, problem: "this \(name) model is not supported: \(objection)"
         )
       }
-      let hyperparameters = try Hyperparameters(gguf: file, architecture: name, recurrence: first.recurrenceOfGGUF)
+      var hyperparameters = try Hyperparameters(gguf: file, architecture: name, recurrence: first.recurrenceOfGGUF)
+      try first.configureByGGUF(GGUFReader(file: file, prefix: name), &hyperparameters)
       let fitting = architectures.filter { $0.describes(hyperparameters) }
       guard let architecture = fitting.first else { throw Self.onlyConverts(name, file.path) }
       self.init(

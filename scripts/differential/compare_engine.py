@@ -28,6 +28,7 @@ transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 torch.set_num_threads(1)
 TOLERANCE = 2e-5
+EXPERT_COUNTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 SEPARATE = [*ATTENTION, "gate_proj", "up_proj", "down_proj"]
 FUSED = [*ATTENTION, "gate_up_proj", "down_proj"]
@@ -302,7 +303,7 @@ def trial(alora, family, seed):
         model.save_pretrained(base)
         load = lambda: transformers.AutoModelForCausalLM.from_pretrained(  # noqa: E731
             base, dtype=torch.float32, attn_implementation="eager",
-            **({"experts_implementation": "eager"} if fields.get("num_local_experts") or fields.get("num_experts") else {})).eval()
+            **({"experts_implementation": "eager"} if any(fields.get(n) for n in EXPERT_COUNTS) else {})).eval()
         activation = r.choice([{}, {"alora_invocation_tokens": [7, 9, 7]}])
         if parameters and r.random() < 0.5:  # PEFT has no aLoRA of parameters
             activation = {"target_parameters": r.sample(parameters[0], r.randint(1, len(parameters[0])))}

@@ -144,10 +144,37 @@ def olmoe(r):
         norm_topk_prob=r.random() < 0.5, clip_qkv=r.choice([None, 0.1, 1.0]), attention_bias=r.random() < 0.3, rope_parameters=rope(r))
 
 
+def glm4_moe(r):
+    s = sizes(r)
+    groups, size = r.choice([(1, 2), (1, 5), (2, 2), (3, 2), (2, 4)])
+    used = r.randint(1, groups)
+    p = rope(r)
+    p["partial_rotary_factor"] = r.choice([f for f in (0.25, 0.5, 1.0) if int(s["head_dim"] * f) % 2 == 0])
+    return s | dict(
+        n_routed_experts=groups * size, num_experts_per_tok=r.randint(1, used * size), n_group=groups, topk_group=used,
+        moe_intermediate_size=r.choice([12, 20, 33]), n_shared_experts=r.choice([1, 2]), first_k_dense_replace=r.choice([0, 1, 2]), num_mtp_layers=0,
+        norm_topk_prob=r.random() < 0.6, routed_scaling_factor=r.choice([1.0, 2.5]), use_qk_norm=r.random() < 0.5,
+        attention_bias=r.random() < 0.4, rope_parameters=p)
+
+
+def ernie4_5(r):
+    return sizes(r) | dict(use_bias=r.random() < 0.4, rope_parameters=rope(r))
+
+
+def ernie4_5_moe(r):
+    s = sizes(r, head_dim=False)
+    experts = r.choice([2, 3, 4, 7])
+    return s | dict(
+        moe_num_experts=experts, moe_k=r.randint(1, experts), moe_intermediate_size=r.choice([12, 20, 33]), moe_num_shared_experts=r.choice([0, 1, 2]),
+        moe_layer_start_index=r.choice([0, 1, 2]), moe_layer_end_index=r.choice([-1, -1, 1]), moe_layer_interval=r.choice([1, 1, 2]),
+        moe_norm_min=r.choice([1e-12, 0.6]), rope_parameters=rope(r))
+
+
 CLASSES = {
     "Llama": (llama, SEPARATE), "Mistral": (mistral, SEPARATE), "Qwen2": (qwen2, SEPARATE), "Qwen3": (qwen3, SEPARATE),
     "Gemma2": (gemma2, SEPARATE), "Gemma3Text": (gemma3, SEPARATE), "Granite": (granite, SEPARATE), "SmolLM3": (smollm3, SEPARATE),
     "Olmo2": (olmo2, SEPARATE), "SeedOss": (seed_oss, SEPARATE), "GptOss": (gpt_oss, ATTENTION, EXPERTS),
     "Mixtral": (mixtral, ATTENTION, EXPERTS), "Qwen3Moe": (qwen3_moe, SEPARATE, EXPERTS), "Qwen2Moe": (qwen2_moe, SEPARATE, EXPERTS),
+    "Glm4Moe": (glm4_moe, SEPARATE, EXPERTS), "Ernie4_5": (ernie4_5, SEPARATE), "Ernie4_5_Moe": (ernie4_5_moe, SEPARATE, EXPERTS),
     "Olmoe": (olmoe, ATTENTION, EXPERTS), "GraniteMoe": (granite_moe, ATTENTION), "GraniteMoeShared": (granite_moe_shared, ATTENTION),
 }

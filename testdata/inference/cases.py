@@ -19,6 +19,8 @@ ODD = dict(hidden=36, heads=3, kv_heads=1, inter=52, vocab=61)  # nothing here i
 # the files of newer cases are smaller: bfloat16, rank 2, and two prompts
 TINY = dict(hidden=16, heads=4, kv_heads=2, inter=24, vocab=24)
 TINY_ODD = dict(hidden=18, heads=3, kv_heads=1, inter=21, vocab=23)
+# smaller still, with one prompt of 14 tokens
+MICRO = dict(hidden=8, heads=2, kv_heads=1, inter=12, vocab=12)
 
 
 def rope(kind, theta=10000.0, **extra):
@@ -42,6 +44,10 @@ def case(architecture, config, targets=ALL, plain=False, style="new", dtype="flo
 
 def small(*arguments, **options):
     return case(*arguments, dtype="bfloat16", titles=["overlapping itself", "long"], **{"r": 2, "lora_alpha": 4, **options})
+
+
+def micro(*arguments, **options):
+    return case(*arguments, dtype="bfloat16", titles=["overlapping itself"], **{"r": 1, "lora_alpha": 2, **options})
 
 
 L, G = "LlamaForCausalLM", "GraniteMoeHybridForCausalLM"
@@ -151,6 +157,12 @@ CASES = {
     "nemotron-h-bias": small("NemotronHForCausalLM", lambda: t.nemotron_h(
         "*M-", **TINY_ODD, use_bias=True, mlp_bias=True, use_conv_bias=False, conv_kernel=3, n_groups=1, time_step_min=0.7, tie_word_embeddings=True),
         [*ATTENTION, "in_proj", "up_proj", "down_proj"], plain=True),
+    # experts chosen by corrected scores, from two of three groups; then with a first layer that has none
+    "glm4-moe": micro("Glm4MoeForCausalLM", lambda: t.glm4_moe(
+        **{**MICRO, "layers": 1}, n_group=3, topk_group=2, use_qk_norm=True, attention_bias=True, n_shared_experts=2, first_k_dense_replace=0,
+        routed_scaling_factor=1.7, tie_word_embeddings=True), ["q_proj", "o_proj"]),
+    "ernie4-5": micro("Ernie4_5ForCausalLM", lambda: t.ernie4_5(**{**MICRO, "layers": 1}, use_bias=True), ["k_proj", "up_proj"], style="legacy"),
+    "ernie4-5-moe": micro("Ernie4_5_MoeForCausalLM", lambda: t.ernie4_5_moe(**MICRO, tie_word_embeddings=True), ["q_proj", "gate_proj", "up_proj"], plain=True),
     "seed-oss": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL)),
     "seed-oss-bias": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL, attention_bias=False, attention_out_bias=True, mlp_bias=True)),
     "mixtral-window": case("MixtralForCausalLM", lambda: t.mixtral(**{**ODD, "inter": 20, "kv_heads": 3}, sliding_window=8, tie_word_embeddings=True),

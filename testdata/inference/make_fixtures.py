@@ -160,17 +160,32 @@ def run(model, tokens):
         return model(input_ids=torch.tensor([tokens]), use_cache=False).logits[0].numpy()
 
 
+def choices(router, logits, config):
+    """What a router chooses from, and how many it chooses."""
+    chosen, kind = config.num_experts_per_tok, type(router).__name__
+    if kind.startswith("Ernie"):
+        logits = router.moe_statics(logits.softmax(-1))
+    if kind.startswith("Glm4Moe"):
+        logits = logits.sigmoid() + router.e_score_correction_bias
+        if router.num_group > 1:
+            groups = logits.view(len(logits), router.num_group, -1).topk(2, dim=-1).values.sum(-1)
+            yield groups, router.topk_group
+            best = torch.zeros_like(groups).scatter_(1, groups.topk(router.topk_group).indices, 1).bool()
+            logits = logits.masked_fill(~best.repeat_interleave(logits.shape[1] // router.num_group, 1), -1e9)
+    yield logits, chosen
+
+
 def watch_routing(model, gaps):
     """Record how far apart the last expert chosen and the first one not chosen are: a near-tie would make a fragile golden."""
     def hook(_, inputs, output):
         logits = torch.nn.functional.linear(inputs[0].reshape(-1, inputs[0].shape[-1]).float(), _.weight)
         if getattr(_, "bias", None) is not None:
             logits = logits + _.bias
-        top = logits.sort(dim=-1, descending=True).values
-        chosen = model.config.num_experts_per_tok
-        gaps.append(float((top[:, chosen - 1] - top[:, chosen]).min()))
+        for scores, chosen in choices(_, logits, model.config):
+            top = scores.sort(dim=-1, descending=True).values
+            gaps.append(float((top[:, chosen - 1] - top[:, chosen]).min()))
     for module in model.modules():
-        if type(module).__name__.endswith(("TopKRouter", "Llama4Router")):
+        if type(module).__name__.endswith(("TopKRouter", "TopkRouter", "Llama4Router")):
             module.register_forward_hook(hook)
 
 
@@ -194,7 +209,7 @@ def make_case(name, spec):
     arrays["meta"] = np.array(json.dumps({"case": name, "architecture": spec["architecture"], "prompts": report}))
     (np.savez_compressed if spec["compressed"] else np.savez)(directory / "golden.npz", **arrays)
     assert min(gaps, default=1) > 1e-4, (name, "near-tie in routing", min(gaps))
-    std = np.std(arrays[f"base_logits_{[r['prompt'] for r in report].index('long')}"])
+    std = np.std(arrays[f"base_logits_{len(report) - 1 if len(report) < 2 else [r['prompt'] for r in report].index('long')}"])
     print(f"{name:28} logits std {std:.2f}, change {max(r['max_change_after'] or 0 for r in report):.2f}, "
           f"bit-equal before activation: {all(r['equal_before'] for r in report)}, parameters {sum(p.numel() for p in base.parameters())}"
           + (f", smallest routing gap {min(gaps):.4f}" if gaps else ""),

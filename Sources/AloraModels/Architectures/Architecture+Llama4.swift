@@ -19,8 +19,10 @@ extension Architecture {
     modules: { h in
       LayerModule.attention(h, isPermuted: false) + [
         .linear("feed_forward.router", h.hiddenSize, h.expertCount, "ffn_gate_inp").inLayers(.withExperts)
-      ] + network("feed_forward.shared_expert", h, h.sharedFeedForwardSize, "_shexp").map { $0.inLayers(.withExperts) }
-        + network("feed_forward", h, h.denseFeedForwardSize, "").map { $0.inLayers(.dense) }
+      ]
+        + LayerModule.gatedNetwork("feed_forward.shared_expert", h, h.sharedFeedForwardSize, "_shexp").map {
+          $0.inLayers(.withExperts)
+        } + LayerModule.gatedNetwork("feed_forward", h, h.denseFeedForwardSize).map { $0.inLayers(.dense) }
     },
     layer: { layer in
       try layer.preNorm(
@@ -29,12 +31,4 @@ extension Architecture {
           ? layer.gated()
           : layer.mixture(ExpertFiles(module: "feed_forward", parameters: .init(isByColumns: true))))
     })
-
-  private static func network(_ name: String, _ h: Hyperparameters, _ width: Int, _ suffix: String) -> [LayerModule] {
-    [
-      .linear("\(name).gate_proj", h.hiddenSize, width, "ffn_gate\(suffix)"),
-      .linear("\(name).up_proj", h.hiddenSize, width, "ffn_up\(suffix)"),
-      .linear("\(name).down_proj", width, h.hiddenSize, "ffn_down\(suffix)"),
-    ]
-  }
 }

@@ -22,13 +22,10 @@ extension Architecture {
 extension Architecture.LayerModule {
   /// An expert that all tokens share, with a gate of its own.
   static func sharedExpert(_ h: Hyperparameters) -> [Self] {
-    let (hidden, width) = (h.hiddenSize, h.sharedFeedForwardSize)
-    let modules: [Self] = [
-      .linear("mlp.shared_expert.gate_proj", hidden, width, "ffn_gate_shexp"),
-      .linear("mlp.shared_expert.up_proj", hidden, width, "ffn_up_shexp"),
-      .linear("mlp.shared_expert.down_proj", width, hidden, "ffn_down_shexp"),
-      .linear("mlp.shared_expert_gate", hidden, 1, "ffn_gate_inp_shexp"),
-    ]
+    let modules =
+      gatedNetwork("mlp.shared_expert", h, h.sharedFeedForwardSize, "_shexp") + [
+        linear("mlp.shared_expert_gate", h.hiddenSize, 1, "ffn_gate_inp_shexp")
+      ]
     return modules.map { $0.inLayers(.withExperts) }
   }
 }

@@ -22,19 +22,24 @@ extension Architecture.LayerModule {
 
   /// The router of layers with experts, and the network of those without.
   static func routedFeedForward(_ h: Hyperparameters) -> [Self] {
-    let width = h.denseFeedForwardSize
-    return [
-      linear("mlp.gate", h.hiddenSize, h.expertCount, "ffn_gate_inp").inLayers(.withExperts),
-      linear("mlp.gate_proj", h.hiddenSize, width, "ffn_gate").inLayers(.dense),
-      linear("mlp.up_proj", h.hiddenSize, width, "ffn_up").inLayers(.dense),
-      linear("mlp.down_proj", width, h.hiddenSize, "ffn_down").inLayers(.dense),
-    ]
+    [linear("mlp.gate", h.hiddenSize, h.expertCount, "ffn_gate_inp").inLayers(.withExperts)]
+      + gatedNetwork("mlp", h, h.denseFeedForwardSize).map { $0.inLayers(.dense) }
+  }
+
+  /// The same, and a network that all tokens share, if there is one.
+  static func routedAndSharedFeedForward(_ h: Hyperparameters) -> [Self] {
+    let shared =
+      h.sharedFeedForwardSize > 0 ? gatedNetwork("mlp.shared_experts", h, h.sharedFeedForwardSize, "_shexp") : []
+    return routedFeedForward(h) + shared.map { $0.inLayers(.withExperts) }
   }
 }
 
 extension LayerBuilder {
   /// Experts in two parameters, or in modules of their own, as files of transformers 4 have them; or one network.
-  func routedFeedForward() throws -> GraphBlock.Operation {
-    h.denseLayers.contains(index) ? try gated() : try mixture(ExpertFiles(projections: ("mlp", .init())))
+  ///
+  /// - Parameter correction: what is added to the experts' scores for their choice.
+  func routedFeedForward(correction: ExpertFiles.Correction? = nil) throws -> GraphBlock.Operation {
+    h.denseLayers.contains(index)
+      ? try gated() : try mixture(ExpertFiles(projections: ("mlp", .init()), correction: correction))
   }
 }

@@ -72,6 +72,8 @@ package struct Architecture: Sendable {
   let recurrenceOfGGUF: @Sendable (GGUFReader, _ layerCount: Int) throws -> Hyperparameters.Recurrence?
   /// What else a configuration says that no other architecture's does.
   let configure: @Sendable (ConfigurationReader, inout Hyperparameters) throws -> Void
+  /// The same of a GGUF.
+  let configureByGGUF: @Sendable (GGUFReader, inout Hyperparameters) throws -> Void
   /// The architecture's GGUF name for these hyperparameters, if it isn't always the same.
   let variantName: @Sendable (Hyperparameters) -> String?
   /// Whether a GGUF with these hyperparameters can be this architecture. Several architectures may share a name.
@@ -97,6 +99,7 @@ package struct Architecture: Sendable {
     },
     recurrenceOfGGUF: @escaping @Sendable (GGUFReader, Int) throws -> Hyperparameters.Recurrence? = { _, _ in nil },
     configure: @escaping @Sendable (ConfigurationReader, inout Hyperparameters) throws -> Void = { _, _ in },
+    configureByGGUF: @escaping @Sendable (GGUFReader, inout Hyperparameters) throws -> Void = { _, _ in },
     variantName: @escaping @Sendable (Hyperparameters) -> String? = { _ in nil },
     describes: @escaping @Sendable (Hyperparameters) -> Bool = { _ in true },
     numbers: GraphNumberRules = GraphNumberRules(), readsMXFP4: Bool = false,
@@ -111,6 +114,7 @@ package struct Architecture: Sendable {
     self.recurrence = recurrence
     self.recurrenceOfGGUF = recurrenceOfGGUF
     self.configure = configure
+    self.configureByGGUF = configureByGGUF
     self.variantName = variantName
     self.describes = describes
     self.readsMXFP4 = readsMXFP4
@@ -126,8 +130,9 @@ package struct Architecture: Sendable {
   static let all: [Architecture] = [
     .llama, .mixtral, .mistral, .ministral3, .mistral3, .granite, .graniteMoe, .graniteMoeShared, .graniteMoeHybrid,
     .bamba,
-    .qwen2, .qwen2VL, .qwen3, .qwen3VL, .qwen2Moe, .qwen3Moe, .olmoe, .gptOss, .olmo3, .olmo2, .smolLM3, .seedOss,
-    .glm4,
+    .qwen2, .qwen2VL, .qwen3, .qwen3VL, .qwen2Moe, .qwen3Moe, .olmoe, .gptOss, .olmo3, .olmo2, .smolLM3,
+    .seedOss,
+    .glm4, .glm4Moe, .ernie45, .ernie45Moe,
     .exaone4, .cohere2, .phi3, .gemma2, .gemma3, .gemma4, .llama4, .lfm2, .qwen3Next, .qwen35, .qwen35Moe, .falconH1,
     .nemotronH,
   ]
@@ -168,11 +173,16 @@ extension Architecture.LayerModule {
   }
 
   /// The gated feed-forward network with three projections of their own.
-  static func gatedFeedForward(_ h: Hyperparameters) -> [Self] {
+  static func gatedFeedForward(_ h: Hyperparameters) -> [Self] { gatedNetwork("mlp", h, h.feedForwardSize) }
+
+  /// The same by any name.
+  ///
+  /// - Parameter suffix: what follows the usual names in GGUF.
+  static func gatedNetwork(_ name: String, _ h: Hyperparameters, _ width: Int, _ suffix: String = "") -> [Self] {
     [
-      .linear("mlp.gate_proj", h.hiddenSize, h.feedForwardSize, "ffn_gate"),
-      .linear("mlp.up_proj", h.hiddenSize, h.feedForwardSize, "ffn_up"),
-      .linear("mlp.down_proj", h.feedForwardSize, h.hiddenSize, "ffn_down"),
+      .linear("\(name).gate_proj", h.hiddenSize, width, "ffn_gate\(suffix)"),
+      .linear("\(name).up_proj", h.hiddenSize, width, "ffn_up\(suffix)"),
+      .linear("\(name).down_proj", width, h.hiddenSize, "ffn_down\(suffix)"),
     ]
   }
 }

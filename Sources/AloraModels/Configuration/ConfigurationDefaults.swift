@@ -26,14 +26,18 @@ struct ConfigurationDefaults: Sendable {
 
   /// What a configuration class means by missing fields of its experts.
   struct ExpertDefaults: Sendable {
-    /// `num_experts` or `num_local_experts`.
+    /// What a configuration may call the number of experts.
+    var countNames = ["num_local_experts", "num_experts"]
     var count: Int
-    /// `num_experts_per_tok`.
+    /// What a configuration may call how many a token chooses.
+    var perTokenNames = ["num_experts_per_tok"]
     var perToken: Int
     /// `moe_intermediate_size`; nil for a class whose experts are as wide as `intermediate_size` says.
     var feedForwardSize: Int?
     /// `shared_expert_intermediate_size`; nil for a class without a shared expert.
     var sharedFeedForwardSize: Int?
+    /// How many experts' width the shared network has, if that is how the configuration states it.
+    var sharedCount: (name: String, usual: Int)?
     var denseLayers = DenseLayers.none
   }
 
@@ -45,5 +49,9 @@ struct ConfigurationDefaults: Sendable {
     /// As `interleave_moe_layer_step` and `moe_layers` say. `intermediate_size_mlp` is their width, with this default;
     /// a shared network is as wide as an expert.
     case interleaved(feedForwardSize: Int)
+    /// The first ones, as `first_k_dense_replace` says; this many if it's missing.
+    case leading(usual: Int)
+    /// All but each `moe_layer_interval`th from `moe_layer_start_index` to `moe_layer_end_index`.
+    case outside
   }
 }

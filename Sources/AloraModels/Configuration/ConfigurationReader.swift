@@ -137,9 +137,11 @@ extension Hyperparameters {
 
   /// Source: `Qwen2MoeDecoderLayer` and its relatives for the layers without experts.
   private mutating func read(_ experts: ConfigurationDefaults.ExpertDefaults, _ reader: ConfigurationReader) throws {
-    let name = reader.has("num_local_experts") ? "num_local_experts" : "num_experts"
-    expertCount = try reader.integer(name, default: experts.count)
-    expertsPerToken = try reader.integer("num_experts_per_tok", default: experts.perToken)
+    func integer(_ names: [String], default fallback: Int) throws -> Int {
+      try names.first(where: reader.has).map { try reader.integer($0, default: fallback) } ?? fallback
+    }
+    expertCount = try integer(experts.countNames, default: experts.count)
+    expertsPerToken = try integer(experts.perTokenNames, default: experts.perToken)
     guard expertCount > 0, (1...expertCount).contains(expertsPerToken) else {
       throw reader.json.error(.outOfRange, "\(expertsPerToken) of \(expertCount) experts can't be chosen")
     }
@@ -150,14 +152,26 @@ extension Hyperparameters {
     if let width = experts.sharedFeedForwardSize {
       sharedFeedForwardSize = try reader.integer("shared_expert_intermediate_size", default: width)
     }
+    if let (name, usual) = experts.sharedCount {
+      try share(count: reader.integer(name, default: usual)) { reader.json.error(.outOfRange, $0) }
+    }
     switch experts.denseLayers {
     case .none: break
+    case .leading(let usual):
+      let end = try reader.integer("first_k_dense_replace", default: usual)
+      setDense(Set((0..<layerCount).prefix(end)), width: dense)
+    case .outside:
+      let step = max(1, try reader.integer("moe_layer_interval", default: 1))
+      let first = try reader.integer("moe_layer_start_index", default: 1)
+      let stated = try reader.json[optional: "moe_layer_end_index"]?.integer(in: -1...Self.layers.upperBound) ?? -1
+      let last = stated < 0 ? layerCount - 1 : stated
+      setDense(
+        Set((0..<layerCount).filter { $0 < first || $0 > last || !($0 + 1).isMultiple(of: step) }), width: dense)
     case .sparse:
       let step = max(1, try reader.integer("decoder_sparse_step", default: 1))
       let listed = try reader.json[optional: "mlp_only_layers"]?.integers(in: 0...Self.layers.upperBound) ?? []
       let only = Set(listed)
-      denseLayers = Set((0..<layerCount).filter { only.contains($0) || !($0 + 1).isMultiple(of: step) })
-      denseFeedForwardSize = denseLayers.isEmpty ? 0 : dense
+      setDense(Set((0..<layerCount).filter { only.contains($0) || !($0 + 1).isMultiple(of: step) }), width: dense)
     case .interleaved(let width):
       let listed = try reader.json[optional: "moe_layers"]?.integers(in: 0...Self.layers.upperBound)
       let step = max(1, try reader.integer("interleave_moe_layer_step", default: 1))
@@ -168,8 +182,20 @@ extension Hyperparameters {
 
   /// One network in all layers but these, and a shared network as wide as an expert beside experts.
   mutating func interleave(_ sparse: Set<Int>, dense: Int) {
-    denseLayers = Set((0..<layerCount).filter { !sparse.contains($0) })
-    denseFeedForwardSize = denseLayers.isEmpty ? 0 : dense
+    setDense(Set((0..<layerCount).filter { !sparse.contains($0) }), width: dense)
     sharedFeedForwardSize = feedForwardSize
+  }
+
+  mutating func setDense(_ layers: Set<Int>, width: Int) {
+    denseLayers = layers
+    denseFeedForwardSize = layers.isEmpty ? 0 : width
+  }
+
+  /// A shared network as wide as `count` experts.
+  mutating func share<Failure: Error>(count: Int, error: (_ problem: String) -> Failure) throws {
+    sharedFeedForwardSize = count * feedForwardSize
+    guard sharedFeedForwardSize <= Self.extent.upperBound else {
+      throw error("a shared network as wide as \(count) experts of \(feedForwardSize) is not supported")
+    }
   }
 }

@@ -68,8 +68,10 @@ struct GraphNumberRules: Sendable {
     case queryKeyValue
     /// All four of attention if `attention_bias` says so, the feed-forward network's if `mlp_bias` does.
     case asConfigured
-    /// Query, key and value, unless this key says no.
-    case queryKeyValueAsConfigured(by: String)
+    /// Query, key and value, as this key says.
+    case queryKeyValueAsConfigured(by: String, fallback: Bool = true)
+    /// All of attention and the feed-forward networks but those of experts, if `use_bias` says so.
+    case allIfUsed
     /// All four of attention, unless `attention_bias` says no.
     case attention
     /// As configured, but attention's output has its own `attention_out_bias`, and a missing `attention_bias` means true.
@@ -86,6 +88,8 @@ struct GraphNumberRules: Sendable {
     case asConfigured(isNormalizedInGGUF: Bool, isNormalizedByDefault: Bool = false)
     /// The sigmoid of their logits, on an expert's input.
     case sigmoidOnInput
+    /// Their sigmoids, or their part of the softmax of all logits, by which experts are chosen after a correction.
+    case scores(ExpertScores.Function)
   }
 
   var activation = GateActivation.silu

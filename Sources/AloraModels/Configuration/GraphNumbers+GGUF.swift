@@ -58,7 +58,7 @@ extension GraphNumbers {
         ? try softCap("attn_logit_softcapping", rules.softCaps?.attention) : nil,
       attentionLimit: try Self.limit(reader, rules),
       normsRotated: rules.rotatedNormsOfGGUF?(h) ?? false,
-      activation: rules.activation, routingWeights: try Self.routingWeights(reader, rules.routing),
+      activation: rules.activation, routingWeights: try ExpertRouting.Weights(reader, rules.routing, h),
       layers: windows.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) })
     let chunk = try rules.chunk.map { try reader.integer("attention.sliding_window", default: $0) }
     // The files don't say it; llama.cpp has the period in its source. Models without chunks have positions in all layers.
@@ -72,23 +72,6 @@ extension GraphNumbers {
   private static func limit(_ reader: GGUFReader, _ rules: GraphNumberRules) throws -> Float? {
     let stated = rules.hasLimit ? try reader.number("attention.clamp_kqv", default: 0) : 0
     return stated > 0 ? Float(stated) : nil
-  }
-
-  /// Source: llama.cpp `src/llama-graph.cpp` (`build_moe_ffn`), `src/models/` for what its arguments are.
-  private static func routingWeights(
-    _ reader: GGUFReader, _ rule: GraphNumberRules.Routing
-  ) throws -> ExpertRouting.Weights {
-    let scale = try reader.number("expert_weights_scale", default: 1)
-    guard scale == 0 || scale == 1 else {
-      throw reader.error("\(reader.prefix).expert_weights_scale", "a scale of \(scale) is not supported")
-    }
-    switch rule {
-    case .softmaxOfChosen: return .softmaxOfChosen
-    case .asConfigured(let isNormalized, _):
-      let stated = try reader.file.metadata.boolean(ifPresent: "\(reader.prefix).expert_weights_norm")
-      return stated ?? isNormalized ? .softmaxOfChosen : .softmaxOfAll
-    case .sigmoidOnInput: return .sigmoidOnInput
-    }
   }
 
   private static func windows(

@@ -109,7 +109,7 @@ extension GraphNumbers {
         ? try reader.json[optional: "clip_qkv"].map { _ in Float(try reader.positive("clip_qkv", default: 1)) } : nil,
       normsRotated: try rules.rotatedNormsOfGGUF != nil && reader.boolean("use_qk_norm", default: true),
       activation: try rules.activation.configured(by: reader),
-      routingWeights: try Self.routingWeights(reader, rules.routing),
+      routingWeights: try ExpertRouting.Weights(reader, rules.routing, h),
       layers: isSliding.map { Layer(window: $0, rotary: $0 == nil ? rotaryOfKind.full : rotaryOfKind.sliding) })
     for index in withoutPositions { layers[index].rotary = nil }
     try setTemperatures(rules, ofRotary: AttentionTemperature(reader, h, rules.positions)) {
@@ -145,17 +145,6 @@ extension GraphNumbers {
     case .ofLayersWithoutPositions(let usual):
       let temperature = try withoutPositions(usual)
       for index in layers.indices where layers[index].rotary == nil { layers[index].temperature = temperature }
-    }
-  }
-
-  private static func routingWeights(
-    _ reader: ConfigurationReader, _ rule: GraphNumberRules.Routing
-  ) throws -> ExpertRouting.Weights {
-    switch rule {
-    case .softmaxOfChosen: return .softmaxOfChosen
-    case .asConfigured(_, let fallback):
-      return try reader.boolean("norm_topk_prob", default: fallback) ? .softmaxOfChosen : .softmaxOfAll
-    case .sigmoidOnInput: return .sigmoidOnInput
     }
   }
 

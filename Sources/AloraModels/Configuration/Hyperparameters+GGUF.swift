@@ -59,6 +59,16 @@ extension Hyperparameters {
     }
   }
 
+  /// A mixture of experts whose first layers, and maybe some others, have one network: the tensors tell which. The shared
+  /// network is as wide as some experts, whatever the file states of it.
+  mutating func readExperts(_ reader: GGUFReader) throws {
+    setDense(
+      Set((0..<layerCount).filter { !reader.hasTensor("blk.\($0).ffn_gate_inp.weight") }),
+      width: try reader.stated("feed_forward_length"))
+    let key = "expert_shared_count"
+    try share(count: reader.integer(key, default: 0)) { reader.error("\(reader.prefix).\(key)", $0) }
+  }
+
   /// One number, or one for each layer, as llama.cpp's converter writes it for hybrid models: all layers but the excepted
   /// ones must agree. Nil if none is left.
   private static func uniform(

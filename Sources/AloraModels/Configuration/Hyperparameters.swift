@@ -23,6 +23,8 @@ package struct Hyperparameters: Hashable, Sendable {
   package var globalHeads: GlobalHeads?
   /// False if keys are the values, too.
   package var hasValueProjection = true
+  /// Whether heads of queries and keys have norms, for an architecture that has models with and without.
+  package var hasHeadNorms = false
 
   /// The layers with a recurrent mixer; nil if there are none.
   package var recurrence: Recurrence?

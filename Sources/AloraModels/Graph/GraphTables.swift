@@ -16,7 +16,11 @@ struct GraphTables {
         queryKeyValue = try reader.boolean("attention_bias", default: false)
         attentionOutput = queryKeyValue
         feedForward = try reader.boolean("mlp_bias", default: false)
-      case .queryKeyValueAsConfigured(let key): queryKeyValue = try reader.boolean(key, default: true)
+      case .queryKeyValueAsConfigured(let key, let fallback):
+        queryKeyValue = try reader.boolean(key, default: fallback)
+      case .allIfUsed:
+        queryKeyValue = try reader.boolean("use_bias", default: false)
+        (attentionOutput, feedForward) = (queryKeyValue, queryKeyValue)
       case .attention:
         queryKeyValue = try reader.boolean("attention_bias", default: true)
         attentionOutput = queryKeyValue

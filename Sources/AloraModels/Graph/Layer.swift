@@ -23,7 +23,7 @@ package struct Block<Matrix, Vector> {
     /// Exchanges information between positions.
     case mixer(Mixer<Matrix, Vector>)
     /// Acts on each position alone.
-    case feedForward(FeedForward<Matrix>)
+    case feedForward(FeedForward<Matrix, Vector>)
   }
 
   /// What the operation reads.
@@ -63,7 +63,7 @@ package struct Block<Matrix, Vector> {
     let newOperation: Block<NewMatrix, NewVector>.Operation =
       switch operation {
       case .mixer(let mixer): .mixer(try mixer.map(matrix: matrix, vector: vector))
-      case .feedForward(let network): .feedForward(try network.map(matrix))
+      case .feedForward(let network): .feedForward(try network.map(matrix: matrix, vector: vector))
       }
     return Block<NewMatrix, NewVector>(
       input: newInput, operation: newOperation, outputNorm: try outputNorm?.map(vector), residualScale: residualScale,

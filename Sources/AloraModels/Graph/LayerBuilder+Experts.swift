@@ -27,6 +27,16 @@ struct ExpertFiles {
   var otherRouter: String?
   /// Whether the router and the experts have biases.
   var hasBias = false
+  /// What is added to the experts' scores for their choice.
+  var correction: Correction?
+
+  struct Correction {
+    /// Below the layer: `mlp.gate.e_score_correction_bias`.
+    var name: String
+    var otherNames: [String] = []
+    /// Whether a file without it means zeros.
+    var isOptional = false
+  }
 }
 
 extension LayerBuilder {
@@ -46,7 +56,17 @@ extension LayerBuilder {
           shared: h.sharedFeedForwardSize > 0 ? try network("_shexp") : nil,
           sharedGate: hasSharedGate ? try matrix("ffn_gate_inp_shexp", hasBias: false) : nil,
           routing: ExpertRouting(
-            expertsPerToken: min(h.expertsPerToken, h.expertCount), weights: numbers.routingWeights))))
+            expertsPerToken: min(h.expertsPerToken, h.expertCount), weights: numbers.routingWeights),
+          correction: files.correction.map(correction))))
+  }
+
+  private func correction(_ files: ExpertFiles.Correction) -> GraphVector {
+    var vector = GraphVector(
+      ggufName: "blk.\(index).exp_probs_b.bias", huggingFaceName: "\(layerName).\(files.name)", count: h.expertCount)
+    vector.otherHuggingFaceNames = files.otherNames.map { "\(layerName).\($0)" }
+    vector.extents = [h.expertCount]
+    vector.isOptional = files.isOptional
+    return vector
   }
 
   private var layerName: String { "model.layers.\(index)" }

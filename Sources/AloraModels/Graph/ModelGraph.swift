@@ -82,6 +82,8 @@ package struct GraphVector: Hashable, Sendable {
 
   package let ggufName: String
   package let huggingFaceName: String
+  /// Where else Hugging Face's files may have it.
+  package var otherHuggingFaceNames: [String] = []
   package let count: Int
   /// Added to the elements of Hugging Face's file; GGUF has them as they are used.
   package let huggingFaceOffset: Float

@@ -39,36 +39,6 @@ extension Evaluator {
   /// A token that an expert computes, and the place of its weight.
   typealias RoutedToken = (row: Int, place: Int)
 
-  /// Each token's best few experts by the router's logits, the lower number first if two are equal. A softmax of the chosen
-  /// logits sums them from the greatest on, one of all logits in the order of the experts' numbers.
-  ///
-  /// - Returns: for each expert, its tokens.
-  private func route(_ mixture: Model.Mixture, _ layer: Int, _ input: Rows, _ pass: Pass) -> [[RoutedToken]] {
-    let (expertCount, chosenCount) = (mixture.experts.count, mixture.routing.expertsPerToken)
-    let logits = pass.experts.logits.with(columnCount: expertCount)
-    let weights = pass.experts.weights.with(columnCount: chosenCount)
-    multiply(input, [Product(matrix: mixture.router, slot: .layer(.router), output: logits)], layer, pass)
-    var tokensOfExpert = [[RoutedToken]](repeating: [], count: expertCount)
-    for row in 0..<pass.rowCount {
-      let scores = unsafe Array(UnsafeBufferPointer(start: logits[row], count: expertCount))
-      let chosen = unsafe weights[row]
-      if mixture.routing.weights == .softmaxOfAll, expertCount > 0 {
-        unsafe alora_softmax(isa, logits[row], logits[row], expertCount)
-      }
-      for (place, expert) in bestExperts(scores, chosenCount).enumerated() {
-        unsafe chosen[place] = logits[row][expert]
-        tokensOfExpert[expert].append((row, row * chosenCount + place))
-      }
-      guard chosenCount > 0 else { continue }
-      switch mixture.routing.weights {
-      case .softmaxOfAll: break
-      case .softmaxOfChosen: unsafe alora_softmax(isa, chosen, chosen, chosenCount)
-      case .sigmoidOnInput: unsafe alora_sigmoid(isa, chosen, chosen, chosenCount)
-      }
-    }
-    return tokensOfExpert
-  }
-
   /// One expert's tokens, which are in the order of their rows. Contributions are added in the order of the experts' numbers.
   ///
   /// - Parameter isOnInput: whether a token's weight is multiplied by what the expert reads, and not by what it gives.
@@ -120,23 +90,5 @@ extension Evaluator {
       let end = tokens[first...].firstIndex { $0.row >= segment.rows.upperBound } ?? tokens.count
       return first < end ? (adapter, first..<end) : nil
     }
-  }
-
-  /// The `count` experts with the greatest scores, the greatest first; of equal ones the lower number first. No expert
-  /// comes twice, and NaN is less than any number.
-  private func bestExperts(_ scores: [Float], _ count: Int) -> [Int] {
-    var chosen: [Int] = []
-    for _ in 0..<count {
-      var best: Int?
-      for expert in scores.indices where !chosen.contains(expert) {
-        guard let current = best else {
-          best = expert
-          continue
-        }
-        if scores[expert] > scores[current] || (scores[current].isNaN && !scores[expert].isNaN) { best = expert }
-      }
-      if let best { chosen.append(best) }
-    }
-    return chosen
   }
 }
