@@ -230,7 +230,8 @@ let package = Package(
     tests(
       "AloraSwitch",
       [
-        "AloraGGUF", "AloraInspection", "AloraJSON", "AloraReports", "AloraSystem", "AloraTensors", "AloraTestSupport",
+        "AloraGGUF", "AloraGeneration", "AloraInference", "AloraInspection", "AloraJSON", "AloraModels", "AloraNPZ",
+        "AloraReports", "AloraSystem", "AloraTensors", "AloraTestSupport",
       ]),
     tests("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON", "AloraTestSupport"]),
     tests("AloraVerification", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),

@@ -4,6 +4,7 @@ internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference
 internal import AloraReports
+internal import AloraSwitch
 internal import ArgumentParser
 
 /// Options of the commands that compute with a model.
@@ -34,11 +35,19 @@ struct InferenceOptions: ParsableArguments {
   /// How long the prompts may be.
   func contextLimit(of model: Model) -> ContextLimit { ContextLimit(model, isIgnored: context.beyondContext) }
 
-  /// - Parameter keepsWeights: see ``Model``.
+  /// - Parameters:
+  ///   - keepsWeights: see ``Model``.
   /// - Throws: what loading throws.
-  func load(_ common: CommonOptions, keepsWeights: Bool = true) throws -> LoadedModel {
+  ///   - opened: the model, if it was opened already; its own adapters are loaded, too.
+  func load(
+    _ common: CommonOptions, keepsWeights: Bool = true, opened: ModelWithAdapters? = nil
+  ) throws -> LoadedModel {
     let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
-    let loaded = try Model(path: model, backend: backend, keepsWeights: keepsWeights, pool: pool)
+    let source = try opened?.source ?? ModelSource(path: model)
+    let loaded = try Model(source: source, backend: backend, keepsWeights: keepsWeights, pool: pool)
+    let builtIn = try (opened?.adapters ?? []).map {
+      (name: $0.name, adapter: try Adapter($0.adapter, model: loaded, pool: pool))
+    }
     let adapter = try adapter.map { try Adapter(path: $0, model: loaded, pool: pool) }
     // Once nothing is refused any more: a refusal is one line.
     if let adapter { common.note(of: adapter) }
@@ -46,7 +55,7 @@ struct InferenceOptions: ParsableArguments {
       common.note(try OpenBLAS().note)
     }
     let evaluator = Evaluator(model: loaded, pool: pool, instructionSet: kernels.instructionSet)
-    return LoadedModel(model: loaded, adapter: adapter, evaluator: evaluator)
+    return LoadedModel(model: loaded, adapter: adapter, builtIn: builtIn, evaluator: evaluator)
   }
 }
 
@@ -81,6 +90,8 @@ extension CommonOptions {
 struct LoadedModel {
   let model: Model
   let adapter: Adapter?
+  /// The adapters that the model brings along.
+  let builtIn: [(name: String, adapter: Adapter)]
   let evaluator: Evaluator
 }
 

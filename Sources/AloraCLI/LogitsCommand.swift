@@ -5,6 +5,7 @@ internal import AloraGeneration
 internal import AloraInference
 internal import AloraNPZ
 internal import AloraReports
+internal import AloraSwitch
 internal import AloraVerification
 internal import ArgumentParser
 
@@ -101,15 +102,17 @@ struct LogitsCommand: ParsableCommand {
     if let content, !conversation.isChat { listed = [try promptTokens(content, invocation: nil)] }
     // Weights that one pass needs are read as it goes.
     let isOnePass = listed?.count == 1 && listed?[0].count ?? .max <= chunk
-    let loaded = try inference.load(common, keepsWeights: !isOnePass)
+    let loaded = try inference.load(
+      common, keepsWeights: !isOnePass, opened: try ModelWithAdapters(path: inference.model))
     let texts =
       try listed ?? content.map { [try promptTokens($0, invocation: loaded.adapter?.invocationTokens)] } ?? []
     let limit = inference.contextLimit(of: loaded.model)
     let jobs = try texts.enumerated().map { index, tokens in
       try limit.check(tokens.count, name: texts.count == 1 ? "the text" : "text \(index)", path: tokensFile)
-      let start = start(in: tokens, of: loaded.adapter)
+      let slot = try slot(of: tokens, loaded)
+      let start = slot.flatMap { $0.activationStart(in: tokens) } ?? start(in: tokens, of: loaded.adapter)
       return LogitsRecorder.Text(
-        tokens: tokens, activationStart: start,
+        tokens: tokens, adapter: slot, activationStart: start,
         positions: try positions.positions(tokenCount: tokens.count, start: start))
     }
     let keepsAll = positions == .named(.all)
@@ -132,6 +135,12 @@ struct LogitsCommand: ParsableCommand {
     guard let adapter else { return nil }
     if let activationStart { return activationStart < 0 ? nil : activationStart }
     return activation.start(in: tokens, invocation: adapter.invocationTokens)
+  }
+
+  /// The adapter that a text switches on by itself, of a model with adapters of its own.
+  private func slot(of tokens: [Int], _ loaded: LoadedModel) throws -> Adapter? {
+    try loaded.model.source.controlTokens?.adapter(
+      of: tokens, asked: loaded.adapter, name: loaded.adapter.map { _ in "adapter" }, among: loaded.builtIn)?.adapter
   }
 
   private func promptTokens(_ content: Conversation, invocation: [Int]?) throws -> [Int] {

@@ -6,6 +6,7 @@ internal import AloraInference
 internal import AloraJSON
 internal import AloraReports
 internal import AloraSchemas
+internal import AloraSwitch
 internal import ArgumentParser
 
 /// `alora run`: text from a base and its adapters.
@@ -91,9 +92,6 @@ struct RunCommand: ParsableCommand {
     guard schema == nil || !jsonObject else { throw ValidationError("Give one of --schema and --json-object.") }
     guard common.json || !margins else { throw ValidationError("--margins belongs to --json.") }
     guard (0...1_000_000).contains(limit) else { throw ValidationError("--limit is from 0 to 1000000.") }
-    if let use, use != "base", !NamedPath.all(served.adapter).contains(where: { $0.name == use }) {
-      throw ValidationError("--use names no --adapter.")
-    }
   }
 
   func run() throws {
@@ -103,8 +101,14 @@ struct RunCommand: ParsableCommand {
     }
     let file = try saveCache.map { try AtomicFile(path: $0, replacesExisting: force) }
     let conversation = try conversation.conversation()
-    let (session, modelDigest) = try session()
-    let first = use ?? session.adapters.first?.name
+    let opened = try served.open()
+    let names = NamedPath.all(served.adapter).map(\.name)
+    if let use, use != "base", !(names + opened.adapters.map(\.name)).contains(use) {
+      throw ValidationError("--use names no --adapter.")
+    }
+    let (session, modelDigest) = try session(opened)
+    // Of a model with adapters of its own, the prompt chooses one.
+    let first = use ?? names.first
     if let batches {
       for turn in batches.flatMap({ $0 }) { _ = try session.adapter(named: turn.adapter) }
       try answer(batches, session)
@@ -123,11 +127,12 @@ struct RunCommand: ParsableCommand {
 
   /// - Returns: the session, and the digest of the model's files if a cache is loaded or saved. It is computed at the start,
   ///   because the files may be replaced during a long dialogue.
-  private func session() throws -> (RunSession, modelDigest: Digest?) {
+  private func session(_ opened: ModelWithAdapters) throws -> (RunSession, modelDigest: Digest?) {
     let pool = computation.pool
-    let loaded = try Model(path: served.model, pool: pool)
+    let loaded = try Model(source: opened.source, pool: pool)
     let modelDigest = loadCache == nil && saveCache == nil ? nil : try loaded.source.digest()
-    let adapters = try served.adapters(of: loaded, pool, comparesTemplates: conversation.isChat, common)
+    let adapters = try served.adapters(
+      of: loaded, builtIn: opened.adapters, pool, comparesTemplates: conversation.isChat, common)
     var settings = RunSession.Settings(limit: limit)
     settings.sampling = sampling.options
     settings.seed = sampling.seed

@@ -118,13 +118,14 @@ struct ServeCommand: ParsableCommand {
     // Before the model, which takes longer to read.
     let ofLibrary = try library.map { try ServedLibrary(directory: $0).adapters } ?? []
     let pool = computation.pool
-    let loaded = try Model(path: served.model, pool: pool)
+    let opened = try served.open()
+    let loaded = try Model(source: opened.source, pool: pool)
     let encoder = try ConversationEncoder(
       tokenizer: loaded.source.tokenizer(), template: loaded.source.chatTemplate(), path: served.model)
     let registry = AdapterRegistry(baseNames: alias.isEmpty ? [ModelSource.name(ofPath: served.model)] : alias)
     let adapters = try served.adapters(
-      ofLibrary.map { NamedPath(name: $0.name, path: $0.path) }, of: loaded, pool,
-      comparesTemplates: encoder.template != nil, common)
+      ofLibrary.map { NamedPath(name: $0.name, path: $0.path) }, of: loaded,
+      builtIn: opened.adapters, pool, comparesTemplates: encoder.template != nil, common)
     for (name, adapter) in adapters {
       do { try registry.add(adapter, named: name) } catch AdapterNameError.taken {
         throw ValidationError("'\(name)' is also the base's name, or another adapter's. Give one of them another name.")

@@ -1,6 +1,7 @@
 internal import AloraAdapters
 internal import AloraInference
 internal import AloraModels
+internal import AloraSwitch
 internal import ArgumentParser
 
 /// The base and the adapters of a command that answers with any of them.
@@ -20,10 +21,13 @@ struct ServedModelOptions: ParsableArguments {
   ///
   /// - Parameters:
   ///   - further: adapters that other options name.
+  ///   - builtIn: adapters that the model brings along, which come first.
   ///   - comparesTemplates: whether their own chat templates matter.
   func adapters(
-    _ further: [NamedPath] = [], of model: Model, _ pool: ThreadPool, comparesTemplates: Bool, _ common: CommonOptions
+    _ further: [NamedPath] = [], of model: Model, builtIn: [(name: String, adapter: BoundAdapter)] = [],
+    _ pool: ThreadPool, comparesTemplates: Bool, _ common: CommonOptions
   ) throws -> [(name: String, adapter: Adapter)] {
+    let slots = try builtIn.map { (name: $0.name, adapter: try Adapter($0.adapter, model: model, pool: pool)) }
     let adapters = try (NamedPath.all(adapter) + further).map {
       (name: $0.name, adapter: try Adapter(path: $0.path, model: model, pool: pool))
     }
@@ -34,7 +38,19 @@ struct ServedModelOptions: ParsableArguments {
           adapter: adapter.path, base: self.model, tokenizer: model.source.tokenizer,
           comparesTemplates: comparesTemplates), about: adapter.path)
     }
-    return adapters
+    return slots + adapters
+  }
+
+  /// The model, and the adapters that it brings along.
+  ///
+  /// - Throws: what opening it throws; `ValidationError` if an adapter has the name of one of them.
+  func open() throws -> ModelWithAdapters {
+    let opened = try ModelWithAdapters(path: model)
+    let names = NamedPath.all(adapter).map(\.name)
+    if let slot = opened.adapters.first(where: { names.contains($0.name) }) {
+      throw ValidationError("'\(slot.name)' is an adapter of the model itself. Give the other one another name.")
+    }
+    return opened
   }
 }
 

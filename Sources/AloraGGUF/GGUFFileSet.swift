@@ -11,7 +11,7 @@ package final class GGUFFileSet: TensorSource {
   /// At least one; the first holds the model's metadata.
   package let parts: [GGUFFile]
   package let tensors: [TensorDescription]
-  package var metadata: GGUFMetadata { parts[0].metadata }
+  package let metadata: GGUFMetadata
   package var path: String { parts[0].path }
   /// Tensors of types that llama.cpp doesn't know, of all parts; empty unless they were asked for.
   package var foreignTensors: [GGUFForeignTensor] { parts.flatMap(\.foreignTensors) }
@@ -28,6 +28,7 @@ package final class GGUFFileSet: TensorSource {
   /// One file as it is, even if it is a part of several.
   package init(part: GGUFFile) throws {
     parts = [part]
+    metadata = part.metadata
     (tensors, partOfTensor, index) = try Self.merge(parts)
   }
 
@@ -54,6 +55,7 @@ package final class GGUFFileSet: TensorSource {
       }
     }
     self.parts = parts
+    metadata = first.metadata
     (tensors, partOfTensor, index) = try Self.merge(parts)
     let stated = try first.metadata.integer(ifPresent: Self.tensorCountKey)
     if count > 1, let stated, stated != tensors.count {
@@ -61,6 +63,27 @@ package final class GGUFFileSet: TensorSource {
         .inconsistentParts, Self.tensorCountKey,
         "the first part announces \(stated) tensors, but the parts contain \(tensors.count)")
     }
+  }
+
+  /// A model in the files of another one: parts of its tensors under names of their own.
+  ///
+  /// - Parameter views: a tensor's description, within the bytes of the tensor of `whole` with that name. Names are unique.
+  package init(
+    _ whole: GGUFFileSet, metadata: GGUFMetadata, views: [(tensor: TensorDescription, of: String)]
+  ) {
+    parts = whole.parts
+    self.metadata = metadata
+    var index = TensorIndex()
+    var partOfTensor: [Int] = []
+    for (number, view) in views.enumerated() {
+      guard let position = whole.index[view.of], index.insert(view.tensor.name, index: number) else {
+        preconditionFailure("a view of no tensor, or two of one name")
+      }
+      partOfTensor.append(whole.partOfTensor[position])
+    }
+    tensors = views.map(\.tensor)
+    self.index = index
+    self.partOfTensor = partOfTensor
   }
 
   package func tensor(named name: String) -> TensorDescription? { index[name].map { tensors[$0] } }

@@ -112,19 +112,29 @@ package struct ConversationEncoder: Sendable {
 
   /// The tokens of a chat, ready for an adapter or the base to answer.
   ///
-  /// An Activated LoRA's invocation takes the place of the generation prompt, unless the template writes it anyway.
-  /// - Parameter invocation: nil for the base or a plain LoRA.
+  /// An Activated LoRA's invocation takes the place of the generation prompt, unless the template writes it anyway. A control
+  /// token is written before the generation prompt, unless the template puts it elsewhere.
+  /// - Parameters:
+  ///   - invocation: nil for the base or a plain LoRA.
+  ///   - slot: the adapter's name, if it is in a slot of a Granite Switch, whose template may read it.
   /// - Throws: as ``text(of:frame:addsGenerationPrompt:)``; what tokenizing throws.
   package func tokens(
-    of messages: [JSONValue], frame: ChatFrame = ChatFrame(), invocation: [Int]?
+    of messages: [JSONValue], frame: ChatFrame = ChatFrame(), invocation: [Int]?, slot: String? = nil
   ) throws -> [Int] {
+    var frame = frame
+    if let slot, !frame.variables.contains(where: { $0.name == "adapter_name" }) {
+      frame.variables.append(.init("adapter_name", .string(slot)))
+    }
     func encoded(_ addsGenerationPrompt: Bool) throws -> [Int] {
       try tokenizer.encode(
         text(of: messages, frame: frame, addsGenerationPrompt: addsGenerationPrompt), addsSpecialTokens: false)
     }
     let tokens = try encoded(true)
     guard let invocation, InvocationSearch.lastOccurrence(of: invocation, in: tokens) == nil else { return tokens }
-    return try encoded(false) + invocation
+    let head = try encoded(false)
+    guard slot != nil else { return head + invocation }
+    let count = zip(head, tokens).prefix { $0 == $1 }.count
+    return tokens[..<count] + invocation + tokens[count...]
   }
 
   /// The tokens of a conversation.

@@ -15,4 +15,6 @@ package enum GenerationErrorCode: ErrorCode {
   case systemTwice
   /// A turn names an unknown adapter.
   case unknownAdapter
+  /// A text of a Granite Switch that switches from one adapter to another, or to another one than was asked for.
+  case severalControlTokens
 }

@@ -1,5 +1,4 @@
 internal import AloraSystem
-internal import AloraAdapters
 package import AloraSchemas
 package import AloraInference
 
@@ -19,14 +18,14 @@ package struct GenerationRequest: Sendable {
   /// The schema that the text has to fit, before its first token; nil: anything.
   package var schema: SchemaText?
 
-  /// A request whose adapter is active by PEFT's rule: from the start of the invocation's last occurrence in the prompt.
+  /// A request whose adapter is active by its own rule: see ``Adapter/activationStart(in:)``.
   ///
   /// Only the prompt is searched. An invocation in generated tokens, or one that they complete, activates nothing.
   package init(tokens: [Int], adapter: Adapter? = nil, limit: Int) {
     self.tokens = tokens
     self.adapter = adapter
     self.limit = limit
-    activationStart = adapter.flatMap { ActivationRule.peft.start(in: tokens, invocation: $0.invocationTokens) }
+    activationStart = adapter.flatMap { $0.activationStart(in: tokens) }
   }
 }
 

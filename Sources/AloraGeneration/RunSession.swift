@@ -1,5 +1,6 @@
 package import AloraInference
 internal import AloraJSON
+internal import AloraModels
 package import AloraSchemas
 internal import AloraSystem
 internal import AloraTokenization
@@ -97,7 +98,8 @@ package final class RunSession {
   /// - Throws: `unknownAdapter`; ``InferenceError`` `tooLong`; what tokenizing, the template and computing throw.
   package func answer(_ turns: [RunTurn], tell: (Int, String) -> Void) throws -> [Answer] {
     if turns.contains(where: \.resets) { reset() }
-    let requests = try turns.map(request)
+    let prepared = try turns.map(request)
+    let requests = prepared.map(\.request)
     var streams = requests.map {
       TextStream(encoder.tokenizer, context: Array($0.tokens.suffix(16)), stopTexts: settings.stopTexts)
     }
@@ -114,7 +116,7 @@ package final class RunSession {
       if !turn.isFork { keep(turn, request, result, reply: streams[index].text) }
       answers.append(
         Answer(
-          adapter: request.adapter == nil ? nil : turn.adapter, activationStart: request.activationStart,
+          adapter: request.adapter == nil ? nil : prepared[index].name, activationStart: request.activationStart,
           promptTokenCount: request.tokens.count, generation: result, text: streams[index].text,
           stopText: streams[index].stopText,
           filledContext: result.end == .limit && result.tokens.count < limit(of: turn)))
@@ -122,17 +124,23 @@ package final class RunSession {
     return answers
   }
 
-  private func request(_ turn: RunTurn) throws -> GenerationRequest {
-    let adapter = try adapter(named: turn.adapter)
+  private func request(_ turn: RunTurn) throws -> (request: GenerationRequest, name: String?) {
+    var (name, adapter) = (turn.adapter, try adapter(named: turn.adapter))
     let tokens = try tokens(of: turn, adapter)
+    let controlTokens = generator.evaluator.model.source.controlTokens
+    if let controlTokens {
+      let found = try controlTokens.adapter(of: tokens, asked: adapter, name: turn.adapter, among: adapters)
+      (name, adapter) = (found?.name, found?.adapter)
+    }
     try settings.contextLimit.check(tokens.count, name: "the prompt")
     var request = GenerationRequest(
       tokens: tokens, adapter: adapter, limit: settings.contextLimit.room(after: tokens.count, wanted: limit(of: turn)))
     request.sampling = settings.sampling
     request.seed = turn.seed.map { UInt64($0) } ?? settings.seed
     request.endTokens = settings.endTokens
+    if let controlTokens { request.endTokens.formUnion(controlTokens.endTokens(of: adapter)) }
     request.schema = settings.schema
-    return request
+    return (request, name)
   }
 
   private func limit(of turn: RunTurn) -> Int { turn.limit ?? (turn.wantsAnswer ? settings.limit : 0) }
@@ -153,6 +161,7 @@ package final class RunSession {
       return history + (try encoder.tokenizer.encode(bytes: turn.text, addsSpecialTokens: history.isEmpty))
     }
     return try encoder.tokens(
-      of: messages + turn.messages, frame: frame, invocation: adapter?.invocationTokens)
+      of: messages + turn.messages, frame: frame, invocation: adapter?.invocationTokens,
+      slot: adapter?.controlToken == nil ? nil : turn.adapter)
   }
 }

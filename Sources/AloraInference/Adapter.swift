@@ -36,6 +36,8 @@ package final class Adapter: Sendable {
   package let digest: Digest
   /// Nil for an ordinary LoRA, which is active everywhere.
   package let invocationTokens: [Int]?
+  /// The token that the model itself switches the adapter on with; nil for an adapter in files of its own.
+  package let controlToken: Int?
   /// How many modules of the base it changes.
   package let moduleCount: Int
   /// Notes for the user.
@@ -48,11 +50,24 @@ package final class Adapter: Sendable {
   ///
   /// - Throws: ``FileError``, ``JSONError``, ``SafetensorsError``, ``GGUFError``, ``AdapterError``,
   ///   ``InferenceError``.
-  package init(path: String, model: Model, pool: ThreadPool) throws {
-    let parts = try AdapterParts(
-      path: path, base: model.graph.base, options: BoundAdapter.Options(base: model.source, adapterPath: path))
+  package convenience init(path: String, model: Model, pool: ThreadPool) throws {
+    try self.init(
+      AdapterParts(
+        path: path, base: model.graph.base, options: BoundAdapter.Options(base: model.source, adapterPath: path)),
+      path: path, model: model, pool: pool)
+  }
+
+  /// Loads an adapter that was located in the model's base.
+  ///
+  /// - Throws: ``FileError``, ``AdapterError``, ``InferenceError``.
+  package convenience init(_ adapter: BoundAdapter, model: Model, pool: ThreadPool) throws {
+    try self.init(AdapterParts(adapter), path: adapter.path, model: model, pool: pool)
+  }
+
+  private init(_ parts: AdapterParts, path: String, model: Model, pool: ThreadPool) throws {
     self.path = path
     invocationTokens = parts.invocationTokens
+    controlToken = parts.controlToken
     moduleCount = parts.moduleCount
     notes = parts.notes
     let isDense = model.backend == .openblas
@@ -99,6 +114,7 @@ package final class Adapter: Sendable {
     }
     path = other.path
     invocationTokens = other.invocationTokens
+    controlToken = other.controlToken
     moduleCount = other.moduleCount
     notes = other.notes
     layers = other.layers.map { layer in Layer { layer[$0]?.scaled(scale) } }
@@ -115,6 +131,7 @@ package final class Adapter: Sendable {
   private init(_ other: Adapter, layers: [Layer], name: String) {
     path = other.path
     invocationTokens = other.invocationTokens
+    controlToken = other.controlToken
     moduleCount = other.moduleCount
     notes = other.notes
     self.layers = layers
@@ -149,6 +166,15 @@ package final class Adapter: Sendable {
   /// The largest rank among its modules; 0 if it has none.
   package var largestRank: Int {
     max(updates.map(\.a.rowCount).max() ?? 0, embedding?.rank ?? 0)
+  }
+
+  /// The first adapted position of a text; nil if the adapter is off.
+  ///
+  /// An aLoRA is active by PEFT's rule: from the start of its invocation's last occurrence. A control token switches its
+  /// adapter on where it occurs first.
+  package func activationStart(in tokens: [Int]) -> Int? {
+    if let controlToken { return tokens.firstIndex(of: controlToken) }
+    return ActivationRule.peft.start(in: tokens, invocation: invocationTokens)
   }
 
   /// Whether it is an aLoRA.

@@ -50,6 +50,7 @@ struct AdapterParts {
   let experts: [String: [BoundAdapter.ExpertUpdate]]
   let invocationTokens: [Int]?
   let moduleCount: Int
+  let controlToken: Int?
 
   let notes: [AdapterNote]
 
@@ -71,6 +72,7 @@ struct AdapterParts {
     experts = try adapter.expertUpdates()
     invocationTokens = adapter.invocationTokens
     moduleCount = adapter.members.count
+    controlToken = adapter.controlToken
     notes = adapter.notes
     for update in adapter.updates {
       let target = update.target

@@ -12,6 +12,9 @@ struct AdapterChoice: Sendable {
 
   /// The tokens that a chat has to contain.
   var invocation: [Int]? { isRequested ? named?.adapter.invocationTokens : nil }
+
+  /// The adapter's name for the template, if it is in a slot of a Granite Switch.
+  var slot: String? { isRequested && named?.adapter.controlToken != nil ? named?.name : nil }
 }
 
 extension ServerState {

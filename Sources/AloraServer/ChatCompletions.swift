@@ -32,7 +32,7 @@ struct ChatCompletions: CompletionForm {
     }
     let adapter = try state.adapter(fields, adapterName: adapterName)
     let tokens = try state.tokens { [frame] encoder in
-      try encoder.tokens(of: messages, frame: frame, invocation: adapter.invocation)
+      try encoder.tokens(of: messages, frame: frame, invocation: adapter.invocation, slot: adapter.slot)
     }
     var rules = QuestionRules(defaults: .openAI, isChat: true)
     rules.limit =

@@ -77,7 +77,7 @@ struct OllamaRoutes: Sendable {
     let tokens = try state.tokens { [frame] encoder in
       isRaw
         ? try encoder.tokenizer.encode(prompt)
-        : try encoder.tokens(of: messages, frame: frame, invocation: adapter.invocation)
+        : try encoder.tokens(of: messages, frame: frame, invocation: adapter.invocation, slot: adapter.slot)
     }
     var rules = QuestionRules(defaults: .ollama, isChat: !isRaw)
     rules.limit = try options.integer("num_predict", in: -2...Int.max).flatMap { $0 < 0 ? nil : $0 }

@@ -1,7 +1,9 @@
 internal import AloraGeneration
+internal import AloraModels
 internal import AloraInference
 internal import AloraJSON
 internal import AloraServing
+internal import AloraSystem
 internal import HTTPTypes
 
 extension SamplingOptions {
@@ -45,11 +47,31 @@ struct QuestionRules {
 }
 
 extension ServerState {
+  /// The adapter that a prompt switches on by itself, if the model is a Granite Switch; otherwise the given one.
+  ///
+  /// - Throws: ``ServerError`` if it isn't the adapter that the request names, or the prompt switches on several.
+  private func chosen(_ choice: AdapterChoice, by tokens: [Int]) throws -> AdapterChoice {
+    guard let controlTokens = model.source.controlTokens else { return choice }
+    let asked = choice.isRequested ? choice.named : nil
+    do throws(GenerationError) {
+      guard let slot = try controlTokens.slot(of: tokens) else { return choice }
+      let adapters = registry.adapters
+      let found = try controlTokens.adapter(
+        of: tokens, asked: asked?.adapter, name: asked?.name, among: adapters.map { ($0.name, $0.adapter) })
+      // The request's own choice may have a scale.
+      let named = asked ?? adapters.first { $0.name == found?.name && $0.adapter.controlToken == slot.token }
+      return AdapterChoice(named: named, isRequested: named != nil)
+    } catch {
+      throw ServerError(.badRequest, error.problem, code: "control_tokens", parameter: "prompt")
+    }
+  }
+
   /// The question that a prompt and a request's fields make.
   ///
   /// - Throws: ``ServerError``, also if the prompt doesn't activate the adapter that the request names.
   func question(tokens: [Int], adapter: AdapterChoice, fields: RequestFields, _ rules: QuestionRules) throws -> Question
   {
+    let adapter = try chosen(adapter, by: tokens)
     guard !tokens.isEmpty else {
       throw ServerError(.badRequest, "the prompt has no tokens", code: "empty_prompt", parameter: "prompt")
     }
@@ -74,6 +96,9 @@ extension ServerState {
     if try !(fields.flag("ignore_eos") ?? false) { generation.endTokens = rules.isChat ? chatEndTokens : endTokens }
     if let more = try fields["stop_token_ids"] {
       generation.endTokens.formUnion(try more.integers(in: tokenRange))
+    }
+    if let controlTokens = model.source.controlTokens {
+      generation.endTokens.formUnion(controlTokens.endTokens(of: generation.adapter))
     }
     question.generation = generation
     question.form = rules.form

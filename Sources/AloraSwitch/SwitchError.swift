@@ -14,6 +14,8 @@ package enum SwitchErrorCode: ErrorCode {
   case unsupportedType
   /// Adapters whose decoder has two streams.
   case shadowResidual
+  /// A switch whose base can't be run.
+  case unsupportedBase
   /// No adapter in the library.
   case emptyLibrary
 }

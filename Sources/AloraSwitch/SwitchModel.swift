@@ -21,7 +21,7 @@ package struct SwitchModel: Sendable {
     var b: TensorDescription
   }
 
-  private let source: any TensorSource
+  let source: any TensorSource
   let stacks: [SwitchSite: Stack]
   private let stackNames: Set<String>
 

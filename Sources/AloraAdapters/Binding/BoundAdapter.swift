@@ -59,6 +59,9 @@ package struct BoundAdapter: Sendable {
   package let members: [Member]
   /// Nil for a plain LoRA, which is active everywhere.
   package let invocationTokens: [Int]?
+  /// The token that the model itself switches the adapter on with, at its first occurrence; nil for an adapter in files of its
+  /// own.
+  package var controlToken: Int?
   package let notes: [AdapterNote]
   /// The version of PEFT that saved it; nil if it doesn't say so.
   let peftVersion: String?

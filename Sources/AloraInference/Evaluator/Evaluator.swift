@@ -134,13 +134,15 @@ internal import CAloraKernels
     let hidden = pass.hidden.columnCount
     let scale = model.graph.parameters.embeddingScale
     let rowBytes = model.embedding.rowByteCount
+    let substitutes = model.source.controlTokens?.substitutes ?? [:]
     let raw = UnsafeMutableRawPointer.allocate(byteCount: max(rowBytes, 16), alignment: 16)
     defer { unsafe raw.deallocate() }
     for segment in pass.segments {
       let tokens = segment.sequence.tokens
       let update = segment.sequence.adapter?.embedding
       for row in segment.rows {
-        let token = tokens[segment.position(ofRow: row)]
+        let written = tokens[segment.position(ofRow: row)]
+        let token = substitutes.isEmpty ? written : substitutes[written] ?? written
         let target = unsafe pass.hidden[row]
         try unsafe model.embedding.read(token..<(token + 1), into: raw, scratch: raw)
         unsafe alora_dequantize(model.embeddingType, raw, target, hidden)

@@ -18,9 +18,29 @@ package final class ModelSource: Sendable {
     case gguf(GGUFFileSet)
   }
 
+  /// What a model within the files of another one has of its own.
+  package struct View: Sendable {
+    /// Nil for a GGUF.
+    package let configuration: JSON?
+    package let tensors: any TensorSource
+    /// The tensors, of a GGUF.
+    package let gguf: GGUFFileSet?
+    package let controlTokens: ControlTokens
+
+    package init(
+      configuration: JSON?, tensors: any TensorSource, gguf: GGUFFileSet?, controlTokens: ControlTokens
+    ) {
+      self.configuration = configuration
+      self.tensors = tensors
+      self.gguf = gguf
+      self.controlTokens = controlTokens
+    }
+  }
+
   /// As it was given.
   package let path: String
   let storage: Storage
+  private let view: View?
   private let storedConfiguration = Lazy<JSON>()
   private let storedBase = Lazy<BaseModel>()
   private let storedGraph = Lazy<ModelGraph>()
@@ -31,6 +51,7 @@ package final class ModelSource: Sendable {
   package init(path: String) throws {
     let contents = try PathContents(path: path)
     self.path = path
+    view = nil
     switch contents {
     case .directory(let directory) where directory.hasConfiguration:
       storage = .directory(directory, configurationPath: directory.file(ModelFiles.configuration))
@@ -41,6 +62,16 @@ package final class ModelSource: Sendable {
     }
   }
 
+  /// A model in the files of another one. Tokenizer and template are the other's, and the digest is of its files.
+  package init(_ whole: ModelSource, view: View) {
+    path = whole.path
+    storage = view.gguf.map(Storage.gguf) ?? whole.storage
+    self.view = view
+  }
+
+  /// The tokens that switch adapters of the model on; nil if it is an ordinary model.
+  package var controlTokens: ControlTokens? { view?.controlTokens }
+
   /// The GGUF; nil for a directory.
   package var gguf: GGUFFileSet? { if case .gguf(let files) = storage { files } else { nil } }
 
@@ -49,6 +80,7 @@ package final class ModelSource: Sendable {
   /// - Throws: ``FileError``, ``JSONError``.
   package func configuration() throws -> JSON? {
     guard case .directory(_, let configurationPath) = storage else { return nil }
+    if let configuration = view?.configuration { return configuration }
     return try storedConfiguration.value {
       try JSONDocument(path: configurationPath, allowsNonFinite: true).root
     }
@@ -102,7 +134,8 @@ package final class ModelSource: Sendable {
   ///
   /// - Throws: as ``weights()``, except `quantizedWeights`.
   package func tensors() throws -> any TensorSource {
-    switch storage {
+    if let view { return view.tensors }
+    return switch storage {
     case .gguf(let files): files
     case .directory(let directory, _):
       try storedWeights.value { try SafetensorsFileSet(directory: directory.path) }

@@ -6,15 +6,18 @@ package import AloraTensors
 /// Writes the logits of texts to an `.npz`, with a digest of each text's rows.
 package struct LogitsRecorder {
   /// A text, and which of its rows are wanted.
-  package struct Text: Hashable, Sendable {
+  package struct Text: Sendable {
     package let tokens: [Int]
+    /// Its own; nil: the recorder's.
+    package let adapter: Adapter?
     /// The first adapted token; nil if the adapter is off.
     package let activationStart: Int?
     /// Rising, without repetitions.
     package let positions: [Int]
 
-    package init(tokens: [Int], activationStart: Int?, positions: [Int]) {
+    package init(tokens: [Int], adapter: Adapter? = nil, activationStart: Int?, positions: [Int]) {
       self.tokens = tokens
+      self.adapter = adapter
       self.activationStart = activationStart
       self.positions = positions
     }
@@ -65,7 +68,7 @@ package struct LogitsRecorder {
   ) throws -> Digest {
     let (tokens, positions) = (text.tokens, text.positions)
     let sequence = TokenSequence(
-      model: evaluator.model, adapter: adapter, activationStart: text.activationStart, declaredLength: tokens.count)
+      model: evaluator.model, adapter: text.adapter ?? adapter, activationStart: text.activationStart, declaredLength: tokens.count)
     guard let vector = Shape([tokens.count]), let kept = Shape([positions.count]),
       let matrix = Shape([positions.count, evaluator.model.vocabularySize])
     else { throw InferenceError(.tooLong, path: nil, problem: "the logits of text \(index) are too many for an array") }
