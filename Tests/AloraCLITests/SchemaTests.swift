@@ -38,7 +38,7 @@ import Testing
     "adapters/answerability/adapter-bf16", "adapters/answerability/base-config", "inference/llama/base",
     "inference/llama/adapter", "inference/llama/adapter/adapter_model.safetensors", "inference/qwen2/base.gguf",
     "inference/llama-lora/adapter", "inference/llama-llama3-sharded/base/model.safetensors.index.json",
-    "inference/gemma3-six-layers/base.gguf", "conversion/bases/granite", "switch/composed",
+    "inference/gpt-oss-mxfp4/base.gguf", "conversion/bases/granite", "switch/composed",
   ]) func inspections(_ path: String) throws {
     let plain = try expectConforming(["inspect", try testData(path), "--json"], to: "inspect")
     #expect(try plain[optional: "tensors"] == nil)
@@ -109,10 +109,10 @@ import Testing
     let (one, other) = (try testData("inference/llama/adapter"), try testData("inference/llama-lora/adapter"))
     #expect(try expectConforming(["diff", one, one, "--json"], to: "diff")["equal"].boolean())
     #expect(try !expectConforming(["diff", one, other, "--json"], to: "diff", status: 1)["equal"].boolean())
-    let (gguf, gemma) = (
-      try testData("inference/qwen2/base.gguf"), try testData("inference/gemma3-six-layers/base.gguf")
+    let (qwen, gptOss) = (
+      try testData("inference/qwen2/base.gguf"), try testData("inference/gpt-oss-mxfp4/base.gguf")
     )
-    _ = try expectConforming(["diff", gguf, gemma, "--json"], to: "diff", status: 1)
+    _ = try expectConforming(["diff", qwen, gptOss, "--json"], to: "diff", status: 1)
   }
 
   @Test func theValidatorFindsWhatBreaksARule() throws {

@@ -106,14 +106,15 @@ import Testing
   /// As llama.cpp's converter writes a Gemma 3 whose layers all see everything: no window, and the one rotary embedding.
   @Test func aGemma3WithoutAWindowSeesEverything() throws {
     try withTemporaryDirectory { directory in
-      var bytes = try readFile(testData("inference/gemma3-six-layers/base.gguf"))
+      var bytes = try baseGGUF("gemma3-six-layers")
       let name = "gemma3.attention.sliding_window"
       // With its length before it: another key begins with the same letters.
       let key = [UInt8(name.utf8.count), 0, 0, 0, 0, 0, 0, 0] + Array(name.utf8)
       let start = try #require(bytes.indices.first { bytes[$0...].starts(with: key) })
+      try writeFile(bytes, to: directory + "/base.gguf")
       #expect(
-        try ModelGraph(gguf: GGUFFileSet(path: testData("inference/gemma3-six-layers/base.gguf")))
-          .layers.contains { $0.attention?.shape.window != nil })
+        try ModelGraph(gguf: GGUFFileSet(path: directory + "/base.gguf")).layers
+          .contains { $0.attention?.shape.window != nil })
       bytes[start + key.count - 1] = UInt8(ascii: "X")
       try writeFile(bytes, to: directory + "/base.gguf")
       let layers = try ModelGraph(gguf: GGUFFileSet(path: directory + "/base.gguf")).layers

@@ -16,7 +16,7 @@ from pathlib import Path
 import gguf
 
 HERE = Path(__file__).resolve().parent
-WHOLE = ["qwen2", "gemma3-six-layers", "gpt-oss-mxfp4"]
+WHOLE = ["qwen2", "gpt-oss-mxfp4"]
 
 
 def convert(llama_cpp, base, out):
