@@ -47,6 +47,7 @@ help:
 	@echo "  make roots         demo and test in bare roots of Debian 12 and 13 (as root; debootstrap); ROOTS=bookworm:user"
 	@echo "  make oracle        every traced class against PEFT's merged model and llama.cpp's converter; CLASSES=\"A B\" for some, SIZE=3 for other numbers (Python)"
 	@echo "  make engine-oracle  the same through llama.cpp itself (Python, xllamacpp)"
+	@echo "  make quantized-oracle  merging into quantized GGUFs against PEFT, ggml and llama.cpp (Python, xllamacpp)"
 	@echo "  make merge-oracle  alora merge on every traced class, against PEFT's merged model and its GGUF (Python)"
 	@echo "  make peft-check    PEFT loads what convert --to peft writes; PYTHON with torch, transformers and peft"
 	@echo "  make clients       openai, ollama, litellm, granite-common, mellea and schemathesis, unchanged, against alora serve (Python)"
@@ -265,6 +266,10 @@ oracle: debug
 .PHONY: merge-oracle
 merge-oracle: debug
 	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/merge.py --report $(CACHE)/merge.jsonl $(CLASSES)
+
+.PHONY: quantized-oracle
+quantized-oracle: debug
+	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/quantized.py
 
 engine-oracle: debug
 	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/engine.py --report $(CACHE)/engine.jsonl $(if $(RECORD),--record) $(CLASSES)

@@ -3,6 +3,7 @@ internal import AloraMerge
 internal import AloraModels
 internal import AloraReports
 internal import AloraSystem
+internal import AloraTensors
 internal import AloraVerification
 internal import ArgumentParser
 
@@ -17,11 +18,13 @@ struct VerifyMerged {
     let (model, merged) = (try ModelSource(path: inference.model), try ModelSource(path: path))
     let plan = try MergePlan(model: model, adapterPath: adapterPath)
     var progress = Progress("comparing weights", total: plan.dataByteCount, isQuiet: common.quiet)
-    let weights = try plan.check(merged) { progress.update($0) }
+    let pool = ThreadPool(threadCount: inference.threads ?? ThreadPool.processorCount)
+    let division = WorkDivision(partCount: pool.threadCount) { pool.runEach($0) }
+    let weights = try plan.check(merged, division: division) { progress.update($0) }
     progress.finish()
     let report = MergedReport(
       model: inference.model, adapter: adapterPath, merged: path, weights: weights,
-      logits: try logits(plan, weights, path))
+      logits: try logits(plan, weights, path, pool))
     try ReportTarget.publish(
       reports, report.list, json: report.json, text: report.text(style: common.style),
       passed: report.passed, common
@@ -29,14 +32,13 @@ struct VerifyMerged {
   }
 
   private func logits(
-    _ plan: MergePlan, _ weights: MergeCheck, _ path: String
+    _ plan: MergePlan, _ weights: MergeCheck, _ path: String, _ pool: ThreadPool
   ) throws -> Result<MergedLogits, MergedReport.Skipped> {
     if plan.isDoRA { return .failure(.isDoRA) }
     guard (try? plan.model.graph()) != nil else { return .failure(.cannotRun) }
     guard !weights.tensors.contains(where: { $0.outcome == .missing }) else { return .failure(.tensorsAreMissing) }
     let loaded = try inference.load(common)
     guard let adapter = loaded.adapter else { throw ExitStatus.usage }
-    let pool = ThreadPool(threadCount: inference.threads ?? ThreadPool.processorCount)
     let merged = try Model(path: path, backend: inference.backend, keepsWeights: true, pool: pool)
     guard merged.vocabularySize == loaded.model.vocabularySize else { return .failure(.vocabulariesDiffer) }
     return .success(

@@ -129,7 +129,7 @@ struct DirectoryPlaces {
       if tensors.tensor(named: module.name + "_blocks") != nil {
         throw MergeError(
           .unsupportedLayout, path: model.path, place: "tensor \(module.name)_blocks",
-          problem: "the experts are in blocks of MXFP4, which alora doesn't write",
+          problem: "the experts are in blocks of MXFP4, which alora writes in a GGUF only",
           remedy: "save the model in BF16, or use a GGUF")
       }
       throw missing(module.name)

@@ -65,9 +65,13 @@ extension MergePlan {
 
   /// Compares every tensor of a merged model with what this plan gives. Memory doesn't depend on the size of the model.
   ///
-  /// - Parameter progress: called with the bytes of the base's tensors compared so far.
+  /// - Parameters:
+  ///   - division: the threads that quantize.
+  ///   - progress: called with the bytes of the base's tensors compared so far.
   /// - Throws: ``MergeError`` `wrongForm`; ``FileError``; what opening the merged model throws.
-  package func check(_ merged: ModelSource, progress: (Int) -> Void = { _ in }) throws -> MergeCheck {
+  package func check(
+    _ merged: ModelSource, division: WorkDivision = .none, progress: (Int) -> Void = { _ in }
+  ) throws -> MergeCheck {
     guard (merged.gguf == nil) == (model.gguf == nil) else {
       throw MergeError(
         .wrongForm, path: merged.path, problem: "one of the two models is a GGUF and the other a directory",
@@ -77,7 +81,7 @@ extension MergePlan {
     var done = 0
     var results: [MergeCheck.Tensor] = []
     for tensor in source.tensors {
-      results.append(try compare(tensor, other.tensor(named: tensor.name), in: other))
+      results.append(try compare(tensor, other.tensor(named: tensor.name), in: other, division))
       done += tensor.byteRange.count
       progress(done)
     }
@@ -86,7 +90,7 @@ extension MergePlan {
   }
 
   private func compare(
-    _ tensor: TensorDescription, _ found: TensorDescription?, in other: any TensorSource
+    _ tensor: TensorDescription, _ found: TensorDescription?, in other: any TensorSource, _ division: WorkDivision
   ) throws -> MergeCheck.Tensor {
     let updates = updates[tensor.name]
     func result(_ outcome: MergeCheck.Tensor.Outcome, _ error: Double = 0, _ fit: UpdateFit? = nil) -> MergeCheck.Tensor
@@ -103,19 +107,19 @@ extension MergePlan {
       var isExact = ElementConversion.canNarrow(found.dtype)
       if isExact {
         var place = found.byteRange.lowerBound
-        var merger = TensorMerger(path: model.path)
+        var merger = TensorMerger(path: model.path, division: division)
         try merger.merge(tensor, in: file, updates ?? [], to: found.dtype) { bytes in
           isExact = try isExact && merged.read(place..<(place + bytes.count)) == bytes
           place += bytes.count
         }
       }
-      if isExact { return result(.exact, try distance(tensor, file, updates ?? [], found, merged).error) }
-      if isBase { return result(.unmerged, try distance(tensor, file, updates ?? [], found, merged).error) }
+      if isExact { return result(.exact, try distance(tensor, file, updates ?? [], found, merged, division).error) }
+      if isBase { return result(.unmerged, try distance(tensor, file, updates ?? [], found, merged, division).error) }
     }
     guard ElementConversion.canWiden(tensor.dtype), ElementConversion.canWiden(found.dtype) else {
       return result(.different, .infinity)
     }
-    let (error, fit) = try distance(tensor, file, updates ?? [], found, merged)
+    let (error, fit) = try distance(tensor, file, updates ?? [], found, merged, division)
     guard error <= Self.errorLimit(found.dtype) else { return result(.different, error, fit) }
     return result(fit?.isWrong == true ? .scaled : .rounded, error, fit)
   }
@@ -123,7 +127,7 @@ extension MergePlan {
   /// ‖merged − sum‖ / ‖sum‖, and how much of the update is in the merged weights.
   private func distance(
     _ tensor: TensorDescription, _ file: MappedFile, _ updates: [MatrixUpdate], _ found: TensorDescription,
-    _ merged: MappedFile
+    _ merged: MappedFile, _ division: WorkDivision
   ) throws -> (error: Double, fit: UpdateFit?) {
     var (first, difference, size) = (0, 0.0, 0.0)
     var (sums, base, expected, values): ([Float], [Float], [Float], [Float]) = ([], [], [], [])
@@ -149,8 +153,9 @@ extension MergePlan {
         try elements(tensor, file, count, &base)
         expected = sums
         if ElementConversion.canNarrow(found.dtype), found.dtype != .f32 {
-          ElementConversion.narrow(sums, to: found.dtype, into: &rounded)
-          ElementConversion.widen(rounded, found.dtype, count: count, into: &expected)
+          if ElementConversion.narrow(sums, to: found.dtype, into: &rounded, division: division) {
+            ElementConversion.widen(rounded, found.dtype, count: count, into: &expected)
+          }
         }
         fit.add(sum: sums, base: base, expected: expected, found: values)
       }

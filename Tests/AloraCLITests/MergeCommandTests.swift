@@ -50,6 +50,24 @@ import Testing
     }
   }
 
+  @Test func aScalingThatIsATenthOffIsReportedAsAShareOfTheUpdate() throws {
+    try withTemporaryDirectory { directory in
+      let (base, adapter) = (try testData("inference/llama-lora/base"), try plainAdapter("llama-lora", in: directory))
+      let (other, merged) = (directory + "/other", directory + "/merged")
+      try FileManager.default.copyItem(atPath: adapter, toPath: other)
+      let text = try String(contentsOfFile: other + "/adapter_config.json", encoding: .utf8)
+      try text.replacing("\"lora_alpha\": 8", with: "\"lora_alpha\": 7.2")
+        .write(toFile: other + "/adapter_config.json", atomically: true, encoding: .utf8)
+      #expect(try runAlora(["merge", "--model", base, "--adapter", other, "--outdir", merged]).status == 0)
+      let verify = ["verify", "--model", base, "--adapter", adapter, "--merged", merged]
+      let verified = try runAlora(verify)
+      #expect(verified.status == 1)
+      #expect(verified.output.contains("contains 90.0 % ± 0.0 % of the update"), "\(verified.output)")
+      let json = try validate(try runAlora(verify + ["--json"]).output, "verify-merged")
+      #expect(try abs(json["weights"]["update_share"].number() - 0.9) < 1e-3)
+    }
+  }
+
   @Test func aRefusalThatRecommendsMergingPrintsTheCommandAndItWorks() throws {
     try withTemporaryDirectory { directory in
       let (base, adapter) = (try testData("inference/llama/base"), try testData("merge/dora"))
