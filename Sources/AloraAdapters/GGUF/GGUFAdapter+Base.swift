@@ -49,14 +49,17 @@ extension GGUFAdapter {
 
     /// The tensor that a pair is for, and a module whose weights it holds; nil if there is none.
     subscript(pair: FactorPair) -> (module: WeightModule, target: WeightTarget)? {
-      if let found = known[pair.module] { return found }
-      // A base that only the table describes doesn't list what only some layers have.
+      func fits(_ found: (module: WeightModule, target: WeightTarget)) -> Bool {
+        found.module.inputCount == pair.inputCount && found.target.tensorRowCount == pair.outputCount
+      }
+      let listed = known[pair.module]
+      if let listed, fits(listed) { return listed }
+      // A base that only the table describes doesn't list what only some layers have, nor every name of a module.
       let found = base.modules(ofTensor: pair.module, extents: (pair.outputCount, pair.inputCount))
         .compactMap { module in
           module.targets.first { $0.tensorName == pair.module }.map { (module: module, target: $0) }
         }
-      return found.first { $0.module.inputCount == pair.inputCount && $0.target.tensorRowCount == pair.outputCount }
-        ?? found.first
+      return found.first(where: fits) ?? listed ?? found.first
     }
   }
 }
