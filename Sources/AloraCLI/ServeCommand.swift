@@ -7,6 +7,7 @@ internal import AloraRegex
 internal import AloraReports
 internal import AloraServer
 internal import AloraServing
+internal import AloraSwitch
 internal import AloraSystem
 internal import ArgumentParser
 
