@@ -18,7 +18,7 @@ import Testing
       ["logits", "--tokens", "1,2", "--output", "/dev/null/x.npz"], ["run", "--prompt", "x"], ["serve"],
     ] {
       let result = try runAlora([arguments[0], "--model", path] + arguments.dropFirst())
-      #expect(result.status == 3 && result.errors.contains("model.embed_tokens"), "\(result.errors)")
+      #expect(result.status == 3 && result.errors.contains("input_layernorm"), "\(result.errors)")
     }
   }
 
