@@ -71,8 +71,8 @@ help:
 	@echo "  make bench-serve   alora serve beside llama-server: eight conversations that call the base and three aLoRAs in turn"
 	@echo "Tables"
 	@echo "  make refresh       traces llama.cpp and transformers again and fails if the table differs; LLAMA_CPP=folder, PYTHON with torch"
-	@echo "  make differential  the engine against transformers and PEFT, tokenizers against transformers 4 and 5, block formats against gguf, on generated"
-	@echo "                     inputs; PYTHON with torch, PYTHON4 and PYTHON5 with transformers, gguf; SEEDS=5 for each class of the engine"
+	@echo "  make differential  the engine against transformers and PEFT, tokenizers against transformers 4 and 5, block formats against gguf and ggml, on"
+	@echo "                     generated inputs; LLAMA_CPP=folder, PYTHON with torch, PYTHON4 and PYTHON5 with transformers, gguf; SEEDS=5 for each class of the engine"
 	@echo "Packaging"
 	@echo "  make package       the release binary as an archive, after a check of its size and of what it needs to run"
 	@echo "  make wheel         the Python wheels alora-gguf and pytest-alora, in dist/"
@@ -256,17 +256,18 @@ differential: debug
 	@$(PYTHON) scripts/differential/compare_engine.py .build/debug/alora --seeds $(SEEDS)
 	@$(PYTHON5) scripts/differential/compare_tokenizers.py --alora .build/debug/alora --python4 $(PYTHON4) --python5 $(PYTHON5)
 	@$(PYTHON4) scripts/differential/compare_dequantize.py --alora .build/debug/alora
+	@$(if $(LLAMA_CPP),$(PYTHON4) scripts/differential/compare_quantize.py,echo "differential: quantizers aren't compared without LLAMA_CPP")
 
 # Not in CI: they need llama.cpp's converter (LLAMA_CPP), torch, transformers and peft; the second one xllamacpp too.
 oracle: debug
-	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/oracle.py --report $(CACHE)/oracle.jsonl --size $(or $(SIZE),0) $(CLASSES)
+	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/oracle.py --report $(CACHE)/oracle.jsonl $(if $(RECORD),--record) --size $(or $(SIZE),0) $(if $(DRAW),--random $(DRAW)) $(CLASSES)
 
 .PHONY: merge-oracle
 merge-oracle: debug
 	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/merge.py --report $(CACHE)/merge.jsonl $(CLASSES)
 
 engine-oracle: debug
-	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/engine.py --report $(CACHE)/engine.jsonl $(CLASSES)
+	@ALORA=.build/debug/alora $(PYTHON) scripts/architectures/engine.py --report $(CACHE)/engine.jsonl $(if $(RECORD),--record) $(CLASSES)
 
 package: build
 	@scripts/package.sh $(RELEASE) $(CACHE)

@@ -187,7 +187,8 @@ let package = Package(
       name: "AloraFuzzTargets",
       dependencies: [
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGeneration", "AloraGGUF", "AloraInference",
-        "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraModelCard", "AloraNPZ", "AloraAdapters", "AloraRegex",
+        "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraMerge", "AloraModelCard", "AloraNPZ", "AloraAdapters",
+        "AloraRegex",
         "AloraEngineCheck", "AloraSchemas", "AloraServer", "AloraServing", "AloraTemplates", "AloraTensors",
         "AloraTestSupport", "AloraTokenization", "AloraVerification",
       ], path: "Tests/AloraFuzzTargets", swiftSettings: common),

@@ -145,6 +145,7 @@ extension Target {
     switch self {
     case .json, .graph, .baseline, .request: .json
     case .gguf, .engine: .gguf
+    case .merge: part < 2 ? .gguf : .bytes
     case .safetensors: .safetensors
     case .npz, .golden: .zip
     case .tokenizer: part == 0 ? .json : .bytes

@@ -1,7 +1,6 @@
 internal import AloraGeneration
 internal import AloraSystem
 internal import AloraInference
-internal import AloraJSON
 internal import AloraReports
 internal import ArgumentParser
 
@@ -88,7 +87,7 @@ struct ModelBenchmark: ParsableArguments {
       speed: try ModelSpeed(
         task, evaluator: loaded.evaluator, adapter: loaded.adapter, tokenCount: count, contextCount: context,
         sequenceCount: sequences, repeats: repeats))
-    Console.standardOutput.write(common.json ? report.json.serialized() + "\n" : report.text)
+    common.write(report.json, text: report.text)
   }
 }
 
@@ -133,6 +132,6 @@ struct KernelBenchmark: ParsableCommand {
     let report = ProductSpeedReport(
       rows: rows, columns: columns, tokens: tokens, threadCount: pool.threadCount, instructionSet: set, speeds: speeds,
       machine: MachineSpeed(pool: pool, instructionSet: set))
-    Console.standardOutput.write(common.json ? report.json.serialized() + "\n" : report.text)
+    common.write(report.json, text: report.text)
   }
 }

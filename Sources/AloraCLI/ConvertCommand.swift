@@ -2,7 +2,6 @@ internal import AloraSystem
 internal import AloraConversion
 internal import AloraGGUF
 internal import AloraIntrinsics
-internal import AloraJSON
 internal import AloraReports
 internal import ArgumentParser
 
@@ -114,12 +113,9 @@ struct ConvertCommand: ParsableCommand {
     let conversion = try AdapterConversion(path: adapter, bases: bases, request: request)
     let output = outputPath(conversion)
     let summary = dryRun ? nil : try write(conversion, to: output)
-    if common.json {
-      Console.standardOutput.write(conversion.json(output: output, summary: summary).serialized() + "\n")
-    } else if !common.quiet {
-      Console.standardOutput.write(
-        conversion.text(output: output, summary: summary, style: Console.standardOutput.style))
-    }
+    common.write(
+      conversion.json(output: output, summary: summary),
+      text: conversion.text(output: output, summary: summary, style: common.style), evenIfQuiet: false)
   }
 
   private var request: ConversionRequest {
@@ -177,11 +173,7 @@ extension ConvertCommand {
     } else {
       tree.run(bases, request, directory: outdir, write: write) { rows.append(row($0, $1)) }
     }
-    if common.json {
-      Console.standardOutput.write(TreeRow.json(rows, libraries).serialized() + "\n")
-    } else {
-      Console.standardOutput.write(TreeRow.table(rows, libraries, style: Console.standardOutput.style))
-    }
+    common.write(TreeRow.json(rows, libraries), text: TreeRow.table(rows, libraries, style: common.style))
     if let worst = rows.compactMap(\.failure).map(ExitStatus.init).max(by: { $0.rawValue < $1.rawValue }) {
       throw worst
     }
@@ -190,19 +182,6 @@ extension ConvertCommand {
   private func row(
     _ name: String, _ outcome: TreeConversion.Outcome, _ findings: [IntrinsicFinding] = []
   ) -> TreeRow {
-    func failed(_ error: any Error, isAdapter: Bool) -> TreeRow {
-      let known = error as? any DiagnosedError
-      return TreeRow(
-        adapter: name, isAdapter: isAdapter, failure: known?.category ?? .refusedInput,
-        message: known?.line ?? "\(error)")
-    }
-    return switch outcome {
-    case .planned(let conversion, let output, let summary):
-      TreeRow(
-        adapter: name, conversion: conversion, output: output, summary: summary, findings: findings,
-        hasJSON: common.json)
-    case .failed(let error): failed(error, isAdapter: true)
-    case .unsearchable(let error): failed(error, isAdapter: false)
-    }
+    TreeRow(adapter: name, outcome, findings, hasJSON: common.json) { $0.line }
   }
 }

@@ -1,5 +1,4 @@
 internal import AloraInspection
-internal import AloraJSON
 internal import AloraModels
 internal import AloraReports
 internal import ArgumentParser
@@ -35,11 +34,9 @@ struct DiffCommand: ParsableCommand {
     let difference =
       try base.map { try Difference(subjects.0, subjects.1, base: ModelSource(path: $0)) }
       ?? Difference(subjects.0, subjects.1)
-    if common.json {
-      Console.standardOutput.write(difference.json(first: first, second: second).serialized() + "\n")
-    } else if !common.quiet {
-      Console.standardOutput.write(difference.text(first: first, second: second, Console.standardOutput.style))
-    }
+    common.write(
+      difference.json(first: first, second: second), text: difference.text(first: first, second: second, common.style),
+      evenIfQuiet: false)
     if !difference.isEmpty { throw ExitStatus.checkFailed }
   }
 }

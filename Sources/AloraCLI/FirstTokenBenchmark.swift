@@ -1,7 +1,6 @@
 internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference
-internal import AloraJSON
 internal import AloraReports
 internal import ArgumentParser
 
@@ -65,6 +64,6 @@ struct FirstTokenBenchmark: ParsableCommand {
     let report = FirstTokenReport(
       model: inference.model, adapter: inference.adapter, evaluator: loaded.evaluator, figures: figures)
     try file?.commit(Array(FirstTokenPlot(rows: figures.times).svg.utf8))
-    Console.standardOutput.write(common.json ? report.json.serialized() + "\n" : report.text)
+    common.write(report.json, text: report.text)
   }
 }

@@ -1,5 +1,4 @@
 internal import AloraInspection
-internal import AloraJSON
 internal import AloraReports
 internal import AloraSystem
 internal import ArgumentParser
@@ -48,8 +47,7 @@ struct InspectCommand: ParsableCommand {
     if let key { return try printValue(of: key, in: subject) }
     var inspection = try Inspection(subject: subject, path: path, listsTensors: tensors || values, hasValues: values)
     try inspection.spellInvocation(base: base)
-    let output = Console.standardOutput
-    output.write(common.json ? inspection.json.serialized() + "\n" : inspection.text(output.style))
+    common.write(inspection.json, text: inspection.text(common.style))
   }
 
   private func printValue(of key: String, in subject: Subject) throws {

@@ -3,7 +3,6 @@ internal import AloraAdapters
 internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference
-internal import AloraJSON
 internal import AloraNPZ
 internal import AloraReports
 internal import AloraSwitch

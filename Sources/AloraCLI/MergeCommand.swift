@@ -1,4 +1,4 @@
-internal import AloraJSON
+internal import AloraInference
 internal import AloraMerge
 internal import AloraModels
 internal import AloraReports
@@ -17,7 +17,7 @@ struct MergeCommand: ParsableCommand {
         alora merge --model base.gguf --adapter my-adapter --outfile merged.gguf
 
       A Hugging Face directory becomes a directory, a GGUF becomes a GGUF. The weights are what PEFT's merge_and_unload gives, \
-      rounded once to the type that each tensor has; Q8_0, Q4_0, Q4_1, Q5_0 and Q5_1 are quantized as ggml does. Memory doesn't \
+      rounded once to the type that each tensor has; quantized types get the bytes of ggml's own quantizers. Memory doesn't \
       depend on the size of the model. An Activated LoRA can't be merged: it is active from its invocation on only.
       """)
 
@@ -35,7 +35,10 @@ struct MergeCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The type of the tensors that change, in a GGUF: f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1. By default, they keep theirs.",
+      """
+      The type of the tensors that change, in a GGUF: f32, f16, bf16, q8_0, q6_k, q5_k, q4_k, q3_k, q2_k, q5_1, q5_0, q4_1, q4_0, \
+      iq4_nl, iq4_xs, mxfp4, tq1_0, tq2_0. By default, they keep theirs.
+      """,
       valueName: "type"),
     transform: weightType)
   var outtype: DType?
@@ -68,18 +71,16 @@ struct MergeCommand: ParsableCommand {
       outputType: outtype)
     let byteCount = try dryRun ? nil : write(plan)
     let report = MergeReport(plan, adapter: adapter, output: outfile ?? outdir ?? "", byteCount: byteCount)
-    if common.json {
-      Console.standardOutput.write(report.json.serialized() + "\n")
-    } else if !common.quiet {
-      Console.standardOutput.write(report.text(style: Console.standardOutput.style))
-    }
+    common.write(report.json, text: report.text(style: common.style), evenIfQuiet: false)
   }
 
   private func write(_ plan: MergePlan) throws -> Int {
     var progress = Progress("Writing", total: plan.dataByteCount, isQuiet: common.quiet)
     defer { progress.finish() }
     if let outfile {
-      return try plan.writeGGUF(to: outfile, replacesExisting: force) { progress.update($0) }
+      let pool = ThreadPool(threadCount: ThreadPool.processorCount)
+      let division = WorkDivision(partCount: pool.threadCount) { pool.runEach($0) }
+      return try plan.writeGGUF(to: outfile, replacesExisting: force, division: division) { progress.update($0) }
     }
     return try plan.writeDirectory(to: outdir ?? "", replacesExisting: force) { progress.update($0) }
   }

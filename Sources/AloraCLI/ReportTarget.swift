@@ -70,16 +70,11 @@ enum ReportTarget: ExpressibleByArgument {
     _ targets: [ReportTarget], _ list: CheckList, json: JSONValue, text: @autoclosure () -> String, passed: Bool,
     _ common: CommonOptions, page: () throws -> String
   ) throws {
-    let json = json.serialized() + "\n"
     var failure: (any Error)?
     for target in targets {
-      do { try target.write(list, json: json, page: page) } catch { failure = failure ?? error }
+      do { try target.write(list, json: json.serialized() + "\n", page: page) } catch { failure = failure ?? error }
     }
-    if common.json {
-      Console.standardOutput.write(json)
-    } else if !common.quiet {
-      Console.standardOutput.write(text())
-    }
+    common.write(json, text: text(), evenIfQuiet: false)
     if let failure { throw failure }
     if !passed { throw ExitStatus.checkFailed }
   }

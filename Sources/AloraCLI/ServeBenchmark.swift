@@ -1,5 +1,4 @@
 internal import AloraEngineCheck
-internal import AloraJSON
 internal import AloraReports
 internal import AloraSystem
 internal import ArgumentParser
@@ -71,7 +70,7 @@ struct ServeBenchmark: ParsableCommand {
     let report = ConversationLoadReport(
       servers: names, plan: plan, adapterCount: load.invocations.count, figures: figures)
     try file?.commit(Array(report.plot.utf8))
-    Console.standardOutput.write(common.json ? report.json.serialized() + "\n" : report.text)
+    common.write(report.json, text: report.text)
   }
 }
 

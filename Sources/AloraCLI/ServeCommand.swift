@@ -136,16 +136,9 @@ struct ServeCommand: ParsableCommand {
     limits.activeCount = maxActive
     limits.waitingCount = maxWaiting
     limits.seconds = Double(timeLimit)
-    let byteLimit = computation.cacheByteLimit
-    limits.tokenCount = loaded.cachedTokenCount(byteLimit: byteLimit)
-    let engine = ServingEngine(
-      evaluator: Evaluator(model: loaded, pool: pool), cache: PrefixCache(model: loaded, byteLimit: byteLimit),
-      limits: limits)
     let state = try ServerState(
-      engine: engine, registry: registry, encoder: encoder, model: loaded,
-      contextLimit: ContextLimit(loaded, isIgnored: context.beyondContext), settings: options,
-      created: WallClock.seconds
-    )
+      model: loaded, pool: pool, encoder: encoder, registry: registry, cacheByteLimit: computation.cacheByteLimit,
+      limits: limits, isContextIgnored: context.beyondContext, settings: options)
     return (Server(state), registry)
   }
 }

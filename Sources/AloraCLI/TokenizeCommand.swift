@@ -1,5 +1,4 @@
 internal import AloraGeneration
-internal import AloraJSON
 internal import AloraReports
 internal import ArgumentParser
 
@@ -58,7 +57,6 @@ struct TokenizeCommand: ParsableCommand {
       try TokenizedText(
         conversation, model: model, addsGenerationPrompt: !noGenerationPrompt, addsSpecialTokens: !noSpecial))
     if let note = report.note { common.note(note) }
-    Console.standardOutput.write(
-      common.json ? report.json.serialized() + "\n" : common.quiet ? report.idText : report.table)
+    common.write(report.json, text: common.quiet ? report.idText : report.table)
   }
 }

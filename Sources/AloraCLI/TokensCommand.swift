@@ -1,7 +1,6 @@
 internal import AloraAdapters
 internal import AloraGeneration
 internal import AloraIntrinsics
-internal import AloraJSON
 internal import AloraReports
 internal import AloraSystem
 internal import ArgumentParser
@@ -52,8 +51,7 @@ struct TokensCommand: ParsableCommand {
     let ofConfiguration = try IntrinsicLint.findings(survey, base: base)
     let report = TokensReport(
       survey, configurationFindings: ofConfiguration, prompt: prompt, transformers5: other)
-    let output = Console.standardOutput
-    output.write(common.json ? report.json.serialized() + "\n" : report.text(output.style))
+    common.write(report.json, text: report.text(common.style))
     let isWrong =
       survey.findings.contains { $0.severity == .error } || ofConfiguration.contains { $0.severity == .error }
     if isWrong { throw ExitStatus.checkFailed }

@@ -3,7 +3,6 @@ internal import AloraModels
 internal import AloraTensors
 internal import AloraSystem
 internal import AloraInference
-internal import AloraJSON
 internal import AloraNPZ
 internal import AloraReports
 internal import AloraTokenization
@@ -79,41 +78,24 @@ struct VerifyCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    let proofOptions = [
+      ("--golden", golden != nil), ("--baseline", baselineOptions.baseline != nil), ("--tolerance", tolerance != nil),
+      ("--jobs", jobs != nil),
+    ]
+    let page = ("--report html", reports.contains(where: \.isHTML))
+    let server = ("--server", serverOptions.server != nil)
     if library != nil {
-      guard inference.adapter == nil, golden == nil, baselineOptions.baseline == nil, serverOptions.server == nil,
-        tolerance == nil, jobs == nil, merged == nil, !exact
-      else { throw ValidationError("--library can be used with --model, --report, --json and --quiet only.") }
-      guard !reports.contains(where: \.isHTML) else {
-        throw ValidationError("--library has no HTML report: give json, junit or github.")
-      }
-    } else {
-      guard inference.adapter != nil else { throw ValidationError("verify needs --adapter.") }
+      let others = [("--adapter", inference.adapter != nil), ("--merged", merged != nil), ("--exact", exact)]
+      try refuse(others + [server, page] + proofOptions, with: "--library")
+    } else if inference.adapter == nil {
+      throw ValidationError("verify needs --adapter.")
     }
+    if merged != nil { try refuse([server, page] + proofOptions, with: "--merged") }
+    if serverOptions.server != nil { try refuse(proofOptions, with: "--server") }
     if let tolerance, !(tolerance > 0 && tolerance < 1) {
       throw ValidationError("--tolerance must be above 0 and below 1.")
     }
     guard !exact || golden != nil else { throw ValidationError("--exact needs --golden.") }
-    guard golden == nil || serverOptions.server == nil else {
-      throw ValidationError("--golden can't be used with --server.")
-    }
-    if merged != nil {
-      guard golden == nil, baselineOptions.baseline == nil, serverOptions.server == nil, tolerance == nil, jobs == nil
-      else {
-        throw ValidationError("--merged can't be used with --golden, --baseline, --server, --tolerance and --jobs.")
-      }
-      guard !reports.contains(where: \.isHTML) else {
-        throw ValidationError("--merged has no HTML report: give json, junit or github.")
-      }
-    }
-    guard baselineOptions.baseline == nil || serverOptions.server == nil else {
-      throw ValidationError("--baseline can't be used with --server.")
-    }
-    guard tolerance == nil || serverOptions.server == nil else {
-      throw ValidationError("--tolerance can't be used with --server, which measures the noise of the base's answers.")
-    }
-    guard jobs == nil || serverOptions.server == nil else {
-      throw ValidationError("--jobs can't be used with --server, which is asked one question at a time.")
-    }
     guard !common.json || !reports.contains(where: \.writesOutput) else {
       throw ValidationError("--report github writes annotations to standard output, where --json writes, too.")
     }
@@ -123,6 +105,12 @@ struct VerifyCommand: ParsableCommand {
         .compactMap { $0 })
     if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs must be from 1 to 256.") }
     guard inference.backend == .exact else { throw ValidationError("verify compares bits: it needs --backend exact.") }
+  }
+
+  /// - Throws: `ValidationError` if one of the options is given.
+  private func refuse(_ options: [(name: String, isGiven: Bool)], with mode: String) throws {
+    guard let given = options.first(where: \.isGiven) else { return }
+    throw ValidationError("\(given.name) can't be used with \(mode).")
   }
 
   func run() throws {
@@ -163,7 +151,7 @@ struct VerifyCommand: ParsableCommand {
       model: inference.model, adapter: adapter.path, golden: golden, adapterDigest: adapter.digest.description,
       result: result, piece: piece)
     try ReportTarget.publish(
-      reports, CheckList(report), json: report.json, text: TextReport(style: Console.standardOutput.style).text(report),
+      reports, CheckList(report), json: report.json, text: TextReport(style: common.style).text(report),
       passed: result.passed, common
     ) { HTMLReport(report, context: try context(loaded.model, adapter)).text }
   }

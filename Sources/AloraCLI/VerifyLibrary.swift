@@ -16,7 +16,7 @@ struct VerifyLibrary {
     let report = SwitchReport(check, library: tree)
     for item in check.unreadable { common.note("\(item.path): \(item.problem)") }
     try ReportTarget.publish(
-      reports, report.list, json: report.json, text: report.text(style: Console.standardOutput.style),
+      reports, report.list, json: report.json, text: report.text(style: common.style),
       passed: check.passed, common
     ) { throw ValidationError("--report html isn't available with --library") }
   }

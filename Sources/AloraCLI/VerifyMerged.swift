@@ -23,7 +23,7 @@ struct VerifyMerged {
       model: inference.model, adapter: adapterPath, merged: path, weights: weights,
       logits: try logits(plan, weights, path))
     try ReportTarget.publish(
-      reports, report.list, json: report.json, text: report.text(style: Console.standardOutput.style),
+      reports, report.list, json: report.json, text: report.text(style: common.style),
       passed: report.passed, common
     ) { throw ValidationError("--report html isn't available with --merged") }
   }

@@ -2,7 +2,6 @@ internal import AloraModels
 internal import AloraTensors
 internal import AloraSystem
 internal import AloraInference
-internal import AloraJSON
 internal import AloraReports
 internal import AloraEngineCheck
 internal import AloraTokenization
@@ -95,7 +94,7 @@ struct VerifyServer {
       reports, CheckList(report, model: inference.model, adapter: adapter.path),
       json: report.json(
         model: inference.model, adapter: adapter.path, adapterDigest: adapter.digest.description),
-      text: TextReport(style: Console.standardOutput.style).text(report), passed: report.passed, common
+      text: TextReport(style: common.style).text(report), passed: report.passed, common
     ) {
       HTMLServerReport(
         report, model: try .init(loaded.model, path: inference.model), adapter: try .init(adapter),

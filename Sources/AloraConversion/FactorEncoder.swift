@@ -30,30 +30,27 @@ struct FactorEncoder {
   }
 
   mutating func read(_ file: MappedFile, at offset: Int, byteCount: Int) throws {
-    source.resize(to: byteCount)
-    var elements = source.mutableSpan
-    var bytes = unsafe elements.mutableBytes
-    try file.read(at: offset, into: &bytes)
+    source = try file.read(offset..<(offset + byteCount))
   }
 
   /// Makes `bytes` the current chunk, and returns an old buffer for the next one.
   mutating func take(_ bytes: inout [UInt8]) { swap(&source, &bytes) }
 
   mutating func permuteRows(_ permutation: RowPermutation, rowByteCount: Int, rowCount: Int) {
-    reordered.resize(to: source.count)
-    precondition(rowByteCount * rowCount <= source.count, "more rows than were read")
-    // Safe: a permutation's source rows are rows, and both buffers hold `rowCount` of them.
-    unsafe source.withUnsafeBytes { from in
-      unsafe reordered.withUnsafeMutableBytes { to in
-        guard let from = from.baseAddress, let to = to.baseAddress else { return }
+    let byteCount = rowByteCount * rowCount
+    precondition(byteCount <= source.count, "more rows than were read")
+    // Safe: a permutation's source rows are rows, both buffers hold `rowCount` of them, and each row is written.
+    source = unsafe source.withUnsafeBytes { from in
+      unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { to, written in
+        guard let from = from.baseAddress, let to = UnsafeMutableRawPointer(to.baseAddress) else { return }
         for row in 0..<rowCount {
           let sourceRow = permutation.sourceRow(of: row)
           precondition(sourceRow >= 0 && sourceRow < rowCount, "a row from outside the chunk")
           unsafe (to + row * rowByteCount).copyMemory(from: from + sourceRow * rowByteCount, byteCount: rowByteCount)
         }
+        written = byteCount
       }
     }
-    swap(&source, &reordered)
   }
 
   /// Fills the buffer with the transpose of a run of columns.

@@ -81,54 +81,76 @@ package final class PrefixCache {
     declaredLength: Int
   ) -> CachedSequence {
     let start = adapter == nil ? nil : activationStart.map { max(0, $0) }
-    let digest = start == nil ? nil : adapter?.digest
-    let slots = TokenSequence.blockPositionCount
-    var path = [root(declaredLength: declaredLength)]
-    var blocks: [KVBlockHandle] = []
-    var count = 0
-    let end = min(limit, tokens.count)
-    while end - count >= slots {
-      let key = Key(
-        parent: path[path.count - 1], weights: weights(digest, start, before: count + slots),
-        tokens: Array(tokens[count..<(count + slots)]))
-      guard let number = numbers[key], let block = nodes[number]?.block else { break }
-      path.append(number)
-      blocks.append(block)
-      count += slots
-    }
-    if model.isRecurrent {
-      let found = lastSnapshot(on: path, tokens[..<end], digest, start)
-      count = found?.position ?? 0
-      // The snapshot's block may lie beside the path.
-      path = found.map { path[...((count - 1) / slots)] + [$0.number] } ?? [path[0]]
-      blocks = path.dropFirst().compactMap { nodes[$0]?.block }
-      statistics.copiedTokenCount += count % slots
-      return cached(tokens[..<count], of: tokens.count, blocks, path, found?.snapshot, adapter, start, declaredLength)
-    }
-    if let (number, part) = bestPart(of: path[path.count - 1], tokens[count..<end], at: count, digest, start),
-      let block = nodes[number]?.block
-    {
-      path.append(number)
-      blocks.append(block)
-      count += part
-      statistics.copiedTokenCount += part
-    }
-    return cached(tokens[..<count], of: tokens.count, blocks, path, nil, adapter, start, declaredLength)
+    let match = match(tokens, atMost: limit, adapter, start, declaredLength)
+    touch(match.path)
+    statistics.lookUpCount += 1
+    statistics.requestedTokenCount += tokens.count
+    statistics.reusedTokenCount += match.count
+    statistics.copiedTokenCount += match.copiedCount
+    let sequence = TokenSequence(
+      model: model, adapter: adapter, activationStart: start, declaredLength: declaredLength,
+      tokens: Array(tokens[..<match.count]), blocks: match.blocks, snapshots: match.snapshot.map { [$0] } ?? [])
+    takeSnapshots(of: sequence)
+    return CachedSequence(sequence, cache: self, path: Array(match.path.dropFirst()))
   }
 
-  private func cached(
-    _ tokens: ArraySlice<Int>, of requestedCount: Int, _ blocks: [KVBlockHandle], _ path: [Int],
-    _ snapshot: RecurrentSnapshot?, _ adapter: Adapter?, _ start: Int?, _ declaredLength: Int
-  ) -> CachedSequence {
-    touch(path)
-    statistics.lookUpCount += 1
-    statistics.requestedTokenCount += requestedCount
-    statistics.reusedTokenCount += tokens.count
-    let sequence = TokenSequence(
-      model: model, adapter: adapter, activationStart: start, declaredLength: declaredLength, tokens: Array(tokens),
-      blocks: blocks, snapshots: snapshot.map { [$0] } ?? [])
-    takeSnapshots(of: sequence)
-    return CachedSequence(sequence, cache: self, path: Array(path.dropFirst()))
+  /// How many tokens ``sequence(beginning:atMost:adapter:activationStart:declaredLength:)`` would find. It changes nothing.
+  package func reusableCount(
+    of tokens: [Int], atMost limit: Int, adapter: Adapter? = nil, activationStart: Int? = nil, declaredLength: Int
+  ) -> Int {
+    let start = adapter == nil ? nil : activationStart.map { max(0, $0) }
+    return match(tokens, atMost: limit, adapter, start, declaredLength).count
+  }
+
+  /// What the cache has of a text.
+  private struct Match {
+    /// Nodes, the root first.
+    var path: [Int]
+    var blocks: [KVBlockHandle] = []
+    /// How many tokens they hold.
+    var count = 0
+    /// How many of them lie in a block that is copied, because the text goes on in it.
+    var copiedCount = 0
+    var snapshot: RecurrentSnapshot?
+  }
+
+  private func match(
+    _ tokens: [Int], atMost limit: Int, _ adapter: Adapter?, _ start: Int?, _ declaredLength: Int
+  ) -> Match {
+    let digest = start == nil ? nil : adapter?.digest
+    let slots = TokenSequence.blockPositionCount
+    var match = Match(path: [root(declaredLength: declaredLength)])
+    let end = min(limit, tokens.count)
+    while end - match.count >= slots {
+      let next = match.count + slots
+      let key = Key(
+        parent: match.path[match.path.count - 1], weights: weights(digest, start, before: next),
+        tokens: Array(tokens[match.count..<next]))
+      guard let number = numbers[key], let block = nodes[number]?.block else { break }
+      match.path.append(number)
+      match.blocks.append(block)
+      match.count = next
+    }
+    if model.isRecurrent {
+      guard let found = lastSnapshot(on: match.path, tokens[..<end], digest, start) else {
+        return Match(path: [match.path[0]])
+      }
+      // The snapshot's block may lie beside the path.
+      let path = match.path[...((found.position - 1) / slots)] + [found.number]
+      return Match(
+        path: Array(path), blocks: path.dropFirst().compactMap { nodes[$0]?.block }, count: found.position,
+        copiedCount: found.position % slots, snapshot: found.snapshot)
+    }
+    if let (number, part) = bestPart(
+      of: match.path[match.path.count - 1], tokens[match.count..<end], at: match.count, digest, start),
+      let block = nodes[number]?.block
+    {
+      match.path.append(number)
+      match.blocks.append(block)
+      match.count += part
+      match.copiedCount = part
+    }
+    return match
   }
 
   /// Adds a sequence's blocks and snapshots. They are shared, not copied.

@@ -76,5 +76,13 @@ struct GGUFPlaces {
         problem: "its shape is \(tensor.shape), and the adapter is for \(shape)",
         remedy: "give the base that the adapter was trained on")
     }
+    let weight = ".weight"
+    guard name.hasSuffix(weight), let scale = source.tensor(named: name.dropLast(weight.count) + ".scale") else {
+      return
+    }
+    throw MergeError(
+      .unsupportedLayout, path: path, place: "tensor \(name)",
+      problem: "the model multiplies its product by \(scale.name), which would scale the update too",
+      remedy: "merge into the model before it was quantized")
   }
 }

@@ -12,6 +12,8 @@ package struct MergeCheck: Sendable {
       case rounded
       /// The base's bytes, although the adapter changes them.
       case unmerged
+      /// As near to the sum, but with more or less of the update than belongs there.
+      case scaled
       /// Further from the sum than the type's rounding.
       case different
       /// Not in the merged model, or with another shape.
@@ -24,6 +26,8 @@ package struct MergeCheck: Sendable {
     package let outcome: Outcome
     /// ‖merged − sum‖ / ‖sum‖, of all elements, where the sum isn't rounded; 0 for a tensor that doesn't change.
     package let relativeError: Double
+    /// Whether the update is there at its strength; nil if the bytes are exact or the base's, and if it can't be measured.
+    package let fit: UpdateFit?
   }
 
   /// The tensors of the base, in the order of its files.
@@ -31,8 +35,12 @@ package struct MergeCheck: Sendable {
   /// Tensors that only the merged model has.
   package let others: [String]
 
+  /// Of all tensors that the adapter changes and whose bytes aren't exact. A fault that is too small to be seen in one tensor
+  /// can be seen in all of them.
+  package var fit: UpdateFit? { UpdateFit(tensors.compactMap(\.fit)) }
+
   package var passed: Bool {
-    tensors.allSatisfy { $0.outcome == .exact || $0.outcome == .rounded }
+    tensors.allSatisfy { $0.outcome == .exact || $0.outcome == .rounded } && fit?.isWrong != true
   }
   /// The largest relative error of a tensor that the adapter changes.
   package var largestError: Double { tensors.filter(\.isChanged).map(\.relativeError).max() ?? 0 }
@@ -50,6 +58,7 @@ extension MergePlan {
     case .q8_0, .q8K, .q6K: 0.03
     case .q5_0, .q5_1, .q5K: 0.1
     case .q4_0, .q4_1, .q4K, .iq4NL, .iq4XS, .mxfp4, .nvfp4: 0.2
+    case .tq1_0, .tq2_0: 1
     default: 0.5
     }
   }
@@ -80,9 +89,11 @@ extension MergePlan {
     _ tensor: TensorDescription, _ found: TensorDescription?, in other: any TensorSource
   ) throws -> MergeCheck.Tensor {
     let updates = updates[tensor.name]
-    func result(_ outcome: MergeCheck.Tensor.Outcome, _ error: Double = 0) -> MergeCheck.Tensor {
+    func result(_ outcome: MergeCheck.Tensor.Outcome, _ error: Double = 0, _ fit: UpdateFit? = nil) -> MergeCheck.Tensor
+    {
       MergeCheck.Tensor(
-        name: tensor.name, isChanged: updates != nil, type: found?.dtype, outcome: outcome, relativeError: error)
+        name: tensor.name, isChanged: updates != nil, type: found?.dtype, outcome: outcome, relativeError: error,
+        fit: fit)
     }
     guard let found, found.shape == tensor.shape else { return result(.missing, .infinity) }
     let (file, merged) = (try source.file(of: tensor), try other.file(of: found))
@@ -98,38 +109,54 @@ extension MergePlan {
           place += bytes.count
         }
       }
-      if isExact { return result(.exact, try error(tensor, file, updates ?? [], found, merged)) }
-      if isBase { return result(.unmerged, try error(tensor, file, updates ?? [], found, merged)) }
+      if isExact { return result(.exact, try distance(tensor, file, updates ?? [], found, merged).error) }
+      if isBase { return result(.unmerged, try distance(tensor, file, updates ?? [], found, merged).error) }
     }
     guard ElementConversion.canWiden(tensor.dtype), ElementConversion.canWiden(found.dtype) else {
       return result(.different, .infinity)
     }
-    let error = try error(tensor, file, updates ?? [], found, merged)
-    return result(error <= Self.errorLimit(found.dtype) ? .rounded : .different, error)
+    let (error, fit) = try distance(tensor, file, updates ?? [], found, merged)
+    guard error <= Self.errorLimit(found.dtype) else { return result(.different, error, fit) }
+    return result(fit?.isWrong == true ? .scaled : .rounded, error, fit)
   }
 
-  /// ‖merged − sum‖ / ‖sum‖.
-  private func error(
+  /// ‖merged − sum‖ / ‖sum‖, and how much of the update is in the merged weights.
+  private func distance(
     _ tensor: TensorDescription, _ file: MappedFile, _ updates: [MatrixUpdate], _ found: TensorDescription,
     _ merged: MappedFile
-  ) throws -> Double {
+  ) throws -> (error: Double, fit: UpdateFit?) {
     var (first, difference, size) = (0, 0.0, 0.0)
-    var (sums, values): ([Float], [Float]) = ([], [])
+    var (sums, base, expected, values): ([Float], [Float], [Float], [Float]) = ([], [], [], [])
+    var rounded: [UInt8] = []
+    var fit = UpdateFit.Sums()
     var merger = TensorMerger(path: model.path)
+    func elements(_ tensor: TensorDescription, _ file: MappedFile, _ count: Int, _ values: inout [Float]) throws {
+      guard let start = tensor.dtype.byteCount(elementCount: first),
+        let byteCount = tensor.dtype.byteCount(elementCount: count)
+      else { return }
+      let offset = tensor.byteRange.lowerBound + start
+      ElementConversion.widen(
+        try file.read(offset..<(offset + byteCount)), tensor.dtype, count: count, into: &values)
+    }
     try merger.merge(tensor, in: file, updates, to: .f32) { bytes in
       let count = bytes.count / 4
-      guard let start = found.dtype.byteCount(elementCount: first),
-        let byteCount = found.dtype.byteCount(elementCount: count)
-      else { return }
-      let offset = found.byteRange.lowerBound + start
       ElementConversion.widen(bytes, .f32, count: count, into: &sums)
-      ElementConversion.widen(try merged.read(offset..<(offset + byteCount)), found.dtype, count: count, into: &values)
+      try elements(found, merged, count, &values)
       let squares = RowArithmetic.squares(sums, values)
       difference += squares.difference
       size += squares.size
+      if !updates.isEmpty {
+        try elements(tensor, file, count, &base)
+        expected = sums
+        if ElementConversion.canNarrow(found.dtype), found.dtype != .f32 {
+          ElementConversion.narrow(sums, to: found.dtype, into: &rounded)
+          ElementConversion.widen(rounded, found.dtype, count: count, into: &expected)
+        }
+        fit.add(sum: sums, base: base, expected: expected, found: values)
+      }
       first += count
     }
     let ratio = (difference / size).squareRoot()
-    return difference == 0 ? 0 : ratio.isNaN ? .infinity : ratio
+    return (difference == 0 ? 0 : ratio.isNaN ? .infinity : ratio, updates.isEmpty ? nil : fit.fit)
   }
 }

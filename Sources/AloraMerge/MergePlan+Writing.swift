@@ -3,12 +3,12 @@ internal import AloraGGUF
 internal import AloraModels
 internal import AloraSafetensors
 internal import AloraSystem
-internal import AloraTensors
+package import AloraTensors
 
 extension MergePlan {
   private static let copiedByteCount = 1 << 20
 
-  /// The bytes of all tensors of the output, which ``writeGGUF(to:replacesExisting:progress:)`` counts.
+  /// The bytes of all tensors of the output, which ``writeGGUF(to:replacesExisting:division:progress:)`` counts.
   package var dataByteCount: Int {
     let types = outputTypes
     return source.tensors.reduce(0) { sum, tensor in
@@ -22,11 +22,13 @@ extension MergePlan {
 
   /// Writes the merged model as one GGUF: complete, or not at all. Memory doesn't depend on the size of the model.
   ///
-  /// - Parameter progress: called with the bytes of tensors written so far.
+  /// - Parameters:
+  ///   - division: the threads that quantize. The bytes don't depend on it.
+  ///   - progress: called with the bytes of tensors written so far.
   /// - Returns: the file's size.
   /// - Throws: ``MergeError``, ``FileError``, ``GGUFError``, ``AdapterError`` `notFinite`.
   package func writeGGUF(
-    to path: String, replacesExisting: Bool, progress: (Int) -> Void = { _ in }
+    to path: String, replacesExisting: Bool, division: WorkDivision = .none, progress: (Int) -> Void = { _ in }
   ) throws -> Int {
     guard let gguf = model.gguf else {
       throw MergeError(
@@ -44,7 +46,7 @@ extension MergePlan {
         TensorDeclaration(name: $0.name, dtype: types[$0.name] ?? $0.dtype, shape: $0.shape)
       })
     let writer = try GGUFWriter(path: path, replacesExisting: replacesExisting, layout: layout)
-    var merger = TensorMerger(path: model.path)
+    var merger = TensorMerger(path: model.path, division: division)
     var done = 0
     for (tensor, place) in zip(gguf.tensors, layout.tensors) {
       try write(tensor, as: place.dtype, &merger) { bytes in

@@ -85,33 +85,4 @@ package struct MergePlan: Sendable {
         "an aLoRA can't be merged: it is active only from its invocation on, and merged weights are active everywhere",
       remedy: "keep it as an adapter beside the base")
   }
-
-  /// The type that a changed tensor is written in.
-  private static func outputType(of tensor: TensorDescription, _ wanted: DType?, model: ModelSource) throws -> DType {
-    func refusal(_ problem: String, _ remedy: Remedy?) -> MergeError {
-      MergeError(
-        .unsupportedType, path: model.path, place: "tensor \(tensor.name)", problem: problem, remedy: remedy)
-    }
-    if model.gguf == nil {
-      if [.f32, .f16, .bf16].contains(tensor.dtype) { return tensor.dtype }
-      if let method = try model.quantization() { throw method.refusal(path: model.path) }
-      throw refusal(
-        "the adapter changes it, and alora merges into F32, F16 and BF16, not \(tensor.dtype)",
-        "use the model before it was quantized, or a GGUF")
-    }
-    guard ElementConversion.canWiden(tensor.dtype) else {
-      throw refusal("the adapter changes it, and its type \(tensor.dtype) can't be decoded", "use another GGUF")
-    }
-    let type = wanted ?? tensor.dtype
-    guard ElementConversion.canNarrow(type) else {
-      throw refusal(
-        "the adapter changes it, and alora doesn't write \(type), which is quantized by a search",
-        .either([.outputType("q8_0"), "merge into an F16 GGUF and quantize that with llama-quantize"]))
-    }
-    guard tensor.shape.byteCount(of: type) != nil else {
-      throw refusal(
-        "its rows of \(tensor.shape.columnCount) elements don't fill whole blocks of \(type)", .outputType("bf16"))
-    }
-    return type
-  }
 }

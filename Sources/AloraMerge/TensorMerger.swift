@@ -4,17 +4,22 @@ internal import AloraTensors
 /// Adds updates to a tensor, some rows at a time.
 struct TensorMerger {
   private let path: String
+  private let division: WorkDivision
   private var reader = UpdateReader()
   private var weights: [Float] = []
+  private var baseWeights: [Float] = []
   private var delta: [Float] = []
   private var output: [UInt8] = []
   /// Whether any byte differs from the base's, as far as the types are the same.
   private(set) var hasEffect = false
-  /// About how many elements are in memory at a time, three times over.
+  /// About how many elements are in memory at a time, four times over.
   private static let chunkElementCount = 1 << 19
 
   /// - Parameter path: of the base, for errors.
-  init(path: String) { self.path = path }
+  init(path: String, division: WorkDivision = .none) {
+    self.path = path
+    self.division = division
+  }
 
   /// - Parameter write: takes the bytes of the tensor, one run after the other.
   /// - Throws: ``FileError``; ``AdapterError`` `notFinite`; ``MergeError`` `overflow`.
@@ -38,6 +43,8 @@ struct TensorMerger {
           continue
         }
         ElementConversion.widen(bytes, tensor.dtype, count: rows.count * columns, into: &weights)
+        let isRequantized = type == tensor.dtype && type.isBlockFormat
+        baseWeights = isRequantized ? weights : []
         for (index, (update, values)) in loaded.enumerated() {
           let part = rows.clamped(to: update.rows)
           guard !part.isEmpty else { continue }
@@ -45,7 +52,10 @@ struct TensorMerger {
           scale(update, values, factors[index], rows: part, of: rows, columns)
         }
         try check(tensor, type, updates.map(\.module))
-        ElementConversion.narrow(weights, to: type, into: &output)
+        guard ElementConversion.narrow(weights, to: type, into: &output, division: division) else {
+          throw overflow(tensor, type, ElementConversion.largestMagnitude(weights))
+        }
+        if isRequantized { keepUnchangedRows(of: bytes, count: rows.count) }
         hasEffect = hasEffect || type != tensor.dtype || output != bytes
         try write(output)
       }
@@ -58,6 +68,17 @@ struct TensorMerger {
     guard let rowByteCount = tensor.dtype.byteCount(elementCount: tensor.shape.columnCount) else { return [] }
     let start = tensor.byteRange.lowerBound + (firstRow + rows.lowerBound) * rowByteCount
     return try file.read(start..<(start + rows.count * rowByteCount))
+  }
+
+  /// Gives rows that no update changes the base's bytes: decoding and quantizing them again could move them.
+  private mutating func keepUnchangedRows(of bytes: [UInt8], count: Int) {
+    let (columns, byteCount) = (weights.count / count, bytes.count / count)
+    for row in 0..<count {
+      let elements = (row * columns)..<((row + 1) * columns)
+      guard baseWeights[elements] == weights[elements] else { continue }
+      let range = (row * byteCount)..<((row + 1) * byteCount)
+      output.replaceSubrange(range, with: bytes[range])
+    }
   }
 
   /// Adds an update to its rows of a chunk.
@@ -123,7 +144,11 @@ struct TensorMerger {
         problem: "a merged weight is not a finite number", remedy: .inspectValues)
     }
     guard let limit = ElementConversion.limit(of: type), largest >= limit else { return }
-    throw MergeError(
+    throw overflow(tensor, type, largest)
+  }
+
+  private func overflow(_ tensor: TensorDescription, _ type: DType, _ largest: Float) -> MergeError {
+    MergeError(
       .overflow, path: path, place: "tensor \(tensor.name)",
       problem: "a merged weight is \(largest), which \(type) can't represent", remedy: .outputType("bf16"))
   }

@@ -97,6 +97,9 @@ package struct WeightTarget: Hashable, Sendable {
       self.rowCount = rowCount
       self.value = value
     }
+
+    /// Whether division by it doesn't round.
+    package var isPowerOfTwo: Bool { value.isNormal && value.significand == 1 && abs(value.exponent) < 100 }
   }
 
   /// How many rows of the GGUF tensor are the module's.

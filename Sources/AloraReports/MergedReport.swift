@@ -53,6 +53,13 @@ package struct MergedReport: Sendable {
     return
       "\(exact) of \(counted(changed.count, "changed tensor")) \(exact == 1 ? "is" : "are") the sum's bytes in \(types); "
       + "the largest rounding error is \(Figure(weights.largestError)) of a tensor's norm"
+      + (weights.fit.map { "; the others contain \(Self.share($0)) of the update" } ?? "")
+  }
+
+  /// "99.8 % ± 0.3 %"
+  private static func share(_ fit: UpdateFit) -> String {
+    func percent(_ value: Double) -> String { "\((value * 1000).rounded() / 10) %" }
+    return "\(percent(1 + fit.surplus)) ± \(percent(fit.deviation))"
   }
 
   private var weightFailures: [String] {
@@ -63,12 +70,16 @@ package struct MergedReport: Sendable {
         case .unmerged: "it is the base's, and the adapter changes it"
         case .missing: "the merged model lacks it, or has another shape"
         case .different where !tensor.isChanged: "it differs from the base's, and the adapter doesn't change it"
+        case .scaled: "it contains \(tensor.fit.map(Self.share) ?? "another share") of the update"
         case .different, .exact, .rounded:
           "it is \(Figure(tensor.relativeError)) of its norm from the sum, more than \(tensor.type?.name ?? "its type") rounds"
+            + (tensor.fit.map { $0.isWrong ? ", and contains \(Self.share($0)) of the update" : "" } ?? "")
         }
       return "tensor \(tensor.name): \(what)"
     }
-    return shown + (wrong.count > shown.count ? ["\(wrong.count - shown.count) more tensors differ"] : [])
+    let more = wrong.count > shown.count ? ["\(wrong.count - shown.count) more tensors differ"] : []
+    guard let fit = weights.fit, fit.isWrong else { return shown + more }
+    return shown + more + ["together, the tensors that aren't exact contain \(Self.share(fit)) of the update"]
   }
 
   private static func detail(_ logits: MergedLogits) -> String {
@@ -113,11 +124,13 @@ package struct MergedReport: Sendable {
       "model": .string(model), "adapter": .string(adapter), "merged": .string(merged), "passed": .boolean(passed),
       "weights": .members([
         "passed": .boolean(weights.passed), "largest_error": .number(weights.largestError),
+        "update_share": weights.fit.map { .number(1 + $0.surplus) } ?? .null,
         "tensors": .array(
           changed.map { tensor in
             [
               "name": .string(tensor.name), "type": tensor.type.map { .string($0.name) } ?? .null,
               "outcome": .string("\(tensor.outcome)"), "relative_error": .number(tensor.relativeError),
+              "update_share": tensor.fit.map { .number(1 + $0.surplus) } ?? .null,
             ]
           }),
         "failures": .array(weightFailures.map { .string($0) }), "others": .array(weights.others.map { .string($0) }),

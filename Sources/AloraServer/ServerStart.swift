@@ -1,3 +1,6 @@
+package import AloraGeneration
+package import AloraInference
+package import AloraServing
 package import AloraSystem
 
 /// Why a server can't begin.
@@ -30,6 +33,28 @@ extension ServerSettings {
       throw ServerStartError(path: path, problem: "not a directory")
     }
     adapterRoot = root
+  }
+}
+
+extension ServerState {
+  /// Makes the engine that a server answers with, and its cache.
+  ///
+  /// - Parameters:
+  ///   - limits: ``ServingEngine/Limits/tokenCount`` is filled in: no more than the cache can hold.
+  ///   - isContextIgnored: whether texts may go beyond the context that the model was made for.
+  /// - Throws: errors of reading the model's end tokens; ``TokenizationError``.
+  package init(
+    model: Model, pool: sending ThreadPool, encoder: ConversationEncoder, registry: AdapterRegistry, cacheByteLimit: Int,
+    limits: ServingEngine.Limits, isContextIgnored: Bool, settings: ServerSettings
+  ) throws {
+    var limits = limits
+    limits.tokenCount = model.cachedTokenCount(byteLimit: cacheByteLimit)
+    let engine = ServingEngine(
+      evaluator: Evaluator(model: model, pool: pool), cache: PrefixCache(model: model, byteLimit: cacheByteLimit),
+      limits: limits)
+    try self.init(
+      engine: engine, registry: registry, encoder: encoder, model: model,
+      contextLimit: ContextLimit(model, isIgnored: isContextIgnored), settings: settings, created: WallClock.seconds)
   }
 }
 

@@ -41,15 +41,26 @@ extension ServingEngine {
     expire()
     admit()
     let going = active.filter { $0.last != nil }
-    let parts = promptParts(limit: going.isEmpty ? Generator.chunkCount : limits.sharedChunkCount)
+    let parts = promptParts(limit: promptRoom)
     var work: [(entry: Entry, tokens: [Int])] = going.map { ($0, [$0.last ?? 0]) }
     work += parts.map { entry, count in
       let first = entry.tokens.count - entry.missingCount
       return (entry, Array(entry.tokens[first..<(first + count)]))
     }
     guard !work.isEmpty else { return }
+    let start = MonotonicClock.seconds
     compute(work)
+    pace.add(
+      tokenCount: work.reduce(0) { $0 + $1.tokens.count }, textCount: work.count,
+      seconds: MonotonicClock.seconds - start)
     active.removeAll { $0.held == nil }
+  }
+
+  /// How many tokens of prompts one pass computes.
+  private var promptRoom: Int {
+    let isAlone = active.count + waiting.count <= 1
+    let most = isAlone ? Generator.chunkCount : limits.sharedChunkCount
+    return pace.tokenCount(in: isAlone ? limits.passSeconds.alone : limits.passSeconds.shared, atMost: most)
   }
 
   /// Ends what has taken too long.
@@ -96,16 +107,28 @@ extension ServingEngine {
     waiting = later
   }
 
-  /// Whether a prompt at work has more in common with this one than it has computed yet.
+  /// Whether a prompt at work computes what this one needs, and sooner than this one would.
   private func waitsForOther(_ entry: Entry) -> Bool {
     active.contains { other in
       guard other.last == nil, let sequence = other.held?.sequence else { return false }
       let shared = entry.request.generation.sharedCount(with: other.request.generation)
-      guard shared > sequence.tokens.count + 32 else { return false }
-      // Where this text can go on from, if the model has states.
-      sequence.snapshotPositions.insert(min(shared, entry.tokens.count - 1))
-      return true
+      if shared > sequence.tokens.count + 32 {
+        // Where this text can go on from, if the model has states.
+        sequence.snapshotPositions.insert(min(shared, entry.tokens.count - 1))
+        return true
+      }
+      // The cache gets a prompt when all of it is computed.
+      guard other.missingCount + 32 < shared else { return false }
+      return other.missingCount + 32 < shared - reusableCount(entry)
     }
+  }
+
+  /// How many of a prompt's tokens are in the cache.
+  private func reusableCount(_ entry: Entry) -> Int {
+    let generation = entry.request.generation
+    return cache.reusableCount(
+      of: generation.tokens, atMost: max(0, generation.tokens.count - 1), adapter: generation.adapter,
+      activationStart: generation.activationStart, declaredLength: entry.declaredLength)
   }
 
   /// Which prompts are computed in this pass, and how many tokens of each.

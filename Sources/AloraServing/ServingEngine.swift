@@ -18,9 +18,13 @@ package actor ServingEngine {
     package var waitingCount = 256
     /// Tokens of all texts that are computed at the same time, prompts and answers, at most. One request is always taken.
     package var tokenCount = Int.max
-    /// Tokens of prompts that are computed in one pass while other texts are being continued: what their next token waits
-    /// for.
+    /// Tokens of prompts that are computed in one pass while there are other requests, at most.
     package var sharedChunkCount = 128
+    /// How long a pass may take, as far as earlier ones tell: while there are other requests, whose next token waits for it,
+    /// and for a request that is alone, because another may come. A pass has a few tokens in any case.
+    ///
+    /// Units: seconds.
+    package var passSeconds = (shared: 0.15, alone: 1.0)
     /// The longest time for one request, from its arrival on.
     package var seconds = Double.infinity
 
@@ -39,6 +43,7 @@ package actor ServingEngine {
   private var isLooping = false
   private(set) var isShuttingDown = false
   var statistics = ServingStatistics()
+  var pace = PromptPace()
 
   // Safe: the engine keeps the executor for as long as it lives.
   package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }

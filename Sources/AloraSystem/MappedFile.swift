@@ -107,10 +107,16 @@
   /// - Throws: as ``read(at:into:)``. `range` must lie within the file: a caller's duty, which bounds the allocation.
   public func read(_ range: Range<Int>) throws(FileError) -> [UInt8] {
     precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "range outside the file")
-    var bytes = [UInt8](repeating: 0, count: range.count)
-    var elements = bytes.mutableSpan
-    var span = unsafe elements.mutableBytes
-    try read(at: range.lowerBound, into: &span)
+    var failure: FileError?
+    // Safe: a read fills the whole buffer, or throws; then no byte of it counts as one of the array's.
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
+      var span = unsafe UnsafeMutableRawBufferPointer(buffer).mutableBytes
+      do throws(FileError) {
+        try read(at: range.lowerBound, into: &span)
+        count = range.count
+      } catch { failure = error }
+    }
+    if let failure { throw failure }
     return bytes
   }
 

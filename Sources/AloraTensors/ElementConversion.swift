@@ -32,9 +32,8 @@ package enum ElementConversion {
     guard let byteCount = dtype.byteCount(elementCount: count), byteCount <= bytes.count else {
       preconditionFailure("fewer bytes than elements")
     }
-    if values.count != count { values = [Float](repeating: 0, count: count) }
     unsafe bytes.withUnsafeBytes { source in
-      unsafe values.withUnsafeMutableBufferPointer { target in
+      unsafe fill(&values, count: count) { target in
         guard let from = source.baseAddress, let to = target.baseAddress else { return }
         switch dtype {
         case .f16: unsafe alora_widen_f16(from.assumingMemoryBound(to: UInt16.self), to, count)
@@ -47,6 +46,17 @@ package enum ElementConversion {
         default: unsafe widenOther(from, dtype, count: count, into: to)
         }
       }
+    }
+  }
+
+  /// Makes an array `count` elements long and has `body` write all of them. Nothing is set to 0 first.
+  static func fill<Element: BitwiseCopyable>(
+    _ values: inout [Element], count: Int, _ body: (UnsafeMutableBufferPointer<Element>) -> Void
+  ) {
+    guard values.count != count else { return unsafe values.withUnsafeMutableBufferPointer { unsafe body($0) } }
+    values = unsafe [Element](unsafeUninitializedCapacity: count) { buffer, written in
+      unsafe body(UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+      written = count
     }
   }
 
@@ -66,57 +76,6 @@ package enum ElementConversion {
       }
     } else {
       preconditionFailure("\(dtype) cannot be widened")
-    }
-  }
-
-  /// Whether ``narrow(_:to:into:)`` writes this type.
-  package static func canNarrow(_ dtype: DType) -> Bool {
-    [.f32, .f16, .bf16, .q8_0].contains(dtype) || dtype.ggmlTypeID.map { alora_narrows_block($0) != 0 } ?? false
-  }
-
-  /// The least magnitude that a type can't represent; nil for F32, which has all. In block formats, the scale has to be an
-  /// F16.
-  package static func limit(of dtype: DType) -> Float? {
-    switch dtype {
-    case .f16: 65520
-    case .bf16: 0x1.ffp127
-    case .q8_0: 65520 * 127
-    case .q4_0: 65520 * 8
-    case .q5_0: 65520 * 16
-    case .q4_1, .q5_1: 65520
-    default: nil
-    }
-  }
-
-  /// Rounds f32 values to F32 (a copy), F16, BF16, or the types that ggml quantizes to without a search: Q8_0, Q4_0, Q4_1,
-  /// Q5_0 and Q5_1.
-  ///
-  /// - Parameter bytes: is resized to the values' length in `dtype`.
-  /// - Precondition: `dtype` is one of these, and the values fill whole blocks of it.
-  package static func narrow(_ values: [Float], to dtype: DType, into bytes: inout [UInt8]) {
-    guard let byteCount = dtype.byteCount(elementCount: values.count) else {
-      preconditionFailure("the values don't fill whole blocks")
-    }
-    if bytes.count != byteCount { bytes = [UInt8](repeating: 0, count: byteCount) }
-    unsafe values.withUnsafeBufferPointer { source in
-      unsafe bytes.withUnsafeMutableBytes { target in
-        guard let from = source.baseAddress, let to = target.baseAddress else { return }
-        let halves = unsafe to.assumingMemoryBound(to: UInt16.self)
-        switch dtype {
-        case .f16: unsafe alora_narrow_f16(from, halves, values.count)
-        case .bf16: unsafe alora_narrow_bf16(from, halves, values.count)
-        case .q8_0: unsafe alora_narrow_q8_0(from, to.assumingMemoryBound(to: UInt8.self), values.count / 32)
-        case .f32: unsafe to.copyMemory(from: from, byteCount: byteCount)
-        default:
-          precondition(canNarrow(dtype), "\(dtype) cannot be written")
-          let (elements, bytes) = (dtype.block.elementCount, dtype.block.bitCount / 8)
-          for block in 0..<(values.count / elements) {
-            unsafe alora_narrow_block(
-              dtype.ggmlTypeID ?? 0, from + block * elements,
-              to.assumingMemoryBound(to: UInt8.self) + block * bytes)
-          }
-        }
-      }
     }
   }
 

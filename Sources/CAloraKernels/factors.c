@@ -59,6 +59,19 @@ void alora_squares(const float *x, const float *y, size_t count, double *differe
   *size = s;
 }
 
+void alora_fit_sums(
+    const float *sum, const float *base, const float *expected, const float *found, size_t count, alora_fit *fit) {
+  for (size_t i = 0; i < count; i++) {
+    const double s = sum[i], update = s - (double)base[i], difference = (double)found[i] - (double)expected[i];
+    fit->sum_sum += s * s;
+    fit->sum_update += s * update;
+    fit->update_update += update * update;
+    fit->difference_sum += difference * s;
+    fit->difference_update += difference * update;
+    fit->difference_difference += difference * difference;
+  }
+}
+
 size_t alora_scale(float *values, size_t count, double factor) {
   size_t inexact = 0;
   for (size_t i = 0; i < count; i++) {

@@ -84,6 +84,6 @@ import Testing
     ] {
       #expect(try runAlora(call + options).status == 2, "\(options)")
     }
-    #expect(try runAlora(call + ["--outfile", "a.gguf", "--outtype", "q4_k"]).status == 2)
+    #expect(try runAlora(call + ["--outfile", "a.gguf", "--outtype", "iq2_xxs"]).status == 2)
   }
 }

@@ -49,8 +49,17 @@ struct RoundTrip {
     try withTemporaryDirectory { directory in
       try item.adapter(json).write(to: directory + "/adapter")
       try makeConfiguration(json["base"], in: directory + "/base")
-      let result = try RoundTrip(directory, base: directory + "/base").run(directory + "/adapter")
-      #expect(result.first == result.second)
+      let trip = try RoundTrip(directory, base: directory + "/base")
+      let first = try trip.convert(directory + "/adapter", to: "first.gguf")
+      let joined = try trip.back("first.gguf", to: "back").notes.contains {
+        if case .joinedParts = $0 { true } else { false }
+      }
+      let second = try trip.convert(directory + "/back", to: "second.gguf")
+      // Gate and up of single experts are one parameter in transformers 5, whose rank is the sum of both.
+      #expect((first == second) == !joined)
+      guard joined else { return }
+      try trip.back("second.gguf", to: "again")
+      #expect(try trip.convert(directory + "/again", to: "third.gguf") == second)
     }
   }
 

@@ -1,5 +1,7 @@
 import AloraSystem
 import AloraJSON
+import AloraMerge
+import AloraModels
 import AloraNPZ
 import AloraRegex
 import AloraEngineCheck
@@ -18,6 +20,22 @@ extension Target {
         let reader = try NPZRowReader(golden.file, named: "\(name)_logits_\(item.index)")
         while try reader.next() != nil {}
       }
+    }
+  }
+
+  /// Merges the second file into the first. What is written must be readable, and exactly the sum.
+  func merge(_ paths: [String], type: UInt8?) throws {
+    let output = paths[0] + ".merged"
+    let types = DType.allCases.filter(ElementConversion.canNarrow)
+    let plan = try MergePlan(
+      model: ModelSource(path: paths[0]), adapterPath: paths[1], outputType: type.map { types[Int($0) % types.count] })
+    _ = try plan.writeGGUF(to: output, replacesExisting: true)
+    do {
+      guard try plan.check(ModelSource(path: output)).tensors.allSatisfy({ $0.outcome == .exact }) || type != nil else {
+        fatalError("the file written isn't the sum")
+      }
+    } catch {
+      fatalError("the file written cannot be read: \(error)")
     }
   }
 

@@ -27,7 +27,8 @@ import AloraVerification
 /// What an input is read as.
 public enum Target: String, CaseIterable, Sendable {
   case json, gguf, safetensors, shards, npz, adapter, tokenizer, template, convert, model
-  case golden, cache, response, script, card, pattern, graph, prompts, baseline, engine, schema, intrinsic, request
+  case golden, cache, response, script, card, pattern, graph, prompts, baseline, engine, schema, intrinsic, request,
+    merge
   /// A planted fault, to prove that faults are found.
   case proof
 
@@ -53,7 +54,7 @@ public enum Target: String, CaseIterable, Sendable {
     case .prompts: ["prompts.jsonl"]
     case .intrinsic: ["io.yaml"]
     case .baseline: ["baseline.json"]
-    case .engine: ["model.gguf", "adapter.gguf"]
+    case .engine, .merge: ["model.gguf", "adapter.gguf"]
     case .response, .pattern, .schema, .request: []
     }
   }
@@ -78,6 +79,7 @@ public enum Target: String, CaseIterable, Sendable {
     case .convert: try convert(directory)
     case .model: try evaluate(directory)
     case .engine: try evaluate(paths[0], adapter: parts.count > 1 ? paths[1] : nil)
+    case .merge: try merge(paths, type: parts.count > 2 ? parts[2].first : nil)
     case .prompts: _ = try PromptLine.all(path: paths[0])
     case .baseline:
       let baseline = try Baseline(path: paths[0])

@@ -23,13 +23,67 @@ import Testing
       for row in try table.rows(huggingFaceName: name) {
         let expected = classes[seen]
         #expect(try expected["class"].string() == name && row.name == expected["architecture"].string())
-        let modules = try table.rules(of: row).map(\.module)
+        let modules = try table.rules(row.ruleIndexes).map(\.module)
         #expect(try modules == expected["rules"].integers(in: 0...rules.count).map { try rules[$0]["module"].string() })
         seen += 1
       }
     }
     #expect(seen == classes.count)
     #expect(table.architectureNames().count >= 100)
+  }
+
+  /// Every other class and rule may be damaged: a lookup reads only its own lines.
+  @Test(arguments: ["SmolLM3ForCausalLM", "Zamba2ForCausalLM", "Qwen3MoeForCausalLM"])
+  func aLookupParsesOnlyItsOwnLines(_ name: String) throws {
+    let whole = ArchitectureTable()
+    let row = try whole.rows(huggingFaceName: name).first
+    let rules = try whole.rules(row?.ruleIndexes ?? [])
+    try withTable(damaging: { line, rule in
+      rule.map { !(row?.ruleIndexes.contains($0) ?? false) } ?? !line.hasPrefix("    {\"class\":\"\(name)\"")
+    }) { table in
+      let found = try table.rows(huggingFaceName: name)
+      #expect(found.map(\.huggingFaceName) == (row == nil ? [] : [name]))
+      #expect(try table.rules(found.first?.ruleIndexes ?? []) == rules)
+      #expect(table.huggingFaceNames() == whole.huggingFaceNames())
+      if row != nil { #expect(throws: (any Error).self) { _ = try table.rows(huggingFaceName: "LlamaForCausalLM") } }
+    }
+    guard let row else { return }
+    // The damage is one that a lookup would notice.
+    try withTable(damaging: { line, rule in rule == row.ruleIndexes[0] }) { table in
+      #expect(throws: (any Error).self) { _ = try table.rules(row.ruleIndexes) }
+    }
+  }
+
+  /// A table without the last byte of some lines, each of them given with its number among the rules.
+  private func withTable(
+    damaging isDamaged: (_ line: String, _ rule: Int?) -> Bool, _ body: (ArchitectureTable) throws -> Void
+  ) throws {
+    let bytes = try readFile(testData("../Sources/CArchitectureTable/architectures.json"))
+    var number = 0
+    let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false).map {
+      line in
+      let isRule = line.hasPrefix("    {\"module\":")
+      guard isRule || line.hasPrefix("    {\"class\":") else { return String(line) }
+      defer { number += isRule ? 1 : 0 }
+      return isDamaged(String(line), isRule ? number : nil) ? line.dropLast(2) + "" : String(line)
+    }
+    let text = Array(lines.joined(separator: "\n").utf8)
+    try text.withUnsafeBufferPointer { text in
+      guard let start = text.baseAddress else { return }
+      // Safe: the table doesn't leave `body`.
+      try body(ArchitectureTable(text: unsafe TableText(start: start, count: text.count)))
+    }
+  }
+
+  /// Names come from files.
+  @Test(arguments: [
+    "", "\"", "\n", "AfmoeForCausalLM\",\"modelType\":\"afmoe",
+    "AfmoeForCausalLM\",\n    {\"class\":\"ApertusForCausalLM", "null",
+    "afmoe\",\"defaults\":{\"head_dim", "LlamaForCausal", "lamaForCausalLM", "é\u{0}",
+  ]) func anotherNameFindsNothing(_ name: String) throws {
+    let table = ArchitectureTable()
+    #expect(try table.rows(huggingFaceName: name).isEmpty && table.rows(modelType: name).isEmpty)
+    #expect(try table.rows(architecture: name).isEmpty && table.neverApplied(architecture: name).isEmpty)
   }
 
   @Test func theTableFollowsItsSchema() throws {

@@ -24,7 +24,7 @@ import Testing
   private func checkAnswers(of fixture: EngineFixture, cacheBlocks: Int) async throws {
     var limits = ServingEngine.Limits()
     limits.activeCount = 9
-    limits.sharedChunkCount = 16
+    limits.sharedChunkCount = 40
     let engine = fixture.engine(cacheBlocks: cacheBlocks, limits)
     try await withThrowingTaskGroup(of: Void.self) { group in
       for number in 0..<60 {

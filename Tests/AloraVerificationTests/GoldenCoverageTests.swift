@@ -91,6 +91,33 @@ import Testing
     #expect(effects.map(\.mistake) == Mistake.provable && effects.contains { !$0.isShown })
   }
 
+  /// The shortest prompt tries an adapter that is active from the first token. Others do only if that one doesn't show it.
+  @Test(arguments: [1e-4, 0.99] as [Float]) func onePromptThatShowsAnEarlyAdapterIsEnough(_ tolerance: Float) throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/g.npz"
+      let long = try GoldenCase(longestOf: testData("inference/llama/golden.npz"))
+      let (tokens, start) = (long.tokens, try #require(long.start))
+      var short = long
+      short.tokens = Array(tokens[1...])
+      short.start = start - 1
+      (short.base, short.adapted) = (nil, nil)
+      let verifying = try Verifying()
+      // Its rows are the engine's own, because the fixture has no such prompt.
+      let runs = try verifying.verification.runs(short.tokens, start: start - 1, keeping: Set(0..<short.tokens.count))
+      short.adapted = (0..<short.tokens.count).map { runs.adapted.rows[$0] ?? [] }
+      short.tolerance = tolerance
+      try GoldenCase.write([long, short], path)
+      let result = try verifying.result(golden: path)
+      #expect(result.passed, "\(result.failures)")
+      guard case .sensitivity(true, let effects) = result.figures(.sensitivity) else {
+        Issue.record("no figures")
+        return
+      }
+      let shown = try #require(effects.first { $0.mistake == .activeFromFirstToken })
+      #expect(shown.isShown && shown.effect > 1e-3)
+    }
+  }
+
   /// A plain LoRA has no tokens before its activation: nothing is proved about them.
   @Test func whatDoesNotApplyIsNotPassed() throws {
     for golden in [try testData("inference/llama-lora/golden.npz"), nil] {

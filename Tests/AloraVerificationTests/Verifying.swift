@@ -48,6 +48,7 @@ struct GoldenCase {
   var start: Int?
   var base: [[Float]]?
   var adapted: [[Float]]?
+  var tolerance: Float?
 
   init(_ path: String, _ index: Int = 0) throws {
     let file = try NPZFile(path: path)
@@ -97,6 +98,9 @@ struct GoldenCase {
       try writer.add("tokens_\(index)", integers: item.tokens, shape: #require(Shape([item.tokens.count])))
       if let positions = item.positions {
         try writer.add("positions_\(index)", integers: positions, shape: #require(Shape([positions.count])))
+      }
+      if let tolerance = item.tolerance {
+        try writer.add("tolerance_\(index)", floats: [tolerance], shape: #require(Shape([1])))
       }
       if let start = item.start { try writer.add("activation_start_\(index)", integer: start) }
       for (name, rows) in [("base", item.base), ("adapted", item.adapted)] {

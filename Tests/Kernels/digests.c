@@ -462,6 +462,26 @@ static void tables(void) {
   printf("%-44s %016llx\n", "binary64", (unsigned long long)digest_of(values, sizeof values));
 }
 
+// Quantized weights of many sizes, with zeros, runs of equal ones and subnormals among them.
+static void quantizers(void) {
+  enum { COUNT = 16384 };
+  static float x[COUNT];
+  static uint8_t blocks[2 * COUNT];
+  state = 7;
+  for (size_t i = 0; i < COUNT; i++) {
+    const float scale = ldexpf(1, (int)(i / 256 % 8) * 18 - 126);
+    x[i] = next_u32() % 64 == 0 ? 0 : i / 32 % 9 == 0 && i % 32 != 0 ? x[i - 1] : (next_float() + next_float()) * scale;
+  }
+  for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+    if (!alora_narrows_blocks((unsigned)types[i].type)) continue;
+    const size_t count = COUNT / alora_type_block_columns(types[i].type);
+    char name[64];
+    snprintf(name, sizeof name, "quantize %s", types[i].name);
+    if (!alora_narrow_blocks((unsigned)types[i].type, x, blocks, count)) printf("  WRONG: %s: a scale isn't finite\n", name), failures++;
+    printf("%-44s %016llx\n", name, (unsigned long long)digest_of(blocks, count * alora_type_block_byte_count(types[i].type)));
+  }
+}
+
 // SHA-256 is the same with the processor's instructions for it, however the bytes are divided.
 static void hashes(void) {
   uint8_t bytes[1000], digest[2][32];
@@ -500,6 +520,7 @@ int main(int argc, char **argv) {
   attentions();
   recurrences();
   deltas();
+  quantizers();
   hashes();
   return failures != 0;
 }

@@ -136,6 +136,15 @@ BY_HAND = {
     # `build_lora_mm_id` multiplies the base's product by the experts' scales and then adds the adapter's, without them.
     # `engine.py` measures the difference. Only Gemma 4 has scales of its own; in other files they are part of a type.
     ("gemma4", "blk.{layer}.ffn_down_exps"): False,
+    # `build_attn` multiplies the base's product by the gain and then adds the adapter's, without it.
+    ("talkie", "blk.{layer}.attn_output"): False,
+    # Arguments of convolutions, which multiply plainly; plain in layers with linear attention.
+    **{("kimi-k3", f"blk.{{layer}}.attn_{x}"): False for x in "kv"},
+    **{("glm5-next", f"blk.{{layer}}.attn_{x}"): False for x in "qkv"},
+    # Arguments of `build_hc_pre` and `build_hc_head`, which multiply plainly.
+    **{(name, f"blk.{{layer}}.hc_{part}_fn"): False for name in ("deepseek4", "glm5-next", "hy_v4") for part in ("attn", "ffn")},
+    **{(name, "output_hc_fn"): False for name in ("deepseek4", "glm5-next", "hy_v4")},
+    ("glm5-next", "blk.{layer}.indexer_compressor_ape"): False,
     # Arguments of `build_hc_mix`, which applies adapters.
     **{("qwen4exp", f"blk.{{layer}}.hc_{part}_{x}"): True for part in ("attn", "ffn") for x in ("down", "up", "inject")},
     ("qwen4exp", "output_hc_down"): True, ("qwen4exp", "output_hc_up"): True,

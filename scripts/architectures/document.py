@@ -10,7 +10,9 @@ import re
 import sys
 from pathlib import Path
 
+import differences
 import remote
+import results
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "Sources" / "CArchitectureTable" / "architectures.json"
@@ -46,6 +48,43 @@ part is multiplied by. `convert` refuses adapters on all of them; `merge` doesn'
 |---|---|
 """
 
+DIFFERENCES = """
+## Where llama.cpp differs from transformers without an adapter
+
+On a tiny model whose configuration avoids the difference, adapters agree. On models that have it, an adapter meets another base than
+the one it was trained on, whatever converts it.
+
+| class | difference (build {llama}, transformers {transformers}) |
+|---|---|
+"""
+
+MEASURED = """
+## Measured
+
+For each class, a tiny model with an adapter that PEFT wrote, of all linear modules and experts:
+
+- **merge**: the largest difference between alpha/r · B · A of alora's file and what llama.cpp's converter makes of PEFT's merged model,
+  relative to the largest element. 0 is exact.
+- **`convert_lora_to_gguf.py`**: whether it's right by the same measure. alora's tensors have its bytes wherever it is.
+- **llama.cpp**: the largest difference of log-probabilities between llama.cpp with alora's file and PEFT; *base* is that without an adapter.
+  The adapters change log-probabilities by 0.5 to 1.
+
+| class | merge | `convert_lora_to_gguf.py` | llama.cpp | base |
+|---|---|---|---|---|
+"""
+
+
+def measured(found):
+    """A row of the table."""
+    engine = found.get("engine", {})
+    if "adapted" in engine and engine["verdict"] == "agrees":
+        own, base = f"{engine['adapted']:.0e}", f"{engine['base']:.0e}"
+    else:
+        own, base = engine.get("error", engine.get("verdict", "")).replace("|", "\\|"), ""
+        base = f"{engine['base']:.0e}" if "base" in engine else ""
+    merge = found.get("merge", "")
+    return f"{merge if isinstance(merge, str) else f'{merge:.0e}' if merge else '0'} | {found.get('reference', '')} | {own} | {base}"
+
 
 def main():
     table = json.loads(TABLE.read_text())
@@ -62,7 +101,7 @@ def main():
             notes.add("experts")
         if any(t.get("factors") for t in targets):
             notes.add("needs config.json")
-        if remote.ALIASES.get(row["class"], row["class"]) in remote.MODELS:
+        if remote.ALIASES.get(row["class"], row["class"]) in remote.MODELS and not row["modelType"]:
             notes.add("by hand")
         entry = rows.setdefault((row["architecture"], row["class"]), set())
         entry |= notes
@@ -77,6 +116,13 @@ def main():
     text += NEVER.format(llama=versions["llama.cpp"])
     for item in table["neverApplied"]:
         text += f"| `{item['neverApplied']}` | {', '.join('`' + t.replace('blk.{layer}.', '') + '`' for t in item['tensors'])} |\n"
+    text += DIFFERENCES.format(llama=versions["llama.cpp"], transformers=versions["transformers"])
+    for name, (_, difference) in sorted(differences.DIFFERENCES.items()):
+        text += f"| `{name}` | {difference} |\n"
+    found_all = results.load()
+    text += MEASURED if found_all else ""
+    for name, found in found_all.items():
+        text += f"| `{name}` | {measured(found)} |\n"
     readme = README.read_text()
     count = len({a for a, _ in rows})
     updated, found = COUNTED.subn(rf"\g<1>{count}\g<2>", readme)

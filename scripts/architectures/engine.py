@@ -27,9 +27,11 @@ import urllib.request
 from pathlib import Path
 
 import reference  # first: it finds llama.cpp's packages
+import differences
 import models
 import numpy as np
 import oracle
+import results
 import subjects
 import trace
 
@@ -47,24 +49,24 @@ def mrope(*sections):
 QWEN_VL = {"text": mrope(4, 2, 2)}
 DELTA_NET = {"linear_value_head_dim": 10, "head_dim": 256}
 SIGMOID = {"over": {"num_experts_per_tok": 2}, "raw": {"scoring_func": "sigmoid"}}
-WINDOWS = ["sliding_attention", "full_attention"] * 2
 ENGINE = {
+    **{name: settings for name, (settings, _) in differences.DIFFERENCES.items()},
     "CohereForCausalLM": {"over": {"logit_scale": 1.0}}, "Cohere2ForCausalLM": {"over": {"logit_scale": 1.0}},
     "Cohere2MoeForCausalLM": {"over": {"logit_scale": 1.0}}, "DeepseekV2ForCausalLM": {"over": {"num_experts_per_tok": 2}},
-    "DeepseekV3ForCausalLM": {"over": {"head_dim": 8}}, "DeepseekV32ForCausalLM": SIGMOID, "ExaoneMoeForCausalLM": SIGMOID,
+    "DeepseekV32ForCausalLM": SIGMOID, "ExaoneMoeForCausalLM": SIGMOID,
     "Dots1ForCausalLM": {"over": {"num_experts_per_tok": 2, "num_key_value_heads": 4}, "raw": {"scoring_func": "sigmoid"}},
-    "MiniMaxM2ForCausalLM": {"raw": {"scoring_func": "sigmoid"}}, "PhiForCausalLM": {"over": {"intermediate_size": 256}},
+    "PhiForCausalLM": {"over": {"intermediate_size": 256}},
     "Qwen4ExpForCausalLM": {"over": {"linear_value_head_dim": 10}},
     "Qwen4ExpForConditionalGeneration": {"text": {"linear_value_head_dim": 10}},
     "FalconForCausalLM": {"over": {"ffn_hidden_size": 256}},
     "GPT2LMHeadModel": {"over": {"n_inner": None}}, "GPTBigCodeForCausalLM": {"over": {"n_inner": None}},
-    "Exaone4ForCausalLM": {"over": {"sliding_window": None, "layer_types": ["full_attention"] * 4}},
+    "Exaone4ForCausalLM": {"over": differences.FULL},
     "Gemma2ForCausalLM": {"over": {"query_pre_attn_scalar": 16}}, "Gemma3ForCausalLM": {"over": {"query_pre_attn_scalar": 16}},
     "Gemma3ForConditionalGeneration": {"text": {"query_pre_attn_scalar": 16}},
     "GraniteMoeHybridForCausalLM": {"over": {"shared_intermediate_size": 112}},
     "Glm4vForConditionalGeneration": {"text": models.MROPE}, "GlmOcrForConditionalGeneration": {"text": models.MROPE},
     "Glm4vMoeForConditionalGeneration": {"text": models.MROPE}, "Llama4ForCausalLM": {"unadapted": ["router"]},
-    "MellumForCausalLM": {"over": {"layer_types": WINDOWS}}, "MiniCPM3ForCausalLM": {"over": {"num_key_value_heads": 4}},
+    "MiniCPM3ForCausalLM": {"over": {"num_key_value_heads": 4}},
     "NemotronHForCausalLM": {"raw": {"n_group": None, "topk_group": None}}, "OlmoeForCausalLM": {"over": {"num_key_value_heads": 4}},
     "PaddleOCRVLForConditionalGeneration": QWEN_VL, "Qwen2VLForConditionalGeneration": QWEN_VL,
     "Qwen2_5_VLForConditionalGeneration": QWEN_VL, "Qwen3VLForConditionalGeneration": QWEN_VL,
@@ -264,10 +266,11 @@ def main():
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--report")
+    parser.add_argument("--record", action="store_true", help="update results.json")
     parser.add_argument("classes", nargs="*")
     options = parser.parse_args()
     report = open(options.report, "w") if options.report else None
-    counts = {}
+    counts, found_all = {}, {}
     for spec in models.specifications(reference.names()):
         # An alias is its class's model once more, and a bare model has no output.
         if not spec.get("tried", True) or "tensors" in spec or spec.get("build", spec["class"]) != spec["class"] or spec["class"].endswith("Model") and "LMHead" not in spec["class"]:
@@ -290,9 +293,13 @@ def main():
         counts[found] = counts.get(found, 0) + 1
         label = f"{spec['class']} {spec.get('tag', '')}".strip()
         print(f"{label}: {found} {json.dumps(result)}", flush=True)
+        numbers = {key: results.rounded(result[key]) for key in ("effect", "base", "adapted") if key in result}
+        found_all[label] = {"engine": {"verdict": found, **numbers, **({"error": result["error"][:200]} if "error" in result else {})}}
         if report:
             report.write(json.dumps({"class": label, "verdict": found, **result}) + "\n")
             report.flush()
+    if options.record:
+        results.record(found_all)
     print(counts, file=sys.stderr)
     sys.exit(any(name.isupper() for name in counts))
 

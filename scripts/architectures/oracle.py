@@ -5,7 +5,7 @@ it; llama.cpp converts the base and the merged model; the difference of each ten
 file that alora makes, to 1e-6 of the largest, and exactly zero everywhere else. Then `convert_lora_to_gguf.py` is judged
 the same way; where it's right, alora's tensors must have its bytes, in every output type.
 
-    LLAMA_CPP=… ALORA=…/alora python oracle.py [--fixtures FOLDER] [--report FILE] [--size N] [--over JSON] [CLASS …]
+    LLAMA_CPP=… ALORA=…/alora python oracle.py [--fixtures FOLDER] [--report FILE] [--size N] [--random SEED] [--over JSON] [CLASS …]
 
 `--fixtures` writes what agrees as small cases: configuration, names, shapes and a digest of alora's tensors. The folder's
 cases of other classes stay.
@@ -25,7 +25,9 @@ from pathlib import Path
 import reference  # first: it finds llama.cpp's packages
 import models
 import numpy as np
+import results
 import subjects
+import tiny
 import trace
 
 TOLERANCE = 1e-6
@@ -53,7 +55,8 @@ def convert(adapter, base, output, outtype="f32"):
 def check(spec, directory):
     subject = subjects.subject(spec, directory)
     result, worst = {}, 0.0
-    for number, (rank, alpha, more) in enumerate(RANKS + (() if "tensors" in spec else (PATTERNS,))):
+    adapters = spec.get("adapters") or RANKS + (() if "tensors" in spec else (PATTERNS,))
+    for number, (rank, alpha, more) in enumerate(adapters):
         name = f"adapter-{rank}"
         tensors, settings = subject.adapt(rank, alpha, name, **more)
         architecture, base, merged = subject.write_models(f"merged-{name}")
@@ -196,6 +199,30 @@ def variants(spec):
         yield tied
 
 
+def randomized(spec, generator):
+    """The class with other numbers, biases and patterns of ranks than any fixture has. Scalings stay exact."""
+    def one_of(*values):
+        return values[generator.integers(len(values))]
+
+    size = int(generator.integers(4))
+    heads = tiny.at(tiny.FIELDS["num_attention_heads"], size)
+    count = int(generator.integers(3, 12))
+    fields = {
+        "num_key_value_heads": one_of(*(n for n in range(1, heads + 1) if heads % n == 0)),
+        "num_experts": count, "num_local_experts": count, "n_routed_experts": count, "n_shared_experts": one_of(1, 2, 3),
+        "moe_intermediate_size": one_of(12, 20, 64), "intermediate_size": one_of(68, 96, 116), "attention_bias": one_of(True, False),
+        "mlp_bias": one_of(True, False), "qkv_bias": one_of(True, False), "tie_word_embeddings": one_of(True, False),
+    }
+    rank = one_of(1, 2, 3, 4, 6, 16)
+    more = one_of(
+        {}, {"use_rslora": rank in (1, 4, 16)},
+        {"rank_pattern": {r"layers\.[13]\..*": 2 * rank}}, {"rank_pattern": {"(q|v|down)_proj": 4 * rank}},
+        {"alpha_pattern": {r".*\.[02]\..*(k|o)_proj": 8 * rank}},
+        {"rank_pattern": {r"^(.*\.)?layers\.0\..*_proj": 4 * rank}, "alpha_pattern": {"o_proj": rank / 2}},
+    )
+    return {**spec, "size": size, "fields": fields, "adapters": [(rank, one_of(0.5, 1, 2, 3) * rank, more)]}
+
+
 def main():
     import conversion
 
@@ -206,11 +233,13 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--fixtures")
     parser.add_argument("--report")
+    parser.add_argument("--record", action="store_true", help="update results.json")
+    parser.add_argument("--random", type=int, metavar="SEED", help="numbers, biases and patterns that no fixture has")
     parser.add_argument("--size", type=int, default=0)
     parser.add_argument("--over", type=json.loads, default={}, help="fields of the configuration, as JSON")
     parser.add_argument("classes", nargs="*")
     options = parser.parse_args()
-    cases, bad, counts = [], 0, {}
+    cases, bad, counts, found_all = [], 0, {}, {}
     report = open(options.report, "w") if options.report else None
     for spec in models.specifications(reference.names()):
         if options.classes and spec["class"] not in options.classes or not spec.get("tried", True):
@@ -220,7 +249,10 @@ def main():
             continue
         over = spec.get("over", {})
         over = {**over, **options.over, "_text": {**over.get("_text", {}), **options.over}}
-        for tried in variants({**spec, "over": over, "size": options.size}):
+        spec = {**spec, "over": over, "size": options.size}
+        if options.random is not None and "tensors" not in spec:
+            spec = randomized(spec, np.random.default_rng([options.random, *spec["class"].encode()]))
+        for tried in variants(spec):
             directory = Path(tempfile.mkdtemp(prefix="oracle-"))
             result = trace.isolated(check, tried, directory, seconds=600)
             shutil.rmtree(directory, ignore_errors=True)
@@ -237,7 +269,12 @@ def main():
         for key in ("reference",):
             verdict = result.get(key, "not tried").split(":")[0]
             counts[verdict] = counts.get(verdict, 0) + 1
-        print(("" if good else "NOT ") + label, json.dumps(result), flush=True)
+        drawn = json.dumps([spec["fields"], spec["adapters"], spec["size"]]) if "fields" in spec else ""
+        print(("" if good else "NOT ") + label, json.dumps(result), drawn, flush=True)
+        found_all[label] = {
+            "merge": results.rounded(result["worst"]) if good else result.get("error") or "differs",
+            "reference": result.get("reference", "not tried").split(":")[0],
+        }
         if report:
             report.write(json.dumps({"class": label, "good": good, **result}) + "\n")
             report.flush()
@@ -247,6 +284,8 @@ def main():
         known |= {c["class"]: c for c in cases}
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("[\n" + ",\n".join(json.dumps(c, separators=(",", ":")) for c in known.values()) + "\n]\n")
+    if options.record:
+        results.record(found_all)
     print(f"{len(cases)} cases, {bad} differ or can't be tried; convert_lora_to_gguf.py: {counts}", file=sys.stderr)
 
 

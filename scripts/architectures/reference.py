@@ -20,6 +20,8 @@ import gguf  # noqa: E402
 import numpy as np  # noqa: E402
 from conversion import ModelBase, get_model_class  # noqa: E402
 
+import repairs  # noqa: E402
+
 logging.disable(logging.CRITICAL)
 
 
@@ -42,7 +44,7 @@ def write_model(class_name, directory, output, fuse=(), vocabulary=None):
     none.
     """
     ModelBase.no_mtp = True
-    base = get_model_class(class_name)
+    base = repairs.repaired(get_model_class(class_name))
 
     class Model(base):
         model_arch = base.model_arch

@@ -319,7 +319,7 @@ def bailing3(c, index):
 
 
 def step(c, index):
-    """The experts of a layer are one weight of three dimensions, which PEFT adapts as a parameter called weight."""
+    """The experts of a layer are three modules, whose weights are stacks that PEFT adapts as parameters."""
     sliding = c["layer_types"][index] == "sliding_attention"
     sizes = c["attention_other_setting"] if sliding else c
     heads = {**c, "num_attention_heads": sizes["num_attention_heads"], "num_key_value_heads": sizes["num_attention_groups"]}
@@ -327,7 +327,7 @@ def step(c, index):
     if index < 1:
         return result + gated(c)
     result += [("moe.gate", c["moe_num_experts"], c["hidden_size"])]
-    result += [(n, c["moe_num_experts"], *shape, "ignored") for n, *shape in gated(c, "moe", c["moe_intermediate_size"])]
+    result += [(n, c["moe_num_experts"], *shape, "experts") for n, *shape in gated(c, "moe", c["moe_intermediate_size"])]
     return result + gated(c, "share_expert", c["share_expert_dim"])
 
 
@@ -341,12 +341,79 @@ def minimax(c, index):
     return result + experts(c, "block_sparse_moe.experts", c["num_local_experts"], c["intermediate_size"], ("w1", "w3", "w2"))
 
 
+def rwkv6(c):
+    h, f = c["hidden_size"], c["intermediate_size"]
+    result = [(f"attention.{x}", h, h) for x in ("receptance", "key", "value", "gate", "output")]
+    return result + [("feed_forward.key", f, h), ("feed_forward.receptance", h, h), ("feed_forward.value", h, f)]
+
+
+def rwkv6_qwen2(c):
+    q, k, v, o = attention(c)
+    return [q, k, v, ("self_attn.gate", c["hidden_size"], c["hidden_size"]), o] + gated(c)
+
+
+def low_ranks(c, path):
+    """Each of the four parts is two linear modules, called `lora` in the checkpoints' own code."""
+    result = []
+    for x, rank in (("w", c["decay_low_rank_dim"]), ("a", c["a_low_rank_dim"]), ("g", c["gate_low_rank_dim"]), ("v", c["v_low_rank_dim"])):
+        result += [(f"{path}.{x}_lora.lora.0", rank, c["hidden_size"]), (f"{path}.{x}_lora.lora.2", c["hidden_size"], rank)]
+    return result
+
+
+def rwkv7(c, index):
+    h, f = c["hidden_size"], c["intermediate_size"]
+    result = [(f"attn.{x}_proj", h, h) for x in "rkvo"] + [("ffn.key", f, h), ("ffn.value", h, f)]
+    # The first layer has no values of an earlier one to mix in.
+    return result + [item for item in low_ranks(c, "attn") if index > 0 or "v_lora" not in item[0]]
+
+
+def rwkv7_qwen2(c):
+    h = c["hidden_size"]
+    return [(f"self_attn.time_mixer.{x}", h, h) for x in ("receptance", "key", "value", "output")] + gated(c)
+
+
+def plamo(c):
+    return square(c) + gated(c)
+
+
+def talkie(c):
+    h, f = c["hidden_size"], c["intermediate_size"]
+    result = [(f"attn.attn_{x}", h, h) for x in ("query", "key", "value", "resid")]
+    return result + [("mlp.mlp_gate", f, h), ("mlp.mlp_linear", f, h), ("mlp.mlp_resid", h, f)]
+
+
+def kimi_k3(c, index):
+    """A query of low rank; experts in a narrower space; one gate for each kind of attention."""
+    h, linear = c["hidden_size"], c["linear_attn_config"]
+    d, inner, n = linear["head_dim"], linear["num_heads"] * linear["head_dim"], c["num_attention_heads"]
+    if index + 1 in linear["full_attn_layers"]:
+        result = [
+            ("self_attn.q_a_proj", c["q_lora_rank"], h), ("self_attn.q_b_proj", n * (c["qk_nope_head_dim"] + c["qk_rope_head_dim"]), c["q_lora_rank"]),
+            *latent(c)[1:], ("self_attn.g_proj", n * c["v_head_dim"], h),
+        ]
+    else:
+        result = [(f"self_attn.{x}_proj", inner, h) for x in "qkv"]
+        result += [(f"self_attn.{x}_conv1d", inner, 4, "convolution") for x in "qkv"]
+        result += [
+            ("self_attn.f_a_proj", d, h), ("self_attn.f_b_proj", inner, d), ("self_attn.b_proj", linear["num_heads"], h),
+            ("self_attn.g_proj", inner, h), ("self_attn.o_proj", h, inner),
+        ]
+    if index < c["first_k_dense_replace"]:
+        return result + gated(c)
+    narrow = c["routed_expert_hidden_size"]
+    result += [("block_sparse_moe.gate", c["num_experts"], h), ("block_sparse_moe.routed_expert_down_proj", narrow, h)]
+    result += [("block_sparse_moe.routed_expert_up_proj", h, narrow)]
+    result += experts({**c, "hidden_size": narrow}, "block_sparse_moe.experts", names=("w1", "w3", "w2"))
+    return result + gated(c, "block_sparse_moe.shared_experts", c["moe_intermediate_size"] * c["num_shared_experts"])
+
+
 GPT = {"n_embd": (64, 96, 192), "n_head": (4, 6, 8), "n_layer": 4, "n_positions": 512, "vocab_size": (128, 160, 176), "layer_norm_epsilon": 1e-5}
 MIX = {**EXPERTS, **HEAD}
 LATENT = {"kv_lora_rank": (12, 20, 28), "qk_nope_head_dim": (18, 22, 26), "qk_rope_head_dim": (8, 12, 20), "v_head_dim": (14, 18, 30)}
 
 MODELS = {
     "ArcticForCausalLM": entry({"num_local_experts": (5, 4, 6), "num_experts_per_tok": 2}, model(arctic)),
+    "BaichuanForCausalLM": entry({"num_key_value_heads": (4, 6, 8)}, model(baichuan)),
     "BailingMoeForCausalLM": entry({**MIX, "first_k_dense_replace": 0, "num_shared_experts": (1, 2, 3), "norm_head": False}, model(bailing, embedding="model.word_embeddings")),
     "BailingMoeV2ForCausalLM": entry({**MIX, "first_k_dense_replace": 1, "num_shared_experts": (1, 2, 3), "routed_scaling_factor": 2.5, "partial_rotary_factor": 0.5, "n_group": 1, "topk_group": 1, "score_function": "sigmoid"}, model(bailing, embedding="model.word_embeddings")),
     "ChatGLMModel": [{"configuration": {"hidden_size": (64, 96, 192), "num_attention_heads": (4, 6, 8), "multi_query_group_num": (2, 3, 2), "kv_channels": (16, 24, 20), "ffn_hidden_size": (112, 104, 136), "vocab_size": (128, 160, 176), "padded_vocab_size": (128, 160, 176), "num_layers": 4, "num_hidden_layers": 4, "seq_length": 512, "layernorm_epsilon": 1e-5, "multi_query_attention": True}, "tensors": model(chatglm, "transformer.encoder.layers", "transformer.embedding.word_embeddings", "transformer.output_layer"), "raw_configuration": True}],
@@ -387,12 +454,21 @@ MODELS = {
     "KimiLinearForCausalLM": entry({**LATENT, **EXPERTS, "num_key_value_heads": (4, 6, 8), "num_shared_experts": (1, 2, 3), "first_k_dense_replace": 1, "routed_scaling_factor": 2.4, "linear_attn_config": ({"full_attn_layers": [4], "kda_layers": [1, 2, 3], "head_dim": 16, "num_heads": 4, "short_conv_kernel_size": 4}, {"full_attn_layers": [4], "kda_layers": [1, 2, 3], "head_dim": 24, "num_heads": 6, "short_conv_kernel_size": 4}, {"full_attn_layers": [4], "kda_layers": [1, 2, 3], "head_dim": 20, "num_heads": 8, "short_conv_kernel_size": 4})}, model(kimi_linear)),
     "BailingMoeV3ForCausalLM": entry({**LATENT, **MIX, "moe_shared_expert_intermediate_size": (48, 72, 80), "first_k_dense_replace": 1, "layer_group_size": 4, "no_kda_lora": True, "kda_safe_gate": True, "kda_lower_bound": -5.0, "gated_attention_proj_granularity_type": "head_wise", "short_conv_kernel_size": 4, "routed_scaling_factor": 2.5, "num_shared_experts": 1}, model(bailing3, embedding="model.word_embeddings")),
     "Step3p5ForCausalLM": entry({**HEAD, "num_key_value_heads": None, "num_attention_groups": (2, 3, 2), "attention_other_setting": ({"num_attention_heads": 8, "num_attention_groups": 4}, {"num_attention_heads": 9, "num_attention_groups": 1}, {"num_attention_heads": 12, "num_attention_groups": 3}), "layer_types": ["full_attention", "sliding_attention"] * 2, "partial_rotary_factors": [0.5, 1.0] * 2, "sliding_window": 32, "moe_num_experts": (5, 4, 6), "moe_top_k": 2, "moe_intermediate_size": (32, 40, 56), "share_expert_dim": (48, 72, 80), "moe_layers_enum": "1,2,3"}, model(step)),
+    "KimiK3ForConditionalGeneration": entry({**LATENT, **EXPERTS, "num_key_value_heads": (4, 6, 8), "q_lora_rank": (24, 28, 36), "num_shared_experts": (1, 2, 3), "first_k_dense_replace": 1, "routed_scaling_factor": 2.4, "routed_expert_hidden_size": (40, 52, 60), "moe_renormalize": True, "moe_router_activation_func": "sigmoid", "mla_use_nope": True, "hidden_act": "situ", "activation_situ_beta": 1.0, "activation_situ_linear_beta": 1.0, "attn_res_block_size": 2, "linear_attn_config": ({"full_attn_layers": [2, 4], "kda_layers": [1, 3], "head_dim": 16, "num_heads": 4, "short_conv_kernel_size": 4}, {"full_attn_layers": [2, 4], "kda_layers": [1, 3], "head_dim": 24, "num_heads": 6, "short_conv_kernel_size": 4}, {"full_attn_layers": [2, 4], "kda_layers": [1, 3], "head_dim": 20, "num_heads": 8, "short_conv_kernel_size": 4})}, model(kimi_k3, "language_model.model.layers", "language_model.model.embed_tokens", "language_model.lm_head")),
+    "PlamoForCausalLM": entry({"n_shared_head": (2, 3, 2), "num_key_value_heads": (4, 6, 8)}, model(plamo, "model.layers.layers"), defaults={"n_shared_head": 8}),
+    "RWKV6Qwen2ForCausalLM": entry({}, model(rwkv6_qwen2)),
+    "Rwkv6ForCausalLM": entry({"head_size": (16, 24, 48), "layer_norm_epsilon": 1e-5, "rescale_every": (6, 6, 6, 2)}, model(rwkv6, "rwkv.blocks", "rwkv.embeddings", "head")),
+    "Rwkv7ForCausalLM": entry({"head_dim": (16, 24, 48), "norm_eps": 1e-5, "decay_low_rank_dim": (20, 28, 36), "a_low_rank_dim": (22, 26, 34), "v_low_rank_dim": (10, 14, 18), "gate_low_rank_dim": (30, 38, 46)}, model(rwkv7, embedding="model.embeddings")),
+    "RwkvHybridForCausalLM": entry({"head_size": (16, 24, 48), "wkv_has_gate": True, "wkv_version": 7}, model(rwkv7_qwen2)),
+    "TalkieForCausalLM": entry({"head_dim": (16, 16, 24), "num_key_value_heads": (4, 6, 8)}, model(talkie, "model.blocks", "model.embed"), signed=True),
     "MiniMaxText01ForCausalLM": entry({**HEAD, "attn_type_list": [0, 1, 0, 1], "num_local_experts": (5, 4, 6), "num_experts_per_tok": 2, "rotary_dim": 8, **{f"layernorm_{x}_{y}": 1.0 for x in ("full_attention", "linear_attention", "mlp") for y in ("alpha", "beta")}}, model(minimax)),
 }
 
 # Names that llama.cpp converts in the same way, of older checkpoints, of wrappers with a vision part, of fine-tunes.
 ALIASES = {
-    "ChatGLMForConditionalGeneration": "ChatGLMModel", "DotsOCRForCausalLM": "Qwen2ForCausalLM", "KORMoForCausalLM": "Qwen2ForCausalLM",
+    "BaiChuanForCausalLM": "BaichuanForCausalLM", "BitnetForCausalLM": "BitNetForCausalLM", "RWKV7ForCausalLM": "Rwkv7ForCausalLM",
+    "ChatGLMForConditionalGeneration": "ChatGLMModel", "Dots3NoteForConditionalGeneration": "Dots3NoteForCausalLM",
+    "DotsOCRForCausalLM": "Qwen2ForCausalLM", "KORMoForCausalLM": "Qwen2ForCausalLM",
     "Ernie4_5_ForCausalLM": "Ernie4_5ForCausalLM", "ExaoneMoEForCausalLM": "ExaoneMoeForCausalLM", "GrokForCausalLM": "Grok1ForCausalLM",
     "Gemma3nForConditionalGeneration": "Gemma3nForCausalLM", "IQuestCoderForCausalLM": "LlamaForCausalLM",
     "InternLM3ForCausalLM": "LlamaForCausalLM", "LLaMAForCausalLM": "LlamaForCausalLM", "VLlama3ForCausalLM": "LlamaForCausalLM",

@@ -139,7 +139,8 @@ def rule(fitter, naming, source, entries, kinds, order, transposed):
     shape = list(zip(*[x["shape"] for x in f]))
     module = source.removesuffix(".weight")
     kind = kinds.get(module)
-    result = {"module": module}
+    # A stack is a parameter, and PEFT names it as one, also if it's called weight.
+    result = {"module": source if form == "stack" else module}
     if form == "stack":
         result["kind"] = "experts"
         result["experts"] = fit(fitter, shape[0], module + " experts")
@@ -153,7 +154,7 @@ def rule(fitter, naming, source, entries, kinds, order, transposed):
         result["experts"] = fit(fitter, [x["count"] for x in f], module + " experts")
     elif kind == "embedding":
         result["kind"] = "embedding"
-    elif module.endswith("lm_head") or module in ("embed_out", "output_layer", "output"):
+    elif module.endswith("lm_head") or module in ("embed_out", "output_layer", "output", "head"):
         result["kind"] = "output"
     free = any(module.endswith(f) for f in fitter.free)
     for field, values in (("out", shape[0]), ("in", shape[1])):

@@ -113,6 +113,8 @@ class TransformersSubject(Subject):
         torch.manual_seed(0)
         torch.set_num_threads(1)
         model_class = getattr(transformers, spec.get("build", spec["class"]))
+        # For this process only.
+        tiny.FIELDS.update(spec.get("fields", {}))
         settings = tiny.configuration(model_class.config_class, spec.get("size", 0), spec.get("over", {}))
         self.model = model_class(settings).eval().float()
         with torch.no_grad():
@@ -121,11 +123,12 @@ class TransformersSubject(Subject):
         self.state = {n: t.detach().clone() for n, t in self.model.state_dict().items()}
         self.model.save_pretrained(self.base)
         prepare(self.base, spec)
-        self._transpose(self.base)
+        self._correct(self.base)
 
-    def _transpose(self, part):
+    def _correct(self, part):
         for file in part.glob("*.safetensors"):
             trace.transpose_on_disk(file, self.spec.get("transposed_on_disk", ()))
+            trace.rename_on_disk(file, self.spec.get("renamed_on_disk", ()))
 
     def targets(self, experts=True):
         import torch
@@ -185,7 +188,7 @@ class TransformersSubject(Subject):
         part = self.directory / f"merged-{name}"
         merged.save_pretrained(part)
         self.copy_configuration(part)
-        self._transpose(part)
+        self._correct(part)
         self.model = merged
         self.model.load_state_dict(self.state, strict=False)
         settings = json.loads((self.directory / name / "adapter_config.json").read_text())
@@ -220,10 +223,20 @@ class StateSubject(Subject):
         from safetensors.numpy import save_file
 
         refused, tabled = refused_modules(self.spec["class"]), tabled_modules(self.spec["class"])
-        factors, merged, leaves = {}, dict(self.tensors), set()
+        factors, merged, leaves, parameters = {}, dict(self.tensors), set(), set()
         for weight, kind in self.kinds.items():
             module = weight.removesuffix(".weight")
             leaf = module.rpartition(".")[2]
+            if kind == "experts":
+                count, out, columns = self.tensors[weight].shape
+                a_name, b_name = (f"base_model.model.{module}.lora_{x}.weight" for x in "AB")
+                a = factors[a_name] = number(a_name, rank * count * columns).reshape(rank * count, columns)
+                b = factors[b_name] = number(b_name, out * rank * count).reshape(out, rank * count)
+                # Source: PEFT tuners/lora/layer.py (`ParamWrapper.get_delta_weight`).
+                update = np.einsum("ore,eri->eoi", b.reshape(out, rank, count), a.reshape(count, rank, columns))
+                merged[weight] = merged[weight] + update * np.float32(alpha / rank)
+                parameters.add(".".join(weight.split(".")[-3:]))
+                continue
             if kind not in ("linear", "conv1d") or not weight.endswith(".weight") or {trace.pattern(module)[0], module} & refused:
                 continue
             if trace.pattern(module)[0] not in tabled and module not in tabled or any(word in module for word in LEFT_OUT):
@@ -244,7 +257,7 @@ class StateSubject(Subject):
         self.copy_configuration(part)
         settings = {
             "peft_type": "LORA", "r": rank, "lora_alpha": alpha, "target_modules": sorted(leaves), "task_type": "CAUSAL_LM",
-            "peft_version": "0.21.2",
+            "peft_version": "0.21.2", **({"target_parameters": sorted(parameters)} if parameters else {}),
         }
         self.save_adapter(name, factors, settings)
         return factors, settings
@@ -256,4 +269,4 @@ def subject(spec, directory):
 
 def is_expert(name):
     """Whether a factor is of experts: a parameter of all of them, or the module of one."""
-    return re.search(r"experts(\.\d+\.|\.base_layer|\.lora_)", name) is not None
+    return re.search(r"experts(\.\d+\.|\.base_layer|\.lora_)|\.moe\.\w+_proj\.", name) is not None

@@ -84,6 +84,7 @@ def build(only, cache):
         })
         assert row["architecture"] == size["architecture"], row_key
         row["defaults"].update(rules.defaults(result, used))
+        row["defaults"].update(spec.get("row_defaults", {}))
         for _, key in sorted((intern(r) for r in found), key=lambda x: x[0]):
             if key not in row["rules"]:
                 row["rules"].append(key)

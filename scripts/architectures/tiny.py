@@ -116,7 +116,8 @@ def complete(base, spec, class_name, size):
     for key, value in spec.get("raw", {}).items():
         value = at(value, size)
         if key == "text":
-            configuration["text_config"].update({k: at(v, size) for k, v in value.items() if v is not None})
+            text = {**configuration["text_config"], **{k: at(v, size) for k, v in value.items() if v is not None}}
+            configuration["text_config"] = {k: v for k, v in text.items() if v != "absent"}
         elif value is None:
             configuration.pop(key, None)
         else:

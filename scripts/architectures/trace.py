@@ -169,6 +169,18 @@ def transpose_on_disk(path, endings):
     save_file(tensors, path, {"format": "pt"})
 
 
+def rename_on_disk(path, renames):
+    """Gives tensors the names of published checkpoints, where transformers saves others."""
+    if not renames:
+        return
+    from safetensors.numpy import load_file, save_file
+
+    tensors = load_file(path)
+    for old, new in renames:
+        tensors = {re.sub(old, new, name): tensor for name, tensor in tensors.items()}
+    save_file(tensors, path, {"format": "pt"})
+
+
 def trace_size(spec, size, directory):
     """One model at one size: what its weights are and where each goes."""
     import torch
@@ -203,7 +215,7 @@ def trace_size(spec, size, directory):
         save_file(tensors, base / "model.safetensors", {"format": "pt"})
         memory = {n: t for n, t in tensors.items() if n.removesuffix(".weight") in kinds}
         saved = {}
-        defaults, inferred = {}, {}
+        defaults, inferred = spec.get("defaults", {}), {}
         ties = bool(spec.get("ties", False))
         model_type = configuration.get("model_type")
     else:
@@ -227,6 +239,7 @@ def trace_size(spec, size, directory):
         saved = {}
         for path in sorted(base.glob("*.safetensors")):
             transpose_on_disk(path, spec.get("transposed_on_disk", ()))
+            rename_on_disk(path, spec.get("renamed_on_disk", ()))
             saved.update({n: t for n, t in load_file(path).items() if t.ndim >= 2 and n not in memory})
         configuration = tiny.complete(base, spec, class_name, size)
         model_type = configuration.get("model_type")
@@ -247,6 +260,8 @@ def trace_size(spec, size, directory):
     for target, values in tensors.items():
         if values.ndim < 2 or values.ndim > 3 or not target.endswith((".weight", "_a", "_d")) and values.ndim < 2:
             continue
+        if spec.get("signed"):
+            values = np.abs(values)
         whole = np.rint(values)
         if np.abs(values - whole).max() > 1e-3 or whole.min() < 1 or whole.max() >= total:
             unexplained.append(target)

@@ -73,6 +73,8 @@ def seeds(target):
     if target == "engine":
         return [SEPARATOR.join([tiny_model(types=types, scale=scale), tiny_adapter(alpha)])
                 for types, scale, alpha in [((8,), 0.01, 4), ((2, 3, 6, 7, 20), 0.01, -1), ((0, 1, 30), 1, 0), ((8, 2), math.nan, math.inf)]]
+    if target == "merge":
+        return merges()
     if target == "prompts":
         return [b'{"text":"a b"}\n{"prompt":"c","id":"x"}\n\n{"tokens":[1,2,3],"id":7}\r\n{"messages":[{"role":"user","content":"a"}]}\n', b'{"tokens":[]}']
     if target == "baseline":
@@ -213,6 +215,33 @@ def tiny_adapter(alpha=4):
     keys = {"general.type": "adapter", "general.architecture": "llama", "adapter.type": "lora", "adapter.lora.alpha": float(alpha),
             "adapter.alora.invocation_tokens": [1, 4]}
     return gguf(keys, {"blk.0.attn_q.weight.lora_a": ((32, 2), 0, pair), "blk.0.attn_q.weight.lora_b": ((2, 32), 0, pair)})
+
+
+def merges():
+    """Bases with rows of 256 elements in each type that is written, and in one that isn't, and plain adapters of them."""
+    types = {0: (1, 4), 1: (1, 2), 30: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 10: (256, 84), 11: (256, 110), 12: (256, 144),
+             13: (256, 176), 14: (256, 210), 16: (256, 66), 20: (32, 18), 23: (256, 136), 34: (256, 54), 35: (256, 66), 39: (32, 17)}
+    keys = {"general.architecture": "llama", "llama.block_count": 1, "llama.context_length": 64, "llama.embedding_length": 256,
+            "llama.feed_forward_length": 4, "llama.attention.head_count": 1, "llama.attention.head_count_kv": 1, "llama.attention.key_length": 4,
+            "llama.attention.value_length": 4, "llama.attention.layer_norm_rms_epsilon": 1e-5, "llama.rope.dimension_count": 4, "llama.vocab_size": 8}
+    shapes = {"token_embd": 8, "blk.0.attn_q": 4, "blk.0.attn_k": 4, "blk.0.attn_v": 4, "blk.0.ffn_gate": 4, "blk.0.ffn_up": 4}
+    adapter = {"general.type": "adapter", "general.architecture": "llama", "adapter.type": "lora", "adapter.lora.alpha": 4.0}
+    a, b = struct.pack("<256f", *[(n % 7 - 3) / 64 for n in range(256)]), struct.pack("<8f", *[n % 3 - 1.0 for n in range(8)])
+    adapters = [gguf(adapter, {"blk.0.attn_q.weight.lora_a": ((256, 1), 0, a), "blk.0.attn_q.weight.lora_b": ((1, 4), 0, b[:16])}),
+                gguf(adapter, {"token_embd.weight.lora_a": ((1, 8), 0, b), "token_embd.weight.lora_b": ((1, 256), 0, a)})]
+    found = []
+    for number, (kind, (elements, size)) in enumerate(types.items()):
+        tensors = {}
+        for name, rows in shapes.items():
+            block = bytes((7 * n + number) % 60 for n in range(size))
+            tensors[f"{name}.weight"] = ((256, rows), kind, block * (256 * rows // elements))
+        for name in ("blk.0.attn_output", "blk.0.ffn_down"):
+            tensors[f"{name}.weight"] = ((4, 256), 0, struct.pack("<1024f", *[0.5] * 1024))
+        for name in ("blk.0.attn_norm", "blk.0.ffn_norm", "output_norm"):
+            tensors[f"{name}.weight"] = ((256,), 0, struct.pack("<256f", *[1.0] * 256))
+        parts = [gguf(keys, tensors), adapters[number % 2]]
+        found += [SEPARATOR.join(parts), SEPARATOR.join([*parts, bytes([5 * number])])]
+    return found
 
 
 def caches():

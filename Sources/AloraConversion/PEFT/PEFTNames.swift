@@ -31,7 +31,8 @@ struct PEFTNames {
     for update in updates {
       let name = update.module.name
       if update.experts != nil {
-        parameters.append(shortest(name, components: 2))
+        // A stack that is its module's weight is called like a linear module's.
+        parameters.append(shortest(name, components: name.hasSuffix(".weight") ? 3 : 2))
       } else if update.isRouter || (hasExperts && rewritten.contains(Self.ending(name, 1))) {
         parameters.append(shortest(name, components: 2) + ".weight")
       } else {

@@ -88,9 +88,33 @@ extension PEFTTensor {
     return isA ? Scatter(rows: ranks, columns: others) : Scatter(rows: others, columns: ranks)
   }
 
+  /// The elements of rows, divided by what the rows were multiplied by.
+  ///
+  /// - Throws: ``ConversionError`` `notInvertible` if an element becomes too large or too small for its type.
+  private func divided(_ source: [UInt8], _ part: PEFTUpdate.Part) throws -> [UInt8] {
+    guard side == .outputs, let factors = part.target?.factors, !factors.isEmpty else { return source }
+    let dtype = declaration.dtype
+    var values: [Float] = []
+    ElementConversion.widen(source, dtype, count: part.pair.b.shape.elementCount, into: &values)
+    var first = 0
+    for factor in factors {
+      let end = min(first + factor.rowCount * part.pair.rank, values.count)
+      for index in first..<end { values[index] /= Float(factor.value) }
+      first = end
+    }
+    var result = source
+    ElementConversion.narrow(values, to: dtype, into: &result)
+    var narrowed: [Float] = []
+    ElementConversion.widen(result, dtype, count: values.count, into: &narrowed)
+    guard narrowed == values, !values.contains(where: \.isInfinite) else {
+      throw PEFTGrouping.wouldRound(part, part.fileOfB.path)
+    }
+    return result
+  }
+
   /// The tensor's bytes.
   ///
-  /// - Throws: ``FileError``; ``AdapterError`` `notFinite`.
+  /// - Throws: ``FileError``; ``AdapterError`` `notFinite`; ``ConversionError`` `notInvertible`.
   func bytes() throws -> [UInt8] {
     let (dtype, shape) = (declaration.dtype, declaration.shape)
     guard let byteCount = shape.byteCount(of: dtype), let size = dtype.byteCount(elementCount: 1) else { return [] }
@@ -107,8 +131,8 @@ extension PEFTTensor {
       guard ElementConversion.largestMagnitude(source, dtype)?.isFinite ?? true else {
         throw AdapterError.notFinite(file.path, tensor: tensor.name)
       }
-      scatter(part, firstRank: firstRank)
-        .copy(source, to: &output, width: shape.columnCount, elementByteCount: size)
+      try scatter(part, firstRank: firstRank)
+        .copy(divided(source, part), to: &output, width: shape.columnCount, elementByteCount: size)
     }
     return output
   }

@@ -160,11 +160,9 @@ struct PEFTGrouping {
 
   /// - Throws: ``ConversionError`` `notInvertible` if going back would round.
   mutating func add(_ part: PEFTUpdate.Part, to module: WeightModule) throws {
-    guard part.target?.factors.isEmpty ?? true else {
-      throw ConversionError(
-        .notInvertible, path: path, place: "tensor \(part.pair.b.name)",
-        problem: "its rows were multiplied by numbers of the base's configuration, and dividing by them would round",
-        remedy: "keep the adapter as a GGUF, or use the adapter that it was made from")
+    let factors = part.target?.factors ?? []
+    guard factors.isEmpty || !part.pair.isStack && factors.allSatisfy(\.isPowerOfTwo) else {
+      throw Self.wouldRound(part, path)
     }
     if let found = index[module.name] {
       updates[found].parts.append(part)
@@ -173,6 +171,13 @@ struct PEFTGrouping {
       let expert: Int? = if case .expert(let number, _) = module.kind { number } else { nil }
       updates.append(PEFTUpdate(module: module, parts: [part], expert: expert))
     }
+  }
+
+  static func wouldRound(_ part: PEFTUpdate.Part, _ path: String) -> ConversionError {
+    ConversionError(
+      .notInvertible, path: path, place: "tensor \(part.pair.b.name)",
+      problem: "its rows were multiplied by numbers of the base's configuration, and dividing by them would round",
+      remedy: "keep the adapter as a GGUF, or use the adapter that it was made from")
   }
 
   func finished() throws -> [PEFTUpdate] {

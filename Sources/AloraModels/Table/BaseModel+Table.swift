@@ -28,9 +28,7 @@ extension ArchitectureTable {
   /// The rules of every class that becomes that GGUF architecture, each once.
   func rules(architecture: String) throws -> [Rule] {
     var known: Set<Int> = []
-    return try rows(architecture: architecture).flatMap { row in
-      try rules(of: row.with(ruleIndexes: row.ruleIndexes.filter { known.insert($0).inserted }))
-    }
+    return try rules(rows(architecture: architecture).flatMap(\.ruleIndexes).filter { known.insert($0).inserted })
   }
 
   /// The class with the same weights and a language model's head: `Qwen3MoeModel` is a part of `Qwen3MoeForCausalLM`.
@@ -49,21 +47,13 @@ extension ArchitectureTable {
   }
 }
 
-extension ArchitectureTable.Row {
-  fileprivate func with(ruleIndexes: [Int]) -> Self {
-    Self(
-      huggingFaceName: huggingFaceName, modelType: modelType, name: name, conditions: conditions, defaults: defaults,
-      tiesEmbeddings: tiesEmbeddings, ruleIndexes: ruleIndexes)
-  }
-}
-
 extension TableModules {
   init(
     _ table: ArchitectureTable, row: ArchitectureTable.Row, configuration json: JSON, _ hyperparameters: Hyperparameters
   ) throws {
     let fields = try ConfigurationFields(json: json, defaults: row.defaults)
     self.init(
-      rules: try table.rules(of: row), layerCount: hyperparameters.layerCount,
+      rules: try table.rules(row.ruleIndexes), layerCount: hyperparameters.layerCount,
       tiesEmbeddings: hyperparameters.tiesEmbeddings, tensors: nil,
       rotaryOrder: try RowPermutation(configuration: json, fields, architecture: row.name),
       field: { name, _ in fields.integer(name) },
@@ -106,9 +96,9 @@ extension BaseModel {
       objection: objection)
   }
 
-  /// Whether rows of some weights are multiplied.
+  /// Whether rows of some weights are multiplied by numbers of the configuration.
   static func haveFactors(_ rules: [ArchitectureTable.Rule]) -> Bool {
-    rules.contains { $0.targets.contains { !$0.factors.isEmpty } }
+    rules.contains { $0.targets.contains { $0.factors.contains { $0.fields.contains { Double($0) == nil } } } }
   }
 
   private static func lacksFactors(_ architecture: String, _ path: String?) -> ArchitectureError {

@@ -48,6 +48,11 @@ struct GGUFFields: Sendable {
   func integer(_ name: String, layer: Int?) -> Int? {
     switch name {
     case "vocab_size": return file.tensor(named: "token_embd.weight")?.shape.dimensions.first
+    case "n_shared_head":
+      guard let heads = number("attention.head_count", layer), let shared = number("attention.head_count_kv", layer),
+        shared > 0
+      else { return nil }
+      return heads / shared
     case "mamba_expand", "expand":
       guard let inner = number("ssm.inner_size", layer), let hidden = number("embedding_length", layer), hidden > 0
       else { return nil }

@@ -179,7 +179,7 @@ struct TableModules: Sendable {
     for (target, name) in zip(rule.targets, names) {
       guard
         let made = weightTarget(
-          target, name: name, out: out, in: columns, value: { value($0, ["out": out, "in": columns]) })
+          target, name: name, layer: layer, out: out, in: columns, value: { value($0, ["out": out, "in": columns]) })
       else { return nil }
       targets.append(made)
     }
@@ -205,7 +205,7 @@ struct TableModules: Sendable {
         func value(_ expression: FieldExpression) -> Int? { expression.value { field($0, layer) } }
         guard let out = rule.outputCount.flatMap(value), let columns = rule.inputCount.flatMap(value),
           let made = weightTarget(
-            target, name: name, out: out, in: columns,
+            target, name: name, layer: layer, out: out, in: columns,
             value: { $0.value { $0 == "out" ? out : $0 == "in" ? columns : field($0, layer) } })
         else { continue }
         return made.rowCount
@@ -233,7 +233,7 @@ struct TableModules: Sendable {
   }
 
   private func weightTarget(
-    _ target: ArchitectureTable.Rule.Target, name: String, out: Int, in columnCount: Int,
+    _ target: ArchitectureTable.Rule.Target, name: String, layer: Int?, out: Int, in columnCount: Int,
     value: (FieldExpression) -> Int?
   ) -> WeightTarget? {
     func order(_ segments: [ArchitectureTable.Rule.Segment], extent: Int) -> ElementOrder? {
@@ -269,28 +269,45 @@ struct TableModules: Sendable {
       guard let order = order(segments, extent: columnCount), order.count == columnCount else { return nil }
       columns = .order(order)
     }
-    guard let factors = factors(target, rowCount: permutation.targetCount(of: rows.count), value) else { return nil }
+    let targetCount = permutation.targetCount(of: rows.count)
+    guard let factors = factors(target, rowCount: targetCount, layer: layer, value) else { return nil }
     return WeightTarget(tensorName: name, rows: rows, permutation: permutation, columns: columns, factors: factors)
   }
 }
 
 extension TableModules {
-  /// Runs of rows and what multiplies them; empty if everything is multiplied by 1.
+  /// More runs of rows than any model has.
+  private static let runLimit = 1 << 16
+
+  /// Runs of rows and what multiplies them; empty if everything is multiplied by 1. Runs of fewer rows than there are
+  /// repeat, head by head.
   private func factors(
-    _ target: ArchitectureTable.Rule.Target, rowCount: Int, _ value: (FieldExpression) -> Int?
+    _ target: ArchitectureTable.Rule.Target, rowCount: Int, layer: Int?, _ value: (FieldExpression) -> Int?
   ) -> [WeightTarget.RowFactor]? {
     var factors: [WeightTarget.RowFactor] = []
     for run in target.factors {
       var product = 1.0
       for name in run.fields {
-        guard let number = factor(name) else { return nil }
+        guard let number = number(named: name, layer: layer) else { return nil }
         product *= number
       }
-      guard let count = run.rowCount.map(value) ?? rowCount, count > 0 else { return nil }
+      guard let count = run.rowCount.map(value) ?? rowCount, count > 0, count <= rowCount else { return nil }
       factors.append(WeightTarget.RowFactor(rowCount: count, value: product))
     }
-    guard factors.isEmpty || factors.reduce(0, { $0 + $1.rowCount }) == rowCount else { return nil }
-    return factors.allSatisfy { $0.value == 1 } ? [] : factors
+    if factors.allSatisfy({ $0.value == 1 }) { return [] }
+    let period = factors.reduce(0) { $0 + $1.rowCount }
+    let repeats = rowCount / period
+    guard rowCount.isMultiple(of: period), repeats <= Self.runLimit / factors.count else { return nil }
+    return (0..<repeats).flatMap { _ in factors }
+  }
+
+  private func number(named name: String, layer: Int?) -> Double? {
+    // RWKV's converter halves weights at intervals of layers, and llama.cpp the activations.
+    if name.hasPrefix("2^-layer/") {
+      guard let layer, let step = field(String(name.dropFirst("2^-layer/".count)), layer) else { return nil }
+      return step == 0 ? 1 : Double(sign: .plus, exponent: -(layer / step), significand: 1)
+    }
+    return Double(name) ?? factor(name)
   }
 }
 

@@ -16,6 +16,27 @@ package struct TreeRow {
   private let findings: [IntrinsicFinding]
 
   /// - Parameters:
+  ///   - findings: of the adapter's `io.yaml`.
+  ///   - line: the words for an error, with its remedy.
+  package init(
+    adapter: String, _ outcome: TreeConversion.Outcome, _ findings: [IntrinsicFinding] = [], hasJSON: Bool,
+    line: (any DiagnosedError) -> String
+  ) {
+    func message(_ error: any Error) -> String { (error as? any DiagnosedError).map(line) ?? "\(error)" }
+    func category(_ error: any Error) -> ErrorCategory { (error as? any DiagnosedError)?.category ?? .refusedInput }
+    switch outcome {
+    case .planned(let conversion, let output, let summary):
+      self.init(
+        adapter: adapter, conversion: conversion, output: output, summary: summary, findings: findings,
+        hasJSON: hasJSON)
+    case .failed(let error):
+      self.init(adapter: adapter, failure: category(error), message: message(error))
+    case .unsearchable(let error):
+      self.init(adapter: adapter, isAdapter: false, failure: category(error), message: message(error))
+    }
+  }
+
+  /// - Parameters:
   ///   - summary: nil if nothing was written.
   ///   - findings: of the adapter's `io.yaml`.
   package init(

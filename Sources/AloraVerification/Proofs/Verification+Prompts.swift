@@ -21,10 +21,11 @@ struct MissedGolden {
 extension Verification {
   /// Proofs 2 to 5 for one prompt.
   ///
+  /// - Parameter triesFirstToken: see ``firstTokenCandidates(_:_:)``.
   /// - Throws: ``InferenceError``, ``FileError``.
   func examine(
     _ prompt: IndexedPrompt, _ golden: (file: GoldenFile, item: GoldenFile.Case)?, _ exactness: Exactness?,
-    _ meter: ProgressMeter
+    triesFirstToken: Bool, _ meter: ProgressMeter
   ) throws -> Examination {
     let tokens = prompt.tokens
     let start = ActivationRule.peft.start(in: tokens, invocation: adapter.invocationTokens)
@@ -35,7 +36,7 @@ extension Verification {
     }
     var findings = Findings()
     let kept = Set(golden?.item.positions ?? []).union([last])
-    let (base, adapted, effects) = try runs(tokens, start: start, keeping: kept, meter)
+    let (base, adapted, changes) = try runs(tokens, start: start, keeping: kept, meter)
     compareBefore(start ?? tokens.count, prompt, base, adapted, &findings)
     try reuse(prompt, start, base, adapted, &findings)
     if let start, start <= last {
@@ -43,12 +44,10 @@ extension Verification {
       findings.largestEffect = max(
         findings.largestEffect, RowComparison.relative(expected: base.rows[last], found: adapted.rows[last]))
     }
-    let tolerance = self.tolerance ?? golden?.item.tolerance ?? .standard
-    let compared = golden.map { $0.item.hasAdapted ? $0.item.positions : [] } ?? [last]
-    for (mistake, effect) in try sensitivities(tokens, start, compared, base, adapted) {
-      findings.effects[mistake] = effect
-      if !tolerance.accepts(effect) { findings.shown.insert(mistake) }
-    }
+    let tolerance = tolerance(of: golden?.item)
+    let effects = try sensitivities(
+      tokens, start, comparedPositions(tokens, golden?.item), base, adapted, triesFirstToken: triesFirstToken)
+    for (mistake, effect) in effects { findings.note(mistake, effect: effect, tolerance: tolerance) }
     let rows = try golden.flatMap { try readRows($0.file, $0.item, prompt, &findings) }
     let comparisons = GoldenComparisons(rows, base: base.rows, adapted: adapted.rows)
     var missed: MissedGolden?
@@ -71,7 +70,7 @@ extension Verification {
       tolerance: golden == nil ? nil : tolerance,
       positions: tokens.indices.map {
         PositionReport(
-          position: $0, effect: effects[$0], base: comparisons.base[$0], adapted: comparisons.adapted[$0])
+          position: $0, effect: changes[$0], base: comparisons.base[$0], adapted: comparisons.adapted[$0])
       },
       tops: kept.sorted().map { position in
         TopTokens(

@@ -45,13 +45,19 @@ package struct Verification {
     let cases = golden?.cases.map { NamedPrompt(name: "case \($0.index)", tokens: $0.tokens) } ?? prompts
     let meter = ProgressMeter(total: cases.reduce(0) { $0 + 2 * $1.tokens.count }, progress)
     var diagnosis = Diagnosis(self)
+    let candidates = firstTokenCandidates(cases, golden)
     var reports: [CaseReport] = []
     try forEachInOrder(cases.count, jobCount: jobCount) { index, evaluator in
       try Verification(self, evaluator: evaluator)
-        .examine(IndexedPrompt(index, cases[index]), golden.map { ($0, $0.cases[index]) }, exactness, meter)
+        .examine(
+          IndexedPrompt(index, cases[index]), golden.map { ($0, $0.cases[index]) }, exactness,
+          triesFirstToken: index == candidates.first, meter)
     } then: { examination in
       try settle(examination, &findings, &diagnosis)
       reports.append(examination.report)
+    }
+    for index in candidates.dropFirst() where !findings.shown.contains(.activeFromFirstToken) {
+      try tryFirstToken(cases[index], golden?.cases[index], &findings)
     }
     return VerificationResult(
       verdicts: verdicts(findings, exactness, promptCount: cases.count), cases: reports)

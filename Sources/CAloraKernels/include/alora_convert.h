@@ -30,9 +30,11 @@ int alora_widens_block(unsigned type);
 //   block: one block in ggml's layout, any alignment     y: its 64 or 256 elements
 void alora_widen_block(unsigned type, const uint8_t *restrict block, float *restrict y);
 
-// Blocks of Q4_0, Q4_1, Q5_0 and Q5_1, numbered as in `enum ggml_type`, from 32 finite elements.
-int alora_narrows_block(unsigned type);
-//   x: its elements     block: 18, 20, 22 or 24 bytes in ggml's layout
-void alora_narrow_block(unsigned type, const float *restrict x, uint8_t *restrict block);
+// Finite f32 to the block types that ggml quantizes without importance matrix: Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, IQ4_NL, IQ4_XS, MXFP4,
+// TQ1_0 and TQ2_0, numbered as in `enum ggml_type`. The bytes are those of `ggml_quantize_chunk`, compiled without contraction. Always scalar.
+int alora_narrows_blocks(unsigned type);
+//   x: the elements of `count` blocks     blocks: in ggml's layout
+// Returns 0 if a scale is too large for an f16.
+int alora_narrow_blocks(unsigned type, const float *restrict x, uint8_t *restrict blocks, size_t count);
 
 #endif

@@ -23,4 +23,11 @@ void alora_add_squares(const float *x, float *sums, size_t count);
 // In double precision, the sum of (y[i] - x[i])^2 and that of x[i]^2.
 void alora_squares(const float *x, const float *y, size_t count, double *difference, double *size);
 
+// Sums of products, for a fit of found - expected to a * sum + b * (sum - base). In double precision, in order.
+typedef struct alora_fit {
+  double sum_sum, sum_update, update_update, difference_sum, difference_update, difference_difference;
+} alora_fit;
+void alora_fit_sums(
+    const float *sum, const float *base, const float *expected, const float *found, size_t count, alora_fit *fit);
+
 #endif

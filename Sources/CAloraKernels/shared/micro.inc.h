@@ -49,11 +49,13 @@ TARGET static void micro_near(size_t tokens, const float *restrict w, const floa
   switch (tokens) { MICRO_CASE(1) MICRO_CASE(2) MICRO_CASE(3) MICRO_CASE(4) MICRO_MORE }
 }
 
-// A tile of up to 12 tokens and 32 outputs.   x: [depth][tokens]
+// A tile of up to 12 tokens and 32 outputs, in even parts: the sums of a few tokens alone are too few to keep the units busy.
+//   x: [depth][tokens]
 TARGET static void tile_near(size_t tokens, const float *restrict w, const float *restrict x, size_t depth,
                              float *restrict y, size_t y_stride, int accumulate, const float *next) {
-  for (size_t i = 0; i < tokens; i += MICRO_TOKENS)
+  const size_t parts = (tokens + MICRO_TOKENS - 1) / MICRO_TOKENS, most = (tokens + parts - 1) / parts;
+  for (size_t i = 0; i < tokens; i += most)
     for (size_t v = 0; v < 32; v += 16 * TILE_VECTORS)
-      micro_near(tokens - i < MICRO_TOKENS ? tokens - i : MICRO_TOKENS, w + v, x + i, tokens, depth,
-                 y + i * y_stride + v, y_stride, accumulate, next);
+      micro_near(tokens - i < most ? tokens - i : most, w + v, x + i, tokens, depth, y + i * y_stride + v, y_stride,
+                 accumulate, next);
 }
