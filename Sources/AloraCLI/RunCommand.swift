@@ -92,6 +92,12 @@ struct RunCommand: ParsableCommand {
     guard schema == nil || !jsonObject else { throw ValidationError("Give one of --schema and --json-object.") }
     guard common.json || !margins else { throw ValidationError("--margins belongs to --json.") }
     guard (0...1_000_000).contains(limit) else { throw ValidationError("--limit is from 0 to 1000000.") }
+    if !ModelWithAdapters.isThere(path: served.model) { try checkUse(NamedPath.all(served.adapter).map(\.name)) }
+  }
+
+  private func checkUse(_ names: [String]) throws {
+    guard let use, use != "base", !names.contains(use) else { return }
+    throw ValidationError("--use names no --adapter.")
   }
 
   func run() throws {
@@ -103,9 +109,7 @@ struct RunCommand: ParsableCommand {
     let conversation = try conversation.conversation()
     let opened = try served.open()
     let names = NamedPath.all(served.adapter).map(\.name)
-    if let use, use != "base", !(names + opened.adapters.map(\.name)).contains(use) {
-      throw ValidationError("--use names no --adapter.")
-    }
+    try checkUse(names + opened.adapters.map(\.name))
     let (session, modelDigest) = try session(opened)
     // Of a model with adapters of its own, the prompt chooses one.
     let first = use ?? names.first

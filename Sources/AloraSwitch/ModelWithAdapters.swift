@@ -17,11 +17,7 @@ package struct ModelWithAdapters: Sendable {
   /// - Throws: what opening the model throws; ``SwitchError`` for a switch that can't be run.
   package init(path: String) throws {
     let model = try ModelSource(path: path)
-    let isSwitch =
-      if let gguf = model.gguf {
-        SwitchDescription.describes(metadata: gguf.metadata)
-      } else { SwitchDescription.describes(configuration: try model.configuration()) }
-    guard isSwitch else {
+    guard try Self.isSwitch(model) else {
       (source, adapters) = (model, [])
       return
     }
@@ -46,6 +42,16 @@ package struct ModelWithAdapters: Sendable {
         problem: "\(max(outside.key, outside.value)) is not a token of the model, which has \(size)")
     }
     adapters = try zip(names, slots.slots).map { (name: $0, adapter: try slots.adapter(of: $1, base: base)) }
+  }
+}
+
+extension ModelWithAdapters {
+  /// Whether there is a model at a path that brings adapters along.
+  package static func isThere(path: String) -> Bool { (try? isSwitch(ModelSource(path: path))) ?? false }
+
+  private static func isSwitch(_ model: ModelSource) throws -> Bool {
+    if let gguf = model.gguf { return SwitchDescription.describes(metadata: gguf.metadata) }
+    return SwitchDescription.describes(configuration: try model.configuration())
   }
 }
 

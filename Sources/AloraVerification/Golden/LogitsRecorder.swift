@@ -68,7 +68,8 @@ package struct LogitsRecorder {
   ) throws -> Digest {
     let (tokens, positions) = (text.tokens, text.positions)
     let sequence = TokenSequence(
-      model: evaluator.model, adapter: text.adapter ?? adapter, activationStart: text.activationStart, declaredLength: tokens.count)
+      model: evaluator.model, adapter: text.adapter ?? adapter, activationStart: text.activationStart,
+      declaredLength: tokens.count)
     guard let vector = Shape([tokens.count]), let kept = Shape([positions.count]),
       let matrix = Shape([positions.count, evaluator.model.vocabularySize])
     else { throw InferenceError(.tooLong, path: nil, problem: "the logits of text \(index) are too many for an array") }
