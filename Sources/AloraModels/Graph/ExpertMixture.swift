@@ -102,7 +102,7 @@ package struct ExpertScores: Hashable, Sendable {
 }
 
 extension ExpertScores {
-  /// Why this can't be computed for so many experts, or nil.
+  /// Why experts can't be chosen this way, or nil.
   func objection(expertCount: Int, expertsPerToken: Int) -> String? {
     guard groupCount > 1 else { return nil }
     let size = expertCount / groupCount
