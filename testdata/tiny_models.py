@@ -63,6 +63,9 @@ glm4_moe = _make("Glm4MoeConfig", {
     "num_mtp_layers": 0, "rope_parameters": {**ROPE, "partial_rotary_factor": 0.5}})
 ernie4_5 = _make("Ernie4_5Config", {"head_dim": 8})
 ernie4_5_moe = _make("Ernie4_5_MoeConfig", {"moe_num_experts": 5, "moe_k": 2, "moe_intermediate_size": 6, "moe_num_shared_experts": 2})
+gemma4_moe = _make("Gemma4TextConfig", {
+    "head_dim": 8, "global_head_dim": 12, "sliding_window": 8, "hidden_size_per_layer_input": 0, "tie_word_embeddings": True, "rope_parameters": None,
+    "enable_moe_block": True, "num_experts": 5, "top_k_experts": 2, "moe_intermediate_size": 6})
 llama4 = _make("Llama4TextConfig", {"head_dim": 8, "num_local_experts": 4, "num_experts_per_tok": 1, "intermediate_size_mlp": 20})
 seed_oss = _make("SeedOssConfig", {"head_dim": 12})
 phi3 = _make("Phi3Config", {"original_max_position_embeddings": 512})
@@ -122,11 +125,16 @@ def seed_of(*parts):
     return zlib.crc32("/".join(map(str, parts)).encode())
 
 
+def auto_class(config):
+    """Models of images and text have their text's numbers in a configuration of its own."""
+    return transformers.AutoModelForImageTextToText if hasattr(config, "text_config") else transformers.AutoModelForCausalLM
+
+
 def make_model(config, name):
     """A causal LM in float32 with weights large enough that attention, gates and routing all matter."""
     torch.manual_seed(seed_of("model", name))
     config._attn_implementation = "eager"
-    model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float32)
+    model = auto_class(config).from_config(config, attn_implementation="eager", dtype=torch.float32)
     gen = torch.Generator().manual_seed(seed_of("weights", name))
     with torch.no_grad():
         for key, p in sorted(model.named_parameters()):
@@ -135,6 +143,8 @@ def make_model(config, name):
                 is_offset = config.model_type.startswith(("gemma2", "gemma3", "qwen3_5", "qwen3_next")) and "linear_attn" not in key
                 centre = 0.0 if is_offset else 1.0
                 p.copy_(centre + 0.2 * noise)
+            elif key.endswith(("router.scale", "per_expert_scale")):
+                p.copy_(1.0 + 0.3 * noise)
             elif key.endswith(("bias", "sinks")):
                 p.copy_(0.3 * noise if key.endswith("bias") else 1.0 + noise)
             elif "embed" in key or "lm_head" in key:

@@ -12,7 +12,6 @@ import Testing
   @Test(arguments: [
     ("gemma4", #""hidden_size_per_layer_input": 0"#, #""hidden_size_per_layer_input": 8"#, "for each layer"),
     ("gemma4", #""num_kv_shared_layers": 0"#, #""num_kv_shared_layers": 1"#, "share keys and values"),
-    ("gemma4", #""enable_moe_block": false"#, #""enable_moe_block": true"#, "experts"),
     ("gemma4", #""use_bidirectional_attention": null"#, #""use_bidirectional_attention": "all""#, "later tokens"),
     ("olmo3", #""rope_parameters""#, #""rope_theta": 10000.0, "rope_parameters_before""#, "transformers 4 to all"),
     ("ministral3", #""rope_parameters""#, #""other""#, "doesn't describe the rotary embedding"),
@@ -82,7 +81,6 @@ import Testing
     ("exaone4", "exaone4.nextn_predict_layers", .uint32(1), "more tokens"),
     ("gemma4", "gemma4.embedding_length_per_layer_input", .uint32(8), "for each layer"),
     ("gemma4", "gemma4.attention.shared_kv_layers", .uint32(1), "share keys and values"),
-    ("gemma4", "gemma4.expert_count", .uint32(4), "experts"),
   ]) func aGGUFIsRefusedByName(_ name: String, _ key: String, _ value: GGUFValue, _ problem: String) throws {
     try withTemporaryDirectory { directory in
       let (whole, changed) = (directory + "/whole.gguf", directory + "/changed.gguf")

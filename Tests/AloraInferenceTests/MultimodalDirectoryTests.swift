@@ -35,6 +35,57 @@ import Testing
     }
   }
 
+  /// Qwen 3-VL's files have the parameters of experts by columns.
+  @Test func expertsByColumnsGiveTheSameBits() throws {
+    let fixture = try #require(Fixture.all.first { $0.name == "qwen3-moe-dense" })
+    let pool = ThreadPool(threadCount: 2)
+    try withTemporaryDirectory { directory in
+      let text = String(decoding: try readFile(fixture.base + "/config.json"), as: UTF8.self)
+      // Its router always normalizes, and it has no windows.
+      let inner = text.replacing(#/"architectures": \[[^\]]*\],/#, with: "")
+        .replacing("\"norm_topk_prob\": false", with: "\"norm_topk_prob\": true")
+        .replacing("\"use_sliding_window\": true", with: "\"use_sliding_window\": false")
+      let plain = inner.replacing("{", with: #"{"architectures": ["Qwen3MoeForCausalLM"],"#, maxReplacements: 1)
+      let outer = #"{"architectures": ["Qwen3VLMoeForConditionalGeneration"], "text_config": "#
+      let visual = inner.replacing("\"qwen3_moe\"", with: "\"qwen3_vl_moe_text\"")
+      let file = try readFile(fixture.base + "/model.safetensors")
+      var tensors = try safetensors(fixture.base + "/model.safetensors")
+      for index in tensors.indices where tensors[index].name.contains(".experts.") {
+        tensors[index] = transposed(tensors[index])
+      }
+      var builder = AdapterBuilder()
+      builder.tensors = tensors
+      let models = try [(plain, file), (outer + visual + "}", builder.safetensors())].enumerated().map { index, files in
+        let path = directory + "/\(index)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try writeFile(Array(files.0.utf8), to: path + "/config.json")
+        try writeFile(index == 0 ? files.1 : renamed(files.1, "model.language_model."), to: path + "/model.safetensors")
+        return try Evaluator(model: Model(path: path, pool: pool), pool: pool)
+      }
+      let adapters = try models.map { try Adapter(path: fixture.adapter, model: $0.model, pool: pool) }
+      for item in try fixture.golden.cases {
+        let results = try zip(models, adapters).map {
+          try logits($0, item.tokens, adapter: $1, start: item.activationStart)
+        }
+        let isSame = sameBits(results[0], results[1])
+        #expect(isSame)
+      }
+    }
+  }
+
+  /// [experts, in, out] of [experts, out, in], of two bytes each.
+  private func transposed(_ tensor: AdapterBuilder.Tensor) -> AdapterBuilder.Tensor {
+    var turned = tensor
+    let (rows, columns) = (tensor.shape[1], tensor.shape[2])
+    turned.shape = [tensor.shape[0], columns, rows]
+    for index in 0..<(tensor.shape[0] * rows * columns) {
+      let (matrix, rest) = index.quotientAndRemainder(dividingBy: rows * columns)
+      let source = matrix * rows * columns + rest % rows * columns + rest / rows
+      for byte in 0..<2 { turned.bytes[2 * index + byte] = tensor.bytes[2 * source + byte] }
+    }
+    return turned
+  }
+
   /// A safetensors file with another prefix than `model.` in its tensors' names, and with `lm_head` under
   /// `language_model.` if the prefix starts with it.
   private func renamed(_ file: [UInt8], _ prefix: String) -> [UInt8] {

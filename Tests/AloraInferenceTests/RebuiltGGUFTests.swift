@@ -169,10 +169,12 @@ import Testing
       let values = try source.rows(of: from).floats().enumerated().map { index, value in
         rowFactors.isEmpty ? value : value * rowFactors[target.gguf == graph.embedding.gguf ? 0 : index / columns]
       }
+      // Gate and up of experts may be in one tensor.
+      let place = try #require(
+        ([target.gguf] + target.otherGGUF).first { header.tensor(named: $0.name) != nil })
       for row in 0..<target.rowCount {
-        let place = target.gguf.row(target.permutation.targetRow(of: row))
-        try write(
-          Array(values[(row * columns)..<((row + 1) * columns)]), to: target.gguf.name, elementOffset: place * columns)
+        let at = place.row(target.permutation.targetRow(of: row)) * columns
+        try write(Array(values[(row * columns)..<((row + 1) * columns)]), to: place.name, elementOffset: at)
       }
       guard let bias = try source.bias(of: from) else { return }
       let name = target.gguf.name.replacing(".weight", with: ".bias")

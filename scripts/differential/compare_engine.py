@@ -111,6 +111,8 @@ def cohere2(r):
 def gemma4(r):
     s = sizes(r)
     shares = r.random() < 0.5
+    experts = r.choice([2, 3, 4, 7])
+    s |= r.choice([{}, dict(enable_moe_block=True, num_experts=experts, top_k_experts=r.randint(1, experts), moe_intermediate_size=r.choice([12, 20, 33]))])
     heads = s["num_attention_heads"]
     return s | dict(global_head_dim=r.choice([s["head_dim"], 8, 24, 40]), attention_k_eq_v=shares,
                     num_global_key_value_heads=r.choice([None, 1, heads]), sliding_window=r.choice([1, 5, 16, 300]),
@@ -249,7 +251,7 @@ def nemotron_h(r):
 
 DELTA = ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"]
 CLASSES = {"Olmo3": (olmo3, SEPARATE), "Ministral3": (ministral3, SEPARATE), "Glm4": (glm4, FUSED), "Exaone4": (exaone4, SEPARATE),
-           "Cohere2": (cohere2, SEPARATE), "Gemma4Text": (gemma4, SEPARATE), "Phi3": (phi3, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]),
+           "Cohere2": (cohere2, SEPARATE), "Gemma4Text": (gemma4, [*SEPARATE, "router.proj"], ["experts.gate_up_proj"]), "Phi3": (phi3, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]),
            "Llama4Text": (llama4, SEPARATE, engine_configurations.EXPERTS), "Bamba": (bamba, [*SEPARATE, *MAMBA]),
            "GraniteMoeHybrid": (granite_moe_hybrid, [*ATTENTION, *MAMBA, "input_linear", "output_linear"]),
            "Lfm2": (lfm2, ["q_proj", "k_proj", "v_proj", "in_proj", "out_proj", "w1", "w2", "w3"]),
@@ -296,14 +298,15 @@ def trial(alora, family, seed):
         except StrictDataclassClassValidationError:  # the class has rules of its own
             continue
     model = tiny_models.make_model(config, f"{family}-{seed}")
-    tokens = [r.randrange(3, config.vocab_size) for _ in range(r.choice([1, 9, 40, 70]))]
-    tokens += [7, 9, 7] + [r.randrange(3, config.vocab_size) for _ in range(r.choice([0, 5, 40]))]
+    vocabulary = config.get_text_config().vocab_size
+    tokens = [r.randrange(3, vocabulary) for _ in range(r.choice([1, 9, 40, 70]))]
+    tokens += [7, 9, 7] + [r.randrange(3, vocabulary) for _ in range(r.choice([0, 5, 40]))]
     with tempfile.TemporaryDirectory() as folder:
         base, adapter = f"{folder}/base", f"{folder}/adapter"
         model.save_pretrained(base)
-        load = lambda: transformers.AutoModelForCausalLM.from_pretrained(  # noqa: E731
+        load = lambda: tiny_models.auto_class(config).from_pretrained(  # noqa: E731
             base, dtype=torch.float32, attn_implementation="eager",
-            **({"experts_implementation": "eager"} if any(fields.get(n) for n in EXPERT_COUNTS) else {})).eval()
+            **({"experts_implementation": "eager"} if any(fields.get("text_config", fields).get(n) for n in EXPERT_COUNTS) else {})).eval()
         activation = r.choice([{}, {"alora_invocation_tokens": [7, 9, 7]}])
         if parameters and r.random() < 0.5:  # PEFT has no aLoRA of parameters
             activation = {"target_parameters": r.sample(parameters[0], r.randint(1, len(parameters[0])))}

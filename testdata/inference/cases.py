@@ -163,6 +163,9 @@ CASES = {
         routed_scaling_factor=1.7, tie_word_embeddings=True), ["q_proj", "o_proj"]),
     "ernie4-5": micro("Ernie4_5ForCausalLM", lambda: t.ernie4_5(**{**MICRO, "layers": 1}, use_bias=True), ["k_proj", "up_proj"], style="legacy"),
     "ernie4-5-moe": micro("Ernie4_5_MoeForCausalLM", lambda: t.ernie4_5_moe(**MICRO, tie_word_embeddings=True), ["q_proj", "gate_proj", "up_proj"], plain=True),
+    # experts beside each layer's network
+    "gemma4-moe": micro("Gemma4ForCausalLM", lambda: t.gemma4_moe(
+        **{**MICRO, "layers": 2}, attention_k_eq_v=True, layer_types=["sliding_attention", "full_attention"]), ["q_proj", "proj"], plain=True),
     "seed-oss": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL)),
     "seed-oss-bias": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL, attention_bias=False, attention_out_bias=True, mlp_bias=True)),
     "mixtral-window": case("MixtralForCausalLM", lambda: t.mixtral(**{**ODD, "inter": 20, "kv_heads": 3}, sliding_window=8, tie_word_embeddings=True),

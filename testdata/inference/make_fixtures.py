@@ -160,9 +160,16 @@ def run(model, tokens):
         return model(input_ids=torch.tensor([tokens]), use_cache=False).logits[0].numpy()
 
 
+def router_logits(router, x):
+    if hasattr(router, "proj"):  # Gemma 4, whose router has a norm
+        return router.proj(router.norm(x) * router.scale * router.scalar_root_size)
+    return torch.nn.functional.linear(x, router.weight)
+
+
 def choices(router, logits, config):
     """What a router chooses from, and how many it chooses."""
-    chosen, kind = config.num_experts_per_tok, type(router).__name__
+    kind = type(router).__name__
+    chosen = config.top_k_experts if kind.startswith("Gemma4") else config.num_experts_per_tok
     if kind.startswith("Ernie"):
         logits = router.moe_statics(logits.softmax(-1))
     if kind.startswith("Glm4Moe"):
@@ -178,14 +185,14 @@ def choices(router, logits, config):
 def watch_routing(model, gaps):
     """Record how far apart the last expert chosen and the first one not chosen are: a near-tie would make a fragile golden."""
     def hook(_, inputs, output):
-        logits = torch.nn.functional.linear(inputs[0].reshape(-1, inputs[0].shape[-1]).float(), _.weight)
+        logits = router_logits(_, inputs[0].reshape(-1, inputs[0].shape[-1]).float())
         if getattr(_, "bias", None) is not None:
             logits = logits + _.bias
         for scores, chosen in choices(_, logits, model.config):
             top = scores.sort(dim=-1, descending=True).values
             gaps.append(float((top[:, chosen - 1] - top[:, chosen]).min()))
     for module in model.modules():
-        if type(module).__name__.endswith(("TopKRouter", "TopkRouter", "Llama4Router")):
+        if type(module).__name__.endswith(("TopKRouter", "TopkRouter", "Llama4Router", "Gemma4TextRouter")):
             module.register_forward_hook(hook)
 
 
@@ -209,7 +216,8 @@ def make_case(name, spec):
     arrays["meta"] = np.array(json.dumps({"case": name, "architecture": spec["architecture"], "prompts": report}))
     (np.savez_compressed if spec["compressed"] else np.savez)(directory / "golden.npz", **arrays)
     assert min(gaps, default=1) > 1e-4, (name, "near-tie in routing", min(gaps))
-    std = np.std(arrays[f"base_logits_{len(report) - 1 if len(report) < 2 else [r['prompt'] for r in report].index('long')}"])
+    longest = max(range(len(report)), key=lambda i: report[i]["tokens"])
+    std = np.std(arrays[f"base_logits_{longest}"])
     print(f"{name:28} logits std {std:.2f}, change {max(r['max_change_after'] or 0 for r in report):.2f}, "
           f"bit-equal before activation: {all(r['equal_before'] for r in report)}, parameters {sum(p.numel() for p in base.parameters())}"
           + (f", smallest routing gap {min(gaps):.4f}" if gaps else ""),

@@ -48,6 +48,8 @@ struct Segment {
     /// The rows of the tokens that chose one expert, side by side, and the expert's results.
     let gathered: Rows
     let produced: Rows
+    /// What experts read that have a norm of their own.
+    let input: Rows
     let logits: Rows
     /// Of the chosen experts.
     let weights: Rows
@@ -80,7 +82,7 @@ struct Segment {
 
 /// The buffers of all passes of one evaluator.
 final class PassBuffers {
-  private let buffers = (0..<24).map { _ in GrowingBuffer() }
+  private let buffers = (0..<25).map { _ in GrowingBuffer() }
 
   /// Memory for a pass of some segments.
   func pass(_ model: Model, segments: [Segment], rowCount: Int) -> Pass {
@@ -104,6 +106,7 @@ final class PassBuffers {
       rotary: floats(2 * pairs),
       experts: Pass.ExpertBuffers(
         gathered: rows(hasExperts ? hidden : 0), produced: rows(hasExperts ? hidden : 0),
+        input: rows(sizes.hasExpertNorms ? hidden : 0),
         logits: rows(sizes.expertCount), weights: rows(sizes.expertsPerToken)),
       recurrent: Pass.RecurrentBuffers(
         projected: rows(sizes.recurrent.projected), convolved: rows(sizes.recurrent.channels),
@@ -119,6 +122,7 @@ struct BlockSizes {
   private(set) var networkWidth = 0
   private(set) var expertCount = 0
   private(set) var expertsPerToken = 0
+  private(set) var hasExpertNorms = false
   private(set) var outputGateWidth = 0
   /// Of recurrent mixers.
   private(set) var recurrent = (projected: 0, channels: 0, gated: 0, inner: 0, heads: 0)
@@ -152,6 +156,7 @@ struct BlockSizes {
         if let expert = mixture.experts.first { add(expert) }
         if let shared = mixture.shared { add(shared) }
         expertCount = max(expertCount, mixture.experts.count)
+        if mixture.norms != nil { hasExpertNorms = true }
         expertsPerToken = max(expertsPerToken, mixture.routing.expertsPerToken)
       }
     }

@@ -1,8 +1,9 @@
 internal import AloraJSON
 
 extension Architecture {
-  /// The text part of Gemma 4, dense: layers without a window have larger heads and may share a projection between keys
-  /// and values; scores aren't scaled, values are normed, and each layer's output is multiplied by a number.
+  /// The text part of Gemma 4: layers without a window have larger heads and may share a projection between keys and
+  /// values; scores aren't scaled, values are normed, and each layer's output is multiplied by a number. Some models have
+  /// experts beside each layer's network.
   ///
   /// Source: transformers `models/gemma4/modeling_gemma4.py`, llama.cpp `conversion/gemma.py` (`Gemma4Model`).
   static let gemma4 = Architecture(
@@ -18,21 +19,42 @@ extension Architecture {
       if try reader.integer("num_kv_shared_layers", default: 0) > 0 {
         return "layers share keys and values (num_kv_shared_layers)"
       }
-      return try reader.boolean("enable_moe_block", default: false) ? "it has experts (enable_moe_block)" : nil
+      return nil
     },
     objectionToGGUF: { reader in
       if try reader.integer("embedding_length_per_layer_input", default: 0) > 0 {
         return "it has embeddings for each layer"
       }
-      if try reader.integer("attention.shared_kv_layers", default: 0) > 0 { return "layers share keys and values" }
-      return try reader.integer("expert_count", default: 0) > 0 ? "it has experts" : nil
+      return try reader.integer("attention.shared_kv_layers", default: 0) > 0 ? "layers share keys and values" : nil
     },
     globalHeads: gemma4Heads,
+    configure: { reader, h in
+      guard try reader.boolean("enable_moe_block", default: false) else { return }
+      h.sharedFeedForwardSize = h.feedForwardSize
+      h.feedForwardSize = try reader.integer("moe_intermediate_size")
+      h.expertCount = try reader.integer("num_experts")
+      h.expertsPerToken = try reader.integer("top_k_experts")
+      guard h.expertsPerToken <= h.expertCount else {
+        throw reader.json.error(.outOfRange, "\(h.expertsPerToken) of \(h.expertCount) experts can't be chosen")
+      }
+    },
+    configureByGGUF: { reader, h in
+      if h.expertCount > 0 { h.sharedFeedForwardSize = try reader.stated("feed_forward_length") }
+    },
     numbers: gemma4Numbers,
-    modules: { h in LayerModule.attention(h, isPermuted: false) + LayerModule.gatedFeedForward(h) },
+    modules: { h in
+      guard h.expertCount > 0 else {
+        return LayerModule.attention(h, isPermuted: false) + LayerModule.gatedFeedForward(h)
+      }
+      return LayerModule.attention(h, isPermuted: false)
+        + LayerModule.gatedNetwork("mlp", h, h.sharedFeedForwardSize) + [
+          .linear("router.proj", h.hiddenSize, h.expertCount, "ffn_gate_inp")
+        ]
+    },
     layer: { layer in
       var blocks = try layer.surroundingNorms(
-        layer.attention(headNorms: .perHead, normsValues: true), layer.gated()
+        layer.attention(headNorms: .perHead, normsValues: true),
+        layer.h.expertCount > 0 ? layer.gemma4Mixture() : layer.gated()
       ).blocks
       blocks[1].streamScale = GraphVector(
         ggufName: "blk.\(layer.index).layer_output_scale.weight",
@@ -96,5 +118,26 @@ extension Architecture {
       throw layers.error(.outOfRange, "expected the same heads in all layers without a window, and in all others")
     }
     return first
+  }
+}
+
+extension LayerBuilder {
+  /// A network, and experts that read the stream through norms of their own. Their sum is the block's output.
+  fileprivate func gemma4Mixture() throws -> GraphBlock.Operation {
+    func vector(_ gguf: String, _ huggingFace: String, count: Int) -> GraphVector {
+      GraphVector(
+        ggufName: "blk.\(index).\(gguf)", huggingFaceName: "model.layers.\(index).\(huggingFace)", count: count)
+    }
+    return try mixture(
+      ExpertFiles(module: ""), sharedSuffix: "",
+      expertScales: vector("ffn_down_exps.scale", "router.per_expert_scale", count: h.expertCount),
+      norms: ExpertNorms(
+        router: Norm(
+          weight: vector("ffn_gate_inp.scale", "router.scale", count: h.hiddenSize), count: h.hiddenSize,
+          epsilon: numbers.normEpsilon),
+        routerScale: Float(1 / Double(h.hiddenSize).squareRoot()),
+        input: norm("pre_ffw_norm_2", "pre_feedforward_layernorm_2"),
+        output: norm("post_ffw_norm_2", "post_feedforward_layernorm_2"),
+        shared: norm("post_ffw_norm_1", "post_feedforward_layernorm_1")))
   }
 }

@@ -11,6 +11,27 @@ extension Architecture {
       window: .ifUsed, biases: .asConfigured, routing: .asConfigured(isNormalizedInGGUF: true)),
     modules: { h in LayerModule.attention(h, isPermuted: false) + LayerModule.routedFeedForward(h) },
     layer: { layer in try layer.preNorm(layer.attention(headNorms: .perHead), layer.routedFeedForward()) })
+
+  /// The text part of Qwen 3-VL with experts, whose parameters are in files by columns. Text alone has the same position in
+  /// all three parts of its rotary embedding.
+  ///
+  /// Source: transformers `models/qwen3_vl_moe/modeling_qwen3_vl_moe.py`, `conversion_mapping.py`, llama.cpp
+  /// `conversion/qwen3vl.py` (`Qwen3VLMoeTextModel`).
+  static let qwen3VLMoe = Architecture(
+    Names(
+      gguf: "qwen3vlmoe", family: "Qwen3VLMoe", modelTypes: ["qwen3_vl_moe_text", "qwen3_vl_moe"],
+      wrappers: ["Qwen3VLMoeForConditionalGeneration"]),
+    defaults: ConfigurationDefaults(
+      vocabularySize: 151_936, hiddenSize: 2048, feedForwardSize: 5632, layerCount: 24, headCount: 16,
+      keyValueHeadCount: 16, contextLength: 128_000, ropeTheta: 500_000, tiesEmbeddings: true,
+      experts: .init(count: 60, perToken: 4, feedForwardSize: 1408, denseLayers: .sparse)),
+    numbers: GraphNumberRules(biases: .asConfigured),
+    modules: { h in LayerModule.attention(h, isPermuted: false) + LayerModule.routedFeedForward(h) },
+    layer: { layer in
+      try layer.preNorm(
+        layer.attention(headNorms: .perHead),
+        layer.routedFeedForward(ExpertFiles(parameters: .init(isByColumns: true))))
+    })
 }
 
 extension Architecture.LayerModule {
@@ -39,7 +60,10 @@ extension LayerBuilder {
   ///
   /// - Parameter correction: what is added to the experts' scores for their choice.
   func routedFeedForward(correction: ExpertFiles.Correction? = nil) throws -> GraphBlock.Operation {
-    h.denseLayers.contains(index)
-      ? try gated() : try mixture(ExpertFiles(projections: ("mlp", .init()), correction: correction))
+    try routedFeedForward(ExpertFiles(projections: ("mlp", .init()), correction: correction))
+  }
+
+  func routedFeedForward(_ files: ExpertFiles) throws -> GraphBlock.Operation {
+    h.denseLayers.contains(index) ? try gated() : try mixture(files)
   }
 }

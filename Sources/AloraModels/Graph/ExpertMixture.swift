@@ -8,10 +8,14 @@ package struct ExpertMixture<Matrix, Vector> {
   package var routing: ExpertRouting
   /// Added to the experts' scores for the choice alone; nil for none.
   package var correction: Vector?
+  /// For each expert, what its weight is multiplied by in the end; nil for 1.
+  package var expertScales: Vector?
+  /// Nil if router, experts and shared network read what the block does, and their outputs are added as they are.
+  package var norms: ExpertNorms<Vector>?
 
   package init(
     router: Matrix, experts: [GatedNetwork<Matrix>], shared: GatedNetwork<Matrix>?, sharedGate: Matrix? = nil,
-    routing: ExpertRouting, correction: Vector? = nil
+    routing: ExpertRouting, correction: Vector? = nil, expertScales: Vector? = nil, norms: ExpertNorms<Vector>? = nil
   ) {
     self.router = router
     self.experts = experts
@@ -19,6 +23,8 @@ package struct ExpertMixture<Matrix, Vector> {
     self.sharedGate = sharedGate
     self.routing = routing
     self.correction = correction
+    self.expertScales = expertScales
+    self.norms = norms
   }
 
   func map<NewMatrix, NewVector>(
@@ -26,7 +32,27 @@ package struct ExpertMixture<Matrix, Vector> {
   ) rethrows -> ExpertMixture<NewMatrix, NewVector> {
     ExpertMixture<NewMatrix, NewVector>(
       router: try matrix(router), experts: try experts.map { try $0.map(matrix) }, shared: try shared?.map(matrix),
-      sharedGate: try sharedGate.map(matrix), routing: routing, correction: try correction.map(vector))
+      sharedGate: try sharedGate.map(matrix), routing: routing, correction: try correction.map(vector),
+      expertScales: try expertScales.map(vector), norms: try norms?.map(vector))
+  }
+}
+
+/// The norms of a mixture beside a shared network that takes the usual place of the layer's network.
+package struct ExpertNorms<Vector> {
+  /// What the router reads: the stream through this norm, times `routerScale`.
+  package var router: Norm<Vector>
+  package var routerScale: Float
+  /// What the experts read of the stream.
+  package var input: Norm<Vector>
+  /// Of the experts' sum.
+  package var output: Norm<Vector>
+  /// Of the shared network's output.
+  package var shared: Norm<Vector>
+
+  func map<NewVector>(_ vector: (Vector) throws -> NewVector) rethrows -> ExpertNorms<NewVector> {
+    ExpertNorms<NewVector>(
+      router: try router.map(vector), routerScale: routerScale, input: try input.map(vector),
+      output: try output.map(vector), shared: try shared.map(vector))
   }
 }
 
@@ -76,7 +102,7 @@ package struct ExpertScores: Hashable, Sendable {
 }
 
 extension ExpertScores {
-  /// Why this can't be computed for so many experts, or nil.
+  /// Why experts can't be chosen this way, or nil.
   func objection(expertCount: Int, expertsPerToken: Int) -> String? {
     guard groupCount > 1 else { return nil }
     let size = expertCount / groupCount
@@ -90,4 +116,5 @@ extension ExpertScores {
   }
 }
 
+extension ExpertNorms: Sendable where Vector: Sendable {}
 extension ExpertMixture: Sendable where Matrix: Sendable, Vector: Sendable {}

@@ -18,7 +18,7 @@ struct ExpertFiles {
     var down = "down_proj"
   }
 
-  /// Below the layer: `mlp`.
+  /// Below the layer: `mlp`. Empty if the parameters are the layer's own.
   var module = "mlp"
   var parameters = Parameters()
   /// The modules of one expert, and where they are; nil for files that never have them.
@@ -41,7 +41,12 @@ struct ExpertFiles {
 
 extension LayerBuilder {
   /// A mixture of experts.
-  func mixture(_ files: ExpertFiles = ExpertFiles()) throws -> GraphBlock.Operation {
+  ///
+  /// - Parameter sharedSuffix: what follows the usual names of the shared network's tensors in GGUF.
+  func mixture(
+    _ files: ExpertFiles = ExpertFiles(), sharedSuffix: String = "_shexp", expertScales: GraphVector? = nil,
+    norms: ExpertNorms<GraphVector>? = nil
+  ) throws -> GraphBlock.Operation {
     var router = try matrix("ffn_gate_inp", hasBias: files.hasBias)
     if let other = files.otherRouter {
       router.otherHuggingFace = [
@@ -53,11 +58,11 @@ extension LayerBuilder {
       .experts(
         ExpertMixture(
           router: router, experts: (0..<h.expertCount).map { expert($0, files) },
-          shared: h.sharedFeedForwardSize > 0 ? try network("_shexp") : nil,
+          shared: h.sharedFeedForwardSize > 0 ? try network(sharedSuffix) : nil,
           sharedGate: hasSharedGate ? try matrix("ffn_gate_inp_shexp", hasBias: false) : nil,
           routing: ExpertRouting(
             expertsPerToken: min(h.expertsPerToken, h.expertCount), weights: numbers.routingWeights),
-          correction: files.correction.map(correction))))
+          correction: files.correction.map(correction), expertScales: expertScales, norms: norms)))
   }
 
   private func correction(_ files: ExpertFiles.Correction) -> GraphVector {
@@ -105,7 +110,7 @@ extension LayerBuilder {
       .init(name: "blk.\(index).\(name).weight", rows: first..<(first + rows), rowCount: total)
     }
     let joined = start + part.part * rows
-    let path = "\(layerName).\(files.module).\(parameter)"
+    let path = files.module.isEmpty ? "\(layerName).\(parameter)" : "\(layerName).\(files.module).\(parameter)"
     var places: [GraphMatrix.Place] = []
     if files.parameters.isInterleaved {
       let first = start + part.part

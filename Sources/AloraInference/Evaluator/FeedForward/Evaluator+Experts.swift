@@ -8,12 +8,29 @@ extension Evaluator {
   ///                                                        inputs, output + expert's output of (weight · input)
   ///     output = output + shared output                    or fma (σ (shared gate), shared output, output)
   func run(_ mixture: Model.Mixture, _ layer: Int, _ input: Rows, _ pass: Pass) {
-    let tokensOfExpert = route(mixture, layer, input, pass)
     let (hidden, isa) = (pass.output.columnCount, isa)
+    let tokensOfExpert: [[RoutedToken]]
+    var read = input
+    if let norms = mixture.norms {
+      let routed = pass.experts.gathered
+      read = pass.experts.input
+      forEachRow(pass.rowCount, packing: routed, in: pass) { rows in
+        self.normalize(pass.hidden, norms.router, into: routed, rows)
+        let first = unsafe routed[rows.lowerBound]
+        unsafe alora_scale_by(isa, norms.routerScale, first, first, rows.count * hidden)
+        self.normalize(pass.hidden, norms.input, into: pass.experts.input, rows)
+      }
+      tokensOfExpert = route(mixture, layer, routed, pass)
+    } else {
+      tokensOfExpert = route(mixture, layer, input, pass)
+    }
     unsafe pass.output.base.update(repeating: 0, count: pass.rowCount * hidden)
     for (number, tokens) in tokensOfExpert.enumerated() where !tokens.isEmpty {
       let isOnInput = mixture.routing.weights == .sigmoidOnInput
-      run(mixture.experts[number], number, layer, tokens, isOnInput: isOnInput, input, pass)
+      run(mixture.experts[number], number, layer, tokens, isOnInput: isOnInput, read, pass)
+    }
+    if let norms = mixture.norms {
+      forEachRow(pass.rowCount) { rows in self.normalize(pass.output, norms.output, into: pass.output, rows) }
     }
     guard let shared = mixture.shared else { return }
     // The experts' rows have taken the place of the tiles.
@@ -26,6 +43,7 @@ extension Evaluator {
     run(shared, layer, input, pass, into: sharedOutput)
     forEachRow(pass.rowCount) { rows in
       let output = unsafe pass.output[rows.lowerBound]
+      if let norms = mixture.norms { self.normalize(sharedOutput, norms.shared, into: sharedOutput, rows) }
       guard mixture.sharedGate != nil else {
         return unsafe alora_add(isa, output, sharedOutput[rows.lowerBound], output, rows.count * hidden)
       }

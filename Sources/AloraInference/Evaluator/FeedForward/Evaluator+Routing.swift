@@ -16,7 +16,8 @@ extension Evaluator {
     guard expertCount > 0, chosenCount > 0 else { return tokensOfExpert }
     for row in 0..<pass.rowCount {
       let (scores, chosen) = unsafe (logits[row], weights[row])
-      for (place, expert) in unsafe choose(mixture, scores).enumerated() {
+      let experts = unsafe choose(mixture, scores)
+      for (place, expert) in experts.enumerated() {
         unsafe chosen[place] = scores[expert]
         tokensOfExpert[expert].append((row, row * chosenCount + place))
       }
@@ -26,6 +27,8 @@ extension Evaluator {
       case .sigmoidOnInput: unsafe alora_sigmoid(isa, chosen, chosen, chosenCount)
       case .scores(let scores): unsafe scores.weigh(UnsafeMutableBufferPointer(start: chosen, count: chosenCount))
       }
+      guard let scales = mixture.expertScales else { continue }
+      for (place, expert) in experts.enumerated() { unsafe chosen[place] *= scales.base[expert] }
     }
     return tokensOfExpert
   }
