@@ -42,14 +42,14 @@ extension ControlTokens {
     guard let slot = try slot(of: tokens) else { return asked.map { (name ?? "", $0) } }
     if name != nil, asked?.controlToken != slot.token {
       throw GenerationError(
-        .severalControlTokens, path: nil, place: "token \(slot.token)",
+        .severalControlTokens, path: nil, place: nil,
         problem: "the text switches '\(slot.name)' on, and '\(name ?? "base")' was asked for",
         remedy: "ask for \(slot.name), or leave the control token out")
     }
     if let asked { return (name ?? "", asked) }
     guard let found = adapters.first(where: { $0.adapter.controlToken == slot.token }) else {
       throw GenerationError(
-        .unknownAdapter, path: nil, place: "token \(slot.token)",
+        .unknownAdapter, path: nil, place: nil,
         problem: "the text switches '\(slot.name)' on, which isn't loaded", remedy: "load \(slot.name)")
     }
     return found

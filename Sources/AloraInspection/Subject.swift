@@ -5,6 +5,7 @@ internal import AloraJSON
 package import AloraNPZ
 package import AloraAdapters
 package import AloraSafetensors
+internal import AloraSwitch
 package import AloraTensors
 
 /// Something that can be looked into.
@@ -134,7 +135,9 @@ package enum Subject: Sendable {
       return notes
     case .baseDirectory(let directory):
       let layers = directory.model?.hyperparameters.recurrence?.layersWithDecays ?? []
-      return (directory.obstacle.map { [.modelUnusable(problem: $0.problem)] } ?? [])
+      // A switch is run without its slots, as a model of its base's class.
+      let isSwitch = SwitchDescription.describes(configuration: try? directory.source.configuration())
+      return (isSwitch ? [] : directory.obstacle.map { [.modelUnusable(problem: $0.problem)] } ?? [])
         + (layers.isEmpty ? [] : [.decaysAsLogarithms(layerCount: layers.count)])
     case .safetensors, .adapterDirectory, .npz: return []
     }
