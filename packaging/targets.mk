@@ -44,6 +44,7 @@ python-integration: build
 		python/alora-gguf/integration
 
 python-lint: $(PYTHON_TESTS)/ready
+	@$(PYTHON) scripts/make_python_results.py --check
 	@$(PYTHON_TESTS)/bin/ruff check --config python/ruff.toml python
 	@$(PYTHON_TESTS)/bin/ruff format --check --config python/ruff.toml python
 	@cd python && ../$(PYTHON_TESTS)/bin/mypy --config-file mypy.ini alora-gguf/src pytest-alora/src

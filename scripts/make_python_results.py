@@ -32,6 +32,8 @@ NAMES = {
     "convert:tree": "ConvertedTree",
     "convert:converted": "ConvertedAdapter",
     "convert:failed": "FailedAdapter",
+    "convert:io_findings": "IntrinsicFinding",
+    "ConvertedTreeLibrary": "ConvertedLibrary",
     "verify:case": "VerifiedCase",
     "verify:comparison": "RowComparison",
     "verify:entries": "TopEntry",
@@ -44,6 +46,7 @@ NAMES = {
     "InspectionCase": "GoldenCase",
     "InspectionMetadata": "MetadataEntry",
     "InspectionModel": "ModelSummary",
+    "InspectionSwitch": "SwitchSummary",
     "InspectionTensor": "TensorSummary",
     "InspectionTensorValues": "ValueSummary",
     "InvocationReportFinding": "InvocationFinding",
@@ -55,6 +58,9 @@ NAMES = {
     "ServerVerificationCheckFit": "ServerFit",
     "ServerVerificationCheckScaling": "ScalingEstimate",
     "ServerVerificationServer": "ServerDescription",
+    "SwitchSummaryNote": "SwitchNote",
+    "SwitchSummaryResetToken": "SwitchResetToken",
+    "SwitchSummarySlot": "SwitchSlot",
     "VerificationProof": "Proof",
     "VerifiedCaseCache": "CacheBlock",
     "VerifiedCasePosition": "VerifiedPosition",
@@ -64,7 +70,9 @@ PRIMITIVES = {"string": "str", "integer": "int", "number": "float", "boolean": "
 
 
 def singular(word):
-    """`modules` → `module`; a word that is not a plural stays."""
+    """`modules` → `module`, `libraries` → `library`; a word that is not a plural stays."""
+    if word.endswith("ies"):
+        return word[:-3] + "y"
     return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
 
 

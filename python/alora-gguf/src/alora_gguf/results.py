@@ -18,6 +18,7 @@ __all__ = [
     "Conversion",
     "ConversionNote",
     "ConvertedAdapter",
+    "ConvertedLibrary",
     "ConvertedModule",
     "ConvertedTree",
     "Difference",
@@ -34,6 +35,7 @@ __all__ = [
     "GoldenMistake",
     "GoldenRecord",
     "Inspection",
+    "IntrinsicFinding",
     "Invocation",
     "InvocationFinding",
     "InvocationReport",
@@ -57,6 +59,11 @@ __all__ = [
     "ServerCheckScaling",
     "ServerDescription",
     "ServerVerification",
+    "SwitchNote",
+    "SwitchResetToken",
+    "SwitchSlot",
+    "SwitchSlotModule",
+    "SwitchSummary",
     "TensorSummary",
     "TensorSummaryValues",
     "Tokenization",
@@ -184,6 +191,16 @@ class EditedAdapter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IntrinsicFinding:
+    """Part of `alora convert --json`."""
+
+    #: The kind of finding; it doesn't change between versions.
+    id: str
+    severity: Literal["info", "warning", "error"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertedAdapter:
     """Part of `alora convert --json`."""
 
@@ -192,6 +209,7 @@ class ConvertedAdapter:
     #: False for --dry-run.
     converted: bool
     result: Conversion
+    io_findings: tuple[IntrinsicFinding, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,10 +224,21 @@ class FailedAdapter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertedLibrary:
+    """Part of `alora convert --json`."""
+
+    directory: str
+    #: The names that clients ask for.
+    adapters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertedTree:
     """The adapters of a tree (--recursive), in the order of their paths."""
 
     adapters: tuple[ConvertedAdapter | FailedAdapter, ...]
+    #: The libraries that --index wrote, one for each base.
+    libraries: tuple[ConvertedLibrary, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +293,68 @@ class ModelSummary:
     expert_count: int
     vocabulary_size: int
     ties_embeddings: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchResetToken:
+    """The token that returns to the base."""
+
+    control_token: int
+    substitute_token: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchSlotModule:
+    """Part of `alora inspect --json`."""
+
+    module: Literal["query", "key", "value", "output", "gate", "up", "down"]
+    layers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchSlot:
+    """Part of `alora inspect --json`."""
+
+    slot: int
+    #: Null in a GGUF.
+    name: str | None
+    control_token: int
+    #: Null without a tokenizer.
+    control_text: str | None
+    substitute_token: int
+    substitute_text: str | None
+    #: The rank that the configuration gives the slot; null in a GGUF.
+    declared_rank: int | None
+    #: The rank that the weights have; null without weights.
+    rank: int | None
+    #: The modules that the slot changes.
+    modules: tuple[SwitchSlotModule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchNote:
+    """Part of `alora inspect --json`."""
+
+    code: Literal["control-token-outside-vocabulary", "substitute-outside-vocabulary", "substitute-is-control-token", "control-token-is-ordinary", "empty-slot", "other-rank", "repeated-name", "changed-base", "other-layer-count", "average"]
+    slots: tuple[int, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchSummary:
+    """Of a Granite Switch."""
+
+    #: Why the slots can't be read; nothing else is given then.
+    problem: str | None = None
+    form: Literal["checkpoint", "early-checkpoint", "gguf"] | None = None
+    #: The rank that every slot is padded to.
+    rank: int | None = None
+    #: How much more a control token is attended to than others.
+    gain: float | None = None
+    #: The token that returns to the base.
+    reset_token: SwitchResetToken | None = None
+    slots: tuple[SwitchSlot, ...] | None = None
+    notes: tuple[SwitchNote, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,6 +433,8 @@ class Inspection:
     kind: Literal["gguf", "safetensors", "peft", "mlx", "base", "npz"]
     adapter: AdapterSummary | None = None
     model: ModelSummary | None = None
+    #: Of a Granite Switch.
+    switch: SwitchSummary | None = None
     metadata: tuple[MetadataEntry, ...] | None = None
     tensor_count: int | None = None
     #: With --tensors or --values.
@@ -448,6 +541,8 @@ class InvocationReport:
     notes: tuple[InvocationReportNote, ...]
     #: With --prompt only.
     prompt: PromptActivation | None = None
+    #: What is wrong with the adapter's io.yaml.
+    io_findings: tuple[IntrinsicFinding, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -618,7 +713,7 @@ class RowComparison:
 class FindingFinding:
     """Part of `alora verify --json`."""
 
-    kind: Literal["invocation-token-outside-vocabulary", "activation-start-disagrees", "prompt-too-long", "logits-differ-before", "cache-differs-before", "reuse-differs", "foreign-cache-accepted", "no-prompt-activates", "adapter-changes-nothing", "no-golden-row-of-active-adapter", "bits-not-comparable", "golden-rows-unreadable", "golden-missed", "golden-file-changed", "recorded-bits-differ", "mistake-not-shown", "activation-not-shown", "baseline-file-changed", "baseline-prompts-changed", "baseline-bits-changed", "baseline-not-recorded"]
+    kind: Literal["invocation-token-outside-vocabulary", "activation-start-disagrees", "prompt-too-long", "logits-differ-before", "cache-differs-before", "state-differs-before", "reuse-differs", "foreign-cache-accepted", "no-prompt-activates", "adapter-changes-nothing", "no-golden-row-of-active-adapter", "bits-not-comparable", "golden-rows-unreadable", "golden-missed", "golden-file-changed", "recorded-bits-differ", "mistake-not-shown", "activation-not-shown", "baseline-file-changed", "baseline-prompts-changed", "baseline-bits-changed", "baseline-not-recorded"]
     token: int | None = None
     vocabulary_size: int | None = None
     golden: int | None = None
