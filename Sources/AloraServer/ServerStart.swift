@@ -44,7 +44,8 @@ extension ServerState {
   ///   - isContextIgnored: whether texts may go beyond the context that the model was made for.
   /// - Throws: errors of reading the model's end tokens; ``TokenizationError``.
   package init(
-    model: Model, pool: sending ThreadPool, encoder: ConversationEncoder, registry: AdapterRegistry, cacheByteLimit: Int,
+    model: Model, pool: sending ThreadPool, encoder: ConversationEncoder, registry: AdapterRegistry,
+    cacheByteLimit: Int,
     limits: ServingEngine.Limits, isContextIgnored: Bool, settings: ServerSettings
   ) throws {
     var limits = limits
