@@ -45,8 +45,7 @@ extension ServerState {
   /// - Throws: errors of reading the model's end tokens; ``TokenizationError``.
   package init(
     model: Model, pool: sending ThreadPool, encoder: ConversationEncoder, registry: AdapterRegistry,
-    cacheByteLimit: Int,
-    limits: ServingEngine.Limits, isContextIgnored: Bool, settings: ServerSettings
+    cacheByteLimit: Int, limits: ServingEngine.Limits, isContextIgnored: Bool, settings: ServerSettings
   ) throws {
     var limits = limits
     limits.tokenCount = model.cachedTokenCount(byteLimit: cacheByteLimit)
