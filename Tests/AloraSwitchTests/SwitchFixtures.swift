@@ -87,7 +87,7 @@ func writeWholeSwitch(to directory: String) throws {
 /// - Parameters:
 ///   - counts: of the heads of queries and keys.
 ///   - base: every factor of slot 0, which has to be 0.
-///   - hasWeights: whether the base's weights are there, too.
+///   - hasWeights: whether the base's weights exist, too.
 func writeSwitch(
   to path: String, counts: (query: UInt32, key: UInt32) = (4, 2), base: Float = 0, hasWeights: Bool = false
 ) throws {
