@@ -61,9 +61,7 @@ public final class LanguageModel {
   /// An Activated LoRA is active from the last occurrence of its invocation. The numbers are the same bits on every machine.
   /// - Throws: ``AloraError``, also if a token is outside the vocabulary.
   public func logits(of tokens: [Int], with adapter: LoadedAdapter? = nil) throws -> [[Float]] {
-    let start = adapter.flatMap {
-      ActivationRule.peft.start(in: tokens, invocation: $0.adapter.invocationTokens)
-    }
+    let start = adapter.flatMap { $0.adapter.activationStart(in: tokens) }
     let sequence = TokenSequence(
       model: model, adapter: adapter?.adapter, activationStart: start, declaredLength: tokens.count)
     let logits = try evaluator.evaluate([Work(sequence, tokens: tokens, logits: .all)])[0]

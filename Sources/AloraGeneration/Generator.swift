@@ -27,6 +27,9 @@ package struct GenerationRequest: Sendable {
     self.limit = limit
     activationStart = adapter.flatMap { $0.activationStart(in: tokens) }
   }
+
+  /// How long the text can get.
+  package var declaredLength: Int { tokens.count + limit }
 }
 
 extension GenerationRequest {
@@ -128,9 +131,7 @@ package final class Generator {
       }
     }
     for (index, request) in requests.enumerated() {
-      let held = cache.sequence(
-        beginning: request.tokens, atMost: max(0, request.tokens.count - 1), adapter: request.adapter,
-        activationStart: request.activationStart, declaredLength: request.tokens.count + request.limit)
+      let held = cache.sequence(for: request)
       // Where the requests after this one leave its text.
       held.sequence.snapshotPositions = Set(requests[(index + 1)...].map { request.sharedCount(with: $0) })
       texts.append((held, Sampler(request.sampling, seed: request.seed, schema: request.schema)))

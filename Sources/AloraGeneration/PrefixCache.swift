@@ -94,12 +94,18 @@ package final class PrefixCache {
     return CachedSequence(sequence, cache: self, path: Array(match.path.dropFirst()))
   }
 
-  /// How many tokens ``sequence(beginning:atMost:adapter:activationStart:declaredLength:)`` would find. It changes nothing.
-  package func reusableCount(
-    of tokens: [Int], atMost limit: Int, adapter: Adapter? = nil, activationStart: Int? = nil, declaredLength: Int
-  ) -> Int {
-    let start = adapter == nil ? nil : activationStart.map { max(0, $0) }
-    return match(tokens, atMost: limit, adapter, start, declaredLength).count
+  /// A sequence that starts with what is cached of a request's prompt. The last token is always computed, for its logits.
+  package func sequence(for request: GenerationRequest) -> CachedSequence {
+    sequence(
+      beginning: request.tokens, atMost: max(0, request.tokens.count - 1), adapter: request.adapter,
+      activationStart: request.activationStart, declaredLength: request.declaredLength)
+  }
+
+  /// How many tokens ``sequence(for:)`` would find now. It isn't counted as a use of them.
+  package func reusableCount(for request: GenerationRequest) -> Int {
+    let start = request.adapter == nil ? nil : request.activationStart.map { max(0, $0) }
+    let limit = max(0, request.tokens.count - 1)
+    return match(request.tokens, atMost: limit, request.adapter, start, request.declaredLength).count
   }
 
   /// What the cache has of a text.

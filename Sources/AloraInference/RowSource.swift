@@ -26,8 +26,8 @@ struct RowSource: Sendable {
   var form = Form.rows
   /// The scales of weights in floats of eight bits; nil if they have none.
   var scales: WeightScales?
-  /// Which of the tensor's rows, counted from the start of `rows`, are read; nil: all of them, in order. Such a
-  /// source has no permutation.
+  /// Which of the tensor's rows, counted from the start of `rows`, are read; nil: all of them, in order. There
+  /// can't be a permutation, too.
   var order: ElementOrder?
   /// The order of the columns, which are floats then; nil: as in the file.
   var columns: ElementOrder?

@@ -128,12 +128,7 @@ struct UpdateReader {
     // Whole blocks of every type: none has more than 256 elements, and all are powers of two.
     while first < tensor.shape.elementCount {
       let count = min(chunkElementCount, tensor.shape.elementCount - first)
-      guard let start = tensor.dtype.byteCount(elementCount: first),
-        let byteCount = tensor.dtype.byteCount(elementCount: count)
-      else { break }
-      let offset = tensor.byteRange.lowerBound + start
-      ElementConversion.widen(
-        try file.read(offset..<(offset + byteCount)), tensor.dtype, count: count, into: &chunk)
+      try ElementConversion.widen(tensor, first..<(first + count), in: file, into: &chunk)
       guard ElementConversion.largestMagnitude(chunk).isFinite else {
         throw AdapterError.notFinite(file.path, tensor: tensor.name)
       }

@@ -134,23 +134,15 @@ extension MergePlan {
     var rounded: [UInt8] = []
     var fit = UpdateFit.Sums()
     var merger = TensorMerger(path: model.path)
-    func elements(_ tensor: TensorDescription, _ file: MappedFile, _ count: Int, _ values: inout [Float]) throws {
-      guard let start = tensor.dtype.byteCount(elementCount: first),
-        let byteCount = tensor.dtype.byteCount(elementCount: count)
-      else { return }
-      let offset = tensor.byteRange.lowerBound + start
-      ElementConversion.widen(
-        try file.read(offset..<(offset + byteCount)), tensor.dtype, count: count, into: &values)
-    }
     try merger.merge(tensor, in: file, updates, to: .f32) { bytes in
       let count = bytes.count / 4
       ElementConversion.widen(bytes, .f32, count: count, into: &sums)
-      try elements(found, merged, count, &values)
+      try ElementConversion.widen(found, first..<(first + count), in: merged, into: &values)
       let squares = RowArithmetic.squares(sums, values)
       difference += squares.difference
       size += squares.size
       if !updates.isEmpty {
-        try elements(tensor, file, count, &base)
+        try ElementConversion.widen(tensor, first..<(first + count), in: file, into: &base)
         expected = sums
         if ElementConversion.canNarrow(found.dtype), found.dtype != .f32 {
           if ElementConversion.narrow(sums, to: found.dtype, into: &rounded, division: division) {

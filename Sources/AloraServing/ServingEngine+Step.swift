@@ -31,7 +31,7 @@ extension ServingEngine {
     }
 
     var tokens: [Int] { request.generation.tokens }
-    var declaredLength: Int { tokens.count + request.generation.limit }
+    var declaredLength: Int { request.generation.declaredLength }
     /// How many of the prompt's tokens are still to be computed.
     var missingCount: Int { tokens.count - (held?.sequence.tokens.count ?? 0) }
   }
@@ -91,13 +91,10 @@ extension ServingEngine {
         later.append(entry)
         continue
       }
-      let generation = entry.request.generation
-      let held = cache.sequence(
-        beginning: generation.tokens, atMost: max(0, generation.tokens.count - 1), adapter: generation.adapter,
-        activationStart: generation.activationStart, declaredLength: entry.declaredLength)
+      let held = cache.sequence(for: entry.request.generation)
       entry.held = held
       entry.started = MonotonicClock.seconds
-      statistics.promptTokenCount += generation.tokens.count
+      statistics.promptTokenCount += entry.tokens.count
       statistics.reusedTokenCount += held.reusedCount
       entry.continuation.yield(
         .began(reusedCount: held.reusedCount, queueSeconds: entry.started - entry.submitted))
@@ -119,16 +116,8 @@ extension ServingEngine {
       }
       // The cache gets a prompt when all of it is computed.
       guard other.missingCount + 32 < shared else { return false }
-      return other.missingCount + 32 < shared - reusableCount(entry)
+      return other.missingCount + 32 < shared - cache.reusableCount(for: entry.request.generation)
     }
-  }
-
-  /// How many of a prompt's tokens are in the cache.
-  private func reusableCount(_ entry: Entry) -> Int {
-    let generation = entry.request.generation
-    return cache.reusableCount(
-      of: generation.tokens, atMost: max(0, generation.tokens.count - 1), adapter: generation.adapter,
-      activationStart: generation.activationStart, declaredLength: entry.declaredLength)
   }
 
   /// Which prompts are computed in this pass, and how many tokens of each.

@@ -1,3 +1,4 @@
+package import AloraSystem
 internal import CAloraKernels
 
 /// Elements of a type, as f32 and back. Widening is exact (but for F64, which rounds); narrowing rounds once, to nearest
@@ -58,6 +59,21 @@ package enum ElementConversion {
       unsafe body(UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
       written = count
     }
+  }
+
+  /// Reads elements of a tensor, counted from its first, and widens them to f32.
+  ///
+  /// - Parameter values: becomes as long as the range.
+  /// - Throws: ``FileError`` `changed` if the file has become shorter.
+  /// - Precondition: ``canWiden(_:)``, and the range is whole blocks of the tensor.
+  package static func widen(
+    _ tensor: TensorDescription, _ range: Range<Int>, in file: MappedFile, into values: inout [Float]
+  ) throws(FileError) {
+    guard let start = tensor.dtype.byteCount(elementCount: range.lowerBound),
+      let end = tensor.dtype.byteCount(elementCount: range.upperBound), end <= tensor.byteRange.count
+    else { preconditionFailure("parts of blocks, or elements outside of the tensor") }
+    let first = tensor.byteRange.lowerBound
+    widen(try file.read((first + start)..<(first + end)), tensor.dtype, count: range.count, into: &values)
   }
 
   /// As ``widen(_:_:count:into:)``, for block formats and floats of eight bits.

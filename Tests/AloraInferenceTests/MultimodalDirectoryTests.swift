@@ -41,7 +41,7 @@ import Testing
     let pool = ThreadPool(threadCount: 2)
     try withTemporaryDirectory { directory in
       let text = String(decoding: try readFile(fixture.base + "/config.json"), as: UTF8.self)
-      // Its router always normalizes, and it has no windows.
+      // Qwen 3-VL always normalizes the router's weights and never limits attention to a window.
       let inner = text.replacing(#/"architectures": \[[^\]]*\],/#, with: "")
         .replacing("\"norm_topk_prob\": false", with: "\"norm_topk_prob\": true")
         .replacing("\"use_sliding_window\": true", with: "\"use_sliding_window\": false")

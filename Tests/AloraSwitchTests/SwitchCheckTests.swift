@@ -96,9 +96,7 @@ import Testing
     try withTemporaryDirectory { directory in
       let path = "\(directory)/model"
       try FileManager.default.copyItem(atPath: testData("switch/composed"), toPath: path)
-      let text = String(decoding: try readFile("\(path)/config.json"), as: UTF8.self)
-      try #require(text.contains(old))
-      try writeFile(Array(text.replacing(old, with: new).utf8), to: "\(path)/config.json")
+      try replace(old, with: new, inConfigurationOf: path)
       let error = #expect(throws: SwitchError.self) { try SwitchModel(path: path) }
       #expect(error?.code == code)
     }

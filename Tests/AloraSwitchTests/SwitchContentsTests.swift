@@ -69,9 +69,7 @@ import Testing
     try withTemporaryDirectory { directory in
       let path = "\(directory)/model"
       try FileManager.default.copyItem(atPath: testData("switch/composed"), toPath: path)
-      let text = String(decoding: try readFile("\(path)/config.json"), as: UTF8.self)
-      try #require(text.contains(old))
-      try writeFile(Array(text.replacing(old, with: new).utf8), to: "\(path)/config.json")
+      try replace(old, with: new, inConfigurationOf: path)
       #expect(try contents(path).findings == findings)
     }
   }
@@ -141,7 +139,7 @@ import Testing
       #expect(try !difference(path, "\(directory)/x").entries.contains { $0.name.contains("o_proj") })
       let gguf = "\(directory)/x.gguf"
       try writeSwitch(to: gguf)
-      // A GGUF has no names.
+      // A GGUF doesn't name its slots.
       #expect(
         try difference(gguf, "\(directory)/x").entries.map(\.name) == ["slot.2.0.output.lora_a", "slot.3.0.output"])
     }

@@ -117,9 +117,7 @@ import Testing
     try withTemporaryDirectory { directory in
       let path = "\(directory)/model"
       try writeWholeSwitch(to: path)
-      let text = String(decoding: try readFile("\(path)/config.json"), as: UTF8.self)
-      try #require(text.contains(old))
-      try writeFile(Array(text.replacing(old, with: new).utf8), to: "\(path)/config.json")
+      try replace(old, with: new, inConfigurationOf: path)
       let error = #expect(throws: SwitchError.self) { try ModelWithAdapters(path: path) }
       #expect(error?.code == code)
     }

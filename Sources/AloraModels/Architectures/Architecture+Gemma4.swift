@@ -34,9 +34,7 @@ extension Architecture {
       h.feedForwardSize = try reader.integer("moe_intermediate_size")
       h.expertCount = try reader.integer("num_experts")
       h.expertsPerToken = try reader.integer("top_k_experts")
-      guard h.expertsPerToken <= h.expertCount else {
-        throw reader.json.error(.outOfRange, "\(h.expertsPerToken) of \(h.expertCount) experts can't be chosen")
-      }
+      try h.checkExperts(reader)
     },
     configureByGGUF: { reader, h in
       if h.expertCount > 0 { h.sharedFeedForwardSize = try reader.stated("feed_forward_length") }

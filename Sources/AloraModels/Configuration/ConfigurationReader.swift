@@ -142,9 +142,7 @@ extension Hyperparameters {
     }
     expertCount = try integer(experts.countNames, default: experts.count)
     expertsPerToken = try integer(experts.perTokenNames, default: experts.perToken)
-    guard expertCount > 0, (1...expertCount).contains(expertsPerToken) else {
-      throw reader.json.error(.outOfRange, "\(expertsPerToken) of \(expertCount) experts can't be chosen")
-    }
+    try checkExperts(reader)
     let dense = feedForwardSize
     if let width = experts.feedForwardSize {
       feedForwardSize = max(1, try reader.integer("moe_intermediate_size", default: width))
@@ -184,6 +182,13 @@ extension Hyperparameters {
   mutating func interleave(_ sparse: Set<Int>, dense: Int) {
     setDense(Set((0..<layerCount).filter { !sparse.contains($0) }), width: dense)
     sharedFeedForwardSize = feedForwardSize
+  }
+
+  /// - Throws: ``JSONError`` `outOfRange` if a token can't choose as many experts as stated.
+  func checkExperts(_ reader: ConfigurationReader) throws {
+    guard expertCount > 0, (1...expertCount).contains(expertsPerToken) else {
+      throw reader.json.error(.outOfRange, "\(expertsPerToken) of \(expertCount) experts can't be chosen")
+    }
   }
 
   mutating func setDense(_ layers: Set<Int>, width: Int) {

@@ -79,7 +79,7 @@ package struct GoldenRecorder {
   ) throws -> Case {
     let tokens = prompt.tokens
     let vocabularySize = verification.model.vocabularySize
-    let start = ActivationRule.peft.start(in: tokens, invocation: adapter.invocationTokens)
+    let start = adapter.activationStart(in: tokens)
     // An invocation at the very end adapts only generated tokens, no row here.
     let positions = selection.positions(tokenCount: tokens.count, start: start)
     let (floatCount, isOver) = positions.count.multipliedReportingOverflow(by: 2 * vocabularySize)

@@ -28,7 +28,7 @@ extension Verification {
     triesFirstToken: Bool, _ meter: ProgressMeter
   ) throws -> Examination {
     let tokens = prompt.tokens
-    let start = ActivationRule.peft.start(in: tokens, invocation: adapter.invocationTokens)
+    let start = adapter.activationStart(in: tokens)
     let last = tokens.count - 1
     guard tokens.count <= evaluator.positionLimit else {
       meter.add(2 * tokens.count)

@@ -73,7 +73,7 @@ extension Verification {
     guard adapter.isActivated else { return [] }
     let able = prompts.indices.filter { index in
       let tokens = prompts[index].tokens
-      let start = ActivationRule.peft.start(in: tokens, invocation: adapter.invocationTokens) ?? 0
+      let start = adapter.activationStart(in: tokens) ?? 0
       return start > 1 && start < tokens.count && tokens.count <= evaluator.positionLimit
         && !comparedPositions(tokens, golden?.cases[index]).isEmpty
     }
@@ -90,7 +90,7 @@ extension Verification {
   /// - Throws: ``InferenceError``, ``FileError``.
   func tryFirstToken(_ prompt: NamedPrompt, _ golden: GoldenFile.Case?, _ findings: inout Findings) throws {
     let tokens = prompt.tokens
-    guard let start = ActivationRule.peft.start(in: tokens, invocation: adapter.invocationTokens) else { return }
+    guard let start = adapter.activationStart(in: tokens) else { return }
     let sequences = [start, 0].map {
       TokenSequence(model: model, adapter: adapter, activationStart: $0, declaredLength: tokens.count)
     }

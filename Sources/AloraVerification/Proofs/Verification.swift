@@ -78,7 +78,7 @@ package struct Verification {
         .structure, .invocationTokenOutsideVocabulary(token: token, vocabularySize: model.vocabularySize))
     }
     for item in golden?.cases ?? [] {
-      let start = ActivationRule.peft.start(in: item.tokens, invocation: adapter.invocationTokens)
+      let start = adapter.activationStart(in: item.tokens)
       if let expected = item.activationStart, expected != start ?? -1 {
         findings.fail(
           .structure, .activationStartDisagrees(golden: expected < 0 ? nil : expected, adapter: start),
