@@ -17,7 +17,8 @@
 #define TOKEN_PANELS 1
 #define TOKEN_VECTORS 2
 #define SCAN_VECTORS 2
-#define FEW_TOKENS 8
+#define FEW_GROUP 4
+#define TWO_GROUPS_PAY(type, tokens) ((tokens) >= 7 && (type) != ALORA_TYPE_Q5_K)
 #define FEW_TOKENS_VECTORS 1
 
 typedef struct { __m256 a, b; } v16f;

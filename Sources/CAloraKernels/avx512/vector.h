@@ -17,7 +17,8 @@
 #define TOKEN_PANELS 2
 #define TOKEN_VECTORS 2
 #define SCAN_VECTORS 4
-#define FEW_TOKENS 4
+#define FEW_GROUP 8
+#define TWO_GROUPS_PAY(type, tokens) ((type) == ALORA_TYPE_F16 || (type) == ALORA_TYPE_BF16)
 #define FEW_TOKENS_VECTORS 2
 
 static const float nibble_values[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};

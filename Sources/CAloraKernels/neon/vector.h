@@ -17,7 +17,8 @@
 #define TOKEN_PANELS 1
 #define TOKEN_VECTORS 1
 #define SCAN_VECTORS 2
-#define FEW_TOKENS 4
+#define FEW_GROUP 4
+#define TWO_GROUPS_PAY(type, tokens) 0
 #define FEW_TOKENS_VECTORS 1
 
 typedef float32x4x4_t v16f;

@@ -16,8 +16,9 @@
 #define TOKEN_PANELS 1   // panels of 32 rows together when there is one token
 #define TOKEN_VECTORS 1  // vectors of one panel together when there is one token
 #define SCAN_VECTORS 1   // vectors of a head's channels together in a scan
-#define FEW_TOKENS 1     // most tokens for which weights aren't stored in a strip: 1, or 4, or 8 in groups of four;
-                         // FEW_TOKENS_VECTORS: vectors of one panel together then
+#define FEW_GROUP 1      // most tokens that are multiplied together without a strip of weights: 1, 4 or 8;
+                         // TWO_GROUPS_PAY: whether two such groups are faster than a strip, for a type and more tokens than one has;
+                         // FEW_TOKENS_VECTORS: vectors of one panel together in a group
 
 typedef struct { float lane[16]; } v16f;
 typedef v16f v16f_part;  // what one register holds

@@ -117,7 +117,7 @@ NAMED(one_token_panels)
 #else
 #define one_token_panels one_token
 #endif
-#if FEW_TOKENS > 1
+#if FEW_GROUP > 1
 #define DEFINE_two_tokens(type) FEW_TOKENS_PRODUCT(two_tokens, type, 2, 1, FEW_TOKENS_VECTORS)
 #define CASE_two_tokens(type) case ALORA_TYPE_##type: return two_tokens_##type;
 #define DEFINE_three_tokens(type) FEW_TOKENS_PRODUCT(three_tokens, type, 3, 1, FEW_TOKENS_VECTORS)
@@ -127,26 +127,47 @@ NAMED(one_token_panels)
 NAMED(two_tokens)
 NAMED(three_tokens)
 NAMED(four_tokens)
+#if FEW_GROUP > 4
+#define DEFINE_five_tokens(type) FEW_TOKENS_PRODUCT(five_tokens, type, 5, 1, FEW_TOKENS_VECTORS)
+#define CASE_five_tokens(type) case ALORA_TYPE_##type: return five_tokens_##type;
+#define DEFINE_six_tokens(type) FEW_TOKENS_PRODUCT(six_tokens, type, 6, 1, FEW_TOKENS_VECTORS)
+#define CASE_six_tokens(type) case ALORA_TYPE_##type: return six_tokens_##type;
+#define DEFINE_seven_tokens(type) FEW_TOKENS_PRODUCT(seven_tokens, type, 7, 1, FEW_TOKENS_VECTORS)
+#define CASE_seven_tokens(type) case ALORA_TYPE_##type: return seven_tokens_##type;
+#define DEFINE_eight_tokens(type) FEW_TOKENS_PRODUCT(eight_tokens, type, 8, 1, FEW_TOKENS_VECTORS)
+#define CASE_eight_tokens(type) case ALORA_TYPE_##type: return eight_tokens_##type;
+NAMED(five_tokens)
+NAMED(six_tokens)
+NAMED(seven_tokens)
+NAMED(eight_tokens)
+#endif
 
-// Whether that is faster than a strip. Five or six tokens would be two small groups, and F32 needs no strip.
-// To widen Q5_K twice, for two groups of four, takes longer than its strip.
+// Whether that is faster than a strip, which F32 doesn't need. A second group widens the weights again.
 INLINE int takes_few(alora_type type, size_t tokens) {
-  const size_t most = type == ALORA_TYPE_Q5_K && FEW_TOKENS > 4 ? 4 : FEW_TOKENS;
-  return tokens > 1 && tokens <= most && (tokens <= 4 || tokens >= 7) && type != ALORA_TYPE_F32 && one_token(type);
+  if (tokens < 2 || tokens > 2 * FEW_GROUP || type == ALORA_TYPE_F32 || !one_token(type)) return 0;
+  return tokens <= FEW_GROUP || TWO_GROUPS_PAY(type, tokens);
 }
 
-// A few tokens, in groups of at most four: a panel's weights are widened for each group, but never stored.
+// A few tokens, in groups: a panel's weights are widened for each group, but never stored.
 TARGET static void panels_times_few(alora_type type, const uint8_t *panels, size_t panel_bytes, size_t rows_here, size_t columns,
-                                    const float *restrict x, size_t tokens, float *restrict y, size_t y_stride) {
-  few_tokens_product *const products[4] = {one_token(type), two_tokens(type), three_tokens(type), four_tokens(type)};
-  const size_t groups = (tokens + 3) / 4;
+                                    const float *restrict x, tile_range range, float *restrict y, size_t y_stride) {
+  few_tokens_product *const products[] = {one_token(type),  two_tokens(type), three_tokens(type), four_tokens(type),
+#if FEW_GROUP > 4
+                                          five_tokens(type), six_tokens(type), seven_tokens(type), eight_tokens(type)
+#endif
+  };
+  const size_t tiles = alora_tile_count(range.tokens);
   for (size_t row = 0; row < rows_here; row += 32)
-    for (size_t g = 0; g < groups; g++) {
-      _Alignas(64) float sums[4 * 32];
-      const size_t first = g * tokens / groups, count = (g + 1) * tokens / groups - first;
-      products[count - 1](panels + row / 32 * panel_bytes, panel_bytes, columns, x + first, tokens, sums);
-      for (size_t i = 0; i < count; i++)
-        memcpy(y + (first + i) * y_stride + row, sums + 32 * i, 4 * (rows_here - row < 32 ? rows_here - row : 32));
+    for (size_t tile = range.first; tile < range.end; tile++) {
+      const size_t start = alora_tile_start(tile, tiles, range.tokens);
+      const size_t tokens = alora_tile_start(tile + 1, tiles, range.tokens) - start, groups = (tokens + FEW_GROUP - 1) / FEW_GROUP;
+      for (size_t g = 0; g < groups; g++) {
+        _Alignas(64) float sums[FEW_GROUP * 32];
+        const size_t first = g * tokens / groups, count = (g + 1) * tokens / groups - first;
+        products[count - 1](panels + row / 32 * panel_bytes, panel_bytes, columns, x + start * columns + first, tokens, sums);
+        for (size_t i = 0; i < count; i++)
+          memcpy(y + (start + first + i) * y_stride + row, sums + 32 * i, 4 * (rows_here - row < 32 ? rows_here - row : 32));
+      }
     }
 }
 #endif
@@ -166,16 +187,16 @@ TARGET void KERNEL(alora_matmul)(alora_type type, const void *restrict weights, 
   const size_t panel_bytes = alora_panel_byte_count(type, columns), end = first_panel + panel_count;
   const uint8_t *panels = weights;
   if (token_count == 0 || tile_count == 0) return;
-#if FEW_TOKENS > 1
+  const tile_range range = {.first = first_tile, .end = first_tile + tile_count, .tokens = token_count};
+#if FEW_GROUP > 1
   if (takes_few(type, token_count)) {
     const size_t rows_end = 32 * end < rows ? 32 * end : rows;
-    panels_times_few(type, panels + first_panel * panel_bytes, panel_bytes, rows_end - 32 * first_panel, columns, x, token_count,
+    panels_times_few(type, panels + first_panel * panel_bytes, panel_bytes, rows_end - 32 * first_panel, columns, x, range,
                      y + 32 * first_panel, y_stride);
     return;
   }
 #endif
   if (token_count > 1) {
-    const tile_range range = {.first = first_tile, .end = first_tile + tile_count, .tokens = token_count};
     for (size_t p = first_panel; p < end; p += GROUP_PANELS) {
       const size_t last = p + GROUP_PANELS < end ? p + GROUP_PANELS : end, rows_end = 32 * last < rows ? 32 * last : rows;
       panels_times_tiles(type, panels + p * panel_bytes, panel_bytes, rows_end - 32 * p, columns, x, range, y + 32 * p, y_stride);

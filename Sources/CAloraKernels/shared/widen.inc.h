@@ -16,7 +16,7 @@ typedef struct columns_target {
 
 INLINE void emit(const columns_target t, int v, size_t h, size_t column, v16f value) {
   if (!t.tokens) v_store(t.to + 32 * column + 16 * (h + (size_t)v), value);
-  _Pragma("GCC unroll 4") for (size_t i = 0; i < (size_t)t.tokens; i++) {
+  _Pragma("GCC unroll 8") for (size_t i = 0; i < (size_t)t.tokens; i++) {
     v16f *sum = t.sums + i * t.sums_row + v;
     *sum = v_fma(v_set(t.x[column * t.tile + i]), value, *sum);
   }
