@@ -87,6 +87,8 @@ INLINE v16f i_high_byte(v16i a, int b) { return i_to_float(i_byte(a, b, 3)); }
 INLINE v16i i_low_halves(v16i a, int n) { return i_and(n % 8 ? i_right(a, 4) : a, i_set(0x0f0f0f0fu)); }
 INLINE v16f i_nibble(v16i a, int n) { return i_to_float(i_byte(i_low_halves(a, n), n / 8, 0)); }
 INLINE v16f i_nibble_minus_8(v16i a, int n) { return i_high_byte(i_bytes_minus(i_low_halves(a, n), 8), n / 8); }
+#define i_nibble_at(place, a, n) i_nibble(a, n)
+#define i_nibble_minus_8_at(place, a, n) i_nibble_minus_8(a, n)
 INLINE v16f v_load_f16(const void *p) {
   return (v16f){_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)), _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p + 1))};
 }

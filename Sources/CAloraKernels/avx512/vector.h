@@ -59,6 +59,12 @@ INLINE v16i i_right_signed(v16i a, int n) { return _mm512_srav_epi32(a, _mm512_s
 INLINE v16f i_lookup(v16i a, const float *table) { return _mm512_permutexvar_ps(a, _mm512_loadu_ps(table)); }
 INLINE v16f i_nibble(v16i a, int n) { return i_lookup(_mm512_srli_epi32(a, (unsigned)n), nibble_values); }
 INLINE v16f i_nibble_minus_8(v16i a, int n) { return i_lookup(_mm512_srli_epi32(a, (unsigned)n), nibble_values_minus_8); }
+// A lookup takes the lowest four bits of a lane, so a byte's low nibble needs no shift if the vector is loaded from that byte on.
+INLINE v16f i_lookup_at(const uint8_t *place, v16i a, int n, const float *table) {
+  return i_lookup(n % 8 == 0 ? i_load(place + n / 8) : _mm512_srli_epi32(a, (unsigned)n), table);
+}
+#define i_nibble_at(place, a, n) i_lookup_at(place, a, n, nibble_values)
+#define i_nibble_minus_8_at(place, a, n) i_lookup_at(place, a, n, nibble_values_minus_8)
 INLINE v16f i_high_byte(v16i a, int b) {
   const int zero = (int)0x80808080u;  // a shuffle's byte with its top bit set gives 0
   return _mm512_cvtepi32_ps(_mm512_shuffle_epi8(a, _mm512_set4_epi32(

@@ -59,6 +59,8 @@ INLINE v16f i_lookup(v16i a, const float *table) { v16f r; EACH_LANE r.lane[l] =
 // Bits n ..< n + 4, as a number or less 8.
 INLINE v16f i_nibble(v16i a, int n) { return i_to_float(i_and(i_right(a, n), i_set(15))); }
 INLINE v16f i_nibble_minus_8(v16i a, int n) { return i_to_float(i_sub(i_and(i_right(a, n), i_set(15)), i_set(8))); }
+#define i_nibble_at(place, a, n) i_nibble(a, n)
+#define i_nibble_minus_8_at(place, a, n) i_nibble_minus_8(a, n)
 // 2^24 times byte b, which is signed.
 INLINE v16f i_high_byte(v16i a, int b) { return i_to_float(i_and(i_left(a, 24 - 8 * b), i_set(0xff000000u))); }
 // x less in each byte. No byte borrows from the next: x and the bytes are below 64, and 128 is added and taken away.

@@ -27,7 +27,8 @@ INLINE void emit(const columns_target t, int v, size_t h, size_t column, v16f va
 // A field of a block, for the rows of vector v.   W, H: the format's counts of words and halves
 #define PLACE(v) (block + ((h + (size_t)(v)) / 2) * step)
 #define ROWS(v) ((h + (size_t)(v)) % 2)
-#define WORD(i, v) i_load(PLACE(v) + 128 * (size_t)(i) + 64 * ROWS(v))
+#define WORD_PLACE(i, v) (PLACE(v) + 128 * (size_t)(i) + 64 * ROWS(v))
+#define WORD(i, v) i_load(WORD_PLACE(i, v))
 #define HALF_FIELD(W, i, v) (PLACE(v) + 128 * (size_t)(W) + 64 * (size_t)(i) + 32 * ROWS(v))
 #define BYTE_FIELD(W, H, v) (PLACE(v) + 128 * (size_t)(W) + 64 * (size_t)(H) + 16 * ROWS(v))
 #define EMIT(column, value) EACH emit(t, v, h, (size_t)(column), value)
@@ -54,14 +55,14 @@ INLINE v16f negative(v16f x) { return v_sub(v_set(-0.0f), x); }
 INLINE void widen_q4_0(WIDENS) {
   v16f d[MOST_VECTORS];
   EACH d[v] = v_mul(v_load_f16(HALF_FIELD(4, 0, v)), v_set(NIBBLE_MINUS_8_UNIT));
-  EMIT_NIBBLES(0, v_mul(d[v], i_nibble_minus_8(w[v], bit)));
+  EMIT_NIBBLES(0, v_mul(d[v], i_nibble_minus_8_at(WORD_PLACE(i, v), w[v], bit)));
 }
 
 INLINE void widen_q4_1(WIDENS) {
   v16f d[MOST_VECTORS], m[MOST_VECTORS];
   EACH d[v] = v_load_f16(HALF_FIELD(4, 0, v));
   EACH m[v] = v_load_f16(HALF_FIELD(4, 1, v));
-  EMIT_NIBBLES(0, v_fma(d[v], i_nibble(w[v], bit), m[v]));
+  EMIT_NIBBLES(0, v_fma(d[v], i_nibble_at(WORD_PLACE(i, v), w[v], bit), m[v]));
 }
 
 // A byte stands for 2^24 times its value, so the scale is divided by that: exact, as f16 and small integers are far from
@@ -187,13 +188,18 @@ INLINE void k_scales(v16i a, v16i b, v16i c, int j, v16f d, v16f minus, v16f *sc
   EACH k_scales(WORD(0, v), WORD(1, v), WORD(2, v), j, v_load_f16(HALF_FIELD(W, 0, v)),            \
                 negative(v_load_f16(HALF_FIELD(W, 1, v))), &scale[v], &offset[v])
 
-INLINE void widen_q4_k(WIDENS, int j) {
+INLINE void widen_q4_k_half(WIDENS, int j, const int high) {
   K_SCALES(35);
   UNROLL for (int i = 0; i < 8; i++) {
     v16i w[MOST_VECTORS];
-    EACH w[v] = i_right(WORD(3 + 8 * (j / 2) + i, v), 4 * (j % 2));
-    UNROLL for (int b = 0; b < 4; b++) EMIT(4 * i + b, v_fma(scale[v], i_nibble(w[v], 8 * b), offset[v]));
+    EACH w[v] = WORD(3 + 8 * (j / 2) + i, v);
+    UNROLL for (int b = 0; b < 4; b++)
+      EMIT(4 * i + b, v_fma(scale[v], i_nibble_at(WORD_PLACE(3 + 8 * (j / 2) + i, v), w[v], 8 * b + 4 * high), offset[v]));
   }
+}
+INLINE void widen_q4_k(WIDENS, int j) {
+  if (j % 2) widen_q4_k_half(block, step, h, vectors, t, j, 1);
+  else widen_q4_k_half(block, step, h, vectors, t, j, 0);
 }
 
 INLINE void widen_q5_k(WIDENS, int j) {
