@@ -30,7 +30,7 @@ struct FactorEncoder {
   }
 
   mutating func read(_ file: MappedFile, at offset: Int, byteCount: Int) throws {
-    source = try file.read(offset..<(offset + byteCount))
+    try file.read(offset..<(offset + byteCount), into: &source)
   }
 
   /// Makes `bytes` the current chunk, and returns an old buffer for the next one.
@@ -39,18 +39,22 @@ struct FactorEncoder {
   mutating func permuteRows(_ permutation: RowPermutation, rowByteCount: Int, rowCount: Int) {
     let byteCount = rowByteCount * rowCount
     precondition(byteCount <= source.count, "more rows than were read")
+    reordered.removeAll(keepingCapacity: true)
     // Safe: a permutation's source rows are rows, both buffers hold `rowCount` of them, and each row is written.
-    source = unsafe source.withUnsafeBytes { from in
-      unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { to, written in
-        guard let from = from.baseAddress, let to = UnsafeMutableRawPointer(to.baseAddress) else { return }
-        for row in 0..<rowCount {
-          let sourceRow = permutation.sourceRow(of: row)
-          precondition(sourceRow >= 0 && sourceRow < rowCount, "a row from outside the chunk")
-          unsafe (to + row * rowByteCount).copyMemory(from: from + sourceRow * rowByteCount, byteCount: rowByteCount)
+    unsafe source.withUnsafeBytes { from in
+      reordered.append(addingCapacity: byteCount) { output in
+        unsafe output.withUnsafeMutableBufferPointer { to, written in
+          guard let from = from.baseAddress, let to = UnsafeMutableRawPointer(to.baseAddress) else { return }
+          for row in 0..<rowCount {
+            let sourceRow = permutation.sourceRow(of: row)
+            precondition(sourceRow >= 0 && sourceRow < rowCount, "a row from outside the chunk")
+            unsafe (to + row * rowByteCount).copyMemory(from: from + sourceRow * rowByteCount, byteCount: rowByteCount)
+          }
+          written = byteCount
         }
-        written = byteCount
       }
     }
+    swap(&source, &reordered)
   }
 
   /// Fills the buffer with the transpose of a run of columns.

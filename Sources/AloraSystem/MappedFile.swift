@@ -106,18 +106,25 @@
   ///
   /// - Throws: as ``read(at:into:)``. `range` must lie within the file: a caller's duty, which bounds the allocation.
   public func read(_ range: Range<Int>) throws(FileError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    try read(range, into: &bytes)
+    return bytes
+  }
+
+  /// Replaces the elements of `bytes` by the bytes of `range`, in the array's memory if there is enough of it.
+  ///
+  /// - Throws: as ``read(_:)``; then the array is empty.
+  package func read(_ range: Range<Int>, into bytes: inout [UInt8]) throws(FileError) {
     precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "range outside the file")
-    var failure: FileError?
+    bytes.removeAll(keepingCapacity: true)
     // Safe: a read fills the whole buffer, or throws; then no byte of it counts as one of the array's.
-    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
-      var span = unsafe UnsafeMutableRawBufferPointer(buffer).mutableBytes
-      do throws(FileError) {
+    try bytes.append(addingCapacity: range.count) { (output) throws(FileError) in
+      try unsafe output.withUnsafeMutableBufferPointer { (buffer, count) throws(FileError) in
+        var span = unsafe UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<range.count]).mutableBytes
         try read(at: range.lowerBound, into: &span)
         count = range.count
-      } catch { failure = error }
+      }
     }
-    if let failure { throw failure }
-    return bytes
   }
 
   /// True if both are the same file, even under different names.

@@ -50,14 +50,17 @@ package enum ElementConversion {
     }
   }
 
-  /// Makes an array `count` elements long and has `body` write all of them. Nothing is set to 0 first.
+  /// Makes an array `count` elements long and has `body` write all of them. Nothing is set to 0 first, and the array's memory is
+  /// used again if there is enough of it.
   static func fill<Element: BitwiseCopyable>(
     _ values: inout [Element], count: Int, _ body: (UnsafeMutableBufferPointer<Element>) -> Void
   ) {
-    guard values.count != count else { return unsafe values.withUnsafeMutableBufferPointer { unsafe body($0) } }
-    values = unsafe [Element](unsafeUninitializedCapacity: count) { buffer, written in
-      unsafe body(UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
-      written = count
+    values.removeAll(keepingCapacity: true)
+    values.append(addingCapacity: count) { span in
+      unsafe span.withUnsafeMutableBufferPointer { buffer, written in
+        unsafe body(UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+        written = count
+      }
     }
   }
 

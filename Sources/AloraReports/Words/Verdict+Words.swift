@@ -42,7 +42,7 @@ extension Verdict {
         : "not applicable: no row of this ordinary LoRA is compared"
     }
     return
-      "the smallest known mistake (\(least.mistake.name)) would change logits by \(Figure(least.effect)) (relative)"
+      "the smallest known mistake (\(least.mistake.name)) would change logits by at least \(Figure(least.effect)) (relative)"
   }
 }
 

@@ -67,7 +67,7 @@ package enum ProofFigures: Hashable, Sendable {
   case cacheReuse(continuationCount: Int, promptCount: Int)
   /// - `largestEffect`: how far the adapter moves the logits of a prompt's last token, relative to the largest.
   case afterActivation(largestEffect: Double, golden: GoldenFigures?)
-  /// - `effects`: for each known mistake, how far it would move the rows that are compared; empty if there are none.
+  /// - `effects`: for each known mistake, how far it would move the rows that it was tried on; empty if there are none.
   case sensitivity(isActivated: Bool, effects: [MistakeEffect])
   case baseline(positionCount: Int, promptCount: Int, isRecorded: Bool)
 

@@ -46,7 +46,8 @@ extension Verification {
     }
     let tolerance = tolerance(of: golden?.item)
     let effects = try sensitivities(
-      tokens, start, comparedPositions(tokens, golden?.item), base, adapted, triesFirstToken: triesFirstToken)
+      tokens, start, comparedPositions(tokens, golden?.item), base, adapted, tolerance, triesFirstToken: triesFirstToken
+    )
     for (mistake, effect) in effects { findings.note(mistake, effect: effect, tolerance: tolerance) }
     let rows = try golden.flatMap { try readRows($0.file, $0.item, prompt, &findings) }
     let comparisons = GoldenComparisons(rows, base: base.rows, adapted: adapted.rows)

@@ -8,21 +8,20 @@ extension Verification {
     var digests: [Digest] = []
     var rows: [Int: [Float]] = [:]
 
-    /// Computes the next tokens.
-    mutating func advance(_ tokens: ArraySlice<Int>, keeping kept: Set<Int>, _ evaluator: Evaluator) throws -> Logits {
-      let logits = try evaluator.evaluate([Work(sequence, tokens: Array(tokens), logits: .all)])[0]
+    /// Takes the logits of the next tokens.
+    mutating func add(_ logits: Logits, keeping kept: Set<Int>) {
       for position in logits.positions {
         let row = Array(logits[position])
         digests.append(Digest(floats: row))
         if kept.contains(position) { rows[position] = row }
       }
-      return logits
     }
   }
 
   /// Computes the prompt with the base and with the adapter, and for each position the largest |adapted - base|.
   ///
-  /// The two runs split the prompt into different chunks, so that a result is never compared with itself.
+  /// The two runs split the prompt into different chunks, so that a result is never compared with itself. The adapter's chunk
+  /// and one of the base's share a pass, which reads the weights once for both.
   func runs(
     _ tokens: [Int], start: Int?, keeping kept: Set<Int>, _ meter: ProgressMeter? = nil
   ) throws -> (base: Run, adapted: Run, effects: [Double]) {
@@ -34,25 +33,40 @@ extension Verification {
       sequence.keepSnapshots(of: tokens.count, at: start)
     }
     var effects: [Double] = []
-    // One token first, so that short prompts are split too; then odd sizes around a tile, and large ones, because each part
-    // reads all weights.
-    let parts = [1, 5, 31, 2, 17, 47]
-    var index = 0
-    // Side by side, so that no more than a window's rows are in memory.
-    for first in stride(from: 0, to: tokens.count, by: Self.window) {
+    // No more than a window's rows of each run are in memory.
+    for (index, first) in stride(from: 0, to: tokens.count, by: Self.window).enumerated() {
       let end = min(first + Self.window, tokens.count)
-      let upper = try adapted.advance(tokens[first..<end], keeping: kept, evaluator)
-      while effects.count < end {
-        let next = min(effects.count + parts[index % parts.count], end)
-        let lower = try base.advance(tokens[effects.count..<next], keeping: kept, evaluator)
-        for position in lower.positions {
-          effects.append(RowComparison.largestDelta(lower[position], upper[position]))
+      var lower: [Logits] = []
+      var upper: Logits?
+      for (number, part) in Self.parts(of: first..<end, index).enumerated() {
+        // The base's first chunk is alone, as a token is while an answer is generated.
+        let isShared = upper == nil && (number == 1 || part.upperBound == end)
+        var work = [Work(base.sequence, tokens: Array(tokens[part]), logits: .all)]
+        if isShared { work.append(Work(adapted.sequence, tokens: Array(tokens[first..<end]), logits: .all)) }
+        let logits = try evaluator.evaluate(work)
+        lower.append(logits[0])
+        base.add(logits[0], keeping: kept)
+        if isShared {
+          upper = logits[1]
+          adapted.add(logits[1], keeping: kept)
         }
-        index += 1
+      }
+      guard let upper else { continue }
+      for logits in lower {
+        for position in logits.positions {
+          effects.append(RowComparison.largestDelta(logits[position], upper[position]))
+        }
       }
       meter?.add(end - first)
     }
     return (base, adapted, effects)
+  }
+
+  /// The base's chunks of a window: one token, or a few, then most of the rest, then a few again.
+  private static func parts(of window: Range<Int>, _ index: Int) -> [Range<Int>] {
+    let ends = [[1, 59], [2, 43], [5, 47]][index % 3].map { min(window.lowerBound + $0, window.upperBound) }
+    let bounds = [window.lowerBound] + ends + [window.upperBound]
+    return zip(bounds, bounds.dropFirst()).filter { $0 < $1 }.map { $0..<$1 }
   }
 
   /// Computes rows at some positions, taking what comes before the activation from the base's cache.

@@ -2,15 +2,17 @@ internal import AloraAdapters
 internal import AloraInference
 
 extension Verification {
-  /// How far each known mistake would move rows, relative to their largest logit: the largest of all rows, 0 if none would
-  /// move.
+  /// How far each known mistake would move rows, relative to their largest logit: the largest of all rows that were tried, 0 if
+  /// none would move. A mistake isn't tried on more rows than it takes to show it.
   ///
   /// - Parameters:
   ///   - positions: of the rows that are compared, rising; may be empty.
+  ///   - tolerance: what counts as equal.
   ///   - triesFirstToken: whether an adapter that is active from the first token is among the mistakes.
   /// - Throws: ``InferenceError``, ``FileError``.
   func sensitivities(
-    _ tokens: [Int], _ start: Int?, _ positions: [Int], _ base: Run, _ adapted: Run, triesFirstToken: Bool
+    _ tokens: [Int], _ start: Int?, _ positions: [Int], _ base: Run, _ adapted: Run, _ tolerance: Tolerance,
+    triesFirstToken: Bool
   ) throws -> [Mistake: Double] {
     guard let start, start < tokens.count, !positions.isEmpty else { return [:] }
     var effects: [Mistake: Double] = [:]
@@ -27,12 +29,16 @@ extension Verification {
       // Before the first of them that is adapted, all rows are the base's.
       let wanted = telling.filter { $0 >= first }
       guard let position = wanted.first else { continue }
-      let sequences = try variants.map {
-        try TokenSequence(
+      var open = try variants.map {
+        let sequence = try TokenSequence(
           continuing: base.sequence, count: min(first, position), adapter: $0.adapter, activationStart: $0.start)
+        return (mistake: $0.mistake, sequence: sequence)
       }
-      try finish(sequences, tokens, at: wanted) { index, logits in
-        for position in logits.positions { compare(variants[index].mistake, position, Array(logits[position])) }
+      for position in wanted where !open.isEmpty {
+        try finish(open.map(\.sequence), tokens, at: [position]) { index, logits in
+          compare(open[index].mistake, position, Array(logits[position]))
+        }
+        open.removeAll { !tolerance.accepts(effects[$0.mistake] ?? 0) }
       }
     }
     return effects

@@ -668,6 +668,8 @@ class FiguresMistake:
 
     mistake: Mistake
     text: str
+    #: How far the mistake moved the rows that it was tried on, relative to their largest logit. It isn't tried on
+    #: more rows than it takes to show it.
     effect: float | None
     #: Whether the effect is beyond the tolerance.
     shown: bool
