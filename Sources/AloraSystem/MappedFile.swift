@@ -120,7 +120,8 @@
     // Safe: a read fills the whole buffer, or throws; then no byte of it counts as one of the array's.
     try bytes.append(addingCapacity: range.count) { (output) throws(FileError) in
       try unsafe output.withUnsafeMutableBufferPointer { (buffer, count) throws(FileError) in
-        var span = unsafe UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<range.count]).mutableBytes
+        var span = unsafe UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<range.count])
+          .mutableBytes
         try read(at: range.lowerBound, into: &span)
         count = range.count
       }
