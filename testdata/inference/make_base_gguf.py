@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 WHOLE = ["qwen2", "gpt-oss-mxfp4"]
 
 
-def convert(llama_cpp, base, out):
+def convert(llama_cpp, base, out, is_quiet=False):
     """One conversion in a child process, with the converter's own gguf-py. No vocabulary: these models have none."""
     pid = os.fork()
     if pid == 0:
@@ -50,7 +50,8 @@ def convert(llama_cpp, base, out):
                 cls(base, own.LlamaFileType.ALL_F32, out, hparams=hparams).write()
             os._exit(0)
         except BaseException:  # noqa: BLE001
-            traceback.print_exc()
+            if not is_quiet:
+                traceback.print_exc()
             os._exit(1)
     return os.waitpid(pid, 0)[1] == 0
 

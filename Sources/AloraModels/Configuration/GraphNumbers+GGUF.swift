@@ -194,6 +194,12 @@ struct GGUFReader {
     return Array(flags.prefix(layerCount))
   }
 
+  /// Some numbers; nil if the key is missing or isn't a list of them.
+  func floats(_ name: String) -> [Float]? {
+    guard case .array(let values)? = file.metadata["\(prefix).\(name)"] else { return nil }
+    return values.numbers?.map { Float($0) }
+  }
+
   func theta(_ name: String, default fallback: Double = 10000) throws -> Double {
     let theta = try number(name, default: fallback)
     guard theta > 1 else { throw error("\(prefix).\(name)", "a base of \(theta) is not supported") }
