@@ -32,7 +32,7 @@ extension Architecture {
       h.streams = StreamShape(
         count: try reader.integer("altup.num_inputs", default: 4),
         activeIndex: try reader.integer("altup.active_idx", default: 0), scalesLayerInput: true)
-      h.bottleneckSize = reader.file.tensor(named: "blk.0.laurel_l.weight")?.shape.dimensions.first ?? 64
+      h.bottleneckSize = reader.rowCount("blk.0.laurel_l.weight") ?? 64
       try reader.check(streamObjection(h), "altup.num_inputs")
       try h.readNetworkSizes(reader)
       h.cutOffs = try cutOffs(reader, h)

@@ -176,6 +176,9 @@ struct GGUFReader {
     try file.metadata.boolean(ifPresent: "\(prefix).\(name)") ?? fallback
   }
 
+  /// The rows of a matrix; nil if there is none.
+  func rowCount(_ name: String) -> Int? { file.tensor(named: name)?.shape.dimensions.first }
+
   func hasTensor(_ name: String) -> Bool { file.tensor(named: name) != nil }
 
   /// - Throws: ``ArchitectureError`` `invalidHyperparameter` if there is an objection to what the file says.

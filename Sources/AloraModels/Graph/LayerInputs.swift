@@ -1,3 +1,5 @@
+internal import AloraSystem
+
 /// What every layer reads beside the stream: an embedding of the token for each layer, and a projection of the token's usual
 /// embedding.
 ///

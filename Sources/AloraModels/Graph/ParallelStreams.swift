@@ -22,14 +22,7 @@ package struct ParallelStreams<Matrix> {
 ///     prediction:  predicted[i] = stream[i] + Σ factors[i · count + j] · stream[j]
 ///     correction:  stream[i] = predicted[i] + (factors[i] + 1) · (active stream − predicted active stream)
 package struct StreamUpdate<Matrix, Vector> {
-  package enum Step: Hashable, Sendable {
-    /// Before a layer's blocks.
-    case prediction
-    /// After them.
-    case correction
-  }
-
-  package var step: Step
+  package var step: StreamStep
   package var routerNorm: Norm<Vector>
   package var routerScale: Float
   /// [streams, hidden]
@@ -44,6 +37,13 @@ package struct StreamUpdate<Matrix, Vector> {
       step: step, routerNorm: try routerNorm.map(vector), routerScale: routerScale, router: try matrix(router),
       coefficients: try matrix(coefficients))
   }
+}
+
+package enum StreamStep: Hashable, Sendable {
+  /// Before a layer's blocks.
+  case prediction
+  /// After them.
+  case correction
 }
 
 package struct StreamShape: Hashable, Sendable {
@@ -78,7 +78,7 @@ extension GraphTables {
 }
 
 extension LayerBuilder {
-  func streamUpdate(_ step: StreamUpdate<GraphMatrix, GraphVector>.Step) throws -> GraphBlock {
+  func streamUpdate(_ step: StreamStep) throws -> GraphBlock {
     block(
       .stream(nil),
       .streams(
