@@ -85,12 +85,13 @@ def gemma4(r):
     s = sizes(r)
     layers = s["num_hidden_layers"] = r.choice([1, 2, 3, 5, 6])
     types = r.choice([kinds(r, layers), ["sliding_attention"] * (layers - 1) + ["x"]])[:-1] + ["full_attention"]
-    experts = r.choice([2, 3, 4, 7])
+    experts, own = r.choice([2, 3, 4, 7]), r.choice([0, 4, 8, 18])
+    shared = shared_layers(r, types) if own else 0  # which transformers can't run without embeddings for each layer
     s |= r.choice([{}, {}, dict(enable_moe_block=True, num_experts=experts, top_k_experts=r.randint(1, experts), moe_intermediate_size=r.choice([12, 20, 33]))])
     return s | dict(global_head_dim=r.choice([s["head_dim"], 8, 24, 40]), attention_k_eq_v=r.random() < 0.4,
                     num_global_key_value_heads=r.choice([None, 1, s["num_attention_heads"]]), sliding_window=r.choice([1, 5, 16, 300]),
-                    layer_types=types, hidden_size_per_layer_input=r.choice([0, 4, 8, 18]), vocab_size_per_layer_input=s["vocab_size"],
-                    num_kv_shared_layers=shared_layers(r, types), use_double_wide_mlp=r.random() < 0.5,
+                    layer_types=types, hidden_size_per_layer_input=own, vocab_size_per_layer_input=s["vocab_size"],
+                    num_kv_shared_layers=shared, use_double_wide_mlp=r.random() < 0.5,
                     final_logit_softcapping=r.choice([None, 5.0]), attention_bias=r.random() < 0.2, rope_parameters={
                         "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
                         "full_attention": {"rope_type": "proportional", "rope_theta": r.choice([10000.0, 1e6]),

@@ -24,6 +24,8 @@ def convert(llama_cpp, base, out, is_quiet=False):
     pid = os.fork()
     if pid == 0:
         try:
+            if is_quiet:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             for name in [m for m in sys.modules if m == "gguf" or m.startswith("gguf.")]:
                 del sys.modules[name]
             sys.path[:0] = [str(llama_cpp), str(llama_cpp / "gguf-py")]

@@ -2,9 +2,9 @@ internal import AloraJSON
 internal import AloraTensors
 
 extension Architecture {
-  /// The text part of Gemma 3n: four residual streams, of which one goes through a layer's attention and network (AltUp); a
-  /// narrow path beside attention (Laurel); embeddings for each layer; networks that keep only the largest of their gates; and
-  /// last layers that attend to the keys and values of the last layers before them.
+  /// The text part of Gemma 3n: four residual streams, one of them through a layer's attention and network (AltUp); a narrow
+  /// path beside attention (Laurel); embeddings for each layer; networks that keep only the largest of their gates; and last
+  /// layers that attend to the keys and values of the last layers before them.
   ///
   /// Source: transformers `models/gemma3n/modeling_gemma3n.py`, llama.cpp `conversion/gemma.py` (`Gemma3NModel`),
   /// `src/models/gemma3n.cpp`, whose numbers of layers are the published models'.

@@ -26,8 +26,8 @@ package struct GatedNetwork<Matrix> {
   package var down: Matrix
   package var activation: GateActivation
   package var gateMultiplier: Float = 1
-  /// Leaves of each row what lies above its mean by more than so many standard deviations, less that limit; the rest is 0.
-  /// Nil for no cut-off.
+  /// A number of standard deviations. What of a row lies above its mean by more than that is left, less the limit; the rest
+  /// is 0. Nil for no cut-off.
   package var cutOff: Float?
 
   package init(

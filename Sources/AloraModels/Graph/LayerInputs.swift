@@ -69,7 +69,7 @@ extension GraphTables {
 }
 
 extension LayerBuilder {
-  /// The block in which a layer reads its own embedding, gated by the stream.
+  /// A layer's block for its own embedding, gated by the stream.
   func layerInput(_ input: GraphBlock.Input = .stream(nil)) throws -> GraphBlock {
     block(
       input,
