@@ -1,5 +1,6 @@
 import AloraAdapters
 import AloraModels
+import AloraSystem
 import AloraTestSupport
 import Foundation
 import Testing
@@ -67,8 +68,9 @@ import Testing
   }
 
   /// Of tokens that the table doesn't have, those of images and sounds, Gemma 3n reads the row of token 0.
-  @Test func tokensOutsideTheTableHaveTheFirstRow() {
-    let shape = LayerInputShape(size: 3, tokenCount: 5)
-    #expect((0..<7).map(shape.row) == [0, 1, 2, 3, 4, 0, 0])
+  @Test func tokensOutsideTheTableHaveTheFirstRow() throws {
+    let inputs = try #require(try ModelSource(path: testData("inference/gemma3n/base")).graph().layerInputs)
+    #expect(inputs.shape.tokenCount == 12)
+    #expect([0, 1, 11, 12, 40].map { inputs.shape.row(ofToken: $0) } == [0, 1, 11, 0, 0])
   }
 }
