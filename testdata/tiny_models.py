@@ -58,6 +58,9 @@ exaone4 = _make("Exaone4Config", {"sliding_window": 8})
 cohere2 = _make("Cohere2Config", {"sliding_window": 8, "logit_scale": 0.25, "layer_norm_eps": 1e-5, "tie_word_embeddings": True})
 gemma4 = _make("Gemma4TextConfig", {"head_dim": 8, "global_head_dim": 12, "sliding_window": 8, "hidden_size_per_layer_input": 0,
                                     "tie_word_embeddings": True, "rope_parameters": None})
+gemma3n = _make("Gemma3nTextConfig", {
+    "head_dim": 4, "sliding_window": 8, "hidden_size_per_layer_input": 3, "vocab_size_per_layer_input": 12, "num_kv_shared_layers": 1, "laurel_rank": 2,
+    "activation_sparsity_pattern": [0.6, 0.0], "layer_types": ["sliding_attention"] * 2, "tie_word_embeddings": True, "rope_parameters": None})
 glm4_moe = _make("Glm4MoeConfig", {
     "head_dim": 8, "n_routed_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 6, "n_shared_experts": 1, "first_k_dense_replace": 1,
     "num_mtp_layers": 0, "rope_parameters": {**ROPE, "partial_rotary_factor": 0.5}})
@@ -140,10 +143,11 @@ def make_model(config, name):
         for key, p in sorted(model.named_parameters()):
             noise = torch.randn(p.shape, generator=gen)
             if key.endswith("norm.weight"):
-                is_offset = config.model_type.startswith(("gemma2", "gemma3", "qwen3_5", "qwen3_next")) and "linear_attn" not in key
+                is_offset = (config.model_type.startswith(("gemma2", "gemma3", "qwen3_5", "qwen3_next")) and "linear_attn" not in key
+                             and not config.model_type.startswith("gemma3n"))
                 centre = 0.0 if is_offset else 1.0
                 p.copy_(centre + 0.2 * noise)
-            elif key.endswith(("router.scale", "per_expert_scale")):
+            elif key.endswith(("router.scale", "per_expert_scale", "correct_output_scale")):
                 p.copy_(1.0 + 0.3 * noise)
             elif key.endswith(("bias", "sinks")):
                 p.copy_(0.3 * noise if key.endswith("bias") else 1.0 + noise)

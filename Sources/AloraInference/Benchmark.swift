@@ -114,8 +114,8 @@ package func peakResidentByteCount() -> Int {
 extension Model {
   /// Floating-point operations for tokens at some positions: products and attention, two for a multiply-add.
   ///
-  /// - Parameter outputRows: for how many of them, the last ones, logits are computed: the last layer has only keys and values of
-  ///   the others.
+  /// - Parameter outputRows: for how many of them, the last ones, logits are computed: of the others, the last layer with keys and
+  ///   values of its own has only these.
   package func operationCount(positions: Range<Int>, outputRows: Int) -> Double {
     func elements(_ matrices: WeightMatrix...) -> Double {
       matrices.reduce(0) { $0 + Double($1.rowCount * $1.columnCount) }
@@ -130,7 +130,8 @@ extension Model {
         let shape = attention.shape
         total += elements(attention.query, attention.output) * count
         total += (attention.outputGate.map { elements($0) } ?? 0) * count
-        total += (elements(attention.key) + (attention.value.map { elements($0) } ?? 0)) * Double(positions.count)
+        let keysAndValues = [attention.key, attention.value].compactMap(\.self).reduce(0) { $0 + elements($1) }
+        total += keysAndValues * Double(positions.count)
         for position in computed {
           let seen = min(position + 1, shape.window ?? .max, shape.chunk.map { position % $0 + 1 } ?? .max)
           total += 2 * Double(seen * shape.queryRowCount)
@@ -153,6 +154,9 @@ extension Model {
           (elements(delta.mixed, delta.gate, delta.beta, delta.alpha) + Double(perToken)) * Double(positions.count)
       case .feedForward(.gated(let network)): total += elements(network) * count
       case .feedForward(.ungated(let network)): total += elements(network.up, network.down) * count
+      case .feedForward(.layerInput(let network)): total += elements(network.gate, network.output) * count
+      case .feedForward(.bottleneck(let network)): total += elements(network.down, network.up) * count
+      case .streams(let update): total += elements(update.router, update.coefficients) * count
       case .feedForward(.experts(let mixture)):
         let expert = mixture.experts.first.map(elements) ?? 0
         let shared = mixture.shared.map(elements) ?? 0
@@ -161,6 +165,11 @@ extension Model {
           (elements(mixture.router) + sharedGate + shared + expert * Double(mixture.routing.expertsPerToken)) * count
       }
     }
+    if let streams {
+      for matrix in streams.entries { total += elements(matrix) * Double(positions.count) }
+      for matrix in streams.exits { total += elements(matrix) * Double(outputRows) }
+    }
+    if let inputs = layerInputs { total += elements(inputs.projection) * Double(positions.count) }
     return 2 * (total + Double(output.rowCount * output.columnCount * outputRows))
   }
 }

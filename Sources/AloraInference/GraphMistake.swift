@@ -49,7 +49,7 @@ extension Model.Block.Operation where Matrix == WeightMatrix, Vector == FloatBuf
     case .mixer(.mamba2(let mamba)): mamba.with(mistake).map { .mixer(.mamba2($0)) }
     case .mixer(.shortConvolution(let mixer)): mixer.with(mistake).map { .mixer(.shortConvolution($0)) }
     case .mixer(.gatedDelta(let delta)): delta.with(mistake).map { .mixer(.gatedDelta($0)) }
-    case .feedForward(.ungated): nil
+    case .feedForward(.ungated), .feedForward(.layerInput), .feedForward(.bottleneck), .streams: nil
     case .feedForward(.gated(let network)): network.with(mistake).map { .feedForward(.gated($0)) }
     case .feedForward(.experts(let mixture)): mixture.with(mistake).map { .feedForward(.experts($0)) }
     }

@@ -23,6 +23,10 @@ package final class Model: Sendable {
   typealias ShortConvolution = AloraModels.ShortConvolution<WeightMatrix, FloatBuffer>
   typealias GatedDelta = AloraModels.GatedDelta<WeightMatrix, FloatBuffer>
   typealias UngatedNetwork = AloraModels.UngatedNetwork<WeightMatrix>
+  typealias BottleneckNetwork = AloraModels.BottleneckNetwork<WeightMatrix, FloatBuffer>
+  typealias StreamUpdate = AloraModels.StreamUpdate<WeightMatrix, FloatBuffer>
+  typealias LayerInputNetwork = AloraModels.LayerInputNetwork<WeightMatrix>
+  typealias LayerInputs = AloraModels.LayerInputs<WeightMatrix, FloatBuffer>
   typealias FeedForward = AloraModels.FeedForward<WeightMatrix, FloatBuffer>
   typealias Network = AloraModels.GatedNetwork<WeightMatrix>
   typealias Mixture = AloraModels.ExpertMixture<WeightMatrix, FloatBuffer>
@@ -47,6 +51,9 @@ package final class Model: Sendable {
   let recurrentLayout: RecurrentLayout
   let embedding: RowSource
   let embeddingType: alora_type
+  let layerInputs: LayerInputs?
+  let layerInputTable: RowSource?
+  let streams: ParallelStreams<WeightMatrix>?
   let finalNorm: Norm
   let output: WeightMatrix
   let blas: OpenBLAS?
@@ -100,12 +107,15 @@ package final class Model: Sendable {
     self.layers = layers
     let blocks = Self.blocks(of: layers)
     self.blocks = blocks
-    lastMixerIndex = blocks.lastIndex { if case .mixer = $0.block.operation { true } else { false } }
+    lastMixerIndex = blocks.lastIndex { $0.block.leavesStates }
     blockSizes = BlockSizes(layers)
     cacheLayout = graph.cacheLayout
     recurrentLayout = RecurrentLayout(of: layers)
     embedding = try file.rows(of: graph.embedding)
     embeddingType = try embedding.kernelType()
+    layerInputs = try graph.layerInputs?.map(matrix: matrix, vector: file.values)
+    layerInputTable = try graph.layerInputs.map { try file.rows(of: $0.table) }
+    self.streams = try graph.streams?.map(matrix)
     finalNorm = try graph.finalNorm.map(file.values)
     output = try matrix(graph.output)
     weightByteCount = byteCount
@@ -127,6 +137,9 @@ package final class Model: Sendable {
     recurrentLayout = RecurrentLayout(of: layers)
     embedding = other.embedding
     embeddingType = other.embeddingType
+    layerInputs = other.layerInputs
+    layerInputTable = other.layerInputTable
+    streams = other.streams
     finalNorm = other.finalNorm
     output = other.output
     blas = other.blas
@@ -135,5 +148,16 @@ package final class Model: Sendable {
 
   private static func blocks(of layers: [Layer]) -> [(layer: Int, block: Block)] {
     layers.enumerated().flatMap { index, layer in layer.blocks.map { (layer: index, block: $0) } }
+  }
+}
+
+extension Block {
+  /// Whether it keeps keys and values, or a state, for later tokens.
+  fileprivate var leavesStates: Bool {
+    switch operation {
+    case .mixer(.attention(let attention)): attention.sharedLayer == nil
+    case .mixer: true
+    case .feedForward, .streams: false
+    }
   }
 }

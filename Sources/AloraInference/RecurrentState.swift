@@ -90,7 +90,7 @@ extension Block.Operation {
         heads: (shape.valueHeadCount, shape.keyDimension, shape.valueDimension))
     case .mixer(.shortConvolution(let mixer)):
       return RecurrentLayout.Kept(kernelSize: mixer.shape.kernelSize, channelCount: mixer.shape.channelCount)
-    case .mixer(.attention), .feedForward: return nil
+    case .mixer(.attention), .feedForward, .streams: return nil
     }
   }
 }

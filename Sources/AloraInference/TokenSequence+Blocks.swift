@@ -105,6 +105,10 @@ extension KVBlockHandle {
 
 extension ModelGraph {
   var cacheLayout: KVLayout {
-    KVLayout(layers.map { ($0.attention?.shape.keyValueHeadCount ?? 0, $0.attention?.shape.headDimension ?? 0) })
+    KVLayout(
+      layers.map { layer in
+        guard let attention = layer.attention, attention.sharedLayer == nil else { return (0, 0) }
+        return (attention.shape.keyValueHeadCount, attention.shape.headDimension)
+      })
   }
 }

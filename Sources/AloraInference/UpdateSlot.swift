@@ -11,6 +11,11 @@ package enum ModuleKind: Int, CaseIterable, Sendable {
   case mixed, outputGate, beta, alpha
   /// The gate of attention's output, in the query's tensor.
   case queryGate
+  /// Of the network through which a layer reads its own embedding.
+  case layerInputGate, layerInputOutput
+  case bottleneckDown, bottleneckUp
+  /// Of the steps between parallel streams. Both have the same router.
+  case streamRouter, streamPrediction, streamCorrection
   /// The products of all experts.
   case gateExperts, upExperts, downExperts
 
@@ -35,6 +40,13 @@ package enum ModuleKind: Int, CaseIterable, Sendable {
     case .beta: "ssm_beta"
     case .alpha: "ssm_alpha"
     case .queryGate: "attn_q"
+    case .layerInputGate: "inp_gate"
+    case .layerInputOutput: "proj"
+    case .bottleneckDown: "laurel_l"
+    case .bottleneckUp: "laurel_r"
+    case .streamRouter: "altup_router"
+    case .streamPrediction: "altup_predict_coef"
+    case .streamCorrection: "altup_correct_coef"
     case .gateExperts: "ffn_gate_exps"
     case .upExperts: "ffn_up_exps"
     case .downExperts: "ffn_down_exps"
@@ -59,6 +71,9 @@ extension Layer {
         case .mixer(.gatedDelta(let mixer)): mixer[kind].map { [$0] } ?? []
         case .feedForward(.ungated(let network)): network[kind].map { [$0] } ?? []
         case .feedForward(.gated(let network)): network[kind].map { [$0] } ?? []
+        case .feedForward(.layerInput(let network)): network[kind].map { [$0] } ?? []
+        case .feedForward(.bottleneck(let network)): network[kind].map { [$0] } ?? []
+        case .streams(let update): update[kind].map { [$0] } ?? []
         case .feedForward(.experts(let mixture)): mixture.matrices(of: kind)
         }
       if !matrices.isEmpty { return matrices }
@@ -134,6 +149,36 @@ extension GatedNetwork {
   }
 }
 
+extension LayerInputNetwork {
+  fileprivate subscript(kind: ModuleKind) -> Matrix? {
+    switch kind {
+    case .layerInputGate: gate
+    case .layerInputOutput: output
+    default: nil
+    }
+  }
+}
+
+extension BottleneckNetwork {
+  fileprivate subscript(kind: ModuleKind) -> Matrix? {
+    switch kind {
+    case .bottleneckDown: down
+    case .bottleneckUp: up
+    default: nil
+    }
+  }
+}
+
+extension StreamUpdate {
+  fileprivate subscript(kind: ModuleKind) -> Matrix? {
+    switch (kind, step) {
+    case (.streamRouter, _): router
+    case (.streamPrediction, .prediction), (.streamCorrection, .correction): coefficients
+    default: nil
+    }
+  }
+}
+
 extension ExpertMixture {
   fileprivate func matrices(of kind: ModuleKind) -> [Matrix] {
     switch kind {
@@ -152,6 +197,8 @@ enum UpdateSlot {
   case layer(ModuleKind)
   case expert(ModuleKind, Int)
   case outputLayer
+  /// Of a product that no adapter changes.
+  case none
 }
 
 /// The updates that an adapter adds to one module: one, or one for each expert, which is nil if the expert stays as it is.
@@ -194,6 +241,7 @@ extension Adapter {
     case .layer(let kind): layers[layer][kind]?.parts[0]
     case .expert(let kind, let number): layers[layer][kind]?.parts[number]
     case .outputLayer: outputLayer
+    case .none: nil
     }
   }
 }

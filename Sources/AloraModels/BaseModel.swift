@@ -91,7 +91,14 @@ package struct BaseModel: Sendable {
   /// Which of these tensors llama.cpp loads adapters for without ever applying them.
   package func neverApplied(among names: [String]) -> [String] {
     let never = lookup.neverApplied
-    return never.isEmpty ? [] : names.filter { never.contains(ModuleName($0).pattern) }
+    if never.isEmpty, hyperparameters.sharingLayerCount == 0 { return [] }
+    return names.filter { name in
+      let (pattern, layer) = (ModuleName(name).pattern, ModuleName(name).layer)
+      // Files may have projections that a layer has no use for.
+      let isOfKeysOrValues = ["blk.{layer}.attn_k.weight", "blk.{layer}.attn_v.weight"].contains(pattern)
+      return never.contains(pattern)
+        || isOfKeysOrValues && !(layer.map(hyperparameters.hasOwnKeysAndValues) ?? true)
+    }
   }
 
   /// A model's name for itself.

@@ -29,6 +29,10 @@
                             size_t y_stride, size_t token_count, size_t n);                                            \
   void alora_layer_norm_##isa(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,  \
                               size_t y_stride, size_t token_count, size_t n);                                          \
+  void alora_cut_off_##isa(const float *x, size_t x_stride, float multiplier, float *y, size_t y_stride,               \
+                           size_t token_count, size_t n);                                                              \
+  void alora_match_magnitude_##isa(const float *x, size_t x_stride, const float *target, size_t target_stride,         \
+                                   float least, float *y, size_t y_stride, size_t token_count, size_t n);              \
   void alora_softmax_##isa(const float *x, float *y, size_t n);                                                        \
   void alora_rope_##isa(alora_rope_layout layout, float *restrict x, size_t x_stride, size_t token_count,              \
                         size_t head_count, size_t head_dim, const float *restrict cosines,                             \
@@ -46,7 +50,7 @@
       alora_add_scaled_##isa, alora_soft_cap_##isa,    alora_exp_##isa,         alora_tanh_##isa,                      \
       alora_silu_multiply_##isa, alora_gelu_tanh_multiply_##isa, alora_clamped_swish_multiply_##isa,                   \
       alora_sigmoid_##isa, alora_relu_squared_##isa, alora_l2_norm_##isa, alora_rms_norm_##isa,                        \
-      alora_layer_norm_##isa, alora_softmax_##isa,                                                                     \
+      alora_layer_norm_##isa, alora_cut_off_##isa, alora_match_magnitude_##isa, alora_softmax_##isa,                   \
       alora_rope_##isa, alora_convolve_##isa, alora_scan_head_##isa, alora_delta_head_##isa,                           \
       alora_measure_fma_##isa, alora_measure_read_##isa}
 
@@ -153,6 +157,14 @@ void alora_rms_norm(alora_isa isa, const float *x, size_t x_stride, const float 
 void alora_layer_norm(alora_isa isa, const float *x, size_t x_stride, const float *restrict weight, float epsilon,
                       float *y, size_t y_stride, size_t token_count, size_t n) {
   table_of(isa)->layer_norm(x, x_stride, weight, epsilon, y, y_stride, token_count, n);
+}
+void alora_cut_off(alora_isa isa, const float *x, size_t x_stride, float multiplier, float *y, size_t y_stride,
+                   size_t token_count, size_t n) {
+  table_of(isa)->cut_off(x, x_stride, multiplier, y, y_stride, token_count, n);
+}
+void alora_match_magnitude(alora_isa isa, const float *x, size_t x_stride, const float *target, size_t target_stride,
+                           float least, float *y, size_t y_stride, size_t token_count, size_t n) {
+  table_of(isa)->match_magnitude(x, x_stride, target, target_stride, least, y, y_stride, token_count, n);
 }
 void alora_softmax(alora_isa isa, const float *x, float *y, size_t n) { table_of(isa)->softmax(x, y, n); }
 void alora_rope(alora_isa isa, alora_rope_layout layout, float *restrict x, size_t x_stride, size_t token_count,

@@ -10,8 +10,13 @@ import Testing
 /// Variants that the engine refuses by name, although their adapters can be converted.
 @Suite struct DenseVariantTests {
   @Test(arguments: [
-    ("gemma4", #""hidden_size_per_layer_input": 0"#, #""hidden_size_per_layer_input": 8"#, "for each layer"),
-    ("gemma4", #""num_kv_shared_layers": 0"#, #""num_kv_shared_layers": 1"#, "share keys and values"),
+    ("gemma4", #""num_kv_shared_layers": 0"#, #""num_kv_shared_layers": 2"#, "there is none"),
+    ("gemma4", #""num_kv_shared_layers": 0"#, #""num_kv_shared_layers": 3"#, "3 of 3 layers can't attend"),
+    ("gemma4-shared", #""vocab_size_per_layer_input": 12"#, #""vocab_size_per_layer_input": 11"#, "no embedding"),
+    ("gemma4-shared", #""hidden_size_per_layer_input": 3"#, #""hidden_size_per_layer_input": 9999999"#, "elements for"),
+    ("gemma3n", #""altup_num_inputs": 4"#, #""altup_num_inputs": 1"#, "altup_num_inputs"),
+    ("gemma3n", #""altup_active_idx": 0"#, #""altup_active_idx": 4"#, "altup_active_idx"),
+    ("gemma3n", #""hidden_size_per_layer_input": 3"#, #""hidden_size_per_layer_input": 0"#, "without embeddings"),
     ("gemma4", #""use_bidirectional_attention": null"#, #""use_bidirectional_attention": "all""#, "later tokens"),
     ("olmo3", #""rope_parameters""#, #""rope_theta": 10000.0, "rope_parameters_before""#, "transformers 4 to all"),
     ("ministral3", #""rope_parameters""#, #""other""#, "doesn't describe the rotary embedding"),
@@ -79,8 +84,7 @@ import Testing
     ("glm4", "glm4.rope.dimension_sections", GGUFValue.uint32(8), "M-RoPE"),
     ("glm4", "glm4.nextn_predict_layers", .uint32(1), "more tokens"),
     ("exaone4", "exaone4.nextn_predict_layers", .uint32(1), "more tokens"),
-    ("gemma4", "gemma4.embedding_length_per_layer_input", .uint32(8), "for each layer"),
-    ("gemma4", "gemma4.attention.shared_kv_layers", .uint32(1), "share keys and values"),
+    ("gemma4", "gemma4.attention.shared_kv_layers", .uint32(2), "there is none"),
   ]) func aGGUFIsRefusedByName(_ name: String, _ key: String, _ value: GGUFValue, _ problem: String) throws {
     try withTemporaryDirectory { directory in
       let (whole, changed) = (directory + "/whole.gguf", directory + "/changed.gguf")

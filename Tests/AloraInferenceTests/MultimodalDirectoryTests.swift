@@ -10,6 +10,8 @@ import Testing
     ("qwen3", "Qwen3VLForConditionalGeneration", "qwen3_vl_text", "model.language_model."),
     ("llama-lora", "LlavaForConditionalGeneration", "llama", "language_model.model."),
     ("gemma3-six-layers", "Gemma3ForConditionalGeneration", "gemma3_text", "model.language_model."),
+    ("gemma3n", "Gemma3nForConditionalGeneration", "gemma3n_text", "model.language_model."),
+    ("gemma4-shared", "Gemma4ForConditionalGeneration", "gemma4_text", "model.language_model."),
   ]) func itsTextPartGivesTheSameBits(_ name: String, _ wrapper: String, _ textType: String, _ prefix: String) throws {
     let fixture = try #require(Fixture.all.first { $0.name == name })
     let pool = ThreadPool(threadCount: 2)

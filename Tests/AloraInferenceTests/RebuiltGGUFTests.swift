@@ -193,6 +193,16 @@ import Testing
     try writeMatrix(graph.embedding, described.embedding)
     try writeMatrix(graph.output, described.output)
     try writeVector(#require(graph.finalNorm.weight), #require(described.finalNorm.weight))
+    if let inputs = graph.layerInputs, let others = described.layerInputs {
+      try writeMatrix(inputs.table, others.table)
+      try writeMatrix(inputs.projection, others.projection)
+      try writeVector(#require(inputs.norm.weight), #require(others.norm.weight))
+    }
+    if let streams = graph.streams, let others = described.streams {
+      for (target, source) in zip(streams.entries + streams.exits, others.entries + others.exits) {
+        try writeMatrix(target, source)
+      }
+    }
     for (layer, from) in zip(graph.layers, described.layers) {
       for (target, source) in zip(layer.matrices, from.matrices) { try writeMatrix(target, source) }
       let present = layer.vectors.filter { !$0.isOptional || header.tensor(named: $0.ggufName) != nil }

@@ -153,7 +153,7 @@ static void products(void) {
 // ------------------------------------------------------------------------------------------------- element-wise
 
 typedef struct { int function; const float *a, *b; size_t n; } elementwise;
-static const char *const function_names[] = {"exp", "tanh", "silu", "gelu", "soft cap", "softmax", "rms norm", "add", "scale", "add scaled", "rope halves", "rope interleaved", "clamped swish", "sigmoid", "layer norm", "rms norm without a weight", "layer norm without a weight", "multiply", "relu squared", "l2 norm"};
+static const char *const function_names[] = {"exp", "tanh", "silu", "gelu", "soft cap", "softmax", "rms norm", "add", "scale", "add scaled", "rope halves", "rope interleaved", "clamped swish", "sigmoid", "layer norm", "rms norm without a weight", "layer norm without a weight", "multiply", "relu squared", "l2 norm", "cut-off", "match magnitude"};
 
 static void run_elementwise(alora_isa isa, float *y, size_t count, const void *context) {
   const elementwise *e = context;
@@ -179,6 +179,8 @@ static void run_elementwise(alora_isa isa, float *y, size_t count, const void *c
     case 17: alora_multiply(isa, e->a, e->b, y, count); break;
     case 18: alora_relu_squared(isa, e->a, y, count); break;
     case 19: alora_l2_norm(isa, e->a, count, 1e-6f, 0.3f, y, count, 1, count); break;
+    case 20: alora_cut_off(isa, e->a, count, 0.8f, y, count, 1, count); break;
+    case 21: alora_match_magnitude(isa, e->a, count, e->b, count, 1e-5f, y, count, 1, count); break;
     default:
       memcpy(y, e->a, 4 * count);
       if (count >= 66) alora_rope(isa, (alora_rope_layout)(e->function - 10), y, 66, count / 66, 1, 66, cosines, sines, count / 66 == 1 ? 32 : 7);
@@ -196,14 +198,19 @@ static float lane_sum(const float *a, const float *b, size_t n) {
 
 // The norms by their definition.
 static void check_norm(const elementwise *e, const char *name) {
-  const int is_layer = e->function == 14 || e->function == 16;
+  const int is_layer = e->function == 14 || e->function == 16 || e->function == 20;
   float *y = malloc(4 * e->n), *d = malloc(4 * e->n);
   run_elementwise(isas[isa_count - 1], y, e->n, e);
   const float mean = is_layer ? lane_sum(e->a, NULL, e->n) / (float)e->n : 0.0f;
   for (size_t i = 0; i < e->n; i++) d[i] = is_layer ? e->a[i] - mean : e->a[i];
   const float sum = lane_sum(d, d, e->n), r = 1.0f / sqrtf(e->function == 19 ? sum + 1e-6f : sum / (float)e->n + 1e-5f);
   for (size_t i = 0; i < e->n; i++) {
-    const float expected = e->function < 15 ? d[i] * r * e->b[i] : e->function == 19 ? d[i] * r * 0.3f : d[i] * r;
+    const float mean_square = sum / (float)e->n;
+    const float expected = e->function == 20   ? fmaxf(d[i] - sqrtf(mean_square) * 0.8f, 0.0f)
+                           : e->function == 21 ? d[i] * sqrtf(lane_sum(e->b, e->b, e->n) / (float)e->n) / sqrtf(mean_square)
+                           : e->function < 15  ? d[i] * r * e->b[i]
+                           : e->function == 19 ? d[i] * r * 0.3f
+                                               : d[i] * r;
     if (memcmp(&expected, &y[i], 4) != 0) {
       printf("  WRONG: %s at %zu: %a, by definition %a\n", name, i, y[i], expected);
       failures++;
@@ -216,7 +223,7 @@ static void check_norm(const elementwise *e, const char *name) {
 static void elementwises(void) {
   static const size_t sizes[] = {1, 7, 16, 17, 66, 133, 576, 1000};
   static const float special[] = {0.0f, -0.0f, INFINITY, -INFINITY, 0x1p-149f, -0x1p-126f, 88.7f, 88.8f, -87.4f, -103.9f, -104.1f, 0.625f, 1e30f, -1e30f};
-  for (int f = 0; f < 20; f++)
+  for (int f = 0; f < 22; f++)
     for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
       elementwise e = {.function = f, .n = sizes[j]};
       state = 100 * (uint64_t)f + j + 7;

@@ -1,9 +1,10 @@
 """Compare `alora logits` with transformers and PEFT on random configurations of each class.
 
-usage: compare_engine.py ALORA [--seeds N] [--first S] [CLASS …]       (needs torch, transformers and peft)
+usage: compare_engine.py ALORA [--seeds N] [--first S] [--llama-cpp SOURCES] [CLASS …]       (needs torch, transformers and peft)
 
 Every seed draws sizes, windows, biases, ties, rotary embeddings and an adapter. The largest difference may be 2e-5 of the row's largest logit.
 Some configurations amplify rounding more: there, alora may be ten times as far from float64 as PyTorch in float32 is.
+With llama.cpp's sources, its converter also writes each model as a GGUF, whose logits are compared with the directory's. Some GGUFs say less.
 """
 import argparse
 import json
@@ -20,7 +21,9 @@ import transformers
 from huggingface_hub.errors import StrictDataclassClassValidationError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "testdata"))
+sys.path.insert(1, str(Path(__file__).resolve().parent.parent.parent / "testdata" / "inference"))
 import engine_configurations  # noqa: E402
+import make_base_gguf  # noqa: E402
 import tiny_models  # noqa: E402
 
 warnings.filterwarnings("ignore")
@@ -34,11 +37,8 @@ SEPARATE = [*ATTENTION, "gate_proj", "up_proj", "down_proj"]
 FUSED = [*ATTENTION, "gate_up_proj", "down_proj"]
 
 
-def kinds(r, layers, full_last=False):
-    chosen = [r.choice(["sliding_attention", "full_attention"]) for _ in range(layers)]
-    if full_last:
-        chosen[-1] = "full_attention"
-    return chosen
+def kinds(r, layers):
+    return [r.choice(["sliding_attention", "full_attention"]) for _ in range(layers)]
 
 
 def rope(r, *types, original, theta=None):
@@ -106,21 +106,6 @@ def cohere2(r):
     return s | dict(sliding_window=r.choice([1, 5, 16, 300]), layer_types=r.choice([None, kinds(r, s["num_hidden_layers"])]),
                     attention_bias=r.random() < 0.3, layer_norm_eps=r.choice([1e-5, 1e-3]), logit_scale=r.choice([0.0625, 0.25, 1.0, 3.0]),
                     rope_parameters=rope(r, *PLAIN, original=16))
-
-
-def gemma4(r):
-    s = sizes(r)
-    shares = r.random() < 0.5
-    experts = r.choice([2, 3, 4, 7])
-    s |= r.choice([{}, dict(enable_moe_block=True, num_experts=experts, top_k_experts=r.randint(1, experts), moe_intermediate_size=r.choice([12, 20, 33]))])
-    heads = s["num_attention_heads"]
-    return s | dict(global_head_dim=r.choice([s["head_dim"], 8, 24, 40]), attention_k_eq_v=shares,
-                    num_global_key_value_heads=r.choice([None, 1, heads]), sliding_window=r.choice([1, 5, 16, 300]),
-                    layer_types=r.choice([None, kinds(r, s["num_hidden_layers"], full_last=True)]), hidden_size_per_layer_input=0,
-                    final_logit_softcapping=r.choice([None, 5.0]), attention_bias=r.random() < 0.2, rms_norm_eps=1e-6, rope_parameters={
-                        "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
-                        "full_attention": {"rope_type": "proportional", "rope_theta": r.choice([10000.0, 1e6]),
-                                           "partial_rotary_factor": r.choice([0.25, 0.5, 1.0])}})
 
 
 def phi3(r):
@@ -251,7 +236,7 @@ def nemotron_h(r):
 
 DELTA = ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"]
 CLASSES = {"Olmo3": (olmo3, SEPARATE), "Ministral3": (ministral3, SEPARATE), "Glm4": (glm4, FUSED), "Exaone4": (exaone4, SEPARATE),
-           "Cohere2": (cohere2, SEPARATE), "Gemma4Text": (gemma4, [*SEPARATE, "router.proj"], ["experts.gate_up_proj"]), "Phi3": (phi3, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]),
+           "Cohere2": (cohere2, SEPARATE), "Phi3": (phi3, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]),
            "Llama4Text": (llama4, SEPARATE, engine_configurations.EXPERTS), "Bamba": (bamba, [*SEPARATE, *MAMBA]),
            "GraniteMoeHybrid": (granite_moe_hybrid, [*ATTENTION, *MAMBA, "input_linear", "output_linear"]),
            "Lfm2": (lfm2, ["q_proj", "k_proj", "v_proj", "in_proj", "out_proj", "w1", "w2", "w3"]),
@@ -286,7 +271,14 @@ def difference(found, wanted):
     return float((np.abs(found - wanted).max(axis=1) / np.abs(wanted).max(axis=1)).max())
 
 
-def trial(alora, family, seed):
+def converted(llama_cpp, base, vocabulary):
+    """The model as a GGUF; None if the converter doesn't take it."""
+    (Path(base) / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {f"t{i}": i for i in range(vocabulary)}}, "added_tokens": []}))
+    out = Path(base).parent / "base.gguf"
+    return str(out) if make_base_gguf.convert(llama_cpp, Path(base), out, is_quiet=True) else None
+
+
+def trial(alora, family, seed, llama_cpp=None):
     from peft import LoraConfig, PeftModel, get_peft_model
     r = random.Random(f"{family} {seed}")
     draw, targets, *parameters = CLASSES[family]
@@ -321,10 +313,15 @@ def trial(alora, family, seed):
         tuned = PeftModel.from_pretrained(load(), adapter).eval()
         try:
             differences, is_right = [], True
+            file = converted(llama_cpp, base, vocabulary) if llama_cpp else None
             for reference, path in ((load(), None), (tuned, adapter)):
                 found, wanted = computed(alora, base, tokens, path), expected(reference, tokens)
                 differences.append(difference(found, wanted))
                 is_right &= differences[-1] <= TOLERANCE or is_rounding(found, wanted, reference, tokens)
+                if file and not np.array_equal(of_file := computed(alora, file, tokens, path), found):
+                    print(f"{family} seed {seed}: the GGUF differs by {difference(of_file, found):.1e}{' adapted' if path else ''}", flush=True)
+            if llama_cpp and not file:
+                print(f"{family} seed {seed}: not converted to GGUF", flush=True)
             return *differences, is_right
         except IndexError:  # PEFT has no aLoRA of modules that see a list of tokens, as Llama 4's shared experts do
             return 0.0, 0.0, True
@@ -338,13 +335,14 @@ def main():
     parser.add_argument("classes", nargs="*")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--llama-cpp", type=Path)
     options = parser.parse_args()
     failed = False
     for family in options.classes or CLASSES:
         worst = [0.0, 0.0]
         for seed in range(options.first, options.first + options.seeds):
             try:
-                *found, is_right = trial(options.alora, family, seed)
+                *found, is_right = trial(options.alora, family, seed, options.llama_cpp)
             except RuntimeError as error:
                 failed = True
                 print(f"{family} seed {seed}: {error}", flush=True)

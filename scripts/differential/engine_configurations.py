@@ -5,6 +5,7 @@ A class has a function that draws a configuration's fields, the modules that an 
 
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 SEPARATE = [*ATTENTION, "gate_proj", "up_proj", "down_proj"]
+LAYER_INPUT = ["per_layer_input_gate", "per_layer_projection"]
 EXPERTS = ["experts.gate_up_proj", "experts.down_proj"]
 
 
@@ -73,6 +74,43 @@ def gemma2(r):
 def gemma3(r):
     s = gemma2(r)
     return s | dict(rope_parameters={"sliding_attention": rope(r, "default"), "full_attention": rope(r, "default", "linear")})
+
+
+def shared_layers(r, types):
+    """How many layers, the last ones, may have the keys and values of others: the ones before have layers of every kind."""
+    return r.choice([n for n in range(len(types)) if set(types[:len(types) - n]) == set(types)])
+
+
+def gemma4(r):
+    s = sizes(r)
+    layers = s["num_hidden_layers"] = r.choice([1, 2, 3, 5, 6])
+    types = r.choice([kinds(r, layers), ["sliding_attention"] * (layers - 1) + ["x"]])[:-1] + ["full_attention"]
+    experts, own = r.choice([2, 3, 4, 7]), r.choice([0, 4, 8, 18])
+    shared = shared_layers(r, types) if own else 0  # which transformers can't run without embeddings for each layer
+    s |= r.choice([{}, {}, dict(enable_moe_block=True, num_experts=experts, top_k_experts=r.randint(1, experts), moe_intermediate_size=r.choice([12, 20, 33]))])
+    return s | dict(global_head_dim=r.choice([s["head_dim"], 8, 24, 40]), attention_k_eq_v=r.random() < 0.4,
+                    num_global_key_value_heads=r.choice([None, 1, s["num_attention_heads"]]), sliding_window=r.choice([1, 5, 16, 300]),
+                    layer_types=types, hidden_size_per_layer_input=own, vocab_size_per_layer_input=s["vocab_size"],
+                    num_kv_shared_layers=shared, use_double_wide_mlp=r.random() < 0.5,
+                    final_logit_softcapping=r.choice([None, 5.0]), attention_bias=r.random() < 0.2, rope_parameters={
+                        "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+                        "full_attention": {"rope_type": "proportional", "rope_theta": r.choice([10000.0, 1e6]),
+                                           "partial_rotary_factor": r.choice([0.25, 0.5, 1.0])}})
+
+
+def gemma3n(r):
+    s = sizes(r)
+    heads = s["num_attention_heads"]
+    s["hidden_size"] = heads * r.choice([4, 7, 12])
+    layers = s["num_hidden_layers"] = r.choice([1, 2, 3, 5, 6])
+    types, streams = kinds(r, layers), r.choice([2, 3, 4, 4, 4])
+    widths = r.choice([24, [r.choice([24, 33, 64]) for _ in range(layers)]])
+    return s | dict(intermediate_size=widths, sliding_window=r.choice([1, 5, 16, 300]), layer_types=types, num_kv_shared_layers=shared_layers(r, types),
+                    hidden_size_per_layer_input=r.choice([4, 8, 18]), vocab_size_per_layer_input=s["vocab_size"] - r.choice([0, 0, 20]),
+                    altup_num_inputs=streams, altup_active_idx=r.choice([0, 0, streams - 1]), altup_correct_scale=r.random() < 0.7,
+                    laurel_rank=r.choice([1, 4, 9]), activation_sparsity_pattern=[r.choice([0.0, 0.5, 0.95, 0.2]) for _ in range(layers)],
+                    final_logit_softcapping=r.choice([5.0, 30.0]), attention_bias=r.random() < 0.2, rope_parameters={
+                        "sliding_attention": rope(r, "default"), "full_attention": rope(r, "default", "linear")})
 
 
 def granite(r):
@@ -194,7 +232,8 @@ def qwen3_vl(r):
 
 CLASSES = {
     "Llama": (llama, SEPARATE), "Mistral": (mistral, SEPARATE), "Qwen2": (qwen2, SEPARATE), "Qwen3": (qwen3, SEPARATE),
-    "Gemma2": (gemma2, SEPARATE), "Gemma3Text": (gemma3, SEPARATE), "Granite": (granite, SEPARATE), "SmolLM3": (smollm3, SEPARATE),
+    "Gemma2": (gemma2, SEPARATE), "Gemma3Text": (gemma3, SEPARATE), "Gemma4Text": (gemma4, [*SEPARATE, *LAYER_INPUT, "router.proj"], ["experts.gate_up_proj"]),
+    "Gemma3nText": (gemma3n, [*SEPARATE, *LAYER_INPUT, "linear_left", "linear_right", "correction_coefs", "prediction_coefs"]), "Granite": (granite, SEPARATE), "SmolLM3": (smollm3, SEPARATE),
     "Olmo2": (olmo2, SEPARATE), "SeedOss": (seed_oss, SEPARATE), "GptOss": (gpt_oss, ATTENTION, EXPERTS),
     "Mixtral": (mixtral, ATTENTION, EXPERTS), "Qwen3Moe": (qwen3_moe, SEPARATE, EXPERTS), "Qwen2Moe": (qwen2_moe, SEPARATE, EXPERTS),
     "Glm4Moe": (glm4_moe, SEPARATE, EXPERTS), "Ernie4_5": (ernie4_5, SEPARATE), "Ernie4_5_Moe": (ernie4_5_moe, SEPARATE, EXPERTS),

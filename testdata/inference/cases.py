@@ -10,6 +10,7 @@ LINEAR = ["linear_attention", "full_attention", "linear_attention"]
 DELTA = ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"]
 PHI3 = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
 GLM4 = [*ATTENTION, "gate_up_proj", "down_proj"]
+LAYER_INPUT = ["per_layer_input_gate", "per_layer_projection"]
 INVOCATION = [7, 9, 7]  # overlaps itself
 
 SMALL = dict(hidden=32, heads=4, kv_heads=2, inter=48, vocab=64)
@@ -166,6 +167,12 @@ CASES = {
     # experts beside each layer's network
     "gemma4-moe": micro("Gemma4ForCausalLM", lambda: t.gemma4_moe(
         **{**MICRO, "layers": 2}, attention_k_eq_v=True, layer_types=["sliding_attention", "full_attention"]), ["q_proj", "proj"], plain=True),
+    # embeddings for each layer; the last one attends to the keys and values of another
+    "gemma4-shared": micro("Gemma4ForCausalLM", lambda: t.gemma4(
+        **{**MICRO, "layers": 3}, hidden_size_per_layer_input=3, vocab_size_per_layer_input=12, num_kv_shared_layers=1, use_double_wide_mlp=True,
+        layer_types=["sliding_attention", "full_attention", "full_attention"]), ["q_proj", "v_proj", "down_proj", *LAYER_INPUT]),
+    "gemma3n": micro("Gemma3nForCausalLM", lambda: t.gemma3n(**MICRO), [
+        "o_proj", "gate_proj", "linear_right", "correction_coefs", "prediction_coefs", *LAYER_INPUT]),
     "seed-oss": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL)),
     "seed-oss-bias": case("SeedOssForCausalLM", lambda: t.seed_oss(**SMALL, attention_bias=False, attention_out_bias=True, mlp_bias=True)),
     "mixtral-window": case("MixtralForCausalLM", lambda: t.mixtral(**{**ODD, "inter": 20, "kv_heads": 3}, sliding_window=8, tie_word_embeddings=True),

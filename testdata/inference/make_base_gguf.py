@@ -19,11 +19,13 @@ HERE = Path(__file__).resolve().parent
 WHOLE = ["qwen2", "gpt-oss-mxfp4"]
 
 
-def convert(llama_cpp, base, out):
+def convert(llama_cpp, base, out, is_quiet=False):
     """One conversion in a child process, with the converter's own gguf-py. No vocabulary: these models have none."""
     pid = os.fork()
     if pid == 0:
         try:
+            if is_quiet:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             for name in [m for m in sys.modules if m == "gguf" or m.startswith("gguf.")]:
                 del sys.modules[name]
             sys.path[:0] = [str(llama_cpp), str(llama_cpp / "gguf-py")]
@@ -50,7 +52,8 @@ def convert(llama_cpp, base, out):
                 cls(base, own.LlamaFileType.ALL_F32, out, hparams=hparams).write()
             os._exit(0)
         except BaseException:  # noqa: BLE001
-            traceback.print_exc()
+            if not is_quiet:
+                traceback.print_exc()
             os._exit(1)
     return os.waitpid(pid, 0)[1] == 0
 

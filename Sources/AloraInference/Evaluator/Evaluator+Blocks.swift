@@ -7,7 +7,7 @@ extension Evaluator {
 
   /// All blocks, without the sum of the last one's output, which ``logits(_:)`` begins with.
   ///
-  /// After the last mixer, a row is only for its own logits: there, all rows leave what later tokens need, and the rest is
+  /// After the last mixer that leaves something for later tokens, a row is only for its own logits: there, all rows leave what later tokens need, and the rest is
   /// computed for the wanted rows.
   /// - Parameter wanted: some consecutive rows of each segment.
   /// - Returns: a pass of the wanted rows alone.
@@ -33,6 +33,7 @@ extension Evaluator {
         }
         finish(mixer, layer, pass)
       case .feedForward(let network): run(network, layer, input, pass)
+      case .streams(let update): run(update, layer, pass)
       }
     }
     return pass
@@ -71,8 +72,15 @@ extension Evaluator {
         self.normalize(pass.hidden, norm, into: pass.normed, rows)
       }
       return pass.normed
+    case .scaledStream(let scale):
+      let isa = isa
+      forEachRow(pass.rowCount, packing: pass.normed, in: pass) { rows in
+        self.addOutput(of: previous, rows, pass)
+        for row in rows { unsafe alora_multiply(isa, pass.hidden[row], scale.base, pass.normed[row], scale.count) }
+      }
+      return pass.normed
     case .sameAsPrevious:
-      // Architectures have such blocks only after one with a norm.
+      // Architectures have such blocks only after one with a norm, which doesn't change its input.
       forEachRow(pass.rowCount, packing: pass.normed, in: pass) { rows in self.addOutput(of: previous, rows, pass) }
       return pass.normed
     }
@@ -81,13 +89,15 @@ extension Evaluator {
   /// stream += scale · output, after the norm that some models have there.
   func addOutput(of block: Model.Block?, _ rows: Range<Int>, _ pass: Pass) {
     guard let block else { return }
+    if case .streams = block.operation { return }
     if let norm = block.outputNorm { normalize(pass.output, norm, into: pass.output, rows) }
-    unsafe alora_add_scaled(
-      isa, block.residualScale, pass.output[rows.lowerBound], pass.hidden[rows.lowerBound],
-      rows.count * pass.hidden.columnCount)
-    guard let scale = block.streamScale else { return }
-    let stream = unsafe pass.hidden[rows.lowerBound]
-    unsafe alora_scale_by(isa, scale.base[0], stream, stream, rows.count * pass.hidden.columnCount)
+    let count = rows.count * pass.hidden.columnCount
+    for stream in block.addsToOtherStreams ? pass.streams.dropFirst() : [pass.hidden] {
+      let target = unsafe stream[rows.lowerBound]
+      unsafe alora_add_scaled(isa, block.residualScale, pass.output[rows.lowerBound], target, count)
+      if block.streamFactor != 1 { unsafe alora_scale_by(isa, block.streamFactor, target, target, count) }
+      if let scale = block.streamScale { unsafe alora_scale_by(isa, scale.base[0], target, target, count) }
+    }
   }
 
   /// A norm of each row, or of its parts.
@@ -106,6 +116,8 @@ extension Evaluator {
     case .gated(let network): run(network, layer, input, pass, into: pass.output)
     case .experts(let mixture): run(mixture, layer, input, pass)
     case .ungated(let network): run(network, layer, input, pass)
+    case .layerInput(let network): run(network, layer, input, pass)
+    case .bottleneck(let network): run(network, layer, input, pass)
     }
   }
 
@@ -119,8 +131,9 @@ extension Evaluator {
       for (index, row) in rows.enumerated() where row > first + index {
         // To the front only, so never over a row that is still to be moved.
         for buffer in [
-          pass.hidden, pass.normed, pass.recurrent.projected, pass.recurrent.gated, pass.recurrent.scanned,
-        ] {
+          pass.hidden, pass.normed, pass.layerInputs, pass.recurrent.projected, pass.recurrent.gated,
+          pass.recurrent.scanned,
+        ] + pass.streams + pass.predictions {
           unsafe buffer[first + index].update(from: buffer[row], count: buffer.columnCount)
         }
       }

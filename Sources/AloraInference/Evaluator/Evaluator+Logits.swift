@@ -21,8 +21,13 @@ extension Evaluator {
     let (parameters, count) = (model.graph.parameters, pass.rowCount)
     let logits = unsafe Rows(output, columnCount: model.vocabularySize)
     let (isa, model) = (isa, model)
+    let isSingle = model.streams == nil
+    if !isSingle {
+      forEachRow(count) { rows in self.addOutput(of: model.blocks.last?.block, rows, pass) }
+      leaveStreams(pass)
+    }
     forEachRow(count, packing: pass.normed, in: pass) { rows in
-      self.addOutput(of: model.blocks.last?.block, rows, pass)
+      if isSingle { self.addOutput(of: model.blocks.last?.block, rows, pass) }
       self.normalize(pass.hidden, model.finalNorm, into: pass.normed, rows)
     }
     multiply(pass.normed, [Product(matrix: model.output, slot: .outputLayer, output: logits)], 0, pass)

@@ -88,6 +88,8 @@ internal import CAloraKernels
     let pass = begin(parts)
     try embed(pass)
     if let blas = model.blas { blas.useThreads(pool.threadCount) }
+    try layerInputs(pass)
+    enterStreams(pass)
     rotaryTables(pass)
     let result = logits(runBlocks(pass, wanted: wanted(pass.segments)))
     try model.failures.check()
@@ -127,36 +129,5 @@ internal import CAloraKernels
       rows += count
     }
     return buffers.pass(model, segments: segments, rowCount: rows)
-  }
-
-  /// Rows of the token embedding, with the adapter's updates.
-  private func embed(_ pass: Pass) throws {
-    let hidden = pass.hidden.columnCount
-    let scale = model.graph.parameters.embeddingScale
-    let rowBytes = model.embedding.rowByteCount
-    let substitutes = model.source.controlTokens?.substitutes ?? [:]
-    let raw = UnsafeMutableRawPointer.allocate(byteCount: max(rowBytes, 16), alignment: 16)
-    defer { unsafe raw.deallocate() }
-    for segment in pass.segments {
-      let tokens = segment.sequence.tokens
-      let update = segment.sequence.adapter?.embedding
-      for row in segment.rows {
-        let written = tokens[segment.position(ofRow: row)]
-        let token = substitutes.isEmpty ? written : substitutes[written] ?? written
-        let target = unsafe pass.hidden[row]
-        try unsafe model.embedding.read(token..<(token + 1), into: raw, scratch: raw)
-        unsafe alora_dequantize(model.embeddingType, raw, target, hidden)
-        if let update, row >= segment.firstActiveRow {
-          let a = unsafe update.a.base + token * update.rank
-          for index in 0..<hidden {
-            var sum: Float = 0
-            let b = unsafe update.b.base + index * update.rank
-            for r in 0..<update.rank { sum = unsafe sum.addingProduct(a[r], b[r]) }
-            unsafe target[index] = unsafe target[index].addingProduct(update.scale, sum)
-          }
-        }
-        if scale != 1 { unsafe alora_scale_by(isa, scale, target, target, hidden) }
-      }
-    }
   }
 }

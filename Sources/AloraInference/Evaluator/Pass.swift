@@ -36,6 +36,14 @@ struct Segment {
   /// The activations of a feed-forward network; its width is the network's.
   let gate: Rows
   let up: Rows
+  /// What each layer reads beside the stream, one layer after the other.
+  let layerInputs: Rows
+  /// The parallel streams, and what a layer's blocks begin with of them; empty for a model with one stream.
+  let streams: [Rows]
+  let predictions: [Rows]
+  /// What the factors between streams are made of, and these.
+  let modalities: Rows
+  let streamFactors: Rows
   /// The input rows of the next products, in the kernels' tiles.
   let packed: UnsafeMutablePointer<Float>
   /// For each rotary embedding: cosines [T][pairs], sines [T][pairs].
@@ -82,7 +90,7 @@ struct Segment {
 
 /// The buffers of all passes of one evaluator.
 final class PassBuffers {
-  private let buffers = (0..<25).map { _ in GrowingBuffer() }
+  private var buffers: [GrowingBuffer] = []
 
   /// Memory for a pass of some segments.
   func pass(_ model: Model, segments: [Segment], rowCount: Int) -> Pass {
@@ -93,16 +101,21 @@ final class PassBuffers {
     var next = 0
     func floats(_ columnCount: Int) -> UnsafeMutablePointer<Float> {
       next += 1
+      if next > buffers.count { buffers.append(GrowingBuffer()) }
       return unsafe buffers[next - 1].reserve(rowCount * columnCount)
     }
     func rows(_ columnCount: Int) -> Rows { unsafe Rows(floats(columnCount), columnCount: columnCount) }
     let hasExperts = sizes.expertCount > 0
+    let streams = model.streams?.count ?? 0
     return unsafe Pass(
       segments: segments, rowCount: rowCount, hidden: rows(hidden), normed: rows(hidden), output: rows(hidden),
       query: rows(sizes.queryWidth), key: rows(sizes.keyValueWidth), value: rows(sizes.keyValueWidth),
       attention: rows(sizes.queryWidth), outputGate: rows(sizes.outputGateWidth),
       gate: rows(max(sizes.networkWidth, hidden)), up: rows(sizes.networkWidth),
-      packed: floats(max(hidden, sizes.queryWidth, sizes.networkWidth, sizes.recurrent.inner)),
+      layerInputs: rows(model.layerInputs?.projection.rowCount ?? 0),
+      streams: (0..<streams).map { _ in rows(hidden) }, predictions: (0..<streams).map { _ in rows(hidden) },
+      modalities: rows(streams), streamFactors: rows(streams * streams),
+      packed: floats(max(hidden, sizes.queryWidth, sizes.networkWidth, sizes.recurrent.inner, streams)),
       rotary: floats(2 * pairs),
       experts: Pass.ExpertBuffers(
         gathered: rows(hasExperts ? hidden : 0), produced: rows(hasExperts ? hidden : 0),
@@ -151,6 +164,9 @@ struct BlockSizes {
         deltaHeads = shape.valueHeadCount
       case .feedForward(.gated(let network)): add(network)
       case .feedForward(.ungated(let network)): networkWidth = max(networkWidth, network.up.rowCount)
+      case .feedForward(.layerInput(let network)): networkWidth = max(networkWidth, network.gate.rowCount)
+      case .feedForward(.bottleneck(let network)): networkWidth = max(networkWidth, network.down.rowCount)
+      case .streams: break
       case .feedForward(.experts(let mixture)):
         // All experts of a layer have one shape.
         if let expert = mixture.experts.first { add(expert) }

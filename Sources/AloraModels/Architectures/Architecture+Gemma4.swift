@@ -3,7 +3,8 @@ internal import AloraJSON
 extension Architecture {
   /// The text part of Gemma 4: layers without a window have larger heads and may share a projection between keys and
   /// values; scores aren't scaled, values are normed, and each layer's output is multiplied by a number. Some models have
-  /// experts beside each layer's network.
+  /// experts beside each layer's network; others have embeddings for each layer, and their last layers attend to the keys and
+  /// values of the last layers before them and may have networks of twice the width.
   ///
   /// Source: transformers `models/gemma4/modeling_gemma4.py`, llama.cpp `conversion/gemma.py` (`Gemma4Model`).
   static let gemma4 = Architecture(
@@ -12,23 +13,17 @@ extension Architecture {
     defaults: ConfigurationDefaults(
       vocabularySize: 262_144, hiddenSize: 2304, feedForwardSize: 9216, layerCount: 30, headCount: 8,
       keyValueHeadCount: 4, headDimension: 256, contextLength: 131_072, tiesEmbeddings: true),
-    objection: { reader in
-      if try reader.integer("hidden_size_per_layer_input", default: 256) > 0 {
-        return "it has embeddings for each layer (hidden_size_per_layer_input)"
-      }
-      if try reader.integer("num_kv_shared_layers", default: 0) > 0 {
-        return "layers share keys and values (num_kv_shared_layers)"
-      }
-      return nil
-    },
-    objectionToGGUF: { reader in
-      if try reader.integer("embedding_length_per_layer_input", default: 0) > 0 {
-        return "it has embeddings for each layer"
-      }
-      return try reader.integer("attention.shared_kv_layers", default: 0) > 0 ? "layers share keys and values" : nil
-    },
     globalHeads: gemma4Heads,
     configure: { reader, h in
+      try h.readLayerInputs(reader, sharingLayerCount: 0)
+      try reader.check(
+        (h.layerInputs?.tokenCount ?? .max) < h.vocabularySize
+          ? "some tokens have no embedding for each layer (vocab_size_per_layer_input)" : nil)
+      if try reader.boolean("use_double_wide_mlp", default: false) {
+        let width = h.feedForwardSize
+        let sizes = (0..<h.layerCount).map { [h] in h.hasOwnKeysAndValues($0) ? width : 2 * width }
+        try h.setNetworkSizes(sizes) { reader.json.error(.outOfRange, $0) }
+      }
       guard try reader.boolean("enable_moe_block", default: false) else { return }
       h.sharedFeedForwardSize = h.feedForwardSize
       h.feedForwardSize = try reader.integer("moe_intermediate_size")
@@ -37,24 +32,27 @@ extension Architecture {
       try h.checkExperts(reader)
     },
     configureByGGUF: { reader, h in
-      if h.expertCount > 0 { h.sharedFeedForwardSize = try reader.stated("feed_forward_length") }
+      try h.readLayerInputs(reader, sharingLayerCount: 0)
+      try h.readNetworkSizes(reader)
+      if h.expertCount > 0 {
+        h.sharedFeedForwardSize = try h.networkSizes?.first ?? reader.stated("feed_forward_length")
+      }
     },
     numbers: gemma4Numbers,
     modules: { h in
-      guard h.expertCount > 0 else {
-        return LayerModule.attention(h, isPermuted: false) + LayerModule.gatedFeedForward(h)
-      }
-      return LayerModule.attention(h, isPermuted: false)
-        + LayerModule.gatedNetwork("mlp", h, h.sharedFeedForwardSize) + [
-          .linear("router.proj", h.hiddenSize, h.expertCount, "ffn_gate_inp")
-        ]
+      let usual: [LayerModule] = LayerModule.sharingAttention(h) + LayerModule.layerInput(h)
+      guard h.expertCount > 0 else { return usual + LayerModule.gatedFeedForward(h) }
+      return usual + LayerModule.gatedNetwork("mlp", h, h.sharedFeedForwardSize) + [
+        .linear("router.proj", h.hiddenSize, h.expertCount, "ffn_gate_inp")
+      ]
     },
     layer: { layer in
       var blocks = try layer.surroundingNorms(
         layer.attention(headNorms: .perHead, normsValues: true),
         layer.h.expertCount > 0 ? layer.gemma4Mixture() : layer.gated()
       ).blocks
-      blocks[1].streamScale = GraphVector(
+      if layer.h.layerInputs != nil { blocks.append(try layer.layerInput()) }
+      blocks[blocks.count - 1].streamScale = GraphVector(
         ggufName: "blk.\(layer.index).layer_output_scale.weight",
         huggingFaceName: "model.layers.\(layer.index).layer_scalar", count: 1, huggingFaceOffset: 0)
       return GraphLayer(blocks: blocks)

@@ -38,6 +38,8 @@ package struct Architecture: Sendable {
       case withExperts, dense
       /// Those with attention; those with a recurrent mixer; those with neither.
       case withAttention, recurrent, withoutMixer
+      /// Those that don't attend to the keys and values of another layer.
+      case withOwnKeysAndValues
 
       func contains(_ layer: Int, _ h: Hyperparameters) -> Bool {
         switch self {
@@ -47,6 +49,7 @@ package struct Architecture: Sendable {
         case .withAttention: h.hasAttention(layer)
         case .recurrent: h.isRecurrent(layer)
         case .withoutMixer: !h.hasAttention(layer) && !h.isRecurrent(layer)
+        case .withOwnKeysAndValues: h.hasOwnKeysAndValues(layer)
         }
       }
     }
@@ -130,7 +133,8 @@ package struct Architecture: Sendable {
   static let all: [Architecture] = [
     .llama, .mixtral, .mistral, .ministral3, .mistral3, .granite, .graniteMoe, .graniteMoeShared, .graniteMoeHybrid,
     .bamba, .qwen2, .qwen2VL, .qwen3, .qwen3VL, .qwen2Moe, .qwen3Moe, .qwen3VLMoe, .olmoe, .gptOss, .olmo3, .olmo2,
-    .smolLM3, .seedOss, .glm4, .glm4Moe, .ernie45, .ernie45Moe, .exaone4, .cohere2, .phi3, .gemma2, .gemma3, .gemma4,
+    .smolLM3, .seedOss, .glm4, .glm4Moe, .ernie45, .ernie45Moe, .exaone4, .cohere2, .phi3, .gemma2, .gemma3, .gemma3n,
+    .gemma4,
     .llama4, .lfm2, .qwen3Next, .qwen35, .qwen35Moe, .falconH1, .nemotronH,
   ]
 }
@@ -166,6 +170,24 @@ extension Architecture.LayerModule {
     let value = linear("self_attn.v_proj", h.hiddenSize, h.keyValueRowCount, "attn_v")
     return queryAndKey + (h.hasValueProjection ? [value] : []) + [
       .linear("self_attn.o_proj", h.queryRowCount, h.hiddenSize, "attn_output")
+    ]
+  }
+
+  /// The same for a model whose last layers may attend to the keys and values of others.
+  static func sharingAttention(_ h: Hyperparameters) -> [Self] {
+    attention(h, isPermuted: false).map { module in
+      var module = module
+      if ["self_attn.k_proj", "self_attn.v_proj"].contains(module.name) { module.layers = .withOwnKeysAndValues }
+      return module
+    }
+  }
+
+  /// The network through which a layer reads its own embedding; empty if it has none.
+  static func layerInput(_ h: Hyperparameters) -> [Self] {
+    guard let size = h.layerInputs?.size else { return [] }
+    return [
+      .linear("per_layer_input_gate", h.hiddenSize, size, "inp_gate"),
+      .linear("per_layer_projection", size, h.hiddenSize, "proj"),
     ]
   }
 

@@ -19,6 +19,8 @@ struct ConfigurationDefaults: Sendable {
   var yarnOriginalLength = 0
   /// What a configuration may call the width of the feed-forward network.
   var feedForwardNames = ["intermediate_size"]
+  /// Whether that may be a list with the width of each layer's network, which the architecture reads.
+  var listsFeedForwardSizes = false
   /// What a configuration may call whether the output layer is the embedding.
   var tieName = "tie_word_embeddings"
   /// For a mixture of experts.

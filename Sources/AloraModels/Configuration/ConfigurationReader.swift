@@ -36,6 +36,17 @@ struct ConfigurationReader {
     return defaults[keyPath: fallback]
   }
 
+  /// The width of the feed-forward network, or of the first layer's.
+  func networkSize(_ name: String) throws -> Int {
+    guard let defaults, defaults.listsFeedForwardSizes, let list = try json[optional: name], list.kind == .array else {
+      return try size(name, \.feedForwardSize)
+    }
+    guard let first = try list.integers(in: Hyperparameters.extent).first else {
+      throw list.error(.outOfRange, "expected the width of each layer's network")
+    }
+    return first
+  }
+
   /// A list of strings; nil if the field is missing or null.
   func strings(_ name: String) throws -> [String]? {
     try json[optional: name]?.elements().map { try $0.string() }
@@ -122,7 +133,7 @@ extension Hyperparameters {
     self.init(
       layerCount: try listed ?? reader.size("num_hidden_layers", \.layerCount, in: Self.layers), hiddenSize: hidden,
       headCount: heads, keyValueHeadCount: keyValueHeads, headDimension: headDimension,
-      feedForwardSize: hasOnlyExperts ? 0 : try reader.size(width, \.feedForwardSize), sharedFeedForwardSize: shared,
+      feedForwardSize: hasOnlyExperts ? 0 : try reader.networkSize(width), sharedFeedForwardSize: shared,
       expertCount: try reader.integer("num_local_experts", default: 0),
       expertsPerToken: try reader.integer("num_experts_per_tok", default: 0),
       vocabularySize: try reader.size("vocab_size", \.vocabularySize), tiesEmbeddings: ties ?? defaults.tiesEmbeddings)

@@ -176,6 +176,9 @@ struct GGUFReader {
     try file.metadata.boolean(ifPresent: "\(prefix).\(name)") ?? fallback
   }
 
+  /// The rows of a matrix; nil if there is none.
+  func rowCount(_ name: String) -> Int? { file.tensor(named: name)?.shape.dimensions.first }
+
   func hasTensor(_ name: String) -> Bool { file.tensor(named: name) != nil }
 
   /// - Throws: ``ArchitectureError`` `invalidHyperparameter` if there is an objection to what the file says.
@@ -192,6 +195,12 @@ struct GGUFReader {
       throw error(key, "expected a flag for each of \(layerCount) layers, found \(flags.count)")
     }
     return Array(flags.prefix(layerCount))
+  }
+
+  /// Some numbers; nil if the key is missing or isn't a list of them.
+  func floats(_ name: String) -> [Float]? {
+    guard case .array(let values)? = file.metadata["\(prefix).\(name)"] else { return nil }
+    return values.numbers?.map { Float($0) }
   }
 
   func theta(_ name: String, default fallback: Double = 10000) throws -> Double {

@@ -105,6 +105,13 @@ extension Hyperparameters {
       return numbers.first ?? 0
     }
     if experts > 0, metadata[key] == nil { return try reader.integer("expert_feed_forward_length", default: 0) }
+    // Where layers differ, the architecture reads the list.
+    if case .array = metadata[key] {
+      guard let first = try metadata.integers(forKey: key).first, extent.contains(first) else {
+        throw reader.error(key, "expected the width of each layer's network")
+      }
+      return first
+    }
     return try metadata.integer(forKey: key, in: extent)
   }
 }

@@ -7,6 +7,8 @@ package struct Hyperparameters: Hashable, Sendable {
   package var headDimension: Int
   /// The width of the feed-forward network, or of each expert.
   package var feedForwardSize: Int
+  /// The width of each layer's network, beside the experts if there are any; nil if all layers have the same.
+  var networkSizes: [Int]?
   /// The width of the network in the layers without experts; 0 if all layers have experts.
   package var denseFeedForwardSize = 0
   /// The layers of a mixture of experts that have one network.
@@ -25,6 +27,16 @@ package struct Hyperparameters: Hashable, Sendable {
   package var hasValueProjection = true
   /// Whether heads of queries and keys have norms, for an architecture that has models with and without.
   package var hasHeadNorms = false
+  /// How many layers, the last ones, attend to the keys and values of layers before them.
+  var sharingLayerCount = 0
+  /// What each layer reads of an embedding of its own; nil if layers have none.
+  var layerInputs: LayerInputShape?
+  /// Nil for a model with one residual stream.
+  var streams: StreamShape?
+  /// The width of the narrow path beside attention; 0 for none.
+  var bottleneckSize = 0
+  /// Of each layer's network, if it has one; nil if none has.
+  var cutOffs: [Float?]?
 
   /// The layers with a recurrent mixer; nil if there are none.
   package var recurrence: Recurrence?
@@ -65,6 +77,9 @@ package struct Hyperparameters: Hashable, Sendable {
     recurrence?.attentionLayers?.contains(layer) ?? !isRecurrent(layer)
   }
 
+  /// Whether a layer computes keys and values of its own, if it has attention.
+  func hasOwnKeysAndValues(_ layer: Int) -> Bool { layer < layerCount - sharingLayerCount }
+
   package struct GlobalHeads: Hashable, Sendable {
     /// For each layer.
     package var isGlobal: [Bool]
@@ -83,8 +98,14 @@ package struct Hyperparameters: Hashable, Sendable {
     return h
   }
 
-  /// With the heads of one layer.
-  package func inLayer(_ index: Int) -> Hyperparameters { globalHeads?.isGlobal[index] == true ? global : self }
+  /// With the heads and the width of one layer.
+  package func inLayer(_ index: Int) -> Hyperparameters {
+    var h = globalHeads?.isGlobal[index] == true ? global : self
+    if let width = networkSizes?[index] {
+      if expertCount > 0 { h.sharedFeedForwardSize = width } else { h.feedForwardSize = width }
+    }
+    return h
+  }
 
   /// The rows of the query projection.
   package var queryRowCount: Int { headCount * headDimension }

@@ -3,6 +3,8 @@ package enum FeedForward<Matrix, Vector> {
   case gated(GatedNetwork<Matrix>)
   case experts(ExpertMixture<Matrix, Vector>)
   case ungated(UngatedNetwork<Matrix>)
+  case layerInput(LayerInputNetwork<Matrix>)
+  case bottleneck(BottleneckNetwork<Matrix, Vector>)
 
   func map<NewMatrix, NewVector>(
     matrix: (Matrix) throws -> NewMatrix, vector: (Vector) throws -> NewVector
@@ -11,30 +13,38 @@ package enum FeedForward<Matrix, Vector> {
     case .gated(let network): .gated(try network.map(matrix))
     case .experts(let mixture): .experts(try mixture.map(matrix: matrix, vector: vector))
     case .ungated(let network): .ungated(try network.map(matrix))
+    case .layerInput(let network): .layerInput(try network.map(matrix))
+    case .bottleneck(let network): .bottleneck(try network.map(matrix: matrix, vector: vector))
     }
   }
 }
 
-/// down · (activation (gateMultiplier · (gate · x)) * (up · x))
+/// down · (activation (cut-off (gateMultiplier · (gate · x))) * (up · x))
 package struct GatedNetwork<Matrix> {
   package var gate: Matrix
   package var up: Matrix
   package var down: Matrix
   package var activation: GateActivation
   package var gateMultiplier: Float = 1
+  /// A number of standard deviations. What of a row lies above its mean by more than that is left, less the limit; the rest
+  /// is 0. Nil for no cut-off.
+  package var cutOff: Float?
 
-  package init(gate: Matrix, up: Matrix, down: Matrix, activation: GateActivation, gateMultiplier: Float = 1) {
+  package init(
+    gate: Matrix, up: Matrix, down: Matrix, activation: GateActivation, gateMultiplier: Float = 1, cutOff: Float? = nil
+  ) {
     self.gate = gate
     self.up = up
     self.down = down
     self.activation = activation
     self.gateMultiplier = gateMultiplier
+    self.cutOff = cutOff
   }
 
   func map<NewMatrix>(_ matrix: (Matrix) throws -> NewMatrix) rethrows -> GatedNetwork<NewMatrix> {
     GatedNetwork<NewMatrix>(
       gate: try matrix(gate), up: try matrix(up), down: try matrix(down), activation: activation,
-      gateMultiplier: gateMultiplier)
+      gateMultiplier: gateMultiplier, cutOff: cutOff)
   }
 }
 
@@ -45,6 +55,20 @@ package struct UngatedNetwork<Matrix> {
 
   func map<NewMatrix>(_ matrix: (Matrix) throws -> NewMatrix) rethrows -> UngatedNetwork<NewMatrix> {
     UngatedNetwork<NewMatrix>(up: try matrix(up), down: try matrix(down))
+  }
+}
+
+/// x + norm (up · (down · x)): a second, narrow path beside another block.
+package struct BottleneckNetwork<Matrix, Vector> {
+  package var down: Matrix
+  package var up: Matrix
+  package var norm: Norm<Vector>
+
+  func map<NewMatrix, NewVector>(
+    matrix: (Matrix) throws -> NewMatrix, vector: (Vector) throws -> NewVector
+  ) rethrows -> BottleneckNetwork<NewMatrix, NewVector> {
+    BottleneckNetwork<NewMatrix, NewVector>(
+      down: try matrix(down), up: try matrix(up), norm: try norm.map(vector))
   }
 }
 
@@ -59,4 +83,5 @@ package enum GateActivation: Hashable, Sendable {
 
 extension GatedNetwork: Sendable where Matrix: Sendable {}
 extension UngatedNetwork: Sendable where Matrix: Sendable {}
+extension BottleneckNetwork: Sendable where Matrix: Sendable, Vector: Sendable {}
 extension FeedForward: Sendable where Matrix: Sendable, Vector: Sendable {}

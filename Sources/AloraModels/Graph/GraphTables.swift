@@ -44,7 +44,7 @@ struct GraphTables {
     targets = base.modules.targetsByTensor
   }
 
-  private var h: Hyperparameters { base.hyperparameters }
+  var h: Hyperparameters { base.hyperparameters }
 
   /// Whether the table of modules has a tensor.
   func has(_ name: String) -> Bool { targets[name] != nil }
@@ -68,7 +68,7 @@ struct GraphTables {
       layers: try (0..<h.layerCount).map { index in
         try base.architecture().layer(LayerBuilder(index: index, tables: self, numbers: numbers))
       },
-      embedding: embedding,
+      embedding: embedding, layerInputs: layerInputs(numbers), streams: streams(),
       finalNorm: Norm(
         numbers.norm,
         weight: GraphVector(
@@ -121,7 +121,8 @@ struct GraphTables {
     return matrix
   }
 
-  private func matrix(_ gguf: String, _ huggingFace: String, rows: Int, columns: Int) -> GraphMatrix {
+  /// A tensor outside of layers.
+  func matrix(_ gguf: String, _ huggingFace: String, rows: Int, columns: Int) -> GraphMatrix {
     GraphMatrix(
       gguf: .init(name: gguf, rows: 0..<rows, rowCount: rows), permutation: .none,
       huggingFace: .init(name: huggingFace, rows: 0..<rows, rowCount: rows), columnCount: columns, hasBias: false)

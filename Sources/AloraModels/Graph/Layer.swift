@@ -17,13 +17,15 @@ package struct Layer<Matrix, Vector> {
 /// A mixer or a feed-forward network, with its norms and its residual rule:
 ///
 ///     x      = input norm (stream)
-///     stream = (stream + residualScale · output norm (operation (x))) · streamScale
+///     stream = (stream + residualScale · output norm (operation (x))) · streamFactor · streamScale
 package struct Block<Matrix, Vector> {
   package enum Operation {
     /// Exchanges information between positions.
     case mixer(Mixer<Matrix, Vector>)
     /// Acts on each position alone.
     case feedForward(FeedForward<Matrix, Vector>)
+    /// Changes the parallel streams of each position, and adds nothing.
+    case streams(StreamUpdate<Matrix, Vector>)
   }
 
   /// What the operation reads.
@@ -32,24 +34,31 @@ package struct Block<Matrix, Vector> {
     case stream(Norm<Vector>?)
     /// What the block before it in the same layer read, so that both run side by side.
     case sameAsPrevious
+    /// The stream, each element times a number.
+    case scaledStream(Vector)
   }
 
   package var input: Input
   package var operation: Operation
   package var outputNorm: Norm<Vector>?
   package var residualScale: Float
+  package var streamFactor: Float
   /// One element; nil for 1.
   package var streamScale: Vector?
+  /// Whether the output is added to all parallel streams but the first, instead of the one that blocks read.
+  package var addsToOtherStreams: Bool
 
   package init(
     input: Input, operation: Operation, outputNorm: Norm<Vector>? = nil, residualScale: Float = 1,
-    streamScale: Vector? = nil
+    streamFactor: Float = 1, streamScale: Vector? = nil, addsToOtherStreams: Bool = false
   ) {
     self.input = input
     self.operation = operation
     self.outputNorm = outputNorm
     self.residualScale = residualScale
+    self.streamFactor = streamFactor
     self.streamScale = streamScale
+    self.addsToOtherStreams = addsToOtherStreams
   }
 
   func map<NewMatrix, NewVector>(
@@ -59,15 +68,17 @@ package struct Block<Matrix, Vector> {
       switch input {
       case .stream(let norm): .stream(try norm?.map(vector))
       case .sameAsPrevious: .sameAsPrevious
+      case .scaledStream(let scale): .scaledStream(try vector(scale))
       }
     let newOperation: Block<NewMatrix, NewVector>.Operation =
       switch operation {
       case .mixer(let mixer): .mixer(try mixer.map(matrix: matrix, vector: vector))
       case .feedForward(let network): .feedForward(try network.map(matrix: matrix, vector: vector))
+      case .streams(let update): .streams(try update.map(matrix: matrix, vector: vector))
       }
     return Block<NewMatrix, NewVector>(
       input: newInput, operation: newOperation, outputNorm: try outputNorm?.map(vector), residualScale: residualScale,
-      streamScale: try streamScale.map(vector))
+      streamFactor: streamFactor, streamScale: try streamScale.map(vector), addsToOtherStreams: addsToOtherStreams)
   }
 }
 

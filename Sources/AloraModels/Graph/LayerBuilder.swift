@@ -119,16 +119,20 @@ struct LayerBuilder {
       return matrix
     }
     let layer = numbers.layers[index]
+    let sharedLayer = try sharedLayer()
+    let isOwn = sharedLayer == nil
     return .mixer(
       .attention(
         Attention(
           query: multiplied(try hasGate ? gatedQuery(0) : projection("attn_q", 0..<q)),
-          key: multiplied(try projection("attn_k", q..<(q + kv))),
-          value: h.hasValueProjection ? multiplied(try projection("attn_v", (q + kv)..<(q + 2 * kv))) : nil,
+          key: isOwn ? multiplied(try projection("attn_k", q..<(q + kv))) : nil,
+          value: isOwn && h.hasValueProjection
+            ? multiplied(try projection("attn_v", (q + kv)..<(q + 2 * kv))) : nil,
+          sharedLayer: sharedLayer,
           output: try matrix("attn_output", hasBias: tables.biases?.attentionOutput),
           outputGate: hasGate ? try gatedQuery(h.headDimension) : nil,
-          queryNorm: headNorm("q", rowCount: q), keyNorm: headNorm("k", rowCount: kv),
-          valueNorm: normsValues
+          queryNorm: headNorm("q", rowCount: q), keyNorm: isOwn ? headNorm("k", rowCount: kv) : nil,
+          valueNorm: isOwn && normsValues
             ? Norm(weight: nil, count: h.headDimension, epsilon: numbers.normEpsilon) : nil,
           rotatedNorm: numbers.normsRotated && layer.rotary != nil
             ? Norm(weight: nil, count: h.headDimension, epsilon: numbers.normEpsilon) : nil,
@@ -165,7 +169,7 @@ struct LayerBuilder {
     return GatedNetwork(
       gate: try matrix("ffn_gate\(suffix)", hasBias: bias), up: try matrix("ffn_up\(suffix)", hasBias: bias),
       down: try matrix("ffn_down\(suffix)", hasBias: bias), activation: numbers.activation,
-      gateMultiplier: Float(h.multipliers?.gate ?? 1))
+      gateMultiplier: Float(h.multipliers?.gate ?? 1), cutOff: h.cutOffs?[index])
   }
 
   /// A matrix of the table of modules by its GGUF name in the layer, or some rows of it.

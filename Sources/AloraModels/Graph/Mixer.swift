@@ -22,9 +22,12 @@ package enum Mixer<Matrix, Vector> {
 /// Softmax attention with grouped heads.
 package struct Attention<Matrix, Vector> {
   package var query: Matrix
-  package var key: Matrix
+  /// Nil if the layer attends to the keys and values of ``sharedLayer``.
+  package var key: Matrix?
   /// Nil if the keys, before their norm and rotation, are the values too.
   package var value: Matrix?
+  /// The earlier layer whose keys and values it attends to; nil if it has its own.
+  package var sharedLayer: Int?
   package var output: Matrix
   /// For each element of what the heads gather, a number whose sigmoid multiplies it; nil for 1.
   package var outputGate: Matrix?
@@ -39,7 +42,7 @@ package struct Attention<Matrix, Vector> {
   package var shape: AttentionShape
 
   package init(
-    query: Matrix, key: Matrix, value: Matrix?, output: Matrix, outputGate: Matrix? = nil,
+    query: Matrix, key: Matrix?, value: Matrix?, sharedLayer: Int? = nil, output: Matrix, outputGate: Matrix? = nil,
     queryNorm: Norm<Vector>? = nil, keyNorm: Norm<Vector>? = nil, valueNorm: Norm<Vector>? = nil,
     rotatedNorm: Norm<Vector>? = nil,
     sinks: Vector? = nil, shape: AttentionShape
@@ -47,6 +50,7 @@ package struct Attention<Matrix, Vector> {
     self.query = query
     self.key = key
     self.value = value
+    self.sharedLayer = sharedLayer
     self.output = output
     self.outputGate = outputGate
     self.queryNorm = queryNorm
@@ -61,8 +65,9 @@ package struct Attention<Matrix, Vector> {
     matrix: (Matrix) throws -> NewMatrix, vector: (Vector) throws -> NewVector
   ) rethrows -> Attention<NewMatrix, NewVector> {
     Attention<NewMatrix, NewVector>(
-      query: try matrix(query), key: try matrix(key), value: try value.map(matrix), output: try matrix(output),
-      outputGate: try outputGate.map(matrix), queryNorm: try queryNorm?.map(vector), keyNorm: try keyNorm?.map(vector),
+      query: try matrix(query), key: try key.map(matrix), value: try value.map(matrix), sharedLayer: sharedLayer,
+      output: try matrix(output), outputGate: try outputGate.map(matrix), queryNorm: try queryNorm?.map(vector),
+      keyNorm: try keyNorm?.map(vector),
       valueNorm: try valueNorm?.map(vector),
       rotatedNorm: try rotatedNorm?.map(vector), sinks: try sinks.map(vector), shape: shape)
   }

@@ -111,6 +111,10 @@ package struct ModelGraph: Sendable {
   package let parameters: GraphParameters
   package let layers: [GraphLayer]
   package let embedding: GraphMatrix
+  /// Nil if layers read nothing but the stream.
+  package let layerInputs: LayerInputs<GraphMatrix, GraphVector>?
+  /// Nil for a model with one residual stream.
+  package let streams: ParallelStreams<GraphMatrix>?
   package let finalNorm: Norm<GraphVector>
   /// Equal to `embedding` if the model ties them.
   package let output: GraphMatrix
@@ -140,13 +144,15 @@ package struct ModelGraph: Sendable {
 
   init(
     base: BaseModel, parameters: GraphParameters, layers: [GraphLayer], embedding: GraphMatrix,
-    finalNorm: Norm<GraphVector>,
-    output: GraphMatrix
+    layerInputs: LayerInputs<GraphMatrix, GraphVector>?, streams: ParallelStreams<GraphMatrix>?,
+    finalNorm: Norm<GraphVector>, output: GraphMatrix
   ) {
     self.base = base
     self.parameters = parameters
     self.layers = layers
     self.embedding = embedding
+    self.layerInputs = layerInputs
+    self.streams = streams
     self.finalNorm = finalNorm
     self.output = output
   }

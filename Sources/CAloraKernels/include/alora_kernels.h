@@ -173,6 +173,18 @@ void alora_layer_norm(alora_isa isa, const float *x, size_t x_stride, const floa
 void alora_l2_norm(alora_isa isa, const float *x, size_t x_stride, float epsilon, float scale, float *y, size_t y_stride,
                    size_t token_count, size_t n);
 
+// y[t][i] = max((x[t][i] - m) - d * multiplier, 0), d = sqrt(s / n), m and s as in alora_layer_norm: what lies above the mean
+// by more than some standard deviations. Each difference and the product are rounded.
+//   x: [T][x_stride]   y: [T][y_stride]; y may be x
+void alora_cut_off(alora_isa isa, const float *x, size_t x_stride, float multiplier, float *y, size_t y_stride,
+                   size_t token_count, size_t n);
+
+// y[t][i] = (x[t][i] * a) / b, a = sqrt(s / n) of `target`, b = sqrt(max(s / n, least)) of x, s = lane sum of squares
+// (note 4): a row of the target's magnitude.
+//   x: [T][x_stride]   target: [T][target_stride]   y: [T][y_stride]; y may be x
+void alora_match_magnitude(alora_isa isa, const float *x, size_t x_stride, const float *target, size_t target_stride,
+                           float least, float *y, size_t y_stride, size_t token_count, size_t n);
+
 // y[i] = e[i] / s, e[i] = exp(x[i] - max x), s = lane sum of e. y may be x. n >= 1.
 void alora_softmax(alora_isa isa, const float *x, float *y, size_t n);
 

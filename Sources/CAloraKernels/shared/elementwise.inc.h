@@ -91,17 +91,22 @@ INLINE void scale_with_weight(const float *x, v16f r, const float *weight, float
   if (i < n) v_store_part(y + i, v_mul(v_mul(v_load_part(x + i, n - i), r), v_load_part(weight + i, n - i)), n - i);
 }
 
+// The lane sum of x * x.
+INLINE float sum_of_squares(const float *x, size_t n) {
+  v16f sums = v_set(0.0f);
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) sums = v_fma(v_load(x + i), v_load(x + i), sums);
+  if (i < n) {  // missing lanes add +0
+    const v16f rest = v_load_part(x + i, n - i);
+    sums = v_fma(rest, rest, sums);
+  }
+  return folded_sum(sums);
+}
+
 TARGET void KERNEL(alora_rms_norm)(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,
                                    size_t y_stride, size_t token_count, size_t n) {
   for (size_t t = 0; t < token_count; t++, x += x_stride, y += y_stride) {
-    v16f sums = v_set(0.0f);
-    size_t i = 0;
-    for (; i + 16 <= n; i += 16) sums = v_fma(v_load(x + i), v_load(x + i), sums);
-    if (i < n) {  // missing lanes add +0
-      const v16f rest = v_load_part(x + i, n - i);
-      sums = v_fma(rest, rest, sums);
-    }
-    const float mean = folded_sum(sums) / (float)n;
+    const float mean = sum_of_squares(x, n) / (float)n;
     const v16f r = v_set(1.0f / __builtin_sqrtf(mean + epsilon));
     scale_with_weight(x, r, weight, y, n);
   }
@@ -111,40 +116,63 @@ TARGET void KERNEL(alora_l2_norm)(const float *x, size_t x_stride, float epsilon
                                   size_t token_count, size_t n) {
   const v16f factor = v_set(scale);
   for (size_t t = 0; t < token_count; t++, x += x_stride, y += y_stride) {
-    v16f sums = v_set(0.0f);
+    const v16f r = v_set(1.0f / __builtin_sqrtf(sum_of_squares(x, n) + epsilon));
     size_t i = 0;
-    for (; i + 16 <= n; i += 16) sums = v_fma(v_load(x + i), v_load(x + i), sums);
-    if (i < n) {  // missing lanes add +0
-      const v16f rest = v_load_part(x + i, n - i);
-      sums = v_fma(rest, rest, sums);
-    }
-    const v16f r = v_set(1.0f / __builtin_sqrtf(folded_sum(sums) + epsilon));
-    for (i = 0; i + 16 <= n; i += 16) v_store(y + i, v_mul(v_mul(v_load(x + i), r), factor));
+    for (; i + 16 <= n; i += 16) v_store(y + i, v_mul(v_mul(v_load(x + i), r), factor));
     if (i < n) v_store_part(y + i, v_mul(v_mul(v_load_part(x + i, n - i), r), factor), n - i);
   }
+}
+
+// Writes x - m to y, m = (lane sum of x) / n, and returns the lane sum of their squares. y may be x.
+INLINE float centred(const float *x, float *y, size_t n) {
+  v16f sums = v_set(0.0f);
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) sums = v_add(sums, v_load(x + i));
+  if (i < n) sums = v_add(sums, v_load_part(x + i, n - i));  // missing lanes add +0
+  const v16f mean = v_set(folded_sum(sums) / (float)n);
+  sums = v_set(0.0f);
+  for (i = 0; i + 16 <= n; i += 16) {
+    const v16f d = v_sub(v_load(x + i), mean);
+    v_store(y + i, d);
+    sums = v_fma(d, d, sums);
+  }
+  if (i < n) {
+    v_store_part(y + i, v_sub(v_load_part(x + i, n - i), mean), n - i);
+    const v16f rest = v_load_part(y + i, n - i);
+    sums = v_fma(rest, rest, sums);
+  }
+  return folded_sum(sums);
 }
 
 TARGET void KERNEL(alora_layer_norm)(const float *x, size_t x_stride, const float *restrict weight, float epsilon,
                                      float *y, size_t y_stride, size_t token_count, size_t n) {
   for (size_t t = 0; t < token_count; t++, x += x_stride, y += y_stride) {
-    v16f sums = v_set(0.0f);
-    size_t i = 0;
-    for (; i + 16 <= n; i += 16) sums = v_add(sums, v_load(x + i));
-    if (i < n) sums = v_add(sums, v_load_part(x + i, n - i));  // missing lanes add +0
-    const v16f mean = v_set(folded_sum(sums) / (float)n);
-    sums = v_set(0.0f);
-    for (i = 0; i + 16 <= n; i += 16) {
-      const v16f d = v_sub(v_load(x + i), mean);
-      v_store(y + i, d);
-      sums = v_fma(d, d, sums);
-    }
-    if (i < n) {
-      v_store_part(y + i, v_sub(v_load_part(x + i, n - i), mean), n - i);
-      const v16f rest = v_load_part(y + i, n - i);
-      sums = v_fma(rest, rest, sums);
-    }
-    const float variance = folded_sum(sums) / (float)n;
+    const float variance = centred(x, y, n) / (float)n;
     scale_with_weight(y, v_set(1.0f / __builtin_sqrtf(variance + epsilon)), weight, y, n);
+  }
+}
+
+INLINE v16f above(v16f x, v16f limit) { return v_max(v_set(0.0f), v_sub(x, limit)); }  // a NaN stays
+
+TARGET void KERNEL(alora_cut_off)(const float *x, size_t x_stride, float multiplier, float *y, size_t y_stride,
+                                  size_t token_count, size_t n) {
+  for (size_t t = 0; t < token_count; t++, x += x_stride, y += y_stride) {
+    const float deviation = __builtin_sqrtf(centred(x, y, n) / (float)n);
+    const v16f limit = v_set(deviation * multiplier);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) v_store(y + i, above(v_load(y + i), limit));
+    if (i < n) v_store_part(y + i, above(v_load_part(y + i, n - i), limit), n - i);
+  }
+}
+
+TARGET void KERNEL(alora_match_magnitude)(const float *x, size_t x_stride, const float *target, size_t target_stride,
+                                          float least, float *y, size_t y_stride, size_t token_count, size_t n) {
+  for (size_t t = 0; t < token_count; t++, x += x_stride, target += target_stride, y += y_stride) {
+    const float own = sum_of_squares(x, n) / (float)n, other = sum_of_squares(target, n) / (float)n;
+    const v16f a = v_set(__builtin_sqrtf(other)), b = v_set(__builtin_sqrtf(own < least ? least : own));
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) v_store(y + i, v_div(v_mul(v_load(x + i), a), b));
+    if (i < n) v_store_part(y + i, v_div(v_mul(v_load_part(x + i, n - i), a), b), n - i);
   }
 }
 

@@ -34,6 +34,10 @@ typedef struct alora_table {
                    size_t y_stride, size_t token_count, size_t n);
   void (*layer_norm)(const float *x, size_t x_stride, const float *restrict weight, float epsilon, float *y,
                      size_t y_stride, size_t token_count, size_t n);
+  void (*cut_off)(const float *x, size_t x_stride, float multiplier, float *y, size_t y_stride, size_t token_count,
+                  size_t n);
+  void (*match_magnitude)(const float *x, size_t x_stride, const float *target, size_t target_stride, float least,
+                          float *y, size_t y_stride, size_t token_count, size_t n);
   void (*softmax)(const float *x, float *y, size_t n);
   void (*rope)(alora_rope_layout layout, float *restrict x, size_t x_stride, size_t token_count, size_t head_count,
                size_t head_dim, const float *restrict cosines, const float *restrict sines, size_t n);

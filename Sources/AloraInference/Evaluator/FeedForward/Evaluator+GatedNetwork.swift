@@ -16,13 +16,17 @@ extension Evaluator {
     multiply(gate, [Product(matrix: network.down, slot: .layer(.down), output: output)], layer, pass)
   }
 
-  /// gate = activation (multiplier · gate) * up, in place and packed.
+  /// gate = activation (cut-off (multiplier · gate)) * up, in place and packed.
   func activate(_ gate: Rows, _ up: Rows, _ network: Model.Network, count: Int, _ pass: Pass) {
     let (isa, multiplier) = (isa, network.gateMultiplier)
     forEachRow(count, packing: gate, in: pass) { rows in
       let (x, y) = unsafe (gate[rows.lowerBound], up[rows.lowerBound])
       let elementCount = rows.count * gate.columnCount
       if multiplier != 1 { unsafe alora_scale_by(isa, multiplier, x, x, elementCount) }
+      if let cutOff = network.cutOff {
+        let width = gate.columnCount
+        unsafe alora_cut_off(isa, x, width, cutOff, x, width, rows.count, width)
+      }
       switch network.activation {
       case .silu: unsafe alora_silu_multiply(isa, x, y, x, elementCount)
       case .geluTanh: unsafe alora_gelu_tanh_multiply(isa, x, y, x, elementCount)

@@ -49,6 +49,7 @@ extension Evaluator {
 
   /// Attention of all rows, of `input` into `pass.output`.
   func attend(_ attention: Model.Attention, _ layer: Int, _ input: Rows, _ pass: Pass) {
+    guard attention.sharedLayer == nil else { return attendToStored(attention, layer, input, pass) }
     multiply(input, queries(attention, pass) + keysAndValues(attention, pass), layer, pass)
     forEachRow(pass.rowCount) { rows in
       self.prepareQueries(attention, rows, pass)
@@ -67,7 +68,7 @@ extension Evaluator {
     }
   }
 
-  /// Attention of rows whose keys and values are in the cache.
+  /// Attention of rows whose keys and values are in the cache, as this layer's or an earlier one's.
   func attendToStored(_ attention: Model.Attention, _ layer: Int, _ input: Rows, _ pass: Pass) {
     multiply(input, queries(attention, pass), layer, pass)
     forEachRow(pass.rowCount) { rows in self.prepareQueries(attention, rows, pass) }
@@ -86,7 +87,8 @@ extension Evaluator {
   }
 
   private func keysAndValues(_ attention: Model.Attention, _ pass: Pass) -> [Product] {
-    let key = Product(matrix: attention.key, slot: .layer(.key), output: pass.keys(of: attention.shape))
+    guard let matrix = attention.key else { return [] }
+    let key = Product(matrix: matrix, slot: .layer(.key), output: pass.keys(of: attention.shape))
     guard let value = attention.value else { return [key] }
     return [key, Product(matrix: value, slot: .layer(.value), output: pass.values(of: attention.shape))]
   }
@@ -163,7 +165,7 @@ extension Evaluator {
   }
 
   private func gatherAndProject(_ attention: Model.Attention, _ layer: Int, _ pass: Pass) {
-    gather(attention.shape, attention.sinks, layer, pass)
+    gather(attention.shape, attention.sinks, attention.sharedLayer ?? layer, pass)
     let gathered = pass.gathered(of: attention.shape)
     if attention.outputGate != nil {
       let (isa, gates) = (isa, pass.gates(of: attention.shape))
@@ -181,6 +183,8 @@ extension Evaluator {
 
   /// The values that each head attends to: tasks of a few tokens of one head, the last tokens first, because they have
   /// most to see.
+  ///
+  /// - Parameter layer: the one whose keys and values they are.
   private func gather(_ shape: AttentionShape, _ sinks: FloatBuffer?, _ layer: Int, _ pass: Pass) {
     let group = shape.headCount / shape.keyValueHeadCount
     let kernelShape = unsafe alora_attention(
