@@ -251,7 +251,7 @@ def nemotron_h(r):
 
 DELTA = ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"]
 CLASSES = {"Olmo3": (olmo3, SEPARATE), "Ministral3": (ministral3, SEPARATE), "Glm4": (glm4, FUSED), "Exaone4": (exaone4, SEPARATE),
-           "Cohere2": (cohere2, SEPARATE), "Gemma4Text": (gemma4, [*SEPARATE, "router.proj"], ["experts.gate_up_proj"]), "Phi3": (phi3, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]),
+           "Cohere2": (cohere2, SEPARATE), "Gemma4Text": (gemma4, [*SEPARATE, "router.proj"], engine_configurations.EXPERTS), "Phi3": (phi3, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]),
            "Llama4Text": (llama4, SEPARATE, engine_configurations.EXPERTS), "Bamba": (bamba, [*SEPARATE, *MAMBA]),
            "GraniteMoeHybrid": (granite_moe_hybrid, [*ATTENTION, *MAMBA, "input_linear", "output_linear"]),
            "Lfm2": (lfm2, ["q_proj", "k_proj", "v_proj", "in_proj", "out_proj", "w1", "w2", "w3"]),
