@@ -178,7 +178,7 @@ let package = Package(
     .target(
       name: "AloraTestSupport",
       dependencies: [
-        "AloraAdapters", "AloraSystem", "AloraGGUF", "AloraInference", "AloraJSON", "AloraTensors",
+        "AloraAdapters", "AloraSystem", "AloraGGUF", "AloraInference", "AloraJSON", "AloraSwitch", "AloraTensors",
       ],
       path: "Tests/AloraTestSupport",
       swiftSettings: common),
@@ -189,8 +189,8 @@ let package = Package(
         "AloraModels", "AloraSystem", "AloraConversion", "AloraGeneration", "AloraGGUF", "AloraInference",
         "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraMerge", "AloraModelCard", "AloraNPZ", "AloraAdapters",
         "AloraRegex",
-        "AloraEngineCheck", "AloraSchemas", "AloraServer", "AloraServing", "AloraTemplates", "AloraTensors",
-        "AloraTestSupport", "AloraTokenization", "AloraVerification",
+        "AloraEngineCheck", "AloraSchemas", "AloraServer", "AloraServing", "AloraSwitch", "AloraTemplates",
+        "AloraTensors", "AloraTestSupport", "AloraTokenization", "AloraVerification",
       ], path: "Tests/AloraFuzzTargets", swiftSettings: common),
     .testTarget(
       name: "AloraFuzzTests", dependencies: ["AloraSystem", "AloraFuzzTargets", "AloraTestSupport", "CZlib"],
@@ -224,8 +224,9 @@ let package = Package(
     tests(
       "AloraServer",
       [
-        "AloraGeneration", "AloraInference", "AloraJSON", "AloraModels", "AloraServing", "AloraSystem",
-        "AloraTestSupport", "AloraTokenization", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        "AloraGeneration", "AloraInference", "AloraJSON", "AloraModels", "AloraNPZ", "AloraServing", "AloraSwitch",
+        "AloraSystem", "AloraTestSupport", "AloraTokenization",
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
     tests(
       "AloraSwitch",

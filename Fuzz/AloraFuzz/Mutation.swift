@@ -144,7 +144,7 @@ extension Target {
   func kind(ofPart part: Int) -> Mutation.Kind {
     switch self {
     case .json, .graph, .baseline, .request: .json
-    case .gguf, .engine: .gguf
+    case .gguf, .engine, .graniteswitch: .gguf
     case .merge: part < 2 ? .gguf : .bytes
     case .safetensors: .safetensors
     case .npz, .golden: .zip
@@ -153,7 +153,7 @@ extension Target {
     case .schema: part == 0 ? .json : .bytes
     case .adapter: part == 0 ? .json : part == 1 ? .safetensors : .lines
     case .convert: part == 1 ? .safetensors : part == 3 ? .lines : .json
-    case .shards, .model: part == 0 ? .json : .safetensors
+    case .shards, .model, .composed: part == 0 ? .json : .safetensors
     case .script, .card, .prompts, .intrinsic: .lines
     case .response: .response
     case .cache, .pattern, .proof: .bytes

@@ -28,6 +28,6 @@ package enum AdapterNote: Hashable, Sendable {
 
   /// A rule of llama.cpp's loader that a GGUF breaks.
   case loader(LoaderFinding)
-  /// Why the adapter can't be used with a base: an error's place (or the adapter's path) and problem.
+  /// Why the adapter can't be used with a base, or by llama.cpp: an error's place (or the adapter's path) and problem.
   case obstacle(place: String, problem: String)
 }

@@ -3,6 +3,7 @@ internal import AloraConversion
 internal import AloraGGUF
 internal import AloraIntrinsics
 internal import AloraReports
+internal import AloraTensors
 internal import ArgumentParser
 
 /// `alora convert`: a PEFT or MLX adapter becomes a GGUF adapter, a GGUF adapter a PEFT directory or another GGUF.
@@ -50,7 +51,13 @@ struct ConvertCommand: ParsableCommand {
     help: ArgumentHelp(
       "The element type: f32 (the default), f16, bf16, q8_0, or auto to keep the adapter's own. A GGUF keeps its own.",
       valueName: "type"),
-    transform: { (text) throws -> OutputType in try named(text) })
+    transform: { (text) throws -> OutputType in
+      if let type = DType(needingImportanceMatrix: text) {
+        throw ValidationError(
+          "\(type.name) is made with an importance matrix, and llama.cpp has none of adapters. Give q8_0.")
+      }
+      return try named(text)
+    })
   var outtype: OutputType?
 
   @Option(

@@ -110,9 +110,9 @@ struct LogitsCommand: ParsableCommand {
     let jobs = try texts.enumerated().map { index, tokens in
       try limit.check(tokens.count, name: texts.count == 1 ? "the text" : "text \(index)", path: tokensFile)
       let slot = try slot(of: tokens, loaded)
-      let start = slot.flatMap { $0.activationStart(in: tokens) } ?? start(in: tokens, of: loaded.adapter)
+      let start = slot.map(\.start) ?? start(in: tokens, of: loaded.adapter)
       return LogitsRecorder.Text(
-        tokens: tokens, adapter: slot, activationStart: start,
+        tokens: tokens, adapter: slot?.adapter, activationStart: start,
         positions: try positions.positions(tokenCount: tokens.count, start: start))
     }
     let keepsAll = positions == .named(.all)
@@ -138,9 +138,11 @@ struct LogitsCommand: ParsableCommand {
   }
 
   /// The adapter that a text switches on by itself, of a model with adapters of its own.
-  private func slot(of tokens: [Int], _ loaded: LoadedModel) throws -> Adapter? {
-    try loaded.model.source.controlTokens?.adapter(
-      of: tokens, asked: loaded.adapter, name: loaded.adapter.map { _ in "adapter" }, among: loaded.builtIn)?.adapter
+  private func slot(of tokens: [Int], _ loaded: LoadedModel) throws -> ControlTokens.Chosen? {
+    let found = try loaded.model.source.controlTokens?.adapter(
+      of: tokens, asked: loaded.adapter, name: loaded.adapter.map { _ in "adapter" }, among: loaded.builtIn)
+    // An ordinary adapter has its own options.
+    return found?.adapter.controlToken == nil ? nil : found
   }
 
   private func promptTokens(_ content: Conversation, invocation: [Int]?) throws -> [Int] {

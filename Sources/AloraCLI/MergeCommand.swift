@@ -87,10 +87,26 @@ struct MergeCommand: ParsableCommand {
 }
 
 private func weightType(_ text: String) throws -> DType {
+  if let type = DType(needingImportanceMatrix: text) {
+    throw ValidationError(
+      "\(type.name) is made with an importance matrix, and alora has none. Give "
+        + "\(type.nearestWrittenType.name.lowercased()), or merge into an F16 GGUF and quantize that with "
+        + "llama-quantize --imatrix.")
+  }
   let types = DType.allCases.filter { ElementConversion.canNarrow($0) }
   guard let type = types.first(where: { $0.name.lowercased() == text.lowercased() }) else {
     let names = types.map { $0.name.lowercased() }.joined(separator: ", ")
     throw ValidationError("'\(text)' is not a type that alora writes: \(names).")
   }
   return type
+}
+
+extension DType {
+  /// The type of that name, in small or capital letters, if it is made with an importance matrix.
+  init?(needingImportanceMatrix name: String) {
+    guard
+      let type = DType.allCases.first(where: { $0.needsImportanceMatrix && $0.name.lowercased() == name.lowercased() })
+    else { return nil }
+    self = type
+  }
 }

@@ -22,10 +22,17 @@ package struct GenerationRequest: Sendable {
   ///
   /// Only the prompt is searched. An invocation in generated tokens, or one that they complete, activates nothing.
   package init(tokens: [Int], adapter: Adapter? = nil, limit: Int) {
+    self.init(
+      tokens: tokens, adapter: adapter, activationStart: adapter.flatMap { $0.activationStart(in: tokens) },
+      limit: limit)
+  }
+
+  /// A request whose activation start is known.
+  package init(tokens: [Int], adapter: Adapter?, activationStart: Int?, limit: Int) {
     self.tokens = tokens
     self.adapter = adapter
+    self.activationStart = activationStart
     self.limit = limit
-    activationStart = adapter.flatMap { $0.activationStart(in: tokens) }
   }
 
   /// How long the text can get.

@@ -128,13 +128,17 @@ package final class RunSession {
     var (name, adapter) = (turn.adapter, try adapter(named: turn.adapter))
     let tokens = try tokens(of: turn, adapter)
     let controlTokens = generator.evaluator.model.source.controlTokens
+    let start: Int?
     if let controlTokens {
       let found = try controlTokens.adapter(of: tokens, asked: adapter, name: turn.adapter, among: adapters)
-      (name, adapter) = (found?.name, found?.adapter)
+      (name, adapter, start) = (found?.name, found?.adapter, found?.start)
+    } else {
+      start = adapter.flatMap { $0.activationStart(in: tokens) }
     }
     try settings.contextLimit.check(tokens.count, name: "the prompt")
     var request = GenerationRequest(
-      tokens: tokens, adapter: adapter, limit: settings.contextLimit.room(after: tokens.count, wanted: limit(of: turn)))
+      tokens: tokens, adapter: adapter, activationStart: start,
+      limit: settings.contextLimit.room(after: tokens.count, wanted: limit(of: turn)))
     request.sampling = settings.sampling
     request.seed = turn.seed.map { UInt64($0) } ?? settings.seed
     request.endTokens = settings.endTokens

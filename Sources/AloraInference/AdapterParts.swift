@@ -58,6 +58,8 @@ struct AdapterParts {
   ///
   /// - Throws: as ``AdapterSource``.
   init(path: String, base: BaseModel, options: BoundAdapter.Options) throws {
+    var options = options
+    options.use = .computing
     try self.init(AdapterSource(path: path).bound(to: base, options: options))
   }
 

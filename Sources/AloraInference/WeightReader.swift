@@ -62,16 +62,25 @@ struct WeightReader {
       remedy: "set tie_word_embeddings to false, or leave the tensor out, whichever the model was trained with")
   }
 
-  /// The place of a matrix that this model has.
+  /// The place of a matrix that this model has. Of several in one tensor, its shape decides.
   ///
+  /// Source: transformers 5 `core_model_loading.py` (`Transpose` with `check_dims`), which takes a square as it is.
   /// - Throws: `missingTensor`.
   private func place(of matrix: GraphMatrix) throws -> (GraphMatrix.Place, TensorDescription) {
     let first = isGGUF ? matrix.gguf : matrix.huggingFace
     let places = [first] + (isGGUF ? matrix.otherGGUF : matrix.otherHuggingFace)
-    for place in places {
-      if let tensor = tensor(named: place.name) { return (place, tensor) }
+    let found = places.compactMap { place in tensor(named: place.name).map { (place, $0) } }
+    guard let (place, tensor) = found.first else { throw missing(first.name) }
+    let alternatives = found.filter { $0.0.name == place.name }
+    return alternatives.first { fits(tensor, $0.0, columnCount: matrix.columnCount) } ?? (place, tensor)
+  }
+
+  private func fits(_ tensor: TensorDescription, _ place: GraphMatrix.Place, columnCount: Int) -> Bool {
+    switch place.form {
+    case .rows: tensor.shape.columnCount == columnCount && tensor.shape.rowCount == place.rowCount
+    case .columns(let count): tensor.shape.dimensions == [count, columnCount, place.rowCount / max(1, count)]
+    case .mxfp4: true
     }
-    throw missing(first.name)
   }
 
   /// Where the rows of a matrix lie.

@@ -184,9 +184,11 @@ struct DirectoryPlaces {
   }
 
   /// Whether the files have the parameters of a module with rows and columns exchanged: some classes turn them round as they
-  /// load. Parameters that aren't square tell.
+  /// load. A square parameter is taken as it is.
+  ///
+  /// Source: transformers 5 `core_model_loading.py` (`Transpose` with `check_dims`).
   private func isStoredOtherwise(_ module: WeightModule) -> Bool {
-    guard let dot = module.name.lastIndex(of: ".") else { return false }
+    guard module.inputCount != module.outputCount, let dot = module.name.lastIndex(of: ".") else { return false }
     for parameter in base.experts(ofModule: String(module.name[..<dot]))
     where parameter.inputCount != parameter.outputCount {
       guard case .experts(let experts) = parameter.kind, let tensor = tensors.tensor(named: parameter.name) else {

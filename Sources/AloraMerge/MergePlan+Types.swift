@@ -1,6 +1,6 @@
 internal import AloraModels
 internal import AloraSystem
-internal import AloraTensors
+package import AloraTensors
 
 extension MergePlan {
   /// The type that a changed tensor is written in: its own, or the wanted one.
@@ -41,13 +41,8 @@ extension MergePlan {
 }
 
 extension DType {
-  /// Whether llama-quantize makes the type with an importance matrix: its codebook leaves too much open without one.
-  fileprivate var needsImportanceMatrix: Bool {
-    [.iq1S, .iq1M, .iq2XXS, .iq2XS, .iq2S, .iq3XXS, .iq3S].contains(self)
-  }
-
   /// A type of about the same size that can be written.
-  fileprivate var nearestWrittenType: DType {
+  package var nearestWrittenType: DType {
     switch self {
     case .iq1S, .iq1M, .iq2XXS, .iq2XS, .iq2S, .q1_0, .q2_0: .q2K
     case .iq3XXS, .iq3S: .q3K

@@ -47,20 +47,21 @@ struct QuestionRules {
 }
 
 extension ServerState {
-  /// The adapter that a prompt switches on by itself, if the model is a Granite Switch; otherwise the given one.
+  /// The adapter that a prompt switches on by itself, if the model is a Granite Switch; otherwise the given one. And where
+  /// it becomes active.
   ///
   /// - Throws: ``ServerError`` if it isn't the adapter that the request names, or the prompt switches on several.
-  private func chosen(_ choice: AdapterChoice, by tokens: [Int]) throws -> AdapterChoice {
-    guard let controlTokens = model.source.controlTokens else { return choice }
+  private func chosen(_ choice: AdapterChoice, by tokens: [Int]) throws -> (choice: AdapterChoice, start: Int?) {
     let asked = choice.isRequested ? choice.named : nil
+    let adapters = registry.adapters
     do throws(GenerationError) {
-      guard let slot = try controlTokens.slot(of: tokens) else { return choice }
-      let adapters = registry.adapters
-      let found = try controlTokens.adapter(
-        of: tokens, asked: asked?.adapter, name: asked?.name, among: adapters.map { ($0.name, $0.adapter) })
+      guard let controlTokens = model.source.controlTokens,
+        let found = try controlTokens.adapter(
+          of: tokens, asked: asked?.adapter, name: asked?.name, among: adapters.map { ($0.name, $0.adapter) })
+      else { return (choice, choice.named.flatMap { $0.adapter.activationStart(in: tokens) }) }
       // The request's own choice may have a scale.
-      let named = asked ?? adapters.first { $0.name == found?.name && $0.adapter.controlToken == slot.token }
-      return AdapterChoice(named: named, isRequested: named != nil)
+      let named = asked ?? adapters.first { $0.name == found.name }
+      return (AdapterChoice(named: named, isRequested: named != nil), found.start)
     } catch {
       throw ServerError(.badRequest, error.problem, code: "control_tokens", parameter: "prompt")
     }
@@ -71,14 +72,15 @@ extension ServerState {
   /// - Throws: ``ServerError``, also if the prompt doesn't activate the adapter that the request names.
   func question(tokens: [Int], adapter: AdapterChoice, fields: RequestFields, _ rules: QuestionRules) throws -> Question
   {
-    let adapter = try chosen(adapter, by: tokens)
+    let (adapter, start) = try chosen(adapter, by: tokens)
     guard !tokens.isEmpty else {
       throw ServerError(.badRequest, "the prompt has no tokens", code: "empty_prompt", parameter: "prompt")
     }
     try contextLimit.check(tokens.count, name: "the prompt")
     let wanted = min(rules.limit ?? settings.answerLimit, settings.answerLimit)
     var generation = GenerationRequest(
-      tokens: tokens, adapter: adapter.named?.adapter, limit: contextLimit.room(after: tokens.count, wanted: wanted))
+      tokens: tokens, adapter: adapter.named?.adapter, activationStart: start,
+      limit: contextLimit.room(after: tokens.count, wanted: wanted))
     var question = Question(generation: generation, adapter: adapter.named)
     if let named = adapter.named, generation.activationStart == nil {
       guard !adapter.isRequested else {

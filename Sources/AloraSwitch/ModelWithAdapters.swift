@@ -32,7 +32,8 @@ package struct ModelWithAdapters: Sendable {
     let tokens = ControlTokens(
       slots: zip(names, slots.slots).map { name, slot in
         ControlTokens.Slot(name: name, token: slot.controlToken, substitute: slot.substituteToken)
-      }, reset: reset.map { ControlTokens.Slot(name: "", token: $0.control, substitute: $0.substitute) })
+      }, reset: reset.map { ControlTokens.Slot(name: "", token: $0.control, substitute: $0.substitute) },
+      averages: slots.description.averages)
     source = try slots.base(of: model, tokens)
     let base = try source.base()
     let size = base.hyperparameters.vocabularySize

@@ -3,15 +3,15 @@ internal import AloraTensors
 /// The factors of one adapter in one module: B has the scaling in it.
 package struct SlotFactors {
   /// Shape: `[rank, in]`.
-  var a: [Float]
+  package var a: [Float]
   /// Shape: `[out, rank]`.
-  var b: [Float]
+  package var b: [Float]
   let rank: Int
   /// How far rounding to the stored type may move an element, relative to it.
   let precision: Double
 
-  var inputCount: Int { a.count / rank }
-  var outputCount: Int { b.count / rank }
+  package var inputCount: Int { a.count / rank }
+  package var outputCount: Int { b.count / rank }
   /// Whether they add nothing. A may be any numbers if no adapter has the module.
   var isZero: Bool { !a.contains { $0 != 0 } || !b.contains { $0 != 0 } }
 

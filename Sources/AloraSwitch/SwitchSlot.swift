@@ -45,7 +45,7 @@ extension SwitchSite.Module {
   /// In a GGUF.
   ///
   /// Source: llama.cpp's `conversion/granite.py` (`GraniteSwitchModel`).
-  var ggufName: String {
+  package var ggufName: String {
     switch self {
     case .query: "attn_q"
     case .key: "attn_k"

@@ -19,6 +19,11 @@ package enum DType: UInt8, CaseIterable, Hashable, Sendable {
 }
 
 extension DType {
+  /// Whether llama-quantize makes the type with an importance matrix: its codebook leaves too much open without one.
+  package var needsImportanceMatrix: Bool {
+    [.iq1S, .iq1M, .iq2XXS, .iq2XS, .iq2S, .iq3XXS, .iq3S].contains(self)
+  }
+
   /// How many elements one block holds, and in how many bits; a scalar is a block of one.
   ///
   /// Units: elements and bits. Bits, because safetensors packs F4 and F6 below the byte.

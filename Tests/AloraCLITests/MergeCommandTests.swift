@@ -102,6 +102,22 @@ import Testing
     ] {
       #expect(try runAlora(call + options).status == 2, "\(options)")
     }
-    #expect(try runAlora(call + ["--outfile", "a.gguf", "--outtype", "iq2_xxs"]).status == 2)
+    #expect(try runAlora(call + ["--outfile", "a.gguf", "--outtype", "iq9_z"]).status == 2)
+  }
+
+  /// llama-quantize makes these types with an importance matrix.
+  @Test(arguments: [
+    ("iq1_s", "q2_k"), ("iq1_m", "q2_k"), ("iq2_xxs", "q2_k"), ("IQ2_XS", "q2_k"), ("iq2_s", "q2_k"),
+    ("iq3_xxs", "q3_k"), ("iq3_s", "q3_k"),
+  ]) func typesOfAnImportanceMatrixAreNamed(_ type: String, _ other: String) throws {
+    let call = ["merge", "--model", "base.gguf", "--adapter", "a", "--outfile", "b.gguf", "--outtype"]
+    let merged = try runAlora(call + [type])
+    let reason = "\(type.uppercased()) is made with an importance matrix"
+    #expect(merged.status == 2 && merged.errors.contains(reason), "\(merged)")
+    #expect(merged.errors.contains("Give \(other), or merge into an F16 GGUF"), "\(merged)")
+    let converted = try runAlora(["convert", "a.gguf", "--outtype", type])
+    #expect(converted.status == 2 && converted.errors.contains(reason), "\(converted)")
+    // What is offered instead is taken.
+    #expect(try runAlora(call + [other]).status == 4)
   }
 }

@@ -9,14 +9,17 @@ import Testing
   private func withServer(
     _ directory: String, _ arguments: [String], _ body: (LoopbackClient, ChildProcess) async throws -> Void
   ) async throws -> CommandResult {
+    try await withServer(
+      of: ["--model", directory + "/base", "--adapter", "check=\(directory)/llama-output"] + arguments, body)
+  }
+
+  private func withServer(
+    of arguments: [String], _ body: (LoopbackClient, ChildProcess) async throws -> Void
+  ) async throws -> CommandResult {
     let pipe = Pipe()
     let process = try ChildProcess(
-      aloraPath,
-      [
-        "serve", "--model", directory + "/base", "--adapter", "check=\(directory)/llama-output", "--port", "0",
-        "--json",
-      ]
-        + arguments, standardOutput: pipe.fileHandleForWriting.fileDescriptor)
+      aloraPath, ["serve", "--port", "0", "--json"] + arguments,
+      standardOutput: pipe.fileHandleForWriting.fileDescriptor)
     try pipe.fileHandleForWriting.close()
     var line: [UInt8] = []
     while let byte = try pipe.fileHandleForReading.read(upToCount: 1)?.first, byte != 0x0A { line.append(byte) }
@@ -54,6 +57,24 @@ import Testing
       #expect(result.errors.hasPrefix("alora: listening on http://127.0.0.1:"))
       #expect(result.errors.hasSuffix(", serving base, check\n"))
     }
+  }
+
+  @Test func aGraniteSwitchIsServedWithItsSlots() async throws {
+    let directory = NSTemporaryDirectory() + "alora-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try writeSpellingSwitch(to: directory)
+    let result = try await withServer(of: ["--model", directory, "--alias", "tiny", "--threads", "1"]) {
+      client, process in
+      let completion = #"{"prompt":"DB<ranked>E","n_predict":3,"temperature":0,"ignore_eos":true}"#
+      let served = try await client.post("/completion", completion).json["content"].string()
+      let run = try runAlora(
+        ["run", "--model", directory, "--prompt", "DB<ranked>E", "-n", "3", "--ignore-end", "--json"])
+      #expect(try parseJSON(run.output)["turns"].elements()[0]["text"].string() == served)
+      let both = try await client.post("/completion", #"{"prompt":"A<plain>B<ranked>"}"#)
+      #expect(both.status == 400 && both.body.contains("of 'plain' and 'ranked'"), "\(both.body)")
+      process.send(SIGTERM)
+    }
+    #expect(result.status == 0 && result.errors.hasSuffix(", serving tiny, plain, ranked, patterned\n"), "\(result)")
   }
 
   @Test func nothingOfARequestIsLogged() async throws {

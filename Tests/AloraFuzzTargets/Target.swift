@@ -28,7 +28,7 @@ import AloraVerification
 public enum Target: String, CaseIterable, Sendable {
   case json, gguf, safetensors, shards, npz, adapter, tokenizer, template, convert, model
   case golden, cache, response, script, card, pattern, graph, prompts, baseline, engine, schema, intrinsic, request,
-    merge
+    merge, composed, graniteswitch
   /// A planted fault, to prove that faults are found.
   case proof
 
@@ -55,6 +55,8 @@ public enum Target: String, CaseIterable, Sendable {
     case .intrinsic: ["io.yaml"]
     case .baseline: ["baseline.json"]
     case .engine, .merge: ["model.gguf", "adapter.gguf"]
+    case .composed: ["config.json", "model.safetensors"]
+    case .graniteswitch: ["model.gguf"]
     case .response, .pattern, .schema, .request: []
     }
   }
@@ -80,6 +82,8 @@ public enum Target: String, CaseIterable, Sendable {
     case .model: try evaluate(directory)
     case .engine: try evaluate(paths[0], adapter: parts.count > 1 ? paths[1] : nil)
     case .merge: try merge(paths, type: parts.count > 2 ? parts[2].first : nil)
+    case .composed: try readSwitch(directory)
+    case .graniteswitch: try readSwitch(paths[0])
     case .prompts: _ = try PromptLine.all(path: paths[0])
     case .baseline:
       let baseline = try Baseline(path: paths[0])

@@ -37,8 +37,9 @@ import Testing
     }
   }
 
-  /// Qwen 3-VL's files have the parameters of experts by columns.
-  @Test func expertsByColumnsGiveTheSameBits() throws {
+  /// Qwen 3-VL's published files have the parameters of experts by columns, and those of transformers 5 by rows.
+  @Test(arguments: [[], ["gate_up_proj"], ["down_proj"], ["gate_up_proj", "down_proj"]])
+  func expertsByRowsOrColumnsGiveTheSameBits(_ turned: [String]) throws {
     let fixture = try #require(Fixture.all.first { $0.name == "qwen3-moe-dense" })
     let pool = ThreadPool(threadCount: 2)
     try withTemporaryDirectory { directory in
@@ -52,9 +53,11 @@ import Testing
       let visual = inner.replacing("\"qwen3_moe\"", with: "\"qwen3_vl_moe_text\"")
       let file = try readFile(fixture.base + "/model.safetensors")
       var tensors = try safetensors(fixture.base + "/model.safetensors")
-      for index in tensors.indices where tensors[index].name.contains(".experts.") {
+      for index in tensors.indices where turned.contains(where: tensors[index].name.hasSuffix) {
+        #expect(tensors[index].shape[1] != tensors[index].shape[2])
         tensors[index] = transposed(tensors[index])
       }
+      #expect(turned.isEmpty || tensors.contains { $0.name.hasSuffix(".experts.\(turned[0])") })
       var builder = AdapterBuilder()
       builder.tensors = tensors
       let models = try [(plain, file), (outer + visual + "}", builder.safetensors())].enumerated().map { index, files in

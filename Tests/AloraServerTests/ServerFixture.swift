@@ -21,7 +21,6 @@ func withServer(
   defer { try? FileManager.default.removeItem(atPath: directory) }
   try writeSpellingModel(to: directory)
   var settings = ServerSettings()
-  settings.port = 0
   settings.version = "1.2.3"
   settings.graceSeconds = 20
   var limits = ServingEngine.Limits()
@@ -33,11 +32,23 @@ func withServer(
   for (name, path) in [("check", "llama-output"), ("other", "llama-linear"), ("plain", "llama-lora")] {
     try registry.add(Adapter(path: "\(directory)/\(path)", model: model, pool: pool), named: name)
   }
+  let encoder = ConversationEncoder(
+    tokenizer: try model.source.tokenizer(), template: try model.source.chatTemplate(), path: directory)
+  try await withServer(
+    directory: directory, model: model, registry: registry, encoder: encoder, settings: settings, limits: limits, body)
+}
+
+/// Calls `body` with a client of a server of a model in this process.
+func withServer(
+  directory: String, model: Model, registry: AdapterRegistry, encoder: ConversationEncoder,
+  settings: ServerSettings? = nil, limits: ServingEngine.Limits = ServingEngine.Limits(),
+  _ body: (LoopbackClient, RunningServer) async throws -> Void
+) async throws {
+  var settings = settings ?? ServerSettings()
+  settings.port = 0
   let engine = ServingEngine(
     evaluator: Evaluator(model: model, pool: ThreadPool(threadCount: 2)),
     cache: PrefixCache(model: model, byteLimit: 1 << 26), limits: limits)
-  let encoder = ConversationEncoder(
-    tokenizer: try model.source.tokenizer(), template: try model.source.chatTemplate(), path: directory)
   let state = try ServerState(
     engine: engine, registry: registry, encoder: encoder, model: model, contextLimit: ContextLimit(model),
     settings: settings, created: 0)

@@ -92,7 +92,9 @@ import Testing
     let control = ControlTokens(
       slots: [.init(name: "a", token: 29, substitute: 7), .init(name: "b", token: 30, substitute: 5)],
       reset: .init(name: "", token: 28, substitute: 1))
-    #expect(try control.slot(of: [1, 2])?.name == nil && control.slot(of: [28, 1, 29, 29])?.name == "a")
+    #expect(try control.slot(of: [1, 2]) == nil)
+    let slot = try #require(try control.slot(of: [28, 1, 29, 29]))
+    #expect(slot.slot.name == "a" && slot.start == 2)
     for (tokens, words) in [([29, 1, 30], "'a' and 'b'"), ([29, 1, 28], "returns to the base")] {
       let error = #expect(throws: GenerationError.self) { try control.slot(of: tokens) }
       #expect(error?.code == .severalControlTokens && error?.problem.contains(words) == true)
@@ -102,6 +104,23 @@ import Testing
     }
     #expect(error?.problem.contains("'base' was asked for") == true)
     #expect(control.endTokens(of: nil) == [28, 29, 30])
+  }
+
+  /// llama.cpp rounds the average of the numbers of the slots.
+  @Test func twoControlTokensThatAverageToAThirdSlotAreNamed() throws {
+    let slots = ["a", "b", "c", "d"].enumerated().map { ControlTokens.Slot(name: $1, token: 10 + $0, substitute: 1) }
+    func problem(_ tokens: [Int], averages: Bool = true) -> String {
+      let control = ControlTokens(slots: slots, reset: nil, averages: averages)
+      let error = #expect(throws: GenerationError.self) { try control.slot(of: tokens) }
+      return error?.problem ?? ""
+    }
+    #expect(problem([10, 1, 12]).contains("of 'a' and 'c', which average to 'b', and alora"))
+    #expect(problem([12, 10]).contains("which average to 'b'"))
+    // 5 / 3 and 7 / 4 are nearest to 2.
+    #expect(problem([10, 10, 12]).contains("to 'b'") && problem([10, 10, 10, 13]).contains("to 'b'"))
+    // 1.5 and 2.5 are in the middle.
+    #expect(!problem([10, 11]).contains("average") && !problem([13, 10]).contains("average"))
+    #expect(!problem([10, 12], averages: false).contains("average"))
   }
 
   private static let refusals: [(String, String, SwitchErrorCode)] = [

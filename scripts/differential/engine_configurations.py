@@ -230,13 +230,21 @@ def qwen3_vl(r):
     return images_and_text(r, sizes(r), {"attention_bias": r.random() < 0.3}, DEEPSTACK)
 
 
+def qwen3_vl_moe(r):
+    """transformers 5 saves the experts by rows; a square parameter, too."""
+    s = sizes(r)
+    return images_and_text(r, s, routed(r) | dict(
+        moe_intermediate_size=r.choice([12, 20, s["hidden_size"] // 2, s["hidden_size"]]), decoder_sparse_step=r.choice([1, 2]),
+        attention_bias=r.random() < 0.3), DEEPSTACK)
+
+
 CLASSES = {
     "Llama": (llama, SEPARATE), "Mistral": (mistral, SEPARATE), "Qwen2": (qwen2, SEPARATE), "Qwen3": (qwen3, SEPARATE),
-    "Gemma2": (gemma2, SEPARATE), "Gemma3Text": (gemma3, SEPARATE), "Gemma4Text": (gemma4, [*SEPARATE, *LAYER_INPUT, "router.proj"], ["experts.gate_up_proj"]),
+    "Gemma2": (gemma2, SEPARATE), "Gemma3Text": (gemma3, SEPARATE), "Gemma4Text": (gemma4, [*SEPARATE, *LAYER_INPUT, "router.proj"], EXPERTS),
     "Gemma3nText": (gemma3n, [*SEPARATE, *LAYER_INPUT, "linear_left", "linear_right", "correction_coefs", "prediction_coefs"]), "Granite": (granite, SEPARATE), "SmolLM3": (smollm3, SEPARATE),
     "Olmo2": (olmo2, SEPARATE), "SeedOss": (seed_oss, SEPARATE), "GptOss": (gpt_oss, ATTENTION, EXPERTS),
     "Mixtral": (mixtral, ATTENTION, EXPERTS), "Qwen3Moe": (qwen3_moe, SEPARATE, EXPERTS), "Qwen2Moe": (qwen2_moe, SEPARATE, EXPERTS),
     "Glm4Moe": (glm4_moe, SEPARATE, EXPERTS), "Ernie4_5": (ernie4_5, SEPARATE), "Ernie4_5_Moe": (ernie4_5_moe, SEPARATE, EXPERTS),
-    "Qwen2_5_VL": (qwen2_5_vl, ATTENTION), "Qwen3VL": (qwen3_vl, SEPARATE),
+    "Qwen2_5_VL": (qwen2_5_vl, ATTENTION), "Qwen3VL": (qwen3_vl, SEPARATE), "Qwen3VLMoe": (qwen3_vl_moe, ATTENTION, EXPERTS),
     "Olmoe": (olmoe, ATTENTION, EXPERTS), "GraniteMoe": (granite_moe, ATTENTION), "GraniteMoeShared": (granite_moe_shared, ATTENTION),
 }

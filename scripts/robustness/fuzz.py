@@ -39,7 +39,7 @@ CORPUS_BYTES = 400_000
 # The greatest risks first: what comes from strangers most often, and is the least regular.
 TARGETS = ["gguf", "safetensors", "npz", "tokenizer", "template", "convert", "adapter", "shards", "model", "json", "golden", "cache",
            "response", "script", "card", "pattern", "graph", "prompts", "baseline", "engine", "schema", "intrinsic",
-           "request", "merge"]
+           "request", "merge", "composed", "graniteswitch"]
 LOCK = threading.Lock()
 # Swift's own backtracer waits for ever on a process that a sanitizer has ended.
 QUIET = {"SWIFT_BACKTRACE": "enable=no"}
@@ -47,7 +47,7 @@ QUIET = {"SWIFT_BACKTRACE": "enable=no"}
 SLOW_SECONDS = 10
 # The greatest input, in bytes: seeds beyond are left out.
 GREATEST = {"tokenizer": 60_000, "model": 80_000, "convert": 40_000, "gguf": 40_000, "npz": 20_000, "shards": 60_000, "golden": 20_000,
-            "cache": 30_000, "pattern": 3_000, "merge": 45_000}
+            "cache": 30_000, "pattern": 3_000, "merge": 45_000, "composed": 20_000, "graniteswitch": 20_000}
 
 
 def build():

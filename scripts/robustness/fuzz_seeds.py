@@ -9,6 +9,7 @@ import re
 import struct
 import zipfile
 
+from fuzz_switches import checkpoints, switches
 from shared import DATA
 
 SEPARATOR = b"\n=-=-=\n"
@@ -75,6 +76,10 @@ def seeds(target):
                 for types, scale, alpha in [((8,), 0.01, 4), ((2, 3, 6, 7, 20), 0.01, -1), ((0, 1, 30), 1, 0), ((8, 2), math.nan, math.inf)]]
     if target == "merge":
         return merges()
+    if target == "composed":
+        return [SEPARATOR.join(files) for files in checkpoints()]
+    if target == "graniteswitch":
+        return switches(gguf)
     if target == "prompts":
         return [b'{"text":"a b"}\n{"prompt":"c","id":"x"}\n\n{"tokens":[1,2,3],"id":7}\r\n{"messages":[{"role":"user","content":"a"}]}\n', b'{"tokens":[]}']
     if target == "baseline":

@@ -3,7 +3,7 @@
 
     make_golden.py [--check N]
 
-The base's weights are numbers that a formula makes, so that nobody has to commit them; SwitchFixtures.swift has the same formula.
+The base's weights are numbers that a formula makes, so that nobody has to commit them; Tests/AloraTestSupport/SwitchFiles.swift has the same formula.
 With --check, writes `/tmp/switch-check` instead: a whole checkpoint, and N random texts with their logits, to compare alora with.
 Needs granite-switch 0.1.1, torch, transformers, numpy and safetensors.
 """

@@ -29,7 +29,7 @@ extension BoundAdapter {
   package init(_ adapter: GGUFAdapter, base: BaseModel, use: AdapterUse = .factors) throws {
     // What llama.cpp loads and doesn't apply, merging applies.
     let findings = (adapter.findings + adapter.findings(for: base)).filter {
-      use == .factors || $0.rule != .neverApplied
+      use != .merging || $0.rule != .neverApplied
     }
     if let finding = findings.first(where: \.isFatal) { throw finding.error(path: adapter.path) }
     try adapter.checkTokens(of: base)

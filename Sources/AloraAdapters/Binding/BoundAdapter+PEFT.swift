@@ -46,6 +46,7 @@ extension BoundAdapter {
         problem: "f32 can't represent the scaling that alpha and rank give")
     }
     notes += try locator.missingModules(members)
+    notes += locator.notes(on: members.map(\.module))
     path = adapter.path
     peftVersion = adapter.configuration.version
     expertOrders = Self.expertOrders(members)

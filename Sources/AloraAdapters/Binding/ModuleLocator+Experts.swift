@@ -53,17 +53,34 @@ extension ModuleLocator {
     return parameter
   }
 
+  /// - Throws: `neverApplied`.
   func checkApplied(_ module: WeightModule) throws(AdapterError) {
-    guard use == .factors, let tensor = base.neverApplied(among: module.targets.map(\.tensorName)).first else { return }
-    // Experts' weights are on the list only if llama.cpp adds the adapter's part without the scales of the experts.
-    let isUnscaled = tensor.contains("_exps.")
+    guard use != .merging, let (tensor, problem) = misapplied(module) else { return }
+    if use == .computing, Self.isOfExperts(tensor) { return }
     throw AdapterError(
-      .neverApplied, path: adapter.weightsPath, place: "module \(module.name)",
-      problem: "llama.cpp loads adapters for \(tensor) of \(base.architectureName) models "
-        + (isUnscaled ? "and applies them without the experts' scales" : "and never applies them"),
+      .neverApplied, path: adapter.weightsPath, place: "module \(module.name)", problem: problem,
       remedy: adapter.remedies.isActivated
         ? "train without this module" : .either(["train without this module", .mergeAdapter]))
   }
+
+  /// Which of these modules llama.cpp would apply in another way than PEFT.
+  func notes(on modules: [WeightModule]) -> [AdapterNote] {
+    guard use == .computing else { return [] }
+    return modules.lazy.compactMap { module in
+      misapplied(module).map { AdapterNote.obstacle(place: "module \(module.name)", problem: $0.problem) }
+    }.prefix(1).map { $0 }
+  }
+
+  private func misapplied(_ module: WeightModule) -> (tensor: String, problem: String)? {
+    guard let tensor = base.neverApplied(among: module.targets.map(\.tensorName)).first else { return nil }
+    let problem =
+      "llama.cpp loads adapters for \(tensor) of \(base.architectureName) models "
+      + (Self.isOfExperts(tensor) ? "and applies them without the experts' scales" : "and never applies them")
+    return (tensor, problem)
+  }
+
+  /// Experts' weights are listed only if llama.cpp adds the adapter's part without the scales of the experts.
+  private static func isOfExperts(_ tensor: String) -> Bool { tensor.contains("_exps.") }
 
   func checkActivation(_ module: WeightModule) throws(AdapterError) {
     guard adapter.configuration.isActivated else { return }

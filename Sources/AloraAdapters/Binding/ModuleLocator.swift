@@ -59,7 +59,7 @@ struct ModuleLocator {
   }
 
   private func remedy(training module: String) -> Remedy {
-    use == .factors
+    use != .merging
       ? "train without \(module)"
       : .advice("train without \(module), or untie the base first: load it with tie_word_embeddings=False and save it")
   }

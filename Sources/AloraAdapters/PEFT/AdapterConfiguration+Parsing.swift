@@ -112,7 +112,7 @@ struct ConfigurationParser {
       problems.append(
         error(.unsupportedField, value, "\(name) is \(value.excerpt): \(problem)", remedy.remedy(remedies)))
     case .mergedOnly(let problem):
-      guard use == .factors, !value.isSwitchedOff else { return }
+      guard use != .merging, !value.isSwitchedOff else { return }
       problems.append(
         error(.unsupportedField, value, "\(name) is \(value.excerpt): \(problem)", remedies.mergeFactors))
     case nil where value.isSwitchedOff: configuration.notes.append(.unknownFieldIsOff(field: value.jsonPath))

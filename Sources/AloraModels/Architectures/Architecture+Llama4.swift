@@ -29,6 +29,6 @@ extension Architecture {
         layer.attention(),
         layer.h.denseLayers.contains(layer.index)
           ? layer.gated()
-          : layer.mixture(ExpertFiles(module: "feed_forward", parameters: .init(isByColumns: true))))
+          : layer.mixture(ExpertFiles(module: "feed_forward", parameters: .init(layout: .columns))))
     })
 }

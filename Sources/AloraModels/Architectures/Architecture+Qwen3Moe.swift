@@ -12,8 +12,8 @@ extension Architecture {
     modules: { h in LayerModule.attention(h, isPermuted: false) + LayerModule.routedFeedForward(h) },
     layer: { layer in try layer.preNorm(layer.attention(headNorms: .perHead), layer.routedFeedForward()) })
 
-  /// The text part of Qwen 3-VL with experts, whose parameters are in files by columns. Text alone has the same position in
-  /// all three parts of its rotary embedding.
+  /// The text part of Qwen 3-VL with experts, whose parameters are in published files by columns, and in those of
+  /// transformers 5 by rows. Text alone has the same position in all three parts of its rotary embedding.
   ///
   /// Source: transformers `models/qwen3_vl_moe/modeling_qwen3_vl_moe.py`, `conversion_mapping.py`, llama.cpp
   /// `conversion/qwen3vl.py` (`Qwen3VLMoeTextModel`).
@@ -30,7 +30,7 @@ extension Architecture {
     layer: { layer in
       try layer.preNorm(
         layer.attention(headNorms: .perHead),
-        layer.routedFeedForward(ExpertFiles(parameters: .init(isByColumns: true))))
+        layer.routedFeedForward(ExpertFiles(parameters: .init(layout: .rowsOrColumns))))
     })
 }
 

@@ -7,8 +7,17 @@ struct ExpertFiles {
     var down = "experts.down_proj"
     /// False: an expert's gate, then its up. True: the rows of both alternate, and the parameters are [experts, in, out].
     var isInterleaved = false
-    /// Whether the parameters are [experts, in, out], with an expert's gate before its up.
-    var isByColumns = false
+    /// With an expert's gate before its up.
+    var layout = Layout.rows
+  }
+
+  enum Layout {
+    /// [experts, out, in].
+    case rows
+    /// [experts, in, out].
+    case columns
+    /// Rows if the parameter's shape can be that, and otherwise columns.
+    case rowsOrColumns
   }
 
   /// The projections of one expert, below `experts.{number}`.
@@ -124,11 +133,13 @@ extension LayerBuilder {
           form: .mxfp4(exponents: path + "_scales"), biasName: bias),
       ]
     } else {
-      places = [
-        .init(
-          name: path, rows: joined..<(joined + rows), rowCount: all,
-          form: files.parameters.isByColumns ? .columns(matrixCount: count) : .rows)
-      ]
+      let forms: [GraphMatrix.Place.Form] =
+        switch files.parameters.layout {
+        case .rows: [.rows]
+        case .columns: [.columns(matrixCount: count)]
+        case .rowsOrColumns: [.rows, .columns(matrixCount: count)]
+        }
+      places = forms.map { .init(name: path, rows: joined..<(joined + rows), rowCount: all, form: $0) }
     }
     if let (module, names) = files.projections {
       places.append(

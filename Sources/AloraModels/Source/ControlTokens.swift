@@ -18,12 +18,16 @@ package struct ControlTokens: Sendable {
   package let slots: [Slot]
   /// The token that returns to the base, if there is one. Its name isn't used.
   package let reset: Slot?
+  /// Whether the number of the active slot is the average over the control tokens so far, and not the last one's.
+  package let averages: Bool
   /// By the token.
   package let substitutes: [Int: Int]
 
-  package init(slots: [Slot], reset: Slot?) {
+  /// - Parameter slots: in the order of their numbers, which begin with 1.
+  package init(slots: [Slot], reset: Slot?, averages: Bool = false) {
     self.slots = slots
     self.reset = reset
+    self.averages = averages
     let all = slots + (reset.map { [$0] } ?? [])
     substitutes = Dictionary(all.map { ($0.token, $0.substitute) }, uniquingKeysWith: { first, _ in first })
   }

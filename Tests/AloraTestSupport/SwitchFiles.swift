@@ -1,15 +1,19 @@
-import AloraGGUF
-import AloraJSON
-import AloraSystem
-import AloraTensors
-import AloraTestSupport
+internal import AloraGGUF
+internal import AloraJSON
+internal import AloraSwitch
+internal import AloraSystem
+internal import AloraTensors
 import Foundation
-import Testing
 
-@testable import AloraSwitch
+private struct Missing: Error { let name: String }
+
+private func required<Value>(_ value: Value?, _ name: String) throws -> Value {
+  guard let value else { throw Missing(name: name) }
+  return value
+}
 
 /// Writes the checkpoint with changed factors.
-func changeSwitch(_ directory: String, _ change: (inout [String: [UInt8]]) -> Void) throws {
+package func changeSwitch(_ directory: String, _ change: (inout [String: [UInt8]]) -> Void) throws {
   try FileManager.default.copyItem(atPath: testData("switch/composed"), toPath: directory)
   let path = "\(directory)/model.safetensors"
   var bytes = try readFile(path)
@@ -52,12 +56,39 @@ struct FormulaWeights {
   }
 
   func values(_ name: String) throws -> [Float] {
-    try #require(tensors.first { $0.name.contains(name) }).values
+    try required(tensors.first { $0.name.contains(name) }, name).values
   }
 }
 
+/// Writes a checkpoint with a base and a vocabulary: A…Z, a, a space and a period, then the control tokens `<plain>`,
+/// `<ranked>` and `<patterned>`.
+package func writeSpellingSwitch(to directory: String) throws {
+  try writeWholeSwitch(to: directory)
+  let texts = "ABCDEFGHIJKLMNOPQRSTUVWXYZaĠ.".map { "\($0)" } + ["<plain>", "<ranked>", "<patterned>"]
+  let vocabulary = texts.enumerated().map { "\"\($1)\":\($0)" }.joined(separator: ",")
+  let added = (29...31).map {
+    #"{"id":\#($0),"content":"\#(texts[$0])","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}"#
+  }
+  try writeFile(
+    Array(
+      """
+      {"version":"1.0","truncation":null,"padding":null,"added_tokens":[\(added.joined(separator: ","))],"normalizer":null,
+      "pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true},
+      "post_processor":null,"decoder":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true},
+      "model":{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,
+      "end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,
+      "vocab":{\(vocabulary)},"merges":[]}}
+      """.utf8), to: directory + "/tokenizer.json")
+  // Writes the control token of `ranked` where the answer begins, and no other.
+  try writeFile(
+    Array(
+      (#"{"chat_template":"{% for m in messages %}{{ m['content'] + '.' }}{% endfor %}"#
+        + #"{% if add_generation_prompt %}a{% if adapter_name == 'ranked' %}<ranked>{% endif %}{% endif %}"}"#).utf8),
+    to: directory + "/tokenizer_config.json")
+}
+
 /// Writes the checkpoint with a base.
-func writeWholeSwitch(to directory: String) throws {
+package func writeWholeSwitch(to directory: String) throws {
   try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
   try writeFile(try readFile(testData("switch/composed/config.json")), to: "\(directory)/config.json")
   let old = try readFile(testData("switch/composed/model.safetensors"))
@@ -88,7 +119,7 @@ func writeWholeSwitch(to directory: String) throws {
 ///   - counts: of the heads of queries and keys.
 ///   - base: every factor of slot 0, which has to be 0.
 ///   - hasWeights: whether the base's weights exist, too.
-func writeSwitch(
+package func writeSwitch(
   to path: String, counts: (query: UInt32, key: UInt32) = (4, 2), base: Float = 0, hasWeights: Bool = false
 ) throws {
   let model = try SwitchModel(path: testData("switch/composed"))
@@ -118,7 +149,7 @@ func writeSwitch(
     let slots = try model.slots.compactMap { try model.factors($0, at: site) }
     let heads = site.module == .query ? 4 : site.module == .key ? 2 : nil
     func add(_ letter: String, _ values: [[Float]], rows: Int, columns: Int) throws {
-      let shape = try #require(Shape([4, rows, columns]))
+      let shape = try required(Shape([4, rows, columns]), letter)
       let zeros = [Float](repeating: base, count: rows * columns)
       tensors.append(
         (
@@ -152,19 +183,11 @@ private func pairs(_ b: [Float], rank: Int, heads: Int) -> [Float] {
   }
 }
 
-/// Changes a part of a checkpoint's config.json, which has to contain it.
-func replace(_ old: String, with new: String, inConfigurationOf directory: String) throws {
-  let path = "\(directory)/config.json"
-  let text = String(decoding: try readFile(path), as: UTF8.self)
-  try #require(text.contains(old))
-  try writeFile(Array(text.replacing(old, with: new).utf8), to: path)
-}
-
 /// The base's weights as a GGUF has them.
 private func baseTensors() throws -> [(declaration: TensorDeclaration, values: [Float])] {
   let weights = FormulaWeights()
   func tensor(_ name: String, _ extents: [Int], _ values: [Float]) throws -> (TensorDeclaration, [Float]) {
-    (TensorDeclaration(name: name, dtype: .f32, shape: try #require(Shape(extents))), values)
+    (TensorDeclaration(name: name, dtype: .f32, shape: try required(Shape(extents), name)), values)
   }
   let fused = try weights.values("qkv_proj")
   let (q, k, v) = (Array(fused[..<4096]), Array(fused[4096..<6144]), Array(fused[6144...]))
