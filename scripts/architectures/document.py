@@ -42,7 +42,7 @@ NEVER = """
 
 llama.cpp multiplies these tensors without looking for adapters (build {llama}), so an adapter on them does nothing and
 nothing says so. It adds adapters of Gemma 4's `ffn_down_exps`, but without the scales of the experts, which the base's
-part is multiplied by, and of Talkie's `attn_output`, but without the gain. `convert` refuses adapters on all of them; `merge` doesn't need llama.cpp to apply them.
+part is multiplied by, and of Talkie's `attn_output`, but without the gain. `convert` refuses adapters on all of them; `merge` doesn't need llama.cpp to apply them, and the exact engine computes those of experts.
 
 | architecture | tensors |
 |---|---|

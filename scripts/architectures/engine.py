@@ -72,6 +72,8 @@ ENGINE = {
     "Qwen4ExpForConditionalGeneration": {"text": {"linear_value_head_dim": 10}},
     "FalconForCausalLM": {"over": {"ffn_hidden_size": 256}},
     "GPT2LMHeadModel": {"over": {"n_inner": None}}, "GPTBigCodeForCausalLM": {"over": {"n_inner": None}},
+    # The converter takes this over the key-value heads for the width of the shared experts.
+    "Ernie4_5_MoeForCausalLM": {"over": {"intermediate_size": 128}},
     "Exaone4ForCausalLM": {"over": differences.FULL},
     "Gemma2ForCausalLM": {"over": {"query_pre_attn_scalar": 16}}, "Gemma3ForCausalLM": {"over": {"query_pre_attn_scalar": 16}},
     "Gemma3ForConditionalGeneration": {"text": {"query_pre_attn_scalar": 16}},

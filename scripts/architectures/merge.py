@@ -76,6 +76,8 @@ def run(spec, directory):
     oracle.convert = lambda adapter, base, output: merge(directory / "base.gguf", adapter, "--outfile", output)
     original = engine.log_probabilities
     engine.log_probabilities = lambda base, adapter: original(adapter or base, None)
+    # The merged model is the sum already.
+    engine.sums = lambda base, merged, output, wanted=None: merged
     return engine.measure(spec, directory)
 
 
