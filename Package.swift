@@ -56,7 +56,7 @@ let package = Package(
     .target(name: "CAllocation"),
     .target(name: "CArguments"),
     .target(name: "CArchitectureTable", exclude: ["architectures.json"]),
-    module("AloraSystem", ["CLinux"]),
+    module("AloraSystem", ["CArguments", "CLinux"]),
     module("AloraTensors", ["AloraSystem", "CAloraKernels"]),
     module("AloraJSON", ["AloraSystem", "CJSON"]),
     module("AloraYAML", ["AloraSystem", "CYAML"]),
@@ -105,8 +105,8 @@ let package = Package(
     module(
       "AloraInference",
       [
-        "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraAdapters", "AloraSafetensors", "AloraTensors",
-        "CAloraKernels",
+        "AloraModels", "AloraSystem", "AloraGGUF", "AloraJSON", "AloraAdapters", "AloraSafetensors", "AloraSwitch",
+        "AloraTensors", "CAloraKernels",
       ]),
     module(
       "AloraGeneration",
@@ -142,13 +142,14 @@ let package = Package(
     module(
       "AloraEngineCheck",
       [
-        "AloraSystem", "AloraInference", "AloraJSON", .product(name: "NIOCore", package: "swift-nio"),
-        .product(name: "NIOPosix", package: "swift-nio"),
+        "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraTokenization",
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
       ]),
     module(
       "AloraVerification",
       [
-        "AloraAdapters", "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors",
+        "AloraAdapters", "AloraGeneration", "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraMerge",
+        "AloraNPZ", "AloraTensors",
       ]),
     module(
       "AloraReports",
@@ -171,7 +172,7 @@ let package = Package(
         "AloraInspection", "AloraIntrinsics", "AloraJSON", "AloraMerge", "AloraNPZ", "AloraAdapters", "AloraRegex",
         "AloraReports",
         "AloraEngineCheck", "AloraSchemas", "AloraServer", "AloraServing", "AloraSwitch", "AloraTensors",
-        "AloraVerification", "AloraTokenization", "CAllocation", "CArguments",
+        "AloraVerification", "AloraTokenization", "CAllocation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -212,8 +213,8 @@ let package = Package(
     tests(
       "AloraGeneration",
       [
-        "AloraAdapters", "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraSchemas", "AloraTemplates",
-        "AloraTensors", "AloraTestSupport", "AloraTokenization",
+        "AloraAdapters", "AloraModels", "AloraSystem", "AloraInference", "AloraJSON", "AloraSchemas", "AloraSwitch",
+        "AloraTemplates", "AloraTensors", "AloraTestSupport", "AloraTokenization",
       ]),
     tests(
       "AloraServing",
@@ -235,13 +236,18 @@ let package = Package(
         "AloraReports", "AloraSystem", "AloraTensors", "AloraTestSupport",
       ]),
     tests("AloraEngineCheck", ["AloraSystem", "AloraInference", "AloraJSON", "AloraTestSupport"]),
-    tests("AloraVerification", ["AloraInference", "AloraJSON", "AloraNPZ", "AloraTensors", "AloraTestSupport"]),
+    tests(
+      "AloraVerification",
+      [
+        "AloraAdapters", "AloraGeneration", "AloraInference", "AloraJSON", "AloraNPZ", "AloraSwitch", "AloraSystem",
+        "AloraTensors", "AloraTestSupport",
+      ]),
     tests(
       "AloraReports",
       [
         "AloraAdapters", "AloraConversion", "AloraEngineCheck", "AloraGeneration", "AloraInference", "AloraInspection",
-        "AloraJSON",
-        "AloraModelCard", "AloraNPZ", "AloraSystem", "AloraTensors", "AloraTestSupport", "AloraVerification",
+        "AloraJSON", "AloraMerge", "AloraModelCard", "AloraModels", "AloraNPZ", "AloraSwitch", "AloraSystem",
+        "AloraTensors", "AloraTestSupport", "AloraVerification",
       ], exclude: ["Snapshots"]),
     tests(
       "AloraMerge",

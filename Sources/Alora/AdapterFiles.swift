@@ -61,13 +61,11 @@ public enum AdapterFiles {
   public static func verify(
     _ adapter: LoadedAdapter, of model: LanguageModel, golden: String? = nil
   ) throws -> AdapterVerification {
-    let vocabularySize = model.vocabularySize
-    let prompts = NamedPrompt.standard(invocation: adapter.invocation, vocabularySize: vocabularySize)
+    let file = try golden.map { try GoldenFile(path: $0, vocabularySize: model.vocabularySize) }
     let result = try Verification(model: model.opened, adapter: adapter.adapter, evaluator: model.evaluator)
-      .run(prompts: prompts, golden: golden.map { try GoldenFile(path: $0, vocabularySize: vocabularySize) })
+      .run(golden: file)
     let report = VerificationReport(
-      model: model.opened.source.path, adapter: adapter.adapter.path, golden: golden,
-      adapterDigest: adapter.adapter.digest.description, result: result, piece: nil)
+      model: model.opened.source.path, adapter: adapter.adapter, golden: golden, result: result, tokenizer: nil)
     return AdapterVerification(passed: result.passed, report: report.json.serialized())
   }
 }

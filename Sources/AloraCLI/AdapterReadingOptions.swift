@@ -7,6 +7,6 @@ struct AdapterReadingOptions: ParsableArguments {
     help: ArgumentHelp("Accept this unknown field of adapter_config.json. Repeatable.", valueName: "name"))
   var ignoredFields: [String] = []
 
-  @Flag(name: .customLong("text-only"), help: "Leave out the factors of vision and audio towers and projectors.")
+  @Flag(help: "Leave out the factors of vision and audio towers and projectors.")
   var textOnly = false
 }

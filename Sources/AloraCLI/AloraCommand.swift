@@ -1,3 +1,4 @@
+internal import AloraReports
 internal import AloraSystem
 internal import AloraRegex
 internal import ArgumentParser
@@ -18,7 +19,7 @@ internal import ArgumentParser
     ])
 
   static func main() {
-    StandardStreams.prepare()
+    StandardStream.prepare(interruption: "alora: interrupted; files are as they were before, or complete\n")
     MatchingBudget.whenExceeded {
       Console.standardError.write(
         "alora: a file's regular expression takes too long on its text\n")
@@ -39,7 +40,7 @@ internal import ArgumentParser
     } catch let status as ExitStatus {
       return status
     } catch let error as any DiagnosedError {
-      Console.standardError.write("alora: \(RemedyNames(arguments: arguments).line(error))\n")
+      Console.standardError.write("alora: \(error.line(RemedyNames(arguments: arguments)))\n")
       return ExitStatus(error.category)
     } catch {
       let message = fullMessage(for: error)

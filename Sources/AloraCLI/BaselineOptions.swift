@@ -1,7 +1,6 @@
 internal import AloraModels
 internal import AloraSystem
 internal import AloraInference
-internal import AloraJSON
 internal import AloraVerification
 internal import ArgumentParser
 
@@ -17,42 +16,35 @@ struct BaselineOptions: ParsableArguments {
   var accept = false
 
   func validate() throws {
-    try OutputPlaces.checkIsFile(baseline, option: "--baseline")
-    if accept, baseline == nil { throw ValidationError("--accept needs --baseline.") }
+    try requireFile(baseline, option: "--baseline")
+    try require(!accept || baseline != nil, "--accept needs --baseline.")
   }
 
   /// In CI, a missing baseline usually means a mistyped path; recording one there would pass forever and be thrown away.
   ///
   /// - Throws: ``FileError`` `notFound`.
   func requireFileInCI() throws {
-    guard let path = baseline, !accept, FileSystem.kind(of: path) == nil, let name = Self.variableOfCI else { return }
+    guard let path = baseline, !accept, FileSystem.kind(of: path) == nil,
+      let name = ContinuousIntegration.variable()
+    else { return }
     throw FileError(
       .notFound, operation: "open", path: path,
       detail: "it doesn't exist; in CI (\(name) is set) only --accept records a new one")
-  }
-
-  /// A variable that a CI system sets: GitHub, GitLab and most others; Jenkins and TeamCity; Azure.
-  private static var variableOfCI: String? {
-    ["CI", "BUILD_NUMBER", "TF_BUILD"].first { name in
-      !["", "0", "false"].contains(FileSystem.environment(name)?.lowercased() ?? "")
-    }
   }
 
   /// Compares with the baseline, or writes it.
   ///
   /// - Returns: the result, with one more verdict if there is a baseline.
   /// - Throws: ``JSONError``, ``FileError``; what reading the model's files throws.
-  func check(_ result: VerificationResult, _ loaded: LoadedModel, _ adapter: Adapter, _ common: CommonOptions) throws
-    -> VerificationResult
-  {
+  func check(
+    _ result: VerificationResult, _ model: Model, _ adapter: Adapter, _ common: CommonOptions
+  ) throws -> VerificationResult {
     guard let path = baseline else { return result }
-    let digest = try loaded.model.source.digest()
     let (checked, use) = try Baseline.check(
-      result, path: path, accepts: accept, modelDigest: digest, adapterDigest: adapter.digest)
+      result, path: path, accepts: accept, modelDigest: try model.source.digest(), adapterDigest: adapter.digest)
     switch use {
     case .differs: common.note("--accept makes the new bits the baseline, if the change is intended")
-    case .recorded:
-      common.note("the bits of this run are now in \(path): commit it".escapingControlCharacters())
+    case .recorded: common.note("the bits of this run are now in \(path): commit it")
     case .agrees, .notRecorded: break
     }
     return checked

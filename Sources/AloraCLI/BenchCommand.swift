@@ -67,16 +67,14 @@ struct ModelBenchmark: ParsableArguments {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard (1...100_000).contains(tokens ?? 1), (1...100_000).contains(context), (1...1000).contains(repeats),
-      (1...256).contains(sequences)
-    else {
-      throw ValidationError(
-        "--tokens and --context must be from 1 to 100000, --repeats from 1 to 1000, --sequences from 1 to 256.")
-    }
+    try require(
+      (1...100_000).contains(tokens ?? 1) && (1...100_000).contains(context) && (1...1000).contains(repeats)
+        && (1...256).contains(sequences),
+      "--tokens and --context must be from 1 to 100000, --repeats from 1 to 1000, --sequences from 1 to 256.")
   }
 
   func run(_ task: ModelSpeed.Task) throws {
-    guard task == .decode || sequences == 1 else { throw ValidationError("--sequences belongs to decode.") }
+    try require(task == .decode || sequences == 1, "--sequences belongs to decode.")
     let loadStart = MonotonicClock.seconds
     let loaded = try inference.load(common)
     let loadSeconds = MonotonicClock.seconds - loadStart
@@ -112,21 +110,19 @@ struct KernelBenchmark: ParsableCommand {
   @Option(help: ArgumentHelp("The tokens of the product with many tokens.", valueName: "n"))
   var tokens = 256
 
-  @Option(help: ArgumentHelp("The number of threads. The default is one per processor.", valueName: "n"))
-  var threads: Int?
-
+  @OptionGroup var threading: ThreadOptions
   @OptionGroup var kernels: KernelOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard (1...65536).contains(rows), (256...65536).contains(columns), columns.isMultiple(of: 256),
-      (1...4096).contains(tokens), (1...1024).contains(threads ?? 1)
-    else { throw ValidationError("--rows, --columns (a multiple of 256), --tokens or --threads is out of range.") }
+    try require(
+      (1...65536).contains(rows) && (256...65536).contains(columns) && columns.isMultiple(of: 256)
+        && (1...4096).contains(tokens) && threading.isInRange,
+      "--rows, --columns (a multiple of 256), --tokens or --threads is out of range.")
   }
 
   func run() throws {
-    let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
-    let set = kernels.instructionSet
+    let (pool, set) = (threading.pool, kernels.instructionSet)
     let speeds = ProductSpeed.measured(
       rows: rows, columns: columns, tokens: tokens, pool: pool, instructionSet: set)
     let report = ProductSpeedReport(

@@ -26,9 +26,7 @@ struct ConversationOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A JSON list of documents for templates that read them.", valueName: "json"))
   var documents: String?
 
-  @Option(
-    name: .customLong("template-variables"),
-    help: ArgumentHelp("A JSON object with more variables for the template.", valueName: "json"))
+  @Option(help: ArgumentHelp("A JSON object with more variables for the template.", valueName: "json"))
   var templateVariables: String?
 
   /// Whether there is a prompt or a chat.
@@ -40,17 +38,15 @@ struct ConversationOptions: ParsableArguments {
   }
 
   func validate() throws {
-    guard [prompt, file, messages].count(where: { $0 != nil }) <= 1 else {
-      throw ValidationError("Give one of --prompt, --file and --messages.")
-    }
+    try require(
+      [prompt, file, messages].count { $0 != nil } <= 1, "Give one of --prompt, --file and --messages.")
   }
 
   /// - Throws: `ValidationError` if chat options come without a chat.
   func requirePrompt() throws {
-    guard isGiven || !isChat else {
-      throw ValidationError(
-        "--chat, --system, --tools, --documents and --template-variables need --prompt, --file or --messages.")
-    }
+    try require(
+      isGiven || !isChat,
+      "--chat, --system, --tools, --documents and --template-variables need --prompt, --file or --messages.")
   }
 
   /// - Throws: ``FileError``, ``JSONError``.
@@ -69,8 +65,6 @@ struct ConversationOptions: ParsableArguments {
 
 /// How far a prompt may go.
 struct ContextOptions: ParsableArguments {
-  @Flag(
-    name: .customLong("beyond-context"),
-    help: "Continue beyond the context length that the model was made for. By default, longer prompts are refused.")
+  @Flag(help: "Continue beyond the context length that the model was made for. By default, longer prompts are refused.")
   var beyondContext = false
 }

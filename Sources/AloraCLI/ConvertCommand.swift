@@ -1,6 +1,4 @@
-internal import AloraSystem
 internal import AloraConversion
-internal import AloraGGUF
 internal import AloraIntrinsics
 internal import AloraReports
 internal import AloraTensors
@@ -73,14 +71,13 @@ struct ConvertCommand: ParsableCommand {
   @Flag(help: "With --recursive: also write what alora serve --library and mellea read, and check each io.yaml.")
   var index = false
 
-  @Flag(name: .customLong("dry-run"), help: "Show what would be written without writing it.")
+  @Flag(help: "Show what would be written without writing it.")
   var dryRun = false
 
   @Flag(help: "Replace an existing file.")
   var force = false
 
   @Option(
-    name: .customLong("base-model-id"),
     help: ArgumentHelp("The base to record, if the adapter names it wrongly or not at all.", valueName: "org/name"))
   var baseModelID: String?
 
@@ -89,25 +86,21 @@ struct ConvertCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    try OutputPlaces.checkIsFile(outfile, option: "--outfile")
+    try requireFile(outfile, option: "--outfile")
     let isEdit = !recursive && (try? request.isEdit(of: adapter)) == true
-    guard isEdit || !base.isEmpty else { throw ValidationError("Missing expected argument '--base <dir|gguf>'") }
-    guard !isEdit || base.isEmpty && reading.ignoredFields.isEmpty && baseModelID == nil && !reading.textOnly else {
-      throw ValidationError(
-        "A GGUF adapter is edited as it is: leave out --base, --base-model-id, --ignore-field and --text-only")
-    }
-    if to == .peft, outtype != nil { throw ValidationError("--to peft keeps the types: leave out --outtype") }
+    try require(isEdit || !base.isEmpty, "Missing expected argument '--base <dir|gguf>'")
+    try require(
+      !isEdit || base.isEmpty && reading.ignoredFields.isEmpty && baseModelID == nil && !reading.textOnly,
+      "A GGUF adapter is edited as it is: leave out --base, --base-model-id, --ignore-field and --text-only")
+    try require(to != .peft || outtype == nil, "--to peft keeps the types: leave out --outtype")
     if recursive {
-      guard to == .gguf, settings.isEmpty else {
-        throw ValidationError("--recursive converts to GGUF: leave out --to and --set")
-      }
-      guard outfile == nil else { throw ValidationError("--recursive writes many files: give --outdir, not --outfile") }
-      guard outdir != nil || dryRun else { throw ValidationError("--recursive needs --outdir") }
-      guard !index || outdir != nil else { throw ValidationError("--index needs --outdir") }
-    } else if index {
-      throw ValidationError("--index belongs to --recursive")
-    } else if outdir != nil {
-      guard outfile == nil else { throw ValidationError("give --outfile or --outdir, not both") }
+      try require(to == .gguf && settings.isEmpty, "--recursive converts to GGUF: leave out --to and --set")
+      try require(outfile == nil, "--recursive writes many files: give --outdir, not --outfile")
+      try require(outdir != nil || dryRun, "--recursive needs --outdir")
+      try require(!index || outdir != nil, "--index needs --outdir")
+    } else {
+      try require(!index, "--index belongs to --recursive")
+      try require(outdir == nil || outfile == nil, "give --outfile or --outdir, not both")
     }
   }
 
@@ -116,79 +109,53 @@ struct ConvertCommand: ParsableCommand {
     if recursive { try convertTree(bases) } else { try convertOne(bases) }
   }
 
+  private var request: ConversionRequest {
+    ConversionRequest(
+      form: to, outputType: outtype, settings: settings, ignoredFields: reading.ignoredFields, baseModelID: baseModelID,
+      leavesOutTowers: reading.textOnly)
+  }
+
   private func convertOne(_ bases: [ConversionBase]) throws {
     let conversion = try AdapterConversion(path: adapter, bases: bases, request: request)
-    let output = outputPath(conversion)
-    let summary = dryRun ? nil : try write(conversion, to: output)
+    let output = conversion.outputPath(file: outfile, directory: outdir, adapterPath: adapter)
+    let summary = try write(conversion, to: output)
     common.write(
       conversion.json(output: output, summary: summary),
       text: conversion.text(output: output, summary: summary, style: common.style), evenIfQuiet: false)
   }
 
-  private var request: ConversionRequest {
-    var request = ConversionRequest()
-    request.form = to
-    request.outputType = outtype
-    request.settings = settings
-    request.ignoredFields = Set(reading.ignoredFields)
-    request.baseModelID = baseModelID
-    request.leavesOutTowers = reading.textOnly
-    return request
+  /// - Returns: nil if nothing is to be written.
+  private func write(_ conversion: AdapterConversion, to path: String) throws -> AdapterConversion.Summary? {
+    if dryRun { return nil }
+    return try common.withProgress("Writing", of: conversion.byteCount) { update in
+      try conversion.write(to: path, createsDirectory: outdir != nil, replacesExisting: force, progress: update)
+    }
   }
 
-  private func outputPath(_ conversion: AdapterConversion) -> String {
-    if let outfile { return outfile }
-    // A PEFT adapter is a directory itself.
-    if to == .peft, let outdir { return outdir }
-    let name = conversion.defaultName(adapterPath: adapter)
-    return outdir.map { "\($0)/\(name)" } ?? name
-  }
-
-  private func write(_ conversion: AdapterConversion, to path: String) throws -> AdapterConversion.Summary {
-    if let slash = path.lastIndex(of: "/"), outdir != nil { try FileSystem.createDirectory(String(path[..<slash])) }
-    var progress = Progress("Writing", total: conversion.byteCount, isQuiet: common.quiet)
-    defer { progress.finish() }
-    return try conversion.write(to: path, replacesExisting: force) { progress.update($0) }
-  }
-}
-
-private func setting(_ text: String) throws -> GeneralKeySetting {
-  guard let setting = GeneralKeySetting(text) else {
-    throw ValidationError("'\(text)' sets nothing; write KEY=VALUE, as in general.license=apache-2.0")
-  }
-  return setting
-}
-
-// MARK: - Trees
-
-extension ConvertCommand {
   private func convertTree(_ bases: [ConversionBase]) throws {
     let tree = try TreeConversion(root: adapter)
-    for link in tree.linksOut {
-      common.note("\(link): this link leads out of the tree and is not followed".escapingControlCharacters())
-    }
+    for link in tree.linksOut { common.note("\(link): this link leads out of the tree and is not followed") }
     var rows: [TreeRow] = []
     var libraries: [IntrinsicLibrary] = []
-    let write = { (conversion: AdapterConversion, path: String) throws -> AdapterConversion.Summary? in
-      dryRun ? nil : try self.write(conversion, to: path)
+    func add(_ name: String, _ outcome: TreeConversion.Outcome, _ findings: [IntrinsicFinding] = []) {
+      rows.append(TreeRow(adapter: name, outcome, findings, hasJSON: common.json) { $0.line })
     }
     if index, let outdir {
       var library = try LibraryConversion(
         tree, root: adapter, bases: bases, directory: outdir, replacesExisting: force || dryRun)
-      library.run(request, write: write) { rows.append(row($0, $1, $2)) }
+      library.run(request, write: write, report: add)
       if !dryRun { libraries = try library.writeLists(replacesExisting: force) }
     } else {
-      tree.run(bases, request, directory: outdir, write: write) { rows.append(row($0, $1)) }
+      tree.run(bases, request, directory: outdir, write: write) { add($0, $1) }
     }
     common.write(TreeRow.json(rows, libraries), text: TreeRow.table(rows, libraries, style: common.style))
     if let worst = rows.compactMap(\.failure).map(ExitStatus.init).max(by: { $0.rawValue < $1.rawValue }) {
       throw worst
     }
   }
+}
 
-  private func row(
-    _ name: String, _ outcome: TreeConversion.Outcome, _ findings: [IntrinsicFinding] = []
-  ) -> TreeRow {
-    TreeRow(adapter: name, outcome, findings, hasJSON: common.json) { $0.line }
-  }
+private func setting(_ text: String) throws -> GeneralKeySetting {
+  if let setting = GeneralKeySetting(text) { return setting }
+  throw ValidationError("'\(text)' sets nothing; write KEY=VALUE, as in general.license=apache-2.0")
 }

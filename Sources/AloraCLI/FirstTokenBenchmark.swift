@@ -29,9 +29,7 @@ struct FirstTokenBenchmark: ParsableCommand {
   @Option(help: ArgumentHelp("The number of adapters in the pipeline. 0: no pipeline.", valueName: "k"))
   var adapters = 3
 
-  @Option(
-    name: .customLong("pipeline-context"),
-    help: ArgumentHelp("The context length of the pipeline, in tokens.", valueName: "n"))
+  @Option(help: ArgumentHelp("The context length of the pipeline, in tokens.", valueName: "n"))
   var pipelineContext = 2048
 
   @Option(help: ArgumentHelp("How many tokens each turn of the pipeline generates.", valueName: "n"))
@@ -42,25 +40,24 @@ struct FirstTokenBenchmark: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard inference.adapter != nil else { throw ValidationError("ttft needs --adapter.") }
+    try require(inference.adapter != nil, "ttft needs --adapter.")
     _ = try contextCounts(in: contexts)
-    guard (1...1000).contains(repeats), (0...1000).contains(adapters), (1...1_000_000).contains(pipelineContext),
-      (1...10_000).contains(generated)
-    else { throw ValidationError("--repeats, --adapters, --pipeline-context or --generated is out of range.") }
+    try require(
+      (1...1000).contains(repeats) && (0...1000).contains(adapters) && (1...1_000_000).contains(pipelineContext)
+        && (1...10_000).contains(generated),
+      "--repeats, --adapters, --pipeline-context or --generated is out of range.")
   }
 
   func run() throws {
     let file = try plot.file()
-    let loaded = try inference.load(common)
-    guard let adapter = loaded.adapter else { throw ExitStatus.usage }
+    let (loaded, adapter) = try inference.loadWithAdapter(common)
     let plan = TimeToFirstToken.Plan(
       contextCounts: try contextCounts(in: contexts), repeats: repeats, adapterCount: adapters,
-      pipelineContextCount: pipelineContext,
-      generatedCount: generated)
-    var progress = Progress("measuring", total: plan.tokenCount, isQuiet: common.quiet)
-    let figures = try TimeToFirstToken(evaluator: loaded.evaluator, adapter: adapter)
-      .figures(plan, limit: inference.contextLimit(of: loaded.model)) { progress.update($0) }
-    progress.finish()
+      pipelineContextCount: pipelineContext, generatedCount: generated)
+    let figures = try common.withProgress("measuring", of: plan.tokenCount) { update in
+      try TimeToFirstToken(evaluator: loaded.evaluator, adapter: adapter)
+        .figures(plan, limit: inference.contextLimit(of: loaded.model), progress: update)
+    }
     let report = FirstTokenReport(
       model: inference.model, adapter: inference.adapter, evaluator: loaded.evaluator, figures: figures)
     try file?.commit(Array(FirstTokenPlot(rows: figures.times).svg.utf8))

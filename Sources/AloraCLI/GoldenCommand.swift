@@ -1,6 +1,4 @@
 internal import AloraModels
-internal import AloraTensors
-internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference
 internal import AloraNPZ
@@ -55,44 +53,33 @@ struct GoldenRecordCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    try OutputPlaces.checkIsFile(output, option: "--output")
-    guard inference.adapter != nil else { throw ValidationError("golden record needs --adapter.") }
-    guard (prompts != nil) != conversation.isGiven else {
-      throw ValidationError("Give one of --prompts, --prompt, --file and --messages.")
-    }
-    guard inference.backend == .exact else {
-      throw ValidationError("golden record records bits: it needs --backend exact.")
-    }
+    try requireFile(output, option: "--output")
+    try require(inference.adapter != nil, "golden record needs --adapter.")
+    try require(
+      (prompts != nil) != conversation.isGiven, "Give one of --prompts, --prompt, --file and --messages.")
+    try require(inference.backend == .exact, "golden record records bits: it needs --backend exact.")
   }
 
   func run() throws {
-    let loaded = try inference.load(common)
-    guard let adapter = loaded.adapter else { throw ExitStatus.usage }
-    let modelDigest = try loaded.model.source.digest()
+    let (loaded, adapter) = try inference.loadWithAdapter(common)
+    let model = loaded.model
+    let modelDigest = try model.source.digest()
     let list = try list(invocation: adapter.invocationTokens)
-    let recorder = GoldenRecorder(model: loaded.model, adapter: adapter, evaluator: loaded.evaluator)
-    for prompt in list {
-      try inference.contextLimit(of: loaded.model).check(prompt.tokens.count, name: prompt.name, path: prompts)
-    }
+    try inference.contextLimit(of: model).check(list, path: prompts)
     let writer = try NPZWriter(path: output, replacesExisting: force, compression: .stored)
-    var progress = Progress("recording", total: list.reduce(0) { $0 + $1.tokens.count }, isQuiet: common.quiet)
-    let cases = try recorder.record(list, keeping: positions, to: writer) { progress.update($0) }
-    progress.finish()
-    let rows = cases.reduce(0) { $0 + $1.positions.count }
-    let offCount = cases.count { $0.activationStart == nil }
-    let off = offCount == 0 ? "" : "; the adapter is off in \(offCount), because its invocation doesn't occur"
-    try writer.finish(
-      with: GoldenRecordReport(
-        model: loaded.model, adapter: adapter, modelDigest: modelDigest, cases: cases, version: aloraVersion
-      ).json, common,
-      summary: "\(counted(cases.count, "prompt")), \(counted(rows, "position")) written to \(output)\(off)")
+    let cases = try common.withProgress("recording", of: list.reduce(0) { $0 + $1.tokens.count }) { update in
+      try GoldenRecorder(model: model, adapter: adapter, evaluator: loaded.evaluator)
+        .record(list, keeping: positions, to: writer, progress: update)
+    }
+    let report = GoldenRecordReport(
+      model: model, adapter: adapter, modelDigest: modelDigest, cases: cases, version: aloraVersion)
+    try common.finish(writer, report.json, summary: report.summary(path: output))
   }
 
   private func list(invocation: [Int]?) throws -> [NamedPrompt] {
     if let prompts {
       return try PromptFile(path: prompts).prompts(
-        model: inference.model, invocation: invocation, frame: conversation.frame(), isChat: conversation.isChat
-      )
+        model: inference.model, invocation: invocation, frame: conversation.frame(), isChat: conversation.isChat)
     }
     guard let content = try conversation.conversation() else { throw ExitStatus.usage }
     let tokens = try ConversationEncoder.promptTokens(content, model: inference.model, invocation: invocation)

@@ -1,10 +1,10 @@
 internal import AloraAdapters
-internal import AloraModels
-internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference
+internal import AloraModels
 internal import AloraReports
 internal import AloraSwitch
+internal import AloraSystem
 internal import ArgumentParser
 
 /// Options of the commands that compute with a model.
@@ -15,8 +15,7 @@ struct InferenceOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A LoRA adapter: a PEFT directory or a GGUF.", valueName: "dir|gguf"))
   var adapter: String?
 
-  @Option(help: ArgumentHelp("The number of threads. The default is one per processor.", valueName: "n"))
-  var threads: Int?
+  @OptionGroup var threading: ThreadOptions
 
   @Option(
     help: ArgumentHelp(
@@ -28,35 +27,44 @@ struct InferenceOptions: ParsableArguments {
 
   @OptionGroup var context: ContextOptions
 
-  func validate() throws {
-    if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be from 1 to 1024.") }
-  }
+  func validate() throws { try require(threading.isInRange, "--threads must be from 1 to 1024.") }
 
   /// How long the prompts may be.
   func contextLimit(of model: Model) -> ContextLimit { ContextLimit(model, isIgnored: context.beyondContext) }
 
+  /// Opens the model and the adapter, if there is one.
+  ///
   /// - Parameters:
   ///   - keepsWeights: see ``Model``.
+  ///   - loadsBuiltIn: whether to load the adapters that the model brings along, too.
   /// - Throws: what loading throws.
-  ///   - opened: the model, if it was opened already; its own adapters are loaded, too.
-  func load(
-    _ common: CommonOptions, keepsWeights: Bool = true, opened: ModelWithAdapters? = nil
-  ) throws -> LoadedModel {
-    let pool = ThreadPool(threadCount: threads ?? ThreadPool.processorCount)
-    let source = try opened?.source ?? ModelSource(path: model)
-    let loaded = try Model(source: source, backend: backend, keepsWeights: keepsWeights, pool: pool)
-    let builtIn = try (opened?.adapters ?? []).map {
-      (name: $0.name, adapter: try Adapter($0.adapter, model: loaded, pool: pool))
-    }
-    let adapter = try adapter.map { try Adapter(path: $0, model: loaded, pool: pool) }
+  func load(_ common: CommonOptions, keepsWeights: Bool = true, loadsBuiltIn: Bool = false) throws -> LoadedModel {
+    let loaded = try LoadedModel(
+      loadsBuiltIn ? ModelWithAdapters(path: model) : ModelWithAdapters(without: ModelSource(path: model)),
+      adapters: adapter.map { [NamedPath(name: "adapter", path: $0)] } ?? [], backend: backend,
+      keepsWeights: keepsWeights, pool: threading.pool, instructionSet: kernels.instructionSet)
     // Once nothing is refused any more: a refusal is one line.
-    if let adapter { common.note(of: adapter) }
-    if backend == .openblas {
-      common.note(try OpenBLAS().note)
-    }
-    let evaluator = Evaluator(model: loaded, pool: pool, instructionSet: kernels.instructionSet)
-    return LoadedModel(model: loaded, adapter: adapter, builtIn: builtIn, evaluator: evaluator)
+    if let adapter = loaded.adapter { common.note(of: adapter) }
+    if backend == .openblas { common.note(try OpenBLAS().note) }
+    return loaded
   }
+
+  /// The same for a command whose ``validate()`` requires an adapter.
+  func loadWithAdapter(_ common: CommonOptions) throws -> (LoadedModel, Adapter) {
+    let loaded = try load(common)
+    guard let adapter = loaded.adapter else { throw ExitStatus.usage }
+    return (loaded, adapter)
+  }
+}
+
+/// How many threads compute.
+struct ThreadOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The number of threads. The default is one per processor.", valueName: "n"))
+  var threads: Int?
+
+  var isInRange: Bool { (1...1024).contains(threads ?? 1) }
+
+  var pool: ThreadPool { threads.map { ThreadPool(threadCount: $0) } ?? .ofAllProcessors }
 }
 
 /// Which kernels to use.
@@ -68,35 +76,10 @@ struct KernelOptions: ParsableArguments {
   var instructionSet = InstructionSet.best
 
   func validate() throws {
-    guard !InstructionSet.available.contains(instructionSet) else { return }
-    let available = InstructionSet.available.map(\.rawValue).joined(separator: ", ")
-    throw ValidationError("This processor doesn't support '\(instructionSet.rawValue)'; it supports \(available).")
+    let available = InstructionSet.available
+    try require(
+      available.contains(instructionSet),
+      "This processor doesn't support '\(instructionSet.rawValue)'; "
+        + "it supports \(available.map(\.rawValue).joined(separator: ", ")).")
   }
-}
-
-extension CommonOptions {
-  /// Writes what one should know about an adapter to standard error.
-  func note(of adapter: Adapter) {
-    for note in adapter.notes { self.note("\(adapter.path): \(NoteText(note))".escapingControlCharacters()) }
-  }
-
-  /// Writes what an adapter's own tokenizer and chat template say that the base's don't.
-  func note(_ findings: [CompanionFinding], about adapter: String) {
-    for note in findings.map(\.note) { self.note("\(adapter): \(note)".escapingControlCharacters()) }
-  }
-}
-
-/// A model and perhaps an adapter, ready to compute.
-struct LoadedModel {
-  let model: Model
-  let adapter: Adapter?
-  /// The adapters that the model brings along.
-  let builtIn: [(name: String, adapter: Adapter)]
-  let evaluator: Evaluator
-}
-
-/// One of a type's few values by its name, in small or capital letters.
-func named<Value: RawRepresentable & CaseIterable>(_ text: String) throws -> Value where Value.RawValue == String {
-  if let value = Value(rawValue: text.lowercased()) { return value }
-  throw ValidationError("'\(text)' is not one of \(Value.allCases.map(\.rawValue).joined(separator: ", ")).")
 }

@@ -1,6 +1,5 @@
 internal import AloraInspection
 internal import AloraReports
-internal import AloraSystem
 internal import ArgumentParser
 
 /// `alora inspect`: what is in a file or directory, from its headers.
@@ -52,7 +51,7 @@ struct InspectCommand: ParsableCommand {
 
   private func printValue(of key: String, in subject: Subject) throws {
     guard let text = try subject.value(of: key, path: path, asJSON: common.json) else {
-      common.note("\(path): there is no key '\(key)'".escapingControlCharacters())
+      common.note("\(path): there is no key '\(key)'")
       throw ExitStatus.checkFailed
     }
     Console.standardOutput.tell(text + "\n")

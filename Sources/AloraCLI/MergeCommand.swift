@@ -2,7 +2,6 @@ internal import AloraInference
 internal import AloraMerge
 internal import AloraModels
 internal import AloraReports
-internal import AloraSystem
 internal import AloraTensors
 internal import ArgumentParser
 
@@ -43,7 +42,7 @@ struct MergeCommand: ParsableCommand {
     transform: weightType)
   var outtype: DType?
 
-  @Flag(name: .customLong("dry-run"), help: "Show what would be written without writing it.")
+  @Flag(help: "Show what would be written without writing it.")
   var dryRun = false
 
   @Flag(help: "Replace existing files.")
@@ -54,35 +53,32 @@ struct MergeCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    try OutputPlaces.checkIsFile(outfile, option: "--outfile")
-    try OutputPlaces.checkIsFile(outdir, option: "--outdir")
-    guard [outfile, outdir].count(where: { $0 != nil }) == 1 else {
-      throw ValidationError("Give one of --outfile (for a GGUF) and --outdir (for a Hugging Face directory).")
-    }
-    if outdir != nil, outtype != nil {
-      throw ValidationError("--outtype is for a GGUF: a Hugging Face directory keeps its types.")
-    }
+    try requireFile(outfile, option: "--outfile")
+    try requireFile(outdir, option: "--outdir")
+    try require(
+      (outfile == nil) != (outdir == nil),
+      "Give one of --outfile (for a GGUF) and --outdir (for a Hugging Face directory).")
+    try require(
+      outdir == nil || outtype == nil, "--outtype is for a GGUF: a Hugging Face directory keeps its types.")
   }
 
   func run() throws {
-    let source = try ModelSource(path: model)
     let plan = try MergePlan(
-      model: source, adapterPath: adapter, ignoredFields: Set(reading.ignoredFields), leavesOutTowers: reading.textOnly,
-      outputType: outtype)
+      model: ModelSource(path: model), adapterPath: adapter, ignoredFields: Set(reading.ignoredFields),
+      leavesOutTowers: reading.textOnly, outputType: outtype)
     let byteCount = try dryRun ? nil : write(plan)
     let report = MergeReport(plan, adapter: adapter, output: outfile ?? outdir ?? "", byteCount: byteCount)
     common.write(report.json, text: report.text(style: common.style), evenIfQuiet: false)
   }
 
   private func write(_ plan: MergePlan) throws -> Int {
-    var progress = Progress("Writing", total: plan.dataByteCount, isQuiet: common.quiet)
-    defer { progress.finish() }
-    if let outfile {
-      let pool = ThreadPool(threadCount: ThreadPool.processorCount)
-      let division = WorkDivision(partCount: pool.threadCount) { pool.runEach($0) }
-      return try plan.writeGGUF(to: outfile, replacesExisting: force, division: division) { progress.update($0) }
+    try common.withProgress("Writing", of: plan.dataByteCount) { update in
+      if let outfile {
+        return try plan.writeGGUF(
+          to: outfile, replacesExisting: force, division: ThreadPool.ofAllProcessors.division, progress: update)
+      }
+      return try plan.writeDirectory(to: outdir ?? "", replacesExisting: force, progress: update)
     }
-    return try plan.writeDirectory(to: outdir ?? "", replacesExisting: force) { progress.update($0) }
   }
 }
 
@@ -94,11 +90,9 @@ private func weightType(_ text: String) throws -> DType {
         + "llama-quantize --imatrix.")
   }
   let types = DType.allCases.filter { ElementConversion.canNarrow($0) }
-  guard let type = types.first(where: { $0.name.lowercased() == text.lowercased() }) else {
-    let names = types.map { $0.name.lowercased() }.joined(separator: ", ")
-    throw ValidationError("'\(text)' is not a type that alora writes: \(names).")
-  }
-  return type
+  if let type = types.first(where: { $0.name.lowercased() == text.lowercased() }) { return type }
+  let names = types.map { $0.name.lowercased() }.joined(separator: ", ")
+  throw ValidationError("'\(text)' is not a type that alora writes: \(names).")
 }
 
 extension DType {

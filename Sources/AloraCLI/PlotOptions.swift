@@ -1,3 +1,4 @@
+internal import AloraGeneration
 internal import AloraSystem
 internal import ArgumentParser
 
@@ -14,9 +15,8 @@ struct PlotOptions: ParsableArguments {
 
 /// The context lengths in a list such as `256,1024`.
 func contextCounts(in text: String) throws -> [Int] {
-  let counts = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
-  guard counts.allSatisfy({ (1...1_000_000).contains($0) }) else {
-    throw ValidationError("--contexts must be a list such as 256,1024.")
-  }
+  let counts = TokenLists.numbers(in: text) ?? [0]
+  try require(
+    counts.allSatisfy { (1...1_000_000).contains($0) }, "--contexts must be a list such as 256,1024.")
   return counts
 }

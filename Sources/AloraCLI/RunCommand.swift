@@ -1,5 +1,3 @@
-internal import AloraModels
-internal import AloraTensors
 internal import AloraSystem
 internal import AloraGeneration
 internal import AloraInference
@@ -57,7 +55,7 @@ struct RunCommand: ParsableCommand {
       "Answer with JSON that fits this JSON Schema: a file, or a text that begins with '{'.", valueName: "file|json"))
   var schema: String?
 
-  @Flag(name: .customLong("json-object"), help: "Answer with any JSON object.")
+  @Flag(help: "Answer with any JSON object.")
   var jsonObject = false
 
   @Flag(name: .customLong("ignore-end"), help: "Continue after the tokens that end an answer.")
@@ -65,10 +63,10 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var computation: ServedComputationOptions
 
-  @Option(name: .customLong("load-cache"), help: ArgumentHelp("Start with a saved cache.", valueName: "file"))
+  @Option(help: ArgumentHelp("Start with a saved cache.", valueName: "file"))
   var loadCache: String?
 
-  @Option(name: .customLong("save-cache"), help: ArgumentHelp("Save the cache at the end.", valueName: "file"))
+  @Option(help: ArgumentHelp("Save the cache at the end.", valueName: "file"))
   var saveCache: String?
 
   @Flag(help: "Replace an existing cache file.")
@@ -82,78 +80,64 @@ struct RunCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    try OutputPlaces.checkIsFile(saveCache, option: "--save-cache")
-    guard !conversation.isGiven || script == nil else {
-      throw ValidationError("Give a prompt or --script, not both.")
-    }
-    guard !common.json || conversation.isGiven || script != nil else {
-      throw ValidationError("--json needs --prompt, --file, --messages or --script.")
-    }
-    guard schema == nil || !jsonObject else { throw ValidationError("Give one of --schema and --json-object.") }
-    guard common.json || !margins else { throw ValidationError("--margins belongs to --json.") }
-    guard (0...1_000_000).contains(limit) else { throw ValidationError("--limit is from 0 to 1000000.") }
-    if !ModelWithAdapters.isThere(path: served.model) { try checkUse(NamedPath.all(served.adapter).map(\.name)) }
+    try requireFile(saveCache, option: "--save-cache")
+    try require(!conversation.isGiven || script == nil, "Give a prompt or --script, not both.")
+    try require(
+      !common.json || conversation.isGiven || script != nil, "--json needs --prompt, --file, --messages or --script.")
+    try require(schema == nil || !jsonObject, "Give one of --schema and --json-object.")
+    try require(common.json || !margins, "--margins belongs to --json.")
+    try require((0...1_000_000).contains(limit), "--limit is from 0 to 1000000.")
+    if !ModelWithAdapters.isThere(path: served.model) { try checkUse(served.paths.map(\.name)) }
   }
 
   private func checkUse(_ names: [String]) throws {
-    guard let use, use != "base", !names.contains(use) else { return }
-    throw ValidationError("--use names no --adapter.")
+    try require(use.map { $0 == "base" || names.contains($0) } ?? true, "--use names no --adapter.")
   }
 
   func run() throws {
     let batches = try script.map { try RunScript.turns(path: $0) }
-    if !self.conversation.isChat, batches?.joined().contains(where: \.needsChat) ?? false {
-      throw ValidationError("The script has messages: add --chat.")
-    }
+    try require(
+      conversation.isChat || batches?.joined().contains(where: \.needsChat) != true,
+      "The script has messages: add --chat.")
     let file = try saveCache.map { try AtomicFile(path: $0, replacesExisting: force) }
-    let conversation = try conversation.conversation()
+    let prompt = try conversation.conversation()
     let opened = try served.open()
-    let names = NamedPath.all(served.adapter).map(\.name)
-    try checkUse(names + opened.adapters.map(\.name))
-    let (session, modelDigest) = try session(opened)
+    try checkUse(served.paths.map(\.name) + opened.adapters.map(\.name))
+    let loaded = try LoadedModel(opened, adapters: served.paths, pool: computation.threading.pool)
+    served.note(loaded.adapters, of: loaded.model, comparesTemplates: conversation.isChat, common)
+    let stored = try StoredCache(
+      loaded.model, byteLimit: computation.cacheByteLimit, from: loadCache, isSaved: file != nil)
+    let session = try RunSession(
+      loaded, settings: settings(loaded.model), ignoresEnd: ignoresEnd, schema: compiledSchema(), cache: stored.cache)
     // Of a model with adapters of its own, the prompt chooses one.
-    let first = use ?? names.first
+    let first = use ?? served.paths.first?.name
     if let batches {
-      for turn in batches.flatMap({ $0 }) { _ = try session.adapter(named: turn.adapter) }
+      for turn in batches.joined() { _ = try session.adapter(named: turn.adapter) }
       try answer(batches, session)
-    } else if let conversation {
-      try answer([[RunTurn(conversation, adapter: first)]], session)
+    } else if let prompt {
+      try answer([[RunTurn(prompt, adapter: first)]], session)
     } else {
-      var dialogue = RunDialogue(session: session, adapter: first, isQuiet: common.quiet)
-      try dialogue.run()
+      try converse(session, adapter: first)
     }
-    if let file, let modelDigest {
-      let cache = session.generator.cache
-      try cache.save(to: file, filesDigest: modelDigest)
-      common.note("\(counted(cache.blockCount, "block")) written to \(file.path)".escapingControlCharacters())
+    if let file {
+      try stored.save(to: file)
+      common.note("\(counted(stored.cache.blockCount, "block")) written to \(file.path)")
     }
   }
 
-  /// - Returns: the session, and the digest of the model's files if a cache is loaded or saved. It is computed at the start,
-  ///   because the files may be replaced during a long dialogue.
-  private func session(_ opened: ModelWithAdapters) throws -> (RunSession, modelDigest: Digest?) {
-    let pool = computation.pool
-    let loaded = try Model(source: opened.source, pool: pool)
-    let modelDigest = loadCache == nil && saveCache == nil ? nil : try loaded.source.digest()
-    let adapters = try served.adapters(
-      of: loaded, builtIn: opened.adapters, pool, comparesTemplates: conversation.isChat, common)
+  private func settings(_ model: Model) throws -> RunSession.Settings {
     var settings = RunSession.Settings(limit: limit)
     settings.sampling = sampling.options
     settings.seed = sampling.seed
     settings.stopTexts = stop
     settings.frame = conversation.isChat ? try conversation.frame() : nil
-    settings.contextLimit = ContextLimit(loaded, isIgnored: context.beyondContext)
-    let form =
-      jsonObject
+    settings.contextLimit = ContextLimit(model, isIgnored: context.beyondContext)
+    return settings
+  }
+
+  private func compiledSchema() throws -> CompiledSchema? {
+    jsonObject
       ? try CompiledSchema(text: CompiledSchema.anyObject) : try schema.map { try CompiledSchema(textOrPath: $0) }
-    let byteLimit = computation.cacheByteLimit
-    let cache =
-      if let loadCache, let modelDigest {
-        try PrefixCache(model: loaded, byteLimit: byteLimit, path: loadCache, filesDigest: modelDigest)
-      } else { PrefixCache(model: loaded, byteLimit: byteLimit) }
-    let session = try RunSession(
-      loaded, pool: pool, adapters: adapters, settings: settings, ignoresEnd: ignoresEnd, schema: form, cache: cache)
-    return (session, modelDigest)
   }
 
   private func answer(_ batches: [[RunTurn]], _ session: RunSession) throws {
@@ -166,7 +150,7 @@ struct RunCommand: ParsableCommand {
       answers += some
       for (index, answer) in some.enumerated() {
         if !common.json { Console.standardOutput.tell((index == 0 ? "" : answer.text) + "\n") }
-        common.note(answer.summary.escapingControlCharacters())
+        common.note(answer.summary)
       }
     }
     if common.json {
@@ -174,16 +158,23 @@ struct RunCommand: ParsableCommand {
       Console.standardOutput.write(report.serialized() + "\n")
     }
   }
-}
 
-extension Console {
-  /// Writes a model's words: on a terminal without what would steer it.
-  func tell(_ text: String) {
-    guard isTerminal else { return writeAsItIs(text) }
-    write(
-      text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-        line.split(separator: "\t", omittingEmptySubsequences: false).map { String($0).escapingControlCharacters() }
-          .joined(separator: "\t")
-      }.joined(separator: "\n"))
+  /// Answers the lines of standard input.
+  private func converse(_ session: RunSession, adapter: String?) throws {
+    let isTerminal = FileSystem.isTerminal(descriptor: STDIN_FILENO)
+    if isTerminal, !common.quiet { Console.standardError.write("/help lists the commands.\n") }
+    var dialogue = Dialogue(session, adapter: adapter, survivesErrors: isTerminal) { event in
+      switch event {
+      case .ready(let adapter): if isTerminal { Console.standardError.write("\(adapter ?? "base")> ") }
+      case .wantsHelp: Console.standardError.write(DialogueLine.help)
+      case .wantsCacheSize: Console.standardError.write("\(session.generator.cache.sizeText)\n")
+      case .text(let text): Console.standardOutput.tell(text)
+      case .answered(let answer):
+        Console.standardOutput.write("\n")
+        common.note(answer.summary)
+      case .failed(let error): Console.standardError.write("alora: \(error.line)\n")
+      }
+    }
+    try dialogue.run(LineReader(descriptor: STDIN_FILENO, name: "standard input", byteLimit: 1 << 24))
   }
 }

@@ -37,8 +37,7 @@ struct ServeBenchmark: ParsableCommand {
   @Option(help: ArgumentHelp("How often to measure each server. The medians count.", valueName: "n"))
   var repeats = 1
 
-  @Option(
-    name: .customLong("server-timeout"), help: ArgumentHelp("The timeout of a request, in seconds.", valueName: "s"))
+  @Option(help: ArgumentHelp("The timeout of a request, in seconds.", valueName: "s"))
   var serverTimeout = 600.0
 
   @OptionGroup var plot: PlotOptions
@@ -46,45 +45,28 @@ struct ServeBenchmark: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard !server.isEmpty else { throw ValidationError("serve needs --server.") }
+    try require(!server.isEmpty, "serve needs --server.")
     _ = try contextCounts(in: contexts)
-    guard (1...256).contains(conversations), (1...10_000).contains(generated), (1...1000).contains(repeats),
-      serverTimeout > 0, serverTimeout <= 86_400
-    else { throw ValidationError("--conversations, --generated, --repeats or --server-timeout is out of range.") }
+    try require(
+      (1...256).contains(conversations) && (1...10_000).contains(generated) && (1...1000).contains(repeats)
+        && serverTimeout > 0 && serverTimeout <= 86_400,
+      "--conversations, --generated, --repeats or --server-timeout is out of range.")
   }
 
   func run() throws {
     let file = try plot.file()
-    let places = NamedAddress.all(server)
-    let servers = try places.map { LlamaServer(address: try ServerAddress($0.address), timeout: serverTimeout) }
-    let names = try zip(places, servers).map { place, server in
-      (name: try place.name ?? server.properties().build ?? place.address, address: server.address.description)
-    }
+    let servers = try MeasuredServer.all(server, timeout: serverTimeout)
     let load = try ConversationLoad(servers)
     let plan = ConversationLoad.Plan(
       contextCounts: try contextCounts(in: contexts), conversationCount: conversations, generatedCount: generated,
       repeats: repeats)
-    var progress = Progress("measuring", total: 100, isQuiet: common.quiet)
-    let figures = try load.figures(plan) { progress.update($0 * 100 / max(1, $1)) }
-    progress.finish()
+    let figures = try common.withProgress("measuring") { update in
+      try load.figures(plan) { update($0 * 10_000 / max(1, $1)) }
+    }
     let report = ConversationLoadReport(
-      servers: names, plan: plan, adapterCount: load.invocations.count, figures: figures)
+      servers: servers.map { (name: $0.name, address: "\($0.address)") }, plan: plan,
+      adapterCount: load.invocations.count, figures: figures)
     try file?.commit(Array(report.plot.utf8))
     common.write(report.json, text: report.text)
-  }
-}
-
-/// A server's address, and a name for it: `[name=]http://…`.
-struct NamedAddress {
-  let name: String?
-  let address: String
-
-  static func all(_ texts: [String]) -> [NamedAddress] {
-    texts.map { text in
-      guard let sign = text.firstIndex(of: "="), !text[..<sign].contains("/") else {
-        return NamedAddress(name: nil, address: text)
-      }
-      return NamedAddress(name: String(text[..<sign]), address: String(text[text.index(after: sign)...]))
-    }
   }
 }

@@ -1,8 +1,6 @@
-internal import AloraGeneration
+internal import AloraJSON
 internal import AloraInference
 internal import AloraIntrinsics
-internal import AloraModels
-internal import AloraJSON
 internal import AloraRegex
 internal import AloraReports
 internal import AloraServer
@@ -44,39 +42,32 @@ struct ServeCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The port to listen on; 0 takes a free one.", valueName: "n"))
   var port = 8080
 
-  @Option(
-    name: .customLong("api-key-file"),
-    help: ArgumentHelp("A file with the keys that clients have to send, one in each line.", valueName: "file"))
+  @Option(help: ArgumentHelp("A file with the keys that clients have to send, one in each line.", valueName: "file"))
   var apiKeyFile: String?
 
-  @Option(
-    name: .customLong("adapter-root"),
-    help: ArgumentHelp("Let clients load adapters from this directory, and unload them.", valueName: "dir"))
+  @Option(help: ArgumentHelp("Let clients load adapters from this directory, and unload them.", valueName: "dir"))
   var adapterRoot: String?
 
   @Option(
-    name: .customLong("allow-host"),
     help: ArgumentHelp(
       "A host name, besides the loopback's, that requests may be addressed to. Repeatable.", valueName: "name"))
   var allowHost: [String] = []
 
-  @Option(
-    name: .customLong("allow-origin"),
-    help: ArgumentHelp("The origin of a web page that may call. Repeatable.", valueName: "origin"))
+  @Option(help: ArgumentHelp("The origin of a web page that may call. Repeatable.", valueName: "origin"))
   var allowOrigin: [String] = []
 
   @OptionGroup var computation: ServedComputationOptions
 
-  @Option(name: .customLong("max-tokens"), help: ArgumentHelp("The most tokens of an answer.", valueName: "n"))
+  @Option(help: ArgumentHelp("The most tokens of an answer.", valueName: "n"))
   var maxTokens = 4096
 
-  @Option(name: .customLong("time-limit"), help: ArgumentHelp("The longest time for a request.", valueName: "seconds"))
+  @Option(help: ArgumentHelp("The longest time for a request.", valueName: "seconds"))
   var timeLimit = 600
 
-  @Option(name: .customLong("max-active"), help: ArgumentHelp("The most requests computed at a time.", valueName: "n"))
+  @Option(help: ArgumentHelp("The most requests computed at a time.", valueName: "n"))
   var maxActive = 32
 
-  @Option(name: .customLong("max-waiting"), help: ArgumentHelp("The most requests that wait.", valueName: "n"))
+  @Option(help: ArgumentHelp("The most requests that wait.", valueName: "n"))
   var maxWaiting = 256
 
   @OptionGroup var context: ContextOptions
@@ -84,61 +75,59 @@ struct ServeCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard (0...65535).contains(port) else { throw ValidationError("--port is from 0 to 65535.") }
-    guard (1...1_000_000).contains(maxTokens) else { throw ValidationError("--max-tokens is from 1 to 1000000.") }
-    guard (1...86400).contains(timeLimit) else { throw ValidationError("--time-limit is from 1 to 86400.") }
-    guard (1...1024).contains(maxActive) else { throw ValidationError("--max-active is from 1 to 1024.") }
-    guard (0...100_000).contains(maxWaiting) else { throw ValidationError("--max-waiting is from 0 to 100000.") }
+    try require((0...65535).contains(port), "--port is from 0 to 65535.")
+    try require((1...1_000_000).contains(maxTokens), "--max-tokens is from 1 to 1000000.")
+    try require((1...86400).contains(timeLimit), "--time-limit is from 1 to 86400.")
+    try require((1...1024).contains(maxActive), "--max-active is from 1 to 1024.")
+    try require((0...100_000).contains(maxWaiting), "--max-waiting is from 0 to 100000.")
   }
 
   func run() throws {
-    try Server.checkSurroundings()
-    var options = ServerSettings()
-    options.connectionLimit = try ConnectionCount.available(wanted: options.connectionLimit)
-    options.host = host
-    options.port = port
-    options.hostNames = allowHost
-    options.origins = allowOrigin
-    options.answerLimit = maxTokens
-    options.version = aloraVersion
-    if let apiKeyFile { try options.readKeys(path: apiKeyFile) }
-    if let adapterRoot { try options.openRoot(adapterRoot) }
-    let (server, registry) = try server(options)
+    let settings = try settings()
+    // Before the model, which takes longer to read.
+    let library = try library.map { try ServedLibrary(directory: $0).adapters } ?? []
+    let state = try state(settings, library.map { NamedPath(name: $0.name, path: $0.path) })
     // From here on, each request has a budget of its own.
     MatchingBudget.endLimit()
     let (host, common) = (host, common)
-    try server.runAndWait { port in
+    try Server(state).runAndWait { port in
       let report = ServingReport(
-        host: host, port: port, baseNames: registry.baseNames, adapterNames: registry.adapters.map(\.name))
+        host: host, port: port, baseNames: state.baseNames, adapterNames: state.adapterNames)
       common.note(report.line)
       if common.json { Console.standardOutput.write(report.json.serialized(isPretty: false) + "\n") }
     }
   }
 
-  private func server(_ options: ServerSettings) throws -> (Server, AdapterRegistry) {
-    // Before the model, which takes longer to read.
-    let ofLibrary = try library.map { try ServedLibrary(directory: $0).adapters } ?? []
-    let pool = computation.pool
-    let opened = try served.open()
-    let loaded = try Model(source: opened.source, pool: pool)
-    let encoder = try ConversationEncoder(
-      tokenizer: loaded.source.tokenizer(), template: loaded.source.chatTemplate(), path: served.model)
-    let registry = AdapterRegistry(baseNames: alias.isEmpty ? [ModelSource.name(ofPath: served.model)] : alias)
-    let adapters = try served.adapters(
-      ofLibrary.map { NamedPath(name: $0.name, path: $0.path) }, of: loaded,
-      builtIn: opened.adapters, pool, comparesTemplates: encoder.template != nil, common)
-    for (name, adapter) in adapters {
-      do { try registry.add(adapter, named: name) } catch AdapterNameError.taken {
-        throw ValidationError("'\(name)' is also the base's name, or another adapter's. Give one of them another name.")
-      } catch { throw ValidationError("Too many adapters.") }
-    }
+  private func settings() throws -> ServerSettings {
+    var settings = ServerSettings()
+    try settings.fitToSystem()
+    settings.host = host
+    settings.port = port
+    settings.hostNames = allowHost
+    settings.origins = allowOrigin
+    settings.answerLimit = maxTokens
+    settings.version = aloraVersion
+    if let apiKeyFile { try settings.readKeys(path: apiKeyFile) }
+    if let adapterRoot { try settings.openRoot(adapterRoot) }
+    return settings
+  }
+
+  private func state(_ settings: ServerSettings, _ library: [NamedPath]) throws -> ServerState {
     var limits = ServingEngine.Limits()
     limits.activeCount = maxActive
     limits.waitingCount = maxWaiting
     limits.seconds = Double(timeLimit)
-    let state = try ServerState(
-      model: loaded, pool: pool, encoder: encoder, registry: registry, cacheByteLimit: computation.cacheByteLimit,
-      limits: limits, isContextIgnored: context.beyondContext, settings: options)
-    return (Server(state), registry)
+    let loaded = try LoadedModel(
+      served.open(), adapters: served.paths + library, pool: computation.threading.pool)
+    let (model, adapters) = (loaded.model, loaded.adapters)
+    do {
+      let state = try ServerState(
+        loaded, baseNames: alias, cacheByteLimit: computation.cacheByteLimit, limits: limits,
+        isContextIgnored: context.beyondContext, settings: settings)
+      served.note(adapters, of: model, comparesTemplates: state.hasChatTemplate, common)
+      return state
+    } catch AdapterNameError.taken(let name) {
+      throw ValidationError("'\(name)' is also the base's name, or another adapter's. Give one of them another name.")
+    } catch is AdapterNameError { throw ValidationError("Too many adapters.") }
   }
 }

@@ -27,26 +27,22 @@ struct TokenizeCommand: ParsableCommand {
 
   @OptionGroup var conversation: ConversationOptions
 
-  @Flag(
-    name: .customLong("no-generation-prompt"),
-    help: "End a chat with its last message instead of where the assistant begins.")
+  @Flag(help: "End a chat with its last message instead of where the assistant begins.")
   var noGenerationPrompt = false
 
-  @Flag(name: .customLong("no-special"), help: "Add no special tokens, such as a BOS, around a plain text.")
+  @Flag(help: "Add no special tokens, such as a BOS, around a plain text.")
   var noSpecial = false
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard (text != nil) != conversation.isGiven else {
-      throw ValidationError("Give the text with one of --text, --prompt and --file, or a chat with --messages.")
-    }
-    guard text == nil || !conversation.isChat else {
-      throw ValidationError("--text is never a chat: give a user's message with --prompt or --file.")
-    }
-    guard !noGenerationPrompt || conversation.isChat else {
-      throw ValidationError("--no-generation-prompt needs a chat: --messages or --chat.")
-    }
+    try require(
+      (text != nil) != conversation.isGiven,
+      "Give the text with one of --text, --prompt and --file, or a chat with --messages.")
+    try require(
+      text == nil || !conversation.isChat, "--text is never a chat: give a user's message with --prompt or --file.")
+    try require(
+      !noGenerationPrompt || conversation.isChat, "--no-generation-prompt needs a chat: --messages or --chat.")
   }
 
   func run() throws {

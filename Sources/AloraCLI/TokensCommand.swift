@@ -2,7 +2,6 @@ internal import AloraAdapters
 internal import AloraGeneration
 internal import AloraIntrinsics
 internal import AloraReports
-internal import AloraSystem
 internal import ArgumentParser
 
 /// `alora tokens`: what switches an adapter on, and how that can break.
@@ -27,16 +26,16 @@ struct TokensCommand: ParsableCommand {
 
   @OptionGroup var conversation: ConversationOptions
 
-  @Flag(name: .customLong("no-special"), help: "Add no special tokens, such as a BOS, around a plain prompt.")
+  @Flag(help: "Add no special tokens, such as a BOS, around a plain prompt.")
   var noSpecial = false
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
     try conversation.requirePrompt()
-    guard !noSpecial || (conversation.isGiven && !conversation.isChat) else {
-      throw ValidationError("--no-special needs a plain prompt: --prompt or --file.")
-    }
+    try require(
+      !noSpecial || (conversation.isGiven && !conversation.isChat),
+      "--no-special needs a plain prompt: --prompt or --file.")
   }
 
   func run() throws {
@@ -46,14 +45,12 @@ struct TokensCommand: ParsableCommand {
     let other = try conversation.flatMap {
       try survey.transformers5Tokens(of: $0, addsSpecialTokens: !noSpecial, unlike: prompt ?? [])
     }
-    for note in survey.source.notes { common.note("\(adapter): \(NoteText(note))".escapingControlCharacters()) }
+    common.note(survey.source.notes.map { NoteText($0) }, about: adapter)
     if let problem = survey.templateProblem { common.note("\(problem); ordinary prompts are not checked") }
-    let ofConfiguration = try IntrinsicLint.findings(survey, base: base)
     let report = TokensReport(
-      survey, configurationFindings: ofConfiguration, prompt: prompt, transformers5: other)
+      survey, configurationFindings: try IntrinsicLint.findings(survey, base: base), prompt: prompt,
+      transformers5: other)
     common.write(report.json, text: report.text(common.style))
-    let isWrong =
-      survey.findings.contains { $0.severity == .error } || ofConfiguration.contains { $0.severity == .error }
-    if isWrong { throw ExitStatus.checkFailed }
+    if report.hasErrors { throw ExitStatus.checkFailed }
   }
 }

@@ -1,14 +1,10 @@
-internal import AloraGeneration
 internal import AloraModels
-internal import AloraTensors
 internal import AloraSystem
 internal import AloraInference
-internal import AloraNPZ
 internal import AloraReports
 internal import AloraTokenization
 internal import AloraVerification
 internal import ArgumentParser
-internal import Synchronization
 
 /// `alora verify`: proves what an adapter promises about a base.
 struct VerifyCommand: ParsableCommand {
@@ -87,73 +83,52 @@ struct VerifyCommand: ParsableCommand {
     if library != nil {
       let others = [("--adapter", inference.adapter != nil), ("--merged", merged != nil), ("--exact", exact)]
       try refuse(others + [server, page] + proofOptions, with: "--library")
-    } else if inference.adapter == nil {
-      throw ValidationError("verify needs --adapter.")
+    } else {
+      try require(inference.adapter != nil, "verify needs --adapter.")
     }
     if merged != nil { try refuse([server, page] + proofOptions, with: "--merged") }
     if serverOptions.server != nil { try refuse(proofOptions, with: "--server") }
-    if let tolerance, !(tolerance > 0 && tolerance < 1) {
-      throw ValidationError("--tolerance must be above 0 and below 1.")
-    }
-    guard !exact || golden != nil else { throw ValidationError("--exact needs --golden.") }
-    guard !common.json || !reports.contains(where: \.writesOutput) else {
-      throw ValidationError("--report github writes annotations to standard output, where --json writes, too.")
-    }
-    try OutputPlaces.checkDistinct(
-      reports.compactMap(\.path) + (baselineOptions.accept ? [baselineOptions.baseline] : []).compactMap { $0 },
-      inputs: [inference.model, inference.adapter, golden, baselineOptions.accept ? nil : baselineOptions.baseline]
-        .compactMap { $0 })
-    if let jobs, !(1...256).contains(jobs) { throw ValidationError("--jobs must be from 1 to 256.") }
-    guard inference.backend == .exact else { throw ValidationError("verify compares bits: it needs --backend exact.") }
+    try require(tolerance.map { $0 > 0 && $0 < 1 } ?? true, "--tolerance must be above 0 and below 1.")
+    try require(!exact || golden != nil, "--exact needs --golden.")
+    try require(
+      !common.json || !reports.contains(where: \.writesLog),
+      "--report github writes annotations to standard output, where --json writes, too.")
+    let (baseline, replacesBaseline) = (baselineOptions.baseline, baselineOptions.accept)
+    let overwritten = OutputPaths.firstOverwriting(
+      reports.compactMap(\.path) + [replacesBaseline ? baseline : nil].compactMap { $0 },
+      inputs: [inference.model, inference.adapter, golden, replacesBaseline ? nil : baseline].compactMap { $0 })
+    try require(
+      overwritten == nil, "'\(overwritten ?? "")' would be overwritten: this run already reads or writes it.")
+    try require((1...256).contains(jobs ?? 1), "--jobs must be from 1 to 256.")
+    try require(inference.backend == .exact, "verify compares bits: it needs --backend exact.")
   }
 
   /// - Throws: `ValidationError` if one of the options is given.
   private func refuse(_ options: [(name: String, isGiven: Bool)], with mode: String) throws {
-    guard let given = options.first(where: \.isGiven) else { return }
-    throw ValidationError("\(given.name) can't be used with \(mode).")
+    let given = options.first(where: \.isGiven)
+    try require(given == nil, "\(given?.name ?? "") can't be used with \(mode).")
   }
 
   func run() throws {
-    try OutputPlaces.checkWritable(reports.compactMap(\.path))
-    if let library {
-      return try VerifyLibrary(model: inference.model, reports: reports, common: common).run(library)
-    }
-    if let merged {
-      return try VerifyMerged(inference: inference, reports: reports, common: common).run(merged)
-    }
-    if let server = serverOptions.server {
-      return try VerifyServer(inference: inference, options: serverOptions, reports: reports, common: common).run(
-        server)
-    }
+    try OutputPaths.checkWritable(reports.compactMap(\.path))
+    if let library { return try verifyLibrary(library) }
+    if let merged { return try verifyMerged(merged) }
+    if let server = serverOptions.server { return try verifyServer(at: server) }
     try baselineOptions.requireFileInCI()
-    let loaded = try inference.load(common)
-    guard let adapter = loaded.adapter else { throw ExitStatus.usage }
-    let goldenFile = try golden.map { try GoldenFile(path: $0, vocabularySize: loaded.model.vocabularySize) }
-    let limit = inference.contextLimit(of: loaded.model)
-    for item in goldenFile?.cases ?? [] {
-      try limit.check(item.tokens.count, name: "case \(item.index)", path: golden)
-    }
-    let prompts = NamedPrompt.standard(
-      invocation: adapter.invocationTokens, vocabularySize: loaded.model.vocabularySize)
-    let progress = Mutex(Progress("verifying", total: 10_000, isQuiet: common.quiet))
+    let (loaded, adapter) = try inference.loadWithAdapter(common)
+    let model = loaded.model
+    let goldenFile = try golden.map { try GoldenFile(path: $0, vocabularySize: model.vocabularySize) }
+    try goldenFile?.check(inference.contextLimit(of: model))
     let tokenizer = spellingTokenizer()
-    var piece: (@Sendable (Int) -> String?)?
-    if let tokenizer { piece = { tokenizer.spelling(of: $0) } }
-    let proven = try Verification(
-      model: loaded.model, adapter: adapter, evaluator: loaded.evaluator, tolerance: tolerance,
-      demandsExactness: exact
-    ).run(prompts: prompts, golden: goldenFile, jobCount: jobs ?? 1) { done, total in
-      progress.withLock { $0.update(done * 10_000 / max(1, total)) }
+    let verification = Verification(
+      model: model, adapter: adapter, evaluator: loaded.evaluator, tolerance: tolerance, demandsExactness: exact)
+    let proven = try common.withProgress("verifying") { update in
+      try verification.run(golden: goldenFile, jobCount: jobs ?? 1) { update($0 * 10_000 / max(1, $1)) }
     }
-    progress.withLock { $0.finish() }
-    let result = try baselineOptions.check(proven, loaded, adapter, common)
+    let result = try baselineOptions.check(proven, model, adapter, common)
     let report = VerificationReport(
-      model: inference.model, adapter: adapter.path, golden: golden, adapterDigest: adapter.digest.description,
-      result: result, piece: piece)
-    try ReportTarget.publish(
-      reports, CheckList(report), json: report.json, text: TextReport(style: common.style).text(report),
-      passed: result.passed, common
-    ) { HTMLReport(report, context: try context(loaded.model, adapter)).text }
+      model: inference.model, adapter: adapter, golden: golden, result: result, tokenizer: tokenizer)
+    try common.publish(report, to: reports) { HTMLReport(report, context: try context(model, adapter)).text }
   }
 
   /// - Throws: what reading the files for their digests throws.
@@ -176,4 +151,8 @@ struct VerifyCommand: ParsableCommand {
       return nil
     }
   }
+}
+
+extension ReportTarget: ExpressibleByArgument {
+  init?(argument: String) { self.init(argument) }
 }

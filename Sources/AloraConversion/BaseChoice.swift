@@ -14,8 +14,8 @@ package struct BaseChoice: Sendable {
       self.model = model
     }
 
-    /// The last components of the path, without what a file's name adds, and what the model calls itself. A model is often
-    /// in a folder `base` or `hf` in one of its own name.
+    /// The last components of the path, without a file's ending, and the name that the model gives itself. A model is often in
+    /// a folder `base` or `hf` inside one with its name.
     fileprivate var names: [String] {
       var parts = path.split(separator: "/").filter { $0 != "." }
       if parts.last == ModelFiles.configuration[...] { parts.removeLast() }

@@ -7,15 +7,25 @@ internal import AloraSystem
 package struct ConversionRequest: Sendable {
   package enum Form: String, CaseIterable, Sendable { case gguf, peft }
 
-  package var form = Form.gguf
+  package var form: Form
   /// Nil for f32, or in a GGUF that is edited for each tensor's own type.
   package var outputType: OutputType?
-  package var settings: [GeneralKeySetting] = []
-  package var ignoredFields: Set<String> = []
+  package var settings: [GeneralKeySetting]
+  package var ignoredFields: Set<String>
   package var baseModelID: String?
-  package var leavesOutTowers = false
+  package var leavesOutTowers: Bool
 
-  package init() {}
+  package init(
+    form: Form = .gguf, outputType: OutputType? = nil, settings: [GeneralKeySetting] = [],
+    ignoredFields: [String] = [], baseModelID: String? = nil, leavesOutTowers: Bool = false
+  ) {
+    self.form = form
+    self.outputType = outputType
+    self.settings = settings
+    self.ignoredFields = Set(ignoredFields)
+    self.baseModelID = baseModelID
+    self.leavesOutTowers = leavesOutTowers
+  }
 
   /// Whether a GGUF adapter gets other types or keys. That needs no base, and checks against none.
   ///
@@ -90,6 +100,19 @@ package enum AdapterConversion {
     }
   }
 
+  /// Where the output goes.
+  ///
+  /// - Parameters:
+  ///   - file: the output as the user named it.
+  ///   - directory: where the user wants it; nil: the current directory.
+  package func outputPath(file: String?, directory: String?, adapterPath: String) -> String {
+    if let file { return file }
+    // A PEFT adapter is a directory itself.
+    if case .peft = self, let directory { return directory }
+    let name = defaultName(adapterPath: adapterPath)
+    return directory.map { "\($0)/\(name)" } ?? name
+  }
+
   /// The base of a conversion to GGUF.
   package var base: ConversionBase? { if case .gguf(let conversion) = self { conversion.base } else { nil } }
 
@@ -120,11 +143,14 @@ package enum AdapterConversion {
 
   /// Writes the output: complete, or not at all.
   ///
-  /// - Parameter progress: called with the bytes written so far.
-  /// - Throws: as the conversion of its kind.
+  /// - Parameters:
+  ///   - createsDirectory: whether the output's directory is created if it doesn't exist.
+  ///   - progress: called with the bytes written so far.
+  /// - Throws: as the conversion of its kind; ``FileError``.
   package func write(
-    to path: String, replacesExisting: Bool, progress: (Int) -> Void = { _ in }
+    to path: String, createsDirectory: Bool = false, replacesExisting: Bool, progress: (Int) -> Void = { _ in }
   ) throws -> Summary {
+    if createsDirectory, path.contains("/") { try FileSystem.createDirectory(parentDirectory(of: path)) }
     switch self {
     case .gguf(let conversion):
       return .gguf(try conversion.plan.write(to: path, replacesExisting: replacesExisting, progress: progress))

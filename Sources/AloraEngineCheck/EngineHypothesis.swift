@@ -13,7 +13,7 @@ package struct EngineHypothesis: Hashable, Sendable {
     case off
   }
   package let activation: Activation
-  /// A factor of the adapter's scaling, besides the scale that the request asked for.
+  /// The factor by which the adapter's scaling differs from what the request asked for.
   package let factor: Double
 
   package init(_ activation: Activation, factor: Double = 1) {

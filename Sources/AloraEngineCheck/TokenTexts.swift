@@ -1,3 +1,5 @@
+package import AloraTokenization
+
 /// The texts of a model's tokens, for servers that take prompts as text or name tokens by their text.
 package struct TokenTexts: Sendable {
   private let decode: @Sendable ([Int]) -> String?
@@ -20,6 +22,11 @@ package struct TokenTexts: Sendable {
       tokens[Array(text.utf8), default: []].append(token)
     }
     self.tokens = tokens
+  }
+
+  package init(_ tokenizer: Tokenizer) {
+    self.init(
+      vocabularySize: tokenizer.idLimit, decode: { try? tokenizer.decode($0) }, encode: { try? tokenizer.encode($0) })
   }
 
   /// The text that is read as exactly these tokens; nil if no text is.

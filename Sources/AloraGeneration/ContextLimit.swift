@@ -26,6 +26,12 @@ package struct ContextLimit: Sendable {
       remedy: .exceedContext)
   }
 
+  /// - Parameter path: the file with the prompts.
+  /// - Throws: `tooLong` for the first prompt that is.
+  package func check(_ prompts: [NamedPrompt], path: String?) throws(InferenceError) {
+    for prompt in prompts { try check(prompt.tokens.count, name: prompt.name, path: path) }
+  }
+
   /// The number of tokens that can follow `count` others, at most `wanted`.
   package func room(after count: Int, wanted: Int) -> Int { length.map { min(wanted, max(0, $0 - count)) } ?? wanted }
 }

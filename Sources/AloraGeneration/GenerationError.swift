@@ -15,6 +15,6 @@ package enum GenerationErrorCode: ErrorCode {
   case systemTwice
   /// A turn names an unknown adapter.
   case unknownAdapter
-  /// A text of a Granite Switch that switches from one adapter to another, or to another one than was asked for.
+  /// A text of a Granite Switch that switches between adapters, or to an adapter other than the requested one.
   case severalControlTokens
 }

@@ -139,7 +139,7 @@ package final class Generator {
     }
     for (index, request) in requests.enumerated() {
       let held = cache.sequence(for: request)
-      // Where the requests after this one leave its text.
+      // The positions where later requests diverge from this text.
       held.sequence.snapshotPositions = Set(requests[(index + 1)...].map { request.sharedCount(with: $0) })
       texts.append((held, Sampler(request.sampling, seed: request.seed, schema: request.schema)))
       results[index].reusedCount = held.reusedCount

@@ -94,7 +94,7 @@ package final class PrefixCache {
     return CachedSequence(sequence, cache: self, path: Array(match.path.dropFirst()))
   }
 
-  /// A sequence that starts with what is cached of a request's prompt. The last token is always computed, for its logits.
+  /// A sequence that starts with the cached part of a request's prompt. The last token is always computed, for its logits.
   package func sequence(for request: GenerationRequest) -> CachedSequence {
     sequence(
       beginning: request.tokens, atMost: max(0, request.tokens.count - 1), adapter: request.adapter,

@@ -58,10 +58,9 @@ package final class RunSession {
   ///   - schema: what every answer has to fit; nil: anything.
   /// - Throws: what reading the tokenizer, the chat template and the end tokens throws; ``SchemaError``.
   package convenience init(
-    _ model: Model, pool: ThreadPool, adapters: [(name: String, adapter: Adapter)], settings: Settings,
-    ignoresEnd: Bool, schema: CompiledSchema?, cache: PrefixCache
+    _ loaded: LoadedModel, settings: Settings, ignoresEnd: Bool, schema: CompiledSchema?, cache: PrefixCache
   ) throws {
-    let isChat = settings.frame != nil
+    let (model, isChat) = (loaded.model, settings.frame != nil)
     let encoder = try ConversationEncoder(source: model.source, needsTemplate: isChat)
     let endTokens = try encoder.endTokens(of: model.source, isChat: isChat)
     var settings = settings
@@ -72,8 +71,8 @@ package final class RunSession {
       return try SchemaText(SchemaMasks($0, vocabulary))
     }
     self.init(
-      generator: Generator(evaluator: Evaluator(model: model, pool: pool), cache: cache), encoder: encoder,
-      adapters: adapters, settings: settings)
+      generator: Generator(evaluator: loaded.evaluator, cache: cache), encoder: encoder,
+      adapters: loaded.allAdapters, settings: settings)
   }
 
   /// - Returns: nil for the base.

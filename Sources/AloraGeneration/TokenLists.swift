@@ -4,6 +4,13 @@ internal import AloraSystem
 
 /// Texts that are given as token ids.
 package enum TokenLists {
+  /// The numbers in a list such as `0,5, -1`; nil if a part of it isn't one.
+  package static func numbers(in text: String) -> [Int]? {
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+    let numbers = parts.compactMap { part in Int(part.drop { $0 == " " }) }
+    return numbers.count == parts.count ? numbers : nil
+  }
+
   /// The texts of a JSON file: a list of ids, or a list of such lists.
   ///
   /// - Throws: ``FileError``, ``JSONError``; ``InferenceError`` `noTokens` for a text without tokens.

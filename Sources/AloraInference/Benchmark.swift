@@ -148,7 +148,7 @@ extension Model {
       case .mixer(.gatedDelta(let delta)):
         let shape = delta.shape
         total += elements(delta.output) * count
-        // Of every value and key element: a decay, what the key finds, what is added, and a part of the output.
+        // Four operations for each pair of a value and a key element: the decay, the read, the update and the output.
         let perToken = shape.kernelSize * shape.channelCount + 4 * shape.valueCount * shape.keyDimension
         total +=
           (elements(delta.mixed, delta.gate, delta.beta, delta.alpha) + Double(perToken)) * Double(positions.count)

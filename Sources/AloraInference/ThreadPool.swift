@@ -1,4 +1,5 @@
 internal import AloraSystem
+package import AloraTensors
 internal import Synchronization
 
 /// Threads that work on one job at a time. The calling thread is one of them.
@@ -45,6 +46,9 @@ internal import Synchronization
     for thread in threads { _ = pthread_join(thread, nil) }
   }
 
+  /// A pool with a thread for each processor.
+  package static var ofAllProcessors: ThreadPool { ThreadPool(threadCount: processorCount) }
+
   /// The number of processors that this process may use.
   package static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
@@ -67,6 +71,9 @@ internal import Synchronization
   package func runEach(_ body: (_ thread: Int) -> Void) {
     withoutActuallyEscaping(body) { run($0) }
   }
+
+  /// These threads, for work that is divided into a part for each.
+  package var division: WorkDivision { WorkDivision(partCount: threadCount) { self.runEach($0) } }
 
   /// Calls `body` once for each of `count` tasks, in order, on the next free thread. For tasks that take so long that one
   /// thread might fall behind.

@@ -41,7 +41,7 @@ extension IntrinsicLint {
   }
 }
 
-/// Python's format strings, as far as `str.format` takes them in an instruction.
+/// The part of Python's format strings that `str.format` accepts in an instruction.
 enum PythonFormat {
   struct Malformed: Error { let problem: String }
 

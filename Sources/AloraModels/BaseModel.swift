@@ -3,7 +3,7 @@ package import AloraGGUF
 package import AloraJSON
 internal import AloraTensors
 
-/// A base model, as far as its configuration or the header of its GGUF tells.
+/// What the configuration, or the header of a GGUF, says about a base model.
 package struct BaseModel: Sendable {
   /// The file that described it: config.json or a GGUF.
   package let path: String?

@@ -1,4 +1,4 @@
-package import AloraEngineCheck
+internal import AloraEngineCheck
 internal import AloraSystem
 internal import AloraVerification
 
@@ -45,7 +45,7 @@ package struct CheckList: Sendable {
 
 extension CheckList {
   /// The proofs of a verification, and each of them prompt by prompt.
-  package init(_ report: VerificationReport) {
+  init(_ report: VerificationReport) {
     title = "alora verify"
     subject = report.adapter
     properties = [("base", report.model)]
@@ -86,7 +86,7 @@ extension CheckList {
   }
 
   /// The checks of a server. One that can't be decided counts as failed.
-  package init(_ report: ServerCheck.Report, model: String, adapter: String) {
+  init(_ report: ServerCheck.Report, model: String, adapter: String) {
     title = "alora verify (server)"
     subject = adapter
     properties = [

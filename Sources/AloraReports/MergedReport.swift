@@ -5,34 +5,16 @@ internal import AloraTensors
 package import AloraVerification
 
 /// Whether a merged model is the sum of a base and an adapter.
-package struct MergedReport: Sendable {
+package struct MergedReport: CheckedReport {
   let model: String
   let adapter: String
   let merged: String
   let weights: MergeCheck
-  let logits: Result<MergedLogits, Skipped>
-
-  /// Why logits weren't compared.
-  package enum Skipped: Error {
-    /// DoRA can't be computed beside the base.
-    case isDoRA
-    /// An architecture that can't be run.
-    case cannotRun
-    case tensorsAreMissing
-    case vocabulariesDiffer
-
-    var reason: String {
-      switch self {
-      case .isDoRA: "not compared: DoRA can't be computed beside the base, only merged"
-      case .cannotRun: "not compared: alora can't run this model"
-      case .tensorsAreMissing: "not compared: the merged model lacks tensors"
-      case .vocabulariesDiffer: "not compared: the models' vocabularies differ"
-      }
-    }
-  }
+  let logits: Result<MergedLogits, MergedLogits.Skipped>
 
   package init(
-    model: String, adapter: String, merged: String, weights: MergeCheck, logits: Result<MergedLogits, Skipped>
+    model: String, adapter: String, merged: String, weights: MergeCheck,
+    logits: Result<MergedLogits, MergedLogits.Skipped>
   ) {
     self.model = model
     self.adapter = adapter
@@ -149,6 +131,17 @@ package struct MergedReport: Sendable {
         "largest_effect": .number(logits.largestEffect), "distance_to_adapted": .number(logits.distanceToAdapted),
         "distance_to_base": .number(logits.distanceToBase),
       ]
+    }
+  }
+}
+
+extension MergedLogits.Skipped {
+  fileprivate var reason: String {
+    switch self {
+    case .isDoRA: "not compared: DoRA can't be computed beside the base, only merged"
+    case .cannotRun: "not compared: alora can't run this model"
+    case .tensorsAreMissing: "not compared: the merged model lacks tensors"
+    case .vocabulariesDiffer: "not compared: the models' vocabularies differ"
     }
   }
 }

@@ -47,7 +47,7 @@ package struct ReportContext: Sendable {
 
 extension String {
   /// One word for a POSIX shell.
-  fileprivate var quotedForShell: String {
+  package var quotedForShell: String {
     let plain = unicodeScalars.allSatisfy {
       ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0)
         || "-_./=:,+@%".unicodeScalars.contains($0)

@@ -2,8 +2,8 @@ package import AloraJSON
 package import AloraSwitch
 internal import AloraSystem
 
-/// The adapters in the slots of a Granite Switch, and whether each is what its library has.
-package struct SwitchReport: Sendable {
+/// The adapters in the slots of a Granite Switch, each compared with its library's.
+package struct SwitchReport: CheckedReport {
   let check: SwitchCheck
   let library: String
 
@@ -11,6 +11,8 @@ package struct SwitchReport: Sendable {
     self.check = check
     self.library = library
   }
+
+  package var passed: Bool { check.passed }
 
   // MARK: Words
 

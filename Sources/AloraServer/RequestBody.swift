@@ -8,7 +8,7 @@ package enum RequestBody: CaseIterable, Sendable {
 
   /// Reads a body and does nothing with it.
   ///
-  /// - Returns: the status and the message of what the caller would get instead of an answer; nil if it is understood.
+  /// - Returns: the status and message of the refusal that the caller would get; nil if the body is accepted.
   package func refusal(of bytes: [UInt8], _ state: ServerState) -> (status: Int, message: String)? {
     do {
       // Safe: the document copies what it keeps.

@@ -6,7 +6,7 @@ internal import AloraSystem
 internal import HTTPTypes
 internal import Hummingbird
 
-/// An answer that isn't the one asked for. It never contains anything that another caller sent.
+/// An error as a caller gets it. It never contains anything that another caller sent.
 struct ServerError: Error {
   let status: HTTPResponse.Status
   /// OpenAI's name for the kind of error.

@@ -1,5 +1,6 @@
-package import AloraGeneration
+internal import AloraGeneration
 package import AloraInference
+internal import AloraModels
 package import AloraServing
 package import AloraSystem
 
@@ -37,20 +38,26 @@ extension ServerSettings {
 }
 
 extension ServerState {
-  /// Makes the engine that a server answers with, and its cache.
+  /// Makes the engine that a server answers with, its cache, and the list of its adapters.
   ///
   /// - Parameters:
+  ///   - baseNames: the names by which callers may ask for the base; if there are none, the file's name.
   ///   - limits: ``ServingEngine/Limits/tokenCount`` is filled in: no more than the cache can hold.
   ///   - isContextIgnored: whether texts may go beyond the context that the model was made for.
-  /// - Throws: errors of reading the model's end tokens; ``TokenizationError``.
+  /// - Throws: ``AdapterNameError``; errors of reading the model's tokenizer, chat template and end tokens.
   package init(
-    model: Model, pool: sending ThreadPool, encoder: ConversationEncoder, registry: AdapterRegistry,
-    cacheByteLimit: Int, limits: ServingEngine.Limits, isContextIgnored: Bool, settings: ServerSettings
+    _ loaded: sending LoadedModel, baseNames: [String], cacheByteLimit: Int, limits: ServingEngine.Limits,
+    isContextIgnored: Bool, settings: ServerSettings
   ) throws {
+    let (model, adapters) = (loaded.model, loaded.allAdapters)
+    let encoder = try ConversationEncoder(
+      tokenizer: model.source.tokenizer(), template: model.source.chatTemplate(), path: model.path)
+    let registry = AdapterRegistry(baseNames: baseNames.isEmpty ? [ModelSource.name(ofPath: model.path)] : baseNames)
+    for (name, adapter) in adapters { try registry.add(adapter, named: name) }
     var limits = limits
     limits.tokenCount = model.cachedTokenCount(byteLimit: cacheByteLimit)
     let engine = ServingEngine(
-      evaluator: Evaluator(model: model, pool: pool), cache: PrefixCache(model: model, byteLimit: cacheByteLimit),
+      evaluator: loaded.evaluator, cache: PrefixCache(model: model, byteLimit: cacheByteLimit),
       limits: limits)
     try self.init(
       engine: engine, registry: registry, encoder: encoder, model: model,
@@ -58,14 +65,24 @@ extension ServerState {
   }
 }
 
-extension Server {
-  /// - Throws: ``ServerStartError`` if a server can't run here.
-  package static func checkSurroundings() throws {
+extension ServerState {
+  /// The names by which callers can ask for the base.
+  package var baseNames: [String] { registry.baseNames }
+  package var adapterNames: [String] { registry.adapters.map(\.name) }
+  package var hasChatTemplate: Bool { encoder.template != nil }
+}
+
+extension ServerSettings {
+  /// Takes no more connections than this process has files for.
+  ///
+  /// - Throws: ``ServerStartError`` if a server can't run here; ``TooFewFilesError``.
+  package mutating func fitToSystem() throws {
     #if os(Linux)
       // Swift's threads look there how many of them are busy, and end the process if they can't.
       guard FileSystem.kind(of: "/proc/self/task") == .directory else {
         throw ServerStartError(path: "/proc", problem: "not mounted, and a server needs it")
       }
     #endif
+    connectionLimit = try ConnectionCount.available(wanted: connectionLimit)
   }
 }

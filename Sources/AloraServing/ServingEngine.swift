@@ -20,8 +20,8 @@ package actor ServingEngine {
     package var tokenCount = Int.max
     /// Tokens of prompts that are computed in one pass while there are other requests, at most.
     package var sharedChunkCount = 128
-    /// How long a pass may take, as far as earlier ones tell: while there are other requests, whose next token waits for it,
-    /// and for a request that is alone, because another may come. A pass has a few tokens in any case.
+    /// How long a pass may take, estimated from earlier ones. `shared` is for a pass while other requests wait for their next
+    /// token, `alone` for a request without others, because another may come. A pass always has a few tokens.
     ///
     /// Units: seconds.
     package var passSeconds = (shared: 0.15, alone: 1.0)

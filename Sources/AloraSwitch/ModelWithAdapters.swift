@@ -14,6 +14,9 @@ package struct ModelWithAdapters: Sendable {
   /// By their names; empty for an ordinary model.
   package let adapters: [(name: String, adapter: BoundAdapter)]
 
+  /// A model alone, for what computes without the adapters that it may bring along.
+  package init(without source: ModelSource) { (self.source, adapters) = (source, []) }
+
   /// - Throws: what opening the model throws; ``SwitchError`` for a switch that can't be run.
   package init(path: String) throws {
     let model = try ModelSource(path: path)

@@ -1,7 +1,7 @@
 package import AloraTensors
 package import AloraTokenization
 
-/// What sits in the slots of a Granite Switch: by its description, and as far as there are weights, by them.
+/// The contents of a Granite Switch's slots: as its configuration describes them, and as its weights show them if there are any.
 package struct SwitchContents: Sendable {
   /// What one slot changes.
   package struct Entry: Sendable {

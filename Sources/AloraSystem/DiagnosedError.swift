@@ -47,6 +47,16 @@ extension String {
   }
 }
 
+extension String {
+  /// The same for a text of many lines: the ends of lines and the tabs stay.
+  package func escapingControlCharactersInLines() -> String {
+    split(separator: "\n", omittingEmptySubsequences: false).map { line in
+      line.split(separator: "\t", omittingEmptySubsequences: false).map { String($0).escapingControlCharacters() }
+        .joined(separator: "\t")
+    }.joined(separator: "\n")
+  }
+}
+
 extension Unicode.Scalar {
   fileprivate var breaksLines: Bool {
     switch value {

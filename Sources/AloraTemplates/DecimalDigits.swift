@@ -18,7 +18,7 @@ struct DecimalDigits {
     }
     var powersLeft = Int(exponent.magnitude)
     while powersLeft > 0 {
-      // 5 to the 12 is less than a limb can be, so what is carried is, too.
+      // 5 to the 12 fits into a limb, and so does the carry.
       let powers = min(powersLeft, 12)
       let factor = repeatElement(exponent > 0 ? 2 : 5 as UInt64, count: powers).reduce(1, *)
       powersLeft -= powers

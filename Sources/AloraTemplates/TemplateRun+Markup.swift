@@ -1,6 +1,6 @@
 /// Filters about HTML and URLs. Nothing is escaped by itself: a template asks for it.
 extension TemplateRun {
-  /// As the package markupsafe escapes: what is marked already stays as it is.
+  /// Escapes as the package markupsafe does: a text that is already marked stays as it is.
   func escaped(_ value: TemplateValue, _ line: Int) throws(TemplateError) -> String {
     if case .markup(let text) = value { return text }
     return PythonText.escaped(try text(of: value, line))

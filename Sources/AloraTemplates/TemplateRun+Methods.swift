@@ -50,7 +50,7 @@ extension TemplateRun {
       named: arguments.named.map { (name: $0.name, value: $0.value.plain) })
   }
 
-  /// A method of a marked text: what goes into it is escaped, and the texts that it gives are marked.
+  /// A method of a marked text. Its arguments are escaped, and its results are marked.
   private mutating func callMarkupMethod(
     _ name: String, _ text: String, _ arguments: Arguments, _ line: Int
   ) throws(TemplateError) -> TemplateValue {

@@ -2,8 +2,8 @@ internal import AloraSystem
 
 /// A tokenizer: from text to the ids of a vocabulary, and back.
 ///
-/// The way of a text: added tokens are cut out, what is between them is normalized and split into pieces, the model
-/// encodes each piece, and special tokens are put around the whole.
+/// A text is encoded in four steps: added tokens are cut out, the text between them is normalized and split into pieces, the
+/// model encodes each piece, and special tokens are put around the whole.
 package struct Tokenizer: Sendable {
   let model: TokenModel
   let addedTokens: [AddedToken]

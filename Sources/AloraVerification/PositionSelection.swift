@@ -1,5 +1,6 @@
-internal import AloraSystem
+internal import AloraGeneration
 package import AloraInference
+internal import AloraSystem
 
 /// Which positions of a text are kept.
 package enum PositionSelection: Hashable, Sendable {
@@ -13,9 +14,7 @@ package enum PositionSelection: Hashable, Sendable {
       self = .named(name)
       return
     }
-    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-    let indices = parts.compactMap { Int($0.drop { $0 == " " }) }
-    guard indices.count == parts.count else { return nil }
+    guard let indices = TokenLists.numbers(in: text) else { return nil }
     self = .listed(indices)
   }
 

@@ -60,10 +60,9 @@ import Testing
         .write(toFile: other + "/adapter_config.json", atomically: true, encoding: .utf8)
       #expect(try runAlora(["merge", "--model", base, "--adapter", other, "--outdir", merged]).status == 0)
       let verify = ["verify", "--model", base, "--adapter", adapter, "--merged", merged]
-      let verified = try runAlora(verify)
+      let verified = try runAlora(verify + ["--json"])
       #expect(verified.status == 1)
-      #expect(verified.output.contains("contains 90.0 % ± 0.0 % of the update"), "\(verified.output)")
-      let json = try validate(try runAlora(verify + ["--json"]).output, "verify-merged")
+      let json = try validate(verified.output, "verify-merged")
       #expect(try abs(json["weights"]["update_share"].number() - 0.9) < 1e-3)
     }
   }

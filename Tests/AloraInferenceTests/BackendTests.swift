@@ -36,7 +36,7 @@ import Testing
         ],
         environment: ["OPENBLAS_CORETYPE": "Prescott"])
       #expect(result.status == 0)
-      #expect(result.errors.contains("OpenBLAS takes this processor for 'Prescott'"), "\(result.errors)")
+      #expect(result.errors.contains("Prescott"), "\(result.errors)")
     }
   }
 }

@@ -178,7 +178,7 @@ package struct PEFTPlan {
 
   // MARK: Who made it
 
-  /// `org/name` of the base, as far as the file says it.
+  /// The base's `org/name`; nil if the file doesn't say it.
   private static func baseName(_ metadata: GGUFMetadata) throws -> String? {
     let hub = AdapterIdentity.hub
     if let address = try metadata.string(ifPresent: "general.base_model.0.repo_url") {

@@ -46,6 +46,9 @@ package struct ConversationLoad: Sendable {
   /// Their invocations.
   package let invocations: [[Int]]
 
+  /// - Throws: as ``init(_:)``.
+  package init(_ servers: [MeasuredServer]) throws(ServerError) { try self.init(servers.map(\.client)) }
+
   /// - Throws: ``ServerError``: `noAdapter`; `notComparable` for different adapters.
   package init(_ servers: [LlamaServer]) throws(ServerError) {
     precondition(!servers.isEmpty)

@@ -8,7 +8,7 @@ package struct ExpertMixture<Matrix, Vector> {
   package var routing: ExpertRouting
   /// Added to the experts' scores for the choice alone; nil for none.
   package var correction: Vector?
-  /// For each expert, what its weight is multiplied by in the end; nil for 1.
+  /// The final factor of each expert's weight; nil for 1.
   package var expertScales: Vector?
   /// Nil if router, experts and shared network read what the block does, and their outputs are added as they are.
   package var norms: ExpertNorms<Vector>?
@@ -64,7 +64,7 @@ package struct ExpertRouting: Hashable, Sendable {
     case softmaxOfChosen
     /// Their part of the softmax of all logits.
     case softmaxOfAll
-    /// The sigmoid of their logits, which is what an expert's input is multiplied by, and not its output.
+    /// The sigmoid of their logits. It multiplies an expert's input, not its output.
     case sigmoidOnInput
     /// Their scores. The experts are chosen by scores, too, with a correction.
     case scores(ExpertScores)
@@ -93,7 +93,7 @@ package struct ExpertScores: Hashable, Sendable {
   package var function: Function
   /// Nil: they stay as they are.
   package var normalization: Normalization?
-  /// What they are multiplied by in the end.
+  /// The final factor of all of them.
   package var scale: Float = 1
   /// Experts are chosen from the best groups only. The groups are of equal size, one after the other; a group is as good as its
   /// best two experts together.

@@ -7,7 +7,7 @@ internal import AloraTokenization
 
 /// A base model at a path: a Hugging Face directory, its configuration alone, or a GGUF.
 ///
-/// The path is looked at once. Each part is opened when it is first asked for, and kept.
+/// The path is examined once. Each part is opened when it is first needed, and kept.
 ///
 ///     let source = try ModelSource(path: "SmolLM2-135M-Instruct")
 ///     let base = try source.base()

@@ -35,7 +35,7 @@ internal import CArchitectureTable
   /// The first line that contains a text.
   func line(with wanted: String) -> Range<Int>? { find(wanted, from: 0).map { line(at: $0) } }
 
-  /// The first lines after one, as many as asked for or there are.
+  /// The next lines after one: `count` of them, or fewer at the end.
   func lines(after line: Range<Int>, count wanted: Int) -> [Range<Int>] {
     var lines: [Range<Int>] = []
     lines.reserveCapacity(wanted)

@@ -2,6 +2,7 @@ package import AloraAdapters
 package import AloraInference
 package import AloraJSON
 internal import AloraModels
+internal import AloraSystem
 package import AloraTensors
 package import AloraVerification
 
@@ -25,6 +26,12 @@ package struct LogitsReport {
     self.rule = rule
     self.listsPositions = listsPositions
     self.texts = texts
+  }
+
+  /// One line for people.
+  package func summary(path: String) -> String {
+    let rowCount = texts.reduce(0) { $0 + $1.text.positions.count }
+    return "\(counted(texts.count, "text")), \(counted(rowCount, "position")) written to \(path)"
   }
 
   /// Schema: schemas/logits.schema.json.
@@ -65,6 +72,14 @@ package struct GoldenRecordReport {
     self.modelDigest = modelDigest
     self.cases = cases
     self.version = version
+  }
+
+  /// One line for people.
+  package func summary(path: String) -> String {
+    let rowCount = cases.reduce(0) { $0 + $1.positions.count }
+    let offCount = cases.count { $0.activationStart == nil }
+    return "\(counted(cases.count, "prompt")), \(counted(rowCount, "position")) written to \(path)"
+      + (offCount == 0 ? "" : "; the adapter is off in \(offCount), because its invocation doesn't occur")
   }
 
   /// Schema: schemas/golden-record.schema.json.

@@ -35,6 +35,11 @@ package struct TokensReport {
   private let prompt: Prompt?
   private let configurationFindings: [IntrinsicFinding]
 
+  /// Whether a finding means that the adapter can't work.
+  package var hasErrors: Bool {
+    findings.contains { $0.severity == .error } || configurationFindings.contains { $0.severity == .error }
+  }
+
   /// - Parameters:
   ///   - configurationFindings: those of the adapter's `io.yaml`.
   ///   - prompt: the tokens of a prompt, if there is one.

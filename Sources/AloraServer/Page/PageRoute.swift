@@ -3,8 +3,8 @@ internal import Hummingbird
 
 /// The page at `/`: a chat with the base or any adapter, which shows what each token ran with.
 ///
-/// It is one file without dependencies, and a client like any other: what it needs, it asks for with a key, if there is one.
-/// The page's own script and style run because of a nonce that each answer makes anew, and nothing else does.
+/// It is one file without dependencies, and a client like any other: its requests carry a key if the server has keys. A nonce,
+/// new in each answer, lets the page's own script and style run, and nothing else.
 struct PageRoute: Sendable {
   static let path = "/"
   /// The file's text around its nonces.

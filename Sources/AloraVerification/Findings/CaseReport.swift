@@ -13,7 +13,7 @@ package struct CaseReport: Sendable {
   package let positions: [PositionReport]
   /// For golden positions and the last one, in their order.
   package let tops: [TopTokens]
-  /// Which weights made the keys and values of which positions, block of the cache by block.
+  /// The weights that made the keys and values, for each block of the cache.
   package let provenance: [KVProvenance]
   package internal(set) var digests = CaseDigests()
 }

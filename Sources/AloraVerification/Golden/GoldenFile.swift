@@ -1,5 +1,7 @@
-internal import AloraSystem
+package import AloraGeneration
+package import AloraInference
 package import AloraNPZ
+internal import AloraSystem
 internal import AloraTensors
 
 /// Golden logits: prompts as tokens, and the logits of the base and the adapted model at some or all positions.
@@ -40,6 +42,12 @@ package struct GoldenFile: Sendable {
     self.cases = cases
     record = try GoldenRecord(file, caseCount: cases.count)
   }
+
+  /// - Throws: ``InferenceError`` `tooLong` for the first prompt that is longer.
+  package func check(_ limit: ContextLimit) throws(InferenceError) { try limit.check(prompts, path: file.path) }
+
+  /// The prompts, without logits.
+  var prompts: [NamedPrompt] { cases.map { NamedPrompt(name: "case \($0.index)", tokens: $0.tokens) } }
 
   private static let arrays: Set = [
     "tokens", "base_logits", "adapted_logits", "positions", "activation_start", "tolerance",

@@ -1,4 +1,6 @@
 package import AloraInference
+package import AloraMerge
+internal import AloraModels
 
 /// How the logits of a merged model compare with those of the base with the adapter beside it.
 ///
@@ -63,4 +65,40 @@ package struct MergedLogits: Hashable, Sendable {
   /// Errors of many tensors add up along the layers: 32 times the weights' relative error, and no less than the engine's own
   /// tolerance.
   static func limit(weightError: Double) -> Double { max(Tolerance.standard.limit, 32 * weightError) }
+}
+
+extension MergedLogits {
+  /// Why logits aren't compared.
+  package enum Skipped: Error {
+    /// DoRA can't be computed beside the base.
+    case isDoRA
+    /// An architecture that can't be run.
+    case cannotRun
+    case tensorsAreMissing
+    case vocabulariesDiffer
+  }
+
+  /// Compares a merged model's logits, if they can be compared.
+  ///
+  /// - Parameters:
+  ///   - plan: of the same merge.
+  ///   - weights: the check of the merged weights.
+  ///   - load: opens the base with its adapter.
+  /// - Throws: what loading and computing throw.
+  package static func compared(
+    _ plan: MergePlan, _ weights: MergeCheck, mergedPath: String, load: () throws -> (LoadedModel, Adapter)
+  ) throws -> Result<MergedLogits, Skipped> {
+    if plan.isDoRA { return .failure(.isDoRA) }
+    guard (try? plan.model.graph()) != nil else { return .failure(.cannotRun) }
+    guard !weights.tensors.contains(where: { $0.outcome == .missing }) else { return .failure(.tensorsAreMissing) }
+    let (base, adapter) = try load()
+    let (model, evaluator) = (base.model, base.evaluator)
+    let merged = try Model(path: mergedPath, backend: model.backend, keepsWeights: true, pool: evaluator.pool)
+    guard merged.vocabularySize == model.vocabularySize else { return .failure(.vocabulariesDiffer) }
+    return .success(
+      try MergedLogits(
+        evaluator: evaluator, adapter: adapter,
+        merged: Evaluator(model: merged, pool: evaluator.pool, instructionSet: evaluator.instructionSet),
+        weightError: weights.largestError))
+  }
 }

@@ -31,18 +31,21 @@ package struct Verification {
   }
 
   /// - Parameters:
+  ///   - prompts: for a run without goldens; nil: ``NamedPrompt/standard(invocation:vocabularySize:)``.
   ///   - jobCount: how many prompts are verified side by side, each with a share of the evaluator's threads. The result
   ///     doesn't depend on it.
   ///   - progress: called with the work done and the total; from one thread at a time.
   /// - Throws: ``FileError``, ``NPZError`` if nothing can be run. A fault of one prompt is its failure.
   package func run(
-    prompts: [NamedPrompt], golden: GoldenFile?, jobCount: Int = 1,
+    prompts: [NamedPrompt]? = nil, golden: GoldenFile?, jobCount: Int = 1,
     progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws -> VerificationResult {
     var findings = Findings()
     checkStructure(golden, &findings)
     let exactness = try golden.map(exactness)
-    let cases = golden?.cases.map { NamedPrompt(name: "case \($0.index)", tokens: $0.tokens) } ?? prompts
+    let cases =
+      golden?.prompts ?? prompts
+      ?? NamedPrompt.standard(invocation: adapter.invocationTokens, vocabularySize: model.vocabularySize)
     let meter = ProgressMeter(total: cases.reduce(0) { $0 + 2 * $1.tokens.count }, progress)
     var diagnosis = Diagnosis(self)
     let candidates = firstTokenCandidates(cases, golden)

@@ -1,9 +1,9 @@
 internal import CArguments
 
 /// The words of the call.
-enum CallArguments {
+package enum CallArguments {
   /// The words after the program's name; nil if the system doesn't tell.
-  static let words: [String]? = {
+  package static let words: [String]? = {
     var words: [String] = []
     for index in 0..<alora_argument_count() {
       // Safe: a word is a C string that lives as long as the process.
