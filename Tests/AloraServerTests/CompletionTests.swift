@@ -88,7 +88,8 @@ import Testing
         #expect(try token["logprob"].number() <= 0)
         #expect(try token["bytes"].elements().count == token["token"].string().utf8.count)
       }
-      let text = try await client.post("/v1/completions", #"{"prompt":"Hi","logprobs":2,"max_tokens":5,"temperature":0}"#).json
+      let request = #"{"prompt":"Hi","logprobs":2,"max_tokens":5,"temperature":0}"#
+      let text = try await client.post("/v1/completions", request).json
       let rows = try text["choices"].elements()[0]["logprobs"]
       #expect(try rows["tokens"].elements().count == 5 && rows["text_offset"].integers(in: 0...9) == [0, 1, 2, 3, 4])
     }
