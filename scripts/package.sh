@@ -8,7 +8,7 @@ binary=$1 directory=$2
 # A binary has 35.8 MB on 2026-11-29. In the last days it gained 1.3 for nine architectures, kernels and quantizers of more types, the checks of
 # other servers, and Granite Switch. SwiftNIO and Hummingbird take 11 MB. Packed relocations would save 1.8 MB, but need glibc 2.36, which Ubuntu 22.04
 # doesn't have.
-greatest_size=36000000
+greatest_size=37000000
 # Debian 12's and Ubuntu 22.04's; nothing newer may be called.
 greatest_glibc=2.36
 fail() { echo "$binary: $*" >&2; exit 1; }

@@ -91,7 +91,9 @@ import Testing
       let request = #"{"prompt":"Hi","logprobs":2,"max_tokens":5,"temperature":0}"#
       let text = try await client.post("/v1/completions", request).json
       let rows = try text["choices"].elements()[0]["logprobs"]
-      #expect(try rows["tokens"].elements().count == 5 && rows["text_offset"].integers(in: 0...9) == [0, 1, 2, 3, 4])
+      // The likeliest third token ends the text.
+      #expect(try rows["tokens"].elements().map { try $0.string() } == ["h", "O"])
+      #expect(try rows["text_offset"].integers(in: 0...9) == [0, 1])
     }
   }
 
