@@ -7,8 +7,8 @@ extension Evaluator {
 
   /// All blocks, without the sum of the last one's output, which ``logits(_:)`` begins with.
   ///
-  /// After the last mixer that leaves something for later tokens, a row is only for its own logits: there, all rows leave what later tokens need, and the rest is
-  /// computed for the wanted rows.
+  /// The last mixer that leaves something for later tokens leaves it for all rows. What follows is computed for the wanted
+  /// rows only, because a row then serves nothing but its own logits.
   /// - Parameter wanted: some consecutive rows of each segment.
   /// - Returns: a pass of the wanted rows alone.
   func runBlocks(_ pass: Pass, wanted: [Range<Int>]) -> Pass {
