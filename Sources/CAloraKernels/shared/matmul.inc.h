@@ -118,29 +118,34 @@ NAMED(one_token_panels)
 #define one_token_panels one_token
 #endif
 #if FEW_GROUP > 1
-#define DEFINE_two_tokens(type) FEW_TOKENS_PRODUCT(two_tokens, type, 2, 1, FEW_TOKENS_VECTORS)
-#define CASE_two_tokens(type) case ALORA_TYPE_##type: return two_tokens_##type;
-#define DEFINE_three_tokens(type) FEW_TOKENS_PRODUCT(three_tokens, type, 3, 1, FEW_TOKENS_VECTORS)
-#define CASE_three_tokens(type) case ALORA_TYPE_##type: return three_tokens_##type;
-#define DEFINE_four_tokens(type) FEW_TOKENS_PRODUCT(four_tokens, type, 4, 1, FEW_TOKENS_VECTORS)
-#define CASE_four_tokens(type) case ALORA_TYPE_##type: return four_tokens_##type;
-NAMED(two_tokens)
-NAMED(three_tokens)
-NAMED(four_tokens)
+#define DEFINE_GROUP(name, type, n) FEW_TOKENS_PRODUCT(name, type, n, 1, FEW_TOKENS_VECTORS)
 #if FEW_GROUP > 4
-#define DEFINE_five_tokens(type) FEW_TOKENS_PRODUCT(five_tokens, type, 5, 1, FEW_TOKENS_VECTORS)
-#define CASE_five_tokens(type) case ALORA_TYPE_##type: return five_tokens_##type;
-#define DEFINE_six_tokens(type) FEW_TOKENS_PRODUCT(six_tokens, type, 6, 1, FEW_TOKENS_VECTORS)
-#define CASE_six_tokens(type) case ALORA_TYPE_##type: return six_tokens_##type;
-#define DEFINE_seven_tokens(type) FEW_TOKENS_PRODUCT(seven_tokens, type, 7, 1, FEW_TOKENS_VECTORS)
-#define CASE_seven_tokens(type) case ALORA_TYPE_##type: return seven_tokens_##type;
-#define DEFINE_eight_tokens(type) FEW_TOKENS_PRODUCT(eight_tokens, type, 8, 1, FEW_TOKENS_VECTORS)
-#define CASE_eight_tokens(type) case ALORA_TYPE_##type: return eight_tokens_##type;
-NAMED(five_tokens)
-NAMED(six_tokens)
-NAMED(seven_tokens)
-NAMED(eight_tokens)
+#define DEFINE_LARGE_GROUPS(type)                                                                                     \
+  DEFINE_GROUP(five_tokens, type, 5) DEFINE_GROUP(six_tokens, type, 6)                                                \
+  DEFINE_GROUP(seven_tokens, type, 7) DEFINE_GROUP(eight_tokens, type, 8)
+#define LARGE_GROUPS(type) , five_tokens_##type, six_tokens_##type, seven_tokens_##type, eight_tokens_##type
+#else
+#define DEFINE_LARGE_GROUPS(type)
+#define LARGE_GROUPS(type)
 #endif
+#define DEFINE_GROUPS(type)                                                                                           \
+  DEFINE_GROUP(two_tokens, type, 2) DEFINE_GROUP(three_tokens, type, 3) DEFINE_GROUP(four_tokens, type, 4)            \
+  DEFINE_LARGE_GROUPS(type)
+EACH_TYPE(DEFINE_GROUPS)
+
+// The products of 1 ... FEW_GROUP tokens; null for a type without them.
+#define CASE_GROUPS(type)                                                                                             \
+  case ALORA_TYPE_##type: {                                                                                           \
+    static few_tokens_product *const products[FEW_GROUP] = {                                                          \
+        one_token_##type, two_tokens_##type, three_tokens_##type, four_tokens_##type LARGE_GROUPS(type)};             \
+    return products;                                                                                                  \
+  }
+INLINE few_tokens_product *const *group_products(alora_type type) {
+  switch (type) {
+    EACH_TYPE(CASE_GROUPS)
+    default: return 0;
+  }
+}
 
 // Whether that is faster than a strip, which F32 doesn't need. A second group widens the weights again.
 INLINE int takes_few(alora_type type, size_t tokens) {
@@ -151,11 +156,7 @@ INLINE int takes_few(alora_type type, size_t tokens) {
 // A few tokens, in groups: a panel's weights are widened for each group, but never stored.
 TARGET static void panels_times_few(alora_type type, const uint8_t *panels, size_t panel_bytes, size_t rows_here, size_t columns,
                                     const float *restrict x, tile_range range, float *restrict y, size_t y_stride) {
-  few_tokens_product *const products[] = {one_token(type),  two_tokens(type), three_tokens(type), four_tokens(type),
-#if FEW_GROUP > 4
-                                          five_tokens(type), six_tokens(type), seven_tokens(type), eight_tokens(type)
-#endif
-  };
+  few_tokens_product *const *const products = group_products(type);
   const size_t tiles = alora_tile_count(range.tokens);
   for (size_t row = 0; row < rows_here; row += 32)
     for (size_t tile = range.first; tile < range.end; tile++) {
