@@ -19,20 +19,30 @@ package func writeSpellingModel(to directory: String) throws {
   }
   // Tokens 0…63: letters, digits and a space; "H" is 7 and "J" is 9, so that the invocation [7, 9, 7] is "HJH".
   let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .")
-  let vocabulary = letters.enumerated().map { "\"\($1 == " " ? "Ġ" : String($1))\":\($0)" }.joined(separator: ",")
-  try writeFile(
-    Array(
-      """
-      {"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,
-      "pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true},
-      "post_processor":null,"decoder":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true},
-      "model":{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,
-      "end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,
-      "vocab":{\(vocabulary)},"merges":[]}}
-      """.utf8), to: directory + "/base/tokenizer.json")
+  try writeSpellingTokenizer(letters.map { $0 == " " ? "Ġ" : String($0) }, to: directory + "/base")
   try writeFile(
     Array(
       #"{"chat_template":"{% for m in messages %}{{ m['role'][0] + m['content'] + '.' }}{% endfor %}"#.utf8)
       + Array(#"{% if add_generation_prompt %}a{% endif %}"}"#.utf8),
     to: directory + "/base/tokenizer_config.json")
+}
+
+/// Writes a tokenizer.json without merges: each text is a token.
+///
+/// - Parameter addedFrom: the first of the texts that are special tokens.
+func writeSpellingTokenizer(_ texts: [String], addedFrom: Int? = nil, to directory: String) throws {
+  let vocabulary = texts.enumerated().map { "\"\($1)\":\($0)" }.joined(separator: ",")
+  let added = ((addedFrom ?? texts.count)..<texts.count).map {
+    #"{"id":\#($0),"content":"\#(texts[$0])","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}"#
+  }
+  try writeFile(
+    Array(
+      """
+      {"version":"1.0","truncation":null,"padding":null,"added_tokens":[\(added.joined(separator: ","))],"normalizer":null,
+      "pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true},
+      "post_processor":null,"decoder":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true},
+      "model":{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,
+      "end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,
+      "vocab":{\(vocabulary)},"merges":[]}}
+      """.utf8), to: directory + "/tokenizer.json")
 }

@@ -65,20 +65,7 @@ struct FormulaWeights {
 package func writeSpellingSwitch(to directory: String) throws {
   try writeWholeSwitch(to: directory)
   let texts = "ABCDEFGHIJKLMNOPQRSTUVWXYZaĠ.".map { "\($0)" } + ["<plain>", "<ranked>", "<patterned>"]
-  let vocabulary = texts.enumerated().map { "\"\($1)\":\($0)" }.joined(separator: ",")
-  let added = (29...31).map {
-    #"{"id":\#($0),"content":"\#(texts[$0])","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}"#
-  }
-  try writeFile(
-    Array(
-      """
-      {"version":"1.0","truncation":null,"padding":null,"added_tokens":[\(added.joined(separator: ","))],"normalizer":null,
-      "pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true},
-      "post_processor":null,"decoder":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true},
-      "model":{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,
-      "end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,
-      "vocab":{\(vocabulary)},"merges":[]}}
-      """.utf8), to: directory + "/tokenizer.json")
+  try writeSpellingTokenizer(texts, addedFrom: 29, to: directory)
   // Writes the control token of `ranked` where the answer begins, and no other.
   try writeFile(
     Array(
