@@ -32,7 +32,7 @@ PATH="$(dirname "$(readlink -f "$(command -v swift)")"):$PATH"
 check clang-O1 "" clang -O1
 if [ "${1:-}" = --all ]; then
   if command -v aarch64-linux-gnu-gcc >/dev/null; then  # for its C library
-    check aarch64-O1 qemu-aarch64-static clang --target=aarch64-linux-gnu -O1 -static
+    check aarch64-O1 "$(command -v qemu-aarch64-static || echo qemu-aarch64)" clang --target=aarch64-linux-gnu -O1 -static
   else
     echo "kernels: aarch64-O1: not checked (gcc-aarch64-linux-gnu is not installed)"
   fi

@@ -5,7 +5,7 @@
 
 SHAPE: llama-1b, llama-3b, llama-8b, moe-1b (8 of 64 experts), gpt-oss-1b (4 of 32, in MXFP4 whatever the type),
 hybrid-3b (granite-4.0-h-micro: Mamba 2, one layer in ten attends).
-TYPE: f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k.
+TYPE: f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q2_k to q6_k, iq4_nl, iq4_xs, iq1_s to iq3_s, tq1_0, tq2_0, mxfp4, nvfp4.
 --adapter also writes an aLoRA for the model: rank 32, on q, k and v, with a small random update.
 Needs gguf and numpy. Blocks are random bytes with scales that keep the weights small, so any engine computes with them.
 """
@@ -32,7 +32,10 @@ INVOCATION = [11, 12, 13, 14]
 SCALES = {
     "q8_0": {0: 0.02 / 74}, "q4_0": {0: 0.02 / 4.6}, "q4_1": {0: 0.02 / 4.6, 2: -0.035}, "q5_0": {0: 0.02 / 9.2},
     "q5_1": {0: 0.02 / 9.2, 2: -0.035}, "q4_k": {0: 0.02 / 150, 2: 0.02 / 40}, "q5_k": {0: 0.02 / 300, 2: 0.02 / 40},
-    "q6_k": {208: 0.02 / 1300}, "mxfp4": {},
+    "q6_k": {208: 0.02 / 1300}, "q2_k": {80: 0.02 / 12, 82: 0.02 / 8}, "q3_k": {108: 0.02 / 40}, "iq4_nl": {0: 0.02 / 70},
+    "iq4_xs": {0: 0.02 / 1300}, "iq2_xxs": {0: 0.02 / 60}, "iq2_xs": {0: 0.02 / 60}, "iq2_s": {0: 0.02 / 60},
+    "iq3_xxs": {0: 0.02 / 110}, "iq3_s": {0: 0.02 / 140}, "iq1_s": {0: 0.02 / 8}, "iq1_m": {}, "tq1_0": {52: 0.02}, "tq2_0": {64: 0.02},
+    "mxfp4": {}, "nvfp4": {},
 }
 
 
@@ -74,6 +77,12 @@ class Writer:
             blocks[:, 192:208] = self.random.integers(20, 40, (len(blocks), 16), numpy.uint8)
         if kind == gguf.GGMLQuantizationType.MXFP4:
             blocks[:, 0] = 127 - 7
+        if kind == gguf.GGMLQuantizationType.NVFP4:
+            blocks[:, :4] = self.random.integers(0, 8, (len(blocks), 4), numpy.uint8)  # E4M3 numbers below 2^-6
+        if kind == gguf.GGMLQuantizationType.IQ1_M:  # the scale is in the highest four bits of four 16-bit words
+            bits = int(numpy.float16(0.02 / 8).view(numpy.uint16))
+            for i in range(4):
+                blocks[:, 49 + 2 * i] = blocks[:, 49 + 2 * i] & 15 | (bits >> 4 * i & 15) << 4
         return blocks.reshape(*shape[:-1], -1)
 
     def write(self):
@@ -218,7 +227,7 @@ def write_adapter(path, shape, layers):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shape", choices=SHAPES)
-    parser.add_argument("type", choices=["f32", "f16", "bf16", *(name for name in SCALES if name != "mxfp4")])
+    parser.add_argument("type", choices=["f32", "f16", "bf16", *SCALES])
     parser.add_argument("output")
     parser.add_argument("--layers", type=int)
     parser.add_argument("--adapter")

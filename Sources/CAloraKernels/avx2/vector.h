@@ -20,6 +20,7 @@
 #define FEW_GROUP 4
 #define TWO_GROUPS_PAY(type, tokens) ((tokens) >= 7 && (type) != ALORA_TYPE_Q5_K)
 #define FEW_TOKENS_VECTORS 1
+#define WIDENS_BY_EXPONENT 0
 
 typedef struct { __m256 a, b; } v16f;
 typedef __m256 v16f_part;  // what one register holds
@@ -55,6 +56,7 @@ INLINE v16i i_and(v16i x, v16i y) { return (v16i){_mm256_and_si256(x.a, y.a), _m
 INLINE v16i i_or(v16i x, v16i y) { return (v16i){_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
 INLINE v16i i_left(v16i x, int n) { const __m256i c = _mm256_set1_epi32(n); return (v16i){_mm256_sllv_epi32(x.a, c), _mm256_sllv_epi32(x.b, c)}; }
 INLINE v16i i_right(v16i x, int n) { const __m256i c = _mm256_set1_epi32(n); return (v16i){_mm256_srlv_epi32(x.a, c), _mm256_srlv_epi32(x.b, c)}; }
+INLINE v16i i_select(uint32_t mask, v16i a, v16i b) { return i_or(i_and(a, i_set(mask)), i_and(b, i_set(~mask))); }
 INLINE v16i i_right_signed(v16i x, int n) { const __m256i c = _mm256_set1_epi32(n); return (v16i){_mm256_srav_epi32(x.a, c), _mm256_srav_epi32(x.b, c)}; }
 INLINE __m256 lookup8(__m256i i, __m256 low, __m256 high) {
   const __m256 upper = _mm256_castsi256_ps(_mm256_slli_epi32(i, 28));  // bit 3 of the index becomes the sign
@@ -82,13 +84,17 @@ INLINE v16i i_byte(v16i a, int b, int place) {
 }
 // 2^24 times byte b, which is signed.
 INLINE v16f i_high_byte(v16i a, int b) { return i_to_float(i_byte(a, b, 3)); }
-// Bits n ..< n + 4, n a multiple of 4; less 8, and then 2^24 times the number. Four of them have the first step in common.
-#define NIBBLE_MINUS_8_UNIT 0x1p-24f
+// Bits n ..< n + 4, n a multiple of 4. Four of them have the first step in common.
 INLINE v16i i_low_halves(v16i a, int n) { return i_and(n % 8 ? i_right(a, 4) : a, i_set(0x0f0f0f0fu)); }
 INLINE v16f i_nibble(v16i a, int n) { return i_to_float(i_byte(i_low_halves(a, n), n / 8, 0)); }
-INLINE v16f i_nibble_minus_8(v16i a, int n) { return i_high_byte(i_bytes_minus(i_low_halves(a, n), 8), n / 8); }
 #define i_nibble_at(place, a, n) i_nibble(a, n)
-#define i_nibble_minus_8_at(place, a, n) i_nibble_minus_8(a, n)
+#define i_lookup_at(place, a, n, table) i_lookup(i_right(a, n), table)
+INLINE v16f i_five(v16i w, int b) { return i_to_float(i_byte(i_and(w, i_set(0x1f1f1f1fu)), b, 0)); }
+#define i_five_at(place, w, b) i_five(w, b)
+// Bits 2 * f and 2 * f + 1 as a number divided by PAIR_UNIT(f); the last two of the four of PAIR_HIGH(w).
+#define PAIR_UNIT(f) (1.0f / (float)(1 << 2 * (f)))
+#define PAIR_HIGH(w) w
+INLINE v16f i_pair(v16i w, int f) { return i_to_float(i_and(w, i_set(3u << 2 * f))); }
 INLINE v16f v_load_f16(const void *p) {
   return (v16f){_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)), _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p + 1))};
 }

@@ -20,9 +20,9 @@
 #define FEW_GROUP 8
 #define TWO_GROUPS_PAY(type, tokens) ((type) == ALORA_TYPE_F16 || (type) == ALORA_TYPE_BF16)
 #define FEW_TOKENS_VECTORS 2
+#define WIDENS_BY_EXPONENT 1
 
 static const float nibble_values[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-static const float nibble_values_minus_8[16] = {-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7};
 
 typedef __m512 v16f;
 typedef __m512 v16f_part;  // what one register holds
@@ -58,13 +58,11 @@ INLINE v16i i_right(v16i a, int n) { return _mm512_srlv_epi32(a, _mm512_set1_epi
 INLINE v16i i_right_signed(v16i a, int n) { return _mm512_srav_epi32(a, _mm512_set1_epi32(n)); }
 INLINE v16f i_lookup(v16i a, const float *table) { return _mm512_permutexvar_ps(a, _mm512_loadu_ps(table)); }
 INLINE v16f i_nibble(v16i a, int n) { return i_lookup(_mm512_srli_epi32(a, (unsigned)n), nibble_values); }
-INLINE v16f i_nibble_minus_8(v16i a, int n) { return i_lookup(_mm512_srli_epi32(a, (unsigned)n), nibble_values_minus_8); }
 // A lookup takes the lowest four bits of a lane, so a byte's low nibble needs no shift if the vector is loaded from that byte on.
 INLINE v16f i_lookup_at(const uint8_t *place, v16i a, int n, const float *table) {
   return i_lookup(n % 8 == 0 ? i_load(place + n / 8) : _mm512_srli_epi32(a, (unsigned)n), table);
 }
 #define i_nibble_at(place, a, n) i_lookup_at(place, a, n, nibble_values)
-#define i_nibble_minus_8_at(place, a, n) i_lookup_at(place, a, n, nibble_values_minus_8)
 INLINE v16f i_high_byte(v16i a, int b) {
   const int zero = (int)0x80808080u;  // a shuffle's byte with its top bit set gives 0
   return _mm512_cvtepi32_ps(_mm512_shuffle_epi8(a, _mm512_set4_epi32(
@@ -73,7 +71,18 @@ INLINE v16f i_high_byte(v16i a, int b) {
 INLINE v16i i_byte_values(v16i i, const int8_t *values) {
   return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)values)), i);
 }
-INLINE v16i i_bytes_minus(v16i a, uint8_t x) { return _mm512_sub_epi8(a, _mm512_set1_epi8((char)x)); }
+INLINE v16i i_select(uint32_t mask, v16i a, v16i b) { return _mm512_ternarylogic_epi32(i_set(mask), a, b, 0xca); }
+// A permutation of two registers takes the lowest five bits of a lane.
+static const float five_values[32] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                      16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+INLINE v16f five_of(v16i w) { return _mm512_permutex2var_ps(_mm512_loadu_ps(five_values), w, _mm512_loadu_ps(five_values + 16)); }
+INLINE v16f i_five(v16i w, int b) { return five_of(_mm512_srli_epi32(w, 8 * (unsigned)b)); }
+#define i_five_at(place, w, b) five_of(i_load((place) + (b)))
+// Two bits from bit 2 * f of the lowest byte: a lookup takes four bits, of which the others don't matter.
+#define PAIR_UNIT(f) 1.0f
+#define PAIR_HIGH(w) _mm512_srli_epi32(w, 4)
+static const float pair_values[2][16] = {{0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3}, {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3}};
+INLINE v16f i_pair(v16i w, int f) { return i_lookup(w, pair_values[f % 2]); }
 INLINE v16f v_load_f16(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 
 #endif

@@ -78,30 +78,6 @@ static inline void pack_rows(const alora_format format, const pack_place at, siz
   for (size_t r = 0; r < 8; r++) pack_row(format, at, row + r, block, word);
 }
 
-// The even bits go to the lower half, the odd ones to the upper: a bit's number is turned right by one.
-static inline uint32_t halved(uint32_t x) {
-  uint32_t t = (x ^ (x >> 1)) & 0x22222222u;
-  x ^= t ^ (t << 1);
-  t = (x ^ (x >> 2)) & 0x0c0c0c0cu;
-  x ^= t ^ (t << 2);
-  t = (x ^ (x >> 4)) & 0x00f000f0u;
-  x ^= t ^ (t << 4);
-  t = (x ^ (x >> 8)) & 0x0000ff00u;
-  return x ^ t ^ (t << 8);
-}
-
-// Q5_0 and Q5_1 keep the fifth bits of 32 columns in their first word. Those of columns 4 * g ..< 4 * g + 4 come to bit g of the
-// word's bytes 0 ..< 4, so that they meet the other four bits of these columns.
-static void gather_fifth_bits(const alora_format format, const pack_place at) {
-  for (size_t block = 0; block < at.blocks; block++) {
-    uint32_t words[32];
-    uint8_t *first = at.panel + block * 32 * format.bytes;
-    memcpy(words, first, sizeof words);
-    for (size_t i = 0; i < 32; i++) words[i] = halved(halved(words[i]));
-    memcpy(first, words, sizeof words);
-  }
-}
-
 void alora_pack(alora_type type, const void *restrict source, size_t rows, size_t columns, size_t first_panel,
                 size_t panel_count, void *restrict packed) {
   const alora_format format = alora_format_of(type);
@@ -126,7 +102,7 @@ void alora_pack(alora_type type, const void *restrict source, size_t rows, size_
       size_t row = 0;
       for (; row + 8 <= present; row += 8) pack_rows(format, at, row);
       for (; row < present; row++) pack_row(format, at, row, 0, 0);
-      if (type == ALORA_TYPE_Q5_0 || type == ALORA_TYPE_Q5_1) gather_fifth_bits(format, at);
+      alora_pack_numbers(type, at.panel, at.blocks);
     }
   }
 }

@@ -20,6 +20,7 @@
 #define FEW_GROUP 4
 #define TWO_GROUPS_PAY(type, tokens) 0
 #define FEW_TOKENS_VECTORS 1
+#define WIDENS_BY_EXPONENT 1
 
 typedef float32x4x4_t v16f;
 typedef float32x4_t v16f_part;  // what one register holds
@@ -70,6 +71,7 @@ INLINE v16i i_and(v16i x, v16i y) BINARY(v16i, vandq_u32)
 INLINE v16i i_or(v16i x, v16i y) BINARY(v16i, vorrq_u32)
 INLINE v16i i_left(v16i x, int n) { for (int i = 0; i < 4; i++) x.val[i] = vshlq_u32(x.val[i], vdupq_n_s32(n)); return x; }
 INLINE v16i i_right(v16i x, int n) { for (int i = 0; i < 4; i++) x.val[i] = vshlq_u32(x.val[i], vdupq_n_s32(-n)); return x; }
+INLINE v16i i_select(uint32_t mask, v16i a, v16i b) { return i_or(i_and(a, i_set(mask)), i_and(b, i_set(~mask))); }
 INLINE v16i i_right_signed(v16i x, int n) {
   for (int i = 0; i < 4; i++) x.val[i] = vreinterpretq_u32_s32(vshlq_s32(vreinterpretq_s32_u32(x.val[i]), vdupq_n_s32(-n)));
   return x;
@@ -81,21 +83,20 @@ INLINE v16f i_lookup(v16i x, const float *table) {
   for (int l = 0; l < 16; l++) t[l] = table[index[l] & 15];
   return v_load(t);
 }
-// Bits n ..< n + 4, as a number or less 8.
 INLINE v16f i_nibble(v16i a, int n) { return i_to_float(i_and(i_right(a, n), i_set(15))); }
-INLINE v16f i_nibble_minus_8(v16i a, int n) { return i_to_float(i_sub(i_and(i_right(a, n), i_set(15)), i_set(8))); }
 #define i_nibble_at(place, a, n) i_nibble(a, n)
-#define i_nibble_minus_8_at(place, a, n) i_nibble_minus_8(a, n)
+#define i_lookup_at(place, a, n, table) i_lookup(i_right(a, n), table)
+INLINE v16f i_five(v16i w, int b) { return i_to_float(i_and(i_right(w, 8 * b), i_set(31))); }
+#define i_five_at(place, w, b) i_five(w, b)
+// Bits 2 * f and 2 * f + 1 as a number divided by PAIR_UNIT(f); the last two of the four of PAIR_HIGH(w).
+#define PAIR_UNIT(f) (1.0f / (float)(1 << 2 * (f)))
+#define PAIR_HIGH(w) w
+INLINE v16f i_pair(v16i w, int f) { return i_to_float(i_and(w, i_set(3u << 2 * f))); }
 // 2^24 times byte b, which is signed.
 INLINE v16f i_high_byte(v16i a, int b) { return i_to_float(i_and(i_left(a, 24 - 8 * b), i_set(0xff000000u))); }
 INLINE v16i i_byte_values(v16i a, const int8_t *values) {
   const uint8x16_t t = vreinterpretq_u8_s8(vld1q_s8(values));
   for (int i = 0; i < 4; i++) a.val[i] = vreinterpretq_u32_u8(vqtbl1q_u8(t, vreinterpretq_u8_u32(a.val[i])));
-  return a;
-}
-INLINE v16i i_bytes_minus(v16i a, uint8_t x) {
-  for (int i = 0; i < 4; i++)
-    a.val[i] = vreinterpretq_u32_u8(vsubq_u8(vreinterpretq_u8_u32(a.val[i]), vdupq_n_u8(x)));
   return a;
 }
 INLINE v16f v_load_f16(const void *p) {

@@ -19,6 +19,7 @@
 #define FEW_GROUP 1      // most tokens that are multiplied together without a strip of weights: 1, 4 or 8;
                          // TWO_GROUPS_PAY: whether two such groups are faster than a strip, for a type and more tokens than one has;
                          // FEW_TOKENS_VECTORS: vectors of one panel together in a group
+#define WIDENS_BY_EXPONENT 0  // how numbers become floats: see widen.inc.h
 
 typedef struct { float lane[16]; } v16f;
 typedef v16f v16f_part;  // what one register holds
@@ -53,17 +54,29 @@ INLINE v16i i_and(v16i a, v16i b) { EACH_LANE a.lane[l] &= b.lane[l]; return a; 
 INLINE v16i i_or(v16i a, v16i b) { EACH_LANE a.lane[l] |= b.lane[l]; return a; }
 INLINE v16i i_left(v16i a, int n) { EACH_LANE a.lane[l] <<= n; return a; }
 INLINE v16i i_right(v16i a, int n) { EACH_LANE a.lane[l] >>= n; return a; }
+// Bits of a where the mask has them, otherwise of b.
+INLINE v16i i_select(uint32_t mask, v16i a, v16i b) { return i_or(i_and(a, i_set(mask)), i_and(b, i_set(~mask))); }
 INLINE v16i i_right_signed(v16i a, int n) { EACH_LANE a.lane[l] = (uint32_t)((int32_t)a.lane[l] >> n); return a; }
 // table[a & 15]
 INLINE v16f i_lookup(v16i a, const float *table) { v16f r; EACH_LANE r.lane[l] = table[a.lane[l] & 15]; return r; }
-// Bits n ..< n + 4, as a number or less 8.
+// Bits n ..< n + 4. `place` is where the word comes from: some sets load it again from another byte on.
 INLINE v16f i_nibble(v16i a, int n) { return i_to_float(i_and(i_right(a, n), i_set(15))); }
-INLINE v16f i_nibble_minus_8(v16i a, int n) { return i_to_float(i_sub(i_and(i_right(a, n), i_set(15)), i_set(8))); }
 #define i_nibble_at(place, a, n) i_nibble(a, n)
-#define i_nibble_minus_8_at(place, a, n) i_nibble_minus_8(a, n)
+#define i_lookup_at(place, a, n, table) i_lookup(i_right(a, n), table)
+// The lowest five bits of byte b; `w` is the word at `place`.
+INLINE v16f i_five(v16i w, int b) { return i_to_float(i_and(i_right(w, 8 * b), i_set(31))); }
+#define i_five_at(place, w, b) i_five(w, b)
+// Bits 2 * f and 2 * f + 1 as a number divided by PAIR_UNIT(f); the last two of the four of PAIR_HIGH(w).
+#define PAIR_UNIT(f) (1.0f / (float)(1 << 2 * (f)))
+#define PAIR_HIGH(w) w
+INLINE v16f i_pair(v16i w, int f) { return i_to_float(i_and(w, i_set(3u << 2 * f))); }
 // 2^24 times byte b, which is signed.
 INLINE v16f i_high_byte(v16i a, int b) { return i_to_float(i_and(i_left(a, 24 - 8 * b), i_set(0xff000000u))); }
 // x less in each byte. No byte borrows from the next: x and the bytes are below 64, and 128 is added and taken away.
+INLINE v16i i_bytes_minus(v16i a, uint8_t x) {
+  EACH_LANE a.lane[l] = (a.lane[l] + 0x80808080u - x * 0x01010101u) ^ 0x80808080u;
+  return a;
+}
 // Each byte, from 0 to 15, becomes one of sixteen.
 INLINE v16i i_byte_values(v16i a, const int8_t *values) {
   EACH_LANE {
@@ -71,10 +84,6 @@ INLINE v16i i_byte_values(v16i a, const int8_t *values) {
     for (int b = 0; b < 4; b++) bytes |= (uint32_t)(uint8_t)values[a.lane[l] >> 8 * b & 15] << 8 * b;
     a.lane[l] = bytes;
   }
-  return a;
-}
-INLINE v16i i_bytes_minus(v16i a, uint8_t x) {
-  EACH_LANE a.lane[l] = ((a.lane[l] | 0x80808080u) - 0x01010101u * x) ^ 0x80808080u;
   return a;
 }
 // Sixteen f16, widened exactly. Multiplying by 2^112 puts the exponent right and normalises subnormals.

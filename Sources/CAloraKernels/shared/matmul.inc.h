@@ -82,19 +82,34 @@ TARGET static void panels_times_tiles(alora_type type, const uint8_t *restrict p
   }
 }
 
+// Types whose weights `scaled` makes.
+INLINE int has_centre(alora_type type) {
+  return type == ALORA_TYPE_Q4_0 || type == ALORA_TYPE_Q5_0 || type == ALORA_TYPE_Q3_K || type == ALORA_TYPE_Q6_K;
+}
+// Whether a sum is zero or NaN. Only then can it matter that weights of zero had the wrong sign, which no sum but a zero shows, or that
+// infinite scales gave NaN; the strip gives such panels their sums.
+INLINE int is_doubtful(const float *sums, size_t count) {
+  if (!WIDENS_BY_EXPONENT) return 0;
+  int doubtful = 0;
+  for (size_t i = 0; i < count; i++) doubtful |= !(sums[i] < 0.0f || sums[i] > 0.0f);
+  return doubtful;
+}
+
 // Few tokens: the columns of a few panels go from the packed weights into the sums, without a strip in between. A function for
 // each type and number of tokens, so that the sums stay in registers.
+// True if the sums may not be right: see `is_doubtful`.
 //   panel: panels, panel_bytes apart     x: [column][tile], from the first of the tokens on     sums: [token][panels][32]
-typedef void few_tokens_product(const uint8_t *panel, size_t panel_bytes, size_t columns, const float *restrict x, size_t tile,
+typedef int few_tokens_product(const uint8_t *panel, size_t panel_bytes, size_t columns, const float *restrict x, size_t tile,
                                 float *restrict sums);
 #define FEW_TOKENS_PRODUCT(name, type, n, panels, vectors)                                                            \
-  TARGET static void name##_##type(const uint8_t *panel, size_t panel_bytes, size_t columns, const float *restrict x, \
-                                   size_t tile, float *restrict sums) {                                               \
+  TARGET static int name##_##type(const uint8_t *panel, size_t panel_bytes, size_t columns, const float *restrict x,  \
+                                  size_t tile, float *restrict sums) {                                                \
     v16f s[2 * (n) * (panels)];                                                                                       \
     for (int v = 0; v < 2 * (n) * (panels); v++) s[v] = v_set(0.0f);                                                  \
     const columns_target t = {.x = x, .tile = (n) == 1 ? 1 : tile, .sums = s, .tokens = (n), .sums_row = 2 * (panels)};  \
     each_column(ALORA_TYPE_##type, panel, panel_bytes, 0, columns, vectors, t);                                       \
     for (int v = 0; v < 2 * (n) * (panels); v++) v_store(sums + 16 * v, s[v]);                                        \
+    return has_centre(ALORA_TYPE_##type) && is_doubtful(sums, 32 * (n) * (panels));                                   \
   }
 #define EACH_TYPE(DO)                                                                                                 \
   DO(F32) DO(F16) DO(BF16) DO(Q4_0) DO(Q4_1) DO(Q5_0) DO(Q5_1) DO(Q8_0) DO(IQ4_NL) DO(MXFP4) DO(Q2_K) DO(Q3_K) DO(Q4_K) \
@@ -165,9 +180,13 @@ TARGET static void panels_times_few(alora_type type, const uint8_t *panels, size
       for (size_t g = 0; g < groups; g++) {
         _Alignas(64) float sums[FEW_GROUP * 32];
         const size_t first = g * tokens / groups, count = (g + 1) * tokens / groups - first;
-        products[count - 1](panels + row / 32 * panel_bytes, panel_bytes, columns, x + start * columns + first, tokens, sums);
-        for (size_t i = 0; i < count; i++)
-          memcpy(y + (start + first + i) * y_stride + row, sums + 32 * i, 4 * (rows_here - row < 32 ? rows_here - row : 32));
+        const size_t present = rows_here - row < 32 ? rows_here - row : 32;
+        if (products[count - 1](panels + row / 32 * panel_bytes, panel_bytes, columns, x + start * columns + first, tokens, sums)) {
+          const tile_range here = {.first = tile, .end = tile + 1, .tokens = range.tokens};
+          panels_times_tiles(type, panels + row / 32 * panel_bytes, panel_bytes, present, columns, x, here, y + row, y_stride);
+          break;
+        }
+        for (size_t i = 0; i < count; i++) memcpy(y + (start + first + i) * y_stride + row, sums + 32 * i, 4 * present);
       }
     }
 }
@@ -211,9 +230,10 @@ TARGET void KERNEL(alora_matmul)(alora_type type, const void *restrict weights, 
     _Alignas(64) float sums[TOKEN_PANELS * 32];
     const size_t together = !is_coded && end - p >= TOKEN_PANELS ? TOKEN_PANELS : 1;
     const uint8_t *panel = panels + p * panel_bytes;
-    if (is_coded) one_token_coded(type, panel, columns, x, sums);
-    else (together == TOKEN_PANELS ? several : one)(panel, panel_bytes, columns, x, 1, sums);
     const size_t present = rows - 32 * p < 32 * together ? rows - 32 * p : 32 * together;
+    if (is_coded) one_token_coded(type, panel, columns, x, sums);
+    else if ((together == TOKEN_PANELS ? several : one)(panel, panel_bytes, columns, x, 1, sums))
+      panels_times_tiles(type, panel, panel_bytes, present, columns, x, range, sums, 32 * TOKEN_PANELS);
     memcpy(y + 32 * p, sums, 4 * present);
     p += together;
   }

@@ -45,17 +45,60 @@ INLINE void emit(const columns_target t, int v, size_t h, size_t column, v16f va
   }
 #define WIDENS const uint8_t *block, size_t step, size_t h, const int vectors, const columns_target t
 #define MOST_VECTORS 8
-#ifndef NIBBLE_MINUS_8_UNIT
-#define NIBBLE_MINUS_8_UNIT 1.0f
-#endif
 #define PREFETCH_BYTES 4096
 
 INLINE v16f negative(v16f x) { return v_sub(v_set(-0.0f), x); }
 
+// A number of a byte: `bits` bits from bit `low` on, less `centre`. Where fields are widened by their exponent, the byte comes to byte `to`
+// of a lane first.
+typedef struct number { int low, bits, centre, to; } number;
+
+#if WIDENS_BY_EXPONENT
+// Without conversions: bits from bit p of a lane, with the exponent that makes them the float 2^(23 - p) + n.
+#define NUMBER_UNIT 1.0f
+INLINE float base_of(number n) { return (float)(1 << (23 - 8 * n.to - n.low)); }
+// The sums of a few tokens take scale * (n - centre) in one fma with this offset, which is exact as long as scale * (2^(23 - p) + centre)
+// has at most 24 bits; but a zero is +0 there, whatever the scale's sign, and an infinite scale gives NaN: see `is_doubtful`.
+INLINE v16f offset_of(v16f scale, number n) { return v_mul(scale, v_set(-(base_of(n) + (float)n.centre))); }
+INLINE v16f scaled(const columns_target t, v16f scale, v16f offset, v16i w, number n) {
+  const int p = 8 * n.to + n.low;
+  const v16f field = i_as_float(i_or(i_and(w, i_set(((1u << n.bits) - 1) << p)), i_set((uint32_t)(150 - p) << 23)));
+  return t.tokens ? v_fma(scale, field, offset) : v_mul(scale, v_sub(field, v_set(base_of(n) + (float)n.centre)));
+}
+// A word whose byte b is at byte `to`: loaded from there, but for the first word of a panel, so that nothing before the panel is read.
+INLINE v16i byte_at(const uint8_t *place, int b, int to, int is_first) {
+  return is_first && b < to ? i_left(i_load(place), 8 * (to - b)) : i_load(place + b - to);
+}
+INLINE v16i byte_moved(v16i w, int b, int to) { return b < to ? i_left(w, 8 * (to - b)) : b > to ? i_right(w, 8 * (b - to)) : w; }
+#define NUMBERS(w, n) w
+#define SCALED_AT(place, w, b, is_first, scale, offset, n) scaled(t, scale, offset, byte_at(place, b, (n).to, is_first), n)
+#define SCALED(w, b, scale, offset, n) scaled(t, scale, offset, byte_moved(w, b, (n).to), n)
+#else
+// By shuffles: four numbers have the first steps in common, and a byte at the top stands for 2^24 times its value.
+#define NUMBER_UNIT 0x1p-24f
+INLINE v16f offset_of(v16f scale, number n) { return (void)n, scale; }
+INLINE v16i numbers_of(v16i w, number n) {
+  return i_bytes_minus(i_and(n.low ? i_right(w, n.low) : w, i_set(((1u << n.bits) - 1) * 0x01010101u)), (uint8_t)n.centre);
+}
+#define NUMBERS(w, n) numbers_of(w, n)
+#define SCALED(w, b, scale, offset, n) v_mul(scale, i_high_byte(w, b))
+#define SCALED_AT(place, w, b, is_first, scale, offset, n) SCALED(w, b, scale, offset, n)
+#endif
+
+// Two low halves of a word come from one load.
 INLINE void widen_q4_0(WIDENS) {
-  v16f d[MOST_VECTORS];
-  EACH d[v] = v_mul(v_load_f16(HALF_FIELD(4, 0, v)), v_set(NIBBLE_MINUS_8_UNIT));
-  EMIT_NIBBLES(0, v_mul(d[v], i_nibble_minus_8_at(WORD_PLACE(i, v), w[v], bit)));
+  static const number halves[3] = {{0, 4, 8, 1}, {0, 4, 8, 2}, {4, 4, 8, 1}};
+  v16f d[MOST_VECTORS], offset[3][MOST_VECTORS];
+  EACH d[v] = v_mul(v_load_f16(HALF_FIELD(4, 0, v)), v_set(NUMBER_UNIT));
+  UNROLL for (int n = 0; n < 3; n++) EACH offset[n][v] = offset_of(d[v], halves[n]);
+  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {
+    v16i w[MOST_VECTORS];
+    EACH w[v] = NUMBERS(WORD(i, v), halves[2 * high]);
+    UNROLL for (int b = 0; b < 4; b++) {
+      const int n = high ? 2 : b % 2;
+      EMIT(16 * high + 4 * i + b, SCALED_AT(WORD_PLACE(i, v), w[v], b, i == 0, d[v], offset[n][v], halves[n]));
+    }
+  }
 }
 
 INLINE void widen_q4_1(WIDENS) {
@@ -77,44 +120,57 @@ INLINE void widen_q8_0(WIDENS) {
   }
 }
 
-// Four numbers of five bits, a byte each: `low` of their bits from a word, and the fifth from where packing has put it (see
-// gather_fifth_bits): bit `group` of each byte of `high` is that of the group's four columns.
-INLINE v16i five_bits(v16i low, int shift, v16i high, int group) {
-  const v16i top = group >= 4 ? i_right(high, group - 4) : i_left(high, 4 - group);
-  return i_or(BITS(low, shift, 0x0f0f0f0fu), i_and(top, i_set(0x10101010u)));
-}
-// `value`, of `column`, is made of byte b of w[v].
-#define EMIT_FIVE_BITS(prepared, value)                                                           \
-  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 4; i++) {                \
-    v16i w[MOST_VECTORS];                                                                         \
-    EACH w[v] = prepared(five_bits(WORD(1 + i, v), 4 * high, bits[v], 4 * high + i));             \
-    UNROLL for (int b = 0; b < 4; b++) EMIT(16 * high + 4 * i + b, value);                        \
-  }
-#define LESS_16(w) i_bytes_minus(w, 16)
-#define AS_IT_IS(w) w
+// Five bits: packing (see pack_numbers.c) has put columns 0 ..< 16 of 32 into the low bits of the bytes of words 1 ... 4, the low
+// three bits of the others above them, and the high two bits of these into word 0.
+#define LATER_FIVE(first, i, v)                                                                                     \
+  i_select(0x07070707u, i_right(WORD((first) + 1 + (i), v), 5),                                                     \
+           (i) < 2 ? i_left(WORD(first, v), 3 - 2 * (i)) : i_right(WORD(first, v), 2 * (i) - 3))
 
 INLINE void widen_q5_0(WIDENS) {
-  v16f d[MOST_VECTORS];
-  v16i bits[MOST_VECTORS];
-  EACH d[v] = v_mul(v_load_f16(HALF_FIELD(5, 0, v)), v_set(0x1p-24f));
-  EACH bits[v] = WORD(0, v);
-  EMIT_FIVE_BITS(LESS_16, v_mul(d[v], i_high_byte(w[v], b)));
+  static const number numbers[2] = {{0, 5, 16, 1}, {0, 5, 16, 2}};
+  v16f d[MOST_VECTORS], offset[2][MOST_VECTORS];
+  EACH d[v] = v_mul(v_load_f16(HALF_FIELD(5, 0, v)), v_set(NUMBER_UNIT));
+  UNROLL for (int n = 0; n < 2; n++) EACH offset[n][v] = offset_of(d[v], numbers[n]);
+  UNROLL for (int i = 0; i < 4; i++) {
+    v16i w[MOST_VECTORS];
+    EACH w[v] = NUMBERS(WORD(1 + i, v), numbers[1]);
+    UNROLL for (int b = 0; b < 4; b++)
+      EMIT(4 * i + b, SCALED_AT(WORD_PLACE(1 + i, v), w[v], b, 0, d[v], offset[1][v], numbers[1]));
+  }
+  UNROLL for (int i = 0; i < 4; i++) {
+    v16i w[MOST_VECTORS];
+    EACH w[v] = NUMBERS(LATER_FIVE(0, i, v), numbers[1]);
+    UNROLL for (int b = 0; b < 4; b++)
+      EMIT(16 + 4 * i + b, SCALED(w[v], b, d[v], offset[b / 2][v], numbers[b / 2]));
+  }
 }
+
+// scale * n + offset.
+#define EMIT_FIVES(first, scale, offset)                                                                            \
+  UNROLL for (int i = 0; i < 4; i++) {                                                                             \
+    v16i w[MOST_VECTORS];                                                                                          \
+    EACH w[v] = WORD((first) + 1 + i, v);                                                                          \
+    UNROLL for (int b = 0; b < 4; b++)                                                                             \
+      EMIT(4 * i + b, v_fma(scale[v], i_five_at(WORD_PLACE((first) + 1 + i, v), w[v], b), offset[v]));             \
+  }                                                                                                                \
+  UNROLL for (int i = 0; i < 4; i++) {                                                                             \
+    v16i w[MOST_VECTORS];                                                                                          \
+    EACH w[v] = LATER_FIVE(first, i, v);                                                                           \
+    UNROLL for (int b = 0; b < 4; b++) EMIT(16 + 4 * i + b, v_fma(scale[v], i_five(w[v], b), offset[v]));          \
+  }
 
 INLINE void widen_q5_1(WIDENS) {
   v16f d[MOST_VECTORS], m[MOST_VECTORS];
-  v16i bits[MOST_VECTORS];
-  EACH d[v] = v_mul(v_load_f16(HALF_FIELD(5, 0, v)), v_set(0x1p-24f));
+  EACH d[v] = v_load_f16(HALF_FIELD(5, 0, v));
   EACH m[v] = v_load_f16(HALF_FIELD(5, 1, v));
-  EACH bits[v] = WORD(0, v);
-  EMIT_FIVE_BITS(AS_IT_IS, v_fma(d[v], i_high_byte(w[v], b), m[v]));
+  EMIT_FIVES(0, d, m)
 }
 
 INLINE void widen_iq4_nl(WIDENS) {
   static const float values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
   v16f d[MOST_VECTORS];
   EACH d[v] = v_load_f16(HALF_FIELD(4, 0, v));
-  EMIT_NIBBLES(0, v_mul(d[v], i_lookup(i_right(w[v], bit), values)));
+  EMIT_NIBBLES(0, v_mul(d[v], i_lookup_at(WORD_PLACE(i, v), w[v], bit, values)));
 }
 
 INLINE void widen_mxfp4(WIDENS) {
@@ -127,51 +183,67 @@ INLINE void widen_mxfp4(WIDENS) {
       bits[l] = exponents[l] < 2 ? 0x00200000u << exponents[l] : (uint32_t)(exponents[l] - 1) << 23;
     d[v] = i_as_float(i_load(bits));
   }
-  EMIT_NIBBLES(0, v_mul(d[v], i_lookup(i_right(w[v], bit), values)));
+  EMIT_NIBBLES(0, v_mul(d[v], i_lookup_at(WORD_PLACE(i, v), w[v], bit, values)));
 }
 
 // The K formats hold 256 columns; `j` names the 32 of them to widen, 0 ..< 8.
 
+// Packing has put columns 4 * b ..< 4 * b + 4 of sixteen into byte b of a word.
 INLINE void widen_q2_k(WIDENS, int j) {
   v16f d[MOST_VECTORS], minus[MOST_VECTORS];
   EACH d[v] = v_load_f16(HALF_FIELD(20, 0, v));
-  EACH minus[v] = negative(v_load_f16(HALF_FIELD(20, 1, v)));
+  EACH minus[v] = v_mul(v_load_f16(HALF_FIELD(20, 1, v)), v_set(-0.0625f));
   for (int g = 0; g < 2; g++) {  // sixteen columns with a scale of their own
-    v16f scale[MOST_VECTORS], offset[MOST_VECTORS];
+    v16f scale[4][MOST_VECTORS], offset[MOST_VECTORS];
     EACH {
-      const v16i s = i_right(WORD((2 * j + g) / 4, v), 8 * ((2 * j + g) % 4));
-      scale[v] = v_mul(d[v], i_to_float(i_and(s, i_set(15))));
-      offset[v] = v_mul(minus[v], i_to_float(BITS(s, 4, 15)));
+      const v16i s = i_load(WORD_PLACE((2 * j + g) / 4, v) + (2 * j + g) % 4);
+      const v16f one = v_mul(d[v], i_to_float(i_and(s, i_set(15))));
+      UNROLL for (int f = 0; f < 4; f++) scale[f][v] = v_mul(one, v_set(PAIR_UNIT(f)));
+      offset[v] = v_mul(minus[v], i_to_float(i_and(s, i_set(0xf0))));
     }
-    UNROLL for (int i = 0; i < 4; i++) {
-      v16i w[MOST_VECTORS];
-      EACH w[v] = i_right(WORD(4 + 8 * (j / 4) + 4 * g + i, v), 2 * (j % 4));
-      UNROLL for (int b = 0; b < 4; b++)
-        EMIT(16 * g + 4 * i + b, v_fma(scale[v], i_to_float(BITS(w[v], 8 * b, 3)), offset[v]));
+    UNROLL for (int b = 0; b < 4; b++) {
+      v16i w[MOST_VECTORS], high[MOST_VECTORS];
+      EACH w[v] = i_load(WORD_PLACE(4 + 2 * j + g, v) + b);
+      EACH high[v] = PAIR_HIGH(w[v]);
+      UNROLL for (int f = 0; f < 4; f++)
+        EMIT(16 * g + 4 * b + f, v_fma(scale[f][v], i_pair(f < 2 ? w[v] : high[v], f), offset[v]));
     }
   }
 }
 
+// The six bits of each byte that packing has put above those of three words.
+INLINE v16i bits_above(v16i a, v16i b, v16i c) {
+  return i_select(0x0f0f0f0fu, i_select(0x03030303u, i_right(a, 6), i_right(b, 4)), i_right(c, 2));
+}
+
+// Packing has put columns 2 * b and 2 * b + 1 of eight into byte b of a word, three words for 24 columns, and the last eight above them.
 INLINE void widen_q3_k(WIDENS, int j) {
+  static const number numbers[2] = {{0, 3, 4, 2}, {3, 3, 4, 2}};
   v16f d[MOST_VECTORS];
-  EACH d[v] = v_mul(v_load_f16(HALF_FIELD(27, 0, v)), v_set(0x1p-24f));
-  for (int g = 0; g < 2; g++) {
-    const int s = 2 * j + g;
-    v16f scale[MOST_VECTORS];
+  EACH d[v] = v_mul(v_load_f16(HALF_FIELD(27, 0, v)), v_set(NUMBER_UNIT));
+  UNROLL for (int g = 0; g < 2; g++) {
+    const int s = 2 * j + g, words = 3 + 3 * j;
+    v16f scale[MOST_VECTORS], offset[2][MOST_VECTORS];
     EACH {
-      const v16i low = BITS(WORD(24 + s % 8 / 4, v), 8 * (s % 4) + 4 * (s / 8), 15);
-      const v16i high = BITS(WORD(26, v), 8 * (s % 4) + 2 * (s / 4), 3);
+      const v16i low = BITS(WORD(s % 8 / 4, v), 8 * (s % 4) + 4 * (s / 8), 15);
+      const v16i high = BITS(WORD(2, v), 8 * (s % 4) + 2 * (s / 4), 3);
       scale[v] = v_mul(d[v], i_to_float(i_sub(i_or(low, i_left(high, 4)), i_set(32))));
     }
-    UNROLL for (int i = 0; i < 4; i++) {
-      v16i w[MOST_VECTORS];
-      EACH {  // in each byte a number from 0 to 7, less 4
-        const v16i low = BITS(WORD(8 + 8 * (j / 4) + 4 * g + i, v), 2 * (j % 4), 0x03030303u);
-        const v16i high = i_left(BITS(WORD(4 * g + i, v), j, 0x01010101u), 2);
-        w[v] = i_bytes_minus(i_or(low, high), 4);
-      }
-      UNROLL for (int b = 0; b < 4; b++) EMIT(16 * g + 4 * i + b, v_mul(scale[v], i_high_byte(w[v], b)));
+    UNROLL for (int f = 0; f < 2; f++) EACH offset[f][v] = offset_of(scale[v], numbers[f]);
+    UNROLL for (int i = 2 * g; i < 2 + g; i++) {
+      v16i w[2][MOST_VECTORS];
+      UNROLL for (int f = 0; f < 2; f++) EACH w[f][v] = NUMBERS(WORD(words + i, v), numbers[f]);
+      UNROLL for (int b = 0; b < 4; b++) UNROLL for (int f = 0; f < 2; f++)
+        EMIT(8 * i + 2 * b + f, SCALED_AT(WORD_PLACE(words + i, v), w[f][v], b, 0, scale[v], offset[f][v], numbers[f]));
     }
+    if (g == 0) continue;
+    v16i last[2][MOST_VECTORS];
+    EACH {
+      const v16i six = bits_above(WORD(words, v), WORD(words + 1, v), WORD(words + 2, v));
+      UNROLL for (int f = 0; f < 2; f++) last[f][v] = NUMBERS(six, numbers[f]);
+    }
+    UNROLL for (int b = 0; b < 4; b++) UNROLL for (int f = 0; f < 2; f++)
+      EMIT(24 + 2 * b + f, SCALED(last[f][v], b, scale[v], offset[f][v], numbers[f]));
   }
 }
 
@@ -204,33 +276,28 @@ INLINE void widen_q4_k(WIDENS, int j) {
 
 INLINE void widen_q5_k(WIDENS, int j) {
   K_SCALES(43);
-  EACH scale[v] = v_mul(scale[v], v_set(0x1p-24f));
-  UNROLL for (int i = 0; i < 8; i++) {
-    v16i w[MOST_VECTORS];
-    EACH {
-      const v16i low = BITS(WORD(11 + 8 * (j / 2) + i, v), 4 * (j % 2), 0x0f0f0f0fu);
-      w[v] = i_or(low, i_left(BITS(WORD(3 + i, v), j, 0x01010101u), 4));
-    }
-    UNROLL for (int b = 0; b < 4; b++) EMIT(4 * i + b, v_fma(scale[v], i_high_byte(w[v], b), offset[v]));
-  }
+  EMIT_FIVES(3 + 5 * j, scale, offset)
 }
 
+// Packing has put the scales first, and of sixteen columns the first twelve into the low bits of three words, the others above them.
 INLINE void widen_q6_k(WIDENS, int j) {
+  static const number n = {0, 6, 32, 2};
   v16f d[MOST_VECTORS];
-  EACH d[v] = v_mul(v_load_f16(HALF_FIELD(52, 0, v)), v_set(0x1p-24f));
+  EACH d[v] = v_mul(v_load_f16(HALF_FIELD(52, 0, v)), v_set(NUMBER_UNIT));
   for (int g = 0; g < 2; g++) {
-    const int s = 2 * j + g;
-    v16f scale[MOST_VECTORS];
-    EACH scale[v] = v_mul(d[v], i_to_float(i_right_signed(i_left(WORD(48 + s / 4, v), 24 - 8 * (s % 4)), 24)));
-    UNROLL for (int i = 0; i < 4; i++) {
+    const int s = 2 * j + g, words = 4 + 3 * s;
+    v16f scale[MOST_VECTORS], offset[MOST_VECTORS];
+    EACH scale[v] = v_mul(d[v], i_to_float(i_right_signed(i_left(WORD(s / 4, v), 24 - 8 * (s % 4)), 24)));
+    EACH offset[v] = offset_of(scale[v], n);
+    UNROLL for (int i = 0; i < 3; i++) {
       v16i w[MOST_VECTORS];
-      EACH {  // in each byte a number from 0 to 63, less 32
-        const v16i low = BITS(WORD(16 * (j / 4) + 8 * (j % 2) + 4 * g + i, v), 4 * (j % 4 / 2), 0x0f0f0f0fu);
-        const v16i high = BITS(WORD(32 + 8 * (j / 4) + 4 * g + i, v), 2 * (j % 4), 0x03030303u);
-        w[v] = i_bytes_minus(i_or(low, i_left(high, 4)), 32);
-      }
-      UNROLL for (int b = 0; b < 4; b++) EMIT(16 * g + 4 * i + b, v_mul(scale[v], i_high_byte(w[v], b)));
+      EACH w[v] = NUMBERS(WORD(words + i, v), n);
+      UNROLL for (int b = 0; b < 4; b++)
+        EMIT(16 * g + 4 * i + b, SCALED_AT(WORD_PLACE(words + i, v), w[v], b, 0, scale[v], offset[v], n));
     }
+    v16i last[MOST_VECTORS];
+    EACH last[v] = NUMBERS(bits_above(WORD(words, v), WORD(words + 1, v), WORD(words + 2, v)), n);
+    UNROLL for (int b = 0; b < 4; b++) EMIT(16 * g + 12 + b, SCALED(last[v], b, scale[v], offset[v], n));
   }
 }
 
@@ -245,7 +312,7 @@ INLINE void widen_iq4_xs(WIDENS, int j) {
     v16i w[MOST_VECTORS];
     EACH w[v] = WORD(1 + 4 * j + i, v);
     UNROLL for (int b = 0; b < 4; b++)
-      EMIT(16 * high + 4 * i + b, v_mul(scale[v], i_lookup(i_right(w[v], 8 * b + 4 * high), values)));
+      EMIT(16 * high + 4 * i + b, v_mul(scale[v], i_lookup_at(WORD_PLACE(1 + 4 * j + i, v), w[v], 8 * b + 4 * high, values)));
   }
 }
 
