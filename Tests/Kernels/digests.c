@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "alora_kernels.h"
+#include "shared/exact.h"  // the definitions below must not be contracted either
 
 static uint64_t state;
 static uint32_t next_u32(void) {  // SplitMix64
@@ -141,15 +142,28 @@ static void products_at_the_edges(void) {
       const size_t block = alora_type_block_byte_count(p.type), bytes = p.rows * p.columns / alora_type_block_columns(p.type) * block;
       uint8_t *source = malloc(bytes);
       random_rows(p.type, source, p.rows, p.columns);
-      memset(source + bytes / p.rows * 5, 0, bytes / p.rows * 40);
+      memset(source + bytes / p.rows * 5, 0, bytes / p.rows * 30);
+      // Rows of zeros and one number, whose scale is negative in some types, and rows of one number everywhere.
+      for (size_t r = 40; r < 70 && alora_narrows_blocks((unsigned)p.type); r++) {
+        float row[256];
+        for (size_t k = 0; k < 256; k++) row[k] = r < 60 ? (k == r + 184 ? 0.5f : 0.0f) : 0.5f;
+        alora_narrow_blocks((unsigned)p.type, row, source + bytes / p.rows * r, p.columns / alora_type_block_columns(p.type));
+      }
       if (block > 4 && hardest) for (size_t b = 0; b < bytes; b += block) {
         const size_t at = p.type == ALORA_TYPE_Q2_K ? 80 : p.type == ALORA_TYPE_Q3_K ? 108 : p.type == ALORA_TYPE_Q6_K ? 208
                         : p.type == ALORA_TYPE_TQ1_0 ? 52 : p.type == ALORA_TYPE_TQ2_0 ? 64 : 0;
         if (next_u32() % 3 == 0) memcpy(source + b + at, &scales[next_u32() % (sizeof scales / sizeof *scales)], 2);
       }
       float *x = malloc(4 * tokens * p.columns), *x_packed = aligned(4 * tokens * p.columns);
-      for (size_t k = 0; k < tokens * p.columns; k++)
-        x[k] = next_float() * (next_u32() % 8 ? 0.0f : next_u32() % 2 ? 0x1p-126f : 0x1p-145f) * (k / p.columns % 3 == 2 ? 0x1p120f : 1);
+      for (size_t t = 0; t < tokens; t++) {
+        float *of_token = x + t * p.columns;
+        for (size_t k = 0; k < p.columns; k++) {
+          of_token[k] = fabsf(next_float());
+          if (!hardest) of_token[k] *= next_u32() % 2 ? 0x1p-126f : 0x1p-147f;
+          else if (t % 2) of_token[k] -= 0.5f;
+        }
+        if (!hardest) of_token[224 + (7 * t + 3) % 20] = -0x1p-149f;  // its product is -0, and stays it while weights are -0
+      }
       alora_pack_activations(x, p.columns, tokens, p.columns, 0, alora_tile_count(tokens), x_packed);
       void *packed = aligned(alora_packed_byte_count(p.type, p.rows, p.columns));
       alora_pack(p.type, source, p.rows, p.columns, 0, alora_panel_count(p.rows), packed);
