@@ -71,8 +71,10 @@ class Writer:
             return (values.view(numpy.uint32) >> 16).astype(numpy.uint16).view(numpy.uint8)
         block, size = gguf.GGML_QUANT_SIZES[kind]
         blocks = self.random.integers(0, 256, (int(numpy.prod(shape)) // block, size), numpy.uint8)
+        # With either sign, so that weights have a mean of zero: otherwise scores grow until most of the softmax is subnormal.
+        signs = 1 - 2 * self.random.integers(0, 2, (len(blocks), 1), numpy.int8).astype(numpy.float16)
         for place, scale in SCALES[kind.name.lower()].items():
-            blocks[:, place:place + 2] = numpy.array([scale], numpy.float16).view(numpy.uint8)
+            blocks[:, place:place + 2] = (signs * numpy.float16(scale)).view(numpy.uint8)
         if kind == gguf.GGMLQuantizationType.Q6_K:
             blocks[:, 192:208] = self.random.integers(20, 40, (len(blocks), 16), numpy.uint8)
         if kind == gguf.GGMLQuantizationType.MXFP4:

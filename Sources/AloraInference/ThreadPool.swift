@@ -93,6 +93,28 @@ internal import Synchronization
     }
   }
 
+  /// Calls `body` for parts of `0 ..< count`, each on the next free thread: large parts first, so that they are few, and small ones at
+  /// the end, so that a thread that was held up doesn't keep the others waiting.
+  ///
+  /// - Parameter least: the smallest part, but for the last; parts begin at its multiples.
+  func run(partsOf count: Int, least: Int, _ body: @escaping (_ thread: Int, _ part: Range<Int>) -> Void) {
+    guard count > least, shared.workerCount > 0 else {
+      if count > 0 { body(0, 0..<count) }
+      return
+    }
+    let (shared, divisor) = (shared, 2 * threadCount * least)
+    shared.nextTask.store(0, ordering: .relaxed)
+    run { thread in
+      var first = shared.nextTask.load(ordering: .relaxed)
+      while first < count {
+        let end = min(count, first + max(1, (count - first) / divisor) * least)
+        let (isOurs, found) = shared.nextTask.compareExchange(expected: first, desired: end, ordering: .relaxed)
+        if isOurs { body(thread, first..<end) }
+        first = isOurs ? shared.nextTask.load(ordering: .relaxed) : found
+      }
+    }
+  }
+
   /// The part of `0 ..< count` that a thread does.
   func share(of count: Int, thread: Int) -> Range<Int> {
     (count * thread / threadCount)..<(count * (thread + 1) / threadCount)

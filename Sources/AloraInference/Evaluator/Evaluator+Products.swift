@@ -38,9 +38,9 @@ extension Evaluator {
     let input = unsafe rowCount == 1 ? x.base : pass.packed
     let panelCount = products.reduce(0) { $0 + $1.matrix.panelCount }
     if rowCount == 1 {
-      pool.run { thread in
-        let task = ProductTask(panels: self.pool.share(of: panelCount, thread: thread), tiles: 0..<1)
-        unsafe self.multiply(products, task, input, rowCount: 1, thread: thread)
+      pool.run(partsOf: panelCount, least: 4) { thread, panels in
+        unsafe self.multiply(
+          products, ProductTask(panels: panels, tiles: 0..<1), input, rowCount: 1, thread: thread)
       }
     } else {
       let tasks = ProductTask.divide(
