@@ -63,6 +63,7 @@ package struct ProductSpeed: Hashable, Sendable {
   ) -> [ProductSpeed] {
     let isa = instructionSet.kernel
     let x = FloatBuffer(count: tokens * columns, isZeroed: true)
+    for index in 0..<(tokens * columns) { unsafe x.base[index] = 1 }
     let y = FloatBuffer(count: tokens * rows, isZeroed: true)
     return types.compactMap { type in
       guard let number = type.ggmlTypeID else { return nil }
@@ -70,8 +71,8 @@ package struct ProductSpeed: Hashable, Sendable {
       let byteCount = alora_packed_byte_count(kernelType, rows, columns)
       let weights = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 64), alignment: 64)
       defer { unsafe weights.deallocate() }
-      // Zero weights take as long as any others; they are written, so that each has memory of its own.
-      unsafe weights.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+      // In every type this byte makes scales that are ordinary numbers, and sums that aren't zero, which would be computed twice.
+      unsafe weights.initializeMemory(as: UInt8.self, repeating: 0x35, count: byteCount)
       let panels = alora_panel_count(rows)
       func seconds(_ tokens: Int, rounds: Int) -> Double {
         var best = Double.infinity
