@@ -48,6 +48,14 @@ INLINE v16i i_load(const void *p) { return (v16i){_mm256_loadu_si256((const __m2
 INLINE v16i i_load_u16(const void *p) {
   return (v16i){_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p + 1))};
 }
+INLINE v16i i_load_u8(const void *p) {
+  const __m128i bytes = _mm_loadu_si128((const __m128i *)p);
+  return (v16i){_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8))};
+}
+INLINE v16i i_gather(const uint32_t *table, v16i i) {
+  const int *t = (const int *)table;
+  return (v16i){_mm256_i32gather_epi32(t, i.a, 4), _mm256_i32gather_epi32(t, i.b, 4)};
+}
 INLINE v16i i_set(uint32_t x) { return (v16i){_mm256_set1_epi32((int)x), _mm256_set1_epi32((int)x)}; }
 INLINE v16i i_add(v16i x, v16i y) { return (v16i){_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
 INLINE v16i i_sub(v16i x, v16i y) { return (v16i){_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)}; }

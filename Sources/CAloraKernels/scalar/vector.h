@@ -46,6 +46,9 @@ INLINE v16f i_as_float(v16i a) { v16f r; memcpy(&r, &a, 64); return r; }
 INLINE v16f i_to_float(v16i a) { v16f r; EACH_LANE r.lane[l] = (float)(int32_t)a.lane[l]; return r; }
 INLINE v16i i_load(const void *p) { v16i r; memcpy(&r, p, 64); return r; }
 INLINE v16i i_load_u16(const void *p) { uint16_t h[16]; memcpy(h, p, 32); v16i r; EACH_LANE r.lane[l] = h[l]; return r; }
+INLINE v16i i_load_u8(const void *p) { uint8_t b[16]; memcpy(b, p, 16); v16i r; EACH_LANE r.lane[l] = b[l]; return r; }
+// table[i]
+INLINE v16i i_gather(const uint32_t *table, v16i i) { EACH_LANE i.lane[l] = table[i.lane[l]]; return i; }
 INLINE v16i i_set(uint32_t x) { v16i r; EACH_LANE r.lane[l] = x; return r; }
 INLINE v16i i_add(v16i a, v16i b) { EACH_LANE a.lane[l] += b.lane[l]; return a; }
 INLINE v16i i_sub(v16i a, v16i b) { EACH_LANE a.lane[l] -= b.lane[l]; return a; }

@@ -249,6 +249,8 @@ INLINE void widen_iq4_xs(WIDENS, int j) {
   }
 }
 
+#include "coded.inc.h"
+
 // A step of few tokens reads all weights once, in short streams that hardware prefetchers lose at every page: asks for what
 // comes a little later, after the panels' end for the next ones.
 //   at: the place in a panel     bytes: what each panel's step reads
@@ -287,30 +289,19 @@ INLINE void prefetch_ahead(const uint8_t *panel, size_t step, size_t at, size_t 
     }                                                                                       \
   }                                                                                         \
   break
-#define FOR_256(widen, bytes)                                                               \
-  for (size_t c = 0; c < count; c += 32) {                                                  \
-    PREFETCH(c / 32 * (4 * (bytes)), 4 * (bytes));                                          \
-    for (size_t h = 0; h < 2; h += (size_t)vectors) {                                       \
-      NOT_HOISTED;                                                                          \
-      widen(panel + (first + c) / 256 * (32 * (bytes)), step, h, vectors, at_column(t, h, c), \
-            (int)((first + c) % 256 / 32));                                                 \
-    }                                                                                       \
-  }                                                                                         \
+// Blocks of `block_columns`, in steps of `step_columns`, of which the last argument of `widen` names one.
+#define FOR_STEPS(widen, step_columns, block_columns, bytes)                                        \
+  for (size_t c = 0; c < count; c += step_columns) {                                                \
+    PREFETCH(c / (step_columns) * (32 * (bytes) * (step_columns) / (block_columns)),                \
+             32 * (bytes) * (step_columns) / (block_columns));                                      \
+    for (size_t h = 0; h < 2; h += (size_t)vectors) {                                               \
+      NOT_HOISTED;                                                                                  \
+      widen(panel + (first + c) / (block_columns) * (32 * (bytes)), step, h, vectors, at_column(t, h, c), \
+            (int)((first + c) % (block_columns) / (step_columns)));                                 \
+    }                                                                                               \
+  }                                                                                                 \
   break
-
-// 32 columns of one panel in the form of coded types.
-INLINE void widen_coded(const alora_code *code, const alora_coded *coded, size_t h, const int vectors, const columns_target t) {
-  for (size_t k = 0; k < 4; k++) {
-    v16f d[MOST_VECTORS];
-    EACH d[v] = v_mul(v_mul(v_load_f16(coded->halves + 16 * ROWS(v)), v_load(coded->multipliers[k / 2] + 16 * ROWS(v))),
-                      v_set(0x1p-24f * code->unit));
-    for (int high = 0; high < 2; high++) {
-      v16i w[MOST_VECTORS];
-      EACH w[v] = i_byte_values(BITS(i_load(coded->words[k] + 16 * ROWS(v)), 4 * high, 0x0f0f0f0fu), code->values);
-      UNROLL for (int b = 0; b < 4; b++) EMIT(8 * k + 4 * (size_t)high + (size_t)b, v_mul(d[v], i_high_byte(w[v], b)));
-    }
-  }
-}
+#define FOR_256(widen, bytes) FOR_STEPS(widen, 32, 256, bytes)
 
 INLINE columns_target at_vectors(columns_target t, size_t h) {
   t.sums += t.tokens ? h : 0;
@@ -343,17 +334,17 @@ INLINE void each_column(alora_type type, const uint8_t *restrict panel, size_t s
     case ALORA_TYPE_Q5_K: FOR_256(widen_q5_k, 176);
     case ALORA_TYPE_Q6_K: FOR_256(widen_q6_k, 210);
     case ALORA_TYPE_IQ4_XS: FOR_256(widen_iq4_xs, 136);
+    case ALORA_TYPE_IQ2_XXS: FOR_256(widen_iq2_xxs, 70);
+    case ALORA_TYPE_IQ2_XS: FOR_256(widen_iq2_xs, 78);
+    case ALORA_TYPE_IQ2_S: FOR_256(widen_iq2_s, 82);
+    case ALORA_TYPE_IQ3_XXS: FOR_256(widen_iq3_xxs, 102);
+    case ALORA_TYPE_IQ3_S: FOR_256(widen_iq3_s, 110);
+    case ALORA_TYPE_IQ1_S: FOR_256(widen_iq1_s, 50);
+    case ALORA_TYPE_IQ1_M: FOR_256(widen_iq1_m, 58);
+    case ALORA_TYPE_TQ1_0: FOR_STEPS(widen_tq1_0, 64, 256, 58);
+    case ALORA_TYPE_TQ2_0: FOR_256(widen_tq2_0, 66);
+    case ALORA_TYPE_NVFP4: FOR_STEPS(widen_nvfp4, 32, 64, 36);
     default: break;
-  }
-}
-
-INLINE void each_coded_column(alora_type type, const uint8_t *restrict panel, size_t first, size_t count, const int vectors,
-                              const columns_target t) {
-  const alora_code *code = alora_code_of(type);
-  alora_coded coded;
-  for (size_t c = 0; c < count; c += 32) {
-    alora_decode_columns(type, panel, first + c, &coded);
-    for (size_t h = 0; h < 2; h += (size_t)vectors) widen_coded(code, &coded, h, vectors, at_column(t, h, c));
   }
 }
 
@@ -361,10 +352,5 @@ INLINE void each_coded_column(alora_type type, const uint8_t *restrict panel, si
 // F32 needs no widening: its panel has this form already.
 TARGET static void widen_columns(alora_type type, const uint8_t *restrict panel, size_t first, size_t count,
                                  float *restrict to) {
-  const columns_target t = {.to = to};
-  if (alora_code_of(type)) {
-    each_coded_column(type, panel, first, count, WIDEN_VECTORS, t);
-    return;
-  }
-  each_column(type, panel, 0, first, count, WIDEN_VECTORS, t);
+  each_column(type, panel, 0, first, count, WIDEN_VECTORS, (columns_target){.to = to});
 }
