@@ -45,6 +45,7 @@ INLINE v16i v_bits(v16f x) { return (v16i){_mm256_castps_si256(x.a), _mm256_cast
 INLINE v16f i_as_float(v16i x) { return (v16f){_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)}; }
 INLINE v16f i_to_float(v16i x) { return (v16f){_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
 INLINE v16i i_load(const void *p) { return (v16i){_mm256_loadu_si256((const __m256i *)p), _mm256_loadu_si256((const __m256i *)p + 1)}; }
+INLINE void i_store(void *p, v16i x) { _mm256_storeu_si256((__m256i *)p, x.a); _mm256_storeu_si256((__m256i *)p + 1, x.b); }
 INLINE v16i i_load_u16(const void *p) {
   return (v16i){_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p + 1))};
 }

@@ -47,6 +47,7 @@ INLINE v16i v_bits(v16f a) { return _mm512_castps_si512(a); }
 INLINE v16f i_as_float(v16i a) { return _mm512_castsi512_ps(a); }
 INLINE v16f i_to_float(v16i a) { return _mm512_cvtepi32_ps(a); }
 INLINE v16i i_load(const void *p) { return _mm512_loadu_si512(p); }
+INLINE void i_store(void *p, v16i a) { _mm512_storeu_si512(p, a); }
 INLINE v16i i_load_u16(const void *p) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)); }
 INLINE v16i i_load_u8(const void *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 INLINE v16i i_gather(const uint32_t *table, v16i i) { return _mm512_i32gather_epi32(i, table, 4); }

@@ -25,7 +25,7 @@ alora_format alora_format_of(alora_type type) {
     case ALORA_TYPE_IQ2_S: return (alora_format){256, 82, 0, 12, 0, 1, 32, 82};
     case ALORA_TYPE_IQ3_XXS: return (alora_format){256, 98, 0, 9, 0, 1, 64, 102};
     case ALORA_TYPE_IQ3_S: return (alora_format){256, 110, 0, 11, 0, 1, 64, 110};
-    case ALORA_TYPE_IQ1_S: return (alora_format){256, 50, 0, 0, 0, 9, 32, 50};
+    case ALORA_TYPE_IQ1_S: return (alora_format){256, 50, 0, 1, 0, 9, 32, 54};
     case ALORA_TYPE_IQ1_M: return (alora_format){256, 56, 0, 2, 0, 9, 32, 58};
     case ALORA_TYPE_TQ1_0: return (alora_format){256, 54, 0, 12, 0, 5, 0, 58};
     case ALORA_TYPE_TQ2_0: return (alora_format){256, 66, 0, 16, 0, 1, 0, 66};

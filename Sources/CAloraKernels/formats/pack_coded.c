@@ -94,14 +94,22 @@ static inline void iq3_s(const uint8_t *b, const fields to) {
   put_bytes(to, b + 2, 64);
 }
 
-// Halves: d, eight of the indices' upper bits, a scale and a sign. Bytes: indices.
+// Word: scales, half a byte each. Halves: d, eight of the indices' upper bits. Bytes: indices. The sign of what is added to 32
+// columns becomes the twelfth bit of their indices.
 static inline void iq1_s(const uint8_t *b, const fields to) {
+  uint32_t scales = 0;
   put_half(to, 0, half_at(b));
-  for (size_t j = 0; j < 8; j++) put_half(to, 1 + j, half_at(b + 34 + 2 * j));
+  for (size_t j = 0; j < 8; j++) {
+    const unsigned high = half_at(b + 34 + 2 * j);
+    const unsigned upper = (high & 7) | (high & 0x38) << 1 | (high & 0x1c0) << 2 | (high & 0xe00) << 3;
+    put_half(to, 1 + j, (uint16_t)(upper | (high >> 15 ? 0x8888 : 0)));
+    scales |= (uint32_t)(high >> 12 & 7) << 4 * j;
+  }
+  put_word(to, 0, scales);
   put_bytes(to, b + 2, 32);
 }
 
-// Words: two of scales, half a byte each. Halves: d, eight of the indices' upper bits and signs. Bytes: indices.
+// The same with two words of scales, and with a sign for eight columns.
 static inline void iq1_m(const uint8_t *b, const fields to) {
   uint32_t d = 0;
   for (size_t i = 0; i < 2; i++) {

@@ -59,6 +59,7 @@ INLINE v16i i_load(const void *p) {
   return (v16i)FOUR(vreinterpretq_u32_u8(vld1q_u8(b)), vreinterpretq_u32_u8(vld1q_u8(b + 16)),
                     vreinterpretq_u32_u8(vld1q_u8(b + 32)), vreinterpretq_u32_u8(vld1q_u8(b + 48)));
 }
+INLINE void i_store(uint32_t *p, v16i x) { for (int k = 0; k < 4; k++) vst1q_u32(p + 4 * k, x.val[k]); }
 INLINE v16i i_load_u16(const void *p) {
   const uint16x8_t low = vreinterpretq_u16_u8(vld1q_u8(p)), high = vreinterpretq_u16_u8(vld1q_u8((const uint8_t *)p + 16));
   return (v16i)FOUR(vmovl_u16(vget_low_u16(low)), vmovl_high_u16(low), vmovl_u16(vget_low_u16(high)), vmovl_high_u16(high));

@@ -45,6 +45,7 @@ INLINE v16i v_bits(v16f a) { v16i r; memcpy(&r, &a, 64); return r; }
 INLINE v16f i_as_float(v16i a) { v16f r; memcpy(&r, &a, 64); return r; }
 INLINE v16f i_to_float(v16i a) { v16f r; EACH_LANE r.lane[l] = (float)(int32_t)a.lane[l]; return r; }
 INLINE v16i i_load(const void *p) { v16i r; memcpy(&r, p, 64); return r; }
+INLINE void i_store(void *p, v16i a) { memcpy(p, a.lane, 64); }
 INLINE v16i i_load_u16(const void *p) { uint16_t h[16]; memcpy(h, p, 32); v16i r; EACH_LANE r.lane[l] = h[l]; return r; }
 INLINE v16i i_load_u8(const void *p) { uint8_t b[16]; memcpy(b, p, 16); v16i r; EACH_LANE r.lane[l] = b[l]; return r; }
 // table[i]

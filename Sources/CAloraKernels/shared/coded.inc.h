@@ -18,15 +18,6 @@ typedef struct coded_values {
 #define CODED_UNIT 0x1p-24f
 #endif
 
-#ifndef CODED_UNROLL
-#define CODED_UNROLL _Pragma("GCC unroll 4")
-#endif
-
-// Bits shifted to the left, or to the right if n is negative.
-INLINE v16i moved(v16i a, int n) { return n < 0 ? i_right(a, -n) : i_left(a, n); }
-// Byte plane i of a block with W words and H halves.
-#define PLANE(W, H, i, v) i_load_u8(BYTE_FIELD(W, H, v) + 32 * (size_t)(i))
-
 // Columns `column` ..< column + 8: the low halves of the bytes of w[v], then the high ones.
 INLINE void emit_eight(WIDENS, size_t column, const v16i *w, const v16f *scale, const coded_values *values) {
   (void)block, (void)step;
@@ -42,107 +33,93 @@ INLINE void emit_eight(WIDENS, size_t column, const v16i *w, const v16f *scale, 
 #endif
 }
 
-// (2 * n + 1) * d * unit, n the lowest half byte.
-INLINE v16f odd_multiple(v16i n, v16f d, float unit) {
+// (2 * n + 1) * d, n the lowest half byte.
+INLINE v16f odd_multiple(v16i n, v16f d) {
   static const float odd[16] = {1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31};
-  return v_mul(v_mul(d, v_set(CODED_UNIT * unit)), i_lookup(n, odd));
+  return v_mul(d, i_lookup(n, odd));
 }
 
-// Bit 3 of all half bytes.
-#define TOPS i_set(0x88888888u)
+// The codebook types, whose blocks are widened whole, eight columns at a time.
+typedef struct codebook_layout {
+  const uint32_t *book;
+  const coded_values *values;
+  float unit;
+  int words, halves;   // in a block, before the indices' lower bytes; the first half is d
+  int indices;         // for eight columns: one, or two for four columns each
+  int upper;           // bits of an index above its byte
+  int has_upper_half;  // they are in a half for 32 columns, or in words from number 8 on
+  int has_signs;       // in words from number 0 on; IQ1's are in its indices
+  int scale_columns;   // that have a scale: 16, or 32
+  int scales_word;     // where scales start
+} codebook_layout;
 
-// IQ2: `words` in a block; the scales' words are the last, and the others hold signs and the upper bits of the indices, of which
-// there are `upper`.
-INLINE void widen_iq2(WIDENS, int j, const uint32_t *book, const int words, const int upper) {
-  static const coded_values values = CODED({8, 25, 43, 0, 0, 0, 0, 0, -8, -25, -43, 0, 0, 0, 0, 0});
-  v16f scale[MOST_VECTORS];
-  v16i signs[MOST_VECTORS], high[MOST_VECTORS], scales[MOST_VECTORS];
-  EACH {
-    signs[v] = WORD(j, v);
-    if (upper == 1) high[v] = i_right(WORD(8, v), 4 * j);
-    if (upper == 2) high[v] = i_right(WORD(8 + j / 4, v), 8 * (j % 4));
-    scales[v] = upper ? i_right(WORD(words - 2 + j / 4, v), 8 * (j % 4)) : i_right(WORD(words - 1, v), 4 * j);
-  }
-  CODED_UNROLL for (int k = 0; k < 4; k++) {
-    v16i w[MOST_VECTORS];
-    if (k == 0 || (upper && k == 2))
-      EACH scale[v] = odd_multiple(i_right(scales[v], 2 * k), v_load_f16(HALF_FIELD(words, 0, v)), 0.125f);
+// Looks up the words of columns 8 * n ..< 8 * n + 8, n ascending.   high: the indices' upper bits, from bit 8 on
+INLINE void look_up(const uint8_t *block, size_t step, size_t h, const int vectors, const codebook_layout c, size_t n, v16i *high,
+                    v16i *w) {
+  if (c.upper && n % 4 == 0)
     EACH {
-      v16i index = PLANE(words, 1, 4 * j + k, v);
-      if (upper) index = i_or(index, i_and(i_left(high[v], 8 - upper * k), i_set(((1u << upper) - 1) << 8)));
-      w[v] = i_or(i_gather(book, index), i_and(i_left(signs[v], k), TOPS));
+      const size_t bit = n * (size_t)(c.upper * c.indices);
+      high[v] = i_left(c.has_upper_half ? i_load_u16(HALF_FIELD(c.words, 1 + n / 4, v))
+                                        : i_right(WORD(8 + bit / 32, v), (int)(bit % 32)), 8);
     }
-    emit_eight(block, step, h, vectors, t, (size_t)(8 * k), w, scale, &values);
-  }
-}
-INLINE void widen_iq2_xxs(WIDENS, int j) { widen_iq2(block, step, h, vectors, t, j, alora_iq2_xxs_codebook, 9, 0); }
-INLINE void widen_iq2_xs(WIDENS, int j) { widen_iq2(block, step, h, vectors, t, j, alora_iq2_xs_codebook, 11, 1); }
-INLINE void widen_iq2_s(WIDENS, int j) { widen_iq2(block, step, h, vectors, t, j, alora_iq2_s_codebook, 12, 2); }
-
-// IQ3: a word takes two indices, which have a ninth bit if `upper` is 1.
-INLINE void widen_iq3(WIDENS, int j, const uint32_t *book, const coded_values *values, float unit, const int words, const int upper) {
-  v16f scale[MOST_VECTORS];
-  v16i signs[MOST_VECTORS], high[MOST_VECTORS];
   EACH {
-    signs[v] = WORD(j, v);
-    if (upper) high[v] = i_right(WORD(8 + j / 4, v), 8 * (j % 4));
-    scale[v] = odd_multiple(i_right(WORD(words - 1, v), 4 * j), v_load_f16(HALF_FIELD(words, 0, v)), unit);
-  }
-  CODED_UNROLL for (int k = 0; k < 4; k++) {
-    v16i w[MOST_VECTORS];
-    EACH {
-      v16i first = PLANE(words, 1, 8 * j + 2 * k, v), second = PLANE(words, 1, 8 * j + 2 * k + 1, v);
-      if (upper) {
-        first = i_or(first, i_and(i_left(high[v], 8 - 2 * k), i_set(0x100)));
-        second = i_or(second, i_and(i_left(high[v], 7 - 2 * k), i_set(0x100)));
+    v16i found[2];
+    UNROLL for (int i = 0; i < c.indices; i++) {
+      v16i index = i_load_u8(BYTE_FIELD(c.words, c.halves, v) + 32 * (n * (size_t)c.indices + (size_t)i));
+      if (c.upper) {
+        index = i_or(index, i_and(high[v], i_set(((1u << c.upper) - 1) << 8)));
+        high[v] = i_right(high[v], c.upper);
       }
-      const v16i magnitudes = i_or(i_gather(book, first), i_left(i_gather(book, second), 4));
-      w[v] = i_or(magnitudes, i_and(i_left(signs[v], k), TOPS));
+      found[i] = i_gather(c.book, index);
     }
-    emit_eight(block, step, h, vectors, t, (size_t)(8 * k), w, scale, values);
+    w[v] = c.indices == 2 ? i_or(found[0], i_left(found[1], 4)) : found[0];
   }
-}
-INLINE void widen_iq3_xxs(WIDENS, int j) {
-  static const coded_values values = CODED({4, 12, 20, 28, 36, 44, 52, 62, -4, -12, -20, -28, -36, -44, -52, -62});
-  widen_iq3(block, step, h, vectors, t, j, alora_iq3_xxs_codebook, &values, 0.25f, 9, 0);
-}
-INLINE void widen_iq3_s(WIDENS, int j) {
-  static const coded_values values = CODED({1, 3, 5, 7, 9, 11, 13, 15, -1, -3, -5, -7, -9, -11, -13, -15});
-  widen_iq3(block, step, h, vectors, t, j, alora_iq3_s_codebook, &values, 1, 11, 1);
 }
 
-// IQ1: -1, 0 or 1, and an eighth more, or less if bit 3 is set; in eighths. `high` has four bits for each of eight columns of IQ1_M:
-// three of the index and that bit. IQ1_S has three for each, a scale's three, and that bit.
+// ahead: what is asked for, of each panel, while this block is widened, if it isn't for a strip
+INLINE void widen_codebook(WIDENS, const codebook_layout c, uintptr_t ahead) {
+  const size_t eighth = 16 * (size_t)c.words + 8 * (size_t)c.halves + 128 * (size_t)c.indices;
+  v16f d[MOST_VECTORS], scale[MOST_VECTORS];
+  v16i signs[MOST_VECTORS], high[MOST_VECTORS], next[MOST_VECTORS];
+  EACH d[v] = v_mul(v_load_f16(HALF_FIELD(c.words, 0, v)), v_set(CODED_UNIT * c.unit));
+  look_up(block, step, h, vectors, c, 0, high, next);
+  _Pragma("clang loop unroll(disable)") for (size_t n = 0; n < 32; n++) {
+    v16i w[MOST_VECTORS];
+    EACH w[v] = next[v];
+    // The next are looked up while these are multiplied.
+    look_up(block, step, h, vectors, c, n < 31 ? n + 1 : n, high, next);
+    if (n % 4 == 0) {
+      if (t.tokens)
+        for (size_t p = 0; p < (size_t)(vectors + 1) / 2; p++)
+          for (size_t i = n / 4 * eighth; i < (n / 4 + 1) * eighth; i += 64)
+            __builtin_prefetch((const void *)(ahead + p * step + i));
+      if (c.has_signs) EACH signs[v] = WORD(n / 4, v);
+    }
+    if (n % (size_t)(c.scale_columns / 8) == 0) {
+      const size_t number = n / (size_t)(c.scale_columns / 8);
+      EACH scale[v] = odd_multiple(i_right(WORD(c.scales_word + (int)(number / 8), v), (int)(4 * (number % 8))), d[v]);
+    }
+    if (c.has_signs)
+      EACH {
+        w[v] = i_or(w[v], i_and(signs[v], i_set(0x88888888u)));
+        signs[v] = i_add(signs[v], signs[v]);
+      }
+    emit_eight(block, step, h, vectors, t, 8 * n, w, scale, c.values);
+  }
+}
+
+static const coded_values iq2_values = CODED({8, 25, 43, 0, 0, 0, 0, 0, -8, -25, -43, 0, 0, 0, 0, 0});
+static const coded_values iq3_xxs_values = CODED({4, 12, 20, 28, 36, 44, 52, 62, -4, -12, -20, -28, -36, -44, -52, -62});
+static const coded_values iq3_s_values = CODED({1, 3, 5, 7, 9, 11, 13, 15, -1, -3, -5, -7, -9, -11, -13, -15});
+// Eight times -1, 0 or 1, and 1 more or less.
 static const coded_values iq1_values = CODED({-7, 1, 9, 0, 0, 0, 0, 0, -9, -1, 7, 0, 0, 0, 0, 0});
-INLINE v16i iq1_word(v16i index, v16i high, int bit, int less) {
-  index = i_or(index, i_and(moved(high, 8 - bit), i_set(0x700)));
-  return i_or(i_gather(alora_iq1_s_codebook, index), i_and(i_right_signed(i_left(high, 31 - less), 31), TOPS));
-}
-INLINE void widen_iq1_s(WIDENS, int j) {
-  v16f scale[MOST_VECTORS];
-  v16i high[MOST_VECTORS];
-  EACH {
-    high[v] = i_load_u16(HALF_FIELD(0, 1 + j, v));
-    scale[v] = odd_multiple(BITS(high[v], 12, 7), v_load_f16(HALF_FIELD(0, 0, v)), 0.125f);
-  }
-  CODED_UNROLL for (int k = 0; k < 4; k++) {
-    v16i w[MOST_VECTORS];
-    EACH w[v] = iq1_word(PLANE(0, 9, 4 * j + k, v), high[v], 3 * k, 15);
-    emit_eight(block, step, h, vectors, t, (size_t)(8 * k), w, scale, &iq1_values);
-  }
-}
-INLINE void widen_iq1_m(WIDENS, int j) {
-  v16f scale[MOST_VECTORS];
-  v16i high[MOST_VECTORS];
-  EACH high[v] = i_load_u16(HALF_FIELD(2, 1 + j, v));
-  CODED_UNROLL for (int k = 0; k < 4; k++) {
-    v16i w[MOST_VECTORS];
-    if (k % 2 == 0)
-      EACH scale[v] = odd_multiple(i_right(WORD(j / 4, v), 8 * (j % 4) + 2 * k), v_load_f16(HALF_FIELD(2, 0, v)), 0.125f);
-    EACH w[v] = iq1_word(PLANE(2, 9, 4 * j + k, v), high[v], 4 * k, 4 * k + 3);
-    emit_eight(block, step, h, vectors, t, (size_t)(8 * k), w, scale, &iq1_values);
-  }
-}
+#define IQ2_XXS_LAYOUT {alora_iq2_xxs_codebook, &iq2_values, 0.125f, 9, 1, 1, 0, 0, 1, 32, 8}
+#define IQ2_XS_LAYOUT {alora_iq2_xs_codebook, &iq2_values, 0.125f, 11, 1, 1, 1, 0, 1, 16, 9}
+#define IQ2_S_LAYOUT {alora_iq2_s_codebook, &iq2_values, 0.125f, 12, 1, 1, 2, 0, 1, 16, 10}
+#define IQ3_XXS_LAYOUT {alora_iq3_xxs_codebook, &iq3_xxs_values, 0.25f, 9, 1, 2, 0, 0, 1, 32, 8}
+#define IQ3_S_LAYOUT {alora_iq3_s_codebook, &iq3_s_values, 1, 11, 1, 2, 1, 0, 1, 32, 10}
+#define IQ1_S_LAYOUT {alora_iq1_s_codebook, &iq1_values, 0.125f, 1, 9, 1, 4, 1, 0, 32, 0}
+#define IQ1_M_LAYOUT {alora_iq1_s_codebook, &iq1_values, 0.125f, 2, 9, 1, 4, 1, 0, 16, 0}
 
 // TQ1_0: column `column` + n of three whose digits to base 3 are in the lowest five bits.
 #ifdef FAST_LOOKUP

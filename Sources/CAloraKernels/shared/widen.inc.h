@@ -303,6 +303,20 @@ INLINE void prefetch_ahead(const uint8_t *panel, size_t step, size_t at, size_t 
   break
 #define FOR_256(widen, bytes) FOR_STEPS(widen, 32, 256, bytes)
 
+// Whole blocks of 256 columns.
+#define FOR_CODEBOOK(layout, bytes)                                                                 \
+  for (size_t c = 0; c < count; c += 256) {                                                         \
+    const size_t at = c / 256 * (32 * (bytes)), panels = (size_t)(vectors + 1) / 2;                 \
+    size_t ahead = at + 2 * (32 * (bytes));                                                         \
+    if (ahead >= step) ahead += (panels - 1) * step;                                                \
+    for (size_t h = 0; h < 2; h += (size_t)vectors) {                                               \
+      NOT_HOISTED;                                                                                  \
+      widen_codebook(panel + first / 256 * (32 * (bytes)) + at, step, h, vectors, at_column(t, h, c), \
+                     (codebook_layout)layout, (uintptr_t)panel + ahead);                            \
+    }                                                                                               \
+  }                                                                                                 \
+  break
+
 INLINE columns_target at_vectors(columns_target t, size_t h) {
   t.sums += t.tokens ? h : 0;
   return t;
@@ -334,13 +348,13 @@ INLINE void each_column(alora_type type, const uint8_t *restrict panel, size_t s
     case ALORA_TYPE_Q5_K: FOR_256(widen_q5_k, 176);
     case ALORA_TYPE_Q6_K: FOR_256(widen_q6_k, 210);
     case ALORA_TYPE_IQ4_XS: FOR_256(widen_iq4_xs, 136);
-    case ALORA_TYPE_IQ2_XXS: FOR_256(widen_iq2_xxs, 70);
-    case ALORA_TYPE_IQ2_XS: FOR_256(widen_iq2_xs, 78);
-    case ALORA_TYPE_IQ2_S: FOR_256(widen_iq2_s, 82);
-    case ALORA_TYPE_IQ3_XXS: FOR_256(widen_iq3_xxs, 102);
-    case ALORA_TYPE_IQ3_S: FOR_256(widen_iq3_s, 110);
-    case ALORA_TYPE_IQ1_S: FOR_256(widen_iq1_s, 50);
-    case ALORA_TYPE_IQ1_M: FOR_256(widen_iq1_m, 58);
+    case ALORA_TYPE_IQ2_XXS: FOR_CODEBOOK(IQ2_XXS_LAYOUT, 70);
+    case ALORA_TYPE_IQ2_XS: FOR_CODEBOOK(IQ2_XS_LAYOUT, 78);
+    case ALORA_TYPE_IQ2_S: FOR_CODEBOOK(IQ2_S_LAYOUT, 82);
+    case ALORA_TYPE_IQ3_XXS: FOR_CODEBOOK(IQ3_XXS_LAYOUT, 102);
+    case ALORA_TYPE_IQ3_S: FOR_CODEBOOK(IQ3_S_LAYOUT, 110);
+    case ALORA_TYPE_IQ1_S: FOR_CODEBOOK(IQ1_S_LAYOUT, 54);
+    case ALORA_TYPE_IQ1_M: FOR_CODEBOOK(IQ1_M_LAYOUT, 58);
     case ALORA_TYPE_TQ1_0: FOR_STEPS(widen_tq1_0, 64, 256, 58);
     case ALORA_TYPE_TQ2_0: FOR_256(widen_tq2_0, 66);
     case ALORA_TYPE_NVFP4: FOR_STEPS(widen_nvfp4, 32, 64, 36);
