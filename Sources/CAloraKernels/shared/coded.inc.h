@@ -18,21 +18,6 @@ typedef struct coded_values {
 #define CODED_UNIT 0x1p-24f
 #endif
 
-// Columns `column` ..< column + 8: the low halves of the bytes of w[v], then the high ones.
-INLINE void emit_eight(WIDENS, size_t column, const v16i *w, const v16f *scale, const coded_values *values) {
-  (void)block, (void)step;
-#ifdef FAST_LOOKUP
-  UNROLL for (int high = 0; high < 2; high++) UNROLL for (int b = 0; b < 4; b++)
-    EMIT(column + (size_t)(4 * high + b), v_mul(scale[v], i_lookup(i_right(w[v], 8 * b + 4 * high), values->floats)));
-#else
-  UNROLL for (int high = 0; high < 2; high++) {
-    v16i bytes[MOST_VECTORS];
-    EACH bytes[v] = i_byte_values(BITS(w[v], 4 * high, 0x0f0f0f0fu), values->bytes);
-    UNROLL for (int b = 0; b < 4; b++) EMIT(column + (size_t)(4 * high + b), v_mul(scale[v], i_high_byte(bytes[v], b)));
-  }
-#endif
-}
-
 // (2 * n + 1) * d, n the lowest half byte.
 INLINE v16f odd_multiple(v16i n, v16f d) {
   static const float odd[16] = {1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31};
@@ -53,41 +38,37 @@ typedef struct codebook_layout {
   int scales_word;     // where scales start
 } codebook_layout;
 
-// Looks up the words of columns 8 * n ..< 8 * n + 8, n ascending.   high: the indices' upper bits, from bit 8 on
-INLINE void look_up(const uint8_t *block, size_t step, size_t h, const int vectors, const codebook_layout c, size_t n, v16i *high,
-                    v16i *w) {
-  if (c.upper && n % 4 == 0)
-    EACH {
-      const size_t bit = n * (size_t)(c.upper * c.indices);
-      high[v] = i_left(c.has_upper_half ? i_load_u16(HALF_FIELD(c.words, 1 + n / 4, v))
-                                        : i_right(WORD(8 + bit / 32, v), (int)(bit % 32)), 8);
+// The upper bits of the indices for columns 8 * n ..< 8 * n + 32, from bit 8 on.
+INLINE v16i upper_bits(const uint8_t *block, size_t step, size_t h, int v, const codebook_layout c, size_t n) {
+  const size_t bit = n * (size_t)(c.upper * c.indices);
+  return i_left(c.has_upper_half ? i_load_u16(HALF_FIELD(c.words, 1 + n / 4, v)) : i_right(WORD(8 + bit / 32, v), (int)(bit % 32)), 8);
+}
+
+// The word of columns 8 * n ..< 8 * n + 8.   high: the upper bits of its indices and of those after it
+INLINE v16i look_up(const uint8_t *block, size_t step, size_t h, int v, const codebook_layout c, size_t n, v16i *high) {
+  v16i found[2];
+  UNROLL for (int i = 0; i < c.indices; i++) {
+    v16i index = i_load_u8(BYTE_FIELD(c.words, c.halves, v) + 32 * (n * (size_t)c.indices + (size_t)i));
+    if (c.upper) {
+      index = i_or(index, i_and(*high, i_set(((1u << c.upper) - 1) << 8)));
+      *high = i_right(*high, c.upper);
     }
-  EACH {
-    v16i found[2];
-    UNROLL for (int i = 0; i < c.indices; i++) {
-      v16i index = i_load_u8(BYTE_FIELD(c.words, c.halves, v) + 32 * (n * (size_t)c.indices + (size_t)i));
-      if (c.upper) {
-        index = i_or(index, i_and(high[v], i_set(((1u << c.upper) - 1) << 8)));
-        high[v] = i_right(high[v], c.upper);
-      }
-      found[i] = i_gather(c.book, index);
-    }
-    w[v] = c.indices == 2 ? i_or(found[0], i_left(found[1], 4)) : found[0];
+    found[i] = i_gather(c.book, index);
   }
+  return c.indices == 2 ? i_or(found[0], i_left(found[1], 4)) : found[0];
 }
 
 // ahead: what is asked for, of each panel, while this block is widened, if it isn't for a strip
 INLINE void widen_codebook(WIDENS, const codebook_layout c, uintptr_t ahead) {
   const size_t eighth = 16 * (size_t)c.words + 8 * (size_t)c.halves + 128 * (size_t)c.indices;
   v16f d[MOST_VECTORS], scale[MOST_VECTORS];
-  v16i signs[MOST_VECTORS], high[MOST_VECTORS], next[MOST_VECTORS];
+  v16i signs[MOST_VECTORS], high[MOST_VECTORS], w[MOST_VECTORS], next[MOST_VECTORS];
   EACH d[v] = v_mul(v_load_f16(HALF_FIELD(c.words, 0, v)), v_set(CODED_UNIT * c.unit));
-  look_up(block, step, h, vectors, c, 0, high, next);
+  EACH {
+    if (c.upper) high[v] = upper_bits(block, step, h, v, c, 0);
+    next[v] = look_up(block, step, h, v, c, 0, &high[v]);
+  }
   _Pragma("clang loop unroll(disable)") for (size_t n = 0; n < 32; n++) {
-    v16i w[MOST_VECTORS];
-    EACH w[v] = next[v];
-    // The next are looked up while these are multiplied.
-    look_up(block, step, h, vectors, c, n < 31 ? n + 1 : n, high, next);
     if (n % 4 == 0) {
       if (t.tokens)
         for (size_t p = 0; p < (size_t)(vectors + 1) / 2; p++)
@@ -99,12 +80,31 @@ INLINE void widen_codebook(WIDENS, const codebook_layout c, uintptr_t ahead) {
       const size_t number = n / (size_t)(c.scale_columns / 8);
       EACH scale[v] = odd_multiple(i_right(WORD(c.scales_word + (int)(number / 8), v), (int)(4 * (number % 8))), d[v]);
     }
-    if (c.has_signs)
-      EACH {
+    EACH {
+      w[v] = next[v];
+      if (c.has_signs) {
         w[v] = i_or(w[v], i_and(signs[v], i_set(0x88888888u)));
         signs[v] = i_add(signs[v], signs[v]);
       }
-    emit_eight(block, step, h, vectors, t, 8 * n, w, scale, c.values);
+    }
+    // While these columns are multiplied, the words of the next are looked up.
+    const size_t m = n < 31 ? n + 1 : n;
+    if (c.upper && m % 4 == 0) EACH high[v] = upper_bits(block, step, h, v, c, m);
+    UNROLL for (int half = 0; half < 2; half++) {
+#ifndef FAST_LOOKUP
+      v16i bytes[MOST_VECTORS];
+      EACH bytes[v] = i_byte_values(BITS(w[v], 4 * half, 0x0f0f0f0fu), c.values->bytes);
+#endif
+      UNROLL for (int b = 0; b < 4; b++) {
+        const int at = 4 * half + b, apart = 8 / vectors;
+        if (at % apart == 0) next[at / apart] = look_up(block, step, h, at / apart, c, m, &high[at / apart]);
+#ifdef FAST_LOOKUP
+        EMIT(8 * n + (size_t)at, v_mul(scale[v], i_lookup(i_right(w[v], 8 * b + 4 * half), c.values->floats)));
+#else
+        EMIT(8 * n + (size_t)at, v_mul(scale[v], i_high_byte(bytes[v], b)));
+#endif
+      }
+    }
   }
 }
 
