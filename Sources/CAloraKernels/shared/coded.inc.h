@@ -44,29 +44,25 @@ INLINE v16i upper_bits(const uint8_t *block, size_t step, size_t h, int v, const
   return i_left(c.has_upper_half ? i_load_u16(HALF_FIELD(c.words, 1 + n / 4, v)) : i_right(WORD(8 + bit / 32, v), (int)(bit % 32)), 8);
 }
 
-// The word of columns 8 * n ..< 8 * n + 8.   high: the upper bits of its indices and of those after it
-INLINE v16i look_up(const uint8_t *block, size_t step, size_t h, int v, const codebook_layout c, size_t n, v16i *high) {
-  v16i found[2];
-  UNROLL for (int i = 0; i < c.indices; i++) {
-    v16i index = i_load_u8(BYTE_FIELD(c.words, c.halves, v) + 32 * (n * (size_t)c.indices + (size_t)i));
-    if (c.upper) {
-      index = i_or(index, i_and(*high, i_set(((1u << c.upper) - 1) << 8)));
-      *high = i_right(*high, c.upper);
-    }
-    found[i] = i_gather(c.book, index);
+// Looks up one of the words of columns 8 * n ..< 8 * n + 8.   high: the upper bits of its index and of those after it
+INLINE v16i look_up(const uint8_t *block, size_t step, size_t h, int v, const codebook_layout c, size_t n, int i, v16i *high) {
+  v16i index = i_load_u8(BYTE_FIELD(c.words, c.halves, v) + 32 * (n * (size_t)c.indices + (size_t)i));
+  if (c.upper) {
+    index = i_or(index, i_and(*high, i_set(((1u << c.upper) - 1) << 8)));
+    *high = i_right(*high, c.upper);
   }
-  return c.indices == 2 ? i_or(found[0], i_left(found[1], 4)) : found[0];
+  return i_gather(c.book, index);
 }
 
 // ahead: what is asked for, of each panel, while this block is widened, if it isn't for a strip
 INLINE void widen_codebook(WIDENS, const codebook_layout c, uintptr_t ahead) {
   const size_t eighth = 16 * (size_t)c.words + 8 * (size_t)c.halves + 128 * (size_t)c.indices;
   v16f d[MOST_VECTORS], scale[MOST_VECTORS];
-  v16i signs[MOST_VECTORS], high[MOST_VECTORS], w[MOST_VECTORS], next[MOST_VECTORS];
+  v16i signs[MOST_VECTORS], high[MOST_VECTORS], w[MOST_VECTORS], next[2 * MOST_VECTORS];
   EACH d[v] = v_mul(v_load_f16(HALF_FIELD(c.words, 0, v)), v_set(CODED_UNIT * c.unit));
   EACH {
     if (c.upper) high[v] = upper_bits(block, step, h, v, c, 0);
-    next[v] = look_up(block, step, h, v, c, 0, &high[v]);
+    UNROLL for (int i = 0; i < c.indices; i++) next[v * c.indices + i] = look_up(block, step, h, v, c, 0, i, &high[v]);
   }
   _Pragma("clang loop unroll(disable)") for (size_t n = 0; n < 32; n++) {
     if (n % 4 == 0) {
@@ -81,7 +77,7 @@ INLINE void widen_codebook(WIDENS, const codebook_layout c, uintptr_t ahead) {
       EACH scale[v] = odd_multiple(i_right(WORD(c.scales_word + (int)(number / 8), v), (int)(4 * (number % 8))), d[v]);
     }
     EACH {
-      w[v] = next[v];
+      w[v] = c.indices == 2 ? i_or(next[2 * v], i_left(next[2 * v + 1], 4)) : next[v];
       if (c.has_signs) {
         w[v] = i_or(w[v], i_and(signs[v], i_set(0x88888888u)));
         signs[v] = i_add(signs[v], signs[v]);
@@ -96,8 +92,8 @@ INLINE void widen_codebook(WIDENS, const codebook_layout c, uintptr_t ahead) {
       EACH bytes[v] = i_byte_values(BITS(w[v], 4 * half, 0x0f0f0f0fu), c.values->bytes);
 #endif
       UNROLL for (int b = 0; b < 4; b++) {
-        const int at = 4 * half + b, apart = 8 / vectors;
-        if (at % apart == 0) next[at / apart] = look_up(block, step, h, at / apart, c, m, &high[at / apart]);
+        const int at = 4 * half + b, apart = 8 / (vectors * c.indices), place = at / apart, of = place / c.indices;
+        if (at % apart == 0) next[place] = look_up(block, step, h, of, c, m, place % c.indices, &high[of]);
 #ifdef FAST_LOOKUP
         EMIT(8 * n + (size_t)at, v_mul(scale[v], i_lookup(i_right(w[v], 8 * b + 4 * half), c.values->floats)));
 #else
