@@ -20,6 +20,7 @@
 #define FEW_GROUP 4
 #define TWO_GROUPS_PAY(type, tokens) ((tokens) >= 7 && (type) != ALORA_TYPE_Q5_K)
 #define FEW_TOKENS_VECTORS 1
+#define IS_LOOKUP_FAST 0
 
 typedef struct { __m256 a, b; } v16f;
 typedef __m256 v16f_part;  // what one register holds

@@ -61,7 +61,7 @@ INLINE v16i i_right(v16i a, int n) { return _mm512_srlv_epi32(a, _mm512_set1_epi
 INLINE v16i i_right_signed(v16i a, int n) { return _mm512_srav_epi32(a, _mm512_set1_epi32(n)); }
 INLINE v16f i_lookup(v16i a, const float *table) { return _mm512_permutexvar_ps(a, _mm512_loadu_ps(table)); }
 // A lookup of half a byte costs as much as a shift; of the lowest five bits too.
-#define FAST_LOOKUP
+#define IS_LOOKUP_FAST 1
 INLINE v16f i_lookup_32(v16i a, const float *table) {
   return _mm512_permutex2var_ps(_mm512_loadu_ps(table), a, _mm512_loadu_ps(table + 16));
 }

@@ -20,6 +20,7 @@
 #define FEW_GROUP 4
 #define TWO_GROUPS_PAY(type, tokens) 0
 #define FEW_TOKENS_VECTORS 1
+#define IS_LOOKUP_FAST 0
 
 typedef float32x4x4_t v16f;
 typedef float32x4_t v16f_part;  // what one register holds

@@ -58,6 +58,7 @@ INLINE v16i i_or(v16i a, v16i b) { EACH_LANE a.lane[l] |= b.lane[l]; return a; }
 INLINE v16i i_left(v16i a, int n) { EACH_LANE a.lane[l] <<= n; return a; }
 INLINE v16i i_right(v16i a, int n) { EACH_LANE a.lane[l] >>= n; return a; }
 INLINE v16i i_right_signed(v16i a, int n) { EACH_LANE a.lane[l] = (uint32_t)((int32_t)a.lane[l] >> n); return a; }
+#define IS_LOOKUP_FAST 0  // whether a lookup costs as much as a shift
 // table[a & 15]
 INLINE v16f i_lookup(v16i a, const float *table) { v16f r; EACH_LANE r.lane[l] = table[a.lane[l] & 15]; return r; }
 // Bits n ..< n + 4, as a number or less 8.

@@ -2,7 +2,7 @@
 // is described there. Part of widen.inc.h, with its conventions. All products are exact: a scale has at most 16 significant bits, a
 // value six.
 //
-// Every element is looked up among sixteen values by half a byte. A set with fast lookups (FAST_LOOKUP) takes floats; the others take
+// Every element is looked up among sixteen values by half a byte. A set with fast lookups (IS_LOOKUP_FAST) takes floats; the others take
 // bytes, four at a time, and widen them to 2^24 times their value.
 
 // Half a byte's values. `unit` is that of both forms; CODED_UNIT is of the form that the set takes.
@@ -12,7 +12,7 @@ typedef struct coded_values {
 } coded_values;
 #define CODED(...) {.floats = __VA_ARGS__, .bytes = __VA_ARGS__}
 
-#ifdef FAST_LOOKUP
+#if IS_LOOKUP_FAST
 #define CODED_UNIT 1.0f
 #else
 #define CODED_UNIT 0x1p-24f
@@ -54,50 +54,79 @@ INLINE v16i look_up(const uint8_t *block, size_t step, size_t h, int v, const co
   return i_gather(c.book, index);
 }
 
+// A vector's words on their way from the lookups to the products.
+typedef struct codebook_words {
+  v16i found[2 * MOST_VECTORS];  // what was looked up, c.indices for each vector
+  v16i signs[MOST_VECTORS];      // of the next columns, in bit 3 of their halves
+  v16i high[MOST_VECTORS];       // upper bits of the next indices
+  v16i w[MOST_VECTORS];
+  uint32_t *near;  // or, by turns for n even and odd, [vectors][2][16]: w, and the same with its high halves low; else null
+} codebook_words;
+
+INLINE void complete(const uint8_t *block, size_t step, size_t h, const int vectors, const codebook_layout c, size_t n, codebook_words *s) {
+  if (c.has_signs && n % 4 == 0) EACH s->signs[v] = WORD(n / 4, v);
+  EACH {
+    s->w[v] = c.indices == 2 ? i_or(s->found[2 * v], i_left(s->found[2 * v + 1], 4)) : s->found[v];
+    if (c.has_signs) {
+      s->w[v] = i_or(s->w[v], i_and(s->signs[v], i_set(0x88888888u)));
+      s->signs[v] = i_add(s->signs[v], s->signs[v]);
+    }
+    if (!s->near) continue;
+    uint32_t *const to = s->near + 32 * (n % 2 * MOST_VECTORS + (size_t)v);
+    i_store(to, s->w[v]);
+    i_store(to + 16, i_right(s->w[v], 4));
+  }
+}
+
+// Everything that is looked up for columns 8 * n ..< 8 * n + 8, number `at` of eight parts.
+INLINE void look_up_part(const uint8_t *block, size_t step, size_t h, const int vectors, const codebook_layout c, size_t n, int at,
+                         codebook_words *s) {
+  const int apart = 8 / (vectors * c.indices), i = at / apart, v = i / c.indices;
+  if (at == 0 && c.upper && n % 4 == 0) EACH s->high[v] = upper_bits(block, step, h, v, c, n);
+  if (at % apart == 0) s->found[i] = look_up(block, step, h, v, c, n, i % c.indices, &s->high[v]);
+}
+
 // ahead: what is asked for, of each panel, while this block is widened, if it isn't for a strip
 INLINE void widen_codebook(WIDENS, const codebook_layout c, uintptr_t ahead) {
   const size_t eighth = 16 * (size_t)c.words + 8 * (size_t)c.halves + 128 * (size_t)c.indices;
   v16f d[MOST_VECTORS], scale[MOST_VECTORS];
-  v16i signs[MOST_VECTORS], high[MOST_VECTORS], w[MOST_VECTORS], next[2 * MOST_VECTORS];
   EACH d[v] = v_mul(v_load_f16(HALF_FIELD(c.words, 0, v)), v_set(CODED_UNIT * c.unit));
-  EACH {
-    if (c.upper) high[v] = upper_bits(block, step, h, v, c, 0);
-    UNROLL for (int i = 0; i < c.indices; i++) next[v * c.indices + i] = look_up(block, step, h, v, c, 0, i, &high[v]);
+  // For one token, shifts are what the processor has most to do with, after what can't be left out. Words that were stored are
+  // loaded from each of their bytes on instead. They are stored in time, one step before.
+  const size_t early = IS_LOOKUP_FAST && c.indices == 1 && t.tokens == 1;
+  _Alignas(64) uint32_t near[4 * MOST_VECTORS * 16 + 16];
+  codebook_words s = {.near = early ? near : 0};
+  UNROLL for (int at = 0; at < 8; at++) look_up_part(block, step, h, vectors, c, 0, at, &s);
+  if (early) {
+    complete(block, step, h, vectors, c, 0, &s);
+    UNROLL for (int at = 0; at < 8; at++) look_up_part(block, step, h, vectors, c, 1, at, &s);
   }
   _Pragma("clang loop unroll(disable)") for (size_t n = 0; n < 32; n++) {
-    if (n % 4 == 0) {
-      if (t.tokens)
-        for (size_t p = 0; p < (size_t)(vectors + 1) / 2; p++)
-          for (size_t i = n / 4 * eighth; i < (n / 4 + 1) * eighth; i += 64)
-            __builtin_prefetch((const void *)(ahead + p * step + i));
-      if (c.has_signs) EACH signs[v] = WORD(n / 4, v);
-    }
+    if (n % 4 == 0 && t.tokens)
+      for (size_t p = 0; p < (size_t)(vectors + 1) / 2; p++)
+        for (size_t i = n / 4 * eighth; i < (n / 4 + 1) * eighth; i += 64)
+          __builtin_prefetch((const void *)(ahead + p * step + i));
     if (n % (size_t)(c.scale_columns / 8) == 0) {
       const size_t number = n / (size_t)(c.scale_columns / 8);
       EACH scale[v] = odd_multiple(i_right(WORD(c.scales_word + (int)(number / 8), v), (int)(4 * (number % 8))), d[v]);
     }
-    EACH {
-      w[v] = c.indices == 2 ? i_or(next[2 * v], i_left(next[2 * v + 1], 4)) : next[v];
-      if (c.has_signs) {
-        w[v] = i_or(w[v], i_and(signs[v], i_set(0x88888888u)));
-        signs[v] = i_add(signs[v], signs[v]);
-      }
-    }
-    // While these columns are multiplied, the words of the next are looked up.
-    const size_t m = n < 31 ? n + 1 : n;
-    if (c.upper && m % 4 == 0) EACH high[v] = upper_bits(block, step, h, v, c, m);
-    UNROLL for (int half = 0; half < 2; half++) {
-#ifndef FAST_LOOKUP
+    if (!early || n < 31) complete(block, step, h, vectors, c, n + early, &s);
+    // While these columns are multiplied, the words of the next are looked up; after the last, once more in vain.
+    const size_t next = n + early < 31 ? n + early + 1 : 31;
+    UNROLL for (int high = 0; high < 2; high++) {
+#if IS_LOOKUP_FAST
+      const uint8_t *const from = (const uint8_t *)(near + 32 * (n % 2 * MOST_VECTORS) + 16 * high);
+#else
       v16i bytes[MOST_VECTORS];
-      EACH bytes[v] = i_byte_values(BITS(w[v], 4 * half, 0x0f0f0f0fu), c.values->bytes);
+      EACH bytes[v] = i_byte_values(BITS(s.w[v], 4 * high, 0x0f0f0f0fu), c.values->bytes);
 #endif
       UNROLL for (int b = 0; b < 4; b++) {
-        const int at = 4 * half + b, apart = 8 / (vectors * c.indices), place = at / apart, of = place / c.indices;
-        if (at % apart == 0) next[place] = look_up(block, step, h, of, c, m, place % c.indices, &high[of]);
-#ifdef FAST_LOOKUP
-        EMIT(8 * n + (size_t)at, v_mul(scale[v], i_lookup(i_right(w[v], 8 * b + 4 * half), c.values->floats)));
+        look_up_part(block, step, h, vectors, c, next, 4 * high + b, &s);
+#if IS_LOOKUP_FAST
+        EMIT(8 * n + (size_t)(4 * high + b),
+             v_mul(scale[v], i_lookup(early ? i_load(from + 128 * v + b) : i_right(s.w[v], 8 * b + 4 * high), c.values->floats)));
 #else
-        EMIT(8 * n + (size_t)at, v_mul(scale[v], i_high_byte(bytes[v], b)));
+        EMIT(8 * n + (size_t)(4 * high + b), v_mul(scale[v], i_high_byte(bytes[v], b)));
 #endif
       }
     }
@@ -118,7 +147,7 @@ static const coded_values iq1_values = CODED({-7, 1, 9, 0, 0, 0, 0, 0, -9, -1, 7
 #define IQ1_M_LAYOUT {alora_iq1_s_codebook, &iq1_values, 0.125f, 2, 9, 1, 4, 1, 0, 16, 0}
 
 // TQ1_0: column `column` + n of three whose digits to base 3 are in the lowest five bits.
-#ifdef FAST_LOOKUP
+#if IS_LOOKUP_FAST
 #define TERNARY(f, n) i_lookup_32(f[v], ternary_digits[n])
 static const float ternary_digits[3][32] = {
   {-1, 0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1},
@@ -133,7 +162,7 @@ static const uint32_t ternary_digits[32] = {
 INLINE void emit_three(WIDENS, size_t column, const v16i *w, const v16f *d, int bit) {
   (void)block, (void)step;
   v16i f[MOST_VECTORS];
-#ifdef FAST_LOOKUP
+#if IS_LOOKUP_FAST
   EACH f[v] = i_right(w[v], bit);
 #else
   EACH f[v] = i_gather(ternary_digits, BITS(w[v], bit, 31));
@@ -159,7 +188,7 @@ INLINE void widen_tq2_0(WIDENS, int j) {
   v16f d[MOST_VECTORS];
   EACH d[v] = v_mul(v_load_f16(HALF_FIELD(16, 0, v)), v_set(CODED_UNIT));
   for (int i = 0; i < 2; i++) {
-#ifdef FAST_LOOKUP
+#if IS_LOOKUP_FAST
     static const float even[16] = {-1, 0, 1, 2, -1, 0, 1, 2, -1, 0, 1, 2, -1, 0, 1, 2};
     static const float odd[16] = {-1, -1, -1, -1, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2};
     UNROLL for (int n = 0; n < 8; n++) {
@@ -191,7 +220,7 @@ INLINE void widen_nvfp4(WIDENS, int j) {
     UNROLL for (int high = 0; high < 2; high++) UNROLL for (int i = 0; i < 2; i++) {
       v16i w[MOST_VECTORS];
       EACH w[v] = WORD(2 * g + i, v);
-#ifdef FAST_LOOKUP
+#if IS_LOOKUP_FAST
       UNROLL for (int b = 0; b < 4; b++)
         EMIT(16 * (g % 2) + 8 * high + 4 * i + b,
              v_mul(d[v], i_lookup_at(WORD_PLACE(2 * g + i, v), w[v], 8 * b + 4 * high, values.floats)));
