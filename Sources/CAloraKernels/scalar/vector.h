@@ -12,6 +12,7 @@
 #define TILE_VECTORS 1   // vectors of 16 outputs in one micro-kernel
 #define MICRO_TOKENS 4   // tokens in one micro-kernel
 #define MICRO_PANELS 1    // panels in one micro-kernel, if it has more vectors and fewer tokens
+#define UNROLL _Pragma("GCC unroll 1")  // small code rather than fast
 #define WIDEN_VECTORS 1  // vectors of 16 rows widened together
 #define TOKEN_PANELS 1   // panels of 32 rows together when there is one token
 #define TOKEN_VECTORS 1  // vectors of one panel together when there is one token

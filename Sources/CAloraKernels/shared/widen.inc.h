@@ -22,7 +22,9 @@ INLINE void emit(const columns_target t, int v, size_t h, size_t column, v16f va
   }
 }
 
+#ifndef UNROLL
 #define UNROLL _Pragma("GCC unroll 8")
+#endif
 #define EACH UNROLL for (int v = 0; v < vectors; v++)
 // A field of a block, for the rows of vector v.   W, H: the format's counts of words and halves
 #define PLACE(v) (block + ((h + (size_t)(v)) / 2) * step)
