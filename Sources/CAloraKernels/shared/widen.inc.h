@@ -291,7 +291,7 @@ INLINE void prefetch_ahead(const uint8_t *panel, size_t step, size_t at, size_t 
     }                                                                                       \
   }                                                                                         \
   break
-// Blocks of `block_columns`, in steps of `step_columns`, of which the last argument of `widen` names one.
+// Blocks of `block_columns`, in steps of `step_columns`; the last argument of `widen` is the number of the step.
 #define FOR_STEPS(widen, step_columns, block_columns, bytes)                                        \
   for (size_t c = 0; c < count; c += step_columns) {                                                \
     PREFETCH(c / (step_columns) * (32 * (bytes) * (step_columns) / (block_columns)),                \
