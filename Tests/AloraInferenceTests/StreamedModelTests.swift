@@ -90,7 +90,7 @@ import Testing
     #expect(panelBytes > 32 * blockBytes)
     let end = streamed.scratchByteCount
     let scratch = FloatBuffer(count: end / 4 + 256)
-    let bytes = scratch.base.assumingMemoryBound(to: UInt8.self)
+    let bytes = UnsafeMutableRawPointer(scratch.base).assumingMemoryBound(to: UInt8.self)
     for index in end..<(end + 1024) { bytes[index] = 0xA5 }
     var found: [UInt8] = []
     streamed.forEachPart(of: 0..<kept.panelCount, in: scratch.base) { packed, part in
