@@ -3,7 +3,8 @@
 usage: make_codebooks.py        (needs numpy and gguf)
 
 One word for each entry, with half a byte for each of its eight or four elements: element i is the low half of byte i, or from the fifth on
-the high half of byte i - 4. The values that the halves stand for are in codebooks.c and coded.c.
+the high half of byte i - 4. The values that the halves stand for are in codebooks.c and coded.inc.h.
+IQ1's book is there twice, the second time with bit 3 of all halves.
 """
 import importlib.metadata
 from pathlib import Path
@@ -25,11 +26,19 @@ def words(kind):
     return [sum(index[v] << place(i) for i, v in enumerate(entry)) for entry in values.tolist()]
 
 
+def rows(entries, form):
+    return ["    " + " ".join(form.format(f"{word:#x}") for word in entries[start:start + 12]) for start in range(0, len(entries), 12)]
+
+
 def table(name, entries):
-    lines = [f"const uint32_t alora_{name}[{len(entries)}] = {{"]
-    for start in range(0, len(entries), 12):
-        lines.append("    " + " ".join(f"{word:#x}," for word in entries[start:start + 12]))
-    return [*lines, "};", ""]
+    return [f"const uint32_t alora_{name}[{len(entries)}] = {{", *rows(entries, "{},"), "};", ""]
+
+
+def table_twice(name, entries):
+    return [
+        "#define AS_IT_IS(word) word,", "#define WITH_TOPS(word) (word) | 0x88888888u,", "#define ENTRIES(E) \\",
+        *(line + " \\" for line in rows(entries, "E({})")), "", f"const uint32_t alora_{name}[{2 * len(entries)}] = {{ENTRIES(AS_IT_IS) ENTRIES(WITH_TOPS)}};", "",
+    ]
 
 
 lines = [
@@ -37,7 +46,8 @@ lines = [
     '#include "codebooks.h"', "",
 ]
 for kind in (quants.IQ2_XXS, quants.IQ2_XS, quants.IQ2_S, quants.IQ3_XXS, quants.IQ3_S, quants.IQ1_S):
-    lines += table(f"{kind.__name__.lower()}_codebook", words(kind))
+    make = table_twice if kind is quants.IQ1_S else table
+    lines += make(f"{kind.__name__.lower()}_codebook", words(kind))
 signs = [sum((bits >> i & 1) << place(i) + 3 for i in range(8)) for bits in range(256)]
 lines += table("sign_halves", signs)
 lines += table("even_sign_halves", [signs[bits | bits.bit_count() % 2 << 7] for bits in range(128)])

@@ -26,6 +26,11 @@ final class StreamedMatrix: Sendable {
 
   private var pieceByteCount: Int { panelsTogether * Int(ALORA_PANEL_ROWS) * source.rowByteCount }
 
+  /// Packed, some types are larger than in their file.
+  private var packedByteCount: Int {
+    (panelsTogether * alora_panel_byte_count(type, source.columnCount) + 63) / 64 * 64
+  }
+
   /// What reading needs, at a multiple of 64.
   private var readingByteCount: Int {
     let rowCount = panelsTogether * Int(ALORA_PANEL_ROWS)
@@ -33,7 +38,7 @@ final class StreamedMatrix: Sendable {
   }
 
   /// Bytes that ``forEachPart(of:in:_:)`` works in: rows in the graph's order, packed, and as they are read.
-  var scratchByteCount: Int { 2 * pieceByteCount + readingByteCount }
+  var scratchByteCount: Int { pieceByteCount + packedByteCount + readingByteCount }
 
   /// Calls `body` with packed panels that together are `panels`, and with the number of the first of them. After a failure
   /// (see `failures`), with nothing more.
@@ -44,11 +49,11 @@ final class StreamedMatrix: Sendable {
     _ body: (_ packed: UnsafeRawPointer, _ panels: Range<Int>) -> Void
   ) {
     let (panelRows, rowBytes) = (Int(ALORA_PANEL_ROWS), source.rowByteCount)
-    let (packed, reading) = unsafe (scratch + pieceByteCount, scratch + 2 * pieceByteCount)
+    let (packed, reading) = unsafe (scratch + pieceByteCount, scratch + pieceByteCount + packedByteCount)
     var first = panels.lowerBound / panelsTogether * panelsTogether
     while first < panels.upperBound {
       let rows = (first * panelRows)..<min(source.rows.count, (first + panelsTogether) * panelRows)
-      // Safe: the scratch memory holds the rows of `panelsTogether` panels twice, and what reading them needs.
+      // Safe: the scratch memory holds the rows of `panelsTogether` panels, the panels, and what reading the rows needs.
       do { try unsafe source.read(rows, into: scratch, scratch: reading) } catch {
         return failures.note(error)
       }

@@ -72,4 +72,31 @@ import Testing
       #expect(found == Array(UnsafeRawBufferPointer(start: kept.storage, count: kept.byteCount)))
     }
   }
+
+  /// Panels of these types are larger than the rows in the file.
+  @Test(arguments: [DType.iq2XXS, .iq2XS, .iq3XXS, .iq1S, .iq1M, .tq1_0])
+  func largerPanelsFitIntoTheScratchMemory(_ type: DType) throws {
+    let file = try MappedFile(path: testData("gguf/dequant/\(type.name).bin"))
+    let columns = type.block.elementCount
+    let blockBytes = try #require(type.byteCount(elementCount: columns))
+    let rows = file.byteCount / blockBytes
+    let tensor = TensorDescription(
+      name: "w", dtype: type, shape: try #require(Shape([rows, columns])), byteRange: 0..<file.byteCount)
+    let source = RowSource(file: file, tensor: tensor, rows: 0..<rows, permutation: .none)
+    let kept = try WeightMatrix(
+      source, isDense: false, pool: ThreadPool(threadCount: 1), arena: WeightArena(byteCount: 0))
+    let streamed = StreamedMatrix(source, type: kept.type, failures: Failures())
+    let panelBytes = kept.byteCount / kept.panelCount
+    #expect(panelBytes > 32 * blockBytes)
+    let end = streamed.scratchByteCount
+    let scratch = FloatBuffer(count: end / 4 + 256)
+    let bytes = UnsafeMutableRawPointer(scratch.base).assumingMemoryBound(to: UInt8.self)
+    for index in end..<(end + 1024) { bytes[index] = 0xA5 }
+    var found: [UInt8] = []
+    streamed.forEachPart(of: 0..<kept.panelCount, in: scratch.base) { packed, part in
+      found += UnsafeRawBufferPointer(start: packed, count: part.count * panelBytes)
+    }
+    #expect(found == Array(UnsafeRawBufferPointer(start: kept.storage, count: kept.byteCount)))
+    #expect((end..<(end + 1024)).allSatisfy { bytes[$0] == 0xA5 })
+  }
 }

@@ -21,6 +21,7 @@
 #define TWO_GROUPS_PAY(type, tokens) ((tokens) >= 7 && (type) != ALORA_TYPE_Q5_K)
 #define FEW_TOKENS_VECTORS 1
 #define WIDENS_BY_EXPONENT 0
+#define IS_LOOKUP_FAST 0
 
 typedef struct { __m256 a, b; } v16f;
 typedef __m256 v16f_part;  // what one register holds
@@ -46,8 +47,17 @@ INLINE v16i v_bits(v16f x) { return (v16i){_mm256_castps_si256(x.a), _mm256_cast
 INLINE v16f i_as_float(v16i x) { return (v16f){_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)}; }
 INLINE v16f i_to_float(v16i x) { return (v16f){_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
 INLINE v16i i_load(const void *p) { return (v16i){_mm256_loadu_si256((const __m256i *)p), _mm256_loadu_si256((const __m256i *)p + 1)}; }
+INLINE void i_store(void *p, v16i x) { _mm256_storeu_si256((__m256i *)p, x.a); _mm256_storeu_si256((__m256i *)p + 1, x.b); }
 INLINE v16i i_load_u16(const void *p) {
   return (v16i){_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p + 1))};
+}
+INLINE v16i i_load_u8(const void *p) {
+  const __m128i bytes = _mm_loadu_si128((const __m128i *)p);
+  return (v16i){_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8))};
+}
+INLINE v16i i_gather(const uint32_t *table, v16i i) {
+  const int *t = (const int *)table;
+  return (v16i){_mm256_i32gather_epi32(t, i.a, 4), _mm256_i32gather_epi32(t, i.b, 4)};
 }
 INLINE v16i i_set(uint32_t x) { return (v16i){_mm256_set1_epi32((int)x), _mm256_set1_epi32((int)x)}; }
 INLINE v16i i_add(v16i x, v16i y) { return (v16i){_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }

@@ -47,7 +47,10 @@ INLINE v16i v_bits(v16f a) { return _mm512_castps_si512(a); }
 INLINE v16f i_as_float(v16i a) { return _mm512_castsi512_ps(a); }
 INLINE v16f i_to_float(v16i a) { return _mm512_cvtepi32_ps(a); }
 INLINE v16i i_load(const void *p) { return _mm512_loadu_si512(p); }
+INLINE void i_store(void *p, v16i a) { _mm512_storeu_si512(p, a); }
 INLINE v16i i_load_u16(const void *p) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)); }
+INLINE v16i i_load_u8(const void *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+INLINE v16i i_gather(const uint32_t *table, v16i i) { return _mm512_i32gather_epi32(i, table, 4); }
 INLINE v16i i_set(uint32_t x) { return _mm512_set1_epi32((int)x); }
 INLINE v16i i_add(v16i a, v16i b) { return _mm512_add_epi32(a, b); }
 INLINE v16i i_sub(v16i a, v16i b) { return _mm512_sub_epi32(a, b); }
@@ -57,6 +60,11 @@ INLINE v16i i_left(v16i a, int n) { return _mm512_sllv_epi32(a, _mm512_set1_epi3
 INLINE v16i i_right(v16i a, int n) { return _mm512_srlv_epi32(a, _mm512_set1_epi32(n)); }
 INLINE v16i i_right_signed(v16i a, int n) { return _mm512_srav_epi32(a, _mm512_set1_epi32(n)); }
 INLINE v16f i_lookup(v16i a, const float *table) { return _mm512_permutexvar_ps(a, _mm512_loadu_ps(table)); }
+// A lookup of half a byte costs as much as a shift; of the lowest five bits too.
+#define IS_LOOKUP_FAST 1
+INLINE v16f i_lookup_32(v16i a, const float *table) {
+  return _mm512_permutex2var_ps(_mm512_loadu_ps(table), a, _mm512_loadu_ps(table + 16));
+}
 INLINE v16f i_nibble(v16i a, int n) { return i_lookup(_mm512_srli_epi32(a, (unsigned)n), nibble_values); }
 // A lookup takes the lowest four bits of a lane, so a byte's low nibble needs no shift if the vector is loaded from that byte on.
 INLINE v16f i_lookup_at(const uint8_t *place, v16i a, int n, const float *table) {

@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-// Eight elements of two bits.
-extern const uint32_t alora_iq2_xxs_codebook[256], alora_iq2_xs_codebook[512], alora_iq2_s_codebook[1024], alora_iq1_s_codebook[2048];
+// Eight elements of two bits. IQ1 has its 2048 entries twice, the second time with bit 3 of all halves.
+extern const uint32_t alora_iq2_xxs_codebook[256], alora_iq2_xs_codebook[512], alora_iq2_s_codebook[1024], alora_iq1_s_codebook[4096];
 // Four elements of three bits.
 extern const uint32_t alora_iq3_xxs_codebook[256], alora_iq3_s_codebook[512];
 // For eight sign bits, bit 3 of the elements' halves.

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "coded.h"
 #include "formats.h"
 
 static const int8_t nonlinear_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
@@ -119,7 +118,7 @@ static void block_of(alora_type type, const uint8_t *b, float *y) {
     case ALORA_TYPE_Q6_K: q6_k_block(b, y); break;
     case ALORA_TYPE_IQ4_XS: iq4_xs_block(b, y); break;
     default:
-      if (alora_code_of(type)) alora_widen_block((unsigned)type, b, y);
+      if (alora_widens_block((unsigned)type)) alora_widen_block((unsigned)type, b, y);
       else small_block(type, b, y);
       break;
   }

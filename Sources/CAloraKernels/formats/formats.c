@@ -19,16 +19,17 @@ alora_format alora_format_of(alora_type type) {
     case ALORA_TYPE_Q5_K: return (alora_format){256, 176, 4, 43, 0, 2, 0, 0};   // d, dmin, scales[12], qh[32], qs[128]
     case ALORA_TYPE_Q6_K: return (alora_format){256, 210, 0, 52, 208, 1, 0, 0}; // ql[128], qh[64], scales[16], d
     case ALORA_TYPE_IQ4_XS: return (alora_format){256, 136, 4, 33, 0, 2, 0, 0}; // d, scales_h, scales_l[4], qs[128]
-    case ALORA_TYPE_IQ2_XXS: return (alora_format){.columns = 256, .bytes = 66, .is_coded = 1};
-    case ALORA_TYPE_IQ2_XS: return (alora_format){.columns = 256, .bytes = 74, .is_coded = 1};
-    case ALORA_TYPE_IQ2_S: return (alora_format){.columns = 256, .bytes = 82, .is_coded = 1};
-    case ALORA_TYPE_IQ3_XXS: return (alora_format){.columns = 256, .bytes = 98, .is_coded = 1};
-    case ALORA_TYPE_IQ3_S: return (alora_format){.columns = 256, .bytes = 110, .is_coded = 1};
-    case ALORA_TYPE_IQ1_S: return (alora_format){.columns = 256, .bytes = 50, .is_coded = 1};
-    case ALORA_TYPE_IQ1_M: return (alora_format){.columns = 256, .bytes = 56, .is_coded = 1};
-    case ALORA_TYPE_TQ1_0: return (alora_format){.columns = 256, .bytes = 54, .is_coded = 1};
-    case ALORA_TYPE_TQ2_0: return (alora_format){.columns = 256, .bytes = 66, .is_coded = 1};
-    case ALORA_TYPE_NVFP4: return (alora_format){.columns = 64, .bytes = 36, .is_coded = 1};
+    // Packed by pack_coded.c.
+    case ALORA_TYPE_IQ2_XXS: return (alora_format){256, 66, 0, 9, 0, 1, 32, 70};
+    case ALORA_TYPE_IQ2_XS: return (alora_format){256, 74, 0, 11, 0, 1, 32, 78};
+    case ALORA_TYPE_IQ2_S: return (alora_format){256, 82, 0, 12, 0, 1, 32, 82};
+    case ALORA_TYPE_IQ3_XXS: return (alora_format){256, 98, 0, 9, 0, 1, 64, 102};
+    case ALORA_TYPE_IQ3_S: return (alora_format){256, 110, 0, 11, 0, 1, 64, 110};
+    case ALORA_TYPE_IQ1_S: return (alora_format){256, 50, 0, 1, 0, 9, 32, 54};
+    case ALORA_TYPE_IQ1_M: return (alora_format){256, 56, 0, 2, 0, 9, 32, 58};
+    case ALORA_TYPE_TQ1_0: return (alora_format){256, 54, 0, 12, 0, 5, 0, 58};
+    case ALORA_TYPE_TQ2_0: return (alora_format){256, 66, 0, 16, 0, 1, 0, 66};
+    case ALORA_TYPE_NVFP4: return (alora_format){64, 36, 0, 9, 0, 0, 0, 36};
   }
   return (alora_format){0, 0, 0, 0, 0, 0, 0, 0};
 }

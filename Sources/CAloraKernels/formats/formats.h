@@ -13,7 +13,7 @@ typedef struct alora_format {
   size_t words_offset, words;
   size_t halves_offset, halves;
   size_t single_bytes;
-  int is_coded;  // a panel keeps its blocks as they are: coded.h
+  size_t packed_bytes;  // of a row's block in a panel whose fields pack_coded.c makes; 0 for a type whose fields are ggml's
 } alora_format;
 
 // The format of a type; columns is 0 if it is not supported.

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "formats.h"
+#include "pack_coded.h"
 #include "transpose.h"
 
 // Columns (in blocks) are packed in strips, so that the strip of 32 rows being written stays in the first-level cache.
@@ -10,7 +11,8 @@ size_t alora_panel_count(size_t rows) { return (rows + ALORA_PANEL_ROWS - 1) / A
 
 size_t alora_panel_byte_count(alora_type type, size_t columns) {
   const alora_format format = alora_format_of(type);
-  return format.columns == 0 ? 0 : ALORA_PANEL_ROWS * (columns / format.columns) * format.bytes;
+  if (format.columns == 0) return 0;
+  return ALORA_PANEL_ROWS * (columns / format.columns) * (format.packed_bytes ? format.packed_bytes : format.bytes);
 }
 
 size_t alora_packed_byte_count(alora_type type, size_t rows, size_t columns) {
@@ -82,18 +84,15 @@ void alora_pack(alora_type type, const void *restrict source, size_t rows, size_
                 size_t panel_count, void *restrict packed) {
   const alora_format format = alora_format_of(type);
   if (format.columns == 0) return;
-  const size_t blocks = columns / format.columns, row_bytes = blocks * format.bytes;
+  const size_t blocks = columns / format.columns, row_bytes = blocks * format.bytes, panel_bytes = alora_panel_byte_count(type, columns);
   size_t strip = STRIP_BYTES / (32 * format.bytes);
   strip = strip == 0 ? 1 : strip;
   for (size_t p = first_panel; p < first_panel + panel_count; p++) {
-    uint8_t *panel = (uint8_t *)packed + p * 32 * row_bytes;
+    uint8_t *panel = (uint8_t *)packed + p * panel_bytes;
     const size_t first_row = 32 * p, present = rows - first_row < 32 ? rows - first_row : 32;
-    if (present < 32) memset(panel, 0, 32 * row_bytes);
-    if (format.is_coded) {
-      const uint8_t *rows_here = (const uint8_t *)source + first_row * row_bytes;
-      for (size_t block = 0; block < blocks; block++)
-        for (size_t row = 0; row < present; row++)
-          memcpy(panel + (32 * block + row) * format.bytes, rows_here + row * row_bytes + block * format.bytes, format.bytes);
+    if (present < 32) memset(panel, 0, panel_bytes);
+    if (format.packed_bytes) {
+      alora_pack_coded(type, (const uint8_t *)source + first_row * row_bytes, present, blocks, panel);
       continue;
     }
     for (size_t start = 0; start < blocks; start += strip) {

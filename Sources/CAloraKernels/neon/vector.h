@@ -21,6 +21,7 @@
 #define TWO_GROUPS_PAY(type, tokens) 0
 #define FEW_TOKENS_VECTORS 1
 #define WIDENS_BY_EXPONENT 1
+#define IS_LOOKUP_FAST 0
 
 typedef float32x4x4_t v16f;
 typedef float32x4_t v16f_part;  // what one register holds
@@ -60,9 +61,21 @@ INLINE v16i i_load(const void *p) {
   return (v16i)FOUR(vreinterpretq_u32_u8(vld1q_u8(b)), vreinterpretq_u32_u8(vld1q_u8(b + 16)),
                     vreinterpretq_u32_u8(vld1q_u8(b + 32)), vreinterpretq_u32_u8(vld1q_u8(b + 48)));
 }
+INLINE void i_store(uint32_t *p, v16i x) { for (int k = 0; k < 4; k++) vst1q_u32(p + 4 * k, x.val[k]); }
 INLINE v16i i_load_u16(const void *p) {
   const uint16x8_t low = vreinterpretq_u16_u8(vld1q_u8(p)), high = vreinterpretq_u16_u8(vld1q_u8((const uint8_t *)p + 16));
   return (v16i)FOUR(vmovl_u16(vget_low_u16(low)), vmovl_high_u16(low), vmovl_u16(vget_low_u16(high)), vmovl_high_u16(high));
+}
+INLINE v16i i_load_u8(const void *p) {
+  const uint8x16_t bytes = vld1q_u8(p);
+  const uint16x8_t low = vmovl_u8(vget_low_u8(bytes)), high = vmovl_high_u8(bytes);
+  return (v16i)FOUR(vmovl_u16(vget_low_u16(low)), vmovl_high_u16(low), vmovl_u16(vget_low_u16(high)), vmovl_high_u16(high));
+}
+INLINE v16i i_gather(const uint32_t *table, v16i i) {
+  uint32_t lanes[16];
+  for (int k = 0; k < 4; k++) vst1q_u32(lanes + 4 * k, i.val[k]);
+  for (int l = 0; l < 16; l++) lanes[l] = table[lanes[l]];
+  return (v16i)FOUR(vld1q_u32(lanes), vld1q_u32(lanes + 4), vld1q_u32(lanes + 8), vld1q_u32(lanes + 12));
 }
 INLINE v16i i_set(uint32_t x) { const uint32x4_t s = vdupq_n_u32(x); return (v16i)FOUR(s, s, s, s); }
 INLINE v16i i_add(v16i x, v16i y) BINARY(v16i, vaddq_u32)

@@ -12,6 +12,7 @@
 #define TILE_VECTORS 1   // vectors of 16 outputs in one micro-kernel
 #define MICRO_TOKENS 4   // tokens in one micro-kernel
 #define MICRO_PANELS 1    // panels in one micro-kernel, if it has more vectors and fewer tokens
+#define UNROLL _Pragma("GCC unroll 1")  // small code rather than fast
 #define WIDEN_VECTORS 1  // vectors of 16 rows widened together
 #define TOKEN_PANELS 1   // panels of 32 rows together when there is one token
 #define TOKEN_VECTORS 1  // vectors of one panel together when there is one token
@@ -46,7 +47,11 @@ INLINE v16i v_bits(v16f a) { v16i r; memcpy(&r, &a, 64); return r; }
 INLINE v16f i_as_float(v16i a) { v16f r; memcpy(&r, &a, 64); return r; }
 INLINE v16f i_to_float(v16i a) { v16f r; EACH_LANE r.lane[l] = (float)(int32_t)a.lane[l]; return r; }
 INLINE v16i i_load(const void *p) { v16i r; memcpy(&r, p, 64); return r; }
+INLINE void i_store(void *p, v16i a) { memcpy(p, a.lane, 64); }
 INLINE v16i i_load_u16(const void *p) { uint16_t h[16]; memcpy(h, p, 32); v16i r; EACH_LANE r.lane[l] = h[l]; return r; }
+INLINE v16i i_load_u8(const void *p) { uint8_t b[16]; memcpy(b, p, 16); v16i r; EACH_LANE r.lane[l] = b[l]; return r; }
+// table[i]
+INLINE v16i i_gather(const uint32_t *table, v16i i) { EACH_LANE i.lane[l] = table[i.lane[l]]; return i; }
 INLINE v16i i_set(uint32_t x) { v16i r; EACH_LANE r.lane[l] = x; return r; }
 INLINE v16i i_add(v16i a, v16i b) { EACH_LANE a.lane[l] += b.lane[l]; return a; }
 INLINE v16i i_sub(v16i a, v16i b) { EACH_LANE a.lane[l] -= b.lane[l]; return a; }
@@ -57,6 +62,7 @@ INLINE v16i i_right(v16i a, int n) { EACH_LANE a.lane[l] >>= n; return a; }
 // Bits of a where the mask has them, otherwise of b.
 INLINE v16i i_select(uint32_t mask, v16i a, v16i b) { return i_or(i_and(a, i_set(mask)), i_and(b, i_set(~mask))); }
 INLINE v16i i_right_signed(v16i a, int n) { EACH_LANE a.lane[l] = (uint32_t)((int32_t)a.lane[l] >> n); return a; }
+#define IS_LOOKUP_FAST 0  // whether a lookup costs as much as a shift
 // table[a & 15]
 INLINE v16f i_lookup(v16i a, const float *table) { v16f r; EACH_LANE r.lane[l] = table[a.lane[l] & 15]; return r; }
 // Bits n ..< n + 4. `place` is where the word comes from: some sets load it again from another byte on.

@@ -1,5 +1,5 @@
 // Matrix product over packed panels; see note 2 of alora_kernels.h for the order of its sums.
-#include "../formats/coded.h"
+#include "../formats/codebooks.h"
 #include "micro.inc.h"
 #include "widen.inc.h"
 
@@ -113,7 +113,8 @@ typedef int few_tokens_product(const uint8_t *panel, size_t panel_bytes, size_t 
   }
 #define EACH_TYPE(DO)                                                                                                 \
   DO(F32) DO(F16) DO(BF16) DO(Q4_0) DO(Q4_1) DO(Q5_0) DO(Q5_1) DO(Q8_0) DO(IQ4_NL) DO(MXFP4) DO(Q2_K) DO(Q3_K) DO(Q4_K) \
-  DO(Q5_K) DO(Q6_K) DO(IQ4_XS)
+  DO(Q5_K) DO(Q6_K) DO(IQ4_XS) DO(IQ2_XXS) DO(IQ2_XS) DO(IQ2_S) DO(IQ3_XXS) DO(IQ3_S) DO(IQ1_S) DO(IQ1_M) DO(TQ1_0) DO(TQ2_0)  \
+  DO(NVFP4)
 #define NAMED(name)                                                                                                   \
   EACH_TYPE(DEFINE_##name)                                                                                            \
   INLINE few_tokens_product *name(alora_type type) {                                                                  \
@@ -192,15 +193,6 @@ TARGET static void panels_times_few(alora_type type, const uint8_t *panels, size
 }
 #endif
 
-// One token and one panel of a coded type.
-TARGET static void one_token_coded(alora_type type, const uint8_t *restrict panel, size_t columns, const float *restrict x,
-                                   float *restrict sums) {
-  v16f s[2] = {v_set(0.0f), v_set(0.0f)};
-  each_coded_column(type, panel, 0, columns, TOKEN_VECTORS < 2 ? TOKEN_VECTORS : 2,
-                    (columns_target){.x = x, .tile = 1, .sums = s, .tokens = 1, .sums_row = 2});
-  for (int v = 0; v < 2; v++) v_store(sums + 16 * v, s[v]);
-}
-
 TARGET void KERNEL(alora_matmul)(alora_type type, const void *restrict weights, size_t rows, size_t columns,
                                  size_t first_panel, size_t panel_count, const float *restrict x, size_t token_count,
                                  size_t first_tile, size_t tile_count, float *restrict y, size_t y_stride) {
@@ -224,15 +216,13 @@ TARGET void KERNEL(alora_matmul)(alora_type type, const void *restrict weights, 
     return;
   }
   few_tokens_product *const one = one_token(type), *const several = one_token_panels(type);
-  const int is_coded = alora_code_of(type) != 0;
-  if (!one && !is_coded) return;
+  if (!one) return;
   for (size_t p = first_panel; p < end;) {
     _Alignas(64) float sums[TOKEN_PANELS * 32];
-    const size_t together = !is_coded && end - p >= TOKEN_PANELS ? TOKEN_PANELS : 1;
+    const size_t together = end - p >= TOKEN_PANELS ? TOKEN_PANELS : 1;
     const uint8_t *panel = panels + p * panel_bytes;
     const size_t present = rows - 32 * p < 32 * together ? rows - 32 * p : 32 * together;
-    if (is_coded) one_token_coded(type, panel, columns, x, sums);
-    else if ((together == TOKEN_PANELS ? several : one)(panel, panel_bytes, columns, x, 1, sums))
+    if ((together == TOKEN_PANELS ? several : one)(panel, panel_bytes, columns, x, 1, sums))
       panels_times_tiles(type, panel, panel_bytes, present, columns, x, range, sums, 32 * TOKEN_PANELS);
     memcpy(y + 32 * p, sums, 4 * present);
     p += together;

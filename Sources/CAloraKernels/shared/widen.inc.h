@@ -22,7 +22,9 @@ INLINE void emit(const columns_target t, int v, size_t h, size_t column, v16f va
   }
 }
 
+#ifndef UNROLL
 #define UNROLL _Pragma("GCC unroll 8")
+#endif
 #define EACH UNROLL for (int v = 0; v < vectors; v++)
 // A field of a block, for the rows of vector v.   W, H: the format's counts of words and halves
 #define PLACE(v) (block + ((h + (size_t)(v)) / 2) * step)
@@ -316,6 +318,8 @@ INLINE void widen_iq4_xs(WIDENS, int j) {
   }
 }
 
+#include "coded.inc.h"
+
 // A step of few tokens reads all weights once, in short streams that hardware prefetchers lose at every page: asks for what
 // comes a little later, after the panels' end for the next ones.
 //   at: the place in a panel     bytes: what each panel's step reads
@@ -354,30 +358,33 @@ INLINE void prefetch_ahead(const uint8_t *panel, size_t step, size_t at, size_t 
     }                                                                                       \
   }                                                                                         \
   break
-#define FOR_256(widen, bytes)                                                               \
-  for (size_t c = 0; c < count; c += 32) {                                                  \
-    PREFETCH(c / 32 * (4 * (bytes)), 4 * (bytes));                                          \
-    for (size_t h = 0; h < 2; h += (size_t)vectors) {                                       \
-      NOT_HOISTED;                                                                          \
-      widen(panel + (first + c) / 256 * (32 * (bytes)), step, h, vectors, at_column(t, h, c), \
-            (int)((first + c) % 256 / 32));                                                 \
-    }                                                                                       \
-  }                                                                                         \
+// Blocks of `block_columns`, in steps of `step_columns`; the last argument of `widen` is the number of the step.
+#define FOR_STEPS(widen, step_columns, block_columns, bytes)                                        \
+  for (size_t c = 0; c < count; c += step_columns) {                                                \
+    PREFETCH(c / (step_columns) * (32 * (bytes) * (step_columns) / (block_columns)),                \
+             32 * (bytes) * (step_columns) / (block_columns));                                      \
+    for (size_t h = 0; h < 2; h += (size_t)vectors) {                                               \
+      NOT_HOISTED;                                                                                  \
+      widen(panel + (first + c) / (block_columns) * (32 * (bytes)), step, h, vectors, at_column(t, h, c), \
+            (int)((first + c) % (block_columns) / (step_columns)));                                 \
+    }                                                                                               \
+  }                                                                                                 \
   break
+#define FOR_256(widen, bytes) FOR_STEPS(widen, 32, 256, bytes)
 
-// 32 columns of one panel in the form of coded types.
-INLINE void widen_coded(const alora_code *code, const alora_coded *coded, size_t h, const int vectors, const columns_target t) {
-  for (size_t k = 0; k < 4; k++) {
-    v16f d[MOST_VECTORS];
-    EACH d[v] = v_mul(v_mul(v_load_f16(coded->halves + 16 * ROWS(v)), v_load(coded->multipliers[k / 2] + 16 * ROWS(v))),
-                      v_set(0x1p-24f * code->unit));
-    for (int high = 0; high < 2; high++) {
-      v16i w[MOST_VECTORS];
-      EACH w[v] = i_byte_values(BITS(i_load(coded->words[k] + 16 * ROWS(v)), 4 * high, 0x0f0f0f0fu), code->values);
-      UNROLL for (int b = 0; b < 4; b++) EMIT(8 * k + 4 * (size_t)high + (size_t)b, v_mul(d[v], i_high_byte(w[v], b)));
-    }
-  }
-}
+// Whole blocks of 256 columns.
+#define FOR_CODEBOOK(layout, bytes)                                                                 \
+  for (size_t c = 0; c < count; c += 256) {                                                         \
+    const size_t at = c / 256 * (32 * (bytes)), panels = (size_t)(vectors + 1) / 2;                 \
+    size_t ahead = at + 2 * (32 * (bytes));                                                         \
+    if (ahead >= step) ahead += (panels - 1) * step;                                                \
+    for (size_t h = 0; h < 2; h += (size_t)vectors) {                                               \
+      NOT_HOISTED;                                                                                  \
+      widen_codebook(panel + first / 256 * (32 * (bytes)) + at, step, h, vectors, at_column(t, h, c), \
+                     (codebook_layout)layout, (uintptr_t)panel + ahead);                            \
+    }                                                                                               \
+  }                                                                                                 \
+  break
 
 INLINE columns_target at_vectors(columns_target t, size_t h) {
   t.sums += t.tokens ? h : 0;
@@ -410,17 +417,17 @@ INLINE void each_column(alora_type type, const uint8_t *restrict panel, size_t s
     case ALORA_TYPE_Q5_K: FOR_256(widen_q5_k, 176);
     case ALORA_TYPE_Q6_K: FOR_256(widen_q6_k, 210);
     case ALORA_TYPE_IQ4_XS: FOR_256(widen_iq4_xs, 136);
+    case ALORA_TYPE_IQ2_XXS: FOR_CODEBOOK(IQ2_XXS_LAYOUT, 70);
+    case ALORA_TYPE_IQ2_XS: FOR_CODEBOOK(IQ2_XS_LAYOUT, 78);
+    case ALORA_TYPE_IQ2_S: FOR_CODEBOOK(IQ2_S_LAYOUT, 82);
+    case ALORA_TYPE_IQ3_XXS: FOR_CODEBOOK(IQ3_XXS_LAYOUT, 102);
+    case ALORA_TYPE_IQ3_S: FOR_CODEBOOK(IQ3_S_LAYOUT, 110);
+    case ALORA_TYPE_IQ1_S: FOR_CODEBOOK(IQ1_S_LAYOUT, 54);
+    case ALORA_TYPE_IQ1_M: FOR_CODEBOOK(IQ1_M_LAYOUT, 58);
+    case ALORA_TYPE_TQ1_0: FOR_STEPS(widen_tq1_0, 64, 256, 58);
+    case ALORA_TYPE_TQ2_0: FOR_256(widen_tq2_0, 66);
+    case ALORA_TYPE_NVFP4: FOR_STEPS(widen_nvfp4, 32, 64, 36);
     default: break;
-  }
-}
-
-INLINE void each_coded_column(alora_type type, const uint8_t *restrict panel, size_t first, size_t count, const int vectors,
-                              const columns_target t) {
-  const alora_code *code = alora_code_of(type);
-  alora_coded coded;
-  for (size_t c = 0; c < count; c += 32) {
-    alora_decode_columns(type, panel, first + c, &coded);
-    for (size_t h = 0; h < 2; h += (size_t)vectors) widen_coded(code, &coded, h, vectors, at_column(t, h, c));
   }
 }
 
@@ -428,10 +435,5 @@ INLINE void each_coded_column(alora_type type, const uint8_t *restrict panel, si
 // F32 needs no widening: its panel has this form already.
 TARGET static void widen_columns(alora_type type, const uint8_t *restrict panel, size_t first, size_t count,
                                  float *restrict to) {
-  const columns_target t = {.to = to};
-  if (alora_code_of(type)) {
-    each_coded_column(type, panel, first, count, WIDEN_VECTORS, t);
-    return;
-  }
-  each_column(type, panel, 0, first, count, WIDEN_VECTORS, t);
+  each_column(type, panel, 0, first, count, WIDEN_VECTORS, (columns_target){.to = to});
 }

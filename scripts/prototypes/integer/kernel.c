@@ -11,7 +11,7 @@
 #endif
 #include "integer.h"
 #include "shared/table.h"
-#include "formats/coded.h"
+#include "formats/codebooks.h"
 #include "shared/widen.inc.h"
 
 // `dots` sums products of four bytes (or of two halves) in each lane of 32 bits. Digits go from high to low: opened with the sum so
