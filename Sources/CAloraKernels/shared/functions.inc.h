@@ -13,9 +13,8 @@ INLINE v16f v_times_power_of_two(v16f y, v16f n, v16f shifted) {  // in two fact
 
 // exp(x) = 2^n (1 + r + r^2 q(r)), n = round(x / ln 2), |r| <= ln 2 / 2; q interpolates at Chebyshev nodes to degree 5.
 // 2^n is applied so that a subnormal result is rounded once.
-INLINE v16f v_exp(v16f x) {
+INLINE v16f v_exp_of_negative(v16f x) {  // or of x up to 90
   x = v_max(v_set(-105.0f), x);  // exp(-105) rounds to 0. Order of arguments: a NaN in x stays
-  x = v_min(v_set(90.0f), x);    // exp(90) rounds to infinity
   const v16f magic = v_set(0x1.8p23f);
   const v16f shifted = v_fma(x, v_set(0x1.715476p+0f), magic), n = v_sub(shifted, magic);
   v16f r = v_fma(n, v_set(-0x1.62e4p-1f), x);
@@ -29,6 +28,7 @@ INLINE v16f v_exp(v16f x) {
   const v16f y = v_add(v_fma(v_mul(r, r), q, r), v_set(1.0f));
   return v_times_power_of_two(y, n, shifted);
 }
+INLINE v16f v_exp(v16f x) { return v_exp_of_negative(v_min(v_set(90.0f), x)); }  // exp(90) rounds to infinity
 
 // |x| < 0.625: x + x^3 p(x^2), p of degree 5 on [0, 0.4]; above: 1 - 2 / (exp(2 |x|) + 1), with x's sign.
 INLINE v16f v_tanh(v16f x) {
