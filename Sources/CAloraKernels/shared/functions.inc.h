@@ -1,7 +1,11 @@
 // exp and tanh on sixteen lanes. Every operation is spelled out, so all instruction sets round alike.
 
-// y * 2^n for 0.5 <= |y| < 2 and an integer |n| <= 252, rounded once. shifted = n + 1.5 * 2^23.
-#ifndef HAS_TIMES_POWER_OF_TWO
+// y * 2^n for 0.7 <= y < 1.42 and an integer n, rounded once. shifted = n + 1.5 * 2^23. Without a range of n, only |n| <= 252; with one,
+// the result is 0 for all n below.
+#ifdef HAS_TIMES_POWER_OF_TWO
+#define LEAST_EXPONENT(x) x
+#else
+#define LEAST_EXPONENT(x) v_max(v_set(-105.0f), x)  // exp(-105) rounds to 0. Order of arguments: a NaN in x stays
 INLINE v16f v_times_power_of_two(v16f y, v16f n, v16f shifted) {  // in two factors, the first product is exact
   (void)n;
   const v16i exponent = i_sub(v_bits(shifted), v_bits(v_set(0x1.8p23f))), half = i_right_signed(exponent, 1);
@@ -14,7 +18,7 @@ INLINE v16f v_times_power_of_two(v16f y, v16f n, v16f shifted) {  // in two fact
 // exp(x) = 2^n (1 + r + r^2 q(r)), n = round(x / ln 2), |r| <= ln 2 / 2; q interpolates at Chebyshev nodes to degree 5.
 // 2^n is applied so that a subnormal result is rounded once.
 INLINE v16f v_exp_of_negative(v16f x) {  // or of x up to 90
-  x = v_max(v_set(-105.0f), x);  // exp(-105) rounds to 0. Order of arguments: a NaN in x stays
+  x = LEAST_EXPONENT(x);
   const v16f magic = v_set(0x1.8p23f);
   const v16f shifted = v_fma(x, v_set(0x1.715476p+0f), magic), n = v_sub(shifted, magic);
   v16f r = v_fma(n, v_set(-0x1.62e4p-1f), x);
