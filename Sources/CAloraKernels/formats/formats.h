@@ -6,8 +6,8 @@
 
 // A block of `columns` elements takes `bytes` bytes. It consists of one run of 4-byte words, one run of 2-byte halves and
 // `single_bytes` bytes at offset 0. A panel's block holds, for its 32 rows: word 0 of each row, word 1 of each row, …;
-// then the halves likewise; then the bytes. Its size is 32 * bytes. In some types, the words'
-// bits then change places: pack_numbers.c.
+// then the halves likewise; then the bytes. Its size is 32 * bytes. In some types, the
+// words' bits then change places: pack_numbers.c.
 typedef struct alora_format {
   size_t columns, bytes;
   size_t words_offset, words;

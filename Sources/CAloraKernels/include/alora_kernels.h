@@ -93,12 +93,12 @@ void alora_dequantize(alora_type type, const void *restrict source, float *restr
 
 // ------------------------------------------------------------------------------------------------ packed weights
 
-// A weight matrix [rows, columns] is packed in panels of 32 rows. Packing changes no weight: a panel holds ggml's blocks
-// of its 32 rows, column block after column block, with their fields interleaved by row (4-byte words, then 2-byte and
-// 1-byte fields), so that one vector load fetches the same field of 16 rows; in some
-// types a word's bits change places (formats/pack_numbers.c). For IQ1 to IQ3, TQ1_0, TQ2_0 and NVFP4 the
-// fields are others than in the file and take up to 8 % more memory. Rows missing in the last panel are zero bytes.
-// `columns` must be a multiple of the type's block columns.
+// A weight matrix [rows, columns] is packed in panels of 32 rows. Packing changes no weight: a panel holds ggml's blocks of
+// its 32 rows, column block after column block, with their fields interleaved by row (4-byte words, then 2-byte and 1-byte
+// fields), so that one vector load fetches the same field of 16 rows. In some types a word's bits change places
+// (formats/pack_numbers.c). For IQ1 to IQ3, TQ1_0, TQ2_0 and NVFP4 the fields are others than in the file and take up to 8 %
+// more memory (formats/pack_coded.c). Rows missing in the last panel are zero bytes. `columns` must be a multiple of the
+// type's block columns.
 #define ALORA_PANEL_ROWS 32
 
 size_t alora_panel_count(size_t rows);  // ceil(rows / 32)

@@ -107,6 +107,11 @@ INLINE v16f i_five(v16i w, int b) { return i_to_float(i_and(i_right(w, 8 * b), i
 INLINE v16f i_pair(v16i w, int f) { return i_to_float(i_and(w, i_set(3u << 2 * f))); }
 // 2^24 times byte b, which is signed.
 INLINE v16f i_high_byte(v16i a, int b) { return i_to_float(i_and(i_left(a, 24 - 8 * b), i_set(0xff000000u))); }
+INLINE v16i i_bytes_minus(v16i a, uint8_t x) {
+  for (int i = 0; i < 4; i++)
+    a.val[i] = vreinterpretq_u32_u8(vsubq_u8(vreinterpretq_u8_u32(a.val[i]), vdupq_n_u8(x)));
+  return a;
+}
 INLINE v16i i_byte_values(v16i a, const int8_t *values) {
   const uint8x16_t t = vreinterpretq_u8_s8(vld1q_s8(values));
   for (int i = 0; i < 4; i++) a.val[i] = vreinterpretq_u32_u8(vqtbl1q_u8(t, vreinterpretq_u8_u32(a.val[i])));
