@@ -89,7 +89,7 @@ static const float five_values[32] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10
 INLINE v16f five_of(v16i w) { return _mm512_permutex2var_ps(_mm512_loadu_ps(five_values), w, _mm512_loadu_ps(five_values + 16)); }
 INLINE v16f i_five(v16i w, int b) { return five_of(_mm512_srli_epi32(w, 8 * (unsigned)b)); }
 #define i_five_at(place, w, b) five_of(i_load((place) + (b)))
-// Two bits from bit 2 * f of the lowest byte: a lookup takes four bits, of which the others don't matter.
+// Two bits from bit 2 * f of the lowest byte. A lookup takes four bits; in these tables the other two don't matter.
 #define PAIR_UNIT(f) 1.0f
 #define PAIR_HIGH(w) _mm512_srli_epi32(w, 4)
 static const float pair_values[2][16] = {{0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3}, {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3}};

@@ -123,33 +123,42 @@ static inline void iq1_m(const uint8_t *b, const fields to) {
   put_bytes(to, b, 32);
 }
 
-// Five digits to base 3 in each of `count` bytes, which are fractions of 256: digit n of byte i goes to digits[n * count + i].
-static inline void ternary_digits(const uint8_t *bytes, const size_t count, uint8_t *digits, size_t places) {
-  uint8_t rest[32];
-  memcpy(rest, bytes, count);
-  for (size_t n = 0; n < places; n++)
-    for (size_t i = 0; i < count; i++) {
-      const uint16_t three = (uint16_t)(3 * rest[i]);
-      digits[n * count + i] = (uint8_t)(three >> 8);
-      rest[i] = (uint8_t)three;
+// TQ1_0, all rows of a block together. Bytes hold digits to base 3, as fractions of 256: multiplied by three, a byte gives the next digit
+// above it. Three digits take five bits, so that one lookup decodes them. Of 64 columns: three words of eighteen, a half of nine, and
+// the last in the first word's upper bits. Words: twelve. Halves: d, four.
+//   source: the first row's block     row_bytes: from a row to the next
+static void pack_tq1_0(const uint8_t *restrict source, size_t row_bytes, size_t rows, uint8_t *restrict panel) {
+  static const struct { size_t first_byte, bytes, first_column, digits; } runs[3] = {{0, 32, 0, 5}, {32, 16, 160, 5}, {48, 4, 240, 4}};
+  uint8_t digits[256][ALORA_PANEL_ROWS];
+  uint32_t words[16][ALORA_PANEL_ROWS] = {{0}};
+  for (size_t i = 0; i < 3; i++) for (size_t b = 0; b < runs[i].bytes; b++) {
+    uint8_t rest[ALORA_PANEL_ROWS] = {0};
+    for (size_t r = 0; r < rows; r++) rest[r] = source[r * row_bytes + runs[i].first_byte + b];
+    for (size_t n = 0; n < runs[i].digits; n++) {
+      uint8_t *const to = digits[runs[i].first_column + n * runs[i].bytes + b];
+      for (size_t r = 0; r < ALORA_PANEL_ROWS; r++) {
+        const uint16_t three = (uint16_t)(3 * rest[r]);
+        to[r] = (uint8_t)(three >> 8);
+        rest[r] = (uint8_t)three;
+      }
     }
-}
-
-// Three digits to base 3 take five bits, so that one lookup decodes them. Of 64 columns: three words of eighteen, a half of nine,
-// and the last in the first word's upper bits. Words: twelve. Halves: d, four.
-static inline void tq1_0(const uint8_t *b, const fields to) {
-  uint8_t digits[256];
-  ternary_digits(b, 32, digits, 5);
-  ternary_digits(b + 32, 16, digits + 160, 5);
-  ternary_digits(b + 48, 4, digits + 240, 4);
-  put_half(to, 0, half_at(b + 52));
+  }
   for (size_t i = 0; i < 4; i++) {
-    const uint8_t *column = digits + 64 * i;
-    uint32_t fields[4] = {(uint32_t)column[63] << 30, 0, 0, 0};
-    for (size_t f = 0; f < 21; f++)
-      fields[f / 6] |= (uint32_t)(column[3 * f] + 3 * column[3 * f + 1] + 9 * column[3 * f + 2]) << 5 * (f % 6);
-    for (size_t k = 0; k < 3; k++) put_word(to, 3 * i + k, fields[k]);
-    put_half(to, 1 + i, (uint16_t)fields[3]);
+    for (size_t f = 0; f < 21; f++) {
+      const uint8_t (*const column)[ALORA_PANEL_ROWS] = digits + 64 * i + 3 * f;
+      uint32_t *const to = words[4 * i + f / 6];
+      uint8_t three[ALORA_PANEL_ROWS];
+      for (size_t r = 0; r < ALORA_PANEL_ROWS; r++) three[r] = (uint8_t)(column[0][r] + 3 * column[1][r] + 9 * column[2][r]);
+      for (size_t r = 0; r < ALORA_PANEL_ROWS; r++) to[r] |= (uint32_t)three[r] << 5 * (f % 6);
+    }
+    for (size_t r = 0; r < ALORA_PANEL_ROWS; r++) words[4 * i][r] |= (uint32_t)digits[64 * i + 63][r] << 30;
+    memcpy(panel + 3 * i * sizeof *words, words[4 * i], 3 * sizeof *words);
+  }
+  uint8_t *const halves = panel + 12 * sizeof *words;
+  for (size_t r = 0; r < ALORA_PANEL_ROWS; r++) {
+    const fields to = {.halves = halves + 2 * r};
+    put_half(to, 0, r < rows ? half_at(source + r * row_bytes + 52) : 0);
+    for (size_t i = 0; i < 4; i++) put_half(to, 1 + i, (uint16_t)words[4 * i + 3][r]);
   }
 }
 
@@ -202,7 +211,10 @@ void alora_pack_coded(alora_type type, const uint8_t *restrict source, size_t ro
     case ALORA_TYPE_IQ3_S: PACK(iq3_s);
     case ALORA_TYPE_IQ1_S: PACK(iq1_s);
     case ALORA_TYPE_IQ1_M: PACK(iq1_m);
-    case ALORA_TYPE_TQ1_0: PACK(tq1_0);
+    case ALORA_TYPE_TQ1_0:
+      for (size_t block = 0; block < blocks; block++)
+        pack_tq1_0(source + block * format.bytes, blocks * format.bytes, rows, panel + 32 * block * format.packed_bytes);
+      break;
     case ALORA_TYPE_TQ2_0: PACK(tq2_0);
     case ALORA_TYPE_NVFP4: PACK(nvfp4);
     default: break;

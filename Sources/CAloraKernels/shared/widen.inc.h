@@ -51,8 +51,8 @@ INLINE void emit(const columns_target t, int v, size_t h, size_t column, v16f va
 
 INLINE v16f negative(v16f x) { return v_sub(v_set(-0.0f), x); }
 
-// A number of a byte: `bits` bits from bit `low` on, less `centre`. Where fields are widened by their exponent, the byte comes to byte `to`
-// of a lane first.
+// A number of a byte: `bits` bits from bit `low` on, less `centre`. A set that widens by the exponent moves the byte to byte `to` of a lane
+// first.
 typedef struct number { int low, bits, centre, to; } number;
 
 #if WIDENS_BY_EXPONENT
