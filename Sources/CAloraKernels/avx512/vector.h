@@ -18,7 +18,9 @@
 #define TOKEN_VECTORS 2
 #define SCAN_VECTORS 4
 #define FEW_GROUP 8
-#define TWO_GROUPS_PAY(type, tokens) ((type) == ALORA_TYPE_F16 || (type) == ALORA_TYPE_BF16)
+// For all but codebooks, whose lookups take longer than a strip.
+#define TWO_GROUPS_PAY(type, tokens) \
+  ((type) < ALORA_TYPE_IQ2_XXS || (type) == ALORA_TYPE_IQ4_NL || (type) == ALORA_TYPE_IQ4_XS || (type) >= ALORA_TYPE_BF16)
 #define FEW_TOKENS_VECTORS 2
 #define WIDENS_BY_EXPONENT 1
 
