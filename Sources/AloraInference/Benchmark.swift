@@ -62,8 +62,7 @@ package struct ProductSpeed: Hashable, Sendable {
     rows: Int, columns: Int, tokens: Int, pool: ThreadPool, instructionSet: InstructionSet = .best
   ) -> [ProductSpeed] {
     let isa = instructionSet.kernel
-    let x = FloatBuffer(count: tokens * columns, isZeroed: true)
-    for index in 0..<(tokens * columns) { unsafe x.base[index] = 1 }
+    let x = FloatBuffer([Float](repeating: 1, count: tokens * columns))
     let y = FloatBuffer(count: tokens * rows, isZeroed: true)
     return types.compactMap { type in
       guard let number = type.ggmlTypeID else { return nil }

@@ -97,14 +97,7 @@ INLINE v16f i_high_byte(v16i a, int b) { return i_to_float(i_byte(a, b, 3)); }
 // Bits n ..< n + 4, n a multiple of 4. Four of them have the first step in common.
 INLINE v16i i_low_halves(v16i a, int n) { return i_and(n % 8 ? i_right(a, 4) : a, i_set(0x0f0f0f0fu)); }
 INLINE v16f i_nibble(v16i a, int n) { return i_to_float(i_byte(i_low_halves(a, n), n / 8, 0)); }
-#define i_nibble_at(place, a, n) i_nibble(a, n)
-#define i_lookup_at(place, a, n, table) i_lookup(i_right(a, n), table)
 INLINE v16f i_five(v16i w, int b) { return i_to_float(i_byte(i_and(w, i_set(0x1f1f1f1fu)), b, 0)); }
-#define i_five_at(place, w, b) i_five(w, b)
-// Bits 2 * f and 2 * f + 1 as a number divided by PAIR_UNIT(f); the last two of the four of PAIR_HIGH(w).
-#define PAIR_UNIT(f) (1.0f / (float)(1 << 2 * (f)))
-#define PAIR_HIGH(w) w
-INLINE v16f i_pair(v16i w, int f) { return i_to_float(i_and(w, i_set(3u << 2 * f))); }
 INLINE v16f v_load_f16(const void *p) {
   return (v16f){_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)), _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p + 1))};
 }

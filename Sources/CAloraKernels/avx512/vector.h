@@ -81,16 +81,12 @@ INLINE v16f i_high_byte(v16i a, int b) {
   return _mm512_cvtepi32_ps(_mm512_shuffle_epi8(a, _mm512_set4_epi32(
     (12 + b) << 24 | (zero & 0xffffff), (8 + b) << 24 | (zero & 0xffffff), (4 + b) << 24 | (zero & 0xffffff), b << 24 | (zero & 0xffffff))));
 }
-INLINE v16i i_byte_values(v16i i, const int8_t *values) {
-  return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)values)), i);
-}
 INLINE v16i i_select(uint32_t mask, v16i a, v16i b) { return _mm512_ternarylogic_epi32(i_set(mask), a, b, 0xca); }
 // A permutation of two registers takes the lowest five bits of a lane.
 static const float five_values[32] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
                                       16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
-INLINE v16f five_of(v16i w) { return _mm512_permutex2var_ps(_mm512_loadu_ps(five_values), w, _mm512_loadu_ps(five_values + 16)); }
-INLINE v16f i_five(v16i w, int b) { return five_of(_mm512_srli_epi32(w, 8 * (unsigned)b)); }
-#define i_five_at(place, w, b) five_of(i_load((place) + (b)))
+INLINE v16f i_five(v16i w, int b) { return i_lookup_32(_mm512_srli_epi32(w, 8 * (unsigned)b), five_values); }
+#define i_five_at(place, w, b) i_lookup_32(i_load((place) + (b)), five_values)
 // Two bits from bit 2 * f of the lowest byte. A lookup takes four bits; in these tables the other two don't matter.
 #define PAIR_UNIT(f) 1.0f
 #define PAIR_HIGH(w) _mm512_srli_epi32(w, 4)

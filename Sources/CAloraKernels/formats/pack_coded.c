@@ -31,6 +31,11 @@ static inline uint32_t even_signs_of(uint32_t bits) {
          alora_even_sign_halves[bits >> 14 & 127] >> 2 | alora_even_sign_halves[bits >> 21 & 127] >> 3;
 }
 
+// The words of signs of 256 columns.
+static inline void put_signs(const fields to, const uint8_t *b) {
+  for (size_t j = 0; j < 8; j++) put_word(to, j, signs_of(b + 4 * j));
+}
+
 // Source of the layouts: block structures in ggml-common.h. `j` names 32 columns.
 
 // Words: eight of signs, scales. Half: d. Bytes: indices.
@@ -67,7 +72,7 @@ static inline void iq2_xs(const uint8_t *b, const fields to) {
 // Words: eight of signs, two of the indices' upper bits, two of scales. Half: d. Bytes: indices.
 static inline void iq2_s(const uint8_t *b, const fields to) {
   put_half(to, 0, half_at(b));
-  for (size_t j = 0; j < 8; j++) put_word(to, j, signs_of(b + 34 + 4 * j));
+  put_signs(to, b + 34);
   for (size_t i = 0; i < 4; i++) put_word(to, 8 + i, word_at(b + 66 + 4 * i));
   put_bytes(to, b + 2, 32);
 }
@@ -88,7 +93,7 @@ static inline void iq3_xxs(const uint8_t *b, const fields to) {
 // Words: eight of signs, two of the indices' ninth bits, scales. Half: d. Bytes: indices.
 static inline void iq3_s(const uint8_t *b, const fields to) {
   put_half(to, 0, half_at(b));
-  for (size_t j = 0; j < 8; j++) put_word(to, j, signs_of(b + 74 + 4 * j));
+  put_signs(to, b + 74);
   for (size_t i = 0; i < 2; i++) put_word(to, 8 + i, word_at(b + 66 + 4 * i));
   put_word(to, 10, word_at(b + 106));
   put_bytes(to, b + 2, 64);

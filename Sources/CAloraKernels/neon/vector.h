@@ -97,14 +97,7 @@ INLINE v16f i_lookup(v16i x, const float *table) {
   return v_load(t);
 }
 INLINE v16f i_nibble(v16i a, int n) { return i_to_float(i_and(i_right(a, n), i_set(15))); }
-#define i_nibble_at(place, a, n) i_nibble(a, n)
-#define i_lookup_at(place, a, n, table) i_lookup(i_right(a, n), table)
 INLINE v16f i_five(v16i w, int b) { return i_to_float(i_and(i_right(w, 8 * b), i_set(31))); }
-#define i_five_at(place, w, b) i_five(w, b)
-// Bits 2 * f and 2 * f + 1 as a number divided by PAIR_UNIT(f); the last two of the four of PAIR_HIGH(w).
-#define PAIR_UNIT(f) (1.0f / (float)(1 << 2 * (f)))
-#define PAIR_HIGH(w) w
-INLINE v16f i_pair(v16i w, int f) { return i_to_float(i_and(w, i_set(3u << 2 * f))); }
 // 2^24 times byte b, which is signed.
 INLINE v16f i_high_byte(v16i a, int b) { return i_to_float(i_and(i_left(a, 24 - 8 * b), i_set(0xff000000u))); }
 INLINE v16i i_bytes_minus(v16i a, uint8_t x) {

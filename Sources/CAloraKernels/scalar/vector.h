@@ -65,17 +65,10 @@ INLINE v16i i_right_signed(v16i a, int n) { EACH_LANE a.lane[l] = (uint32_t)((in
 #define IS_LOOKUP_FAST 0  // whether a lookup costs as much as a shift
 // table[a & 15]
 INLINE v16f i_lookup(v16i a, const float *table) { v16f r; EACH_LANE r.lane[l] = table[a.lane[l] & 15]; return r; }
-// Bits n ..< n + 4. `place` is where the word comes from: some sets load it again from another byte on.
+// Bits n ..< n + 4.
 INLINE v16f i_nibble(v16i a, int n) { return i_to_float(i_and(i_right(a, n), i_set(15))); }
-#define i_nibble_at(place, a, n) i_nibble(a, n)
-#define i_lookup_at(place, a, n, table) i_lookup(i_right(a, n), table)
-// The lowest five bits of byte b; `w` is the word at `place`.
+// The lowest five bits of byte b.
 INLINE v16f i_five(v16i w, int b) { return i_to_float(i_and(i_right(w, 8 * b), i_set(31))); }
-#define i_five_at(place, w, b) i_five(w, b)
-// Bits 2 * f and 2 * f + 1 as a number divided by PAIR_UNIT(f); the last two of the four of PAIR_HIGH(w).
-#define PAIR_UNIT(f) (1.0f / (float)(1 << 2 * (f)))
-#define PAIR_HIGH(w) w
-INLINE v16f i_pair(v16i w, int f) { return i_to_float(i_and(w, i_set(3u << 2 * f))); }
 // 2^24 times byte b, which is signed.
 INLINE v16f i_high_byte(v16i a, int b) { return i_to_float(i_and(i_left(a, 24 - 8 * b), i_set(0xff000000u))); }
 // x less in each byte. No byte borrows from the next: x and the bytes are below 64, and 128 is added and taken away.

@@ -10,7 +10,7 @@
 
 #if MICRO_PANELS > 1
 #define WIDE_CASE(n) \
-  case n: micro(w, w_panel, x + i, tokens, depth, y + i * y_stride, y_stride, accumulate, 0, n, 2 * MICRO_PANELS); break;
+  case n: micro(w, w_panel, x + i, tokens, depth, y + i * y_stride, y_stride, accumulate, n, 2 * MICRO_PANELS); break;
 // A tile of up to 12 tokens and the outputs of two panels: fewer loads for each fma.
 TARGET static void tile_wide(size_t tokens, const float *restrict w, size_t w_panel, const float *restrict x, size_t depth,
                              float *restrict y, size_t y_stride, int accumulate) {
@@ -21,7 +21,7 @@ TARGET static void tile_wide(size_t tokens, const float *restrict w, size_t w_pa
 }
 #else
 #define tile_wide(tokens, w, w_panel, x, depth, y, y_stride, accumulate) \
-  tile_near(tokens, w, x, depth, y, y_stride, accumulate, 0)
+  tile_near(tokens, w, x, depth, y, y_stride, accumulate)
 #endif
 
 // Tiles of the packed activations of all tokens.
@@ -44,12 +44,12 @@ TARGET static void strip_times_tiles(const float *restrict w, size_t w_panel, si
     float *y_tile = y + start * y_stride;
     if (rows_here == 32 * panels) {
       if (panels == 2) tile_wide(tokens, w, w_panel, x_tile, depth, y_tile, y_stride, accumulate);
-      else tile_near(tokens, w, x_tile, depth, y_tile, y_stride, accumulate, 0);
+      else tile_near(tokens, w, x_tile, depth, y_tile, y_stride, accumulate);
       continue;
     }
     for (size_t i = 0; i < tokens; i++) memcpy(edge + 64 * i, y_tile + i * y_stride, 4 * rows_here);
     if (panels == 2) tile_wide(tokens, w, w_panel, x_tile, depth, edge, 64, accumulate);
-    else tile_near(tokens, w, x_tile, depth, edge, 64, accumulate, 0);
+    else tile_near(tokens, w, x_tile, depth, edge, 64, accumulate);
     for (size_t i = 0; i < tokens; i++) memcpy(y_tile + i * y_stride, edge + 64 * i, 4 * rows_here);
   }
 }

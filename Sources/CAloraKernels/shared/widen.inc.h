@@ -49,6 +49,17 @@ INLINE void emit(const columns_target t, int v, size_t h, size_t column, v16f va
 #define MOST_VECTORS 8
 #define PREFETCH_BYTES 4096
 
+#if !IS_LOOKUP_FAST
+// Bits from bit n on, as a number or a lookup's index, of the word at `place`: sets with fast lookups load it again from another byte on.
+#define i_nibble_at(place, a, n) i_nibble(a, n)
+#define i_lookup_at(place, a, n, table) i_lookup(i_right(a, n), table)
+#define i_five_at(place, w, b) i_five(w, b)
+// Bits 2 * f and 2 * f + 1 as a number divided by PAIR_UNIT(f); the last two of the four of PAIR_HIGH(w).
+#define PAIR_UNIT(f) (1.0f / (float)(1 << 2 * (f)))
+#define PAIR_HIGH(w) w
+INLINE v16f i_pair(v16i w, int f) { return i_to_float(i_and(w, i_set(3u << 2 * f))); }
+#endif
+
 INLINE v16f negative(v16f x) { return v_sub(v_set(-0.0f), x); }
 
 // A number of a byte: `bits` bits from bit `low` on, less `centre`. A set that widens by the exponent moves the byte to byte `to` of a lane
