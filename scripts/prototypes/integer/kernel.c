@@ -18,6 +18,7 @@
 // far shifted left, or joined to it at the end.
 INLINE v16i zero(void) { return i_set(0); }
 #if defined(AVX512)  // with VNNI; weights unsigned
+INLINE v16i i_bytes_minus(v16i a, uint8_t x) { return _mm512_sub_epi8(a, _mm512_set1_epi8((char)x)); }
 typedef v16i dots;
 #define PRODUCT_TOKENS 12
 #define PRODUCT_VECTORS 2
